@@ -1,0 +1,44 @@
+package io.swav.collective;
+
+import ai.djl.ndarray.NDArray;
+import java.util.List;
+
+/**
+ * Collective operations among the ranks of one world. Every rank calls the same operations in the same order with
+ * arrays of the same shape and type (FLOAT32, FLOAT64, INT64; contiguous; on the device of the implementation).
+ * All throw {@link CollectiveException} when a peer is lost or {@link #abort} was called; the arrays' contents are
+ * then undefined and the collective is of no further use.
+ */
+public interface Collective extends AutoCloseable {
+    int rank();
+
+    int size();
+
+    /** In place sum over ranks; every rank gets the same bits, in an order the implementation chooses. */
+    void allReduceSum(NDArray inOut);
+
+    /** In place minimum over ranks. */
+    void allReduceMin(NDArray inOut);
+
+    void broadcast(NDArray inOut, int root);
+
+    /** {@code all} has {@code size} times the elements of {@code mine}; rank r's lie at block r. */
+    void allGather(NDArray mine, NDArray all);
+
+    /**
+     * Grouped point-to-point (as ncclGroupStart/Send/Recv/GroupEnd): all transfers progress together; between a pair
+     * of ranks the n-th send meets the n-th receive.
+     */
+    void exchange(List<Transfer> sends, List<Transfer> receives);
+
+    record Transfer(int peer, NDArray array) {}
+
+    /** The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. */
+    Collective subgroup(int[] ranks);
+
+    /** Frees every rank of this process blocked in an operation, at once; callable from any thread, any number of times. */
+    void abort();
+
+    @Override
+    void close();
+}

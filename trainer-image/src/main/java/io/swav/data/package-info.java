@@ -1,0 +1,5 @@
+/** Shards, sampler, multi-crop. */
+@NullMarked
+package io.swav.data;
+
+import org.jspecify.annotations.NullMarked;
