@@ -13,7 +13,8 @@ public record Run(int from, int to) {
 
     public static Run of(int groups, int rank, int size) {
         if (size < 1 || size > groups || rank < 0 || rank >= size) {
-            throw new IllegalArgumentException("no run for rank " + rank + " of " + size + " over " + groups + " groups");
+            throw new IllegalArgumentException(
+                    "no run for rank " + rank + " of " + size + " over " + groups + " groups");
         }
         return new Run((int) ((long) rank * groups / size), (int) ((rank + 1L) * groups / size));
     }
