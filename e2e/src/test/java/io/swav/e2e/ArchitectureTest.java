@@ -1,0 +1,87 @@
+package io.swav.e2e;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** The arrows between packages point one way. */
+@AnalyzeClasses(packages = "io.swav", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+    private static final String[] TRAINER = {
+        "io.swav.train..",
+        "io.swav.swav..",
+        "io.swav.tensor..",
+        "io.swav.collective..",
+        "io.swav.elastic..",
+        "io.swav.data..",
+        "io.swav.checkpoint..",
+        "io.swav.eval..",
+        "io.swav.golden.."
+    };
+
+    @ArchTest
+    static final ArchRule theApiKnowsNobody = noClasses()
+            .that()
+            .resideInAPackage("io.swav.api..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.swav.plan..", "io.swav.operator..", "io.swav.local..")
+            .orShould()
+            .dependOnClassesThat()
+            .resideInAnyPackage(TRAINER);
+
+    @ArchTest
+    static final ArchRule decisionsArePure = noClasses()
+            .that()
+            .resideInAPackage("io.swav.plan..")
+            .should()
+            .dependOnClassesThat()
+            .resideOutsideOfPackages("io.swav.plan..", "io.swav.api..", "java..", "org.jspecify..");
+
+    @ArchTest
+    static final ArchRule trainersKnowNoOperator = noClasses()
+            .that()
+            .resideInAnyPackage(TRAINER)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.javaoperatorsdk..", "io.swav.plan..", "io.swav.operator..");
+
+    @ArchTest
+    static final ArchRule theOperatorKnowsNoTrainer = noClasses()
+            .that()
+            .resideInAPackage("io.swav.operator..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(TRAINER);
+
+    @ArchTest
+    static final ArchRule nobodyKnowsTheLocalCluster = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.swav.local..", "io.swav.e2e..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.swav.local..", "io.swav.e2e..");
+
+    @ArchTest
+    static final ArchRule onePlaceTouchesLibtorch = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.swav.tensor..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.bytedeco..", "ai.djl.pytorch..");
+
+    @ArchTest
+    static final ArchRule thePaperKnowsNoCluster = noClasses()
+            .that()
+            .resideInAnyPackage("io.swav.swav..", "io.swav.tensor..", "io.swav.collective..", "io.swav.data..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.fabric8.kubernetes.client..", "io.swav.elastic..", "io.swav.train..");
+
+    @ArchTest
+    static final ArchRule noCycles = slices().matching("io.swav.(*)..").should().beFreeOfCycles();
+}
