@@ -1,0 +1,36 @@
+package io.swav.tensor;
+
+import ai.djl.ndarray.NDArray;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.pytorch.Tensor;
+
+/** The bytes of an array in place. */
+public final class Memory {
+    private Memory() {}
+
+    /**
+     * A direct view, native byte order, of a contiguous array in host memory: reads and writes go to the array. It is
+     * valid while {@code array} is open and keeps nothing alive: hold the array.
+     *
+     * @throws IllegalArgumentException when the array is not contiguous, not in host memory, or 2 GiB or larger
+     */
+    public static ByteBuffer view(NDArray array) {
+        return Interop.scoped(() -> {
+            Tensor tensor = Interop.borrow(array);
+            long bytes = tensor.numel() * tensor.element_size();
+            if (!tensor.is_contiguous() || !tensor.is_cpu() || bytes > Integer.MAX_VALUE) {
+                throw new IllegalArgumentException("no view of " + array.getShape() + " " + array.getDataType() + " on "
+                        + array.getDevice() + ": it must be contiguous, in host memory and under 2 GiB");
+            }
+            ByteBuffer view = bytes == 0
+                    ? ByteBuffer.allocateDirect(0)
+                    : new BytePointer(tensor.data_ptr())
+                            .position(0)
+                            .capacity(bytes)
+                            .asByteBuffer();
+            return view.order(ByteOrder.nativeOrder());
+        });
+    }
+}

@@ -1,0 +1,78 @@
+package io.swav.tensor;
+
+import ai.djl.engine.Engine;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Brings up libtorch once for this JVM: DJL loads it, then JavaCPP binds to the same file. Loading a second copy
+ * would abort the process, so {@link #start} checks that exactly one is mapped.
+ */
+public final class Torch {
+    private static final String LIBRARY = "libtorch_cpu.so";
+
+    private Torch() {}
+
+    private static final class Started {
+        static final Path LIBTORCH = load();
+    }
+
+    /**
+     * Idempotent; call before anything else of this package, or of DJL where JavaCPP is used later.
+     *
+     * @return the libtorch_cpu.so in use
+     * @throws IllegalStateException when not exactly one libtorch is mapped
+     */
+    public static Path start() {
+        return Started.LIBTORCH;
+    }
+
+    /** Threads inside one operation. Numbers are reproducible bit for bit only at one fixed value. */
+    public static void setThreads(int threads) {
+        start();
+        torch.set_num_threads(threads);
+    }
+
+    /** The libtorch_cpu.so files mapped into this process. */
+    static Set<Path> mapped() {
+        try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+            Set<Path> found = new TreeSet<>();
+            maps.filter(line -> line.endsWith("/" + LIBRARY))
+                    .forEach(line -> found.add(Path.of(line.substring(line.indexOf('/')))));
+            return found;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read /proc/self/maps", e);
+        }
+    }
+
+    private static Path load() {
+        // JavaCPP counts the whole process against this limit, libtorch's tensors included: no limit
+        System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+        System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+        Engine engine = Engine.getEngine("PyTorch");
+        Path library = only("after DJL loaded it");
+        String folder = String.valueOf(library.getParent());
+        System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
+        System.setProperty("org.bytedeco.javacpp.platform.preloadpath", folder);
+        System.setProperty("java.library.path", folder);
+        Loader.load(torch.class);
+        only("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
+        return library;
+    }
+
+    private static Path only(String when) {
+        Set<Path> mapped = mapped();
+        if (mapped.size() != 1) {
+            throw new IllegalStateException("exactly one " + LIBRARY + " must be loaded, " + when + " there are "
+                    + mapped + "; use Torch.start() before any other class of DJL or JavaCPP");
+        }
+        return mapped.iterator().next();
+    }
+}
