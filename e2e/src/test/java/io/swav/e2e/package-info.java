@@ -1,4 +1,4 @@
-/** Scenarios against a real API server, and the rules of the house. */
+/** Scenarios against a real API server. */
 @NullMarked
 package io.swav.e2e;
 

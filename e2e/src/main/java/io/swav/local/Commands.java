@@ -1,0 +1,31 @@
+package io.swav.local;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/** Short commands of this machine. */
+final class Commands {
+    private Commands() {}
+
+    /** What {@code command} prints, stderr included, stripped; any exit status other than 0 is an error. */
+    static String output(List<String> command) {
+        try {
+            Process process = new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
+                    .start();
+            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+            int code = process.waitFor();
+            if (code != 0) {
+                throw new LocalClusterException(String.join(" ", command) + " ended with " + code + ": " + text);
+            }
+            return text;
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot run " + String.join(" ", command) + ": " + e.getMessage(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted while running " + String.join(" ", command), e);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+package io.swav.local;
+
+import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
+import io.fabric8.kubeapitest.binary.BinaryManager;
+import io.fabric8.kubeapitest.binary.OSInfo;
+import io.fabric8.kubeapitest.binary.repo.BinaryRepo;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+
+/**
+ * Finds or makes the control plane's programs. In order: the folder {@code KUBEBUILDER_ASSETS} names; those built here
+ * before; Fabric8's kube-api-test, which downloads them; a build from Debian's source package, once a machine.
+ */
+public final class KubeSetup {
+    private static final String BUILT = "kube-1.20.2";
+    private static final long REACHABLE_SECONDS = 5;
+
+    private final Map<String, String> env;
+    private final Consumer<String> say;
+
+    /** @param say gets a line whenever something that takes time starts or moves on */
+    public KubeSetup(Map<String, String> env, Consumer<String> say) {
+        this.env = env;
+        this.say = say;
+    }
+
+    /** @throws LocalClusterException when no way leads to the programs, with the reason of the last one */
+    public KubeBinaries find() {
+        String assets = env.get("KUBEBUILDER_ASSETS");
+        if (assets != null && !assets.isBlank()) {
+            return KubeBinaries.in(Path.of(assets))
+                    .orElseThrow(() -> new LocalClusterException("KUBEBUILDER_ASSETS=" + assets
+                            + " has no etcd and kube-apiserver; correct the folder or unset the variable"));
+        }
+        Path built = cache().resolve(BUILT);
+        return KubeBinaries.in(built.resolve("bin"))
+                .filter(found -> found.controllerManager().isPresent()) // the build may have stopped half-way
+                .or(this::download)
+                .orElseGet(() -> build(built));
+    }
+
+    /** {@code $XDG_CACHE_HOME/swav}, by default {@code ~/.cache/swav}. */
+    private Path cache() {
+        String xdg = env.get("XDG_CACHE_HOME");
+        Path base = xdg == null || xdg.isBlank() ? Path.of(env.getOrDefault("HOME", "/root"), ".cache") : Path.of(xdg);
+        return base.resolve("swav");
+    }
+
+    private Optional<KubeBinaries> download() {
+        CompletableFuture<Boolean> reachable = CompletableFuture.supplyAsync(
+                () -> new BinaryRepo(new OSInfo()).listObjectNames().findAny().isPresent());
+        try {
+            if (!reachable.get(REACHABLE_SECONDS, TimeUnit.SECONDS)) {
+                return Optional.empty();
+            }
+            say.accept("downloading etcd and kube-apiserver (Fabric8 kube-api-test) ...");
+            BinaryManager manager = new BinaryManager(KubeAPIServerConfigBuilder.anAPIServerConfig()
+                    .withTestDir(cache().resolve("kube-api-test").toString())
+                    .build());
+            manager.initAndDownloadIfRequired();
+            return KubeBinaries.in(manager.binaries().getApiServer().toPath().getParent());
+        } catch (TimeoutException | ExecutionException e) {
+            return Optional.empty(); // a machine without that way out: the next one serves it
+        } catch (RuntimeException e) {
+            say.accept("the download failed (" + e.getMessage() + ")");
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted while looking for etcd and kube-apiserver", e);
+        }
+    }
+
+    private KubeBinaries build(Path dir) {
+        say.accept("building etcd, kube-apiserver and kube-controller-manager from Debian's packages into " + dir
+                + " (once a machine, 6 to 12 minutes on two cores) ...");
+        try {
+            Files.createDirectories(dir);
+            Path script = dir.resolve("build-kube.sh");
+            try (InputStream text = KubeSetup.class.getResourceAsStream("build-kube.sh")) {
+                if (text == null) {
+                    throw new IllegalStateException("build-kube.sh is not on the class path");
+                }
+                Files.write(script, text.readAllBytes());
+            }
+            Process build = new ProcessBuilder("bash", script.toString(), dir.toString())
+                    .redirectErrorStream(true)
+                    .redirectInput(Path.of("/dev/null").toFile())
+                    .start();
+            String last = "";
+            try (var lines = build.inputReader()) {
+                for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                    say.accept(line);
+                    last = line;
+                }
+            }
+            int code = build.waitFor();
+            if (code != 0) {
+                throw new LocalClusterException("the control plane could not be built: " + last
+                        + ". Mend that and run again (it goes on where it stopped), or set KUBEBUILDER_ASSETS to a"
+                        + " folder with etcd, kube-apiserver and kube-controller-manager");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot build in " + dir, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted while the control plane was being built", e);
+        }
+        return KubeBinaries.in(dir.resolve("bin"))
+                .orElseThrow(() -> new LocalClusterException("the build left no programs in " + dir.resolve("bin")));
+    }
+}

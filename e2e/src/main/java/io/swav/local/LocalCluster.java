@@ -1,0 +1,329 @@
+package io.swav.local;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/**
+ * A real API server (kube-apiserver over etcd, TLS, RBAC) with the controllers that matter here, on free ports of
+ * 127.0.0.1, everything it keeps in one folder. Its processes outlive this object unless {@link #close} ends them;
+ * {@link #start} on a folder whose cluster runs joins it, and on one left by a crash starts it again with its data.
+ */
+public final class LocalCluster implements AutoCloseable {
+    private static final Duration START_LIMIT = Duration.ofSeconds(120);
+    private static final List<String> STOP_ORDER = List.of("kube-controller-manager", "kube-apiserver", "etcd");
+
+    /** Garbage collection, namespaces, service accounts, and what taints and clears nodes that vanish. */
+    private static final String CONTROLLERS = String.join(
+            ",",
+            "garbagecollector",
+            "namespace",
+            "serviceaccount",
+            "serviceaccount-token",
+            "root-ca-cert-publisher",
+            "clusterrole-aggregation",
+            "nodelifecycle",
+            "podgc",
+            "disruption");
+
+    private record Ports(int etcd, int etcdPeer, int api) {
+        static Ports free() {
+            List<Integer> ports = freePorts(3);
+            return new Ports(ports.get(0), ports.get(1), ports.get(2));
+        }
+
+        boolean areFree() {
+            return Stream.of(etcd, etcdPeer, api).allMatch(LocalCluster::isFree);
+        }
+    }
+
+    private final Path dir;
+    private final KubeBinaries binaries;
+    private final Pki pki;
+    private final Ports ports;
+
+    private LocalCluster(Path dir, KubeBinaries binaries, Pki pki, Ports ports) {
+        this.dir = dir;
+        this.binaries = binaries;
+        this.pki = pki;
+        this.ports = ports;
+    }
+
+    /**
+     * Starts the cluster of {@code dir}, or joins it when it runs, and waits until it answers.
+     *
+     * @param definitions CustomResourceDefinitions to install before the controllers start, so that the garbage
+     *     collector knows them at once rather than at its next look half a minute later
+     * @throws LocalClusterException with the end of the log of whatever did not start
+     */
+    public static LocalCluster start(Path dir, KubeBinaries binaries, Collection<? extends HasMetadata> definitions) {
+        Path home = dir.toAbsolutePath().normalize();
+        try {
+            Files.createDirectories(home);
+            Path state = home.resolve("ports.json");
+            JsonMapper json = JsonMapper.builder().build();
+            Optional<Ports> before =
+                    Files.exists(state) ? Optional.of(json.readValue(state.toFile(), Ports.class)) : Optional.empty();
+            boolean runs = STOP_ORDER.stream()
+                    .filter(name -> binaries.controllerManager().isPresent() || !name.equals(STOP_ORDER.get(0)))
+                    .allMatch(name -> Daemon.find(home, name).isPresent());
+            if (!runs) {
+                end(home);
+            }
+            Ports ports = before.filter(p -> runs || p.areFree()).orElseGet(Ports::free);
+            json.writeValue(state.toFile(), ports);
+            LocalCluster cluster = new LocalCluster(home, binaries, Pki.in(home.resolve("pki")), ports);
+            cluster.writeKubeconfig();
+            if (runs) {
+                cluster.awaitReady();
+            } else {
+                cluster.startAll(definitions);
+            }
+            return cluster;
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot use " + home + " for the local cluster: " + e, e);
+        }
+    }
+
+    /** Ends the cluster of {@code dir} and forgets its objects; its logs and keys stay. */
+    public static void stop(Path dir) {
+        end(dir.toAbsolutePath().normalize());
+        deleteTree(dir.resolve("etcd"));
+    }
+
+    public Path dir() {
+        return dir;
+    }
+
+    public Path kubeconfig() {
+        return dir.resolve("kubeconfig");
+    }
+
+    /** A client with the administrator's rights; the caller closes it. */
+    public KubernetesClient client() {
+        return new KubernetesClientBuilder().withConfig(config(kubeconfig())).build();
+    }
+
+    static Config config(Path kubeconfig) {
+        return Config.fromKubeconfig(kubeconfig.toFile());
+    }
+
+    /** Ends the API server as a crash would leave it away: etcd keeps every object. */
+    public void stopApiServer() {
+        Daemon.find(dir, "kube-apiserver").ifPresent(d -> d.stop(Duration.ofSeconds(5)));
+    }
+
+    /** Starts the API server again after {@link #stopApiServer}, on the same port. */
+    public void startApiServer() {
+        apiServer();
+        awaitReady();
+    }
+
+    @Override
+    public void close() {
+        stop(dir);
+    }
+
+    private static void end(Path dir) {
+        for (String name : STOP_ORDER) {
+            Daemon.find(dir, name).ifPresent(daemon -> daemon.stop(Duration.ofSeconds(5)));
+        }
+    }
+
+    private void startAll(Collection<? extends HasMetadata> definitions) {
+        Daemon.start(
+                dir,
+                "etcd",
+                List.of(
+                        binaries.etcd().toString(),
+                        "--name=swav",
+                        "--data-dir=" + dir.resolve("etcd"),
+                        "--listen-client-urls=" + http(ports.etcd),
+                        "--advertise-client-urls=" + http(ports.etcd),
+                        "--listen-peer-urls=" + http(ports.etcdPeer),
+                        "--initial-advertise-peer-urls=" + http(ports.etcdPeer),
+                        "--initial-cluster=swav=" + http(ports.etcdPeer),
+                        "--logger=zap"),
+                Map.of());
+        apiServer(); // waits for etcd by itself
+        awaitReady();
+        try (KubernetesClient client = client()) {
+            definitions.forEach(d -> client.resource(d).serverSideApply());
+            if (binaries.controllerManager().isPresent()) {
+                controllerManager(binaries.controllerManager().get());
+                // pods are refused until their namespace has its default account and the account its token
+                await(
+                        "the default service account",
+                        () -> Optional.ofNullable(client.serviceAccounts()
+                                        .inNamespace("default")
+                                        .withName("default")
+                                        .get())
+                                .isPresent());
+            }
+        }
+    }
+
+    private void apiServer() {
+        List<String> command = new ArrayList<>(List.of(
+                binaries.apiServer().toString(),
+                "--etcd-servers=" + http(ports.etcd),
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                "--secure-port=" + ports.api,
+                "--tls-cert-file=" + pki.serverCertificate(),
+                "--tls-private-key-file=" + pki.serverKey(),
+                "--cert-dir=" + pki.dir(),
+                "--token-auth-file=" + pki.tokens(),
+                "--authorization-mode=RBAC",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                "--service-account-signing-key-file=" + pki.accountKey(),
+                "--service-account-key-file=" + pki.accountPublicKey(),
+                "--service-cluster-ip-range=10.96.0.0/24",
+                "--allow-privileged=true",
+                // nothing serves the "kubernetes" service here; its endpoint would be a loopback address
+                "--endpoint-reconciler-type=none"));
+        if (binaries.controllerManager().isEmpty()) {
+            command.add("--disable-admission-plugins=ServiceAccount"); // nobody makes the default accounts
+        }
+        Daemon.start(dir, "kube-apiserver", command, Map.of());
+    }
+
+    private void controllerManager(Path program) {
+        List<String> command = new ArrayList<>(List.of(
+                program.toString(),
+                "--kubeconfig=" + kubeconfig(),
+                "--controllers=" + CONTROLLERS,
+                "--service-account-private-key-file=" + pki.accountKey(),
+                "--root-ca-file=" + pki.authority(),
+                "--leader-elect=false",
+                "--secure-port=0"));
+        if (minorVersion(program) < 24) {
+            command.add("--port=0"); // later ones have no insecure port, nor the flag
+        }
+        Daemon.start(dir, "kube-controller-manager", command, Map.of());
+    }
+
+    private void awaitReady() {
+        Config once = new ConfigBuilder(config(kubeconfig()))
+                .withRequestRetryBackoffLimit(0)
+                .build();
+        try (KubernetesClient client =
+                new KubernetesClientBuilder().withConfig(once).build()) {
+            await("the API server", () -> "ok".equals(client.raw("/readyz")));
+        }
+    }
+
+    private void await(String what, BooleanSupplier ready) {
+        Instant deadline = Instant.now().plus(START_LIMIT);
+        String last = "";
+        while (Instant.now().isBefore(deadline)) {
+            for (String name : STOP_ORDER) {
+                if (Files.exists(dir.resolve(name + ".pid"))
+                        && Daemon.find(dir, name).isEmpty()) {
+                    throw new LocalClusterException(name + " ended while waiting for " + what + ". Its log, "
+                            + Daemon.logFile(dir, name) + ", ends:\n" + Daemon.tail(Daemon.logFile(dir, name), 15));
+                }
+            }
+            try {
+                if (ready.getAsBoolean()) {
+                    return;
+                }
+            } catch (KubernetesClientException e) {
+                last = String.valueOf(e.getMessage());
+            }
+            pause();
+        }
+        throw new LocalClusterException(what + " did not answer within " + START_LIMIT.toSeconds() + " s (" + last
+                + "). The API server's log, " + Daemon.logFile(dir, "kube-apiserver") + ", ends:\n"
+                + Daemon.tail(Daemon.logFile(dir, "kube-apiserver"), 15));
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(100);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted while the local cluster was starting", e);
+        }
+    }
+
+    private void writeKubeconfig() throws IOException {
+        Path file = kubeconfig();
+        Files.writeString(file, pki.adminKubeconfig("https://127.0.0.1:" + ports.api));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+    }
+
+    /** Of "Kubernetes v1.20.2". */
+    private static int minorVersion(Path program) {
+        String text = Commands.output(List.of(program.toString(), "--version"));
+        String[] parts = text.split("\\.", -1);
+        if (parts.length < 2) {
+            throw new LocalClusterException(program + " --version printed '" + text + "', not a Kubernetes version");
+        }
+        return Integer.parseInt(parts[1]);
+    }
+
+    private static String http(int port) {
+        return "http://127.0.0.1:" + port;
+    }
+
+    private static boolean isFree(int port) {
+        try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Distinct ports that were free a moment ago. */
+    static List<Integer> freePorts(int count) {
+        List<ServerSocket> sockets = new ArrayList<>();
+        try {
+            for (int i = 0; i < count; i++) {
+                sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+            }
+            List<Integer> ports =
+                    sockets.stream().map(ServerSocket::getLocalPort).toList();
+            for (ServerSocket socket : sockets) {
+                socket.close();
+            }
+            return ports;
+        } catch (IOException e) {
+            throw new UncheckedIOException("no free port on 127.0.0.1", e);
+        }
+    }
+
+    static void deleteTree(Path root) {
+        if (!Files.exists(root)) {
+            return;
+        }
+        try (Stream<Path> paths = Files.walk(root)) {
+            for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot delete " + root, e);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Builds etcd, kube-apiserver and kube-controller-manager 1.20.2 from Debian bookworm's own packages into DIR/bin.
+#   build-kube.sh DIR
+# Nothing is installed on the machine and root is not needed; apt-get and dpkg-dev are. The mirror is the one the
+# machine's apt uses. A second call waits for a running one, goes on where one stopped, or returns at once.
+# Every line printed is progress; on failure the last line is the reason.
+set -euo pipefail
+DIR=$(mkdir -p "$1" && cd "$1" && pwd)
+VERSION=1.20.2
+BIN=$DIR/bin SRC=$DIR/src ROOT=$DIR/root APT=$DIR/apt LOG=$DIR/build.log
+programs=(kube-apiserver kube-controller-manager)
+packages=(etcd-server golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev)
+
+fail() { echo "$*"; trap - ERR; exit 1; }
+started=$SECONDS
+step() { printf '[%3d s] %s\n' $((SECONDS - started)) "$*"; }
+trap 'fail "$STEP failed; the end of $LOG: $(tail -n 3 "$LOG" 2>/dev/null | tr "\n" " ")"' ERR
+STEP=start
+
+mkdir -p "$BIN" "$ROOT"
+exec 9> "$DIR/lock"
+flock -n 9 || { step "another build is running in $DIR; waiting for it"; flock 9; }
+complete() { for p in etcd "${programs[@]}"; do [ -x "$BIN/$p" ] || return 1; done; }
+if complete; then exit 0; fi
+: > "$LOG"
+
+[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || fail "a control plane is only built on Linux x86_64, and this is $(uname -sm)"
+for tool in apt-get dpkg dpkg-source flock tar; do
+  command -v $tool > /dev/null || fail "$tool is missing: apt-get install dpkg-dev util-linux tar (on Debian or Ubuntu)"
+done
+free=$(df -Pm "$DIR" | awk 'NR == 2 {print $4}')
+[ "$free" -ge 3000 ] || fail "$DIR has $free MB free and the build needs 3000 MB; XDG_CACHE_HOME can name another place"
+
+# 1. Debian's packages, unpacked but not installed. Lists of our own, because deb-src is rarely among the machine's.
+STEP="reading the machine's apt settings"
+mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>> "$LOG" | grep -m1 -E '/debian/?$') \
+  || fail "this machine's apt has no Debian mirror, from which the control plane could be built"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+[ -r $keyring ] || fail "$keyring is missing: apt-get install debian-archive-keyring"
+mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
+for kind in deb deb-src; do echo "$kind [signed-by=$keyring] $mirror bookworm main"; done > "$APT/sources.list"
+apt=(-q -oDir::Etc::sourcelist="$APT/sources.list" -oDir::Etc::sourceparts=/dev/null -oDir::State::Lists="$APT/lists"
+  -oDir::Cache="$APT/cache" -oAPT::Sandbox::User="$(id -un)" -oAcquire::Retries=3)
+if [ ! -e "$DIR/packages.done" ]; then
+  STEP="reading Debian's package lists"; step "$STEP"
+  apt-get "${apt[@]}" update >> "$LOG" 2>&1
+  STEP="downloading Debian's etcd and Go"; step "$STEP"
+  mkdir -p "$DIR/deb"
+  (cd "$DIR/deb" && apt-get "${apt[@]}" download "${packages[@]}" >> "$LOG" 2>&1)
+  for deb in "$DIR"/deb/*.deb; do dpkg -x "$deb" "$ROOT"; done
+  STEP="downloading Debian's Kubernetes source"; step "$STEP"
+  (cd "$DIR" && apt-get "${apt[@]}" source --download-only kubernetes >> "$LOG" 2>&1)
+  rm -rf "$SRC"; mkdir "$SRC"
+  tar xzf "$DIR"/kubernetes_1.20*.orig.tar.gz -C "$SRC" --strip-components=1
+  touch "$DIR/packages.done"
+fi
+
+# 2. Go, outside module mode: the vendored tree predates the checks that today's go.mod gets.
+export GOROOT=$ROOT/usr/lib/go-1.19 GOPATH=$DIR/gopath GOCACHE=$DIR/gocache GO111MODULE=off CGO_ENABLED=0 GOFLAGS=
+export PATH=$GOROOT/bin:$PATH
+for part in src test misc api; do # Debian's links are absolute
+  if [ ! -d "$GOROOT/$part" ]; then ln -sfn "$ROOT/usr/share/go-1.19/$part" "$GOROOT/$part"; fi
+done
+mkdir -p "$GOPATH/src/k8s.io"
+ln -sfn "$SRC" "$GOPATH/src/k8s.io/kubernetes"
+cd "$GOPATH/src/k8s.io/kubernetes"
+
+# 3. The vendored modern-go/reflect2 predates Go 1.18's map iterator: the server would die on its first custom
+#    resource. Debian's own newer package takes its place.
+STEP="replacing the vendored reflect2"
+vendored=vendor/github.com/modern-go/reflect2
+rm -rf $vendored; mkdir $vendored
+find "$ROOT/usr/share/gocode/src/github.com/modern-go/reflect2" -maxdepth 1 -name '*.[gs]*' ! -name '*_test.go' -exec cp {} $vendored/ \;
+
+# 4. One generated file is not in the source package.
+openapi=pkg/generated/openapi/zz_generated.openapi.go
+if [ ! -s $openapi ]; then
+  STEP="generating $openapi"; step "$STEP"
+  go build -o "$DIR/openapi-gen" k8s.io/kubernetes/vendor/k8s.io/kube-openapi/cmd/openapi-gen >> "$LOG" 2>&1
+  folders=$(grep -rl --include=*.go '+k8s:openapi-gen=' pkg cmd/cloud* cmd/kube* staging/src/k8s.io \
+    | grep -vE '/code-generator/|/sample-apiserver/|_test.go|zz_generated' \
+    | xargs -n1 dirname | LC_ALL=C sort -u | sed 's#^staging/src/#vendor/#; s#^#k8s.io/kubernetes/#' | paste -sd,)
+  "$DIR/openapi-gen" --logtostderr -i "$folders" -p k8s.io/kubernetes/pkg/generated/openapi -O zz_generated.openapi \
+    -h hack/boilerplate/boilerplate.generatego.txt -r "$DIR/openapi-violations.txt" >> "$LOG" 2>&1
+fi
+
+# 5. The programs, each put in place whole.
+flags="-s -w"
+for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+  prefix="-X k8s.io/kubernetes/vendor/$package"
+  flags="$flags $prefix.gitVersion=v$VERSION $prefix.gitMajor=1 $prefix.gitMinor=20 $prefix.gitTreeState=clean"
+done
+for program in "${programs[@]}"; do
+  [ -x "$BIN/$program" ] && continue
+  STEP="compiling $program"; step "$STEP (minutes)"
+  go build -trimpath -o "$DIR/$program.new" -ldflags "$flags" "k8s.io/kubernetes/cmd/$program" >> "$LOG" 2>&1 &
+  compiler=$!
+  while kill -0 $compiler 2> /dev/null; do
+    for _ in {1..20}; do kill -0 $compiler 2> /dev/null || break; sleep 1; done
+    if kill -0 $compiler 2> /dev/null; then step "$STEP: $(find "$GOCACHE" -name '*-d' | wc -l) packages compiled"; fi
+  done
+  wait $compiler
+  mv "$DIR/$program.new" "$BIN/$program"
+done
+cp "$ROOT/usr/bin/etcd" "$BIN/etcd.new"; mv "$BIN/etcd.new" "$BIN/etcd"
+STEP="trying kube-apiserver"
+"$BIN/kube-apiserver" --version
+# half a gigabyte and more that nobody needs again
+chmod -R u+w "$GOPATH" "$GOCACHE" 2> /dev/null || true
+rm -rf "$GOCACHE" "$GOPATH" "$SRC" "$ROOT" "$DIR/deb" "$APT" "$DIR"/kubernetes_* "$DIR/openapi-gen" "$DIR/packages.done"
+step "done"

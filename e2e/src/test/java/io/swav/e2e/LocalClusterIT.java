@@ -1,0 +1,93 @@
+package io.swav.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.local.Daemon;
+import io.swav.local.KubeBinaries;
+import io.swav.local.KubeSetup;
+import io.swav.local.LocalCluster;
+import io.swav.local.LocalClusterException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalClusterIT {
+    private static final KubeBinaries BINARIES = new KubeSetup(System.getenv(), System.err::println).find();
+
+    @TempDir
+    Path dir;
+
+    @Test
+    void keepsObjectsThroughACrashAndForgetsThemWhenStopped() {
+        try (LocalCluster cluster = LocalCluster.start(dir, BINARIES, List.of());
+                KubernetesClient client = cluster.client()) {
+            client.resource(note()).create();
+
+            for (String name : List.of("etcd", "kube-apiserver")) {
+                ProcessHandle.of(Daemon.find(dir, name).orElseThrow().pid())
+                        .orElseThrow()
+                        .destroyForcibly();
+                org.awaitility.Awaitility.await()
+                        .until(() -> Daemon.find(dir, name).isEmpty());
+            }
+            LocalCluster again = LocalCluster.start(dir, BINARIES, List.of());
+            assertThat(again.kubeconfig()).isEqualTo(cluster.kubeconfig());
+            assertThat(client.resource(note()).get()).isNotNull();
+
+            long pid = Daemon.find(dir, "etcd").orElseThrow().pid();
+            LocalCluster.start(dir, BINARIES, List.of());
+            assertThat(Daemon.find(dir, "etcd").orElseThrow().pid())
+                    .as("a running cluster is joined")
+                    .isEqualTo(pid);
+        }
+        assertThat(Daemon.find(dir, "etcd")).isEmpty();
+        assertThat(dir.resolve("etcd")).doesNotExist();
+    }
+
+    @Test
+    void tellsWhichProgramDidNotStartAndShowsItsLog() throws Exception {
+        Path broken = Files.writeString(dir.resolve("etcd-broken"), "#!/bin/sh\necho no disk left\nexit 3\n");
+        assertThat(broken.toFile().setExecutable(true)).isTrue();
+        KubeBinaries binaries = new KubeBinaries(broken, BINARIES.apiServer(), Optional.empty());
+        try {
+            assertThatThrownBy(() -> LocalCluster.start(dir.resolve("c"), binaries, List.of()))
+                    .isInstanceOf(LocalClusterException.class)
+                    .hasMessageContaining("etcd ended")
+                    .hasMessageContaining("no disk left")
+                    .hasMessageContaining("etcd.log");
+        } finally {
+            LocalCluster.stop(dir.resolve("c"));
+        }
+        assertThat(Daemon.find(dir.resolve("c"), "kube-apiserver")).isEmpty();
+    }
+
+    @Test
+    void doesNotTakeAnotherProcessForItsOwn() throws Exception {
+        Path pids = Files.createDirectory(dir.resolve("pids"));
+        Files.writeString(pids.resolve("etcd.pid"), ProcessHandle.current().pid() + " 1000");
+        assertThat(Daemon.find(pids, "etcd")).isEmpty();
+
+        Daemon daemon = Daemon.start(pids, "sleeper", List.of("sleep", "60"), java.util.Map.of());
+        assertThat(Daemon.find(pids, "sleeper")).map(Daemon::pid).contains(daemon.pid());
+        daemon.stop(Duration.ofSeconds(5));
+        assertThat(daemon.alive()).isFalse();
+        assertThat(Daemon.find(pids, "sleeper")).isEmpty();
+    }
+
+    private static ConfigMap note() {
+        return new ConfigMapBuilder()
+                .withNewMetadata()
+                .withName("note")
+                .withNamespace("default")
+                .endMetadata()
+                .build();
+    }
+}
