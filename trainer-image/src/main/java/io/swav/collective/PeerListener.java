@@ -1,0 +1,206 @@
+package io.swav.collective;
+
+import io.swav.collective.Handshake.Hello;
+import io.swav.collective.Handshake.Verdict;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This process's port for peers, open for its whole life. Callers of the current or a later generation that pass the
+ * {@link Handshake} are parked until their world is formed here (the document reaches some trainers before others);
+ * callers of an older one are refused.
+ */
+public final class PeerListener implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PeerListener.class);
+    /** Handshakes at a time; a stranger who says nothing holds one for {@link Handshake#TIMEOUT_MILLIS}. */
+    private static final int MAX_HANDSHAKES = 64;
+
+    private record Caller(long generation, int rank, String uid) {}
+
+    private final String uid;
+    private final Handshake handshake;
+    private final ServerSocketChannel server;
+    private final ExecutorService workers;
+    private final Map<Caller, SocketChannel> parked = new HashMap<>();
+    private long oldest;
+
+    private PeerListener(String uid, Handshake handshake, ServerSocketChannel server) {
+        this.uid = uid;
+        this.handshake = handshake;
+        this.server = server;
+        this.workers =
+                new ThreadPoolExecutor(0, MAX_HANDSHAKES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), runnable -> {
+                    Thread thread = new Thread(runnable, "handshake");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        Thread acceptor = new Thread(this::accept, "peer-listener");
+        acceptor.setDaemon(true);
+        acceptor.start();
+    }
+
+    /**
+     * @param uid of this process, which callers must ask for
+     * @param key shared by the trainers of one job, 16 bytes or more
+     * @param address port 0 for any free one
+     * @throws java.net.BindException when the port is taken
+     */
+    public static PeerListener open(String uid, byte[] key, InetSocketAddress address) throws IOException {
+        Handshake handshake = new Handshake(key);
+        ServerSocketChannel server = ServerSocketChannel.open();
+        try {
+            server.bind(address, 256);
+            return new PeerListener(uid, handshake, server);
+        } catch (IOException | RuntimeException e) {
+            Closing.quietly(server);
+            throw e;
+        }
+    }
+
+    public int port() {
+        return server.socket().getLocalPort();
+    }
+
+    String uid() {
+        return uid;
+    }
+
+    Handshake handshake() {
+        return handshake;
+    }
+
+    /** From now on refuses generations before this one, and hangs up on parked callers of those. */
+    synchronized void fence(long generation) {
+        oldest = Math.max(oldest, generation);
+        parked.entrySet().removeIf(entry -> {
+            boolean stale = entry.getKey().generation() < oldest;
+            if (stale) {
+                Closing.quietly(entry.getValue());
+            }
+            return stale;
+        });
+    }
+
+    /**
+     * Waits for a caller.
+     *
+     * @param deadline of System.nanoTime
+     * @throws CollectiveException when it did not come, or the wait was cancelled (looked at every 20 ms)
+     */
+    synchronized SocketChannel await(
+            long generation, int rank, String callerUid, long deadline, BooleanSupplier cancelled) {
+        Caller caller = new Caller(generation, rank, callerUid);
+        while (true) {
+            SocketChannel channel = parked.remove(caller);
+            if (channel != null) {
+                return channel;
+            }
+            if (cancelled.getAsBoolean()) {
+                throw new CollectiveException("forming generation " + generation + " was called off");
+            }
+            if (System.nanoTime() - deadline >= 0) {
+                throw new CollectiveException(
+                        "generation " + generation + ": rank " + rank + " (" + callerUid + ") did not connect in time");
+            }
+            try {
+                wait(20);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new CollectiveException("interrupted while forming generation " + generation, e);
+            }
+        }
+    }
+
+    private void accept() {
+        while (true) {
+            SocketChannel channel;
+            try {
+                channel = server.accept();
+            } catch (ClosedChannelException closed) {
+                return;
+            } catch (IOException e) {
+                LOG.warn("accepting a peer: {}", e.getMessage());
+                continue;
+            }
+            try {
+                workers.execute(() -> receive(channel));
+            } catch (RejectedExecutionException busy) {
+                Closing.quietly(channel);
+            }
+        }
+    }
+
+    private void receive(SocketChannel channel) {
+        @Nullable SocketChannel unused = channel;
+        try {
+            TcpMesh.tune(channel);
+            Verdict[] verdict = new Verdict[1];
+            Hello hello = handshake.answer(channel, caller -> verdict[0] = judge(caller));
+            if (verdict[0] == Verdict.Welcome) {
+                park(hello, channel);
+                unused = null;
+            } else {
+                LOG.info(
+                        "refused rank {} ({}) of generation {}: {}",
+                        hello.rank(),
+                        hello.uid(),
+                        hello.generation(),
+                        verdict[0]);
+            }
+        } catch (IOException e) {
+            LOG.warn("refused a connection from {}: {}", remote(channel), e.getMessage());
+        } finally {
+            if (unused != null) {
+                Closing.quietly(unused);
+            }
+        }
+    }
+
+    private synchronized Verdict judge(Hello caller) {
+        if (!caller.peerUid().equals(uid)) {
+            return Verdict.Stranger;
+        }
+        return caller.generation() < oldest ? Verdict.Stale : Verdict.Welcome;
+    }
+
+    private synchronized void park(Hello hello, SocketChannel channel) {
+        if (hello.generation() < oldest || !server.isOpen()) {
+            Closing.quietly(channel);
+            return;
+        }
+        SocketChannel earlier = parked.put(new Caller(hello.generation(), hello.rank(), hello.uid()), channel);
+        if (earlier != null) {
+            Closing.quietly(earlier);
+        }
+        notifyAll();
+    }
+
+    private static String remote(SocketChannel channel) {
+        try {
+            return String.valueOf(channel.getRemoteAddress());
+        } catch (IOException closed) {
+            return "a peer that hung up";
+        }
+    }
+
+    @Override
+    public void close() {
+        Closing.quietly(server);
+        workers.shutdown();
+        fence(Long.MAX_VALUE);
+    }
+}

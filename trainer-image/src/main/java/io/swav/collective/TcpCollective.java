@@ -1,0 +1,218 @@
+package io.swav.collective;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import io.swav.collective.Wire.Message;
+import io.swav.tensor.Memory;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collectives over a full mesh of sockets, for arrays in host memory. Small arrays go straight from every rank to every
+ * other and are reduced in rank order by each (one hop); large sums run around a ring (reduce-scatter, then all-gather:
+ * 2(W−1)/W of the array over each link, whatever W), a slice at a time so that scratch memory stays small. {@link
+ * TcpMesh} makes them.
+ */
+public final class TcpCollective implements Collective {
+    /** Up to here, bytes times peers, one hop of everything to everyone is faster than the ring's 2(W−1) hops. */
+    private static final int DIRECT_BYTES = 256 << 10;
+    /** Bytes of one rank's chunk in a slice of the ring. */
+    private static final int CHUNK_BYTES = 2 << 20;
+
+    private final Wire wire;
+    /** Rank in the wire's world of every rank of this one. */
+    private final int[] ranks;
+
+    private final int rank;
+    private final boolean owner;
+
+    private TcpCollective(Wire wire, int[] ranks, int rank, boolean owner) {
+        this.wire = wire;
+        this.ranks = ranks;
+        this.rank = rank;
+        this.owner = owner;
+    }
+
+    /** @param peers handshaken sockets by rank, null at {@code rank}; owned from here on */
+    static TcpCollective over(@Nullable SocketChannel[] peers, int rank, long generation) throws IOException {
+        return new TcpCollective(
+                new Wire(generation, peers), IntStream.range(0, peers.length).toArray(), rank, true);
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int size() {
+        return ranks.length;
+    }
+
+    @Override
+    public void allReduceSum(NDArray inOut) {
+        reduce(Reduction.SUM, inOut);
+    }
+
+    @Override
+    public void allReduceMin(NDArray inOut) {
+        reduce(Reduction.MIN, inOut);
+    }
+
+    private void reduce(Reduction reduction, NDArray inOut) {
+        if (size() == 1) {
+            return;
+        }
+        DataType type = inOut.getDataType();
+        ByteBuffer bytes = Memory.view(inOut);
+        if ((long) bytes.capacity() * (size() - 1) <= DIRECT_BYTES) {
+            reduceDirectly(reduction, bytes, type);
+            return;
+        }
+        int slice = CHUNK_BYTES * size();
+        for (int at = 0; at < bytes.capacity(); at += Math.min(slice, bytes.capacity() - at)) {
+            reduceAround(reduction, slice(bytes, at, Math.min(slice, bytes.capacity() - at)), type);
+        }
+    }
+
+    private void reduceDirectly(Reduction reduction, ByteBuffer bytes, DataType type) {
+        int length = bytes.capacity();
+        ByteBuffer all = wire.scratch(length * size());
+        gather(bytes, all);
+        ByteBuffer total = slice(all, 0, length);
+        for (int peer = 1; peer < size(); peer++) {
+            reduction.apply(total, slice(all, peer * length, length), type);
+        }
+        bytes.duplicate().put(total);
+    }
+
+    /** The ring: after W−1 hops rank r holds the whole of chunk r+1, after W−1 more everyone holds every chunk. */
+    private void reduceAround(Reduction reduction, ByteBuffer bytes, DataType type) {
+        int next = ranks[(rank + 1) % size()];
+        int previous = ranks[(rank + size() - 1) % size()];
+        for (int hop = 0; hop < size() - 1; hop++) {
+            ByteBuffer partial = chunk(bytes, rank - hop, type);
+            ByteBuffer mine = chunk(bytes, rank - hop - 1, type);
+            ByteBuffer arriving = wire.scratch(mine.capacity());
+            wire.exchange(List.of(new Message(next, partial)), List.of(new Message(previous, arriving.duplicate())));
+            reduction.apply(mine, arriving, type);
+        }
+        for (int hop = 0; hop < size() - 1; hop++) {
+            wire.exchange(
+                    List.of(new Message(next, chunk(bytes, rank + 1 - hop, type))),
+                    List.of(new Message(previous, chunk(bytes, rank - hop, type))));
+        }
+    }
+
+    /** Part {@code index} mod W of W parts of whole elements, equal to within one element. */
+    private ByteBuffer chunk(ByteBuffer bytes, int index, DataType type) {
+        return part(bytes, Math.floorMod(index, size()), size(), type.getNumOfBytes());
+    }
+
+    private static ByteBuffer part(ByteBuffer bytes, int index, int parts, int elementBytes) {
+        long elements = bytes.capacity() / elementBytes;
+        int from = (int) (elements * index / parts) * elementBytes;
+        int to = (int) (elements * (index + 1) / parts) * elementBytes;
+        return slice(bytes, from, to - from);
+    }
+
+    private static ByteBuffer slice(ByteBuffer bytes, int at, int length) {
+        return bytes.slice(at, length).order(bytes.order());
+    }
+
+    /** A small array goes from the root to all; a large one in parts, which their receivers pass on to each other. */
+    @Override
+    public void broadcast(NDArray inOut, int root) {
+        Ranks.check(root, size());
+        ByteBuffer bytes = Memory.view(inOut);
+        List<Integer> receivers =
+                IntStream.range(0, size()).filter(peer -> peer != root).boxed().toList();
+        if ((long) bytes.capacity() * receivers.size() <= DIRECT_BYTES || receivers.size() == 1) {
+            if (rank == root) {
+                wire.exchange(messages(receivers, peer -> bytes.duplicate()), List.of());
+            } else {
+                wire.exchange(List.of(), List.of(new Message(ranks[root], bytes.duplicate())));
+            }
+            return;
+        }
+        int elementBytes = inOut.getDataType().getNumOfBytes();
+        if (rank == root) {
+            wire.exchange(
+                    messages(receivers, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)),
+                    List.of());
+            return;
+        }
+        ByteBuffer mine = part(bytes, receivers.indexOf(rank), receivers.size(), elementBytes);
+        wire.exchange(List.of(), List.of(new Message(ranks[root], mine.duplicate())));
+        List<Integer> others = receivers.stream().filter(peer -> peer != rank).toList();
+        wire.exchange(
+                messages(others, peer -> mine.duplicate()),
+                messages(others, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)));
+    }
+
+    @Override
+    public void allGather(NDArray mine, NDArray all) {
+        if (all.size() != mine.size() * size() || all.getDataType() != mine.getDataType()) {
+            throw new IllegalArgumentException("cannot gather " + mine.getShape() + " " + mine.getDataType() + " of "
+                    + size() + " ranks into " + all.getShape() + " " + all.getDataType());
+        }
+        gather(Memory.view(mine), Memory.view(all));
+    }
+
+    private void gather(ByteBuffer mine, ByteBuffer all) {
+        int length = mine.capacity();
+        slice(all, rank * length, length).put(mine.duplicate());
+        List<Integer> others =
+                IntStream.range(0, size()).filter(peer -> peer != rank).boxed().toList();
+        wire.exchange(
+                messages(others, peer -> mine.duplicate()),
+                messages(others, peer -> slice(all, peer * length, length)));
+    }
+
+    @Override
+    public void exchange(List<Transfer> sends, List<Transfer> receives) {
+        wire.exchange(transfers(sends), transfers(receives));
+    }
+
+    private List<Message> transfers(List<Transfer> transfers) {
+        List<Message> messages = new ArrayList<>(transfers.size());
+        for (Transfer transfer : transfers) {
+            Ranks.check(transfer.peer(), size());
+            messages.add(new Message(ranks[transfer.peer()], Memory.view(transfer.array())));
+        }
+        return messages;
+    }
+
+    private List<Message> messages(List<Integer> peers, IntFunction<ByteBuffer> body) {
+        return peers.stream()
+                .map(peer -> new Message(ranks[peer], body.apply(peer)))
+                .toList();
+    }
+
+    @Override
+    public Collective subgroup(int[] members) {
+        Ranks.subgroup(members, rank, size());
+        int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
+        return new TcpCollective(wire, inWire, Arrays.binarySearch(members, rank), false);
+    }
+
+    @Override
+    public void abort() {
+        wire.breakOff("aborted");
+    }
+
+    /** A subgroup's close does nothing: the sockets belong to the whole. */
+    @Override
+    public void close() {
+        if (owner) {
+            wire.close();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+package io.swav.collective;
+
+import io.swav.collective.Handshake.Hello;
+import io.swav.collective.Handshake.Verdict;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Connects every rank with every other: each calls the ranks below its own and is called by those above. */
+public final class TcpMesh {
+    private static final Logger LOG = LoggerFactory.getLogger(TcpMesh.class);
+    private static final int CONNECT_MILLIS = 1000;
+    private static final long RETRY_NANOS = Duration.ofMillis(50).toNanos();
+
+    private TcpMesh() {}
+
+    /** A rank of the world to connect. */
+    public record Peer(String uid, InetSocketAddress address) {}
+
+    /**
+     * For processes that know each other's addresses beforehand: listens at its own until the mesh stands.
+     *
+     * @param key shared secret, 16 bytes or more
+     * @throws IOException when the port cannot be opened
+     * @throws CollectiveException when not everyone is there before the deadline
+     */
+    public static Collective connect(
+            int rank, List<InetSocketAddress> addresses, byte[] key, long generation, Duration deadline)
+            throws IOException {
+        List<Peer> peers = IntStream.range(0, addresses.size())
+                .mapToObj(peer -> new Peer("rank-" + peer, addresses.get(peer)))
+                .toList();
+        try (PeerListener listener = PeerListener.open(peers.get(rank).uid(), key, addresses.get(rank))) {
+            return connect(listener, rank, peers, generation, deadline, () -> false);
+        }
+    }
+
+    /**
+     * Connects to the members of one generation, or leaves nothing open.
+     *
+     * @param peers by rank, this process among them
+     * @param cancelled polled; true ends the attempt
+     * @throws CollectiveException when the deadline passed, a peer is in a newer generation, or it was cancelled
+     */
+    public static Collective connect(
+            PeerListener listener,
+            int rank,
+            List<Peer> peers,
+            long generation,
+            Duration deadline,
+            BooleanSupplier cancelled) {
+        Ranks.check(rank, peers.size());
+        listener.fence(generation);
+        if (peers.size() == 1) {
+            return new SoloCollective();
+        }
+        long end = System.nanoTime() + deadline.toNanos();
+        @Nullable SocketChannel[] channels = new SocketChannel[peers.size()];
+        boolean formed = false;
+        try {
+            for (int peer = 0; peer < rank; peer++) {
+                Hello hello = new Hello(
+                        generation, rank, listener.uid(), peer, peers.get(peer).uid());
+                channels[peer] = call(listener, peers.get(peer).address(), hello, end, cancelled);
+            }
+            for (int peer = rank + 1; peer < peers.size(); peer++) {
+                channels[peer] =
+                        listener.await(generation, peer, peers.get(peer).uid(), end, cancelled);
+            }
+            Collective collective = TcpCollective.over(channels, rank, generation);
+            formed = true;
+            return collective;
+        } catch (IOException e) {
+            throw new CollectiveException("forming generation " + generation + ": " + e.getMessage(), e);
+        } finally {
+            for (SocketChannel channel : channels) {
+                if (!formed && channel != null) {
+                    Closing.quietly(channel);
+                }
+            }
+        }
+    }
+
+    /** Calls until the peer answers: it may not listen yet. */
+    private static SocketChannel call(
+            PeerListener listener, InetSocketAddress address, Hello hello, long end, BooleanSupplier cancelled) {
+        String last = "no answer";
+        while (!cancelled.getAsBoolean()) {
+            if (System.nanoTime() - end >= 0) {
+                throw new CollectiveException("generation " + hello.generation() + ": cannot reach rank "
+                        + hello.peerRank() + " (" + hello.peerUid() + ") at " + address + ": " + last);
+            }
+            try {
+                return tryCall(listener.handshake(), address, hello);
+            } catch (IOException e) {
+                last = String.valueOf(e.getMessage());
+                LOG.debug("calling rank {} at {}: {}", hello.peerRank(), address, last);
+            }
+            LockSupport.parkNanos(RETRY_NANOS);
+        }
+        throw new CollectiveException("forming generation " + hello.generation() + " was called off");
+    }
+
+    private static SocketChannel tryCall(Handshake handshake, InetSocketAddress address, Hello hello)
+            throws IOException {
+        SocketChannel channel = SocketChannel.open();
+        boolean welcome = false;
+        try {
+            channel.socket().connect(resolved(address), CONNECT_MILLIS);
+            tune(channel);
+            Verdict verdict = handshake.dial(channel, hello);
+            switch (verdict) {
+                case Welcome -> {
+                    welcome = true;
+                    return channel;
+                }
+                case Stale ->
+                    throw new CollectiveException("rank " + hello.peerRank() + " (" + hello.peerUid()
+                            + ") is in a newer world than generation " + hello.generation());
+                case Stranger -> throw new IOException("another trainer than " + hello.peerUid() + " listens there");
+            }
+            throw new IllegalStateException("verdict " + verdict);
+        } finally {
+            if (!welcome) {
+                Closing.quietly(channel);
+            }
+        }
+    }
+
+    private static InetSocketAddress resolved(InetSocketAddress address) {
+        return address.isUnresolved() ? new InetSocketAddress(address.getHostString(), address.getPort()) : address;
+    }
+
+    /** Small messages leave at once; a host that vanished is noticed in the end. */
+    static void tune(SocketChannel channel) throws IOException {
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+    }
+}

@@ -1,0 +1,234 @@
+package io.swav.collective;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.ClosedSelectorException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayDeque;
+import java.util.Collection;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connected, handshaken socket to every other rank, and messages over them. A single thread moves all messages of
+ * a call at once by non-blocking reads and writes, so ranks that all send first cannot block each other.
+ *
+ * <p>Message: generation (8 bytes), number of the message on this socket (8), length of the body (8), body. A message
+ * of another generation, or out of order, ends the wire: it can only come from a process that is not where this one is.
+ *
+ * <p>The kernel tunes the socket buffers: setting them by hand would cap them at net.core.wmem_max.
+ */
+final class Wire implements AutoCloseable {
+    private static final int HEADER = 24;
+
+    /** A body to send to, or to receive from, the rank {@code peer} of the whole world. */
+    record Message(int peer, ByteBuffer body) {}
+
+    private final long generation;
+    private final @Nullable Link[] links;
+    private final Selector selector;
+    private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
+    private volatile @Nullable String broken;
+
+    /** @param peers by rank, null at this process's own; owned from here on */
+    Wire(long generation, @Nullable SocketChannel[] peers) throws IOException {
+        this.generation = generation;
+        this.selector = Selector.open();
+        this.links = new Link[peers.length];
+        for (int rank = 0; rank < peers.length; rank++) {
+            SocketChannel channel = peers[rank];
+            if (channel != null) {
+                channel.configureBlocking(false);
+                links[rank] = new Link(rank, channel, channel.register(selector, 0));
+            }
+        }
+    }
+
+    /** Direct memory of at least {@code bytes}, contents undefined, valid until the next call. */
+    ByteBuffer scratch(int bytes) {
+        if (scratch.capacity() < bytes) {
+            scratch = ByteBuffer.allocateDirect(bytes);
+        }
+        return scratch.slice(0, bytes).order(ByteOrder.nativeOrder());
+    }
+
+    /** Moves all of them, each peer's in the order of the lists. */
+    void exchange(Collection<Message> sends, Collection<Message> receives) {
+        try {
+            checkWhole();
+            for (Message message : sends) {
+                link(message.peer()).send(message.body());
+            }
+            for (Message message : receives) {
+                link(message.peer()).incoming.add(message.body());
+            }
+            move();
+        } catch (IOException | ClosedSelectorException | CancelledKeyException failure) {
+            String reason = broken;
+            if (reason != null) {
+                throw new CollectiveException(reason, failure);
+            }
+            breakOff(String.valueOf(failure.getMessage()));
+            throw new CollectiveException("generation " + generation + ": " + failure.getMessage(), failure);
+        }
+    }
+
+    private void move() throws IOException {
+        boolean busy = false;
+        for (Link link : links) {
+            busy |= link != null && link.advance();
+        }
+        while (busy) {
+            selector.select();
+            checkWhole();
+            selector.selectedKeys().clear();
+            busy = false;
+            for (Link link : links) {
+                busy |= link != null && link.advance();
+            }
+        }
+    }
+
+    private void checkWhole() {
+        String reason = broken;
+        if (reason != null) {
+            throw new CollectiveException(reason);
+        }
+    }
+
+    private Link link(int rank) {
+        Link link = links[rank];
+        if (link == null) {
+            throw new IllegalArgumentException("rank " + rank + " exchanges with itself");
+        }
+        return link;
+    }
+
+    /** Ends the wire for good: a call in progress fails at once, and every peer sees its socket close. */
+    void breakOff(String reason) {
+        if (broken != null) {
+            return;
+        }
+        broken = reason;
+        close();
+    }
+
+    @Override
+    public void close() {
+        if (broken == null) {
+            broken = "closed";
+        }
+        for (Link link : links) {
+            if (link != null) {
+                Closing.quietly(link.channel);
+            }
+        }
+        // only now are the sockets' descriptors freed: a selector keeps those of closed channels until then
+        Closing.quietly(selector);
+    }
+
+    /** One peer's socket, with what is still to go out and to come in. */
+    private final class Link {
+        final SocketChannel channel;
+        private final int rank;
+        private final SelectionKey key;
+        private final Deque<ByteBuffer[]> outgoing = new ArrayDeque<>();
+        private final Deque<ByteBuffer> incoming = new ArrayDeque<>();
+        private final ByteBuffer header = ByteBuffer.allocateDirect(HEADER);
+        private long sent;
+        private long received;
+
+        Link(int rank, SocketChannel channel, SelectionKey key) {
+            this.rank = rank;
+            this.channel = channel;
+            this.key = key;
+        }
+
+        void send(ByteBuffer body) {
+            ByteBuffer head = ByteBuffer.allocate(HEADER);
+            head.putLong(generation).putLong(sent++).putLong(body.remaining()).flip();
+            outgoing.add(new ByteBuffer[] {head, body});
+        }
+
+        /** Moves what the socket takes and has; true while something is left. */
+        boolean advance() throws IOException {
+            write();
+            read();
+            int interest =
+                    (outgoing.isEmpty() ? 0 : SelectionKey.OP_WRITE) | (incoming.isEmpty() ? 0 : SelectionKey.OP_READ);
+            if (key.interestOps() != interest) {
+                key.interestOps(interest);
+            }
+            return interest != 0;
+        }
+
+        private void write() throws IOException {
+            while (!outgoing.isEmpty()) {
+                ByteBuffer[] message = outgoing.element();
+                try {
+                    channel.write(message);
+                } catch (IOException e) {
+                    throw lost(e);
+                }
+                if (message[1].hasRemaining()) {
+                    return;
+                }
+                outgoing.remove();
+            }
+        }
+
+        private void read() throws IOException {
+            while (!incoming.isEmpty()) {
+                ByteBuffer body = incoming.element();
+                if (header.hasRemaining()) {
+                    if (!fill(header)) {
+                        return;
+                    }
+                    checkHeader(body.remaining());
+                }
+                if (!fill(body)) {
+                    return;
+                }
+                header.clear();
+                incoming.remove();
+            }
+        }
+
+        private boolean fill(ByteBuffer buffer) throws IOException {
+            while (buffer.hasRemaining()) {
+                int count;
+                try {
+                    count = channel.read(buffer);
+                } catch (IOException e) {
+                    throw lost(e);
+                }
+                if (count < 0) {
+                    throw new IOException("rank " + rank + " closed its connection");
+                }
+                if (count == 0) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        private void checkHeader(int expected) throws IOException {
+            long of = header.getLong(0);
+            long number = header.getLong(8);
+            long length = header.getLong(16);
+            if (of != generation || number != received || length != expected) {
+                throw new IOException("rank " + rank + " sent message " + number + " of generation " + of + " with "
+                        + length + " bytes where message " + received + " with " + expected + " was due");
+            }
+            received++;
+        }
+
+        private IOException lost(IOException cause) {
+            return new IOException("lost rank " + rank + ": " + cause.getMessage(), cause);
+        }
+    }
+}

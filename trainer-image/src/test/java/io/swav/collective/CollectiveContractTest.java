@@ -1,0 +1,226 @@
+package io.swav.collective;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective.Transfer;
+import io.swav.tensor.Torch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What every implementation promises; size 1 is SoloCollective, the others TcpCollective. */
+class CollectiveContractTest {
+    /** One element, odd, the direct path, and several slices of the ring. */
+    private static final int[] LENGTHS = {1, 3, 1000, 2_000_001};
+
+    @BeforeAll
+    static void libtorch() {
+        Torch.start();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void sumsToTheSameBitsEverywhere(int size) throws Exception {
+        for (int length : LENGTHS) {
+            List<float[]> sums = Ranked.run(size, (collective, manager) -> {
+                NDArray mine = manager.create(values(length, collective.rank()));
+                collective.allReduceSum(mine);
+                return mine.toFloatArray();
+            });
+            assertThat(sums).map(Arrays::hashCode).containsOnly(Arrays.hashCode(sums.get(0)));
+            for (int at : new int[] {0, length / 2, length - 1}) {
+                double expected = 0;
+                for (int rank = 0; rank < size; rank++) {
+                    expected += values(length, rank)[at];
+                }
+                assertThat((double) sums.get(0)[at]).isCloseTo(expected, within(1e-5));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void takesMinimaOfEveryType(int size) throws Exception {
+        List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+            NDArray floats = manager.create(values(1000, collective.rank()));
+            NDArray doubles = manager.create(new double[] {collective.rank(), -collective.rank()});
+            NDArray longs = manager.create(new long[] {(1L << 60) + collective.rank(), -collective.rank()});
+            collective.allReduceMin(floats);
+            collective.allReduceMin(doubles);
+            collective.allReduceMin(longs);
+            float[] expected = values(1000, 0);
+            for (int rank = 1; rank < size; rank++) {
+                float[] other = values(1000, rank);
+                for (int i = 0; i < expected.length; i++) {
+                    expected[i] = Math.min(expected[i], other[i]);
+                }
+            }
+            return Arrays.equals(floats.toFloatArray(), expected)
+                    && Arrays.equals(doubles.toDoubleArray(), new double[] {0, 1.0 - size})
+                    && Arrays.equals(longs.toLongArray(), new long[] {1L << 60, 1L - size});
+        });
+        assertThat(right).containsOnly(true);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void broadcastsFromAnyRoot(int size) throws Exception {
+        for (int length : LENGTHS) {
+            for (int root = 0; root < size; root++) {
+                int from = root;
+                List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+                    NDArray array = manager.create(values(length, collective.rank()));
+                    collective.broadcast(array, from);
+                    return Arrays.equals(array.toFloatArray(), values(length, from));
+                });
+                assertThat(right).containsOnly(true);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void gathersInRankOrder(int size) throws Exception {
+        List<long[]> gathered = Ranked.run(size, (collective, manager) -> {
+            NDArray all = manager.zeros(new Shape(size, 2), DataType.INT64);
+            collective.allGather(manager.create(new long[] {collective.rank(), 10L * collective.rank()}), all);
+            return all.toLongArray();
+        });
+        long[] expected = IntStream.range(0, size)
+                .mapToLong(rank -> rank)
+                .flatMap(rank -> java.util.stream.LongStream.of(rank, 10 * rank))
+                .toArray();
+        assertThat(gathered).allMatch(all -> Arrays.equals(all, expected));
+    }
+
+    /** Everyone first sends more than the sockets hold, to everyone: nobody may wait for nobody. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void exchangesWithoutDeadlockAndInOrder(int size) throws Exception {
+        int length = 1 << 20;
+        List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+            List<Transfer> sends = new ArrayList<>();
+            List<Transfer> receives = new ArrayList<>();
+            for (int peer = 0; peer < size; peer++) {
+                for (int nth = 0; peer != collective.rank() && nth < 2; nth++) {
+                    sends.add(new Transfer(peer, manager.create(values(length + nth, 10 * collective.rank() + nth))));
+                    receives.add(new Transfer(peer, manager.zeros(new Shape(length + nth))));
+                }
+            }
+            collective.exchange(sends, receives);
+            boolean all = true;
+            for (int i = 0; i < receives.size(); i++) {
+                Transfer got = receives.get(i);
+                all &= Arrays.equals(got.array().toFloatArray(), values(length + i % 2, 10 * got.peer() + i % 2));
+            }
+            return all;
+        });
+        assertThat(right).containsOnly(true);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 5})
+    void subgroupsSumAmongThemselves(int size) throws Exception {
+        List<Float> sums = Ranked.run(size, (collective, manager) -> {
+            int[] mine = IntStream.range(0, size)
+                    .filter(rank -> rank % 2 == collective.rank() % 2)
+                    .toArray();
+            NDArray one = manager.create(new float[] {1 << collective.rank()});
+            collective.subgroup(mine).allReduceSum(one);
+            collective.allReduceSum(manager.create(new float[] {1}));
+            return one.getFloat(0);
+        });
+        for (int rank = 0; rank < size; rank++) {
+            int parity = rank % 2;
+            int expected = IntStream.range(0, size)
+                    .filter(other -> other % 2 == parity)
+                    .map(other -> 1 << other)
+                    .sum();
+            assertThat(sums.get(rank)).isEqualTo(expected);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 5})
+    void abortFreesEveryBlockedRank(int size) throws Exception {
+        CountDownLatch blocked = new CountDownLatch(size - 1);
+        List<String> ends = Ranked.run(size, (collective, manager) -> {
+            if (collective.rank() == 0) {
+                blocked.await();
+                collective.abort();
+                collective.abort();
+            } else {
+                blocked.countDown();
+            }
+            return failure(collective, manager);
+        });
+        assertThat(ends).allMatch(message -> message.contains("abort") || message.contains("rank"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3})
+    void abortFreesItsOwnBlockedThread(int size) throws Exception {
+        List<String> ends = Ranked.run(size, (collective, manager) -> {
+            Thread aborter = new Thread(() -> {
+                // the main thread of this rank waits for peers that never come
+                collective.abort();
+            });
+            if (collective.rank() == 0) {
+                aborter.start();
+            }
+            String message = failure(collective, manager);
+            aborter.join();
+            return message;
+        });
+        assertThat(ends).hasSize(size);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 5})
+    void refusesWrongArguments(int size) throws Exception {
+        Ranked.run(size, (collective, manager) -> {
+            NDArray one = manager.create(new float[] {1});
+            assertThatThrownBy(() -> collective.broadcast(one, size)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> collective.subgroup(new int[] {size}))
+                    .isInstanceOf(IllegalArgumentException.class);
+            return true;
+        });
+    }
+
+    private static String failure(Collective collective, NDManager manager) {
+        try {
+            while (true) {
+                collective.allReduceSum(manager.ones(new Shape(100_000)));
+                if (collective.rank() == 0) {
+                    Thread.onSpinWait();
+                }
+            }
+        } catch (CollectiveException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    private static org.assertj.core.data.Offset<Double> within(double value) {
+        return org.assertj.core.data.Offset.offset(value);
+    }
+
+    private static float[] values(int length, int seed) {
+        Random random = new Random(seed);
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = random.nextFloat() - .5f;
+        }
+        return values;
+    }
+}

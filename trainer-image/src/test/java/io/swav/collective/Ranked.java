@@ -1,0 +1,85 @@
+package io.swav.collective;
+
+import ai.djl.ndarray.NDManager;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+
+/** Worlds of several ranks as threads of one test process. */
+final class Ranked {
+    static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
+
+    interface Body<T> {
+        T run(Collective collective, NDManager manager) throws Exception;
+    }
+
+    private Ranked() {}
+
+    /** Runs {@code body} on every rank of a Tcp world, or alone when {@code size} is 1; results by rank. */
+    static <T> List<T> run(int size, Body<T> body) throws Exception {
+        List<Collective> world = size == 1 ? List.of(new SoloCollective()) : connect(size);
+        ExecutorService threads = Executors.newFixedThreadPool(size);
+        try {
+            List<Future<T>> ranks = world.stream()
+                    .map(collective -> threads.submit(() -> {
+                        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                            return body.run(collective, manager);
+                        } catch (Exception | Error e) {
+                            collective.abort();
+                            throw e;
+                        }
+                    }))
+                    .toList();
+            List<T> results = new ArrayList<>();
+            for (Future<T> rank : ranks) {
+                results.add(rank.get());
+            }
+            return results;
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof Exception cause ? cause : e;
+        } finally {
+            world.forEach(Collective::close);
+            threads.shutdown();
+        }
+    }
+
+    static List<Collective> connect(int size) throws Exception {
+        List<PeerListener> listeners = new ArrayList<>();
+        for (int rank = 0; rank < size; rank++) {
+            listeners.add(listener("uid-" + rank));
+        }
+        List<TcpMesh.Peer> peers = listeners.stream().map(Ranked::peer).toList();
+        ExecutorService threads = Executors.newFixedThreadPool(size);
+        try {
+            List<Future<Collective>> ranks = IntStream.range(0, size)
+                    .mapToObj(rank -> threads.submit(() ->
+                            TcpMesh.connect(listeners.get(rank), rank, peers, 7, Duration.ofSeconds(30), () -> false)))
+                    .toList();
+            List<Collective> world = new ArrayList<>();
+            for (Future<Collective> rank : ranks) {
+                world.add(rank.get());
+            }
+            return world;
+        } finally {
+            threads.shutdown();
+            listeners.forEach(PeerListener::close);
+        }
+    }
+
+    static PeerListener listener(String uid) throws Exception {
+        return PeerListener.open(uid, KEY, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    }
+
+    static TcpMesh.Peer peer(PeerListener listener) {
+        return new TcpMesh.Peer(
+                listener.uid(), new InetSocketAddress(InetAddress.getLoopbackAddress(), listener.port()));
+    }
+}

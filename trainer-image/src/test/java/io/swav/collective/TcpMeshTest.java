@@ -1,0 +1,126 @@
+package io.swav.collective;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.swav.collective.Handshake.Hello;
+import io.swav.collective.Handshake.Verdict;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+class TcpMeshTest {
+    private static final Duration LONG = Duration.ofSeconds(30);
+
+    @Test
+    void aCallerWithAnotherKeyIsRefusedByBothSides() throws Exception {
+        byte[] other = "another key, as long as the right one".getBytes(StandardCharsets.UTF_8);
+        try (PeerListener listener = Ranked.listener("a")) {
+            assertThatThrownBy(() -> dial(new Handshake(other), listener, new Hello(1, 1, "b", 0, "a")))
+                    .isInstanceOf(Handshake.Refused.class)
+                    .hasMessageContaining("key");
+        }
+    }
+
+    @Test
+    void garbageAndSilenceDoNotKeepOthersOut() throws Exception {
+        try (PeerListener a = Ranked.listener("a");
+                PeerListener b = Ranked.listener("b");
+                Socket silent = new Socket(InetAddress.getLoopbackAddress(), a.port());
+                Socket garbage = new Socket(InetAddress.getLoopbackAddress(), a.port())) {
+            OutputStream out = garbage.getOutputStream();
+            out.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.UTF_8));
+            List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
+            CompletableFuture<Collective> other =
+                    CompletableFuture.supplyAsync(() -> TcpMesh.connect(b, 1, peers, 1, LONG, () -> false));
+            try (Collective first = TcpMesh.connect(a, 0, peers, 1, LONG, () -> false);
+                    Collective second = other.join()) {
+                assertThat(first.size()).isEqualTo(second.size());
+            }
+            // hung up on: end of stream, or a reset where the listener had not read all of the garbage
+            assertThatThrownBy(() -> {
+                        if (garbage.getInputStream().read() < 0) {
+                            throw new EOFException();
+                        }
+                    })
+                    .isInstanceOf(IOException.class);
+            assertThat(silent.isConnected()).isTrue();
+        }
+    }
+
+    @Test
+    void anOlderGenerationIsTurnedAwayAndALaterOneParked() throws Exception {
+        try (PeerListener listener = Ranked.listener("a")) {
+            listener.fence(5);
+            Handshake handshake = new Handshake(Ranked.KEY);
+            assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a"))).isEqualTo(Verdict.Stale);
+            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a"))).isEqualTo(Verdict.Welcome);
+            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a")))
+                    .isEqualTo(Verdict.Stranger);
+            listener.await(6, 1, "b", System.nanoTime() + LONG.toNanos(), () -> false)
+                    .close();
+        }
+    }
+
+    @Test
+    void aRankInAnOlderWorldLearnsThatItIsStale() throws Exception {
+        try (PeerListener a = Ranked.listener("a");
+                PeerListener b = Ranked.listener("b")) {
+            a.fence(9);
+            List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
+            assertThatThrownBy(() -> TcpMesh.connect(b, 1, peers, 8, LONG, () -> false))
+                    .isInstanceOf(CollectiveException.class)
+                    .hasMessageContaining("newer world than generation 8");
+        }
+    }
+
+    @Test
+    void missingPeersAreNamedAtTheDeadline() throws Exception {
+        try (PeerListener b = Ranked.listener("b")) {
+            List<TcpMesh.Peer> peers;
+            try (PeerListener a = Ranked.listener("a")) {
+                peers = List.of(Ranked.peer(a), Ranked.peer(b));
+                assertThatThrownBy(() -> TcpMesh.connect(a, 0, peers, 1, Duration.ofMillis(50), () -> false))
+                        .hasMessageContaining("rank 1 (b) did not connect");
+            }
+            assertThatThrownBy(() -> TcpMesh.connect(b, 1, peers, 1, Duration.ofMillis(50), () -> false))
+                    .hasMessageContaining("cannot reach rank 0 (a)");
+        }
+    }
+
+    @Test
+    void aCancelledAttemptEnds() throws Exception {
+        try (PeerListener a = Ranked.listener("a");
+                PeerListener b = Ranked.listener("b")) {
+            List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
+            assertThatThrownBy(() -> TcpMesh.connect(a, 0, peers, 1, LONG, () -> true))
+                    .hasMessageContaining("called off");
+        }
+    }
+
+    @Test
+    void aTakenPortIsABindException() throws Exception {
+        try (PeerListener a = Ranked.listener("a")) {
+            InetSocketAddress taken = new InetSocketAddress(InetAddress.getLoopbackAddress(), a.port());
+            assertThatThrownBy(() -> PeerListener.open("b", Ranked.KEY, taken)).isInstanceOf(BindException.class);
+        }
+    }
+
+    private static Verdict dial(Handshake handshake, PeerListener listener, Hello hello) throws Exception {
+        try (SocketChannel channel =
+                SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), listener.port()))) {
+            Verdict verdict = handshake.dial(channel, hello);
+            return verdict;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/** Contract of the collectives, the tree sum, the handshake. */
+@NullMarked
+package io.swav.collective;
+
+import org.jspecify.annotations.NullMarked;
