@@ -68,7 +68,7 @@ public final class KubeSetup {
                     .withTestDir(cache().resolve("kube-api-test").toString())
                     .build());
             manager.initAndDownloadIfRequired();
-            return KubeBinaries.in(manager.binaries().getApiServer().toPath().getParent());
+            return KubeBinaries.in(Path.of(manager.binaries().getApiServer().getParent()));
         } catch (TimeoutException | ExecutionException e) {
             return Optional.empty(); // a machine without that way out: the next one serves it
         } catch (RuntimeException e) {

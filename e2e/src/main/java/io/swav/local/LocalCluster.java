@@ -31,7 +31,7 @@ import java.util.stream.Stream;
  * {@link #start} on a folder whose cluster runs joins it, and on one left by a crash starts it again with its data.
  */
 public final class LocalCluster implements AutoCloseable {
-    private static final Duration START_LIMIT = Duration.ofSeconds(120);
+    private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final List<String> STOP_ORDER = List.of("kube-controller-manager", "kube-apiserver", "etcd");
 
     /** Garbage collection, namespaces, service accounts, and what taints and clears nodes that vanish. */
