@@ -2,55 +2,393 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.fabric8.kubernetes.api.model.PodTemplateSpec;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.crd.generator.annotation.PreserveUnknownFields;
+import io.fabric8.crd.generator.annotation.SchemaFrom;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Max;
+import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+import io.fabric8.generator.annotation.ValidationRule;
+import io.fabric8.kubernetes.model.annotation.SpecReplicas;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What the user wants. After defaulting (the API server's, or {@link SwavJobSpecs}) only documented optionals are null. */
+/**
+ * What the user wants. After defaulting (the API server's, or {@link SwavJobSpecs}) only documented optionals are null.
+ *
+ * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecRules} says the same in Java for older
+ * ones and for specs that never meet a server. A test holds the two together.
+ */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "self.elastic.minReplicas <= self.replicas",
+        message = SpecRules.MIN_REPLICAS,
+        fieldPath = ".replicas")
+@ValidationRule(
+        value = "!has(self.elastic.maxReplicas) || self.replicas <= self.elastic.maxReplicas",
+        message = SpecRules.MAX_REPLICAS,
+        fieldPath = ".replicas")
+@ValidationRule(
+        value = "self.replicas <= self.training.globalBatch / self.training.groupSize"
+                + " && (!has(self.elastic.maxReplicas)"
+                + " || self.elastic.maxReplicas <= self.training.globalBatch / self.training.groupSize)",
+        message = SpecRules.GROUPS,
+        fieldPath = ".elastic")
+@ValidationRule(
+        value = "self.crops.size() > 1 || self.crops[0].count > 1",
+        message = SpecRules.TWO_CROPS,
+        fieldPath = ".crops")
+@ValidationRule(value = "self.model == oldSelf.model", message = SpecRules.FIXED_MODEL, fieldPath = ".model")
+@ValidationRule(value = "self.data == oldSelf.data", message = SpecRules.FIXED_DATA, fieldPath = ".data")
+@ValidationRule(value = "self.crops == oldSelf.crops", message = SpecRules.FIXED_CROPS, fieldPath = ".crops")
+@ValidationRule(
+        value = "self.assignment == oldSelf.assignment",
+        message = SpecRules.FIXED_ASSIGNMENT,
+        fieldPath = ".assignment")
+@ValidationRule(
+        value = "self.training == oldSelf.training",
+        message = SpecRules.FIXED_TRAINING,
+        fieldPath = ".training")
+@ValidationRule(
+        value = "self.checkpoint == oldSelf.checkpoint",
+        message = SpecRules.FIXED_CHECKPOINT,
+        fieldPath = ".checkpoint")
 public record SwavJobSpec(
+        @JsonPropertyDescription(
+                "Trainer pods wanted, 1 by default. `kubectl scale`, HPA and KEDA write it through the scale"
+                        + " subresource. The world may be smaller while capacity is missing (never below"
+                        + " elastic.minReplicas) and status.world.size tells what it is. Changing it never"
+                        + " restarts a trainer and never changes the maths.")
+        @Default("1")
+        @Min(1)
+        @Max(10_000)
+        @SpecReplicas
         Integer replicas,
+
+        @JsonPropertyDescription("true takes all pods away and keeps everything else; false (default) goes on.")
+        @Default("false")
         Boolean suspend,
+
+        @JsonPropertyDescription("How far the world may stray from replicas.") @Default("{}")
         Elastic elastic,
-        @Nullable PodTemplateSpec template,
+
+        @JsonPropertyDescription("Pod template of the trainers, an ordinary PodTemplateSpec (see `kubectl explain"
+                + " pod.spec`): image, resources, tolerations, volumes are yours and stay untouched."
+                + " The trainer's container is the one named `trainer`, or the first. The operator adds"
+                + " its environment (SWAV_*), the volumes of /etc/swav and /run/swav, a readiness probe"
+                + " where none is given, restartPolicy Never and the job's ServiceAccount."
+                + " A change applies to pods made afterwards.")
+        @Required
+        @SchemaFrom(type = FreeForm.class)
+        @PreserveUnknownFields
+        @Nullable
+        JsonNode template,
+
+        @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         Model model,
+
+        @JsonPropertyDescription("Where the pictures are. Immutable.") @Required
         Data data,
+
+        @JsonPropertyDescription(
+                "Crops of each picture, one entry a resolution, largest first. The first entry's crops get"
+                        + " codes; every crop predicts the codes of the others. By default the paper's"
+                        + " 2 x 224 and 6 x 96. Immutable.")
+        @Default("[{\"count\":2,\"size\":224,\"minScale\":0.14,\"maxScale\":1.0},"
+                + "{\"count\":6,\"size\":96,\"minScale\":0.05,\"maxScale\":0.14}]")
+        @Size(min = 1, max = 8)
         List<CropSpec> crops,
+
+        @JsonPropertyDescription("How pictures are assigned to prototypes (Sinkhorn). Immutable.") @Default("{}")
         Assignment assignment,
+
+        @JsonPropertyDescription("What is trained, counted in global steps and samples only, so that a resize moves"
+                + " nothing. Immutable.")
+        @Default("{}")
         Training training,
-        @Nullable Checkpoint checkpoint,
+
+        @JsonPropertyDescription("When and where checkpoints are written. Immutable.") @Default("{}")
+        Checkpoint checkpoint,
+
+        @JsonPropertyDescription("What is done about failures.") @Default("{}")
         Recovery recovery,
-        @Nullable Integer ttlSecondsAfterFinished) {
+
+        @JsonPropertyDescription(
+                "Seconds after the end (Complete or Failed) at which the job's pods, and with them their logs,"
+                        + " are deleted; unset keeps them. The SwavJob itself is never deleted, so a GitOps"
+                        + " controller does not create it again and train twice.")
+        @Min(0)
+        @Max(Integer.MAX_VALUE)
+        @Nullable
+        Integer ttlSecondsAfterFinished) {
+
+    /** Most trainers that {@code elastic} allows: never more than groups, because a group is never cut. */
+    public int maxReplicas() {
+        Integer max = elastic.maxReplicas();
+        return max == null ? training.groups() : max;
+    }
+
+    /** An object that the schema leaves open; a JsonNode in Java, so that no template can break the operator's watch. */
+    record FreeForm() {}
 
     /** How far the world may stray from {@code replicas}. */
-    public record Elastic(Integer minReplicas, Integer maxReplicas, Integer spares, Integer growAfterSeconds) {}
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Elastic(
+            @JsonPropertyDescription("Fewest trainers that train, 1 by default. Below it the job holds: survivors keep"
+                    + " the state in memory and wait.")
+            @Default("1")
+            @Min(1)
+            @Max(10_000)
+            Integer minReplicas,
 
-    /** {@code architecture}: resnet50, resnet18, tiny. {@code stem}: imagenet (7x7/2 + pool) or small (3x3, no pool). */
-    public record Model(String architecture, String stem, Integer prototypes, Integer featureDim, Integer hiddenDim) {}
+            @JsonPropertyDescription(
+                    "Most trainers, at most training.globalBatch / training.groupSize, which is also what it"
+                            + " is when unset.")
+            @Min(1)
+            @Max(10_000)
+            @Nullable
+            Integer maxReplicas,
 
-    /** {@code uri}: file:///folder of tar shards or of class folders. {@code evalUri}: labelled pictures for kNN. */
-    public record Data(String uri, @Nullable String evalUri, Integer maxBadSamples, Integer workers) {}
+            @JsonPropertyDescription("Pods kept Ready beyond replicas, 0 by default: they hold no part of the world"
+                    + " and replace a lost member without a cold start.")
+            @Default("0")
+            @Min(0)
+            @Max(10_000)
+            Integer spares,
+
+            @JsonPropertyDescription(
+                    "Seconds that the world stays as it is before it grows again, 30 by default, so that"
+                            + " newcomers that arrive one after another cost one change. Shrinking and"
+                            + " replacing never wait.")
+            @Default("30")
+            @Min(0)
+            @Max(86_400)
+            Integer growAfterSeconds) {}
+
+    /** The network. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Model(
+            @JsonPropertyDescription("Backbone: resnet50 (default, the paper's), resnet18, or tiny, a small residual"
+                    + " network for laptops and tests.")
+            @Default("resnet50")
+            @SchemaFrom(type = Architecture.class)
+            String architecture,
+
+            @JsonPropertyDescription("First layers: imagenet (default: 7x7 convolution of stride 2 and max-pool) or"
+                    + " small (3x3 convolution of stride 1, no pool) for pictures of about 32 pixels.")
+            @Default("imagenet")
+            @SchemaFrom(type = Stem.class)
+            String stem,
+
+            @JsonPropertyDescription("Prototypes K, 3000 by default. Fewer train more easily on small data sets;"
+                    + " ln K is the loss of a network that tells nothing apart.")
+            @Default("3000")
+            @Min(2)
+            @Max(1_000_000)
+            Integer prototypes,
+
+            @JsonPropertyDescription("Length of the normalised feature that meets the prototypes, 128 by default.")
+            @Default("128")
+            @Min(1)
+            @Max(65_536)
+            Integer featureDim,
+
+            @JsonPropertyDescription("Width of the projection head's hidden layer, 2048 by default.")
+            @Default("2048")
+            @Min(1)
+            @Max(65_536)
+            Integer hiddenDim) {}
+
+    /** The schema's values of {@link Model#architecture}. */
+    enum Architecture {
+        resnet50,
+        resnet18,
+        tiny
+    }
+
+    /** The schema's values of {@link Model#stem}. */
+    enum Stem {
+        imagenet,
+        small
+    }
+
+    /** Where the pictures are. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Data(
+            @JsonPropertyDescription("Training pictures: file:///folder of WebDataset tar shards (*.tar) or of one"
+                    + " folder of pictures a class. The path is the container's, so mount it with a volume of"
+                    + " the template. Labels, if any, are not used for training.")
+            @Required
+            @Size(min = 1, max = 4096)
+            String uri,
+
+            @JsonPropertyDescription("Labelled pictures in the same form, for kNN top-1 (status.progress.knnTop1);"
+                    + " unset: no evaluation.")
+            @Size(min = 1, max = 4096)
+            @Nullable
+            String evalUri,
+
+            @JsonPropertyDescription("Undecodable pictures that are skipped and counted"
+                    + " (status.progress.skippedSamples) before the job fails, 100 by default.")
+            @Default("100")
+            @Min(0)
+            @Max(Integer.MAX_VALUE)
+            Integer maxBadSamples,
+
+            @JsonPropertyDescription("Threads a pod that decode and crop pictures, 2 by default.")
+            @Default("2")
+            @Min(1)
+            @Max(512)
+            Integer workers) {}
 
     /** One resolution: {@code count} square crops of {@code size} pixels, area fraction in [minScale, maxScale]. */
-    public record CropSpec(Integer count, Integer size, Double minScale, Double maxScale) {}
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(value = "self.minScale < self.maxScale", message = SpecRules.SCALES, fieldPath = ".minScale")
+    public record CropSpec(
+            @JsonPropertyDescription("Crops of this resolution a picture.") @Required @Min(1) @Max(64)
+            Integer count,
 
-    /** {@code mode}: QueueFree or Queue. {@code assignedCrops}: how many crops get codes, the first resolution's by default. */
-    public record Assignment(String mode, Double epsilon, Integer iterations, Double temperature) {}
+            @JsonPropertyDescription("Side of the square crop, pixels.") @Required @Min(8) @Max(1024)
+            Integer size,
+
+            @JsonPropertyDescription("Smallest share of the picture's area, above 0.")
+            @Required
+            @Min(value = 0, inclusive = false)
+            @Max(1)
+            Double minScale,
+
+            @JsonPropertyDescription("Largest share of the picture's area, above minScale and at most 1.")
+            @Required
+            @Min(value = 0, inclusive = false)
+            @Max(1)
+            Double maxScale) {}
+
+    /** Sinkhorn's settings, paper section 3.1 and its appendix. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Assignment(
+            @JsonPropertyDescription("QueueFree (default): Sinkhorn sees the full global batch of the step and nothing"
+                    + " else, which works for small batches too. Queue: the paper's queue of earlier features;"
+                    + " not available yet, such a job is Failed with reason NotAvailable.")
+            @Default("QueueFree")
+            @SchemaFrom(type = Mode.class)
+            String mode,
+
+            @JsonPropertyDescription("Sharpness of the codes: scores are divided by it, 0.05 by default. Lower it"
+                    + " (0.03) when the loss stays at ln K.")
+            @Default("0.05")
+            @Min(value = 0, inclusive = false)
+            @Max(10)
+            Double epsilon,
+
+            @JsonPropertyDescription("Sinkhorn iterations, 3 by default.") @Default("3") @Min(1) @Max(1000)
+            Integer iterations,
+
+            @JsonPropertyDescription("Temperature of the softmax over prototypes, 0.1 by default.")
+            @Default("0.1")
+            @Min(value = 0, inclusive = false)
+            @Max(10)
+            Double temperature) {}
+
+    /** The schema's values of {@link Assignment#mode}. */
+    enum Mode {
+        QueueFree,
+        Queue
+    }
 
     /** Counted in global steps and samples only, so that a resize moves nothing. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "self.globalBatch % self.groupSize == 0",
+            message = SpecRules.GROUP_SIZE,
+            fieldPath = ".groupSize")
+    @ValidationRule(
+            value = "!has(self.batchNorm.groupSize) || (self.batchNorm.groupSize % self.groupSize == 0"
+                    + " && self.globalBatch % self.batchNorm.groupSize == 0)",
+            message = SpecRules.BATCH_NORM,
+            fieldPath = ".batchNorm")
+    @ValidationRule(
+            value = "self.reproducibility != 'Bitwise' || !has(self.batchNorm.groupSize)"
+                    + " || self.batchNorm.groupSize == self.groupSize",
+            message = SpecRules.BITWISE,
+            fieldPath = ".batchNorm")
+    @ValidationRule(
+            value = "self.optimizer.warmupEpochs <= double(self.epochs)",
+            message = SpecRules.WARM_UP,
+            fieldPath = ".optimizer")
     public record Training(
+            @JsonPropertyDescription("Pictures a step, over all trainers, 4096 by default.")
+            @Default("4096")
+            @Min(1)
+            @Max(16_777_216)
             Integer globalBatch,
+
+            @JsonPropertyDescription("Pictures a group, 64 by default (the paper's share of a GPU); divides"
+                    + " globalBatch. The group is the atom: forwarded as one, never cut, dealt to trainers"
+                    + " whole, so that results do not depend on how many there are.")
+            @Default("64")
+            @Min(1)
+            @Max(16_777_216)
             Integer groupSize,
+
+            @JsonPropertyDescription(
+                    "Passes over the data, 100 by default. An epoch has floor(pictures / globalBatch)" + " steps.")
+            @Default("100")
+            @Min(1)
+            @Max(1_000_000)
             Integer epochs,
-            @Nullable Long maxSteps,
+
+            @JsonPropertyDescription("Stops after so many global steps, if that is before the end of the epochs.")
+            @Min(1)
+            @Nullable
+            Long maxSteps,
+
+            @JsonPropertyDescription("Seed of weights, order and crops, 31 by default.") @Default("31")
             Long seed,
+
+            @JsonPropertyDescription("Arithmetic of forward and backward: fp32 (default) or bf16. Weights, Sinkhorn"
+                    + " and sums are fp32 either way.")
+            @Default("fp32")
+            @SchemaFrom(type = Precision.class)
             String precision,
+
+            @JsonPropertyDescription("Bitwise (default): the weights are the same bits at every world size and after"
+                    + " any resize; needs batchNorm.groupSize = groupSize. Fast: the order of sums is free,"
+                    + " results agree up to rounding.")
+            @Default("Bitwise")
+            @SchemaFrom(type = Reproducibility.class)
             String reproducibility,
+
+            @JsonPropertyDescription(
+                    "Threads of a CPU kernel in each trainer, 1 by default. Fixed because the bits" + " depend on it.")
+            @Default("1")
+            @Min(1)
+            @Max(512)
             Integer threads,
+
+            @JsonPropertyDescription("LARC over SGD with momentum; linear warm-up, then cosine, by the step.")
+            @Default("{}")
             Optimizer optimizer,
+
+            @JsonPropertyDescription("Which pictures share batch statistics.") @Default("{}")
             BatchNorm batchNorm,
+
+            @JsonPropertyDescription("Steps before the prototypes move, 313 by default (one epoch of ImageNet at batch"
+                    + " 4096). Longer helps a loss that stays at ln K.")
+            @Default("313")
+            @Min(0)
             Long prototypesFrozenSteps,
+
+            @JsonPropertyDescription("Colours and blur of the crops; by default SwAV's.") @Default("{}")
             Augmentation augmentation) {
 
         public int groups() {
@@ -58,25 +396,122 @@ public record SwavJobSpec(
         }
     }
 
+    /** The schema's values of {@link Training#precision}. */
+    enum Precision {
+        fp32,
+        bf16
+    }
+
+    /** The schema's values of {@link Training#reproducibility}. */
+    enum Reproducibility {
+        Bitwise,
+        Fast
+    }
+
     /** LARC over SGD, linear warm-up then cosine, all per step. Learning rates are at {@code globalBatch}. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Optimizer(
+            @JsonPropertyDescription("Learning rate after the warm-up, for globalBatch as it is (no scaling is done):"
+                    + " 4.8 by default, the paper's at 4096; 0.6 suits 256.")
+            @Default("4.8")
+            @Min(0)
             Double learningRate,
+
+            @JsonPropertyDescription("Learning rate at the end of the cosine, 0.0048 by default.")
+            @Default("0.0048")
+            @Min(0)
             Double finalLearningRate,
+
+            @JsonPropertyDescription("Learning rate at the first step of the warm-up, 0.3 by default.")
+            @Default("0.3")
+            @Min(0)
             Double warmupStart,
+
+            @JsonPropertyDescription("Length of the warm-up in epochs, 10 by default, fractions allowed; 0 for none.")
+            @Default("10")
+            @Min(0)
             Double warmupEpochs,
+
+            @JsonPropertyDescription("Momentum of SGD, 0.9 by default.")
+            @Default("0.9")
+            @Min(0)
+            @Max(value = 1, inclusive = false)
             Double momentum,
+
+            @JsonPropertyDescription("L2 penalty, 1e-6 by default, on every parameter.") @Default("0.000001") @Min(0)
             Double weightDecay,
+
+            @JsonPropertyDescription("LARC's trust coefficient, 0.001 by default: the share of a parameter's norm that"
+                    + " a step of learning rate 1 moves it by.")
+            @Default("0.001")
+            @Min(value = 0, inclusive = false)
             Double trustCoefficient,
+
+            @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as SwAV has it.")
+            @Default("false")
             Boolean larcClip) {}
 
-    /** Samples that share batch statistics; null means training.groupSize. */
-    public record BatchNorm(@Nullable Integer groupSize) {}
+    /** Samples that share batch statistics. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record BatchNorm(
+            @JsonPropertyDescription("Pictures that share batch statistics: training.groupSize when unset (no"
+                    + " communication), or, in Fast, a multiple of it up to the global batch (trainers"
+                    + " synchronize).")
+            @Min(1)
+            @Max(16_777_216)
+            @Nullable
+            Integer groupSize) {}
 
     /** SwAV's colour and blur settings; see SWAV section 3 "multi-crop". */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Augmentation(
-            Double jitterStrength, Double jitterProbability, Double grayProbability, Double blurProbability) {}
+            @JsonPropertyDescription("Colour jitter: 1 (default) is brightness, contrast and saturation 0.8, hue 0.2;"
+                    + " other values scale all four.")
+            @Default("1.0")
+            @Min(0)
+            @Max(2)
+            Double jitterStrength,
 
-    public record Checkpoint(@Nullable String uri, Long everySteps, Integer keep) {}
+            @JsonPropertyDescription("Probability of colour jitter, 0.8 by default.") @Default("0.8") @Min(0) @Max(1)
+            Double jitterProbability,
 
-    public record Recovery(Integer maxFailures) {}
+            @JsonPropertyDescription("Probability of grey, 0.2 by default.") @Default("0.2") @Min(0) @Max(1)
+            Double grayProbability,
+
+            @JsonPropertyDescription("Probability of Gaussian blur, sigma uniform in 0.1 to 2 pixels, 0.5 by default;"
+                    + " 0 suits small pictures.")
+            @Default("0.5")
+            @Min(0)
+            @Max(1)
+            Double blurProbability) {}
+
+    /** When and where checkpoints are written. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Checkpoint(
+            @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template)."
+                    + " Unset: no checkpoints, the state lives in the trainers' memory alone.")
+            @Size(min = 1, max = 4096)
+            @Nullable
+            String uri,
+
+            @JsonPropertyDescription("Global steps between two checkpoints, 500 by default.") @Default("500") @Min(1)
+            Long everySteps,
+
+            @JsonPropertyDescription("Newest checkpoints kept, 3 by default.") @Default("3") @Min(1) @Max(1_000_000)
+            Integer keep) {}
+
+    /** What is done about failures. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Recovery(
+            @JsonPropertyDescription("Failures of trainers that are replaced before the job is Failed, 10 by default."
+                    + " Preemptions, evictions and lost nodes never count.")
+            @Default("10")
+            @Min(0)
+            @Max(1_000_000)
+            Integer maxFailures) {}
 }

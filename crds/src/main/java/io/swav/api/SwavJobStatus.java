@@ -2,60 +2,208 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.fabric8.kubernetes.api.model.Condition;
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.kubernetes.model.annotation.LabelSelector;
+import io.fabric8.kubernetes.model.annotation.StatusReplicas;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** What the operator saw last; it writes nothing else of the object. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record SwavJobStatus(
-        @Nullable Long observedGeneration,
-        @Nullable String phase,
-        @Nullable Integer replicas,
-        @Nullable Integer readyReplicas,
-        @Nullable String selector,
-        @Nullable WorldStatus world,
-        @Nullable Progress progress,
-        @Nullable List<CheckpointEntry> checkpoints,
-        @Nullable Ledger ledger,
-        @Nullable List<Condition> conditions) {
+        @JsonPropertyDescription("metadata.generation that this status speaks of.") @Nullable
+        Long observedGeneration,
 
-    public record WorldStatus(
-            Long generation,
-            Integer size,
-            List<String> members,
-            @Nullable String since) {}
+        @JsonPropertyDescription("One word for people: Pending, Running, Resizing, Holding (fewer trainers than"
+                + " elastic.minReplicas), Suspended, Complete, Failed or Invalid. Programs read the conditions.")
+        @Nullable
+        String phase,
 
-    public record Progress(
-            @Nullable Long step,
-            @Nullable Long steps,
-            @Nullable Integer epoch,
-            @Nullable Double loss,
-            @Nullable Double imagesPerSecond,
-            @Nullable Double prototypePerplexity,
-            @Nullable Double knnTop1,
-            @Nullable Long etaSeconds,
-            @Nullable Long skippedSamples) {}
+        @JsonPropertyDescription("Trainer pods that exist and have not ended, spares included.")
+        @StatusReplicas
+        @Nullable
+        Integer replicas,
 
-    public record CheckpointEntry(
-            Long step, Long samples, Integer worldSize, String uri, String digest, Boolean verified, String time) {}
+        @JsonPropertyDescription("Trainer pods that are Ready.") @Nullable
+        Integer readyReplicas,
 
-    public record Ledger(
-            @Nullable Double goodput,
-            @Nullable Long stepsLost,
-            @Nullable Long preemptions,
-            @Nullable Long failures,
-            @Nullable Long resizes,
-            @Nullable Map<String, Double> secondsLostByCause,
-            @Nullable List<Incident> incidents) {}
+        @JsonPropertyDescription("Label selector of the trainer pods, for the scale subresource.")
+        @LabelSelector
+        @Nullable
+        String selector,
 
-    public record Incident(
-            String time,
-            String kind,
-            String pod,
+        @JsonPropertyDescription("The world that trains: ConfigMap <job>-world, in short.") @Nullable
+        WorldStatus world,
+
+        @JsonPropertyDescription("How far training is, as the trainers report it.") @Nullable
+        Progress progress,
+
+        @JsonPropertyDescription("Checkpoints that can be resumed from, newest first.") @Nullable
+        List<CheckpointEntry> checkpoints,
+
+        @JsonPropertyDescription("What was lost, and why.") @Nullable
+        Ledger ledger,
+
+        @JsonPropertyDescription(
+                "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
+                        + " DataReady, each with a reason and a sentence.")
+        @Nullable
+        List<JobCondition> conditions) {
+
+    public static final SwavJobStatus EMPTY =
+            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null);
+
+    public Optional<JobCondition> condition(String type) {
+        return conditions == null
+                ? Optional.empty()
+                : conditions.stream().filter(c -> c.type().equals(type)).findFirst();
+    }
+
+    public boolean isTrue(String type) {
+        return condition(type).filter(c -> c.status().equals("True")).isPresent();
+    }
+
+    /** Kubernetes' condition, with descriptions in the schema. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record JobCondition(
+            @JsonPropertyDescription("What it is about.") @Required
+            String type,
+
+            @JsonPropertyDescription("True, False or Unknown.") @Required
+            String status,
+
+            @JsonPropertyDescription("One CamelCase word for programs: why.") @Required
             String reason,
-            @Nullable Long step,
-            @Nullable Double seconds) {}
+
+            @JsonPropertyDescription("A sentence for people: why, and what to do.") @Required
+            String message,
+
+            @JsonPropertyDescription("When status last changed, RFC 3339.") @Required
+            String lastTransitionTime,
+
+            @JsonPropertyDescription("metadata.generation that it speaks of.") @Nullable
+            Long observedGeneration) {}
+
+    /** The world in short. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record WorldStatus(
+            @JsonPropertyDescription("Counts the worlds of this job, from 1.")
+            Long generation,
+
+            @JsonPropertyDescription("Trainers in the world.")
+            Integer size,
+
+            @JsonPropertyDescription("Pods in the order of their ranks.")
+            List<String> members,
+
+            @JsonPropertyDescription("When this generation was published, RFC 3339.") @Nullable
+            String since) {}
+
+    /** Training as the trainers report it. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Progress(
+            @JsonPropertyDescription("Global steps applied.") @Nullable
+            Long step,
+
+            @JsonPropertyDescription("Global steps of the whole job.") @Nullable
+            Long steps,
+
+            @JsonPropertyDescription("Epoch of that step, from 0.") @Nullable
+            Integer epoch,
+
+            @JsonPropertyDescription("Loss of that step, mean over the global batch, nats; it starts near ln K.")
+            @Nullable
+            Double loss,
+
+            @JsonPropertyDescription("Pictures a second over all trainers (pictures, not crops).") @Nullable
+            Double imagesPerSecond,
+
+            @JsonPropertyDescription("Prototypes in use: exp of the entropy of the mean code, from 1 to K.") @Nullable
+            Double prototypePerplexity,
+
+            @JsonPropertyDescription("kNN top-1 on data.evalUri, percent.") @Nullable
+            Double knnTop1,
+
+            @JsonPropertyDescription("Seconds to the last step at the present rate.") @Nullable
+            Long etaSeconds,
+
+            @JsonPropertyDescription("Undecodable pictures skipped so far; see data.maxBadSamples.") @Nullable
+            Long skippedSamples) {}
+
+    /** One checkpoint that is complete. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record CheckpointEntry(
+            @JsonPropertyDescription("Global steps in it.") Long step,
+
+            @JsonPropertyDescription("Pictures seen until it.")
+            Long samples,
+
+            @JsonPropertyDescription("Trainers that wrote it; any number can resume it.")
+            Integer worldSize,
+
+            @JsonPropertyDescription("Where it is.") String uri,
+
+            @JsonPropertyDescription("SHA-256 of the model's state.")
+            String digest,
+
+            @JsonPropertyDescription("Whether its files match its manifest.")
+            Boolean verified,
+
+            @JsonPropertyDescription("When it was written, RFC 3339.")
+            String time) {}
+
+    /** What was lost, and why. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Ledger(
+            @JsonPropertyDescription("Share of the time since the first step that went into steps that were kept.")
+            @Nullable
+            Double goodput,
+
+            @JsonPropertyDescription("Steps begun and dropped.") @Nullable
+            Long stepsLost,
+
+            @JsonPropertyDescription("Pods taken away: evicted, deleted, preempted, or lost with their node.") @Nullable
+            Long preemptions,
+
+            @JsonPropertyDescription("Pods that failed by themselves; see recovery.maxFailures.") @Nullable
+            Long failures,
+
+            @JsonPropertyDescription("Worlds formed after the first.") @Nullable
+            Long resizes,
+
+            @JsonPropertyDescription("Seconds without training, by cause.") @Nullable
+            Map<String, Double> secondsLostByCause,
+
+            @JsonPropertyDescription("The last 20 incidents, newest last.") @Nullable
+            List<Incident> incidents) {}
+
+    /** One pod that went. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Incident(
+            @JsonPropertyDescription("When the operator saw it, RFC 3339.")
+            String time,
+
+            @JsonPropertyDescription("Preemption or Failure.")
+            String kind,
+
+            @JsonPropertyDescription("The pod.") String pod,
+
+            @JsonPropertyDescription("A sentence: what happened.")
+            String reason,
+
+            @JsonPropertyDescription("Global steps applied by then.") @Nullable
+            Long step,
+
+            @JsonPropertyDescription("Seconds without training that it cost.") @Nullable
+            Double seconds) {}
 }

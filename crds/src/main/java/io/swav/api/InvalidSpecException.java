@@ -1,0 +1,19 @@
+package io.swav.api;
+
+import java.util.List;
+
+/** A spec that cannot be used; {@link #problems} names every field that is wrong. */
+public final class InvalidSpecException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    private final transient List<String> problems;
+
+    public InvalidSpecException(String source, List<String> problems) {
+        super(source + ": " + String.join("; ", problems));
+        this.problems = List.copyOf(problems);
+    }
+
+    public List<String> problems() {
+        return problems;
+    }
+}
