@@ -1,0 +1,56 @@
+package io.swav.swav;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.tensor.Kernels;
+
+/** Convolution without bias, batch norm and, where asked, ReLU: the brick of every residual network. */
+final class ConvNorm {
+    private final String name;
+    private final int stride;
+    private final int padding;
+    private final boolean relu;
+    private final BatchNorm norm;
+
+    ConvNorm(
+            String name,
+            String normName,
+            int in,
+            int out,
+            int side,
+            int stride,
+            boolean relu,
+            Layout parameters,
+            Layout buffers) {
+        this.name = name + ".weight";
+        this.stride = stride;
+        this.padding = side / 2;
+        this.relu = relu;
+        parameters.add(this.name, out, in, side, side);
+        this.norm = new BatchNorm(normName, out, parameters, buffers);
+    }
+
+    NDArray forward(Tape tape, NDArray x) {
+        tape.save(x);
+        NDArray y = Kernels.conv(tape.manager, x, tape.weight(name), stride, padding);
+        NDArray z = norm.forward(tape, y);
+        tape.done(y);
+        if (relu) {
+            Kernels.relu(z);
+            tape.save(z);
+        }
+        return z;
+    }
+
+    /** Consumes {@code dy}; without {@code wantInput} the result is {@code dy} itself, spent. */
+    NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
+        if (relu) {
+            Kernels.reluBackward(dy, tape.restore());
+        }
+        NDArray dz = norm.backward(tape, gradients, dy);
+        Kernels.ConvGradient result =
+                Kernels.convBackward(tape.manager, dz, tape.restore(), tape.weight(name), stride, padding, wantInput);
+        gradients.add(name, result.weight());
+        dz.close();
+        return result.input().orElse(dy);
+    }
+}

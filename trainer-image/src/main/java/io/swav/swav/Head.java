@@ -1,0 +1,66 @@
+package io.swav.swav;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.tensor.Kernels;
+import java.util.Optional;
+
+/** SwAV's projection head: linear, batch norm, ReLU, linear, then L2 normalisation of every row. */
+final class Head {
+    private static final String FIRST = "projection_head.0";
+    private static final String NORM = "projection_head.1";
+    private static final String LAST = "projection_head.3";
+    private static final double EPSILON = 1e-12;
+
+    private final BatchNorm norm;
+
+    Head(Architecture architecture, Layout parameters, Layout buffers) {
+        parameters.add(FIRST + ".weight", architecture.hidden(), architecture.width());
+        parameters.add(FIRST + ".bias", architecture.hidden());
+        this.norm = new BatchNorm(NORM, architecture.hidden(), parameters, buffers);
+        parameters.add(LAST + ".weight", architecture.features(), architecture.hidden());
+        parameters.add(LAST + ".bias", architecture.features());
+    }
+
+    /** (N, width) to (N, features), rows of norm 1. */
+    NDArray forward(Tape tape, NDArray features) {
+        tape.save(features);
+        NDArray hidden = linear(tape, features, FIRST);
+        NDArray x = norm.forward(tape, hidden);
+        tape.done(hidden);
+        Kernels.relu(x);
+        tape.save(x);
+        NDArray y = linear(tape, x, LAST);
+        tape.done(x);
+        NDArray lengths = y.norm(new int[] {1}, true).maximum(EPSILON);
+        tape.save(lengths);
+        y.divi(lengths);
+        tape.save(y);
+        return y;
+    }
+
+    /** Consumes {@code dy}; gives the gradient of the pooled features. */
+    NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
+        NDArray y = tape.restore();
+        NDArray lengths = tape.restore();
+        // z = y/‖y‖: dy = (dz − z·<z, dz>)/‖y‖
+        NDArray along = y.mul(dy).sum(new int[] {1}, true);
+        NDArray dx = dy.sub(y.mul(along)).divi(lengths);
+        dy.close();
+        NDArray hidden = tape.restore();
+        NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
+        Kernels.reluBackward(dh, hidden);
+        return linearBackward(tape, gradients, norm.backward(tape, gradients, dh), tape.restore(), FIRST);
+    }
+
+    private static NDArray linear(Tape tape, NDArray x, String name) {
+        return Kernels.linear(tape.manager, x, tape.weight(name + ".weight"), Optional.of(tape.weight(name + ".bias")));
+    }
+
+    private static NDArray linearBackward(Tape tape, Gradients gradients, NDArray dy, NDArray x, String name) {
+        gradients.add(name + ".weight", Kernels.matmulTransposed(tape.manager, dy, x));
+        gradients.add(name + ".bias", dy.sum(new int[] {0}));
+        NDArray dx = Kernels.matmul(tape.manager, dy, tape.weight(name + ".weight"));
+        dy.close();
+        return dx;
+    }
+}

@@ -1,0 +1,185 @@
+package io.swav.swav;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.api.SwavJobSpec;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import io.swav.tensor.Kernels;
+import io.swav.tensor.Memory;
+import io.swav.tensor.Torch;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
+ * collectives are in the first two, all writes to the state in the last, so a step that fails half-way leaves
+ * parameters, momentum and running statistics as they were. One thread at a time.
+ */
+public final class Learner implements AutoCloseable {
+
+    /** Where the crops of a group come from: one array for each entry of spec.crops, as {@code Batches.group} says. */
+    @FunctionalInterface
+    public interface CropSource {
+        List<NDArray> group(NDManager manager, int group);
+    }
+
+    private final Settings settings;
+    private final NDManager root;
+    private final Model model;
+    private final NDArray momentum;
+    private final Map<String, NDArray> momentumViews;
+    private final GraphMemory memory;
+    private @Nullable Step step;
+
+    /** A learner with fresh weights from spec.training.seed. */
+    public Learner(SwavJobSpec spec, NDManager root) {
+        this(
+                Settings.of(spec),
+                Architecture.of(
+                        spec.model().architecture(),
+                        spec.model().stem(),
+                        spec.model().hiddenDim(),
+                        spec.model().featureDim(),
+                        spec.model().prototypes()),
+                root);
+        Torch.setThreads(spec.training().threads());
+        model.initialize(spec.training().seed());
+    }
+
+    /** A learner whose weights are zeros until they are loaded. */
+    public Learner(Settings settings, Architecture architecture, NDManager parent) {
+        this(settings, architecture, parent, new GraphMemory());
+    }
+
+    Learner(Settings settings, Architecture architecture, NDManager parent, GraphMemory memory) {
+        this.settings = settings;
+        this.memory = memory;
+        this.root = parent.newSubManager();
+        this.model = new Model(architecture, root);
+        this.momentum = root.zeros(new Shape(model.parameters.size()));
+        this.momentumViews = model.parameters.views(root, momentum, 0);
+    }
+
+    public Model model() {
+        return model;
+    }
+
+    /** SGD's momentum by parameter name, sharing this learner's storage. */
+    public Map<String, NDArray> optimizer() {
+        return Collections.unmodifiableMap(momentumViews);
+    }
+
+    /** The whole state as a few flat arrays in a fixed order, for broadcast; writing to them changes the state. */
+    public List<NDArray> state() {
+        return List.of(model.weights, momentum, model.statistics, model.counters);
+    }
+
+    /**
+     * Takes a checkpoint's arrays.
+     *
+     * @throws IllegalArgumentException naming what is missing or of another shape
+     */
+    public void load(Map<String, NDArray> modelState, Map<String, NDArray> optimizer) {
+        Model.copyAll(optimizer, momentumViews);
+        model.load(modelState);
+    }
+
+    /** SHA-256 of all bytes of {@link #state}. */
+    public byte[] digest() {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            state().forEach(array -> digest.update(Memory.view(array)));
+            return digest.digest();
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this JVM has no SHA-256", e);
+        }
+    }
+
+    /**
+     * Forward of this rank's groups, codes over the global batch, loss, backward.
+     *
+     * @param runs every rank's groups, in rank order
+     * @param globalStep counted from 0
+     * @param newestGeneration the newest world this rank has seen; the smallest of all ranks comes back in the result
+     * @throws io.swav.collective.CollectiveException when a peer is lost
+     */
+    public void lossAndGradients(
+            CropSource crops, Run[] runs, Collective collective, long globalStep, long newestGeneration) {
+        discard();
+        Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep);
+        step = fresh;
+        fresh.forward(crops);
+        fresh.assign(newestGeneration);
+        fresh.backward();
+    }
+
+    /**
+     * Sums gradients, statistics and loss over all ranks.
+     *
+     * @throws NotFiniteException on every rank alike when the loss is NaN or infinite
+     */
+    public StepResult averageGradients(Collective collective) {
+        return current().average(collective);
+    }
+
+    /** Moves the state by one step; nothing here waits for a peer. */
+    public void apply(double learningRate) {
+        Step done = current();
+        NDArray total = done.total();
+        try (NDManager scope = root.newSubManager()) {
+            Map<String, NDArray> gradients = model.parameters.views(scope, total, 0);
+            boolean frozen = done.globalStep() < settings.frozenSteps();
+            List<Larc.Slot> slots = new ArrayList<>();
+            model.weightViews.forEach((name, weight) -> {
+                if (!(frozen && name.equals(Model.PROTOTYPES))) {
+                    NDArray parameter = name.equals(Model.PROTOTYPES) ? done.prototypes() : weight;
+                    slots.add(new Larc.Slot(parameter, of(gradients, name), of(momentumViews, name)));
+                }
+            });
+            settings.larc().step(slots, learningRate, done.globalStep());
+            Kernels.copy(done.prototypes(), of(model.weightViews, Model.PROTOTYPES));
+            NDArray statistics =
+                    Kernels.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
+            statistics.divi(settings.groups() / settings.span());
+            model.update(statistics, done.resolutions());
+        }
+        discard();
+    }
+
+    private static NDArray of(Map<String, NDArray> arrays, String name) {
+        NDArray array = arrays.get(name);
+        if (array == null) {
+            throw new IllegalStateException("no array named " + name);
+        }
+        return array;
+    }
+
+    private Step current() {
+        Step now = step;
+        if (now == null) {
+            throw new IllegalStateException("lossAndGradients comes first");
+        }
+        return now;
+    }
+
+    /** Forgets a step that was begun and not applied. */
+    public void discard() {
+        if (step != null) {
+            step.close();
+            step = null;
+        }
+    }
+
+    @Override
+    public void close() {
+        discard();
+        root.close();
+    }
+}

@@ -1,0 +1,93 @@
+package io.swav.swav;
+
+import io.swav.api.SwavJobSpec;
+import java.util.List;
+
+/**
+ * What the step needs to know of a job.
+ *
+ * @param batch pictures of a global batch
+ * @param group pictures of a group; divides {@code batch}
+ * @param normGroup pictures that share batch statistics; a multiple of {@code group} that divides {@code batch}
+ * @param crops for each entry of spec.crops: count and side
+ * @param frozenSteps steps in which the prototypes take no gradient
+ * @param bitwise sums in one fixed order; needs {@code normGroup} = {@code group}
+ */
+public record Settings(
+        int batch,
+        int group,
+        int normGroup,
+        List<Crops> crops,
+        Sinkhorn sinkhorn,
+        double temperature,
+        Larc larc,
+        long frozenSteps,
+        boolean bitwise) {
+
+    /** {@code count} crops of {@code side} pixels. */
+    public record Crops(int count, int side) {}
+
+    public Settings {
+        if (batch % group != 0 || normGroup % group != 0 || batch % normGroup != 0) {
+            throw new IllegalArgumentException("training.groupSize " + group + " must divide batchNorm.groupSize "
+                    + normGroup + ", and that training.globalBatch " + batch);
+        }
+        if (bitwise && normGroup != group) {
+            throw new IllegalArgumentException("training.reproducibility Bitwise needs batchNorm.groupSize = "
+                    + "training.groupSize, they are " + normGroup + " and " + group);
+        }
+        crops = List.copyOf(crops);
+        if (crops.stream().mapToInt(Crops::count).sum() < 2) {
+            throw new IllegalArgumentException("crops: swapped prediction needs at least two crops of a picture");
+        }
+    }
+
+    public static Settings of(SwavJobSpec spec) {
+        SwavJobSpec.Training training = spec.training();
+        SwavJobSpec.Optimizer optimizer = training.optimizer();
+        if (!spec.assignment().mode().equals("QueueFree")) {
+            throw new IllegalArgumentException(
+                    "assignment.mode is '" + spec.assignment().mode() + "', this trainer has QueueFree");
+        }
+        if (!training.precision().equals("fp32")) {
+            throw new IllegalArgumentException(
+                    "training.precision is '" + training.precision() + "', this trainer has fp32");
+        }
+        Integer normGroup = training.batchNorm().groupSize();
+        return new Settings(
+                training.globalBatch(),
+                training.groupSize(),
+                normGroup == null ? training.groupSize() : normGroup,
+                spec.crops().stream()
+                        .map(crop -> new Crops(crop.count(), crop.size()))
+                        .toList(),
+                new Sinkhorn(spec.assignment().epsilon(), spec.assignment().iterations()),
+                spec.assignment().temperature(),
+                new Larc(
+                        optimizer.momentum(),
+                        optimizer.weightDecay(),
+                        optimizer.trustCoefficient(),
+                        optimizer.larcClip()),
+                training.prototypesFrozenSteps(),
+                training.reproducibility().equals("Bitwise"));
+    }
+
+    public int groups() {
+        return batch / group;
+    }
+
+    /** Crops that get codes: all of the first resolution. */
+    public int assigned() {
+        return crops.get(0).count();
+    }
+
+    /** All crops of a picture. */
+    public int allCrops() {
+        return crops.stream().mapToInt(Crops::count).sum();
+    }
+
+    /** Groups that share batch statistics. */
+    public int span() {
+        return normGroup / group;
+    }
+}

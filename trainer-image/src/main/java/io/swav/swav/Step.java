@@ -1,0 +1,307 @@
+package io.swav.swav;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import io.swav.tensor.Kernels;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One global step on one rank, up to the summed gradients; it reads the model and changes nothing of it.
+ *
+ * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes].
+ */
+final class Step implements AutoCloseable {
+    private static final int LOSS = 16;
+    private static final double NORMALIZE_EPSILON = 1e-12;
+
+    private final Settings settings;
+    private final Model model;
+    private final GraphMemory memory;
+    private final NDManager manager;
+    private final Run[] runs;
+    private final Collective collective;
+    private final long globalStep;
+    private final NDArray prototypes;
+    private final Map<String, NDArray> weights;
+    private final GroupSum sum;
+    private final List<Work> works = new ArrayList<>();
+    private int resolutions;
+    private long agreedGeneration;
+    private @Nullable NDArray total;
+
+    /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
+    private final class Work {
+        final Unit unit;
+        final List<NDArray> passes;
+        final NDArray statistics;
+        NDArray scores;
+        Optional<Graph> graph = Optional.empty();
+        List<List<NDArray>> codes = List.of();
+
+        Work(Unit unit, List<NDArray> passes) {
+            this.unit = unit;
+            this.passes = passes;
+            this.statistics = manager.zeros(new Shape(model.statisticsSize(passes.size())));
+            this.scores = statistics;
+        }
+
+        int pictures() {
+            return unit.groups() * settings.group();
+        }
+
+        /** Rows of one crop of one group, of an array whose rows are crop-major over the unit's pictures. */
+        NDArray rows(NDArray array, int crop, int group) {
+            long from = (long) crop * pictures() + (long) (group - unit.from()) * settings.group();
+            return Kernels.rows(manager, array, from, from + settings.group());
+        }
+    }
+
+    private record Graph(Tape tape, NDArray embedding) {}
+
+    Step(
+            Settings settings,
+            Model model,
+            GraphMemory memory,
+            NDManager parent,
+            Run[] runs,
+            Collective collective,
+            long globalStep) {
+        this.settings = settings;
+        this.model = model;
+        this.memory = memory;
+        this.manager = parent.newSubManager();
+        this.runs = runs.clone();
+        this.collective = collective;
+        this.globalStep = globalStep;
+        NDArray raw = model.weight(Model.PROTOTYPES);
+        try (NDArray lengths = raw.norm(new int[] {1}, true);
+                NDArray bounded = lengths.maximum(NORMALIZE_EPSILON)) {
+            this.prototypes = raw.div(bounded);
+            prototypes.attach(manager);
+        }
+        this.weights = new LinkedHashMap<>(model.weightViews);
+        weights.put(Model.PROTOTYPES, prototypes);
+        this.sum = new GroupSum(settings.bitwise(), settings.groups(), runs[collective.rank()]);
+    }
+
+    long globalStep() {
+        return globalStep;
+    }
+
+    int resolutions() {
+        return resolutions;
+    }
+
+    /** The L2-normalised prototypes this step scores with. */
+    NDArray prototypes() {
+        return prototypes;
+    }
+
+    /** The summed flat array. */
+    NDArray total() {
+        NDArray done = total;
+        if (done == null) {
+            throw new IllegalStateException("averageGradients comes before apply");
+        }
+        return done;
+    }
+
+    /** Scores of all units; graphs are kept where memory allows. */
+    void forward(Learner.CropSource crops) {
+        long kept = 0;
+        for (Unit unit : Unit.of(runs, collective, settings.span())) {
+            List<List<NDArray>> perGroup = new ArrayList<>();
+            for (int group = unit.from(); group < unit.to(); group++) {
+                perGroup.add(crops.group(manager, group));
+            }
+            Work work = new Work(unit, Unit.passes(manager, settings.crops(), perGroup));
+            resolutions = work.passes.size();
+            boolean keep = memory.keepsAnother(kept);
+            Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
+            work.scores = Kernels.linear(manager, graph.embedding(), prototypes, Optional.empty());
+            if (keep) {
+                work.graph = Optional.of(graph);
+                kept += graph.tape().savedBytes();
+                memory.learned(graph.tape().savedBytes());
+            } else {
+                graph.tape().close();
+            }
+            works.add(work);
+        }
+    }
+
+    private Graph run(Work work, Tape.Mode mode) {
+        Tape tape = new Tape(manager, mode, weights, work.unit.moments());
+        return new Graph(tape, model.forward(tape, work.passes, work.statistics));
+    }
+
+    /** Codes of all groups by Sinkhorn over the global batch. */
+    void assign(long newestGeneration) {
+        List<List<NDArray>> scores = new ArrayList<>();
+        for (Work work : works) {
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> assigned = new ArrayList<>();
+                for (int crop = 0; crop < settings.assigned(); crop++) {
+                    assigned.add(work.rows(work.scores, crop, group));
+                }
+                scores.add(assigned);
+            }
+        }
+        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(newestGeneration));
+        int next = 0;
+        for (Work work : works) {
+            work.codes = codes.subList(next, next + work.unit.groups());
+            next += work.unit.groups();
+        }
+    }
+
+    /** Sinkhorn's reductions; the generation travels with the maximum. */
+    private final class AcrossRanks implements Sinkhorn.Reduction {
+        private final long newestGeneration;
+
+        AcrossRanks(long newestGeneration) {
+            this.newestGeneration = newestGeneration;
+        }
+
+        @Override
+        public void max(NDArray values) {
+            try (NDManager scope = manager.newSubManager()) {
+                long size = values.size();
+                NDArray both = scope.zeros(new Shape(size + 1), DataType.FLOAT64);
+                NDArray negated = values.neg();
+                Kernels.copy(negated, Kernels.rows(scope, both, 0, size));
+                negated.close();
+                NDArray last = scope.create(new double[] {newestGeneration});
+                Kernels.copy(last, Kernels.rows(scope, both, size, size + 1));
+                collective.allReduceMin(both);
+                agreedGeneration = (long) both.getDouble(size);
+                both.muli(-1);
+                Kernels.copy(Kernels.rows(scope, both, 0, size), values);
+            }
+        }
+
+        @Override
+        public NDArray sum(List<NDArray> perGroup) {
+            GroupSum rows = new GroupSum(settings.bitwise(), settings.groups(), runs[collective.rank()]);
+            for (int i = 0; i < perGroup.size(); i++) {
+                rows.add(runs[collective.rank()].from() + i, perGroup.get(i));
+            }
+            return rows.total(collective, runs);
+        }
+    }
+
+    /** Loss and backward of every unit, each unit's graph freed after it. */
+    void backward() {
+        for (Work work : works) {
+            NDArray flat =
+                    manager.zeros(new Shape(codesAt() + model.architecture().prototypes()));
+            NDArray dScores = loss(work, flat);
+            Graph graph = work.graph.orElseGet(() -> {
+                work.unit.moments().rewind();
+                return run(work, Tape.Mode.TRAIN);
+            });
+            try (Gradients gradients = new Gradients(manager, model.parameters, flat)) {
+                gradients.add(Model.PROTOTYPES, Kernels.matmulTransposed(manager, dScores, graph.embedding()));
+                NDArray dEmbedding = Kernels.matmul(graph.tape().manager, dScores, prototypes);
+                dScores.close();
+                long[] rows = work.passes.stream()
+                        .mapToLong(pass -> pass.getShape().get(0))
+                        .toArray();
+                model.backward(graph.tape(), gradients, dEmbedding, rows);
+            }
+            graph.tape().close();
+            work.graph = Optional.empty();
+            if (work.unit.first()) {
+                try (NDArray place = Kernels.view(manager, flat, model.parameters.size(), work.statistics.size())) {
+                    Kernels.copy(work.statistics, place);
+                }
+            }
+            work.passes.forEach(NDArray::close);
+            sum.add(work.unit.from(), flat);
+        }
+    }
+
+    /** Writes the unit's loss and code sums into {@code flat}; gives d loss / d scores. */
+    private NDArray loss(Work work, NDArray flat) {
+        SwappedPrediction prediction = new SwappedPrediction(
+                settings.temperature(), settings.allCrops(), settings.assigned(), settings.batch());
+        NDArray gradients = Kernels.emptyLike(manager, work.scores);
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray loss = Kernels.view(scope, flat, lossAt());
+            NDArray used =
+                    Kernels.view(scope, flat, codesAt(), model.architecture().prototypes());
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> codes = work.codes.get(group - work.unit.from());
+                List<NDArray> scores = new ArrayList<>();
+                List<NDArray> slopes = new ArrayList<>();
+                for (int crop = 0; crop < settings.allCrops(); crop++) {
+                    scores.add(work.rows(work.scores, crop, group));
+                    slopes.add(work.rows(gradients, crop, group));
+                }
+                loss.addi(prediction.group(scope, scores, codes, slopes));
+                for (NDArray code : codes) {
+                    NDArray sums = code.sum(new int[] {0});
+                    used.addi(sums);
+                    sums.close();
+                }
+                scores.forEach(NDArray::close);
+                slopes.forEach(NDArray::close);
+            }
+        }
+        return gradients;
+    }
+
+    /** Sums the flat arrays of all groups of all ranks. */
+    StepResult average(Collective world) {
+        NDArray sums = sum.total(world, runs);
+        total = sums;
+        double loss;
+        double perplexity;
+        try (NDManager scope = manager.newSubManager()) {
+            loss = Kernels.view(scope, sums, lossAt()).getFloat();
+            perplexity = perplexity(
+                    Kernels.view(scope, sums, codesAt(), model.architecture().prototypes())
+                            .toFloatArray());
+        }
+        if (!Double.isFinite(loss)) {
+            throw new NotFiniteException("the loss", globalStep);
+        }
+        return new StepResult(loss, perplexity, agreedGeneration);
+    }
+
+    private static double perplexity(float[] sums) {
+        double mass = 0;
+        for (float sum : sums) {
+            mass += sum;
+        }
+        double entropy = 0;
+        for (float sum : sums) {
+            if (sum > 0) {
+                entropy -= sum / mass * Math.log(sum / mass);
+            }
+        }
+        return Math.exp(entropy);
+    }
+
+    private long lossAt() {
+        return model.parameters.size() + model.statisticsSize(resolutions);
+    }
+
+    private long codesAt() {
+        return lossAt() + LOSS;
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,86 @@
+package io.swav.swav;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+
+/**
+ * One run of a unit of samples through the network: the weights it reads, the statistics it measures and, in mode
+ * {@link Mode#TRAIN}, what backward needs. Layers push what they saved going forward and pop it going backward.
+ */
+final class Tape implements AutoCloseable {
+    /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; TRAIN alone keeps what backward needs. */
+    enum Mode {
+        EVAL,
+        SCORE,
+        TRAIN
+    }
+
+    final NDManager manager;
+    final Mode mode;
+    final Map<String, NDArray> weights;
+    final Moments moments;
+    /** Statistics of the pass that runs: read in EVAL, written otherwise. */
+    private Map<String, NDArray> statistics = Map.of();
+
+    private final Deque<NDArray> saved = new ArrayDeque<>();
+    private long savedBytes;
+
+    Tape(NDManager parent, Mode mode, Map<String, NDArray> weights, Moments moments) {
+        this.manager = parent.newSubManager();
+        this.mode = mode;
+        this.weights = weights;
+        this.moments = moments;
+    }
+
+    NDArray weight(String name) {
+        return of(weights, name);
+    }
+
+    NDArray statistic(String name) {
+        return of(statistics, name);
+    }
+
+    /** Begins a pass whose batch norms use these statistics. */
+    void pass(Map<String, NDArray> statisticsOfPass) {
+        statistics = statisticsOfPass;
+    }
+
+    void save(NDArray array) {
+        if (mode == Mode.TRAIN) {
+            saved.push(array);
+            savedBytes += array.size() * array.getDataType().getNumOfBytes();
+        }
+    }
+
+    NDArray restore() {
+        return saved.pop();
+    }
+
+    /** Roughly what this tape holds in memory. */
+    long savedBytes() {
+        return savedBytes;
+    }
+
+    /** Frees an array that no later layer reads, unless backward will. */
+    void done(NDArray array) {
+        if (mode != Mode.TRAIN) {
+            array.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    private static NDArray of(Map<String, NDArray> arrays, String name) {
+        NDArray array = arrays.get(name);
+        if (array == null) {
+            throw new IllegalStateException("no array named " + name);
+        }
+        return array;
+    }
+}

@@ -1,0 +1,300 @@
+package io.swav.tensor;
+
+import static io.swav.tensor.Interop.borrow;
+import static io.swav.tensor.Interop.give;
+import static io.swav.tensor.Interop.scoped;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.javacpp.BoolPointer;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.pytorch.LongArrayRefOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.T_TensorTensorTensor_T;
+import org.bytedeco.pytorch.T_TensorTensor_T;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * The libtorch kernels of a network's layers and their gradients, on DJL arrays; results belong to the manager given.
+ * Pictures are (N, C, H, W) and keep their memory format. Nothing here records a graph.
+ */
+public final class Kernels {
+    private static final long[] ONE = {1, 1};
+    private static final long[] ZERO = {0, 0};
+    private static final long[] POOL = {3, 3};
+    private static final long[] TWO = {2, 2};
+
+    private Kernels() {}
+
+    /** The same picture values with channels innermost in memory, the faster layout for convolutions. */
+    public static NDArray channelsLast(NDManager manager, NDArray x) {
+        return scoped(() -> give(manager, borrow(x).contiguous(torch.MemoryFormat.ChannelsLast)));
+    }
+
+    /** Convolution without bias, square stride and zero padding. */
+    public static NDArray conv(NDManager manager, NDArray x, NDArray weight, int stride, int padding) {
+        return scoped(() -> give(
+                manager,
+                torch.conv2d(
+                        borrow(x),
+                        borrow(weight),
+                        new TensorOptional(),
+                        new long[] {stride, stride},
+                        new long[] {padding, padding},
+                        ONE,
+                        1)));
+    }
+
+    /** Gradients of {@link #conv}; {@code input} is empty where it was not wanted. */
+    public record ConvGradient(Optional<NDArray> input, NDArray weight) {}
+
+    public static ConvGradient convBackward(
+            NDManager manager, NDArray dy, NDArray x, NDArray weight, int stride, int padding, boolean wantInput) {
+        return scoped(() -> {
+            T_TensorTensorTensor_T gradients = torch.convolution_backward(
+                    borrow(dy),
+                    borrow(x),
+                    borrow(weight),
+                    new LongArrayRefOptional(),
+                    new long[] {stride, stride},
+                    new long[] {padding, padding},
+                    ONE,
+                    false,
+                    ZERO,
+                    1,
+                    mask(wantInput, true, false));
+            Optional<NDArray> input = wantInput ? Optional.of(give(manager, gradients.get0())) : Optional.empty();
+            return new ConvGradient(input, give(manager, gradients.get1()));
+        });
+    }
+
+    /** A normalised array with the statistics its gradient needs. */
+    public record Normalized(NDArray output, NDArray mean, NDArray invStd) {}
+
+    /**
+     * Batch norm over the statistics of {@code x} itself.
+     *
+     * @param batchMean (C), receives the mean
+     * @param batchVar (C), receives the unbiased variance
+     */
+    public static Normalized batchNorm(
+            NDManager manager,
+            NDArray x,
+            NDArray weight,
+            NDArray bias,
+            NDArray batchMean,
+            NDArray batchVar,
+            double epsilon) {
+        return scoped(() -> {
+            T_TensorTensorTensor_T result = torch.native_batch_norm(
+                    borrow(x), some(weight), some(bias), some(batchMean), some(batchVar), true, 1.0, epsilon);
+            return new Normalized(
+                    give(manager, result.get0()), give(manager, result.get1()), give(manager, result.get2()));
+        });
+    }
+
+    /** Batch norm with given mean and (biased) variance. */
+    public static NDArray batchNormFixed(
+            NDManager manager,
+            NDArray x,
+            NDArray weight,
+            NDArray bias,
+            NDArray mean,
+            NDArray variance,
+            double epsilon) {
+        return scoped(() -> give(
+                manager,
+                torch.native_batch_norm(
+                                borrow(x), some(weight), some(bias), some(mean), some(variance), false, 0.0, epsilon)
+                        .get0()));
+    }
+
+    /** Gradients of batch norm. */
+    public record NormGradient(NDArray input, NDArray weight, NDArray bias) {}
+
+    /** Gradients of {@link #batchNorm}; weight's and bias's are this batch's sums whatever mean and invStd are. */
+    public static NormGradient batchNormBackward(
+            NDManager manager,
+            NDArray dy,
+            NDArray x,
+            NDArray weight,
+            NDArray mean,
+            NDArray invStd,
+            double epsilon,
+            boolean wantInput) {
+        return scoped(() -> {
+            T_TensorTensorTensor_T result = torch.native_batch_norm_backward(
+                    borrow(dy),
+                    borrow(x),
+                    some(weight),
+                    new TensorOptional(),
+                    new TensorOptional(),
+                    some(mean),
+                    some(invStd),
+                    true,
+                    epsilon,
+                    mask(wantInput, true, true));
+            return new NormGradient(
+                    wantInput ? give(manager, result.get0()) : dy,
+                    give(manager, result.get1()),
+                    give(manager, result.get2()));
+        });
+    }
+
+    /** Per channel of {@code x}: mean and biased variance, (C) each. */
+    public static List<NDArray> moments(NDManager manager, NDArray x) {
+        return scoped(() -> {
+            T_TensorTensor_T result =
+                    torch.batch_norm_update_stats(borrow(x), new TensorOptional(), new TensorOptional(), 0.0);
+            return List.of(give(manager, result.get0()), give(manager, result.get1()));
+        });
+    }
+
+    /** scale[c]·dy + slope[c]·x + offset[c], by channel. */
+    public static NDArray channelwise(
+            NDManager manager, NDArray dy, NDArray scale, NDArray x, NDArray slope, NDArray offset) {
+        return scoped(() -> {
+            long[] shape = x.getShape().dimension() == 4 ? new long[] {1, -1, 1, 1} : new long[] {1, -1};
+            Tensor result = torch.mul(borrow(dy), borrow(scale).view(shape));
+            result.addcmul_(borrow(x), borrow(slope).view(shape));
+            result.add_(borrow(offset).view(shape));
+            return give(manager, result);
+        });
+    }
+
+    /** max(x, 0) in place. */
+    public static void relu(NDArray x) {
+        scoped(() -> torch.relu_(borrow(x)));
+    }
+
+    /** In place: {@code dy} where {@code y}, the output of {@link #relu}, is positive, else 0. */
+    public static void reluBackward(NDArray dy, NDArray y) {
+        scoped(() -> torch.threshold_backward_out(borrow(dy), borrow(dy), borrow(y), new Scalar(0)));
+    }
+
+    /** Output and winning positions of {@link #maxPool}. */
+    public record Pooled(NDArray output, NDArray indices) {}
+
+    /** Max over 3x3 windows, stride 2, padding 1. */
+    public static Pooled maxPool(NDManager manager, NDArray x) {
+        return scoped(() -> {
+            T_TensorTensor_T result = torch.max_pool2d_with_indices(borrow(x), POOL, TWO, ONE, ONE, false);
+            return new Pooled(give(manager, result.get0()), give(manager, result.get1()));
+        });
+    }
+
+    public static NDArray maxPoolBackward(NDManager manager, NDArray dy, NDArray x, NDArray indices) {
+        return scoped(() -> give(
+                manager,
+                torch.max_pool2d_with_indices_backward(
+                        borrow(dy), borrow(x), POOL, TWO, ONE, ONE, false, borrow(indices))));
+    }
+
+    /** (N, C, H, W) to (N, C). */
+    public static NDArray meanPool(NDManager manager, NDArray x) {
+        return scoped(() -> give(manager, borrow(x).mean(2, 3)));
+    }
+
+    /** Gradient of {@link #meanPool} in the memory format of {@code x}. */
+    public static NDArray meanPoolBackward(NDManager manager, NDArray dy, NDArray x) {
+        return scoped(() -> {
+            Tensor source = borrow(x);
+            Tensor result = torch.empty_like(source);
+            Tensor scaled = borrow(dy).div(new Scalar((double) (source.size(2) * source.size(3))));
+            result.copy_(scaled.view(source.size(0), source.size(1), 1, 1).expand_as(source));
+            return give(manager, result);
+        });
+    }
+
+    /** x·weightᵀ, plus bias where one is given: (N, in), (out, in), (out) to (N, out). */
+    public static NDArray linear(NDManager manager, NDArray x, NDArray weight, Optional<NDArray> bias) {
+        return scoped(() -> give(
+                manager,
+                bias.isPresent()
+                        ? torch.linear(borrow(x), borrow(weight), some(bias.get()))
+                        : torch.linear(borrow(x), borrow(weight))));
+    }
+
+    /** a·b of matrices. */
+    public static NDArray matmul(NDManager manager, NDArray a, NDArray b) {
+        return scoped(() -> give(manager, torch.mm(borrow(a), borrow(b))));
+    }
+
+    /** aᵀ·b of matrices. */
+    public static NDArray matmulTransposed(NDManager manager, NDArray a, NDArray b) {
+        return scoped(() -> give(manager, torch.mm(borrow(a).t(), borrow(b))));
+    }
+
+    /** Writes the values of {@code source} into the storage of {@code target}, of the same shape; a view stays a view. */
+    public static void copy(NDArray source, NDArray target) {
+        scoped(() -> borrow(target).copy_(borrow(source)));
+    }
+
+    /** An array like {@code array} with values yet to be written. */
+    public static NDArray emptyLike(NDManager manager, NDArray array) {
+        return scoped(() -> give(manager, torch.empty_like(borrow(array))));
+    }
+
+    /** The same values in a storage of their own. */
+    public static NDArray clone(NDManager manager, NDArray array) {
+        return scoped(() -> give(manager, torch.clone(borrow(array))));
+    }
+
+    /** {@code target += factor·source}, in place. */
+    public static void addScaled(NDArray target, NDArray source, double factor) {
+        scoped(() -> borrow(target).add_(borrow(source), new Scalar(factor)));
+    }
+
+    /** Elements [from, from + product(shape)) of a flat array as {@code shape}, sharing its storage. */
+    public static NDArray view(NDManager manager, NDArray flat, long from, long... shape) {
+        long size = 1;
+        for (long side : shape) {
+            size *= side;
+        }
+        long length = size;
+        return scoped(() -> give(manager, borrow(flat).narrow(0, from, length).view(shape)));
+    }
+
+    /** Rows [from, to) of {@code array}, sharing its storage. */
+    public static NDArray rows(NDManager manager, NDArray array, long from, long to) {
+        return scoped(() -> give(manager, borrow(array).narrow(0, from, to - from)));
+    }
+
+    /** Concatenates along {@code axis}. */
+    public static NDArray concat(NDManager manager, List<NDArray> arrays, int axis) {
+        return scoped(() -> {
+            TensorVector parts = new TensorVector();
+            for (NDArray array : arrays) {
+                parts.push_back(borrow(array));
+            }
+            return give(manager, torch.cat(parts, axis));
+        });
+    }
+
+    /** Euclidean norms of the arrays, one number each. */
+    public static double[] norms(List<NDArray> arrays) {
+        return scoped(() -> {
+            TensorVector norms = new TensorVector();
+            for (NDArray array : arrays) {
+                norms.push_back(borrow(array).norm());
+            }
+            Tensor all = torch.stack(norms).to(torch.ScalarType.Double);
+            double[] values = new double[arrays.size()];
+            new DoublePointer(all.data_ptr()).get(values);
+            return values;
+        });
+    }
+
+    private static TensorOptional some(NDArray array) {
+        return new TensorOptional(borrow(array));
+    }
+
+    private static BoolPointer mask(boolean first, boolean second, boolean third) {
+        return new BoolPointer(3).put(0, first).put(1, second).put(2, third);
+    }
+}

@@ -1,0 +1,194 @@
+package io.swav.swav;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import io.swav.collective.SoloCollective;
+import io.swav.tensor.Torch;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class LearnerTest {
+    private static final Architecture TINY = Architecture.of("tiny", "small", 32, 16, 20);
+    private static final Run[] ALONE = {new Run(0, 4)};
+
+    private final NDManager manager = NDManager.newBaseManager();
+    private final Collective solo = new SoloCollective();
+
+    @BeforeAll
+    static void start() {
+        Torch.start();
+        Torch.setThreads(1);
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    static Settings settings(int normGroup, boolean bitwise) {
+        return new Settings(
+                16,
+                4,
+                normGroup,
+                List.of(new Settings.Crops(2, 16), new Settings.Crops(2, 12)),
+                new Sinkhorn(0.05, 3),
+                0.1,
+                new Larc(0.9, 1e-6, 1e-3, false),
+                1,
+                bitwise);
+    }
+
+    /** Crops that depend on step and group alone. */
+    static Learner.CropSource crops(long step) {
+        return (manager, group) -> {
+            SplittableRandom random = new SplittableRandom(step * 1000 + group);
+            List<NDArray> crops = new ArrayList<>();
+            for (int side : new int[] {16, 12}) {
+                float[] values = new float[2 * 4 * 3 * side * side];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = (float) (random.nextDouble() * 4 - 2);
+                }
+                crops.add(manager.create(values, new Shape(8, 3, side, side)));
+            }
+            return crops;
+        };
+    }
+
+    private Learner learner(Settings settings, GraphMemory memory) {
+        Learner learner = new Learner(settings, TINY, manager, memory);
+        learner.model().initialize(7);
+        return learner;
+    }
+
+    private StepResult step(Learner learner, long step) {
+        learner.lossAndGradients(crops(step), ALONE, solo, step, 5);
+        StepResult result = learner.averageGradients(solo);
+        learner.apply(0.5);
+        return result;
+    }
+
+    @Test
+    void lossFallsOnOneBatch() {
+        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+            double first = 0;
+            double last = 0;
+            for (int i = 0; i < 20; i++) {
+                learner.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                StepResult result = learner.averageGradients(solo);
+                learner.apply(2.0);
+                first = i == 0 ? result.loss() : first;
+                last = result.loss();
+                assertThat(result.agreedGeneration()).isEqualTo(5);
+                assertThat(result.prototypePerplexity()).isBetween(1.0, 20.001);
+            }
+            assertThat(last).isLessThan(first);
+        }
+    }
+
+    @Test
+    void secondForwardGivesTheBitsOfKeptGraphs() {
+        for (int normGroup : new int[] {4, 8}) {
+            try (Learner kept = learner(settings(normGroup, normGroup == 4), new GraphMemory(Long.MAX_VALUE));
+                    Learner again = learner(settings(normGroup, normGroup == 4), new GraphMemory(0))) {
+                for (int i = 0; i < 3; i++) {
+                    assertThat(step(again, i)).isEqualTo(step(kept, i));
+                }
+                assertThat(again.digest()).isEqualTo(kept.digest());
+            }
+        }
+    }
+
+    @Test
+    void aStepThatIsNotAppliedChangesNothing() {
+        try (Learner learner = learner(settings(4, true), new GraphMemory());
+                Learner quiet = learner(settings(4, true), new GraphMemory())) {
+            step(learner, 0);
+            step(quiet, 0);
+            byte[] before = learner.digest();
+            learner.lossAndGradients(crops(1), ALONE, solo, 1, 5);
+            learner.averageGradients(solo);
+            assertThat(learner.digest()).isEqualTo(before);
+            assertThatThrownBy(() -> learner.lossAndGradients(
+                            (scope, group) -> {
+                                if (group == 2) {
+                                    throw new IllegalStateException("lost");
+                                }
+                                return crops(1).group(scope, group);
+                            },
+                            ALONE,
+                            solo,
+                            1,
+                            5))
+                    .hasMessage("lost");
+            assertThat(learner.digest()).isEqualTo(before);
+            step(learner, 1);
+            step(quiet, 1);
+            assertThat(learner.digest()).isEqualTo(quiet.digest());
+        }
+    }
+
+    @Test
+    void stateGoesThroughNames() {
+        try (Learner source = learner(settings(4, true), new GraphMemory());
+                Learner target = learner(settings(4, true), new GraphMemory())) {
+            step(source, 0);
+            step(source, 1);
+            target.load(source.model().state(), source.optimizer());
+            assertThat(target.digest()).isEqualTo(source.digest());
+            assertThat(source.model().state())
+                    .hasEntrySatisfying(
+                            "bn1.num_batches_tracked",
+                            count -> assertThat(count.getLong()).isEqualTo(4))
+                    .hasEntrySatisfying(
+                            "projection_head.1.num_batches_tracked",
+                            count -> assertThat(count.getLong()).isEqualTo(2));
+            byte[] before = target.digest();
+            Map<String, NDArray> broken = new HashMap<>(source.model().state());
+            broken.remove("layer1.0.conv1.weight");
+            assertThatThrownBy(() -> target.model().load(broken))
+                    .hasMessageContaining("layer1.0.conv1.weight is missing");
+            assertThat(target.digest()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void divergenceIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+            byte[] before = learner.digest();
+            learner.lossAndGradients(
+                    (scope, group) -> crops(0).group(scope, group).stream()
+                            .map(crop -> crop.mul(Float.NaN))
+                            .toList(),
+                    ALONE,
+                    solo,
+                    0,
+                    5);
+            assertThatThrownBy(() -> learner.averageGradients(solo))
+                    .isInstanceOf(NotFiniteException.class)
+                    .hasMessageContaining("learningRate");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void seedsDecideTheWeights() {
+        try (Learner one = learner(settings(4, true), new GraphMemory());
+                Learner other = learner(settings(4, true), new GraphMemory())) {
+            assertThat(one.digest()).isEqualTo(other.digest());
+            other.model().initialize(8);
+            assertThat(one.digest()).isNotEqualTo(other.digest());
+        }
+    }
+}
