@@ -3,6 +3,7 @@ package io.swav.local;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -115,7 +116,7 @@ record Pki(Path dir) {
                 current-context: swav
                 """.formatted(
                 server,
-                Base64.getEncoder().encodeToString(authorityPem.getBytes(java.nio.charset.StandardCharsets.UTF_8)),
+                Base64.getEncoder().encodeToString(authorityPem.getBytes(StandardCharsets.UTF_8)),
                 user,
                 token,
                 user,

@@ -1,0 +1,139 @@
+package io.swav.local;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One run of a container: a small shell that leads a session of its own, starts the command, keeps its exit code in a
+ * file and kills what the command left behind. Because all that is known lies in files of {@code dir} (shell, pid,
+ * exit), the run survives the node's process, and a new one adopts it.
+ */
+final class ContainerProcess {
+    private static final String SHELL =
+            """
+            "$@" &
+            echo $! > "$0/pid.new" && mv "$0/pid.new" "$0/pid"
+            wait $!
+            echo $? > "$0/exit.new" && mv "$0/exit.new" "$0/exit"
+            kill -s KILL -- -$$
+            """;
+    /** Exit code of a container nobody saw end. */
+    static final int LOST = 137;
+
+    private final Path dir;
+    private final ProcessHandle shell;
+    private @Nullable Instant killAt;
+
+    private ContainerProcess(Path dir, ProcessHandle shell) {
+        this.dir = dir;
+        this.shell = shell;
+    }
+
+    /** @throws IOException when the command cannot be started at all, e.g. because of a missing working folder */
+    static ContainerProcess start(Path dir, Path log, List<String> command, Map<String, String> env, Path workingDir)
+            throws IOException {
+        Files.createDirectories(dir);
+        List<String> line = new ArrayList<>(List.of("setsid", "sh", "-c", SHELL, dir.toString()));
+        line.addAll(command);
+        ProcessBuilder builder = new ProcessBuilder(line)
+                .directory(workingDir.toFile())
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+        builder.environment().clear();
+        builder.environment().putAll(env);
+        ProcessHandle shell = builder.start().toHandle();
+        Files.writeString(dir.resolve("shell"), Daemon.identify(shell));
+        return new ContainerProcess(dir, shell);
+    }
+
+    /** The run whose files lie in {@code dir}, if its process lives. */
+    static Optional<ContainerProcess> adopt(Path dir) {
+        return read(dir.resolve("shell")).flatMap(Daemon::resolve).map(shell -> new ContainerProcess(dir, shell));
+    }
+
+    /** Exit code of the run in {@code dir}, 128 + the signal's number for a killed one; empty while unknown. */
+    static Optional<Integer> exitCode(Path dir) {
+        return read(dir.resolve("exit")).map(text -> Integer.valueOf(text.strip()));
+    }
+
+    /** When the run in {@code dir} wrote {@code what}. */
+    static Instant time(Path dir, String what) {
+        try {
+            return Files.getLastModifiedTime(dir.resolve(what)).toInstant();
+        } catch (IOException e) {
+            return Instant.now();
+        }
+    }
+
+    /** Of the container's own process, as soon as it has one; 0 if it ended before anyone could look. */
+    long pid() {
+        for (int i = 0; i < 400 && shell.isAlive(); i++) {
+            Optional<String> pid = read(dir.resolve("pid"));
+            if (pid.isPresent()) {
+                return Long.parseLong(pid.get().strip());
+            }
+            try {
+                Thread.sleep(5);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return 0;
+            }
+        }
+        return read(dir.resolve("pid")).map(text -> Long.valueOf(text.strip())).orElse(0L);
+    }
+
+    /** Completes with the exit code, {@link #LOST} if even the shell was killed. */
+    CompletableFuture<Integer> onExit() {
+        return shell.onExit().thenApply(ended -> exitCode(dir).orElse(LOST));
+    }
+
+    /** SIGTERM to the container's own process now (once), SIGKILL to all of it at {@code at} or earlier asked. */
+    synchronized void terminate(Instant at) {
+        if (killAt != null && !at.isBefore(killAt)) {
+            return;
+        }
+        if (killAt == null && shell.isAlive()) {
+            own().ifPresent(ProcessHandle::destroy);
+        }
+        killAt = at;
+        long wait = Math.max(0, Duration.between(Instant.now(), at).toMillis());
+        if (wait == 0) {
+            kill();
+        } else {
+            Executor later = CompletableFuture.delayedExecutor(wait, TimeUnit.MILLISECONDS);
+            later.execute(this::kill);
+        }
+    }
+
+    /** SIGKILL to the container's processes; the shell stays to write down the code. */
+    void kill() {
+        if (shell.isAlive()) {
+            shell.descendants().forEach(ProcessHandle::destroyForcibly);
+        }
+    }
+
+    private Optional<ProcessHandle> own() {
+        return ProcessHandle.of(pid());
+    }
+
+    private static Optional<String> read(Path file) {
+        try {
+            return Files.exists(file) ? Optional.of(Files.readString(file)) : Optional.empty();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package io.swav.local;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * What is known of one container of a pod.
+ *
+ * @param runs how many times it was started
+ * @param last how its run before this one ended
+ * @param started its startup probe has passed (or there is none)
+ * @param ready its readiness probe passes (or there is none)
+ */
+record ContainerView(String name, State state, int runs, Optional<Exited> last, boolean started, boolean ready) {
+    sealed interface State permits Waiting, Running, Exited {}
+
+    /** Not started yet, or waiting to be started again at {@code notBefore}. */
+    record Waiting(String reason, String message, Instant notBefore) implements State {}
+
+    record Running(long pid, Instant since) implements State {}
+
+    /** @param message what the container left as its last words, possibly empty */
+    record Exited(int code, String reason, String message, long pid, Instant since, Instant at) implements State {}
+
+    static ContainerView fresh(String name) {
+        return new ContainerView(
+                name, new Waiting("ContainerCreating", "", Instant.EPOCH), 0, Optional.empty(), false, false);
+    }
+
+    boolean running() {
+        return state instanceof Running;
+    }
+
+    Optional<Exited> exited() {
+        return state instanceof Exited e ? Optional.of(e) : Optional.empty();
+    }
+
+    boolean succeeded() {
+        return exited().filter(e -> e.code() == 0).isPresent();
+    }
+
+    ContainerView withState(State next) {
+        return new ContainerView(name, next, runs, last, started, ready);
+    }
+
+    ContainerView withProbes(boolean isStarted, boolean isReady) {
+        return new ContainerView(name, state, runs, last, isStarted, isReady);
+    }
+
+    ContainerView waitAgain(Waiting waiting, Exited ended) {
+        return new ContainerView(name, waiting, runs, Optional.of(ended), false, false);
+    }
+
+    /** Started once more. */
+    ContainerView run(Running now) {
+        return new ContainerView(name, now, runs + 1, last, false, false);
+    }
+}

@@ -1,0 +1,90 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Where a pod's files lie: {@code pods/<namespace>_<name>_<uid>/<container>/<run>.log}, as a kubelet keeps them, with a
+ * folder of process files a run beside each log.
+ */
+record PodFolder(Path path) {
+
+    static PodFolder of(Path pods, Pod pod) {
+        return new PodFolder(pods.resolve(pod.getMetadata().getNamespace() + "_"
+                + pod.getMetadata().getName() + "_" + pod.getMetadata().getUid()));
+    }
+
+    /** The newest folder of a pod with this name; its logs stay when the pod is gone. */
+    static Optional<PodFolder> find(Path pods, String namespace, String name) {
+        String prefix = namespace + "_" + name + "_";
+        return children(pods).stream()
+                .filter(p -> p.getFileName().toString().startsWith(prefix))
+                .max(Comparator.comparing(p -> p.toFile().lastModified()))
+                .map(PodFolder::new);
+    }
+
+    static List<Path> children(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> paths = Files.list(folder)) {
+            return paths.toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    String name() {
+        return String.valueOf(path.getFileName());
+    }
+
+    Path volumes() {
+        return path.resolve("volumes");
+    }
+
+    Path container(String name) {
+        return path.resolve(name);
+    }
+
+    Path run(String container, int run) {
+        return container(container).resolve(Integer.toString(run));
+    }
+
+    Path log(String container, int run) {
+        return container(container).resolve(run + ".log");
+    }
+
+    /** How many runs of a container have left files. */
+    int runs(String container) {
+        int runs = 0;
+        while (Files.isDirectory(run(container, runs))) {
+            runs++;
+        }
+        return runs;
+    }
+
+    /** Every container process that has left files here. */
+    Stream<Path> processes() {
+        return children(path).stream()
+                .filter(Files::isDirectory)
+                .flatMap(container -> children(container).stream())
+                .filter(run -> Files.exists(run.resolve("shell")));
+    }
+
+    /** Leaves the logs alone. */
+    void clear() {
+        LocalCluster.deleteTree(volumes());
+        try {
+            Files.deleteIfExists(path.resolve("kubeconfig"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+package io.swav.local;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodStatus;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs one pod: a thread that takes one happening after the other (the pod changed, a container ended, a probe found
+ * something), asks {@link PodRules} what to do, does it, and writes the status when it differs. The API server may be
+ * away for any time; processes go on, and the status follows when it is back.
+ */
+final class PodWorker implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(PodWorker.class);
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final int LAST_WORDS = 2048;
+    /** What a container has of the machine's environment. */
+    private static final List<String> INHERITED =
+            List.of("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME");
+
+    private final KubernetesClient client;
+    private final Images images;
+    private final ScheduledExecutorService timer;
+    private final PodFolder folder;
+    private final PodVolumes volumes;
+    private final BlockingQueue<Runnable> happenings = new LinkedBlockingQueue<>();
+    private final Map<String, ContainerProcess> processes = new HashMap<>();
+    private final Map<String, Prober> probers = new HashMap<>();
+
+    private Pod pod;
+    private PodView view;
+    private @Nullable PodStatus written;
+    private boolean done;
+
+    PodWorker(KubernetesClient client, Images images, ScheduledExecutorService timer, Path pods, Pod pod) {
+        this.client = client;
+        this.images = images;
+        this.timer = timer;
+        this.folder = PodFolder.of(pods, pod);
+        this.volumes = new PodVolumes(client, pod, folder.volumes());
+        this.pod = pod;
+        this.written = pod.getStatus();
+        this.view = PodView.fresh(pod, startTime(pod));
+    }
+
+    private static Instant startTime(Pod pod) {
+        String since = pod.getStatus() == null ? null : pod.getStatus().getStartTime();
+        return since == null ? Instant.now() : Instant.parse(since);
+    }
+
+    void changed(Pod now) {
+        happenings.add(() -> pod = now);
+    }
+
+    /** The object is gone: what runs is killed without grace. */
+    void gone() {
+        happenings.add(this::abandon);
+    }
+
+    /** Stops watching over the pod; its processes go on for a later node to adopt. */
+    void leave() {
+        happenings.add(() -> {
+            probers.values().forEach(Prober::close);
+            done = true;
+        });
+    }
+
+    @Override
+    public void run() {
+        try {
+            takeUp();
+            while (!done) {
+                Optional<Instant> wake = step();
+                if (!done) {
+                    await(wake);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void await(Optional<Instant> wake) throws InterruptedException {
+        long limit = wake.map(w -> Math.max(0, Duration.between(Instant.now(), w).toMillis() + 1))
+                .orElse(60_000L);
+        Runnable first = happenings.poll(limit, TimeUnit.MILLISECONDS);
+        for (Runnable next = first; next != null; next = happenings.poll()) {
+            next.run();
+        }
+    }
+
+    /** Everything that can be done now; returns when to look again. */
+    private Optional<Instant> step() {
+        try {
+            while (!done) {
+                Instant now = Instant.now();
+                writeStatus(now);
+                PodRules.Action action = PodRules.next(pod, view, now);
+                if (action instanceof PodRules.Start start) {
+                    start(start.container());
+                } else if (action instanceof PodRules.Fail fail) {
+                    view = view.failed(fail.reason(), fail.message());
+                } else if (action instanceof PodRules.Stop stop) {
+                    processes.values().forEach(process -> process.terminate(stop.killAt()));
+                    return Optional.empty();
+                } else if (action instanceof PodRules.Remove) {
+                    remove();
+                } else if (action instanceof PodRules.Rest rest) {
+                    return rest.wake();
+                }
+            }
+            return Optional.empty();
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == 404 || e.getCode() == 409) {
+                gone();
+                return Optional.empty();
+            }
+            LOG.debug("pod {}: the API server does not answer, trying again", folder.name(), e);
+            return Optional.of(Instant.now().plus(RETRY));
+        }
+    }
+
+    private void start(Container container) {
+        String name = container.getName();
+        Instant now = Instant.now();
+        int run = view.container(name).runs();
+        try {
+            List<String> raw = images.commandLine(container)
+                    .orElseThrow(() -> new PodConfigException("image " + container.getImage()
+                            + " stands for no command on this node, and the container has no command of its own"));
+            Files.createDirectories(folder.path());
+            volumes.prepare();
+            Map<String, String> mounts = volumes.mounts(container);
+            Map<String, String> declared = PodEnvironment.of(client, pod, container);
+            Map<String, String> env = environment(mounts, declared);
+            List<String> command = raw.stream()
+                    .map(word -> Expansion.paths(Expansion.variables(word, declared), mounts))
+                    .toList();
+            Path workingDir = container.getWorkingDir() == null
+                    ? folder.path()
+                    : Path.of(Expansion.paths(container.getWorkingDir(), mounts));
+            Path log = folder.log(name, run);
+            Files.createDirectories(folder.container(name));
+            ContainerProcess process =
+                    ContainerProcess.start(folder.run(name, run), log, command, env, workingDir);
+            view = view.with(name, c -> c.run(new ContainerView.Running(process.pid(), now)));
+            watchOver(container, process, run, now);
+            Prober prober = new Prober(
+                    timer, container, mounts, env, workingDir, finding -> happenings.add(() -> found(name, run, finding)));
+            probers.put(name, prober);
+            prober.start();
+        } catch (PodConfigException e) {
+            waitToStart(name, "CreateContainerConfigError", e.getMessage());
+        } catch (IOException e) {
+            waitToStart(name, "RunContainerError", String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void waitToStart(String name, String reason, @Nullable String message) {
+        ContainerView.Waiting waiting = new ContainerView.Waiting(
+                reason, message == null ? "" : message, Instant.now().plus(RETRY));
+        view = view.with(name, c -> c.withState(waiting));
+    }
+
+    private Map<String, String> environment(Map<String, String> mounts, Map<String, String> declared)
+            throws IOException {
+        Map<String, String> env = new LinkedHashMap<>();
+        for (String name : INHERITED) {
+            String value = System.getenv(name);
+            if (value != null) {
+                env.put(name, value);
+            }
+        }
+        if (ServiceAccounts.mounted(pod)) {
+            Path kubeconfig = folder.path().resolve("kubeconfig");
+            if (!Files.exists(kubeconfig)) {
+                Files.writeString(kubeconfig, ServiceAccounts.kubeconfig(client, pod));
+            }
+            env.put("KUBECONFIG", kubeconfig.toString());
+        }
+        declared.forEach((name, value) -> env.put(name, Expansion.paths(value, mounts)));
+        return env;
+    }
+
+    private void watchOver(Container container, ContainerProcess process, int run, Instant since) {
+        String name = container.getName();
+        processes.put(name, process);
+        process.onExit().thenAccept(code -> happenings.add(() -> ended(container, run, code, since)));
+    }
+
+    private void ended(Container container, int run, int code, Instant since) {
+        String name = container.getName();
+        processes.remove(name);
+        Prober prober = probers.remove(name);
+        if (prober != null) {
+            prober.close();
+        }
+        long pid = view.container(name).state() instanceof ContainerView.Running running ? running.pid() : 0;
+        ContainerView.Exited exited = new ContainerView.Exited(
+                code,
+                code == 0 ? "Completed" : "Error",
+                lastWords(container, run, code),
+                pid,
+                since,
+                ContainerProcess.time(folder.run(name, run), "exit"));
+        view = view.with(name, c -> PodRules.ended(pod, view, c, exited));
+    }
+
+    /** The termination message: of its file, or the end of the log where that is asked for. */
+    private String lastWords(Container container, int run, int code) {
+        boolean fromLogs = "FallbackToLogsOnError".equals(container.getTerminationMessagePolicy()) && code != 0;
+        if (!fromLogs) {
+            return "";
+        }
+        String tail = Daemon.tail(folder.log(container.getName(), run), 80);
+        return tail.substring(Math.max(0, tail.length() - LAST_WORDS));
+    }
+
+    private void found(String name, int run, Prober.Finding finding) {
+        ContainerView now = view.container(name);
+        if (!now.running() || now.runs() != run + 1) {
+            return; // of a run that has ended meanwhile
+        }
+        if (finding instanceof Prober.Unhealthy unhealthy) {
+            LOG.info("pod {}, container {}: {}, killing it", folder.name(), name, unhealthy.why());
+            ContainerProcess process = processes.get(name);
+            if (process != null) {
+                process.terminate(Instant.now().plus(PodRules.grace(pod)));
+            }
+        } else if (finding instanceof Prober.Started) {
+            view = view.with(name, c -> c.withProbes(true, c.ready()));
+        } else {
+            view = view.with(name, c -> c.withProbes(c.started(), finding instanceof Prober.Ready));
+        }
+    }
+
+    /** After a restart of the node: finds the processes of the run before, or what became of them. */
+    private void takeUp() {
+        List<Container> all = Stream.concat(
+                        pod.getSpec().getInitContainers().stream(), pod.getSpec().getContainers().stream())
+                .toList();
+        for (Container container : all) {
+            String name = container.getName();
+            int runs = Math.max(folder.runs(name), recordedRuns(name));
+            if (runs == 0) {
+                continue;
+            }
+            int run = runs - 1;
+            Path dir = folder.run(name, run);
+            Instant since = ContainerProcess.time(dir, "shell");
+            Optional<ContainerProcess> alive = ContainerProcess.adopt(dir);
+            if (alive.isPresent()) {
+                ContainerView.Running running = new ContainerView.Running(alive.get().pid(), since);
+                view = view.with(
+                        name, c -> new ContainerView(name, running, runs, Optional.empty(), false, false));
+                watchOver(container, alive.get(), run, since);
+                probeAgain(container, run);
+            } else {
+                view = view.with(name, c -> new ContainerView(
+                        name, c.state(), runs, Optional.empty(), false, false));
+                if (ContainerProcess.exitCode(dir).isPresent()) {
+                    ended(container, run, ContainerProcess.exitCode(dir).get(), since);
+                } else {
+                    ContainerView.Exited lost = new ContainerView.Exited(
+                            ContainerProcess.LOST,
+                            "ContainerStatusUnknown",
+                            "The container could not be found when the node came back",
+                            0,
+                            since,
+                            Instant.now());
+                    view = view.with(name, c -> PodRules.ended(pod, view, c, lost));
+                }
+            }
+        }
+    }
+
+    /** How often the pod's status says that the container was started. */
+    private int recordedRuns(String name) {
+        if (pod.getStatus() == null) {
+            return 0;
+        }
+        return Stream.concat(
+                        pod.getStatus().getInitContainerStatuses().stream(),
+                        pod.getStatus().getContainerStatuses().stream())
+                .filter(s -> s.getName().equals(name))
+                .mapToInt(PodWorker::runsOf)
+                .max()
+                .orElse(0);
+    }
+
+    private static int runsOf(ContainerStatus status) {
+        boolean ran = status.getState() != null
+                && (status.getState().getRunning() != null || status.getState().getTerminated() != null);
+        return status.getRestartCount() + (ran || status.getRestartCount() > 0 ? 1 : 0);
+    }
+
+    private void probeAgain(Container container, int run) {
+        String name = container.getName();
+        try {
+            volumes.prepare();
+            Map<String, String> mounts = volumes.mounts(container);
+            Map<String, String> env = environment(mounts, PodEnvironment.of(client, pod, container));
+            Prober prober = new Prober(
+                    timer,
+                    container,
+                    mounts,
+                    env,
+                    folder.path(),
+                    finding -> happenings.add(() -> found(name, run, finding)));
+            probers.put(name, prober);
+            prober.start();
+        } catch (IOException | PodConfigException | KubernetesClientException e) {
+            LOG.warn("pod {}, container {}: cannot be probed: {}", folder.name(), name, e.getMessage());
+        }
+    }
+
+    private void writeStatus(Instant now) {
+        PodStatus next = PodStatuses.of(pod, view, written, now);
+        if (next.equals(written)) {
+            return;
+        }
+        // the uid makes it fail (409) where another pod has taken the name
+        Map<String, Object> patch = Map.of(
+                "metadata", Map.of("uid", pod.getMetadata().getUid()), "status", JSON.convertValue(next, Map.class));
+        try {
+            client.pods()
+                    .inNamespace(pod.getMetadata().getNamespace())
+                    .withName(pod.getMetadata().getName())
+                    .subresource("status")
+                    .patch(PatchContext.of(PatchType.JSON_MERGE), JSON.writeValueAsString(patch));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+        written = next;
+    }
+
+    private void remove() {
+        client.pods()
+                .inNamespace(pod.getMetadata().getNamespace())
+                .resource(pod)
+                .withGracePeriod(0)
+                .delete();
+        abandon();
+    }
+
+    private void abandon() {
+        probers.values().forEach(Prober::close);
+        processes.values().forEach(ContainerProcess::kill);
+        folder.clear();
+        done = true;
+    }
+}

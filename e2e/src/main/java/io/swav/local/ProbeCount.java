@@ -1,0 +1,34 @@
+package io.swav.local;
+
+/** Thresholds of one probe: so many equal results in a row change what is believed. */
+final class ProbeCount {
+    enum Change {
+        PASSED,
+        FAILED,
+        UNCHANGED
+    }
+
+    private final int successThreshold;
+    private final int failureThreshold;
+    private Change believed = Change.UNCHANGED;
+    private int successes;
+    private int failures;
+
+    ProbeCount(int successThreshold, int failureThreshold) {
+        this.successThreshold = successThreshold;
+        this.failureThreshold = failureThreshold;
+    }
+
+    Change add(boolean success) {
+        successes = success ? successes + 1 : 0;
+        failures = success ? 0 : failures + 1;
+        Change next = successes >= successThreshold
+                ? Change.PASSED
+                : failures >= failureThreshold ? Change.FAILED : Change.UNCHANGED;
+        if (next == Change.UNCHANGED || next == believed) {
+            return Change.UNCHANGED;
+        }
+        believed = next;
+        return next;
+    }
+}

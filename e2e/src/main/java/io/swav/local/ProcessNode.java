@@ -1,0 +1,341 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.api.model.BindingBuilder;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.NodeConditionBuilder;
+import io.fabric8.kubernetes.api.model.NodeStatus;
+import io.fabric8.kubernetes.api.model.NodeStatusBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodConditionBuilder;
+import io.fabric8.kubernetes.api.model.PodStatusBuilder;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A stand-in for kubelets and scheduler that runs pods' containers as processes of this machine, without isolation:
+ * every pod has the address 127.0.0.1, mount paths are rewritten to folders of this machine wherever they stand in
+ * commands, arguments and environment, and resource requests only guide the scheduling. It registers one or more
+ * nodes, keeps their heartbeat, and does for each pod what {@link PodRules} says. Taint-based eviction is left to
+ * kube-controller-manager.
+ */
+public final class ProcessNode implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ProcessNode.class);
+    private static final int HEARTBEAT_SECONDS = 10;
+
+    /**
+     * @param dir holds {@code pods/}, which a later node takes up
+     * @param nodes how many nodes to play
+     * @param capacity of each node beside the machine's cpu and memory, e.g. {@code nvidia.com/gpu}
+     */
+    public record Options(Path kubeconfig, Path dir, int nodes, Map<String, Quantity> capacity) {}
+
+    private final KubernetesClient client;
+    private final Options options;
+    private final Images images;
+    private final Path pods;
+    private final Set<String> names = new HashSet<>();
+    private final Map<String, PodWorker> workers = new HashMap<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private final ScheduledExecutorService timer = Executors.newScheduledThreadPool(4, task -> daemon(task, "node"));
+    private final SharedIndexInformer<Node> nodeCache;
+    private final SharedIndexInformer<Pod> podCache;
+
+    private ProcessNode(Options options) {
+        this.options = options;
+        this.images = Images.trainer();
+        this.pods = options.dir().toAbsolutePath().resolve("pods");
+        // whoever calls here tries again by itself, and soon
+        Config config = new ConfigBuilder(LocalCluster.config(options.kubeconfig()))
+                .withRequestRetryBackoffLimit(0)
+                .build();
+        this.client = new KubernetesClientBuilder().withConfig(config).build();
+        for (int i = 0; i < options.nodes(); i++) {
+            names.add(name(i));
+        }
+        this.nodeCache = client.nodes().runnableInformer(0);
+        this.podCache = client.pods().inAnyNamespace().runnableInformer(0);
+    }
+
+    static String name(int index) {
+        return "local-" + index;
+    }
+
+    /** Registers the nodes and takes up the pods that are theirs. */
+    public static ProcessNode start(Options options) {
+        ProcessNode node = new ProcessNode(options);
+        try {
+            node.names.forEach(node::register);
+            node.podCache.addEventHandler(node.new PodHandler());
+            node.nodeCache.run();
+            node.podCache.run();
+            node.timer.scheduleWithFixedDelay(
+                    node::heartbeat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
+            node.timer.scheduleWithFixedDelay(node::schedule, 0, 200, TimeUnit.MILLISECONDS);
+        } catch (RuntimeException e) {
+            node.detach();
+            throw e;
+        }
+        return node;
+    }
+
+    /** Ends this object and every process it runs. */
+    @Override
+    public void close() {
+        detach();
+        killAll(options.dir());
+    }
+
+    /** Ends this object alone: the pods' processes go on until a node with the same folder takes them up. */
+    public void detach() {
+        timer.shutdownNow();
+        podCache.close();
+        nodeCache.close();
+        synchronized (this) {
+            workers.values().forEach(PodWorker::leave);
+        }
+        for (Thread thread : threads) {
+            try {
+                thread.join(5_000);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+        client.close();
+    }
+
+    /** Kills every container process that a node with folder {@code dir} has left running. */
+    public static void killAll(Path dir) {
+        for (Path pod : PodFolder.children(dir.toAbsolutePath().resolve("pods"))) {
+            new PodFolder(pod)
+                    .processes()
+                    .forEach(run -> ContainerProcess.adopt(run).ifPresent(process -> {
+                        process.kill();
+                        process.onExit().join();
+                    }));
+        }
+    }
+
+    private final class PodHandler implements ResourceEventHandler<Pod> {
+        @Override
+        public void onAdd(Pod pod) {
+            onUpdate(pod, pod);
+        }
+
+        @Override
+        public void onUpdate(Pod before, Pod pod) {
+            if (!names.contains(String.valueOf(pod.getSpec().getNodeName()))) {
+                return;
+            }
+            synchronized (ProcessNode.this) {
+                String uid = pod.getMetadata().getUid();
+                PodWorker worker = workers.get(uid);
+                if (worker != null) {
+                    worker.changed(pod);
+                    return;
+                }
+                PodWorker added = new PodWorker(client, images, timer, pods, pod);
+                workers.put(uid, added);
+                Thread thread = daemon(added, "pod-" + pod.getMetadata().getName());
+                threads.add(thread);
+                thread.start();
+            }
+        }
+
+        @Override
+        public void onDelete(Pod pod, boolean unknownState) {
+            synchronized (ProcessNode.this) {
+                PodWorker worker = workers.remove(pod.getMetadata().getUid());
+                if (worker != null) {
+                    worker.gone();
+                }
+            }
+        }
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        Thread thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    private void schedule() {
+        try {
+            if (!podCache.hasSynced() || !nodeCache.hasSynced()) {
+                return;
+            }
+            List<Pod> placed = new ArrayList<>(podCache.getStore().list().stream()
+                    .filter(p -> p.getSpec().getNodeName() != null)
+                    .toList());
+            for (Pod pod : podCache.getStore().list()) {
+                if (pod.getSpec().getNodeName() == null
+                        && pod.getMetadata().getDeletionTimestamp() == null
+                        && List.of("default-scheduler", "")
+                                .contains(String.valueOf(pod.getSpec().getSchedulerName()))) {
+                    place(pod, placed);
+                }
+            }
+        } catch (KubernetesClientException e) {
+            LOG.debug("scheduling goes on when the API server answers", e);
+        } catch (RuntimeException e) {
+            LOG.error("the scheduler stumbled", e);
+        }
+    }
+
+    private void place(Pod pod, List<Pod> placed) {
+        PodScheduler.Placement placement = PodScheduler.place(pod, nodeCache.getStore().list(), placed);
+        if (placement instanceof PodScheduler.Bind bind) {
+            try {
+                client.bindings()
+                        .inNamespace(pod.getMetadata().getNamespace())
+                        .resource(new BindingBuilder()
+                                .withNewMetadata()
+                                .withName(pod.getMetadata().getName())
+                                .withUid(pod.getMetadata().getUid())
+                                .endMetadata()
+                                .withNewTarget()
+                                .withApiVersion("v1")
+                                .withKind("Node")
+                                .withName(bind.node())
+                                .endTarget()
+                                .build())
+                        .create();
+                LOG.info("pod {} goes to {}", pod.getMetadata().getName(), bind.node());
+            } catch (KubernetesClientException e) {
+                if (e.getCode() != 409 && e.getCode() != 404) { // bound meanwhile (the cache lags), or gone
+                    throw e;
+                }
+            }
+            placed.add(pod.edit().editSpec().withNodeName(bind.node()).endSpec().build());
+        } else if (placement instanceof PodScheduler.Unschedulable unschedulable) {
+            tellUnschedulable(pod, unschedulable.why());
+        }
+    }
+
+    private void tellUnschedulable(Pod pod, String why) {
+        boolean told = pod.getStatus() != null
+                && pod.getStatus().getConditions().stream()
+                        .anyMatch(c -> c.getType().equals("PodScheduled") && why.equals(c.getMessage()));
+        if (told) {
+            return;
+        }
+        Pod status = pod.edit()
+                .withStatus(new PodStatusBuilder(pod.getStatus())
+                        .withConditions(new PodConditionBuilder()
+                                .withType("PodScheduled")
+                                .withStatus("False")
+                                .withReason("Unschedulable")
+                                .withMessage(why)
+                                .withLastTransitionTime(PodStatuses.text(Instant.now()))
+                                .build())
+                        .build())
+                .build();
+        client.pods().resource(status).patchStatus();
+    }
+
+    private void register(String name) {
+        if (client.nodes().withName(name).get() == null) {
+            client.nodes()
+                    .resource(new NodeBuilder()
+                            .withNewMetadata()
+                            .withName(name)
+                            .addToLabels("kubernetes.io/hostname", name)
+                            .addToLabels("kubernetes.io/os", "linux")
+                            .addToLabels("kubernetes.io/arch", "amd64")
+                            .endMetadata()
+                            .withNewSpec()
+                            .endSpec()
+                            .build())
+                    .create();
+        }
+        beat(name);
+    }
+
+    private void heartbeat() {
+        for (String name : names) {
+            try {
+                beat(name);
+            } catch (KubernetesClientException e) {
+                if (e.getCode() == 404) {
+                    register(name);
+                } else {
+                    LOG.debug("no heartbeat for {}: {}", name, e.getMessage());
+                }
+            }
+        }
+    }
+
+    private void beat(String name) {
+        Node status = new NodeBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .endMetadata()
+                .withStatus(status())
+                .build();
+        client.nodes()
+                .withName(name)
+                .subresource("status")
+                .patch(PatchContext.of(PatchType.STRATEGIC_MERGE), status);
+    }
+
+    private NodeStatus status() {
+        Map<String, Quantity> resources = new HashMap<>(options.capacity());
+        Runtime machine = Runtime.getRuntime();
+        resources.putIfAbsent("cpu", new Quantity(Integer.toString(machine.availableProcessors())));
+        resources.putIfAbsent("memory", new Quantity(Long.toString(memoryBytes())));
+        resources.putIfAbsent("pods", new Quantity("110"));
+        String now = PodStatuses.text(Instant.now());
+        return new NodeStatusBuilder()
+                .withCapacity(resources)
+                .withAllocatable(resources)
+                .addNewAddress(PodStatuses.HOST, "InternalIP")
+                .addToConditions(new NodeConditionBuilder()
+                        .withType("Ready")
+                        .withStatus("True")
+                        .withReason("KubeletReady")
+                        .withMessage("processes of this machine")
+                        .withLastHeartbeatTime(now)
+                        .build())
+                .withNewNodeInfo()
+                .withKubeletVersion("process-node")
+                .withOperatingSystem("linux")
+                .withArchitecture("amd64")
+                .withMachineID("")
+                .withSystemUUID("")
+                .withBootID("")
+                .withKernelVersion(System.getProperty("os.version"))
+                .withOsImage(System.getProperty("os.name"))
+                .withContainerRuntimeVersion("process://1")
+                .withKubeProxyVersion("")
+                .endNodeInfo()
+                .build();
+    }
+
+    private static long memoryBytes() {
+        return ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean machine
+                ? machine.getTotalMemorySize()
+                : 0;
+    }
+}
