@@ -21,8 +21,7 @@ import org.jspecify.annotations.Nullable;
  * exit), the run survives the node's process, and a new one adopts it.
  */
 final class ContainerProcess {
-    private static final String SHELL =
-            """
+    private static final String SHELL = """
             "$@" &
             echo $! > "$0/pid.new" && mv "$0/pid.new" "$0/pid"
             wait $!

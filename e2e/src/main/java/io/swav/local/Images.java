@@ -25,13 +25,8 @@ final class Images {
     /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
     static Images trainer() {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        List<String> entrypoint = List.of(
-                java,
-                "-XX:+UseSerialGC",
-                "-Xshare:auto",
-                "-cp",
-                classPath(),
-                "io.swav.train.Main");
+        List<String> entrypoint =
+                List.of(java, "-XX:+UseSerialGC", "-Xshare:auto", "-cp", classPath(), "io.swav.train.Main");
         return new Images(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
     }
 
@@ -46,7 +41,8 @@ final class Images {
     Optional<List<String>> commandLine(Container container) {
         List<String> line = new ArrayList<>();
         Optional<Image> image = byNamePart.entrySet().stream()
-                .filter(e -> container.getImage() != null && container.getImage().contains(e.getKey()))
+                .filter(e ->
+                        container.getImage() != null && container.getImage().contains(e.getKey()))
                 .map(Map.Entry::getValue)
                 .findFirst();
         if (!container.getCommand().isEmpty()) {

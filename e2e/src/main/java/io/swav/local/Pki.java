@@ -115,12 +115,12 @@ record Pki(Path dir) {
                     namespace: %s
                 current-context: swav
                 """.formatted(
-                server,
-                Base64.getEncoder().encodeToString(authorityPem.getBytes(StandardCharsets.UTF_8)),
-                user,
-                token,
-                user,
-                namespace);
+                        server,
+                        Base64.getEncoder().encodeToString(authorityPem.getBytes(StandardCharsets.UTF_8)),
+                        user,
+                        token,
+                        user,
+                        namespace);
     }
 
     private void generate() throws IOException, GeneralSecurityException, OperatorCreationException {

@@ -61,13 +61,15 @@ final class PodEnvironment {
         if (source.getConfigMapKeyRef() != null) {
             var ref = source.getConfigMapKeyRef();
             boolean optional = Boolean.TRUE.equals(ref.getOptional());
-            String value = configMap(client, pod, ref.getName(), optional).getData().get(ref.getKey());
+            String value =
+                    configMap(client, pod, ref.getName(), optional).getData().get(ref.getKey());
             return required(value, optional, "key " + ref.getKey() + " in configmap " + ref.getName());
         }
         if (source.getSecretKeyRef() != null) {
             var ref = source.getSecretKeyRef();
             boolean optional = Boolean.TRUE.equals(ref.getOptional());
-            String value = secret(client, pod, ref.getName(), optional).getData().get(ref.getKey());
+            String value =
+                    secret(client, pod, ref.getName(), optional).getData().get(ref.getKey());
             return required(value, optional, "key " + ref.getKey() + " in secret " + ref.getName())
                     .map(PodEnvironment::decode);
         }

@@ -70,8 +70,11 @@ final class PodRules {
     /** When the pod has run for longer than its activeDeadlineSeconds, measured from its start. */
     static Optional<Instant> deadline(Pod pod, PodView view) {
         Long seconds = pod.getSpec().getActiveDeadlineSeconds();
-        boolean done = view.failure().isPresent() || PodStatuses.phase(pod, view).matches("Succeeded|Failed");
-        return seconds == null || done ? Optional.empty() : Optional.of(view.startTime().plusSeconds(seconds));
+        boolean done =
+                view.failure().isPresent() || PodStatuses.phase(pod, view).matches("Succeeded|Failed");
+        return seconds == null || done
+                ? Optional.empty()
+                : Optional.of(view.startTime().plusSeconds(seconds));
     }
 
     /** How long to wait before run number {@code runs + 1}. */

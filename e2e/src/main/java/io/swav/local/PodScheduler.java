@@ -63,8 +63,10 @@ final class PodScheduler {
                 return Optional.of("node(s) had untolerated taint {" + taint.getKey() + ": " + taint.getValue() + "}");
             }
         }
-        if (!node.getMetadata().getLabels().entrySet().containsAll(
-                pod.getSpec().getNodeSelector().entrySet())) {
+        if (!node.getMetadata()
+                .getLabels()
+                .entrySet()
+                .containsAll(pod.getSpec().getNodeSelector().entrySet())) {
             return Optional.of("node(s) didn't match Pod's node affinity/selector");
         }
         Map<String, BigDecimal> used = new HashMap<>();
@@ -111,7 +113,8 @@ final class PodScheduler {
         return placed.stream()
                 .filter(p -> node.getMetadata().getName().equals(p.getSpec().getNodeName()))
                 .filter(p -> p.getStatus() == null
-                        || !List.of("Succeeded", "Failed").contains(String.valueOf(p.getStatus().getPhase())))
+                        || !List.of("Succeeded", "Failed")
+                                .contains(String.valueOf(p.getStatus().getPhase())))
                 .toList();
     }
 
@@ -123,8 +126,7 @@ final class PodScheduler {
                 .forEach(c -> {
                     Map<String, Quantity> asked = new HashMap<>(c.getResources().getLimits());
                     asked.putAll(c.getResources().getRequests());
-                    asked.forEach((name, quantity) ->
-                            sum.merge(name, quantity.getNumericalAmount(), BigDecimal::add));
+                    asked.forEach((name, quantity) -> sum.merge(name, quantity.getNumericalAmount(), BigDecimal::add));
                 });
         return sum;
     }

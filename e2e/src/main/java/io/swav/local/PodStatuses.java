@@ -36,8 +36,7 @@ final class PodStatuses {
         if (never && view.init().stream().anyMatch(c -> c.exited().isPresent() && !c.succeeded())) {
             return "Failed";
         }
-        boolean ended = view.main().stream()
-                .allMatch(c -> c.exited().isPresent());
+        boolean ended = view.main().stream().allMatch(c -> c.exited().isPresent());
         if (ended) {
             return view.main().stream().allMatch(ContainerView::succeeded) ? "Succeeded" : "Failed";
         }
@@ -59,12 +58,14 @@ final class PodStatuses {
                 : "containers with unready status: [" + String.join(" ", notReady) + "]";
         boolean ready = notReady.isEmpty() && !ended;
 
-        List<PodCondition> conditions = new ArrayList<>(pod.getStatus() == null
-                ? List.of()
-                : pod.getStatus().getConditions().stream()
-                        .filter(c -> !OURS.contains(c.getType()))
-                        .toList());
-        conditions.add(condition(before, "Initialized", initialized, initialized ? null : "ContainersNotInitialized", null, now));
+        List<PodCondition> conditions = new ArrayList<>(
+                pod.getStatus() == null
+                        ? List.of()
+                        : pod.getStatus().getConditions().stream()
+                                .filter(c -> !OURS.contains(c.getType()))
+                                .toList());
+        conditions.add(condition(
+                before, "Initialized", initialized, initialized ? null : "ContainersNotInitialized", null, now));
         conditions.add(condition(before, "Ready", ready, ready ? null : reason, ready ? null : message, now));
         conditions.add(condition(before, "ContainersReady", ready, ready ? null : reason, ready ? null : message, now));
         conditions.add(condition(before, "PodScheduled", true, null, null, now));
@@ -79,16 +80,19 @@ final class PodStatuses {
                 .addNewPodIP(HOST)
                 .withStartTime(text(view.startTime()))
                 .withQosClass(pod.getStatus() == null ? null : pod.getStatus().getQosClass())
-                .withInitContainerStatuses(
-                        statuses(pod.getSpec().getInitContainers(), view.init()))
+                .withInitContainerStatuses(statuses(pod.getSpec().getInitContainers(), view.init()))
                 .withContainerStatuses(statuses(pod.getSpec().getContainers(), view.main()))
                 .build();
     }
 
     /** The time of the last change is kept while the value stays. */
     private static PodCondition condition(
-            @Nullable PodStatus before, String type, boolean value, @Nullable String reason,
-            @Nullable String message, Instant now) {
+            @Nullable PodStatus before,
+            String type,
+            boolean value,
+            @Nullable String reason,
+            @Nullable String message,
+            Instant now) {
         String status = value ? "True" : "False";
         String since = before == null
                 ? text(now)
@@ -120,8 +124,7 @@ final class PodStatuses {
                         .withStarted(view.running() && view.started())
                         .withRestartCount(Math.max(0, view.runs() - 1))
                         .withState(state(view.state()))
-                        .withLastState(
-                                view.last().map(PodStatuses::state).orElseGet(ContainerState::new))
+                        .withLastState(view.last().map(PodStatuses::state).orElseGet(ContainerState::new))
                         .withContainerID(id(view.state()))
                         .build())
                 .toList();

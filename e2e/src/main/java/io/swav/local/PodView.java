@@ -13,19 +13,12 @@ import java.util.stream.Stream;
  *
  * @param failure why the node gave the pod up, for good
  */
-record PodView(
-        List<ContainerView> init,
-        List<ContainerView> main,
-        Instant startTime,
-        Optional<Failure> failure) {
+record PodView(List<ContainerView> init, List<ContainerView> main, Instant startTime, Optional<Failure> failure) {
     record Failure(String reason, String message) {}
 
     static PodView fresh(Pod pod, Instant now) {
         return new PodView(
-                views(pod.getSpec().getInitContainers()),
-                views(pod.getSpec().getContainers()),
-                now,
-                Optional.empty());
+                views(pod.getSpec().getInitContainers()), views(pod.getSpec().getContainers()), now, Optional.empty());
     }
 
     private static List<ContainerView> views(List<Container> containers) {
@@ -42,8 +35,12 @@ record PodView(
 
     PodView with(String name, UnaryOperator<ContainerView> change) {
         return new PodView(
-                init.stream().map(c -> c.name().equals(name) ? change.apply(c) : c).toList(),
-                main.stream().map(c -> c.name().equals(name) ? change.apply(c) : c).toList(),
+                init.stream()
+                        .map(c -> c.name().equals(name) ? change.apply(c) : c)
+                        .toList(),
+                main.stream()
+                        .map(c -> c.name().equals(name) ? change.apply(c) : c)
+                        .toList(),
                 startTime,
                 failure);
     }

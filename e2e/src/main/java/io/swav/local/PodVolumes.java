@@ -96,7 +96,10 @@ final class PodVolumes {
             }
         } else if (volume.getDownwardAPI() != null) {
             for (var item : volume.getDownwardAPI().getItems()) {
-                put(folder, item.getPath(), PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
+                put(
+                        folder,
+                        item.getPath(),
+                        PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
             }
         } else {
             throw new PodConfigException("volume " + volume.getName()
@@ -120,7 +123,10 @@ final class PodVolumes {
             write(folder, secret(secret.getName(), secret.getOptional()), secret.getItems());
         } else if (source.getDownwardAPI() != null) {
             for (var item : source.getDownwardAPI().getItems()) {
-                put(folder, item.getPath(), PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
+                put(
+                        folder,
+                        item.getPath(),
+                        PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
             }
         }
     }
@@ -136,13 +142,15 @@ final class PodVolumes {
     private static Map<String, byte[]> bytes(ConfigMap map) {
         Map<String, byte[]> files = new HashMap<>();
         map.getData().forEach((key, text) -> files.put(key, text.getBytes(StandardCharsets.UTF_8)));
-        map.getBinaryData().forEach((key, text) -> files.put(key, Base64.getDecoder().decode(text)));
+        map.getBinaryData()
+                .forEach((key, text) -> files.put(key, Base64.getDecoder().decode(text)));
         return files;
     }
 
     private static Map<String, byte[]> bytes(Secret secret) {
         Map<String, byte[]> files = new HashMap<>();
-        secret.getData().forEach((key, text) -> files.put(key, Base64.getDecoder().decode(text)));
+        secret.getData()
+                .forEach((key, text) -> files.put(key, Base64.getDecoder().decode(text)));
         return files;
     }
 

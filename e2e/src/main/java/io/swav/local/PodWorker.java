@@ -106,7 +106,8 @@ final class PodWorker implements Runnable {
     }
 
     private void await(Optional<Instant> wake) throws InterruptedException {
-        long limit = wake.map(w -> Math.max(0, Duration.between(Instant.now(), w).toMillis() + 1))
+        long limit = wake.map(w ->
+                        Math.max(0, Duration.between(Instant.now(), w).toMillis() + 1))
                 .orElse(60_000L);
         Runnable first = happenings.poll(limit, TimeUnit.MILLISECONDS);
         for (Runnable next = first; next != null; next = happenings.poll()) {
@@ -166,12 +167,16 @@ final class PodWorker implements Runnable {
                     : Path.of(Expansion.paths(container.getWorkingDir(), mounts));
             Path log = folder.log(name, run);
             Files.createDirectories(folder.container(name));
-            ContainerProcess process =
-                    ContainerProcess.start(folder.run(name, run), log, command, env, workingDir);
+            ContainerProcess process = ContainerProcess.start(folder.run(name, run), log, command, env, workingDir);
             view = view.with(name, c -> c.run(new ContainerView.Running(process.pid(), now)));
             watchOver(container, process, run, now);
             Prober prober = new Prober(
-                    timer, container, mounts, env, workingDir, finding -> happenings.add(() -> found(name, run, finding)));
+                    timer,
+                    container,
+                    mounts,
+                    env,
+                    workingDir,
+                    finding -> happenings.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
         } catch (PodConfigException e) {
@@ -207,6 +212,7 @@ final class PodWorker implements Runnable {
         return env;
     }
 
+    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
     private void watchOver(Container container, ContainerProcess process, int run, Instant since) {
         String name = container.getName();
         processes.put(name, process);
@@ -275,14 +281,13 @@ final class PodWorker implements Runnable {
             Instant since = ContainerProcess.time(dir, "shell");
             Optional<ContainerProcess> alive = ContainerProcess.adopt(dir);
             if (alive.isPresent()) {
-                ContainerView.Running running = new ContainerView.Running(alive.get().pid(), since);
-                view = view.with(
-                        name, c -> new ContainerView(name, running, runs, Optional.empty(), false, false));
+                ContainerView.Running running =
+                        new ContainerView.Running(alive.get().pid(), since);
+                view = view.with(name, c -> new ContainerView(name, running, runs, Optional.empty(), false, false));
                 watchOver(container, alive.get(), run, since);
                 probeAgain(container, run);
             } else {
-                view = view.with(name, c -> new ContainerView(
-                        name, c.state(), runs, Optional.empty(), false, false));
+                view = view.with(name, c -> new ContainerView(name, c.state(), runs, Optional.empty(), false, false));
                 if (ContainerProcess.exitCode(dir).isPresent()) {
                     ended(container, run, ContainerProcess.exitCode(dir).get(), since);
                 } else {

@@ -83,10 +83,7 @@ final class Prober implements AutoCloseable {
         if (container.getReadinessProbe() == null) {
             told.accept(new Ready());
         } else {
-            schedule(
-                    container.getReadinessProbe(),
-                    () -> told.accept(new Ready()),
-                    () -> told.accept(new NotReady()));
+            schedule(container.getReadinessProbe(), () -> told.accept(new Ready()), () -> told.accept(new NotReady()));
         }
         if (container.getLivenessProbe() != null) {
             schedule(container.getLivenessProbe(), () -> {}, () -> told.accept(new Unhealthy("liveness probe failed")));
@@ -123,7 +120,10 @@ final class Prober implements AutoCloseable {
                 return http(probe.getHttpGet(), limit);
             }
             if (probe.getTcpSocket() != null) {
-                return tcp(probe.getTcpSocket().getHost(), port(probe.getTcpSocket().getPort()), limit);
+                return tcp(
+                        probe.getTcpSocket().getHost(),
+                        port(probe.getTcpSocket().getPort()),
+                        limit);
             }
             return true;
         } catch (IOException e) {
@@ -135,8 +135,9 @@ final class Prober implements AutoCloseable {
     }
 
     private boolean exec(List<String> command, Duration limit) throws IOException, InterruptedException {
-        ProcessBuilder builder = new ProcessBuilder(
-                        command.stream().map(word -> Expansion.paths(word, mounts)).toList())
+        ProcessBuilder builder = new ProcessBuilder(command.stream()
+                        .map(word -> Expansion.paths(word, mounts))
+                        .toList())
                 .directory(workingDir.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD);

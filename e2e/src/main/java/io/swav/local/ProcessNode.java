@@ -91,9 +91,8 @@ public final class ProcessNode implements AutoCloseable {
             node.podCache.addEventHandler(node.new PodHandler());
             node.nodeCache.run();
             node.podCache.run();
-            node.timer.scheduleWithFixedDelay(
-                    node::heartbeat, HEARTBEAT_SECONDS, HEARTBEAT_SECONDS, TimeUnit.SECONDS);
-            node.timer.scheduleWithFixedDelay(node::schedule, 0, 200, TimeUnit.MILLISECONDS);
+            node.repeat(node::heartbeat, HEARTBEAT_SECONDS * 1000L);
+            node.repeat(node::schedule, 200);
         } catch (RuntimeException e) {
             node.detach();
             throw e;
@@ -181,31 +180,41 @@ public final class ProcessNode implements AutoCloseable {
         return thread;
     }
 
+    /** The API server may be away for a while: what is repeated is tried again. */
+    @SuppressWarnings("FutureReturnValueIgnored") // every failure is logged in the task
+    private void repeat(Runnable task, long everyMillis) {
+        timer.scheduleWithFixedDelay(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (KubernetesClientException e) {
+                        LOG.debug("the API server does not answer", e);
+                    } catch (RuntimeException e) {
+                        LOG.error("the node stumbled", e);
+                    }
+                },
+                0,
+                everyMillis,
+                TimeUnit.MILLISECONDS);
+    }
+
     private void schedule() {
-        try {
-            if (!podCache.hasSynced() || !nodeCache.hasSynced()) {
-                return;
+        List<Pod> placed = new ArrayList<>(podCache.getStore().list().stream()
+                .filter(p -> p.getSpec().getNodeName() != null)
+                .toList());
+        for (Pod pod : podCache.getStore().list()) {
+            if (pod.getSpec().getNodeName() == null
+                    && pod.getMetadata().getDeletionTimestamp() == null
+                    && List.of("default-scheduler", "")
+                            .contains(String.valueOf(pod.getSpec().getSchedulerName()))) {
+                place(pod, placed);
             }
-            List<Pod> placed = new ArrayList<>(podCache.getStore().list().stream()
-                    .filter(p -> p.getSpec().getNodeName() != null)
-                    .toList());
-            for (Pod pod : podCache.getStore().list()) {
-                if (pod.getSpec().getNodeName() == null
-                        && pod.getMetadata().getDeletionTimestamp() == null
-                        && List.of("default-scheduler", "")
-                                .contains(String.valueOf(pod.getSpec().getSchedulerName()))) {
-                    place(pod, placed);
-                }
-            }
-        } catch (KubernetesClientException e) {
-            LOG.debug("scheduling goes on when the API server answers", e);
-        } catch (RuntimeException e) {
-            LOG.error("the scheduler stumbled", e);
         }
     }
 
     private void place(Pod pod, List<Pod> placed) {
-        PodScheduler.Placement placement = PodScheduler.place(pod, nodeCache.getStore().list(), placed);
+        PodScheduler.Placement placement =
+                PodScheduler.place(pod, nodeCache.getStore().list(), placed);
         if (placement instanceof PodScheduler.Bind bind) {
             try {
                 client.bindings()
@@ -278,11 +287,10 @@ public final class ProcessNode implements AutoCloseable {
             try {
                 beat(name);
             } catch (KubernetesClientException e) {
-                if (e.getCode() == 404) {
-                    register(name);
-                } else {
-                    LOG.debug("no heartbeat for {}: {}", name, e.getMessage());
+                if (e.getCode() != 404) {
+                    throw e;
                 }
+                register(name); // somebody deleted it
             }
         }
     }
@@ -294,10 +302,7 @@ public final class ProcessNode implements AutoCloseable {
                 .endMetadata()
                 .withStatus(status())
                 .build();
-        client.nodes()
-                .withName(name)
-                .subresource("status")
-                .patch(PatchContext.of(PatchType.STRATEGIC_MERGE), status);
+        client.nodes().withName(name).subresource("status").patch(PatchContext.of(PatchType.STRATEGIC_MERGE), status);
     }
 
     private NodeStatus status() {

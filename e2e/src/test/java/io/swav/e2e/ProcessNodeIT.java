@@ -76,7 +76,8 @@ class ProcessNodeIT {
     void endNode() {
         client.pods().inNamespace(NAMESPACE).withGracePeriod(0).delete();
         await().atMost(LIMIT)
-                .until(() -> client.pods().inNamespace(NAMESPACE).list().getItems().isEmpty());
+                .until(() ->
+                        client.pods().inNamespace(NAMESPACE).list().getItems().isEmpty());
         node.close();
     }
 
@@ -91,8 +92,7 @@ class ProcessNodeIT {
                         .build())
                 .serverSideApply();
         Path host = Files.writeString(dir.resolve("host.txt"), "from the host");
-        apply(
-                """
+        apply("""
                 metadata: {name: everything, labels: {tier: test}}
                 spec:
                   restartPolicy: Never
@@ -117,8 +117,7 @@ class ProcessNodeIT {
                   - {name: conf, configMap: {name: settings}}
                   - {name: scratch, emptyDir: {}}
                   - {name: host, hostPath: {path: %s}}
-                """
-                        .formatted(host.getParent()));
+                """.formatted(host.getParent()));
         Pod pod = awaitPod("everything", p -> phase(p).equals("Failed"));
         ContainerStateTerminated end = terminated(pod);
         assertThat(end.getExitCode()).isEqualTo(7);
@@ -131,8 +130,7 @@ class ProcessNodeIT {
 
     @Test
     void isReadyWhenTheProbePassesAndEndsOnNotice() {
-        apply(
-                """
+        apply("""
                 metadata: {name: probed}
                 spec:
                   restartPolicy: Never
@@ -144,8 +142,7 @@ class ProcessNodeIT {
                     readinessProbe: {exec: {command: [test, -f, /run/t/ready]}, periodSeconds: 1}
                     volumeMounts: [{name: run, mountPath: /run/t}]
                   volumes: [{name: run, hostPath: {path: %s}}]
-                """
-                        .formatted(dir));
+                """.formatted(dir));
         Pod running = awaitPod("probed", p -> phase(p).equals("Running"));
         assertThat(condition(running, "Ready")).isEqualTo("False");
         write("go");
@@ -154,22 +151,21 @@ class ProcessNodeIT {
 
         client.pods().inNamespace(NAMESPACE).withName("probed").delete();
         await().atMost(LIMIT)
-                .until(() -> client.pods().inNamespace(NAMESPACE).withName("probed").get() == null);
+                .until(() ->
+                        client.pods().inNamespace(NAMESPACE).withName("probed").get() == null);
         assertThat(ProcessHandle.of(pid)).isEmpty();
         assertThat(log("probed")).contains("leaving");
     }
 
     @Test
     void killsWhatIgnoresTheNoticeAndItsChildren() throws Exception {
-        apply(
-                """
+        apply("""
                 metadata: {name: stubborn}
                 spec:
                   restartPolicy: Never
                   containers:
                   - {name: main, image: none, command: [sh, -c, 'trap "" TERM; sleep 1000 & echo $! > %s/child; wait; while :; do sleep 1; done']}
-                """
-                        .formatted(dir));
+                """.formatted(dir));
         awaitPod("stubborn", p -> phase(p).equals("Running"));
         Path file = dir.resolve("child");
         await().atMost(LIMIT).until(() -> Files.exists(file) && Files.size(file) > 0);
@@ -180,14 +176,17 @@ class ProcessNodeIT {
                 .withGracePeriod(1)
                 .delete();
         await().atMost(LIMIT)
-                .until(() -> client.pods().inNamespace(NAMESPACE).withName("stubborn").get() == null);
+                .until(() -> client.pods()
+                                .inNamespace(NAMESPACE)
+                                .withName("stubborn")
+                                .get()
+                        == null);
         await().atMost(LIMIT).until(() -> ProcessHandle.of(child).isEmpty());
     }
 
     @Test
     void restartsWhatFailsAndWhatIsNotAlive() {
-        apply(
-                """
+        apply("""
                 metadata: {name: phoenix}
                 spec:
                   restartPolicy: OnFailure
@@ -197,25 +196,23 @@ class ProcessNodeIT {
                     image: none
                     command: [sh, -c, 'test -f %1$s/second && exit 0; touch %1$s/second; exec sleep 1000']
                     livenessProbe: {exec: {command: ['false']}, periodSeconds: 1, failureThreshold: 2}
-                """
-                        .formatted(dir));
+                """.formatted(dir));
         Pod pod = awaitPod("phoenix", p -> phase(p).equals("Succeeded"));
-        assertThat(pod.getStatus().getContainerStatuses().get(0).getRestartCount()).isEqualTo(1);
+        assertThat(pod.getStatus().getContainerStatuses().get(0).getRestartCount())
+                .isEqualTo(1);
         assertThat(terminated(pod).getExitCode()).isZero();
     }
 
     @Test
     void adoptsRunningPodsAndFindsOutWhatEndedMeanwhile() {
         apply(sleeper("survivor", ""));
-        apply(
-                """
+        apply("""
                 metadata: {name: finisher}
                 spec:
                   restartPolicy: Never
                   containers:
                   - {name: main, image: none, command: [sh, -c, 'while [ ! -f %s/finish ]; do sleep 0.1; done; exit 5']}
-                """
-                        .formatted(dir));
+                """.formatted(dir));
         long survivor = pid(awaitPod("survivor", p -> phase(p).equals("Running")));
         long finisher = pid(awaitPod("finisher", p -> phase(p).equals("Running")));
         node.detach();
@@ -230,14 +227,14 @@ class ProcessNodeIT {
         assertThat(alive.getStatus().getContainerStatuses().get(0).getRestartCount())
                 .isZero();
         ProcessHandle.of(survivor).orElseThrow().destroyForcibly();
-        assertThat(terminated(awaitPod("survivor", p -> phase(p).equals("Failed"))).getExitCode())
+        assertThat(terminated(awaitPod("survivor", p -> phase(p).equals("Failed")))
+                        .getExitCode())
                 .isEqualTo(137);
     }
 
     @Test
     void saysWhyAPodCannotStart() {
-        apply(
-                """
+        apply("""
                 metadata: {name: wanting}
                 spec:
                   restartPolicy: Never
@@ -252,8 +249,7 @@ class ProcessNodeIT {
                         .getWaiting()
                         .getMessage())
                 .contains("configmap \"nowhere\" not found");
-        apply(
-                """
+        apply("""
                 metadata: {name: imageless}
                 spec: {containers: [{name: main, image: example/unknown}]}
                 """);
@@ -282,7 +278,8 @@ class ProcessNodeIT {
                         .endSpec()
                         .build());
         await().atMost(LIMIT)
-                .until(() -> client.pods().inNamespace(NAMESPACE).withName("one").get() == null);
+                .until(() ->
+                        client.pods().inNamespace(NAMESPACE).withName("one").get() == null);
         client.nodes()
                 .withName(one.getSpec().getNodeName())
                 .edit(n -> n.edit().editSpec().withTaints().endSpec().build());
@@ -301,8 +298,7 @@ class ProcessNodeIT {
                     image: none
                     command: [sleep, '1000']
                     %s
-                """
-                .formatted(name, more);
+                """.formatted(name, more);
     }
 
     private void apply(String yaml) {
@@ -319,7 +315,10 @@ class ProcessNodeIT {
         return await("pod " + name)
                 .atMost(LIMIT)
                 .until(
-                        () -> client.pods().inNamespace(NAMESPACE).withName(name).get(),
+                        () -> client.pods()
+                                .inNamespace(NAMESPACE)
+                                .withName(name)
+                                .get(),
                         p -> p != null && wanted.test(p));
     }
 

@@ -25,8 +25,8 @@ final class TestCluster implements BeforeAllCallback, ParameterResolver {
         static Shared start() {
             try {
                 Path dir = Files.createTempDirectory("swav-e2e");
-                LocalCluster cluster = LocalCluster.start(
-                        dir, new KubeSetup(System.getenv(), System.err::println).find(), List.of());
+                LocalCluster cluster =
+                        LocalCluster.start(dir, new KubeSetup(System.getenv(), System.err::println).find(), List.of());
                 return new Shared(cluster, cluster.client());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
