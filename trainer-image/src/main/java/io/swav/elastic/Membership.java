@@ -1,0 +1,53 @@
+package io.swav.elastic;
+
+import io.swav.api.World;
+import java.util.OptionalInt;
+
+/** What a trainer does next about the world: a pure function of what it has seen. */
+public sealed interface Membership {
+    /** Meet the other members of this world; also again, after an attempt that failed. */
+    record Form(World world, int rank) implements Membership {}
+
+    /** Stay out for now. */
+    record Wait(String why) implements Membership {}
+
+    /**
+     * Go, with the state in memory given up.
+     *
+     * @param lastOneOut nobody of the world this rank leads goes on: it must save the state first
+     */
+    record Leave(String why, boolean lastOneOut) implements Membership {}
+
+    /**
+     * @param newest world seen
+     * @param last world this process was a member of; generation 0 for none
+     * @param notice this process was told to go (SIGTERM)
+     * @param uid this process's
+     */
+    static Membership next(World newest, World last, boolean notice, String uid) {
+        OptionalInt rank = newest.rankOf(uid);
+        if (rank.isPresent()) {
+            return new Form(newest, rank.getAsInt());
+        }
+        if (last.generation() > 0) {
+            boolean survivors = last.members().stream()
+                    .anyMatch(member -> newest.rankOf(member.uid()).isPresent());
+            boolean leads = last.rankOf(uid).orElse(-1) == 0;
+            return new Leave(
+                    "generation " + newest.generation() + " goes on without this pod: " + newest.why(),
+                    leads && !survivors);
+        }
+        if (notice) {
+            return new Leave("told to go before entering a world", false);
+        }
+        return new Wait(
+                newest.generation() == 0
+                        ? "waiting for the first world"
+                        : "ready, not in generation " + newest.generation());
+    }
+
+    /** Whether all ranks leave the world they are in after the step just applied. */
+    static boolean switches(World current, long agreedGeneration) {
+        return agreedGeneration > current.generation();
+    }
+}

@@ -1,0 +1,15 @@
+package io.swav.elastic;
+
+import io.swav.api.World;
+
+/** Where the world document comes from. It may fail to update for any time; the newest world seen stays. */
+public interface WorldSource extends AutoCloseable {
+    /** The newest world read so far, generation 0 before the first. Never blocks. */
+    World newest();
+
+    /** Waits until a generation later than {@code than} is seen, or {@code millis} have passed. */
+    void awaitLater(long than, long millis);
+
+    @Override
+    void close();
+}

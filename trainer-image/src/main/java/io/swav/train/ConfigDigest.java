@@ -1,0 +1,43 @@
+package io.swav.train;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.swav.api.SwavJobSpec;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/** Names what decides the weights: a checkpoint of another digest is another training. */
+final class ConfigDigest {
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
+    /** How long and how exactly it is computed, not what. */
+    private static final List<String> LEFT_OUT = List.of("maxSteps", "reproducibility", "threads");
+
+    private ConfigDigest() {}
+
+    /** First 16 hex digits of SHA-256 over model, data, crops, assignment and training. */
+    static String of(SwavJobSpec spec) {
+        ObjectNode all = JSON.createObjectNode();
+        all.set("model", JSON.valueToTree(spec.model()));
+        all.put("data", spec.data().uri());
+        all.set("crops", JSON.valueToTree(spec.crops()));
+        all.set("assignment", JSON.valueToTree(spec.assignment()));
+        ObjectNode training = JSON.valueToTree(spec.training());
+        all.set("training", training.without(LEFT_OUT));
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256")
+                    .digest(JSON.writeValueAsString(all).getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest, 0, 8);
+        } catch (NoSuchAlgorithmException | JsonProcessingException e) {
+            throw new IllegalStateException("SHA-256 and JSON of records are always there", e);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package io.swav.train;
+
+import io.swav.api.Contract;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the operator tells a pod; see {@link Contract}.
+ *
+ * @param jobUid of the SwavJob, empty outside a cluster
+ * @param key of the handshake, empty when not given
+ * @param port 0 for any
+ * @param runDirectory where the ready file goes
+ */
+record Environment(
+        String namespace,
+        String job,
+        String jobUid,
+        String pod,
+        String podUid,
+        String podIp,
+        String key,
+        int port,
+        Optional<Path> configDirectory,
+        Optional<Path> runDirectory) {
+
+    /**
+     * Of a pod of a SwavJob.
+     *
+     * @throws Fatal naming every variable that is missing
+     */
+    static Environment ofPod(Map<String, String> env) {
+        List<String> missing = new ArrayList<>();
+        for (String name : List.of(
+                Contract.ENV_NAMESPACE,
+                Contract.ENV_JOB,
+                Contract.ENV_JOB_UID,
+                Contract.ENV_POD,
+                Contract.ENV_POD_UID,
+                Contract.ENV_POD_IP,
+                Contract.ENV_HANDSHAKE,
+                Contract.ENV_CONFIG_DIR,
+                Contract.ENV_RUN_DIR)) {
+            if (env.getOrDefault(name, "").isEmpty()) {
+                missing.add(name);
+            }
+        }
+        if (!missing.isEmpty()) {
+            throw new Fatal(
+                    Contract.EXIT_CONFIG,
+                    "not in a pod of a SwavJob (" + String.join(", ", missing)
+                            + " not set); to train without a cluster give --config FILE");
+        }
+        return of(env);
+    }
+
+    /** Of any process: what is not set gets a value for this machine. */
+    static Environment of(Map<String, String> env) {
+        String pod = env.getOrDefault(Contract.ENV_POD, "local");
+        return new Environment(
+                env.getOrDefault(Contract.ENV_NAMESPACE, "default"),
+                env.getOrDefault(Contract.ENV_JOB, "local"),
+                env.getOrDefault(Contract.ENV_JOB_UID, ""),
+                pod,
+                env.getOrDefault(Contract.ENV_POD_UID, pod),
+                env.getOrDefault(Contract.ENV_POD_IP, "127.0.0.1"),
+                key(env.getOrDefault(Contract.ENV_HANDSHAKE, "")),
+                port(env.getOrDefault(Contract.ENV_PORT, "")),
+                Optional.ofNullable(env.get(Contract.ENV_CONFIG_DIR)).map(Path::of),
+                Optional.ofNullable(env.get(Contract.ENV_RUN_DIR)).map(Path::of));
+    }
+
+    private static String key(String text) {
+        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > 0 && bytes < 16) {
+            throw new Fatal(Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
+        }
+        return text;
+    }
+
+    private static int port(String text) {
+        try {
+            int port = text.isEmpty() ? 0 : Integer.parseInt(text);
+            if (port >= 0 && port < 65536) {
+                return port;
+            }
+        } catch (NumberFormatException e) {
+            // told below, as a number out of range is
+        }
+        throw new Fatal(Contract.EXIT_CONFIG, Contract.ENV_PORT + " is \"" + text + "\", not a port");
+    }
+}

@@ -1,0 +1,55 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import io.swav.swav.Learner;
+import io.swav.swav.LearningRate;
+import io.swav.swav.StepResult;
+import java.util.List;
+import java.util.Map;
+
+/** SwAV's {@link Learner} at the learning rate of each step. */
+record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine {
+    @Override
+    public void lossAndGradients(
+            CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration) {
+        learner.lossAndGradients(crops::group, runs, collective, step, newestGeneration);
+    }
+
+    @Override
+    public Outcome averageGradients(Collective collective) {
+        StepResult result = learner.averageGradients(collective);
+        return new Outcome(result.loss(), result.prototypePerplexity(), result.agreedGeneration());
+    }
+
+    @Override
+    public void apply(long step) {
+        learner.apply(rate.at(step));
+    }
+
+    @Override
+    public List<NDArray> state() {
+        return learner.state();
+    }
+
+    @Override
+    public Map<String, NDArray> model() {
+        return learner.model().state();
+    }
+
+    @Override
+    public Map<String, NDArray> optimizer() {
+        return learner.optimizer();
+    }
+
+    @Override
+    public byte[] digest() {
+        return learner.digest();
+    }
+
+    @Override
+    public void close() {
+        learner.close();
+    }
+}

@@ -1,0 +1,124 @@
+package io.swav.train;
+
+import io.swav.api.PodReport;
+import io.swav.api.PodReport.State;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What this trainer would say of itself now; written by the training thread, read by the reporter. */
+public final class Progress {
+    private final String pod;
+    private final String uid;
+    private final LongSupplier seenGeneration;
+    private Runnable changed = () -> {};
+    private State state = State.Starting;
+    private @Nullable String address;
+    private long generation;
+    private long step;
+    private long steps;
+    private long stepsPerEpoch = 1;
+    private long skipped;
+    private StepMachine.@Nullable Outcome outcome;
+    private @Nullable String message;
+    private int globalBatch;
+    private long rateStep = -1;
+    private long rateSince;
+    private @Nullable Double rate;
+
+    /** @param seenGeneration newest generation read */
+    public Progress(String pod, String uid, LongSupplier seenGeneration) {
+        this.pod = pod;
+        this.uid = uid;
+        this.seenGeneration = seenGeneration;
+    }
+
+    /** Called, outside the lock, on every change that should be told at once. */
+    synchronized void onChange(Runnable listener) {
+        changed = listener;
+    }
+
+    synchronized void job(int batch, long totalSteps, long epochSteps) {
+        globalBatch = batch;
+        steps = totalSteps;
+        stepsPerEpoch = Math.max(1, epochSteps);
+    }
+
+    synchronized void listening(String at) {
+        address = at;
+    }
+
+    void state(State to, long inGeneration, @Nullable String why) {
+        Runnable tell;
+        synchronized (this) {
+            boolean same = state == to && generation == inGeneration && Objects.equals(message, why);
+            state = to;
+            generation = inGeneration;
+            message = why;
+            if (to != State.Training) {
+                rateStep = -1;
+            }
+            tell = same ? () -> {} : changed;
+        }
+        tell.run();
+    }
+
+    synchronized void message(@Nullable String text) {
+        message = text;
+    }
+
+    synchronized void at(long steps) {
+        step = steps;
+    }
+
+    synchronized void step(long applied, StepMachine.Outcome of, long skippedSamples) {
+        step = applied;
+        outcome = of;
+        skipped = skippedSamples;
+        if (rateStep < 0) {
+            rateStep = applied;
+            rateSince = System.nanoTime();
+        }
+    }
+
+    synchronized State state() {
+        return state;
+    }
+
+    synchronized long generation() {
+        return generation;
+    }
+
+    synchronized PodReport report() {
+        long now = System.nanoTime();
+        if (rateStep >= 0 && step > rateStep) {
+            rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
+            rateStep = step;
+            rateSince = now;
+        }
+        return new PodReport(
+                pod,
+                uid,
+                state,
+                address,
+                generation,
+                seenGeneration.getAsLong(),
+                step,
+                steps,
+                (int) (step / stepsPerEpoch),
+                finite(outcome == null ? null : outcome.loss()),
+                rate,
+                finite(outcome == null ? null : outcome.prototypePerplexity()),
+                null,
+                skipped,
+                message,
+                Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    /** JSON has no NaN. */
+    private static @Nullable Double finite(@Nullable Double value) {
+        return value == null || value.isNaN() || value.isInfinite() ? null : value;
+    }
+}

@@ -1,0 +1,56 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import java.util.List;
+import java.util.Map;
+
+/** One model and its optimizer, as the step loop drives them: three calls a step, no collective in the last. */
+public interface StepMachine extends AutoCloseable {
+    /** One array for each resolution of a group, as {@link io.swav.data.Batches#group} says. */
+    @FunctionalInterface
+    interface CropSource {
+        List<NDArray> group(NDManager manager, int group);
+    }
+
+    /**
+     * What a step showed; the same on every rank.
+     *
+     * @param loss mean over the global batch, nats
+     * @param prototypePerplexity exp of the entropy of the mean code, in [1, K]
+     * @param agreedGeneration the newest generation that every rank had seen when the step began
+     */
+    record Outcome(double loss, double prototypePerplexity, long agreedGeneration) {}
+
+    /**
+     * Forward and backward of this rank's groups. A failure here or in {@link #averageGradients} leaves the state as
+     * it was.
+     *
+     * @param runs every rank's groups, in rank order
+     * @param step global steps applied so far
+     * @param newestGeneration that this rank has seen
+     */
+    void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration);
+
+    Outcome averageGradients(Collective collective);
+
+    /** Publishes the step that began as {@code step}. */
+    void apply(long step);
+
+    /** All state in a fixed order, for broadcast; writing to the arrays changes it. */
+    List<NDArray> state();
+
+    /** Parameters and batch-norm statistics by name; writing to the arrays changes the state. */
+    Map<String, NDArray> model();
+
+    /** What the optimizer carries from step to step, by name; writing to the arrays changes the state. */
+    Map<String, NDArray> optimizer();
+
+    /** SHA-256 over the bytes of {@link #state}. */
+    byte[] digest();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,238 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.api.PodReport.State;
+import io.swav.api.World;
+import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.Checkpoints;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Run;
+import io.swav.data.Batches;
+import io.swav.elastic.Forming;
+import io.swav.elastic.Membership;
+import io.swav.elastic.WorldSource;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * Trains through every change of the world: form a world, step in it until all agree to leave it or a peer is lost,
+ * form the next. The state in memory outlives all of that, and only whole steps are ever in it.
+ */
+public final class Trainer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
+    private static final long POLL_MILLIS = 200;
+    private static final long RETRY_MILLIS = 50;
+    /** Told to go, and no world without this pod comes: it goes all the same, before it is killed. */
+    private static final long NOTICE_SECONDS = 12;
+
+    /** How a run ended. */
+    public enum End {
+        Done,
+        Left
+    }
+
+    /**
+     * What does not change while the process lives.
+     *
+     * @param uid of this pod
+     * @param groups of the global batch
+     * @param steps in the whole job
+     * @param everySteps between checkpoints
+     */
+    public record Plan(
+            String uid, int groups, int globalBatch, long steps, long everySteps, long seed, String configDigest) {}
+
+    /** What a trainer works with; opened and closed by the caller. */
+    public record Parts(
+            NDManager root,
+            StepMachine machine,
+            Batches batches,
+            WorldSource worlds,
+            Forming forming,
+            Optional<Checkpoints> store,
+            Progress progress,
+            Notice notice) {}
+
+    private final Plan plan;
+    private final Parts parts;
+    private final Progress progress;
+    private final HeldState state;
+    private final Watchman watchman;
+    private final Console console;
+    private final Optional<CheckpointWriter> writer;
+    private World last = World.none("");
+
+    public Trainer(Plan plan, Parts parts) {
+        this.plan = plan;
+        this.parts = parts;
+        this.progress = parts.progress();
+        this.state = new HeldState(parts.machine(), parts.store(), plan);
+        this.watchman = new Watchman(parts.worlds());
+        this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
+        this.writer = parts.store().map(store -> new CheckpointWriter(store, progress));
+    }
+
+    /**
+     * Runs until the job is done or this pod has left it.
+     *
+     * @throws Fatal when the user has to change something
+     */
+    public End run() {
+        while (true) {
+            World newest = parts.worlds().newest();
+            Membership next = Membership.next(newest, last, parts.notice().given(), plan.uid());
+            if (next instanceof Membership.Form form && !parts.notice().given(NOTICE_SECONDS)) {
+                last = form.world();
+                Optional<End> end = enter(form.world(), form.rank());
+                if (end.isPresent()) {
+                    return end.get();
+                }
+            } else if (next instanceof Membership.Wait wait) {
+                progress.state(State.Ready, 0, wait.why());
+                parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
+            } else {
+                return next instanceof Membership.Leave leave
+                        ? leave(leave.why(), leave.lastOneOut())
+                        : leave("told to go, and no world forms", false);
+            }
+        }
+    }
+
+    /** Forms a world and trains in it; empty when the next one is due, or this one is to be tried again. */
+    private Optional<End> enter(World world, int rank) {
+        MDC.put("generation", Long.toString(world.generation()));
+        MDC.put("rank", Integer.toString(rank));
+        progress.state(progress.state(), progress.generation(), "forming generation " + world.generation());
+        try (Collective collective = parts.forming().connect(world, rank)) {
+            watchman.sharing(collective, world.generation());
+            Forming.share(collective, state);
+            LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
+            progress.at(state.step());
+            progress.state(State.Training, world.generation(), null);
+            watchman.training();
+            return steps(world, collective);
+        } catch (CollectiveException e) {
+            LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), e.getMessage());
+            progress.state(progress.state(), progress.generation(), e.getMessage());
+            if (parts.store().map(store -> store.holds(plan.steps())).orElse(false)) {
+                return Optional.of(done("the others finished"));
+            }
+            parts.worlds().awaitLater(world.generation(), RETRY_MILLIS);
+            return Optional.empty();
+        } finally {
+            watchman.rest();
+        }
+    }
+
+    private Optional<End> steps(World world, Collective collective) {
+        Run[] runs = IntStream.range(0, collective.size())
+                .mapToObj(rank -> Run.of(plan.groups(), rank, collective.size()))
+                .toArray(Run[]::new);
+        Run own = runs[collective.rank()];
+        parts.batches().expect(state.step(), own.from(), own.to());
+        while (state.step() < plan.steps()) {
+            StepMachine.Outcome outcome = step(runs, collective);
+            if (collective.rank() == 0 && state.step() % plan.everySteps() == 0 && state.step() < plan.steps()) {
+                writer.ifPresent(to -> to.write(state.snapshot(world)));
+            }
+            if (Membership.switches(world, outcome.agreedGeneration())) {
+                return Optional.empty();
+            }
+            if (parts.notice().given(world.size() == 1 ? 0 : NOTICE_SECONDS)) {
+                return Optional.of(leave("told to go", collective.rank() == 0));
+            }
+        }
+        finish(world, collective);
+        return Optional.of(done("all " + plan.steps() + " steps"));
+    }
+
+    private StepMachine.Outcome step(Run[] runs, Collective collective) {
+        long step = state.step();
+        MDC.put("step", Long.toString(step));
+        long start = System.nanoTime();
+        StepMachine machine = parts.machine();
+        machine.lossAndGradients(
+                (manager, group) -> parts.batches().group(manager, step, group),
+                runs,
+                collective,
+                step,
+                parts.worlds().newest().generation());
+        StepMachine.Outcome outcome = machine.averageGradients(collective);
+        machine.apply(step); // no collective past this line
+        state.applied();
+        watchman.step(System.nanoTime() - start);
+        progress.step(state.step(), outcome, parts.batches().skipped());
+        console.step(state.step(), outcome, collective.size());
+        return outcome;
+    }
+
+    /** Rank 0 saves; nobody goes before that is done, so that any other can do it if rank 0 dies of it. */
+    private void finish(World world, Collective collective) {
+        watchman.training();
+        if (collective.rank() == 0) {
+            save(world, true);
+        }
+        try (NDManager manager = parts.root().newSubManager()) {
+            NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
+            collective.allGather(manager.create(new long[] {state.step()}), all);
+        }
+    }
+
+    private void save(World world, boolean atTheEnd) {
+        if (parts.store().isEmpty() || writer.isEmpty() || state.step() < 0) {
+            return;
+        }
+        Checkpoints store = parts.store().get();
+        writer.get().settle();
+        try {
+            Checkpoint checkpoint = state.snapshot(world);
+            if (atTheEnd) {
+                LOG.info("exported {}", store.export(checkpoint));
+            }
+            if (!store.holds(state.step())) {
+                store.save(checkpoint);
+            }
+            LOG.info("saved step {}", state.step());
+        } catch (CheckpointException e) {
+            if (e.kind() == CheckpointException.Kind.NewerWorld) {
+                throw new CollectiveException(String.valueOf(e.getMessage()), e);
+            }
+            throw HeldState.fatal(e);
+        }
+    }
+
+    private End done(String why) {
+        LOG.info("done: {}", why);
+        progress.state(State.Done, progress.generation(), null);
+        return End.Done;
+    }
+
+    private End leave(String why, boolean save) {
+        LOG.info("leaving: {}", why);
+        if (save) {
+            try {
+                save(last, false);
+            } catch (CollectiveException leftBehind) {
+                LOG.info("not saved: {}", leftBehind.getMessage());
+            }
+        }
+        progress.state(progress.state(), progress.generation(), "leaving: " + why);
+        return End.Left;
+    }
+
+    /** Waits for a checkpoint that is being written. */
+    @Override
+    public void close() {
+        watchman.close();
+        console.close();
+        writer.ifPresent(CheckpointWriter::close);
+    }
+}

@@ -1,0 +1,83 @@
+package io.swav.train;
+
+import io.swav.collective.Collective;
+import io.swav.elastic.Ticker;
+import io.swav.elastic.WorldSource;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Aborts the collective when the world has gone on and this one will not: at once while state is being shared;
+ * while training only when no step has been finished for a while since the later world was seen, because as long as
+ * all peers answer the world changes between two steps and nothing is lost.
+ */
+final class Watchman implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Watchman.class);
+    private static final long PERIOD_MILLIS = 20;
+    /** Patience before the first step of a world, whose length nobody knows yet. */
+    private static final long FIRST_STEP_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+    private static final long LEAST_NANOS = TimeUnit.SECONDS.toNanos(3);
+    private static final int STEPS_OF_PATIENCE = 4;
+
+    private final WorldSource worlds;
+    private final Ticker ticker;
+    private @Nullable Collective watched;
+    private long generation;
+    private long patience;
+    private long lastSign;
+    private long laterSeen;
+
+    Watchman(WorldSource worlds) {
+        this.worlds = worlds;
+        this.ticker = new Ticker("watchman", PERIOD_MILLIS, this::look);
+    }
+
+    /** State is being shared in this world. */
+    synchronized void sharing(Collective collective, long inGeneration) {
+        watched = collective;
+        generation = inGeneration;
+        patience = 0;
+        laterSeen = 0;
+    }
+
+    /** Training has begun. */
+    synchronized void training() {
+        patience = FIRST_STEP_NANOS;
+        lastSign = System.nanoTime();
+    }
+
+    /** A step was finished. */
+    synchronized void step(long nanos) {
+        patience = Math.max(LEAST_NANOS, STEPS_OF_PATIENCE * nanos);
+        lastSign = System.nanoTime();
+    }
+
+    /** This world is over, or is in no hurry: the last checkpoint is being written. */
+    synchronized void rest() {
+        watched = null;
+    }
+
+    private synchronized void look() {
+        Collective collective = watched;
+        if (collective == null || worlds.newest().generation() <= generation) {
+            return;
+        }
+        long now = System.nanoTime();
+        if (laterSeen == 0) {
+            laterSeen = now;
+        }
+        if (now - Math.max(laterSeen, lastSign) >= patience) {
+            LOG.info("generation {} is over and a peer does not answer: aborting", generation);
+            watched = null;
+            collective.abort();
+        }
+    }
+
+    @Override
+    public void close() {
+        ticker.close();
+    }
+}

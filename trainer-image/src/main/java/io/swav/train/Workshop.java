@@ -1,0 +1,18 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.Batches;
+
+/** Opens what a job trains with. */
+interface Workshop {
+    /** The data of the job. */
+    Batches batches(SwavJobSpec spec);
+
+    /**
+     * The model with its seeded start.
+     *
+     * @throws IllegalArgumentException when the spec asks for what this trainer does not have
+     */
+    StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch);
+}

@@ -1,0 +1,5 @@
+/** Checkpoints whole, damaged, foreign and left behind. */
+@NullMarked
+package io.swav.checkpoint;
+
+import org.jspecify.annotations.NullMarked;

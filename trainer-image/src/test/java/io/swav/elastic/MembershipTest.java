@@ -1,0 +1,78 @@
+package io.swav.elastic;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.World;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** All worlds over three pods, before and after, with and without notice. */
+class MembershipTest {
+    private static final String ME = "a";
+
+    @Test
+    void everyCaseHasTheOneRightAnswer() {
+        for (World last : worlds(1)) {
+            if (last.generation() > 0 && last.rankOf(ME).isEmpty()) {
+                continue; // a last world is one that it was in
+            }
+            for (World newest : worlds(2)) {
+                for (boolean notice : new boolean[] {false, true}) {
+                    check(newest, last, notice);
+                }
+            }
+        }
+    }
+
+    private static void check(World newest, World last, boolean notice) {
+        String when = last + " then " + newest + ", notice " + notice;
+        Membership next = Membership.next(newest, last, notice, ME);
+        if (newest.rankOf(ME).isPresent()) {
+            assertThat(next)
+                    .as(when)
+                    .isEqualTo(new Membership.Form(newest, newest.rankOf(ME).getAsInt()));
+        } else if (last.generation() > 0) {
+            boolean nobodyGoesOn = last.members().stream().noneMatch(newest.members()::contains);
+            boolean led = last.members().get(0).uid().equals(ME);
+            assertThat(next).as(when).isInstanceOf(Membership.Leave.class);
+            assertThat(((Membership.Leave) next).lastOneOut()).as(when).isEqualTo(nobodyGoesOn && led);
+        } else {
+            assertThat(next).as(when).isInstanceOf(notice ? Membership.Leave.class : Membership.Wait.class);
+        }
+    }
+
+    @Test
+    void aWorldIsLeftOnlyForALaterOneThatAllHaveSeen() {
+        World current = world(3, List.of("a", "b"));
+        assertThat(Membership.switches(current, 3)).isFalse();
+        assertThat(Membership.switches(current, 2)).isFalse();
+        assertThat(Membership.switches(current, 4)).isTrue();
+    }
+
+    /** No world, the empty one, and every ordered choice of a, b, c at this generation. */
+    private static List<World> worlds(long generation) {
+        List<World> all = new ArrayList<>(List.of(World.none("job"), world(generation, List.of())));
+        List<String> pods = List.of("a", "b", "c");
+        for (String first : pods) {
+            all.add(world(generation, List.of(first)));
+            for (String second : without(pods, first)) {
+                all.add(world(generation, List.of(first, second)));
+                for (String third : without(without(pods, first), second)) {
+                    all.add(world(generation, List.of(first, second, third)));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static List<String> without(List<String> pods, String pod) {
+        return pods.stream().filter(other -> !other.equals(pod)).toList();
+    }
+
+    private static World world(long generation, List<String> uids) {
+        List<World.Member> members =
+                uids.stream().map(uid -> new World.Member(uid, uid, uid + ":1")).toList();
+        return new World(generation, "job", members, "test");
+    }
+}
