@@ -122,7 +122,14 @@ public final class LocalCluster implements AutoCloseable {
 
     /** A client with the administrator's rights; the caller closes it. */
     public KubernetesClient client() {
-        return new KubernetesClientBuilder().withConfig(config(kubeconfig())).build();
+        return client(dir);
+    }
+
+    /** A client for the cluster of {@code dir}, running or not. */
+    static KubernetesClient client(Path dir) {
+        return new KubernetesClientBuilder()
+                .withConfig(config(dir.resolve("kubeconfig")))
+                .build();
     }
 
     static Config config(Path kubeconfig) {
@@ -252,20 +259,11 @@ public final class LocalCluster implements AutoCloseable {
             } catch (KubernetesClientException e) {
                 last = String.valueOf(e.getMessage());
             }
-            pause();
+            Commands.pause(Duration.ofMillis(100));
         }
         throw new LocalClusterException(what + " did not answer within " + START_LIMIT.toSeconds() + " s (" + last
                 + "). The API server's log, " + Daemon.logFile(dir, "kube-apiserver") + ", ends:\n"
                 + Daemon.tail(Daemon.logFile(dir, "kube-apiserver"), 15));
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(100);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new LocalClusterException("interrupted while the local cluster was starting", e);
-        }
     }
 
     private void writeKubeconfig() throws IOException {

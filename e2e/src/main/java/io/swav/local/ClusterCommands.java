@@ -1,0 +1,153 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.SwavJob;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code swav up}, {@code down}, {@code status} and {@code logs}: the local cluster for people. */
+final class ClusterCommands {
+    private ClusterCommands() {}
+
+    /** Where a local cluster keeps everything. */
+    private static final class Place {
+        @Option(names = "--dir", paramLabel = "DIR", description = "Folder of the cluster (default: .swav/cluster).")
+        @Nullable
+        Path dir;
+
+        Path get() {
+            return dir == null ? LocalStack.defaultDir("cluster") : dir.toAbsolutePath();
+        }
+    }
+
+    @Command(
+            name = "up",
+            description = "Starts a local cluster: API server, operator, and nodes that run pods as processes.",
+            mixinStandardHelpOptions = true)
+    static final class Up implements Callable<Integer> {
+        @Mixin
+        private Place place = new Place();
+
+        @Option(names = "--nodes", description = "How many nodes to play (default: ${DEFAULT-VALUE}).")
+        private int nodes = 1;
+
+        @Option(
+                names = "--capacity",
+                paramLabel = "NAME=QUANTITY",
+                description = "A resource of each node, e.g. nvidia.com/gpu=1; repeatable.")
+        private Map<String, String> capacity = new LinkedHashMap<>();
+
+        @Override
+        public Integer call() {
+            LocalStack stack = LocalStack.up(place.get(), nodes, capacity, System.err::println);
+            System.out.println("The cluster runs. With kubectl:");
+            System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
+            System.out.println("  kubectl apply --validate=false -f examples/quickstart.yaml");
+            System.out.println("  kubectl get swavjobs,pods");
+            System.out.println("./swav logs POD shows a pod's output, ./swav down ends everything.");
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "down",
+            description = "Ends the local cluster and every pod on it; logs and checkpoints stay.",
+            mixinStandardHelpOptions = true)
+    static final class Down implements Callable<Integer> {
+        @Mixin
+        private Place place = new Place();
+
+        @Override
+        public Integer call() {
+            boolean ran = LocalStack.down(place.get());
+            System.out.println((ran ? "ended what ran in " : "nothing runs in ") + place.get());
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "status",
+            description = "Shows the local cluster's processes, its SwavJobs and pods.",
+            mixinStandardHelpOptions = true)
+    static final class Status implements Callable<Integer> {
+        @Mixin
+        private Place place = new Place();
+
+        @Override
+        public Integer call() {
+            LocalStack.describe(place.get()).forEach(System.out::println);
+            if (Daemon.find(place.get(), "kube-apiserver").isEmpty()) {
+                return 1;
+            }
+            try (KubernetesClient client = LocalCluster.client(place.get())) {
+                client.resources(SwavJob.class).inAnyNamespace().list().getItems().forEach(job -> System.out
+                        .printf("swavjob/%-16s %s%n", job.getMetadata().getName(), JobLine.of(job)));
+                client.pods().inAnyNamespace().list().getItems().forEach(pod -> System.out.printf(
+                        "pod/%-20s %-10s %s%n",
+                        pod.getMetadata().getName(), pod.getStatus().getPhase(), pod.getSpec().getNodeName()));
+            }
+            return 0;
+        }
+    }
+
+    @Command(
+            name = "logs",
+            description = "Prints a pod's output, of a pod that is gone as well.",
+            mixinStandardHelpOptions = true)
+    static final class Logs implements Callable<Integer> {
+        @Mixin
+        private Place place = new Place();
+
+        @Parameters(paramLabel = "POD", description = "Name of the pod.")
+        private String pod = "";
+
+        @Option(
+                names = {"-n", "--namespace"},
+                description = "Its namespace (default: ${DEFAULT-VALUE}).")
+        private String namespace = "default";
+
+        @Option(
+                names = {"-c", "--container"},
+                description = "Its container (default: the one that wrote last).")
+        @Nullable
+        private String container;
+
+        @Option(
+                names = {"-f", "--follow"},
+                description = "Go on as it grows, until Ctrl-C.")
+        private boolean follow;
+
+        @Override
+        public Integer call() throws IOException {
+            Path log = PodLogs.find(place.get(), namespace, pod, Optional.ofNullable(container))
+                    .orElseThrow(() -> new LocalClusterException("pod " + pod + " of namespace " + namespace
+                            + " has no log in " + place.get() + "; ./swav status shows the pods,"
+                            + " --dir names another cluster"));
+            try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "r")) {
+                byte[] buffer = new byte[1 << 16];
+                do {
+                    for (int read = file.read(buffer); read > 0; read = file.read(buffer)) {
+                        System.out.write(buffer, 0, read);
+                    }
+                    System.out.flush();
+                    if (follow) {
+                        Commands.pause(Duration.ofMillis(200));
+                    }
+                } while (follow && Files.exists(log));
+            }
+            return 0;
+        }
+    }
+}

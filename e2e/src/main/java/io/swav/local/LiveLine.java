@@ -1,0 +1,47 @@
+package io.swav.local;
+
+import java.io.PrintStream;
+import java.time.Duration;
+import java.time.Instant;
+
+/** A line that is rewritten in place on a terminal, and printed every few seconds elsewhere. */
+final class LiveLine {
+    private static final Duration BETWEEN = Duration.ofSeconds(5);
+    /** Returns to the line's start and clears it. */
+    private static final String AGAIN = "\r\u001b[2K";
+
+    private final PrintStream out;
+    private final boolean terminal;
+    private String shown = "";
+    private Instant due = Instant.EPOCH;
+
+    LiveLine(PrintStream out, boolean terminal) {
+        this.out = out;
+        this.terminal = terminal;
+    }
+
+    static LiveLine onTerminal() {
+        return new LiveLine(System.out, System.console() != null);
+    }
+
+    void show(String line) {
+        if (line.equals(shown)) {
+            return;
+        }
+        if (terminal) {
+            out.print(AGAIN + line);
+            out.flush();
+            shown = line;
+        } else if (!Instant.now().isBefore(due)) {
+            out.println(line);
+            due = Instant.now().plus(BETWEEN);
+            shown = line;
+        }
+    }
+
+    /** Prints {@code line} for good. */
+    void say(String line) {
+        out.println(terminal ? AGAIN + line : line);
+        shown = "";
+    }
+}

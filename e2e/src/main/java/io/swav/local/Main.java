@@ -1,0 +1,47 @@
+package io.swav.local;
+
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** {@code ./swav}: the local cluster, the quickstart, and every command of the trainer. */
+@Command(
+        name = "swav",
+        description = "SwAV Operator: elastic SwAV pretraining on Kubernetes, and all of it on this machine.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {"", "./swav test builds everything and runs every test.", "./swav help COMMAND tells more."},
+        subcommands = {
+            QuickstartCommand.class,
+            ClusterCommands.Up.class,
+            ClusterCommands.Down.class,
+            ClusterCommands.Status.class,
+            ClusterCommands.Logs.class,
+            SetupCommand.class,
+            NodeCommand.class,
+            HelpCommand.class
+        })
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        System.exit(commandLine().execute(arguments));
+    }
+
+    static CommandLine commandLine() {
+        CommandLine swav = new CommandLine(new Main());
+        Command trainer = io.swav.train.Main.class.getAnnotation(Command.class);
+        Arrays.stream(trainer.subcommands())
+                .filter(command -> command != HelpCommand.class)
+                .forEach(swav::addSubcommand);
+        swav.setExecutionExceptionHandler((failure, command, parsed) -> {
+            if (failure instanceof LocalClusterException) {
+                command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());
+                return CommandLine.ExitCode.SOFTWARE;
+            }
+            throw failure;
+        });
+        return swav;
+    }
+}
