@@ -92,11 +92,21 @@ final class ClusterCommands {
                 return 1;
             }
             try (KubernetesClient client = LocalCluster.client(place.get())) {
-                client.resources(SwavJob.class).inAnyNamespace().list().getItems().forEach(job -> System.out
-                        .printf("swavjob/%-16s %s%n", job.getMetadata().getName(), JobLine.of(job)));
-                client.pods().inAnyNamespace().list().getItems().forEach(pod -> System.out.printf(
-                        "pod/%-20s %-10s %s%n",
-                        pod.getMetadata().getName(), pod.getStatus().getPhase(), pod.getSpec().getNodeName()));
+                client.resources(SwavJob.class)
+                        .inAnyNamespace()
+                        .list()
+                        .getItems()
+                        .forEach(job -> System.out.printf(
+                                "swavjob/%-16s %s%n", job.getMetadata().getName(), JobLine.of(job)));
+                client.pods()
+                        .inAnyNamespace()
+                        .list()
+                        .getItems()
+                        .forEach(pod -> System.out.printf(
+                                "pod/%-20s %-10s %s%n",
+                                pod.getMetadata().getName(),
+                                pod.getStatus().getPhase(),
+                                pod.getSpec().getNodeName()));
             }
             return 0;
         }

@@ -17,7 +17,10 @@ final class JobLine {
         StringBuilder line = new StringBuilder(status.phase() == null ? "-" : status.phase());
         SwavJobStatus.Progress progress = status.progress();
         if (progress != null) {
-            line.append("  step ").append(text("%d", progress.step())).append('/').append(text("%d", progress.steps()));
+            line.append("  step ")
+                    .append(text("%d", progress.step()))
+                    .append('/')
+                    .append(text("%d", progress.steps()));
             line.append("  loss ").append(text("%.4f", progress.loss()));
             line.append("  ").append(text("%.0f", progress.imagesPerSecond())).append(" img/s");
             line.append("  perplexity ").append(text("%.1f", progress.prototypePerplexity()));

@@ -1,6 +1,5 @@
 package io.swav.local;
 
-import io.fabric8.kubernetes.api.model.Condition;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -25,8 +24,9 @@ final class JobRun implements AutoCloseable {
      * @param seconds from the first step seen to the last
      * @param world largest number of members seen
      */
-    record Outcome(
-            long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
+    record Outcome(long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
+
+    private record Seen(long step, double loss, double rate) {}
 
     private final LocalStack stack;
     private final SwavJob job;
@@ -43,7 +43,7 @@ final class JobRun implements AutoCloseable {
     /** @throws LocalClusterException with conditions, events and the pods' last words when the job fails or stalls */
     Outcome await() {
         client.resource(job).create();
-        List<SwavJobStatus.Progress> seen = new ArrayList<>();
+        List<Seen> seen = new ArrayList<>();
         int world = 0;
         long first = 0;
         long moved = System.nanoTime();
@@ -53,8 +53,9 @@ final class JobRun implements AutoCloseable {
             SwavJobStatus status = now == null ? null : now.getStatus();
             if (now != null && status != null) {
                 line.show(JobLine.of(now));
-                SwavJobStatus.Progress progress = status.progress();
-                if (progress != null && progress.step() != null && progress.loss() != null && isNew(seen, progress)) {
+                Seen progress = seen(status.progress());
+                if (progress != null
+                        && (seen.isEmpty() || seen.get(seen.size() - 1).step() != progress.step())) {
                     if (seen.isEmpty()) {
                         first = System.nanoTime();
                     }
@@ -88,39 +89,40 @@ final class JobRun implements AutoCloseable {
         }
     }
 
-    private static boolean isNew(List<SwavJobStatus.Progress> seen, SwavJobStatus.Progress progress) {
-        return seen.isEmpty() || !progress.step().equals(seen.get(seen.size() - 1).step());
+    private static @Nullable Seen seen(SwavJobStatus.@Nullable Progress progress) {
+        if (progress == null || progress.step() == null || progress.loss() == null) {
+            return null;
+        }
+        Double rate = progress.imagesPerSecond();
+        return new Seen(progress.step(), progress.loss(), rate == null ? 0 : rate);
     }
 
-    private static Outcome outcome(List<SwavJobStatus.Progress> seen, double seconds, int world) {
+    private static Outcome outcome(List<Seen> seen, double seconds, int world) {
         if (seen.isEmpty()) {
             throw new LocalClusterException("the job completed without ever reporting a step");
         }
-        SwavJobStatus.Progress last = seen.get(seen.size() - 1);
+        Seen last = seen.get(seen.size() - 1);
         double rate = seen.stream()
-                .map(SwavJobStatus.Progress::imagesPerSecond)
-                .filter(r -> r != null)
-                .mapToDouble(Double::doubleValue)
+                .mapToDouble(Seen::rate)
+                .filter(r -> r > 0)
                 .average()
                 .orElse(0);
         return new Outcome(last.step(), seen.get(0).loss(), last.loss(), rate, seconds, world);
     }
 
     private static boolean is(SwavJobStatus status, String condition) {
-        return conditions(status).stream()
-                .anyMatch(c -> c.getType().equals(condition) && "True".equals(c.getStatus()));
+        return conditions(status).stream().anyMatch(c -> c.type().equals(condition) && "True".equals(c.status()));
     }
 
-    private static List<Condition> conditions(@Nullable SwavJobStatus status) {
-        return status == null || status.conditions() == null ? List.of() : status.conditions();
+    private static List<SwavJobStatus.JobCondition> conditions(@Nullable SwavJobStatus status) {
+        return status == null || status.conditions() == null ? List.of() : List.copyOf(status.conditions());
     }
 
     /** Conditions, events and the end of each pod's log. */
     private String report(@Nullable SwavJobStatus status) {
         StringBuilder text = new StringBuilder();
-        for (Condition c : conditions(status)) {
-            text.append(String.format(
-                    "condition %s=%s %s: %s%n", c.getType(), c.getStatus(), c.getReason(), c.getMessage()));
+        for (SwavJobStatus.JobCondition c : conditions(status)) {
+            text.append(String.format("condition %s=%s %s: %s%n", c.type(), c.status(), c.reason(), c.message()));
         }
         for (Event event : client.v1().events().inAnyNamespace().list().getItems()) {
             text.append(String.format(

@@ -20,8 +20,9 @@ final class LiveLine {
         this.terminal = terminal;
     }
 
-    static LiveLine onTerminal() {
-        return new LiveLine(System.out, System.console() != null);
+    /** On this process's output; the launcher knows whether that is a terminal. */
+    static LiveLine standard() {
+        return new LiveLine(System.out, Boolean.getBoolean("swav.terminal"));
     }
 
     void show(String line) {

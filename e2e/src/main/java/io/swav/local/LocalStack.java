@@ -42,7 +42,7 @@ public final class LocalStack {
                     + " objects will not be collected");
         }
         say.accept("starting the operator and " + nodes + (nodes == 1 ? " node ..." : " nodes ..."));
-        stack.startDaemon(OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + stack.kubeconfig()));
+        stack.startDaemon(OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + stack.kubeconfig(), "--port=0"));
         List<String> arguments =
                 new ArrayList<>(List.of("--kubeconfig=" + stack.kubeconfig(), "--dir=" + dir, "--nodes=" + nodes));
         capacity.forEach((name, quantity) -> arguments.add("--capacity=" + name + "=" + quantity));

@@ -1,6 +1,5 @@
 package io.swav.local;
 
-import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -13,7 +12,6 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "./swav test builds everything and runs every test.", "./swav help COMMAND tells more."},
         subcommands = {
-            QuickstartCommand.class,
             ClusterCommands.Up.class,
             ClusterCommands.Down.class,
             ClusterCommands.Status.class,
@@ -31,10 +29,6 @@ public final class Main {
 
     static CommandLine commandLine() {
         CommandLine swav = new CommandLine(new Main());
-        Command trainer = io.swav.train.Main.class.getAnnotation(Command.class);
-        Arrays.stream(trainer.subcommands())
-                .filter(command -> command != HelpCommand.class)
-                .forEach(swav::addSubcommand);
         swav.setExecutionExceptionHandler((failure, command, parsed) -> {
             if (failure instanceof LocalClusterException) {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());

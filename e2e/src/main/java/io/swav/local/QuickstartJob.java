@@ -1,16 +1,71 @@
 package io.swav.local;
 
-import io.fabric8.kubernetes.api.model.PodTemplateSpec;
-import io.fabric8.kubernetes.api.model.VolumeBuilder;
-import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.InvalidSpecException;
 import io.swav.api.SwavJob;
-import io.swav.data.Split;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobSpecs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
 
-/** The quickstart's SwavJob with the folders of this machine, and what its network is worth. */
-record QuickstartJob(SwavJob job, Path manifest, Split split) {}
+/**
+ * A SwavJob with folders of this machine in place of those its manifest names. A folder has one path on the machine and
+ * in the pods, because the local node has no mounts and a job's URIs are read by both.
+ *
+ * @param object as it is applied
+ * @param spec the same with defaults, checked
+ */
+record QuickstartJob(SwavJob object, SwavJobSpec spec) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /**
+     * @param manifest with volumes called {@code data} and {@code checkpoints}
+     * @param train URI of the pictures to train on
+     * @param test URI of the pictures to show the result on
+     * @param data the folder both are in
+     * @throws LocalClusterException if the manifest cannot be read
+     * @throws InvalidSpecException naming everything that is wrong with it
+     */
+    static QuickstartJob of(Path manifest, String train, String test, Path data, Path checkpoints) {
+        ObjectNode job;
+        try {
+            if (!(Serialization.unmarshal(Files.readString(manifest), JsonNode.class) instanceof ObjectNode read)) {
+                throw new LocalClusterException(manifest + " is empty");
+            }
+            job = read;
+        } catch (IOException | RuntimeException e) {
+            throw new LocalClusterException(manifest + " cannot be read as YAML: " + e.getMessage(), e);
+        }
+        if (!(job.get("spec") instanceof ObjectNode spec)) {
+            throw new LocalClusterException(manifest + ": spec is missing");
+        }
+        spec.withObject("/data").put("uri", train).put("evalUri", test);
+        spec.withObject("/checkpoint").put("uri", "file://" + checkpoints);
+        mount(spec, "data", data);
+        mount(spec, "checkpoints", checkpoints);
+        return new QuickstartJob(
+                JSON.convertValue(job, SwavJob.class), SwavJobSpecs.complete(manifest.toString(), spec));
+    }
+
+    private static void mount(ObjectNode spec, String volume, Path folder) {
+        JsonNode pod = spec.at("/template/spec");
+        named(pod.path("volumes"), volume).putObject("hostPath").put("path", folder.toString());
+        for (JsonNode container : pod.path("containers")) {
+            named(container.path("volumeMounts"), volume).put("mountPath", folder.toString());
+        }
+    }
+
+    private static ObjectNode named(JsonNode list, String name) {
+        for (JsonNode item : list) {
+            if (item.path("name").asText().equals(name) && item instanceof ObjectNode found) {
+                return found;
+            }
+        }
+        throw new LocalClusterException("the manifest has no volume " + name + ", mounted in every container; see"
+                + " examples/quickstart.yaml");
+    }
+}
