@@ -1,0 +1,304 @@
+package io.swav.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpecs;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.World;
+import io.swav.local.LocalCluster;
+import io.swav.operator.OperatorConfig;
+import io.swav.operator.SwavOperator;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The operator against a real API server; kubelet and trainers are played by the test. */
+@ExtendWith(TestCluster.class)
+class OperatorIT {
+    private final String namespace = "op-" + UUID.randomUUID().toString().substring(0, 8);
+    private final KubernetesClient client;
+    private final LocalCluster cluster;
+    private final FakeTrainers trainers;
+    private SwavOperator operator;
+
+    OperatorIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+        this.client = client;
+        this.cluster = cluster;
+        this.trainers = new FakeTrainers(client, namespace, "job");
+        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
+        client.resource(SwavJobSpecs.crd())
+                .waitUntilCondition(
+                        crd -> crd.getStatus() != null
+                                && crd.getStatus().getConditions().stream()
+                                        .anyMatch(c -> c.getType().equals("Established")
+                                                && c.getStatus().equals("True")),
+                        30,
+                        TimeUnit.SECONDS);
+        this.operator = startOperator();
+    }
+
+    private SwavOperator startOperator() throws IOException {
+        return SwavOperator.start(OperatorConfig.of(Optional.of(cluster.kubeconfig()), "all", 0));
+    }
+
+    @BeforeEach
+    void makeNamespace() {
+        client.resource(new NamespaceBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+    }
+
+    @AfterEach
+    void clean() {
+        client.resources(SwavJob.class).inNamespace(namespace).delete();
+        operator.close();
+        client.namespaces().withName(namespace).delete();
+    }
+
+    @Test
+    void trainsFromTheFirstWorldToTheEndThroughALostPod() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Pending");
+            assertThat(message("Ready")).contains("waiting for pods: 0 ready, 1 needed");
+        });
+
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        long first = trainers.world().generation();
+        trainers.training("job-0", first, 7);
+        trainers.training("job-1", first, 7);
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(status().isTrue("Ready")).isTrue();
+            assertThat(status().progress().step()).isEqualTo(7);
+            assertThat(status().observedGeneration()).isEqualTo(1);
+        });
+
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1", "job-2"));
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1", "job-2"));
+        World last = trainers.world();
+        assertThat(last.generation()).isEqualTo(first + 2);
+        assertThat(status().ledger().preemptions()).isEqualTo(1);
+        assertThat(status().ledger().failures()).isZero();
+
+        trainers.done("job-1", last.generation(), 100);
+        trainers.done("job-2", last.generation(), 100);
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Complete");
+            assertThat(status().isTrue("Complete")).isTrue();
+            assertThat(status().isTrue("Ready")).isTrue();
+            assertThat(status().isTrue("Reconciling")).isFalse();
+            assertThat(status().progress().step()).isEqualTo(100);
+        });
+        assertThat(events()).contains("PodsCreated", "WorldPublished", "PodPreempted", "Complete");
+        assertThat(trainers.pods()).as("ended pods stay for their logs").containsExactly("job-1", "job-2");
+    }
+
+    @Test
+    void scalesBothWaysAndSuspends() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+
+        client.resources(SwavJob.class).inNamespace(namespace).withName("job").scale(3);
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(3));
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1", "job-2"));
+
+        client.resources(SwavJob.class).inNamespace(namespace).withName("job").scale(1);
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+        assertThat(status().ledger().preemptions()).as("our own doing").isZero();
+
+        apply("replicas: 1, suspend: true");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(status().phase()).isEqualTo("Suspended");
+            assertThat(status().isTrue("Suspended")).isTrue();
+        });
+        apply("replicas: 1, suspend: false");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-3"));
+    }
+
+    @Test
+    void aPermanentFailureEndsTheJobWithTheTrainersWords() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+
+        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "spec.data.uri: /data does not exist");
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Failed");
+            assertThat(message("Failed")).contains("job-0").contains("/data does not exist");
+            assertThat(status().condition("DataReady").orElseThrow().status()).isEqualTo("False");
+            assertThat(trainers.pods()).as("the failed one stays for its log").containsExactly("job-0");
+        });
+        assertThat(events()).contains("PodFailed", "Failed");
+    }
+
+    @Test
+    void tooManyFailuresEndTheJob() {
+        apply("replicas: 1, recovery: {maxFailures: 1}");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+        trainers.failed("job-0", Contract.EXIT_SOFTWARE, "boom");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).contains("job-1"));
+        trainers.failed("job-1", Contract.EXIT_SOFTWARE, "boom again");
+        soon().untilAsserted(() -> assertThat(message("Failed"))
+                .contains("2 failures, recovery.maxFailures allows 1")
+                .contains("boom again"));
+    }
+
+    @Test
+    void aSpecThatBreaksARuleMakesNoPodsAndSaysWhichField() {
+        apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Invalid");
+            assertThat(message("Stalled"))
+                    .contains("spec.replicas is below spec.elastic.minReplicas")
+                    .contains("spec.assignment.mode Queue is not available yet");
+            assertThat(status().observedGeneration()).isEqualTo(1);
+        });
+        assertThat(trainers.pods()).isEmpty();
+    }
+
+    @Test
+    void anImmutableFieldThatChangesIsToldAndNotFollowed() {
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
+        trainers.ready("job-0");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        apply("replicas: 1, model: {prototypes: 30}");
+        soon().untilAsserted(() -> assertThat(message("Stalled")).contains("spec.model cannot change"));
+        assertThat(members()).containsExactly("job-0");
+        assertThat(client.configMaps()
+                        .inNamespace(namespace)
+                        .withName("job-config")
+                        .get()
+                        .getData()
+                        .get(Contract.CONFIG_KEY))
+                .contains("\"prototypes\" : 3000");
+    }
+
+    @Test
+    void aNewOperatorCarriesOnWhereTheOldOneStopped() throws IOException {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        Secret key = handshake();
+        operator.close();
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        operator = startOperator();
+
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1", "job-2"));
+        soon().untilAsserted(() -> assertThat(status().ledger().preemptions()).isEqualTo(1));
+        assertThat(handshake().getData()).isEqualTo(key.getData());
+    }
+
+    @Test
+    void deletionTakesEverythingAlong() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        client.resources(SwavJob.class).inNamespace(namespace).withName("job").delete();
+        soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(client.configMaps()
+                            .inNamespace(namespace)
+                            .withLabel(Contract.LABEL_JOB)
+                            .list()
+                            .getItems())
+                    .isEmpty();
+        });
+    }
+
+    @Test
+    void healthAndMetricsTellTheTruth() throws Exception {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(get("/metrics"))
+                .contains("swav_job_replicas{job=\"job\",namespace=\"" + namespace + "\"} 2.0"));
+        assertThat(get("/healthz")).isEqualTo("ok\n");
+    }
+
+    private String get(String path) throws IOException, InterruptedException {
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + operator.port() + path))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body();
+    }
+
+    private Secret handshake() {
+        return client.secrets().inNamespace(namespace).withName("job-handshake").get();
+    }
+
+    private void apply(String spec) {
+        SwavJob job = Serialization.unmarshal("""
+                apiVersion: swav.io/v1alpha1
+                kind: SwavJob
+                metadata: {name: job, namespace: %s}
+                spec: {%s, data: {uri: file:///data}, template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}}
+                """.formatted(namespace, spec), SwavJob.class);
+        client.resource(job).fieldManager("test").forceConflicts().serverSideApply();
+    }
+
+    private SwavJobStatus status() {
+        SwavJobStatus status = client.resources(SwavJob.class)
+                .inNamespace(namespace)
+                .withName("job")
+                .get()
+                .getStatus();
+        return Optional.ofNullable(status).orElse(SwavJobStatus.EMPTY);
+    }
+
+    private String message(String condition) {
+        return status().condition(condition).orElseThrow().message();
+    }
+
+    private List<String> members() {
+        return trainers.world().members().stream().map(World.Member::pod).toList();
+    }
+
+    private List<String> events() {
+        return client.v1().events().inNamespace(namespace).list().getItems().stream()
+                .map(Event::getReason)
+                .toList();
+    }
+
+    private static ConditionFactory soon() {
+        return await().atMost(Duration.ofSeconds(20)).ignoreExceptions();
+    }
+}

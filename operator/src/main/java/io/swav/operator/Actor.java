@@ -1,0 +1,170 @@
+package io.swav.operator;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.World;
+import io.swav.plan.Plan;
+import io.swav.plan.PodSeen;
+import io.swav.plan.WorldPlan;
+import java.net.HttpURLConnection;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/** Makes a plan true, in an order in which a crash at any point is mended by the next plan. */
+final class Actor {
+    private static final int KEY_BYTES = 32;
+    private static final int UNPROCESSABLE = 422;
+    /** Answers that say no to this pod rather than to this moment. */
+    private static final Set<Integer> REFUSALS =
+            Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);
+
+    private final KubernetesClient client;
+    private final Consumer<Pod> podCreated;
+    private final Consumer<ConfigMap> mapWritten;
+    private final SecureRandom random = new SecureRandom();
+    /** metadata.generation of the job, by uid, for which its dependents were applied by this process. */
+    private final Map<String, Long> applied = new ConcurrentHashMap<>();
+
+    /** @param podCreated and {@code mapWritten} tell the caches at once what the watch will tell later */
+    Actor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
+        this.client = client;
+        this.podCreated = podCreated;
+        this.mapWritten = mapWritten;
+    }
+
+    /** @return the API server's words when it refused a pod of the template */
+    Optional<String> act(Snapshot seen, SwavJobSpec accepted, Plan plan) {
+        SwavJob job = seen.job();
+        boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
+        if (!plan.create().isEmpty() || newGeneration) {
+            applyDependents(job, accepted);
+            applied.put(uid(job), job.getMetadata().getGeneration());
+        }
+        writeWorld(seen, plan);
+        Optional<String> refusal = createPods(job, accepted, plan.create());
+        plan.delete().forEach(pod -> delete(job, pod));
+        pruneProgress(seen);
+        return refusal;
+    }
+
+    void forget(SwavJob job) {
+        applied.remove(uid(job));
+    }
+
+    private void applyDependents(SwavJob job, SwavJobSpec accepted) {
+        List.of(TrainerAccess.account(job), TrainerAccess.role(job), TrainerAccess.binding(job), JobMaps.progress(job))
+                .forEach(this::apply);
+        mapWritten.accept(apply(JobMaps.config(job, accepted)));
+        createHandshake(job);
+    }
+
+    private void createHandshake(SwavJob job) {
+        String name = Contract.handshakeName(job.getMetadata().getName());
+        Secret there = client.secrets()
+                .inNamespace(job.getMetadata().getNamespace())
+                .withName(name)
+                .get();
+        boolean ours = there != null
+                && there.getMetadata().getOwnerReferences().stream()
+                        .anyMatch(owner -> owner.getUid().equals(uid(job)));
+        if (!ours) {
+            byte[] key = new byte[KEY_BYTES];
+            random.nextBytes(key);
+            apply(JobMaps.handshake(job, HexFormat.of().formatHex(key)));
+        }
+    }
+
+    /** World and book in one write, refused by the API server when somebody has written in between. */
+    private void writeWorld(Snapshot seen, Plan plan) {
+        World world = plan.world() instanceof WorldPlan.Regroup regroup
+                ? regroup.next()
+                : seen.worldMap().world();
+        WorldMap before = seen.worldMap();
+        if (world.equals(before.world()) && plan.book().equals(before.book()) && before.resourceVersion() != null) {
+            return;
+        }
+        mapWritten.accept(apply(WorldMap.of(seen.job(), world, plan.book(), before.resourceVersion())));
+    }
+
+    private Optional<String> createPods(SwavJob job, SwavJobSpec accepted, List<String> names) {
+        JsonNode template = job.getSpec().template();
+        for (String name : names) {
+            if (template == null) {
+                throw new IllegalStateException("no template to create " + name + " of " + accepted);
+            }
+            try {
+                podCreated.accept(
+                        client.resource(TrainerPod.of(job, template, name)).create());
+            } catch (KubernetesClientException e) {
+                if (REFUSALS.contains(e.getCode())) {
+                    return Optional.of(words(e));
+                }
+                // an earlier job's pod of that name: the next plan takes the next number
+                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                    throw e;
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
+    private void delete(SwavJob job, PodSeen pod) {
+        client.pods()
+                .inNamespace(job.getMetadata().getNamespace())
+                .withName(pod.name())
+                .delete();
+    }
+
+    /** Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod. */
+    private void pruneProgress(Snapshot seen) {
+        Map<String, String> data = seen.progressMap().map(ConfigMap::getData).orElse(Map.of());
+        Set<String> pods = seen.pods().stream().map(PodSeen::name).collect(Collectors.toSet());
+        List<String> gone =
+                data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
+        if (gone.isEmpty()) {
+            return;
+        }
+        String removals =
+                gone.stream().map(pod -> "\"" + pod + "\":null").collect(Collectors.joining(",", "{\"data\":{", "}}"));
+        SwavJob job = seen.job();
+        client.configMaps()
+                .inNamespace(job.getMetadata().getNamespace())
+                .withName(Contract.progressName(job.getMetadata().getName()))
+                .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
+    }
+
+    private static String words(KubernetesClientException refusal) {
+        String words = refusal.getStatus() == null
+                ? refusal.getMessage()
+                : refusal.getStatus().getMessage();
+        return words == null ? "HTTP " + refusal.getCode() : words;
+    }
+
+    private <T extends HasMetadata> T apply(T object) {
+        return client.resource(object)
+                .fieldManager(Owned.FIELD_MANAGER)
+                .forceConflicts()
+                .serverSideApply();
+    }
+
+    private static String uid(SwavJob job) {
+        return job.getMetadata().getUid();
+    }
+}

@@ -1,0 +1,39 @@
+package io.swav.operator;
+
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.JobCondition;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Collects the conditions of one status; the time of a transition stays as long as the condition's status does. */
+final class Conditions {
+    private final SwavJobStatus before;
+    private final Instant now;
+    private final long generation;
+    private final List<JobCondition> conditions = new ArrayList<>();
+
+    Conditions(SwavJobStatus before, Instant now, long generation) {
+        this.before = before;
+        this.now = now;
+        this.generation = generation;
+    }
+
+    Conditions add(String type, boolean holds, String reason, String message) {
+        return add(type, holds ? "True" : "False", reason, message);
+    }
+
+    Conditions add(String type, String status, String reason, String message) {
+        String since = before.condition(type)
+                .filter(old -> old.status().equals(status))
+                .map(JobCondition::lastTransitionTime)
+                .orElseGet(() -> now.truncatedTo(ChronoUnit.SECONDS).toString());
+        conditions.add(new JobCondition(type, status, reason, message, since, generation));
+        return this;
+    }
+
+    List<JobCondition> list() {
+        return List.copyOf(conditions);
+    }
+}

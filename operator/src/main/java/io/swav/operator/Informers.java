@@ -1,0 +1,81 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** The informers of the jobs' pods and ConfigMaps and of all nodes, and how their events find their job. */
+final class Informers {
+    private final InformerEventSource<Pod, SwavJob> pods;
+    private final InformerEventSource<ConfigMap, SwavJob> maps;
+    private final InformerEventSource<Node, SwavJob> nodes;
+
+    Informers(EventSourceContext<SwavJob> context) {
+        pods = ofJobs(Pod.class, context);
+        maps = ofJobs(ConfigMap.class, context);
+        InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
+        nodes = new InformerEventSource<>(
+                InformerEventSourceConfiguration.from(Node.class, SwavJob.class)
+                        .withSecondaryToPrimaryMapper(node -> jobsOn(node, podsOnNodes))
+                        .withWatchAllNamespaces()
+                        .build(),
+                context);
+    }
+
+    private static <T extends HasMetadata> InformerEventSource<T, SwavJob> ofJobs(
+            Class<T> type, EventSourceContext<SwavJob> context) {
+        return new InformerEventSource<>(
+                InformerEventSourceConfiguration.from(type, SwavJob.class)
+                        .withLabelSelector(Contract.LABEL_JOB)
+                        .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
+                        .withNamespacesInheritedFromController()
+                        .build(),
+                context);
+    }
+
+    List<EventSource<?, SwavJob>> all() {
+        return List.of(pods, maps, nodes);
+    }
+
+    Observer observer() {
+        return new Observer(maps::get, nodes::get);
+    }
+
+    /** Tells the cache of a pod that the watch will show later, so that the next plan does not create it again. */
+    void created(Pod pod) {
+        pods.handleRecentResourceCreate(ResourceID.fromResource(pod), pod);
+    }
+
+    /** Tells the cache what was written, so that the next plan starts from it. */
+    void written(ConfigMap map) {
+        ResourceID id = ResourceID.fromResource(map);
+        maps.get(id)
+                .ifPresentOrElse(
+                        before -> maps.handleRecentResourceUpdate(id, map, before),
+                        () -> maps.handleRecentResourceCreate(id, map));
+    }
+
+    private static Set<ResourceID> jobsOn(Node node, InformerEventSource<Pod, SwavJob> pods) {
+        String name = node.getMetadata().getName();
+        return pods.list(pod -> name.equals(pod.getSpec().getNodeName()))
+                .map(Informers::jobOf)
+                .collect(Collectors.toSet());
+    }
+
+    private static ResourceID jobOf(HasMetadata object) {
+        return new ResourceID(
+                object.getMetadata().getLabels().get(Contract.LABEL_JOB),
+                object.getMetadata().getNamespace());
+    }
+}

@@ -1,0 +1,91 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.EventBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.plan.Plan;
+import io.swav.plan.PodSeen;
+import io.swav.plan.WorldPlan;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Tells in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that fails is only logged. */
+final class JobEvents {
+    private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
+
+    private final KubernetesClient client;
+
+    JobEvents(KubernetesClient client) {
+        this.client = client;
+    }
+
+    void tell(SwavJob job, Plan plan, Optional<String> refusal, Instant now) {
+        for (Incident incident : plan.news()) {
+            boolean failure = incident.kind().equals("Failure");
+            emit(job, failure, failure ? "PodFailed" : "PodPreempted", incident.pod() + ": " + incident.reason(), now);
+        }
+        if (!plan.create().isEmpty() && refusal.isEmpty()) {
+            emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
+        }
+        if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
+            String pods = plan.delete().stream().map(PodSeen::name).collect(Collectors.joining(", "));
+            emit(job, false, "PodsDeleted", pods + " (" + plan.deleteWhy() + ")", now);
+        }
+        if (plan.world() instanceof WorldPlan.Regroup regroup) {
+            String message = "World " + regroup.next().generation() + " of "
+                    + regroup.next().size() + ": " + regroup.why();
+            emit(job, false, "WorldPublished", message, now);
+        }
+    }
+
+    /** Ends and obstacles, which show in the status: told when their condition becomes true. */
+    void tellChanges(SwavJob job, SwavJobStatus now, Instant at) {
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        for (String type : new String[] {"Complete", "Failed", "Stalled", "Suspended"}) {
+            boolean alreadySaid = type.equals("Stalled") && now.isTrue("Failed");
+            if (now.isTrue(type) && !before.isTrue(type) && !alreadySaid) {
+                boolean warning = type.equals("Failed") || type.equals("Stalled");
+                now.condition(type).ifPresent(c -> emit(job, warning, type, c.message(), at));
+            }
+        }
+    }
+
+    private void emit(SwavJob job, boolean warning, String reason, String message, Instant now) {
+        String time = now.truncatedTo(ChronoUnit.SECONDS).toString();
+        try {
+            client.v1()
+                    .events()
+                    .resource(new EventBuilder()
+                            .withNewMetadata()
+                            .withGenerateName(job.getMetadata().getName() + ".")
+                            .withNamespace(job.getMetadata().getNamespace())
+                            .endMetadata()
+                            .withType(warning ? "Warning" : "Normal")
+                            .withReason(reason)
+                            .withMessage(message)
+                            .withNewInvolvedObject()
+                            .withApiVersion(job.getApiVersion())
+                            .withKind(job.getKind())
+                            .withName(job.getMetadata().getName())
+                            .withNamespace(job.getMetadata().getNamespace())
+                            .withUid(job.getMetadata().getUid())
+                            .endInvolvedObject()
+                            .withNewSource(Owned.FIELD_MANAGER, null)
+                            .withReportingComponent(Owned.FIELD_MANAGER)
+                            .withFirstTimestamp(time)
+                            .withLastTimestamp(time)
+                            .withCount(1)
+                            .build())
+                    .create();
+        } catch (KubernetesClientException e) {
+            LOG.warn("event {} \"{}\" was not written: {}", reason, message, e.getMessage());
+        }
+    }
+}

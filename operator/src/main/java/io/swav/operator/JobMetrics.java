@@ -1,0 +1,90 @@
+package io.swav.operator;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** What each job's status says, as gauges with the labels namespace and job. */
+final class JobMetrics {
+    private record Key(String namespace, String name) implements Comparable<Key> {
+        @Override
+        public int compareTo(Key other) {
+            int byNamespace = namespace.compareTo(other.namespace);
+            return byNamespace != 0 ? byNamespace : name.compareTo(other.name);
+        }
+    }
+
+    private final Map<MultiGauge, Function<SwavJobStatus, @Nullable Number>> gauges = new LinkedHashMap<>();
+    private final Map<Key, SwavJobStatus> jobs = new TreeMap<>();
+
+    JobMetrics(MeterRegistry registry) {
+        gauge(registry, "swav.job.replicas", "trainer pods that have not ended", SwavJobStatus::replicas);
+        gauge(registry, "swav.job.ready", "trainer pods that are Ready", SwavJobStatus::readyReplicas);
+        gauge(registry, "swav.job.world.size", "trainers in the world", of(SwavJobStatus::world, w -> w.size()));
+        gauge(registry, "swav.job.world.generation", "worlds formed", of(SwavJobStatus::world, w -> w.generation()));
+        gauge(registry, "swav.job.step", "global steps applied", of(SwavJobStatus::progress, p -> p.step()));
+        gauge(registry, "swav.job.steps", "global steps of the job", of(SwavJobStatus::progress, p -> p.steps()));
+        gauge(registry, "swav.job.loss", "loss of the last step, nats", of(SwavJobStatus::progress, p -> p.loss()));
+        gauge(
+                registry,
+                "swav.job.images.per.second",
+                "pictures a second over all trainers",
+                of(SwavJobStatus::progress, p -> p.imagesPerSecond()));
+        gauge(
+                registry,
+                "swav.job.prototype.perplexity",
+                "prototypes in use, from 1 to K",
+                of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
+        gauge(registry, "swav.job.preemptions", "pods taken away", of(SwavJobStatus::ledger, l -> l.preemptions()));
+        gauge(registry, "swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
+    }
+
+    synchronized void record(SwavJob job, SwavJobStatus status) {
+        jobs.put(key(job), status);
+        publish();
+    }
+
+    synchronized void forget(SwavJob job) {
+        jobs.remove(key(job));
+        publish();
+    }
+
+    private static <T> Function<SwavJobStatus, @Nullable Number> of(
+            Function<SwavJobStatus, @Nullable T> part, Function<T, @Nullable Number> value) {
+        return status -> {
+            T there = part.apply(status);
+            return there == null ? null : value.apply(there);
+        };
+    }
+
+    private void gauge(
+            MeterRegistry registry, String name, String description, Function<SwavJobStatus, @Nullable Number> value) {
+        gauges.put(MultiGauge.builder(name).description(description).register(registry), value);
+    }
+
+    private void publish() {
+        gauges.forEach((gauge, value) -> {
+            List<MultiGauge.Row<?>> rows = new ArrayList<>();
+            jobs.forEach((key, status) -> {
+                Number number = value.apply(status);
+                if (number != null) {
+                    rows.add(MultiGauge.Row.of(Tags.of("namespace", key.namespace(), "job", key.name()), number));
+                }
+            });
+            gauge.register(rows, true);
+        });
+    }
+
+    private static Key key(SwavJob job) {
+        return new Key(job.getMetadata().getNamespace(), job.getMetadata().getName());
+    }
+}

@@ -1,0 +1,81 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.javaoperatorsdk.operator.OperatorException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+
+/** The operator as a process: runs until SIGTERM. */
+@CommandLine.Command(
+        name = "swav-operator",
+        mixinStandardHelpOptions = true,
+        description = "Runs SwavJobs: makes their trainer pods, publishes their worlds, tells what happened.",
+        exitCodeListHeading = "Exit codes:%n",
+        exitCodeList = {"0: ended by SIGTERM", "1: could not start", "2: wrong options"})
+public final class Main implements Callable<Integer> {
+    private static final String LOGGING = "log4j2.configurationFile";
+    private static final Logger LOG;
+
+    static {
+        if (System.getProperty(LOGGING) == null) {
+            System.setProperty(LOGGING, "log4j2-swav-operator.xml");
+        }
+        LOG = LoggerFactory.getLogger(Main.class);
+    }
+
+    @CommandLine.Option(
+            names = "--kubeconfig",
+            paramLabel = "FILE",
+            description = "how to reach the API server; by default $KUBECONFIG, or in a pod its ServiceAccount")
+    private @Nullable Path kubeconfig;
+
+    @CommandLine.Option(
+            names = "--namespaces",
+            defaultValue = "${env:SWAV_NAMESPACES:-all}",
+            description = "namespaces to watch, with commas between, or all ($SWAV_NAMESPACES; ${DEFAULT-VALUE})")
+    private String namespaces = "all";
+
+    @CommandLine.Option(
+            names = "--port",
+            defaultValue = "${env:SWAV_HTTP_PORT:-8080}",
+            description = "port of /healthz and /metrics, 0 for any free one ($SWAV_HTTP_PORT; ${DEFAULT-VALUE})")
+    private int port;
+
+    public static void main(String[] args) {
+        System.exit(new CommandLine(new Main()).execute(args));
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        OperatorConfig config;
+        try {
+            config = OperatorConfig.of(Optional.ofNullable(kubeconfig), namespaces, port);
+        } catch (IllegalArgumentException e) {
+            LOG.error("{}", e.getMessage());
+            return CommandLine.ExitCode.USAGE;
+        }
+        try (SwavOperator operator = SwavOperator.start(config)) {
+            CountDownLatch stop = new CountDownLatch(1);
+            Thread hook = new Thread(operator::close, "shutdown");
+            Runtime.getRuntime().addShutdownHook(hook);
+            LOG.info(
+                    "watching {}; health and metrics on port {}",
+                    config.namespaces().isEmpty() ? "all namespaces" : config.namespaces(),
+                    operator.port());
+            stop.await();
+            return CommandLine.ExitCode.OK;
+        } catch (IOException e) {
+            LOG.error("--port {}: {}", config.port(), e.getMessage());
+        } catch (OperatorException | KubernetesClientException e) {
+            LOG.error("could not start: {}", e.getMessage(), e);
+        }
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+}

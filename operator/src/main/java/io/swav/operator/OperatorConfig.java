@@ -1,0 +1,46 @@
+package io.swav.operator;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The operator's settings.
+ *
+ * @param kubeconfig empty: KUBECONFIG, or the pod's own ServiceAccount
+ * @param namespaces watched; empty means all
+ * @param port of health and metrics, 0 for any free one
+ */
+public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, int port) {
+    private static final int HIGHEST_PORT = 65_535;
+
+    /**
+     * Checks all settings before anything starts.
+     *
+     * @throws IllegalArgumentException naming every option that is wrong
+     */
+    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port) {
+        List<String> problems = new ArrayList<>();
+        kubeconfig
+                .filter(file -> !Files.isReadable(file))
+                .ifPresent(file -> problems.add("--kubeconfig: " + file + " is not a readable file"));
+        Set<String> names = new TreeSet<>(List.of(namespaces.trim().split("\\s*,\\s*")));
+        names.stream()
+                .filter(name -> !name.matches("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"))
+                .forEach(name -> problems.add("--namespaces: \"" + name + "\" is not a namespace's name"));
+        if (names.contains("all") && names.size() > 1) {
+            problems.add("--namespaces: all stands alone");
+        }
+        if (port < 0 || port > HIGHEST_PORT) {
+            problems.add("--port: " + port + " is not between 0 and " + HIGHEST_PORT);
+        }
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", problems));
+        }
+        return new OperatorConfig(kubeconfig, names.contains("all") ? Set.of() : names, port);
+    }
+}

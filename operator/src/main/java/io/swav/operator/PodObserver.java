@@ -1,0 +1,210 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ContainerState;
+import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.fabric8.kubernetes.api.model.Taint;
+import io.swav.api.Contract;
+import io.swav.api.PodReport;
+import io.swav.plan.PodSeen;
+import io.swav.plan.Standing;
+import io.swav.plan.Standing.Cause;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Says where a pod stands, from its object, its node's, and what its trainer reports. */
+final class PodObserver {
+    /** Taints by which cloud providers and autoscalers say that a node is about to go. */
+    private static final Set<String> LEAVING_TAINTS = Set.of(
+            "karpenter.sh/disrupted",
+            "ToBeDeletedByClusterAutoscaler",
+            "cloud.google.com/impending-node-termination",
+            "remediator.kubernetes.azure.com/unschedulable",
+            "aws-node-termination-handler/spot-itn",
+            "aws-node-termination-handler/scheduled-maintenance",
+            "aws-node-termination-handler/asg-lifecycle-termination",
+            "node.kubernetes.io/out-of-service");
+
+    /** status.reason of pods that kubelet or scheduler took away. */
+    private static final Set<String> TAKEN_AWAY = Set.of(
+            "Evicted",
+            "Preempting",
+            "NodeLost",
+            "NodeShutdown",
+            "Shutdown",
+            "Terminated",
+            "NodeAffinity",
+            "OutOfcpu",
+            "OutOfmemory",
+            "OutOfpods",
+            "UnexpectedAdmissionError");
+
+    private PodObserver() {}
+
+    static PodSeen see(Pod pod, Optional<Node> node, Optional<PodReport> report) {
+        Optional<PodReport> own =
+                report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
+        return new PodSeen(
+                pod.getMetadata().getName(),
+                pod.getMetadata().getUid(),
+                Instant.parse(pod.getMetadata().getCreationTimestamp()),
+                standing(pod, node, own));
+    }
+
+    private static Standing standing(Pod pod, Optional<Node> node, Optional<PodReport> report) {
+        String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
+        Optional<String> notice = notice(pod, node);
+        if ("Succeeded".equals(phase)) {
+            boolean done = report.map(PodObserver::isDone).orElse(true);
+            return done
+                    ? new Standing.Done()
+                    : new Standing.Dead(Cause.PREEMPTED, notice.orElse("the trainer left before the end"));
+        }
+        if ("Failed".equals(phase)) {
+            return dead(pod, notice, report);
+        }
+        if (notice.isPresent()) {
+            return new Standing.Leaving(notice.get());
+        }
+        Optional<String> address =
+                report.filter(r -> r.state() != PodReport.State.Failed).map(PodReport::address);
+        if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
+            return new Standing.Ready(address.get());
+        }
+        return new Standing.Starting(waitingFor(pod, report));
+    }
+
+    private static boolean isDone(PodReport report) {
+        return report.state() == PodReport.State.Done || (report.steps() > 0 && report.step() >= report.steps());
+    }
+
+    /** Why the pod is about to go, in words; empty when nobody has said so. */
+    private static Optional<String> notice(Pod pod, Optional<Node> node) {
+        Optional<PodCondition> disruption =
+                condition(pod, "DisruptionTarget").filter(c -> "True".equals(c.getStatus()));
+        if (disruption.isPresent()) {
+            String reason = Optional.ofNullable(disruption.get().getReason()).orElse("DisruptionTarget");
+            return Optional.of(Optional.ofNullable(disruption.get().getMessage())
+                    .filter(message -> !message.isBlank())
+                    .map(message -> reason + ": " + message)
+                    .orElse(reason));
+        }
+        Optional<String> taint = node.flatMap(PodObserver::leavingTaint);
+        if (taint.isPresent()) {
+            return taint;
+        }
+        if (pod.getMetadata().getDeletionTimestamp() != null) {
+            return Optional.of("the pod was deleted");
+        }
+        return node.flatMap(PodObserver::silence);
+    }
+
+    private static Optional<String> leavingTaint(Node node) {
+        List<Taint> taints = node.getSpec() == null ? List.of() : node.getSpec().getTaints();
+        return taints.stream()
+                .map(Taint::getKey)
+                .filter(LEAVING_TAINTS::contains)
+                .findFirst()
+                .map(key -> "node " + node.getMetadata().getName() + " is about to go (taint " + key + ")");
+    }
+
+    private static Optional<String> silence(Node node) {
+        if (node.getStatus() == null) {
+            return Optional.empty();
+        }
+        return node.getStatus().getConditions().stream()
+                .filter(c -> "Ready".equals(c.getType()) && !"True".equals(c.getStatus()))
+                .findFirst()
+                .map(c -> "node " + node.getMetadata().getName() + " does not answer");
+    }
+
+    private static Standing dead(Pod pod, Optional<String> notice, Optional<PodReport> report) {
+        if (notice.isPresent()) {
+            return new Standing.Dead(Cause.PREEMPTED, notice.get());
+        }
+        String reason = pod.getStatus().getReason();
+        if (reason != null && TAKEN_AWAY.contains(reason)) {
+            String message = pod.getStatus().getMessage();
+            return new Standing.Dead(Cause.PREEMPTED, message == null ? reason : reason + ": " + message);
+        }
+        Optional<ContainerStateTerminated> end =
+                trainer(pod).map(ContainerStatus::getState).map(ContainerState::getTerminated);
+        if (end.isEmpty()) {
+            return new Standing.Dead(Cause.FAILED, reason == null ? "the pod failed" : reason);
+        }
+        int exit = end.get().getExitCode();
+        if (exit == Contract.EXIT_PREEMPTED) {
+            return new Standing.Dead(Cause.PREEMPTED, "the trainer left on notice (SIGTERM)");
+        }
+        String why = "OOMKilled".equals(end.get().getReason())
+                ? "out of memory (OOMKilled): raise the container's memory limit"
+                : "exit code " + exit + said(end.get(), report);
+        return new Standing.Dead(Contract.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED, why);
+    }
+
+    /** The trainer's own last words: its report's message, or the last line of the termination message. */
+    private static String said(ContainerStateTerminated end, Optional<PodReport> report) {
+        Optional<String> reported =
+                report.filter(r -> r.state() == PodReport.State.Failed).map(PodReport::message);
+        return reported.or(() -> Optional.ofNullable(end.getMessage())
+                        .flatMap(message ->
+                                message.lines().filter(line -> !line.isBlank()).reduce((first, second) -> second)))
+                .map(words -> ": " + words.strip())
+                .orElse("");
+    }
+
+    private static String waitingFor(Pod pod, Optional<PodReport> report) {
+        Optional<String> capacity = condition(pod, "PodScheduled")
+                .filter(c -> "False".equals(c.getStatus()))
+                .map(PodCondition::getMessage)
+                .map(message -> "no capacity: " + message);
+        Optional<String> waiting = statuses(pod)
+                .map(ContainerStatus::getState)
+                .filter(state -> state != null && state.getWaiting() != null)
+                .map(state -> state.getWaiting().getReason()
+                        + (state.getWaiting().getMessage() == null
+                                ? ""
+                                : ": " + state.getWaiting().getMessage()))
+                .findFirst();
+        return capacity.or(() -> waiting)
+                .or(() -> report.map(PodReport::message))
+                .orElse("starting");
+    }
+
+    private static Stream<ContainerStatus> statuses(Pod pod) {
+        return pod.getStatus() == null
+                ? Stream.of()
+                : Stream.concat(
+                        pod.getStatus().getInitContainerStatuses().stream(),
+                        pod.getStatus().getContainerStatuses().stream());
+    }
+
+    private static Optional<ContainerStatus> trainer(Pod pod) {
+        String name = TrainerPod.trainer(pod.getSpec()).getName();
+        return pod.getStatus().getContainerStatuses().stream()
+                .filter(status -> name.equals(status.getName()))
+                .findFirst();
+    }
+
+    static boolean isTrue(Pod pod, String condition) {
+        return condition(pod, condition)
+                .filter(c -> "True".equals(c.getStatus()))
+                .isPresent();
+    }
+
+    private static Optional<PodCondition> condition(Pod pod, String type) {
+        @Nullable
+        List<PodCondition> conditions =
+                pod.getStatus() == null ? null : pod.getStatus().getConditions();
+        return conditions == null
+                ? Optional.empty()
+                : conditions.stream().filter(c -> type.equals(c.getType())).findFirst();
+    }
+}

@@ -1,0 +1,260 @@
+package io.swav.operator;
+
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.SwavJobStatus.WorldStatus;
+import io.swav.api.World;
+import io.swav.plan.Book;
+import io.swav.plan.Plan;
+import io.swav.plan.PodSeen;
+import io.swav.plan.Standing;
+import io.swav.plan.WorldPlan;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** The status as a pure function of what was seen, what was planned, and the status before. */
+final class StatusWriter {
+    /** A step is shown with so many significant digits: enough to see it move. */
+    private static final MathContext SHOWN = new MathContext(4);
+
+    private final Snapshot seen;
+    private final Optional<Plan> plan;
+    private final Optional<String> refusal;
+    private final SwavJobStatus before;
+    private final Instant now;
+    private final World world;
+    private final Book book;
+
+    private StatusWriter(Snapshot seen, Optional<Plan> plan, Optional<String> refusal, Instant now) {
+        this.seen = seen;
+        this.plan = plan;
+        this.refusal = refusal;
+        this.before = Optional.ofNullable(seen.job().getStatus()).orElse(SwavJobStatus.EMPTY);
+        this.now = now;
+        this.world = plan.map(Plan::world)
+                .map(decision -> decision instanceof WorldPlan.Regroup regroup ? regroup.next() : null)
+                .orElse(seen.worldMap().world());
+        this.book = plan.map(Plan::book).orElse(seen.worldMap().book());
+    }
+
+    /**
+     * @param plan what was done; empty when no spec could be accepted
+     * @param refusal the API server's words when it refused a pod
+     */
+    static SwavJobStatus status(Snapshot seen, Optional<Plan> plan, Optional<String> refusal, Instant now) {
+        return new StatusWriter(seen, plan, refusal, now).status();
+    }
+
+    private SwavJobStatus status() {
+        int alive = (int) seen.pods().stream().filter(PodSeen::isAlive).count();
+        int ready = (int) seen.pods().stream()
+                .filter(pod -> pod.standing() instanceof Standing.Ready)
+                .count();
+        Phase phase = phase();
+        return new SwavJobStatus(
+                seen.job().getMetadata().getGeneration(),
+                phase.name(),
+                alive,
+                ready,
+                Owned.selector(seen.job()),
+                worldStatus(),
+                progress(),
+                before.checkpoints(),
+                ledger(),
+                conditions(phase));
+    }
+
+    private enum Phase {
+        Invalid,
+        Pending,
+        Running,
+        Resizing,
+        Holding,
+        Suspended,
+        Complete,
+        Failed
+    }
+
+    private Phase phase() {
+        if (plan.isEmpty()) {
+            return Phase.Invalid;
+        }
+        WorldPlan decision = plan.get().world();
+        if (decision instanceof WorldPlan.Ended ended) {
+            return ended.end().complete() ? Phase.Complete : Phase.Failed;
+        }
+        if (seen.accepted().filter(spec -> spec.suspend()).isPresent()) {
+            return Phase.Suspended;
+        }
+        if (world.members().isEmpty()) {
+            return Phase.Pending;
+        }
+        if (decision instanceof WorldPlan.Wait) {
+            return Phase.Holding;
+        }
+        return settled() ? Phase.Running : Phase.Resizing;
+    }
+
+    /** Whether every member has said that it is in the present world. */
+    private boolean settled() {
+        return world.members().stream().allMatch(member -> {
+            PodReport report = seen.reports().get(member.pod());
+            return report != null && report.uid().equals(member.uid()) && report.generation() >= world.generation();
+        });
+    }
+
+    private @Nullable WorldStatus worldStatus() {
+        if (world.generation() == 0) {
+            return null;
+        }
+        Instant since = book.since();
+        return new WorldStatus(
+                world.generation(),
+                world.size(),
+                world.members().stream().map(World.Member::pod).toList(),
+                since == null ? null : since.toString());
+    }
+
+    /** As the most advanced trainer tells it; what has been reported once stays when all pods are gone. */
+    private @Nullable Progress progress() {
+        Collection<PodReport> reports = seen.reports().values();
+        Optional<PodReport> latest = reports.stream()
+                .filter(report -> report.steps() > 0)
+                .max(Comparator.comparingLong(PodReport::step).thenComparing(PodReport::time));
+        @Nullable Progress old = before.progress();
+        if (latest.isEmpty()) {
+            return old;
+        }
+        PodReport report = latest.get();
+        if (old != null && old.step() != null && report.step() < old.step()) {
+            return old;
+        }
+        Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
+        Double rate = report.imagesPerSecond();
+        boolean finished = book.end() != null || report.step() >= report.steps();
+        Long eta = rate == null || rate <= 0
+                ? null
+                : seen.accepted()
+                        .map(spec -> Math.round((report.steps() - report.step())
+                                * spec.training().globalBatch()
+                                / rate))
+                        .orElse(null);
+        return new Progress(
+                report.step(),
+                report.steps(),
+                report.epoch(),
+                shown(report.loss()),
+                shown(rate),
+                shown(report.prototypePerplexity()),
+                shown(knn),
+                finished ? Long.valueOf(0) : eta,
+                reports.stream().mapToLong(PodReport::skippedSamples).sum());
+    }
+
+    private static @Nullable Double shown(@Nullable Double value) {
+        return value == null || !Double.isFinite(value)
+                ? null
+                : new BigDecimal(value).round(SHOWN).doubleValue();
+    }
+
+    private Ledger ledger() {
+        return new Ledger(null, null, book.preemptions(), book.failures(), book.resizes(), null, book.incidents());
+    }
+
+    private List<JobCondition> conditions(Phase phase) {
+        Conditions conditions =
+                new Conditions(before, now, seen.job().getMetadata().getGeneration());
+        String why = plan.map(p -> p.world().why()).orElseGet(() -> String.join("; ", seen.problems()));
+        boolean ended = phase == Phase.Complete || phase == Phase.Failed;
+        boolean full = seen.accepted()
+                .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
+                .isPresent();
+        boolean current = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
+        Optional<String> stall = stall(phase);
+        boolean stalled = stall.isPresent();
+        String reason = endReason().orElse(phase.name());
+        return conditions
+                .add("Ready", current && !stalled, stalled ? "Stalled" : reason, stalled ? stall.get() : why)
+                .add("Reconciling", !current && !stalled, phase.name(), why)
+                .add("Stalled", stalled, stalled ? stallReason(phase) : "Moving", stall.orElse("nothing is in the way"))
+                .add("Running", phase == Phase.Running, phase.name(), why)
+                .add("Resizing", phase == Phase.Resizing, phase.name(), phase == Phase.Resizing ? world.why() : why)
+                .add("Suspended", phase == Phase.Suspended, phase.name(), why)
+                .add("DataReady", dataStatus(), dataReason(), dataMessage())
+                .add("Complete", phase == Phase.Complete, ended ? reason : "NotYet", ended ? why : "training goes on")
+                .add(
+                        "Failed",
+                        phase == Phase.Failed || phase == Phase.Invalid,
+                        phase == Phase.Invalid ? stallReason(phase) : ended ? reason : "NotFailed",
+                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure")
+                .list();
+    }
+
+    private Optional<String> endReason() {
+        return Optional.ofNullable(book.end()).map(Book.End::reason);
+    }
+
+    /** What a person has to mend before anything moves on. */
+    private Optional<String> stall(Phase phase) {
+        if (!seen.problems().isEmpty()) {
+            String problems = String.join("; ", seen.problems());
+            return Optional.of(
+                    phase == Phase.Invalid ? problems : problems + " (the job goes on with the spec it had before)");
+        }
+        if (phase == Phase.Failed) {
+            return Optional.ofNullable(book.end()).map(Book.End::message);
+        }
+        return refusal.map(words -> "the API server refuses the pod of spec.template: " + words);
+    }
+
+    private String stallReason(Phase phase) {
+        if (phase == Phase.Failed) {
+            return endReason().orElse("Failed");
+        }
+        if (seen.problems().isEmpty()) {
+            return "PodRefused";
+        }
+        return seen.problems().stream().anyMatch(p -> p.contains("not available yet")) ? "NotAvailable" : "InvalidSpec";
+    }
+
+    // The trainer is Ready only after it has opened the data, so a report of Ready or more says that the data is there.
+
+    private String dataStatus() {
+        if (dataFailure().isPresent()) {
+            return "False";
+        }
+        return dataOpened() ? "True" : "Unknown";
+    }
+
+    private String dataReason() {
+        return dataFailure().isPresent() ? "NoData" : dataOpened() ? "Opened" : "NotOpened";
+    }
+
+    private String dataMessage() {
+        return dataFailure()
+                .orElseGet(() ->
+                        dataOpened() ? "a trainer has opened spec.data.uri" : "no trainer has opened the data yet");
+    }
+
+    private boolean dataOpened() {
+        return before.isTrue("DataReady")
+                || seen.reports().values().stream()
+                        .anyMatch(report ->
+                                report.state() != PodReport.State.Starting && report.state() != PodReport.State.Failed);
+    }
+
+    private Optional<String> dataFailure() {
+        return Optional.ofNullable(book.end())
+                .map(Book.End::message)
+                .filter(message -> message.contains("exit code 66") || message.contains("exit code 65"));
+    }
+}

@@ -1,0 +1,145 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.javaoperatorsdk.operator.api.reconciler.Context;
+import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
+import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
+import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.plan.Bounds;
+import io.swav.plan.Plan;
+import io.swav.plan.WorldPlanner;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.MDC;
+
+/** Observe, plan, act, one status write. */
+@ControllerConfiguration(name = "swavjob", fieldManager = Owned.FIELD_MANAGER)
+final class SwavJobReconciler implements Reconciler<SwavJob> {
+    /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
+    private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
+
+    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
+    private static final Duration AT_LEAST = Duration.ofMillis(50);
+
+    private final Clock clock;
+    private final Actor actor;
+    private final JobEvents events;
+    private final JobMetrics metrics;
+    private final Map<String, Instant> written = new ConcurrentHashMap<>();
+    /** Set once, before the first reconciliation. */
+    private @Nullable Informers informers;
+
+    SwavJobReconciler(KubernetesClient client, JobMetrics metrics, Clock clock) {
+        this.clock = clock;
+        this.metrics = metrics;
+        this.events = new JobEvents(client);
+        this.actor = new Actor(
+                client, pod -> informers().created(pod), map -> informers().written(map));
+    }
+
+    @Override
+    public List<EventSource<?, SwavJob>> prepareEventSources(EventSourceContext<SwavJob> context) {
+        informers = new Informers(context);
+        return informers.all();
+    }
+
+    private Informers informers() {
+        return Objects.requireNonNull(informers, "prepareEventSources comes first");
+    }
+
+    @Override
+    public UpdateControl<SwavJob> reconcile(SwavJob job, Context<SwavJob> context) {
+        if (job.isMarkedForDeletion()) {
+            forget(job);
+            return UpdateControl.noUpdate();
+        }
+        MDC.put(
+                "job",
+                job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
+        try {
+            Instant now = clock.instant();
+            Snapshot seen = informers().observer().observe(job, context.getSecondaryResources(Pod.class));
+            Optional<Plan> plan = seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(), now));
+            Optional<String> refusal = Optional.empty();
+            if (plan.isPresent()) {
+                refusal = actor.act(seen, seen.accepted().orElseThrow(), plan.get());
+                events.tell(job, plan.get(), refusal, now);
+            }
+            return write(job, StatusWriter.status(seen, plan, refusal, now), plan, refusal, now);
+        } finally {
+            MDC.remove("job");
+        }
+    }
+
+    private UpdateControl<SwavJob> write(
+            SwavJob job, SwavJobStatus status, Optional<Plan> plan, Optional<String> refusal, Instant now) {
+        metrics.record(job, status);
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        Instant again = plan.flatMap(Plan::again).orElse(Instant.MAX);
+        if (refusal.isPresent()) {
+            again = earlier(again, now.plus(AFTER_REFUSAL));
+        }
+        Instant due =
+                written.getOrDefault(job.getMetadata().getUid(), Instant.EPOCH).plus(PROGRESS_EVERY);
+        UpdateControl<SwavJob> control;
+        if (status.equals(before)) {
+            control = UpdateControl.noUpdate();
+        } else if (onlyProgress(before, status) && now.isBefore(due)) {
+            control = UpdateControl.noUpdate();
+            again = earlier(again, due);
+        } else {
+            events.tellChanges(job, status, now);
+            written.put(job.getMetadata().getUid(), now);
+            control = UpdateControl.patchStatus(withStatus(job, status));
+        }
+        if (again.equals(Instant.MAX)) {
+            return control;
+        }
+        Duration wait = Duration.between(now, again);
+        return control.rescheduleAfter(wait.compareTo(AT_LEAST) < 0 ? AT_LEAST : wait);
+    }
+
+    private static Instant earlier(Instant one, Instant other) {
+        return one.isBefore(other) ? one : other;
+    }
+
+    private static boolean onlyProgress(SwavJobStatus before, SwavJobStatus now) {
+        return Objects.equals(before.observedGeneration(), now.observedGeneration())
+                && Objects.equals(before.phase(), now.phase())
+                && Objects.equals(before.replicas(), now.replicas())
+                && Objects.equals(before.readyReplicas(), now.readyReplicas())
+                && Objects.equals(before.world(), now.world())
+                && Objects.equals(before.ledger(), now.ledger())
+                && Objects.equals(before.conditions(), now.conditions());
+    }
+
+    /** Only the name and the status: applying more would make the operator an owner of the user's spec. */
+    private static SwavJob withStatus(SwavJob job, SwavJobStatus status) {
+        SwavJob patch = new SwavJob();
+        patch.setMetadata(new ObjectMetaBuilder()
+                .withName(job.getMetadata().getName())
+                .withNamespace(job.getMetadata().getNamespace())
+                .build());
+        patch.setStatus(status);
+        return patch;
+    }
+
+    private void forget(SwavJob job) {
+        actor.forget(job);
+        metrics.forget(job);
+        written.remove(job.getMetadata().getUid());
+    }
+}

@@ -1,0 +1,56 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
+import io.fabric8.kubernetes.api.model.rbac.Role;
+import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
+import io.fabric8.kubernetes.api.model.rbac.RoleBindingBuilder;
+import io.fabric8.kubernetes.api.model.rbac.RoleBuilder;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+
+/** What a trainer may do at the API server: watch its world, patch its progress. Nothing else, and no other job's. */
+final class TrainerAccess {
+    private TrainerAccess() {}
+
+    static ServiceAccount account(SwavJob job) {
+        return new ServiceAccountBuilder()
+                .withMetadata(Owned.meta(job, name(job)))
+                .build();
+    }
+
+    static Role role(SwavJob job) {
+        String jobName = job.getMetadata().getName();
+        return new RoleBuilder()
+                .withMetadata(Owned.meta(job, name(job)))
+                .addNewRule()
+                .withApiGroups("")
+                .withResources("configmaps")
+                .withResourceNames(Contract.worldName(jobName))
+                .withVerbs("get", "list", "watch")
+                .endRule()
+                .addNewRule()
+                .withApiGroups("")
+                .withResources("configmaps")
+                .withResourceNames(Contract.progressName(jobName))
+                .withVerbs("get", "patch")
+                .endRule()
+                .build();
+    }
+
+    static RoleBinding binding(SwavJob job) {
+        return new RoleBindingBuilder()
+                .withMetadata(Owned.meta(job, name(job)))
+                .withNewRoleRef("rbac.authorization.k8s.io", "Role", name(job))
+                .addNewSubject()
+                .withKind("ServiceAccount")
+                .withName(name(job))
+                .withNamespace(job.getMetadata().getNamespace())
+                .endSubject()
+                .build();
+    }
+
+    private static String name(SwavJob job) {
+        return Contract.trainerName(job.getMetadata().getName());
+    }
+}

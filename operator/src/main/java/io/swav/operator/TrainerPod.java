@@ -1,0 +1,202 @@
+package io.swav.operator;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerPort;
+import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.EnvVarBuilder;
+import io.fabric8.kubernetes.api.model.ObjectMeta;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.PodSpec;
+import io.fabric8.kubernetes.api.model.PodTemplateSpec;
+import io.fabric8.kubernetes.api.model.ProbeBuilder;
+import io.fabric8.kubernetes.api.model.Toleration;
+import io.fabric8.kubernetes.api.model.TolerationBuilder;
+import io.fabric8.kubernetes.api.model.VolumeBuilder;
+import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One trainer pod: the user's template with what the trainer needs added. What the user has set stays, except
+ * restartPolicy, which is Never because a pod that ends is replaced, and the two labels by which pods are found.
+ */
+final class TrainerPod {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String CONFIG_VOLUME = "swav-config";
+    private static final String RUN_VOLUME = "swav-run";
+    /** Seconds until pods of a silent node are cleared; Kubernetes' own 300 would leave a hole in the world. */
+    private static final long NODE_SILENCE = 30;
+
+    private TrainerPod() {}
+
+    /** What is wrong with the template, empty when a pod can be made from it. */
+    static Optional<String> problem(@Nullable JsonNode template) {
+        if (template == null || !template.isObject()) {
+            return Optional.of("spec.template is missing: it is the pod template of the trainers");
+        }
+        try {
+            PodTemplateSpec parsed = parse(template);
+            boolean empty =
+                    parsed.getSpec() == null || parsed.getSpec().getContainers().isEmpty();
+            return empty
+                    ? Optional.of("spec.template.spec.containers is empty: the trainer's container is missing")
+                    : Optional.empty();
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            return Optional.of("spec.template is not a pod template: "
+                    + message.lines().findFirst().orElse(message));
+        }
+    }
+
+    static Pod of(SwavJob job, JsonNode template, String name) {
+        PodTemplateSpec from = parse(template);
+        PodSpec spec = from.getSpec();
+        Container trainer = trainer(spec);
+        addEnvironment(job, trainer);
+        addMounts(job, spec, trainer);
+        if (trainer.getReadinessProbe() == null) {
+            trainer.setReadinessProbe(new ProbeBuilder()
+                    .withNewExec()
+                    .withCommand("test", "-f", Contract.RUN_DIR + "/" + Contract.READY_FILE)
+                    .endExec()
+                    .withPeriodSeconds(1)
+                    .withTimeoutSeconds(5)
+                    .build());
+        }
+        if (trainer.getTerminationMessagePolicy() == null) {
+            trainer.setTerminationMessagePolicy("FallbackToLogsOnError");
+        }
+        addTolerations(spec);
+        spec.setRestartPolicy("Never");
+        if (spec.getServiceAccountName() == null) {
+            spec.setServiceAccountName(Contract.trainerName(job.getMetadata().getName()));
+        }
+        return new PodBuilder()
+                .withMetadata(meta(job, from, name))
+                .withSpec(spec)
+                .build();
+    }
+
+    /** The container named {@value Contract#CONTAINER}, or the first. */
+    static Container trainer(PodSpec spec) {
+        return spec.getContainers().stream()
+                .filter(container -> Contract.CONTAINER.equals(container.getName()))
+                .findFirst()
+                .orElseGet(() -> spec.getContainers().get(0));
+    }
+
+    private static PodTemplateSpec parse(JsonNode template) {
+        return JSON.convertValue(template, PodTemplateSpec.class);
+    }
+
+    private static ObjectMeta meta(SwavJob job, PodTemplateSpec from, String name) {
+        ObjectMeta meta = Owned.meta(job, name);
+        if (from.getMetadata() != null) {
+            Map<String, String> labels =
+                    new HashMap<>(orEmpty(from.getMetadata().getLabels()));
+            labels.putAll(meta.getLabels());
+            meta.setLabels(labels);
+            meta.setAnnotations(from.getMetadata().getAnnotations());
+        }
+        return meta;
+    }
+
+    private static Map<String, String> orEmpty(@Nullable Map<String, String> map) {
+        return map == null ? Map.of() : map;
+    }
+
+    private static void addEnvironment(SwavJob job, Container trainer) {
+        List<EnvVar> ours = new ArrayList<>(List.of(
+                value(Contract.ENV_JOB, job.getMetadata().getName()),
+                value(Contract.ENV_JOB_UID, job.getMetadata().getUid()),
+                field(Contract.ENV_NAMESPACE, "metadata.namespace"),
+                field(Contract.ENV_POD, "metadata.name"),
+                field(Contract.ENV_POD_UID, "metadata.uid"),
+                field(Contract.ENV_POD_IP, "status.podIP"),
+                value(Contract.ENV_CONFIG_DIR, Contract.CONFIG_DIR),
+                value(Contract.ENV_RUN_DIR, Contract.RUN_DIR),
+                new EnvVarBuilder()
+                        .withName(Contract.ENV_HANDSHAKE)
+                        .withNewValueFrom()
+                        .withNewSecretKeyRef(
+                                Contract.SECRET_KEY,
+                                Contract.handshakeName(job.getMetadata().getName()),
+                                false)
+                        .endValueFrom()
+                        .build()));
+        trainer.getPorts().stream()
+                .filter(port -> Contract.PORT.equals(port.getName()))
+                .map(ContainerPort::getContainerPort)
+                .findFirst()
+                .ifPresent(port -> ours.add(value(Contract.ENV_PORT, port.toString())));
+        List<EnvVar> env = new ArrayList<>(trainer.getEnv());
+        ours.stream()
+                .filter(our -> env.stream().noneMatch(theirs -> our.getName().equals(theirs.getName())))
+                .toList()
+                .forEach(env::add);
+        trainer.setEnv(env);
+    }
+
+    private static EnvVar value(String name, String value) {
+        return new EnvVarBuilder().withName(name).withValue(value).build();
+    }
+
+    private static EnvVar field(String name, String path) {
+        return new EnvVarBuilder()
+                .withName(name)
+                .withNewValueFrom()
+                .withNewFieldRef(null, path)
+                .endValueFrom()
+                .build();
+    }
+
+    private static void addMounts(SwavJob job, PodSpec spec, Container trainer) {
+        spec.getVolumes()
+                .add(new VolumeBuilder()
+                        .withName(CONFIG_VOLUME)
+                        .withNewConfigMap()
+                        .withName(Contract.configName(job.getMetadata().getName()))
+                        .endConfigMap()
+                        .build());
+        spec.getVolumes()
+                .add(new VolumeBuilder()
+                        .withName(RUN_VOLUME)
+                        .withNewEmptyDir()
+                        .endEmptyDir()
+                        .build());
+        trainer.getVolumeMounts()
+                .add(new VolumeMountBuilder()
+                        .withName(CONFIG_VOLUME)
+                        .withMountPath(Contract.CONFIG_DIR)
+                        .withReadOnly(true)
+                        .build());
+        trainer.getVolumeMounts()
+                .add(new VolumeMountBuilder()
+                        .withName(RUN_VOLUME)
+                        .withMountPath(Contract.RUN_DIR)
+                        .build());
+    }
+
+    private static void addTolerations(PodSpec spec) {
+        for (String key : List.of("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")) {
+            if (spec.getTolerations().stream().map(Toleration::getKey).noneMatch(key::equals)) {
+                spec.getTolerations()
+                        .add(new TolerationBuilder()
+                                .withKey(key)
+                                .withOperator("Exists")
+                                .withEffect("NoExecute")
+                                .withTolerationSeconds(NODE_SILENCE)
+                                .build());
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package io.swav.plan;
+
+import io.swav.api.SwavJobStatus.Incident;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Everything to do now, in this order: write world and book, create pods, delete pods.
+ *
+ * @param create names of the pods to create
+ * @param createWhy the sentence for it, empty when none is created
+ * @param delete pods to delete
+ * @param deleteWhy the sentence for it, empty when none is deleted
+ * @param book what to remember
+ * @param news incidents that were counted in this plan
+ * @param again when to plan again although nothing has changed
+ */
+public record Plan(
+        WorldPlan world,
+        List<String> create,
+        String createWhy,
+        List<PodSeen> delete,
+        String deleteWhy,
+        Book book,
+        List<Incident> news,
+        Optional<Instant> again) {
+    public Plan {
+        create = List.copyOf(create);
+        delete = List.copyOf(delete);
+        news = List.copyOf(news);
+    }
+}

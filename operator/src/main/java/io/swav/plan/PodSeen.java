@@ -1,0 +1,10 @@
+package io.swav.plan;
+
+import java.time.Instant;
+
+/** One pod of the job as it was observed. */
+public record PodSeen(String name, String uid, Instant created, Standing standing) {
+    public boolean isAlive() {
+        return standing.isAlive();
+    }
+}

@@ -1,0 +1,35 @@
+package io.swav.plan;
+
+/** Where one pod stands, in the planner's words. */
+public sealed interface Standing {
+
+    /** Not ready yet, or not at the moment; {@code why} says what it waits for. */
+    record Starting(String why) implements Standing {}
+
+    /** Can enter the next world; its trainer listens at {@code address}. */
+    record Ready(String address) implements Standing {}
+
+    /** Still there, but has notice to go: deletion, eviction, a taint of its node. */
+    record Leaving(String why) implements Standing {}
+
+    /** The trainer finished the job. */
+    record Done() implements Standing {}
+
+    /** Ended otherwise. */
+    record Dead(Cause cause, String why) implements Standing {}
+
+    /** Whose doing a death was. */
+    enum Cause {
+        /** Taken away from outside; never counted as a failure. */
+        PREEMPTED,
+        /** Failed by itself; another attempt may work. */
+        FAILED,
+        /** Would fail again on any pod: wrong configuration, missing data. */
+        PERMANENT
+    }
+
+    /** Whether the pod counts towards the pods that are wanted. */
+    default boolean isAlive() {
+        return this instanceof Starting || this instanceof Ready;
+    }
+}
