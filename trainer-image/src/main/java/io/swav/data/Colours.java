@@ -1,0 +1,121 @@
+package io.swav.data;
+
+/**
+ * The colour operations of torchvision's ColorJitter and RandomGrayscale on one picture, in place. Factors are
+ * torchvision's: 1 changes nothing for brightness, contrast and saturation; hue turns by a fraction of the full circle.
+ * Grey is ITU-R 601's luma.
+ */
+final class Colours {
+    private static final float LUMA_R = 0.299f;
+    private static final float LUMA_G = 0.587f;
+    private static final float LUMA_B = 0.114f;
+
+    private Colours() {}
+
+    static void brightness(Raster picture, float factor) {
+        for (float[] plane : picture.planes) {
+            blend(plane, picture.pixels(), factor, 0);
+        }
+    }
+
+    /** Away from, or towards, the mean grey of the picture. */
+    static void contrast(Raster picture, float factor) {
+        float offset = (1 - factor) * meanLuma(picture);
+        for (float[] plane : picture.planes) {
+            blend(plane, picture.pixels(), factor, offset);
+        }
+    }
+
+    private static void blend(float[] plane, int pixels, float factor, float offset) {
+        for (int i = 0; i < pixels; i++) {
+            plane[i] = Math.min(255f, Math.max(0f, plane[i] * factor + offset));
+        }
+    }
+
+    /** Rounded to a whole level, as Pillow does. */
+    private static float meanLuma(Raster picture) {
+        int n = picture.pixels();
+        double sum = LUMA_R * sum(picture.planes[0], n)
+                + LUMA_G * sum(picture.planes[1], n)
+                + LUMA_B * sum(picture.planes[2], n);
+        return (float) Math.floor(sum / n + 0.5);
+    }
+
+    /** Four running sums, because a single one waits for itself. */
+    private static double sum(float[] plane, int n) {
+        double a = 0;
+        double b = 0;
+        double c = 0;
+        double d = 0;
+        int i = 0;
+        for (; i + 3 < n; i += 4) {
+            a += plane[i];
+            b += plane[i + 1];
+            c += plane[i + 2];
+            d += plane[i + 3];
+        }
+        for (; i < n; i++) {
+            a += plane[i];
+        }
+        return (a + b) + (c + d);
+    }
+
+    static void saturation(Raster picture, float factor) {
+        float[] r = picture.planes[0];
+        float[] g = picture.planes[1];
+        float[] b = picture.planes[2];
+        float rest = 1 - factor;
+        int n = picture.pixels();
+        for (int i = 0; i < n; i++) {
+            float grey = rest * (LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
+            r[i] = Math.min(255f, Math.max(0f, r[i] * factor + grey));
+            g[i] = Math.min(255f, Math.max(0f, g[i] * factor + grey));
+            b[i] = Math.min(255f, Math.max(0f, b[i] * factor + grey));
+        }
+    }
+
+    static void grey(Raster picture) {
+        float[] r = picture.planes[0];
+        float[] g = picture.planes[1];
+        float[] b = picture.planes[2];
+        int n = picture.pixels();
+        for (int i = 0; i < n; i++) {
+            float grey = LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i];
+            r[i] = grey;
+            g[i] = grey;
+            b[i] = grey;
+        }
+    }
+
+    /** Turns the hue in HSV by {@code turn} in [-0.5, 0.5]; value and saturation stay. */
+    static void hue(Raster picture, float turn) {
+        float[] r = picture.planes[0];
+        float[] g = picture.planes[1];
+        float[] b = picture.planes[2];
+        float shift = 6 * (turn < 0 ? turn + 1 : turn);
+        int n = picture.pixels();
+        for (int i = 0; i < n; i++) {
+            float red = r[i];
+            float green = g[i];
+            float blue = b[i];
+            float max = Math.max(red, Math.max(green, blue));
+            float chroma = max - Math.min(red, Math.min(green, blue));
+            if (chroma > 0) {
+                // sector of the hue in [-1, 5), then turned, in [-1, 11)
+                float sector = max == red
+                        ? (green - blue) / chroma
+                        : max == green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
+                float turned = sector + shift;
+                r[i] = max - chroma * dip(turned + 5);
+                g[i] = max - chroma * dip(turned + 3);
+                b[i] = max - chroma * dip(turned + 1);
+            }
+        }
+    }
+
+    /** max(0, min(k mod 6, 4 − k mod 6, 1)): how far below the value a channel lies, in parts of chroma. */
+    private static float dip(float k) {
+        float at = k >= 12 ? k - 12 : k >= 6 ? k - 6 : k;
+        return Math.max(0f, Math.min(1f, Math.min(at, 4 - at)));
+    }
+}

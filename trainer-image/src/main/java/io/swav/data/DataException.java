@@ -1,0 +1,42 @@
+package io.swav.data;
+
+import io.swav.api.Contract;
+
+/** The data cannot be used as it is; the message names the file or field and says what to do. */
+@SuppressWarnings("serial")
+public final class DataException extends RuntimeException {
+    private final int exitCode;
+
+    private DataException(int exitCode, String message, Throwable cause) {
+        super(message, cause);
+        this.exitCode = exitCode;
+    }
+
+    private DataException(int exitCode, String message) {
+        super(message);
+        this.exitCode = exitCode;
+    }
+
+    /** Nothing there, or not readable by this user. */
+    public static DataException noInput(String message) {
+        return new DataException(Contract.EXIT_NO_INPUT, message);
+    }
+
+    public static DataException noInput(String message, Throwable cause) {
+        return new DataException(Contract.EXIT_NO_INPUT, message + ": " + cause, cause);
+    }
+
+    /** There, but damaged, too small or not what it should be. */
+    public static DataException badData(String message) {
+        return new DataException(Contract.EXIT_BAD_DATA, message);
+    }
+
+    public static DataException badData(String message, Throwable cause) {
+        return new DataException(Contract.EXIT_BAD_DATA, message + ": " + cause, cause);
+    }
+
+    /** One of {@link Contract}'s sysexits codes. */
+    public int exitCode() {
+        return exitCode;
+    }
+}

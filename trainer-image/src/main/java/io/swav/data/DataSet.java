@@ -1,0 +1,75 @@
+package io.swav.data;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Pictures by index, with labels where there are any; safe for use by several threads. */
+public interface DataSet extends AutoCloseable {
+    /** What {@link #label} says of a picture without one. */
+    int UNLABELLED = -1;
+
+    int size();
+
+    /** The encoded picture. */
+    byte[] read(int sample) throws IOException;
+
+    int label(int sample);
+
+    /** File (and entry in it), for messages. */
+    String name(int sample);
+
+    @Override
+    void close();
+
+    /**
+     * Opens {@code file:///folder} or a plain path: a folder of tar shards, or of pictures in class sub-folders, or of
+     * pictures alone. The last part may be a pattern for shards, as in {@code /data/cifar/*-train-*.tar}.
+     *
+     * @throws DataException naming the folder or the file that is missing, empty or damaged
+     */
+    static DataSet open(String uri) {
+        Path path = path(uri);
+        String last = path.getFileName() == null ? "" : path.getFileName().toString();
+        boolean pattern = last.contains("*") || last.contains("?");
+        Path folder = pattern && path.getParent() != null ? path.getParent() : path;
+        if (!Files.isDirectory(folder)) {
+            throw DataException.noInput("data folder " + folder + " does not exist (data.uri: " + uri
+                    + "); give a folder of tar shards or of pictures");
+        }
+        List<Path> shards = list(folder, pattern ? last : "*.tar");
+        if (!shards.isEmpty()) {
+            return ShardFolder.open(shards);
+        }
+        if (pattern) {
+            throw DataException.noInput("no file in " + folder + " matches " + last + " (data.uri: " + uri + ")");
+        }
+        return ImageFolder.open(folder);
+    }
+
+    /** The local path of a data URI. */
+    static Path path(String uri) {
+        if (uri.startsWith("file:")) {
+            return Path.of(URI.create(uri).getPath());
+        }
+        if (uri.contains("://")) {
+            throw DataException.noInput(
+                    "data.uri " + uri + ": only file:///folder and plain paths can be read; mount the data as a volume");
+        }
+        return Path.of(uri);
+    }
+
+    private static List<Path> list(Path folder, String pattern) {
+        PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern);
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(f -> matcher.matches(f.getFileName())).sorted().toList();
+        } catch (IOException e) {
+            throw DataException.noInput("data folder " + folder + " cannot be read", e);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package io.swav.data;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** Pictures as files: one sub-folder a class (numbered in the order of their names), or all in one folder, unlabelled. */
+final class ImageFolder implements DataSet {
+    private final List<Path> files;
+    private final int[] labels;
+
+    private ImageFolder(List<Path> files, int[] labels) {
+        this.files = List.copyOf(files);
+        this.labels = labels;
+    }
+
+    static ImageFolder open(Path folder) {
+        try {
+            List<Path> files = new ArrayList<>();
+            List<Integer> labels = new ArrayList<>();
+            List<Path> classes = classFolders(folder);
+            for (int label = 0; label < classes.size(); label++) {
+                for (Path file : pictures(classes.get(label), Integer.MAX_VALUE)) {
+                    files.add(file);
+                    labels.add(label);
+                }
+            }
+            if (files.isEmpty()) {
+                files = pictures(folder, 1);
+                files.forEach(f -> labels.add(UNLABELLED));
+            }
+            if (files.isEmpty()) {
+                throw DataException.noInput("data folder " + folder
+                        + " holds neither tar shards nor pictures (jpg, png, bmp, webp, ppm, tif)");
+            }
+            return new ImageFolder(
+                    files, labels.stream().mapToInt(Integer::intValue).toArray());
+        } catch (IOException | UncheckedIOException e) {
+            throw DataException.noInput("data folder " + folder + " cannot be read", e);
+        }
+    }
+
+    static List<Path> classFolders(Path folder) throws IOException {
+        try (Stream<Path> children = Files.list(folder)) {
+            return children.filter(Files::isDirectory).sorted().toList();
+        }
+    }
+
+    private static List<Path> pictures(Path folder, int depth) throws IOException {
+        try (Stream<Path> files = Files.walk(folder, depth)) {
+            return files.filter(f -> Pictures.isPicture(f.getFileName().toString()))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    @Override
+    public int size() {
+        return files.size();
+    }
+
+    @Override
+    public byte[] read(int sample) throws IOException {
+        return Files.readAllBytes(files.get(sample));
+    }
+
+    @Override
+    public int label(int sample) {
+        return labels[sample];
+    }
+
+    @Override
+    public String name(int sample) {
+        return files.get(sample).toString();
+    }
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,96 @@
+package io.swav.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Set;
+import nu.pattern.OpenCV;
+import org.opencv.core.Core;
+import org.opencv.core.CvType;
+import org.opencv.core.Mat;
+import org.opencv.core.MatOfByte;
+import org.opencv.imgcodecs.Imgcodecs;
+
+/** Encoded pictures to and from {@link Raster}s: the one place that uses OpenCV. */
+final class Pictures {
+    private static final Set<String> EXTENSIONS = Set.of("jpg", "jpeg", "png", "bmp", "webp", "ppm", "tif", "tiff");
+
+    static {
+        OpenCV.loadLocally();
+        Core.setNumThreads(0); // the threads are ours: one picture a thread
+    }
+
+    private Pictures() {}
+
+    static boolean isPicture(String fileName) {
+        int dot = fileName.lastIndexOf('.');
+        return dot >= 0 && EXTENSIONS.contains(fileName.substring(dot + 1).toLowerCase(Locale.ROOT));
+    }
+
+    /**
+     * Decodes to RGB. EXIF orientation is ignored, as torchvision's loader ignores it.
+     *
+     * @return false if these bytes are not a whole picture
+     */
+    static boolean decode(byte[] encoded, Raster to) {
+        if (encoded.length == 0 || isTruncatedJpeg(encoded)) {
+            return false;
+        }
+        MatOfByte bytes = new MatOfByte(encoded);
+        Mat picture = new Mat();
+        try {
+            Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION, picture);
+            if (picture.empty()) {
+                return false;
+            }
+            byte[] bgr = new byte[picture.rows() * picture.cols() * 3];
+            picture.get(0, 0, bgr);
+            to.load(bgr, picture.cols(), picture.rows(), 2);
+            return true;
+        } finally {
+            bytes.release();
+            picture.release();
+        }
+    }
+
+    /** libjpeg fills what is missing with grey and only warns; a JPEG without its end marker is not a whole picture. */
+    private static boolean isTruncatedJpeg(byte[] encoded) {
+        if (encoded.length < 4 || encoded[0] != (byte) 0xff || encoded[1] != (byte) 0xd8) {
+            return false;
+        }
+        for (int i = encoded.length - 2; i > 1; i--) {
+            if (encoded[i] == (byte) 0xff && encoded[i + 1] == (byte) 0xd9) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** @param extension with its dot: {@code .png}, {@code .jpg} */
+    static byte[] encode(Raster picture, String extension) {
+        byte[] rgb = picture.toBytes();
+        byte[] bgr = new byte[rgb.length];
+        for (int i = 0; i < rgb.length; i += 3) {
+            bgr[i] = rgb[i + 2];
+            bgr[i + 1] = rgb[i + 1];
+            bgr[i + 2] = rgb[i];
+        }
+        Mat mat = new Mat(picture.height, picture.width, CvType.CV_8UC3);
+        MatOfByte encoded = new MatOfByte();
+        try {
+            mat.put(0, 0, bgr);
+            if (!Imgcodecs.imencode(extension, mat, encoded)) {
+                throw new IllegalStateException("OpenCV has no encoder for " + extension);
+            }
+            return encoded.toArray();
+        } finally {
+            mat.release();
+            encoded.release();
+        }
+    }
+
+    static void write(Raster picture, Path file) throws IOException {
+        Files.write(file, encode(picture, ".png"));
+    }
+}

@@ -1,0 +1,63 @@
+package io.swav.data;
+
+/**
+ * The global order of samples: each epoch is a permutation that depends on (seed, epoch) alone, and step s of the job
+ * takes slice s mod stepsPerEpoch of epoch s / stepsPerEpoch. What does not fill a batch at an epoch's end is left out of
+ * it, so within an epoch no sample comes twice. The size of the world appears nowhere.
+ */
+public final class Sampler {
+    private final int samples;
+    private final int globalBatch;
+    private final long seed;
+    private volatile Epoch cached;
+
+    private record Epoch(long number, int[] order) {}
+
+    /** @throws DataException if the samples do not fill one global batch */
+    public Sampler(int samples, int globalBatch, long seed) {
+        if (samples < globalBatch) {
+            throw DataException.badData("the data set holds " + samples
+                    + " samples, fewer than one batch: add pictures to data.uri or lower training.globalBatch ("
+                    + globalBatch + ")");
+        }
+        this.samples = samples;
+        this.globalBatch = globalBatch;
+        this.seed = seed;
+        this.cached = new Epoch(0, permutation(seed, 0, samples));
+    }
+
+    public long stepsPerEpoch() {
+        return samples / globalBatch;
+    }
+
+    public long epochOf(long step) {
+        return step / stepsPerEpoch();
+    }
+
+    /** Position in its epoch's permutation of the first sample of this step. */
+    public int firstPosition(long step) {
+        return (int) (step % stepsPerEpoch()) * globalBatch;
+    }
+
+    /** Sample index at a position of an epoch; positions run over all samples and wrap around. */
+    public int sampleAt(long epoch, long position) {
+        Epoch current = cached;
+        if (current.number != epoch) {
+            current = new Epoch(epoch, permutation(seed, epoch, samples));
+            cached = current;
+        }
+        return current.order[(int) (position % samples)];
+    }
+
+    /** Fisher–Yates over [0, samples). */
+    static int[] permutation(long seed, long epoch, int samples) {
+        KeyedRandom random = KeyedRandom.of(seed, epoch);
+        int[] order = new int[samples];
+        for (int i = 0; i < samples; i++) {
+            int j = random.below(i + 1);
+            order[i] = order[j];
+            order[j] = i;
+        }
+        return order;
+    }
+}

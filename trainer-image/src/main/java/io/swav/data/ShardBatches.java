@@ -1,0 +1,250 @@
+package io.swav.data;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.api.SwavJobSpec;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The crops of a data set, made ahead of need by {@code data.workers} threads, one picture a task. Which pixels a group
+ * holds depends on (seed, step, group) alone: every crop has its own random stream, and a picture that cannot be decoded
+ * is replaced by the next one of the epoch's permutation (cropped with the random stream of the one it stands for).
+ */
+public final class ShardBatches implements Batches {
+    private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);
+    /** Bytes of crops to hold ready, unless two groups need more. */
+    private static final long AHEAD_BYTES = 256L << 20;
+
+    private final SwavJobSpec spec;
+    private final DataSet data;
+    private final Sampler sampler;
+    private final long seed;
+    private final int groupSize;
+    private final int maxAhead;
+    private final ExecutorService workers;
+    private final ThreadLocal<Worker> scratch;
+    private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
+
+    // guarded by this
+    private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
+    private final Deque<List<FloatBuffer>> spare = new ArrayDeque<>();
+    private Expected expected = new Expected(0, 0, 0);
+
+    private record Key(long step, int group) {}
+
+    private record Expected(long step, int from, int to) {}
+
+    private record Worker(MultiCrop crops, Raster picture) {}
+
+    /** Crops in the making: one buffer a resolution. */
+    private record Prepared(List<FloatBuffer> buffers, CompletableFuture<Void> done) {}
+
+    public ShardBatches(SwavJobSpec spec, DataSet data) {
+        this.spec = spec;
+        this.data = data;
+        this.seed = spec.training().seed();
+        this.groupSize = spec.training().groupSize();
+        this.sampler = new Sampler(data.size(), spec.training().globalBatch(), seed);
+        this.scratch = ThreadLocal.withInitial(
+                () -> new Worker(new MultiCrop(spec.crops(), spec.training().augmentation()), new Raster()));
+        long bytes = 4L * spec.crops().stream().mapToLong(this::values).sum();
+        this.maxAhead = (int) Math.max(2, Math.min(64, AHEAD_BYTES / bytes));
+        AtomicInteger number = new AtomicInteger();
+        this.workers = Executors.newFixedThreadPool(Math.max(1, spec.data().workers()), task -> {
+            Thread thread = new Thread(task, "crops-" + number.getAndIncrement());
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** Opens {@code data.uri} of the job. */
+    public static ShardBatches open(SwavJobSpec spec) {
+        DataSet data = DataSet.open(spec.data().uri());
+        try {
+            return new ShardBatches(spec, data);
+        } catch (RuntimeException e) {
+            data.close();
+            throw e;
+        }
+    }
+
+    private long values(SwavJobSpec.CropSpec crop) {
+        return 3L * crop.count() * groupSize * crop.size() * crop.size();
+    }
+
+    @Override
+    public long samples() {
+        return data.size();
+    }
+
+    @Override
+    public long stepsPerEpoch() {
+        return sampler.stepsPerEpoch();
+    }
+
+    @Override
+    public long skipped() {
+        return bad.size();
+    }
+
+    @Override
+    public synchronized void expect(long step, int fromGroup, int toGroup) {
+        expected = new Expected(step, fromGroup, toGroup);
+        prepared.entrySet().removeIf(entry -> {
+            boolean stale = entry.getKey().step < step
+                    || entry.getKey().group < fromGroup
+                    || entry.getKey().group >= toGroup;
+            if (stale) {
+                recycleWhenDone(entry.getValue());
+            }
+            return stale;
+        });
+        prepareAhead();
+    }
+
+    @Override
+    public List<NDArray> group(NDManager manager, long step, int group) {
+        Prepared ready;
+        synchronized (this) {
+            Prepared ahead = prepared.remove(new Key(step, group));
+            ready = ahead != null ? ahead : prepare(step, group);
+            if (group >= expected.from && group < expected.to && step >= expected.step) {
+                boolean last = group == expected.to - 1;
+                expected = new Expected(last ? step + 1 : step, expected.from, expected.to);
+            }
+            prepareAhead();
+        }
+        try {
+            ready.done.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw e;
+        }
+        List<NDArray> arrays = new ArrayList<>();
+        for (int r = 0; r < spec.crops().size(); r++) {
+            SwavJobSpec.CropSpec crop = spec.crops().get(r);
+            Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
+            NDArray array = manager.create(shape, DataType.FLOAT32);
+            array.set(ready.buffers.get(r).rewind());
+            arrays.add(array);
+        }
+        recycleWhenDone(ready);
+        return arrays;
+    }
+
+    /** Keeps {@link #maxAhead} groups in the making, in the order in which they will be asked for. */
+    private synchronized void prepareAhead() {
+        int perStep = expected.to - expected.from;
+        int limit = Math.min(maxAhead, 2 * perStep);
+        for (int i = 0; prepared.size() < limit && i < limit; i++) {
+            Key key = new Key(expected.step + i / perStep, expected.from + i % perStep);
+            if (!prepared.containsKey(key)) {
+                prepared.put(key, prepare(key.step, key.group));
+            }
+        }
+    }
+
+    private synchronized Prepared prepare(long step, int group) {
+        List<FloatBuffer> buffers = spare.isEmpty() ? allocate() : spare.pop();
+        long epoch = sampler.epochOf(step);
+        long position = sampler.firstPosition(step) + (long) group * groupSize;
+        CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
+        for (int row = 0; row < groupSize; row++) {
+            int at = row;
+            tasks[row] = CompletableFuture.runAsync(() -> cropSample(buffers, at, epoch, position + at), workers);
+        }
+        return new Prepared(buffers, CompletableFuture.allOf(tasks));
+    }
+
+    private List<FloatBuffer> allocate() {
+        List<FloatBuffer> buffers = new ArrayList<>();
+        for (SwavJobSpec.CropSpec crop : spec.crops()) {
+            int bytes = Math.toIntExact(4 * values(crop));
+            buffers.add(ByteBuffer.allocateDirect(bytes)
+                    .order(ByteOrder.nativeOrder())
+                    .asFloatBuffer());
+        }
+        return buffers;
+    }
+
+    private void recycleWhenDone(Prepared old) {
+        old.done.whenComplete((nothing, failure) -> {
+            synchronized (this) {
+                spare.push(old.buffers);
+            }
+        });
+    }
+
+    /** All crops of the sample at {@code position}, written to row {@code row} of every crop's block. */
+    private void cropSample(List<FloatBuffer> buffers, int row, long epoch, long position) {
+        Worker worker = scratch.get();
+        int sample = sampler.sampleAt(epoch, position);
+        for (long next = position; !decode(sampler.sampleAt(epoch, next), worker.picture); next++) {
+            if (next - position >= data.size() - 1) {
+                throw DataException.badData("not one picture of data.uri can be decoded");
+            }
+        }
+        worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
+            FloatBuffer buffer = buffers.get(resolution).duplicate();
+            buffer.position(3 * crop.pixels() * (index * groupSize + row));
+            for (float[] plane : crop.planes) {
+                buffer.put(plane, 0, crop.pixels());
+            }
+        });
+    }
+
+    private boolean decode(int sample, Raster to) {
+        if (bad.contains(sample)) {
+            return false;
+        }
+        String why = "it cannot be decoded";
+        try {
+            if (Pictures.decode(data.read(sample), to)) {
+                return true;
+            }
+        } catch (IOException e) {
+            why = e.toString();
+        }
+        if (bad.add(sample)) {
+            int limit = spec.data().maxBadSamples();
+            if (bad.size() > limit) {
+                throw DataException.badData("more than data.maxBadSamples (" + limit
+                        + ") pictures cannot be decoded, the last " + data.name(sample)
+                        + "; repair the data or raise the limit");
+            }
+            log.warn("skipping {}: {} ({} skipped so far, data.maxBadSamples {})", data.name(sample), why, bad.size(), limit);
+        }
+        return false;
+    }
+
+    @Override
+    public void close() {
+        workers.shutdown(); // no interrupt: it would close the shards' channels under other threads
+        synchronized (this) {
+            prepared.clear();
+        }
+        data.close();
+    }
+}
