@@ -2,47 +2,53 @@ package io.swav.data;
 
 /**
  * Gaussian blur as Pillow makes it: three passes of the extended box filter (Gwosdek et al.: "Theoretical foundations of
- * Gaussian convolution by extended box filtering", 2011) whose variances add up to σ². The three boxes are folded into
- * one separable kernel here. Beyond its borders a picture repeats its edge. Not safe for use by several threads.
+ * Gaussian convolution by extended box filtering", 2011) whose variances add up to σ², along rows and then along columns;
+ * each pass repeats the picture's edge beyond its borders and
+ * ends in whole levels. Not safe for use by several threads.
  */
 final class Blur {
     private static final int PASSES = 3;
     private float[] padded = new float[0];
-    private float[] column = new float[0];
 
     /** In place; {@code sigma} in pixels. */
     void apply(Raster picture, double sigma) {
-        float[] kernel = kernel(sigma);
-        int reach = kernel.length - 1;
+        float[] box = box(sigma);
+        int reach = box.length - 1;
         int width = picture.width;
         int height = picture.height;
-        int stride = width + 2 * reach;
-        if (padded.length < stride * (height + 2 * reach)) {
-            padded = new float[stride * (height + 2 * reach)];
-        }
-        if (column.length < width * (height + 2 * reach)) {
-            column = new float[width * (height + 2 * reach)];
+        int rows = height + 2 * reach;
+        if (padded.length < Math.max(width + 2 * reach, width * rows)) {
+            padded = new float[Math.max(width + 2 * reach, width * rows)];
         }
         for (float[] plane : picture.planes) {
             for (int y = 0; y < height; y++) {
-                pad(plane, y * width, width, reach);
-                convolve(padded, reach, 1, kernel, column, (y + reach) * width, width);
+                for (int pass = 0; pass < PASSES; pass++) {
+                    padRow(plane, y * width, width, reach);
+                    convolve(padded, reach, 1, box, plane, y * width, width);
+                }
             }
-            for (int y = 0; y < reach; y++) {
-                System.arraycopy(column, reach * width, column, y * width, width);
-                System.arraycopy(column, (reach + height - 1) * width, column, (reach + height + y) * width, width);
-            }
-            for (int y = 0; y < height; y++) {
-                convolve(column, (y + reach) * width, width, kernel, plane, y * width, width);
+            for (int pass = 0; pass < PASSES; pass++) {
+                padColumns(plane, width, height, reach);
+                for (int y = 0; y < height; y++) {
+                    convolve(padded, (y + reach) * width, width, box, plane, y * width, width);
+                }
             }
         }
     }
 
-    private void pad(float[] plane, int at, int width, int reach) {
+    private void padRow(float[] plane, int at, int width, int reach) {
         System.arraycopy(plane, at, padded, reach, width);
         for (int i = 0; i < reach; i++) {
             padded[i] = plane[at];
             padded[reach + width + i] = plane[at + width - 1];
+        }
+    }
+
+    private void padColumns(float[] plane, int width, int height, int reach) {
+        System.arraycopy(plane, 0, padded, reach * width, height * width);
+        for (int i = 0; i < reach; i++) {
+            System.arraycopy(plane, 0, padded, i * width, width);
+            System.arraycopy(plane, (height - 1) * width, padded, (reach + height + i) * width, width);
         }
     }
 
@@ -52,6 +58,7 @@ final class Blur {
         for (int k = 1; k < kernel.length; k++) {
             addPair(in, from - k * step, from + k * step, kernel[k], out, to, width);
         }
+        round(out, to, width);
     }
 
     private static void scale(float[] in, int from, float weight, float[] out, int to, int width) {
@@ -66,36 +73,24 @@ final class Blur {
         }
     }
 
-    /** Weights at distance 0, 1, 2, … of three extended boxes one after the other; they sum to 1 over both sides. */
-    static float[] kernel(double sigma) {
+    private static void round(float[] out, int to, int width) {
+        for (int x = 0; x < width; x++) {
+            out[to + x] = Raster.round(out[to + x]);
+        }
+    }
+
+    /** Weights of one pass's box at distance 0, 1, 2, …; over both sides they sum to 1. */
+    static float[] box(double sigma) {
         double variance = sigma * sigma / PASSES;
         int whole = (int) Math.floor((Math.sqrt(12 * variance + 1) - 1) / 2);
-        // the box has 2·whole + 1 full weights and one of `edge` at each end; edge makes the variance right
+        // 2·whole + 1 full weights and one of `edge` at each end, which makes the variance right
         double edge = (2 * whole + 1)
                 * (whole * (whole + 1.0) - 3 * variance)
                 / (6 * (variance - (whole + 1.0) * (whole + 1.0)));
-        int boxReach = whole + 1;
-        double[] box = new double[2 * boxReach + 1];
-        for (int i = 0; i < box.length; i++) {
-            boolean end = i == 0 || i == box.length - 1;
-            box[i] = (end ? edge : 1) / (2 * whole + 1 + 2 * edge);
+        float[] box = new float[whole + 2];
+        for (int k = 0; k < box.length; k++) {
+            box[k] = (float) ((k > whole ? edge : 1) / (2 * whole + 1 + 2 * edge));
         }
-        double[] all = convolve(convolve(box, box), box);
-        int reach = all.length / 2;
-        float[] half = new float[reach + 1];
-        for (int k = 0; k <= reach; k++) {
-            half[k] = (float) all[reach + k];
-        }
-        return half;
-    }
-
-    private static double[] convolve(double[] a, double[] b) {
-        double[] out = new double[a.length + b.length - 1];
-        for (int i = 0; i < a.length; i++) {
-            for (int j = 0; j < b.length; j++) {
-                out[i + j] += a[i] * b[j];
-            }
-        }
-        return out;
+        return box;
     }
 }

@@ -28,7 +28,7 @@ final class Colours {
 
     private static void blend(float[] plane, int pixels, float factor, float offset) {
         for (int i = 0; i < pixels; i++) {
-            plane[i] = Math.min(255f, Math.max(0f, plane[i] * factor + offset));
+            plane[i] = Raster.truncate(Math.min(255f, Math.max(0f, plane[i] * factor + offset)));
         }
     }
 
@@ -67,10 +67,10 @@ final class Colours {
         float rest = 1 - factor;
         int n = picture.pixels();
         for (int i = 0; i < n; i++) {
-            float grey = rest * (LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
-            r[i] = Math.min(255f, Math.max(0f, r[i] * factor + grey));
-            g[i] = Math.min(255f, Math.max(0f, g[i] * factor + grey));
-            b[i] = Math.min(255f, Math.max(0f, b[i] * factor + grey));
+            float grey = rest * Raster.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
+            r[i] = Raster.truncate(Math.min(255f, Math.max(0f, r[i] * factor + grey)));
+            g[i] = Raster.truncate(Math.min(255f, Math.max(0f, g[i] * factor + grey)));
+            b[i] = Raster.truncate(Math.min(255f, Math.max(0f, b[i] * factor + grey)));
         }
     }
 
@@ -80,19 +80,22 @@ final class Colours {
         float[] b = picture.planes[2];
         int n = picture.pixels();
         for (int i = 0; i < n; i++) {
-            float grey = LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i];
+            float grey = Raster.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
             r[i] = grey;
             g[i] = grey;
             b[i] = grey;
         }
     }
 
-    /** Turns the hue in HSV by {@code turn} in [-0.5, 0.5]; value and saturation stay. */
+    /**
+     * Turns the hue in HSV by {@code turn} in [-0.5, 0.5]. Hue and saturation pass through 8 bits on the way, as in
+     * Pillow's HSV pictures.
+     */
     static void hue(Raster picture, float turn) {
         float[] r = picture.planes[0];
         float[] g = picture.planes[1];
         float[] b = picture.planes[2];
-        float shift = 6 * (turn < 0 ? turn + 1 : turn);
+        int shift = (int) (turn * 255);
         int n = picture.pixels();
         for (int i = 0; i < n; i++) {
             float red = r[i];
@@ -101,21 +104,22 @@ final class Colours {
             float max = Math.max(red, Math.max(green, blue));
             float chroma = max - Math.min(red, Math.min(green, blue));
             if (chroma > 0) {
-                // sector of the hue in [-1, 5), then turned, in [-1, 11)
-                float sector = max == red
+                float sixths = max == red
                         ? (green - blue) / chroma
                         : max == green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
-                float turned = sector + shift;
-                r[i] = max - chroma * dip(turned + 5);
-                g[i] = max - chroma * dip(turned + 3);
-                b[i] = max - chroma * dip(turned + 1);
+                int hue = (int) ((sixths < 0 ? sixths + 6 : sixths) * (255 / 6f));
+                float turned = ((hue + shift) & 0xff) * (6 / 255f);
+                float coarse = (int) (255 * chroma / max) * max / 255;
+                r[i] = Raster.round(max - coarse * dip(turned + 5));
+                g[i] = Raster.round(max - coarse * dip(turned + 3));
+                b[i] = Raster.round(max - coarse * dip(turned + 1));
             }
         }
     }
 
-    /** max(0, min(k mod 6, 4 − k mod 6, 1)): how far below the value a channel lies, in parts of chroma. */
+    /** max(0, min(k mod 6, 4 − k mod 6, 1)) for k in [0, 12): how far below the value a channel is, in chromas. */
     private static float dip(float k) {
-        float at = k >= 12 ? k - 12 : k >= 6 ? k - 6 : k;
+        float at = k >= 6 ? k - 6 : k;
         return Math.max(0f, Math.min(1f, Math.min(at, 4 - at)));
     }
 }

@@ -35,6 +35,10 @@ public final class DataException extends RuntimeException {
         return new DataException(Contract.EXIT_BAD_DATA, message + ": " + cause, cause);
     }
 
+    public static DataException cannotWrite(String message, Throwable cause) {
+        return new DataException(Contract.EXIT_CANNOT_WRITE, message + ": " + cause, cause);
+    }
+
     /** One of {@link Contract}'s sysexits codes. */
     public int exitCode() {
         return exitCode;

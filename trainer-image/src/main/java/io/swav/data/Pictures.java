@@ -38,9 +38,8 @@ final class Pictures {
             return false;
         }
         MatOfByte bytes = new MatOfByte(encoded);
-        Mat picture = new Mat();
+        Mat picture = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
         try {
-            Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION, picture);
             if (picture.empty()) {
                 return false;
             }

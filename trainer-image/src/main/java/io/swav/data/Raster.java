@@ -1,13 +1,24 @@
 package io.swav.data;
 
 /**
- * An RGB picture as three planes of levels in [0, 255], row-major. Mutable, and its arrays are reused from picture to
+ * An RGB picture as three planes of levels in [0, 255], row-major. Levels are whole numbers between two operations, as in
+ * the 8-bit pictures of the reference: what rounding adds to a picture is part of the augmentation. Mutable, and its arrays are reused from picture to
  * picture: only the first width · height values of a plane count.
  */
 final class Raster {
     final float[][] planes = new float[3][0];
     int width;
     int height;
+
+    /** To the nearest whole number, for 0 ≤ level < 2^22; adding 2^23 leaves no bits for a fraction, and vectorises. */
+    static float round(float level) {
+        return (level + 0x1p23f) - 0x1p23f;
+    }
+
+    /** To the whole number below (or, within a ten thousandth, above). */
+    static float truncate(float level) {
+        return round(level - 0.4999f);
+    }
 
     int pixels() {
         return width * height;

@@ -39,6 +39,9 @@ final class Resampler {
             row += stride;
             addScaled(plane, row, vertical.weights[tap], out, width);
         }
+        for (int x = 0; x < width; x++) {
+            out[x] = Raster.round(out[x]);
+        }
     }
 
     private static void scale(float[] plane, int row, float weight, float[] out, int width) {
@@ -65,7 +68,7 @@ final class Resampler {
             for (int k = 0; k < horizontal.count[x]; k++) {
                 sum += weights[tap + k] * in[first + k];
             }
-            out[to] = sum;
+            out[to] = Raster.round(sum);
         }
     }
 

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Memory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,7 +22,9 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +37,8 @@ public final class ShardBatches implements Batches {
     private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);
     /** Bytes of crops to hold ready, unless two groups need more. */
     private static final long AHEAD_BYTES = 256L << 20;
+
+    private static final int CLOSE_SECONDS = 10;
 
     private final SwavJobSpec spec;
     private final DataSet data;
@@ -48,11 +53,13 @@ public final class ShardBatches implements Batches {
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
     private final Deque<List<FloatBuffer>> spare = new ArrayDeque<>();
-    private Expected expected = new Expected(0, 0, 0);
+    private int fromGroup;
+    private int toGroup;
+    private Key cursor = new Key(0, 0); // next to prepare
+
+    private volatile boolean closed;
 
     private record Key(long step, int group) {}
-
-    private record Expected(long step, int from, int to) {}
 
     private record Worker(MultiCrop crops, Raster picture) {}
 
@@ -108,17 +115,11 @@ public final class ShardBatches implements Batches {
     }
 
     @Override
-    public synchronized void expect(long step, int fromGroup, int toGroup) {
-        expected = new Expected(step, fromGroup, toGroup);
-        prepared.entrySet().removeIf(entry -> {
-            boolean stale = entry.getKey().step < step
-                    || entry.getKey().group < fromGroup
-                    || entry.getKey().group >= toGroup;
-            if (stale) {
-                recycleWhenDone(entry.getValue());
-            }
-            return stale;
-        });
+    public synchronized void expect(long step, int from, int to) {
+        fromGroup = from;
+        toGroup = to;
+        cursor = new Key(step, from);
+        forget(key -> key.step < step || key.group < from || key.group >= to);
         prepareAhead();
     }
 
@@ -126,12 +127,9 @@ public final class ShardBatches implements Batches {
     public List<NDArray> group(NDManager manager, long step, int group) {
         Prepared ready;
         synchronized (this) {
+            forget(key -> key.step < step);
             Prepared ahead = prepared.remove(new Key(step, group));
             ready = ahead != null ? ahead : prepare(step, group);
-            if (group >= expected.from && group < expected.to && step >= expected.step) {
-                boolean last = group == expected.to - 1;
-                expected = new Expected(last ? step + 1 : step, expected.from, expected.to);
-            }
             prepareAhead();
         }
         try {
@@ -147,19 +145,30 @@ public final class ShardBatches implements Batches {
             SwavJobSpec.CropSpec crop = spec.crops().get(r);
             Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
             NDArray array = manager.create(shape, DataType.FLOAT32);
-            array.set(ready.buffers.get(r).rewind());
+            Memory.view(array).asFloatBuffer().put(ready.buffers.get(r).rewind());
             arrays.add(array);
         }
         recycleWhenDone(ready);
         return arrays;
     }
 
-    /** Keeps {@link #maxAhead} groups in the making, in the order in which they will be asked for. */
+    private synchronized void forget(Predicate<Key> which) {
+        prepared.entrySet().removeIf(entry -> {
+            boolean gone = which.test(entry.getKey());
+            if (gone) {
+                recycleWhenDone(entry.getValue());
+            }
+            return gone;
+        });
+    }
+
+    /** Keeps up to {@link #maxAhead} groups in the making, in the order in which they will be asked for. */
     private synchronized void prepareAhead() {
-        int perStep = expected.to - expected.from;
-        int limit = Math.min(maxAhead, 2 * perStep);
-        for (int i = 0; prepared.size() < limit && i < limit; i++) {
-            Key key = new Key(expected.step + i / perStep, expected.from + i % perStep);
+        int limit = Math.min(maxAhead, 2 * (toGroup - fromGroup));
+        while (prepared.size() < limit) {
+            Key key = cursor;
+            boolean last = key.group == toGroup - 1;
+            cursor = last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
             if (!prepared.containsKey(key)) {
                 prepared.put(key, prepare(key.step, key.group));
             }
@@ -199,6 +208,9 @@ public final class ShardBatches implements Batches {
 
     /** All crops of the sample at {@code position}, written to row {@code row} of every crop's block. */
     private void cropSample(List<FloatBuffer> buffers, int row, long epoch, long position) {
+        if (closed) {
+            return;
+        }
         Worker worker = scratch.get();
         int sample = sampler.sampleAt(epoch, position);
         for (long next = position; !decode(sampler.sampleAt(epoch, next), worker.picture); next++) {
@@ -241,9 +253,14 @@ public final class ShardBatches implements Batches {
 
     @Override
     public void close() {
+        closed = true;
         workers.shutdown(); // no interrupt: it would close the shards' channels under other threads
-        synchronized (this) {
-            prepared.clear();
+        try {
+            if (!workers.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+                log.warn("a thread still reads data after {} s", CLOSE_SECONDS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
         data.close();
     }

@@ -1,0 +1,285 @@
+package io.swav.data;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.SwavJobSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiConsumer;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * This package against numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of a fixture
+ * folder): operations with fixed factors pixel by pixel, random ones by their distributions.
+ */
+public final class AugmentGolden {
+    private static final int DRAWS = 20_000;
+    private static final int PICTURES = 12_000;
+    private static final String[] QUANTILES = {"q01", "q10", "q25", "q50", "q75", "q90", "q99"};
+    private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+
+    private final NumpyZip arrays;
+    private final JsonNode meta;
+    private final List<Check> checks = new ArrayList<>();
+
+    /** One comparison; passed when {@code error} is at most {@code tolerance}. */
+    public record Check(String name, double error, double tolerance) {
+        public boolean passed() {
+            return error <= tolerance;
+        }
+    }
+
+    private AugmentGolden(NumpyZip arrays, JsonNode meta) {
+        this.arrays = arrays;
+        this.meta = meta;
+    }
+
+    /** @param folder with augment.npz and augment.json */
+    public static List<Check> run(Path folder) throws IOException {
+        JsonNode meta = new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
+        try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"))) {
+            AugmentGolden golden = new AugmentGolden(arrays, meta);
+            for (String name : arrays.names()) {
+                golden.fixedFactor(name);
+            }
+            golden.boxes();
+            golden.distributions();
+            return List.copyOf(golden.checks);
+        }
+    }
+
+    private void fixedFactor(String name) throws IOException {
+        int slash = name.indexOf('/');
+        if (!name.startsWith("img") || slash < 0 || name.endsWith("/input")) {
+            return;
+        }
+        Raster picture = raster(name.substring(0, slash) + "/input");
+        String[] parts = name.substring(slash + 1).split("_", -1);
+        double factor = parts.length == 2 ? Double.parseDouble(parts[1]) : 0;
+        switch (parts[0]) {
+            case "brightness" -> {
+                Colours.brightness(picture, (float) factor);
+                max(name, picture, 1);
+            }
+            case "contrast" -> {
+                Colours.contrast(picture, (float) factor);
+                max(name, picture, 1);
+            }
+            case "saturation" -> {
+                Colours.saturation(picture, (float) factor);
+                max(name, picture, 1);
+            }
+            case "gray" -> {
+                Colours.grey(picture);
+                max(name, picture, 1);
+            }
+            case "hue" -> {
+                Colours.hue(picture, (float) factor);
+                mean(name, picture, 2);
+            }
+            case "blur" -> {
+                new Blur().apply(picture, factor);
+                mean(name, picture, 1.5);
+                max(name, picture, 8);
+            }
+            case "hflip" -> {
+                Raster flipped = new Raster();
+                CropBox whole = CropBox.whole(picture.width, picture.height);
+                new Resampler().resize(picture, whole, true, flipped, picture.width, picture.height);
+                max(name, flipped, 0);
+            }
+            case "resized" -> {
+                Raster resized = resizedCrop(picture, parts, 2);
+                mean(name, resized, 1);
+                max(name, resized, 3);
+            }
+            case "normalized" -> normalised(name, parts);
+            default -> checks.add(new Check(name + " (no such operation here)", Double.NaN, 0));
+        }
+    }
+
+    /** {@code parts} from {@code at} on are top, left, height, width, "to" and the side. */
+    private static Raster resizedCrop(Raster picture, String[] parts, int at) {
+        int[] box = Arrays.stream(parts, at, at + 4).mapToInt(Integer::parseInt).toArray();
+        int size = Integer.parseInt(parts[at + 4].substring(2));
+        Raster resized = new Raster();
+        new Resampler().resize(picture, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
+        return resized;
+    }
+
+    /** Normalisation alone: of the reference's own crop, whose levels are whole. */
+    private void normalised(String name, String[] parts) throws IOException {
+        String image = name.substring(0, name.indexOf('/'));
+        Raster picture = raster(
+                image + "/resized_crop_" + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
+        MultiCrop.normalise(picture);
+        float[] wanted = arrays.get(name).floats();
+        double error = 0;
+        for (int i = 0; i < wanted.length; i++) {
+            error = Math.max(error, Math.abs(wanted[i] - picture.planes[i / picture.pixels()][i % picture.pixels()]));
+        }
+        checks.add(new Check(name + " max", error, 1e-5));
+    }
+
+    private Raster raster(String name) throws IOException {
+        NumpyZip.Array array = arrays.get(name);
+        Raster raster = new Raster();
+        raster.load(array.bytes(), array.shape()[1], array.shape()[0], 0);
+        return raster;
+    }
+
+    private void max(String name, Raster picture, double tolerance) throws IOException {
+        checks.add(new Check(
+                name + " max",
+                Arrays.stream(differences(name, picture)).max().orElse(0),
+                tolerance));
+    }
+
+    private void mean(String name, Raster picture, double tolerance) throws IOException {
+        checks.add(new Check(
+                name + " mean",
+                Arrays.stream(differences(name, picture)).average().orElse(0),
+                tolerance));
+    }
+
+    private int[] differences(String name, Raster picture) throws IOException {
+        byte[] wanted = arrays.get(name).bytes();
+        byte[] got = picture.toBytes();
+        int[] differences = new int[wanted.length];
+        for (int i = 0; i < wanted.length; i++) {
+            differences[i] = Math.abs((wanted[i] & 0xff) - (got[i] & 0xff));
+        }
+        return differences;
+    }
+
+    /** Distribution functions of everything the reference reports of its rectangles, within 2 %. */
+    private void boxes() {
+        int number = 0;
+        for (JsonNode one : meta.path("rrc")) {
+            int width = one.get("W").asInt();
+            int height = one.get("H").asInt();
+            KeyedRandom random = KeyedRandom.of(number);
+            List<CropBox> drawn = new ArrayList<>();
+            for (int i = 0; i < DRAWS; i++) {
+                drawn.add(CropBox.random(
+                        random,
+                        width,
+                        height,
+                        one.get("scale").get(0).asDouble(),
+                        one.get("scale").get(1).asDouble()));
+            }
+            String name = "rrc/case" + number++;
+            distribution(name, one, "area_frac", drawn, b -> (double) b.width() * b.height() / width / height);
+            distribution(name, one, "log_aspect", drawn, b -> Math.log((double) b.width() / b.height()));
+            distribution(name, one, "centre_x", drawn, b -> (b.left() + b.width() / 2.0) / width);
+            distribution(name, one, "centre_y", drawn, b -> (b.top() + b.height() / 2.0) / height);
+            distribution(name, one, "w", drawn, CropBox::width);
+            distribution(name, one, "h", drawn, CropBox::height);
+        }
+    }
+
+    /** Largest distance between this distribution function and the reference's at its quantiles (ties allow a range). */
+    private void distribution(
+            String name, JsonNode one, String quantity, List<CropBox> drawn, ToDoubleFunction<CropBox> of) {
+        double[] values = drawn.stream().mapToDouble(of).sorted().toArray();
+        double worst = 0;
+        for (String q : QUANTILES) {
+            double level = Integer.parseInt(q.substring(1)) / 100.0;
+            double at = one.get(quantity).get(q).asDouble();
+            double slack = 1e-9 * Math.max(1, Math.abs(at));
+            double below = Arrays.stream(values).filter(v -> v < at - slack).count() / (double) values.length;
+            double upTo = Arrays.stream(values).filter(v -> v <= at + slack).count() / (double) values.length;
+            worst = Math.max(worst, Math.max(below - level, level - upTo));
+        }
+        checks.add(new Check(name + " " + quantity + " distribution", worst, 0.02));
+    }
+
+    private void distributions() throws IOException {
+        Raster picture = raster("stat_image_64");
+        MultiCrop colours = new MultiCrop(List.of(), SWAV);
+        stats("color_distortion_stats", picture, colours::distort);
+        double unchanged = stats("blur_stats", picture, colours::blur);
+        checks.add(new Check(
+                "blur_unchanged_fraction",
+                Math.abs(unchanged - meta.get("blur_unchanged_fraction").asDouble()),
+                0.03));
+        Raster large = raster("img0/input");
+        stats("full_pipeline_96_stats", large, pipeline(large, 0.05, 0.14));
+        stats("full_pipeline_big_at96_stats", large, pipeline(large, 0.14, 1));
+    }
+
+    private static BiConsumer<Raster, KeyedRandom> pipeline(Raster picture, double minScale, double maxScale) {
+        MultiCrop crops = new MultiCrop(List.of(new SwavJobSpec.CropSpec(1, 96, minScale, maxScale)), SWAV);
+        return (out, random) -> crops.crop(picture, random.nextLong(), 0, 0, (resolution, index, crop) -> {
+            MultiCrop.denormalise(crop);
+            out.copyFrom(crop);
+        });
+    }
+
+    /** @return the fraction of draws that changed nothing */
+    private double stats(String name, Raster picture, BiConsumer<Raster, KeyedRandom> draw) {
+        String[] quantities = {
+            "mean_R", "mean_G", "mean_B", "std_R", "std_G", "std_B", "mean_abs_dx", "overall_mean"
+        };
+        double[] sums = new double[quantities.length];
+        int grey = 0;
+        int unchanged = 0;
+        byte[] before = picture.toBytes();
+        KeyedRandom random = KeyedRandom.of(name.hashCode());
+        Raster out = new Raster();
+        for (int i = 0; i < PICTURES; i++) {
+            out.copyFrom(picture);
+            draw.accept(out, random);
+            byte[] after = out.toBytes();
+            unchanged += Arrays.equals(before, after) ? 1 : 0;
+            grey += isGrey(after) ? 1 : 0;
+            addStatistics(after, out.width, sums);
+        }
+        JsonNode wanted = meta.get(name);
+        for (int q = 0; q < quantities.length; q++) {
+            double mean = wanted.get(quantities[q]).get("mean").asDouble();
+            checks.add(new Check(name + " " + quantities[q], Math.abs(sums[q] / PICTURES - mean) / mean, 0.03));
+        }
+        double greyFraction = grey / (double) PICTURES;
+        checks.add(new Check(
+                name + " gray_fraction",
+                Math.abs(greyFraction - wanted.get("gray_fraction").asDouble()),
+                0.03));
+        return unchanged / (double) PICTURES;
+    }
+
+    private static boolean isGrey(byte[] rgb) {
+        for (int i = 0; i < rgb.length; i += 3) {
+            if (rgb[i] != rgb[i + 1] || rgb[i] != rgb[i + 2]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Means and standard deviations by channel, mean |difference of horizontal neighbours|, mean of all. */
+    private static void addStatistics(byte[] rgb, int width, double[] sums) {
+        double[] sum = new double[3];
+        double[] squares = new double[3];
+        double steps = 0;
+        int pixels = rgb.length / 3;
+        for (int i = 0; i < rgb.length; i++) {
+            int level = rgb[i] & 0xff;
+            sum[i % 3] += level;
+            squares[i % 3] += (double) level * level;
+            if (i / 3 % width > 0) {
+                steps += Math.abs(level - (rgb[i - 3] & 0xff));
+            }
+        }
+        for (int c = 0; c < 3; c++) {
+            double mean = sum[c] / pixels;
+            sums[c] += mean;
+            sums[3 + c] += Math.sqrt(Math.max(0, squares[c] / pixels - mean * mean));
+            sums[7] += mean / 3;
+        }
+        sums[6] += steps / (3.0 * (pixels - pixels / width));
+    }
+}

@@ -1,0 +1,104 @@
+package io.swav.data;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.SwavJobSpec;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code swav bench crops}: pictures a CPU-second through decoding and multi-crop, on one thread. */
+@Command(
+        name = "crops",
+        description = "Measures decoding and multi-crop: pictures a CPU-second on one thread.",
+        mixinStandardHelpOptions = true)
+public final class BenchCropsCommand implements Callable<Integer> {
+    private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
+    private @Nullable Path json;
+
+    @Option(names = "--seconds", description = "CPU-seconds to measure each case (default: ${DEFAULT-VALUE}).")
+    private double seconds = 5;
+
+    /** One measured case; {@code decodesPerCpuSecond} is decoding alone. */
+    public record Case(String picture, String crops, double picturesPerCpuSecond, double decodesPerCpuSecond) {}
+
+    @Override
+    public Integer call() throws IOException {
+        List<Case> cases = List.of(
+                measure(500, 375, 224, 6, 96),
+                measure(32, 32, 32, 4, 20));
+        for (Case one : cases) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "%s JPEG, crops %s: %.1f pictures a CPU-second (decoding alone %.0f)%n",
+                    one.picture,
+                    one.crops,
+                    one.picturesPerCpuSecond,
+                    one.decodesPerCpuSecond);
+        }
+        if (json != null) {
+            new ObjectMapper().writeValue(json.toFile(), Map.of("cases", cases));
+        }
+        return 0;
+    }
+
+    private Case measure(int width, int height, int large, int smallCount, int small) {
+        byte[] jpeg = Pictures.encode(waves(width, height), ".jpg");
+        List<SwavJobSpec.CropSpec> specs = List.of(
+                new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
+        MultiCrop crops = new MultiCrop(specs, SWAV);
+        Raster picture = new Raster();
+        long[] sample = {0};
+        double whole = rate(() -> {
+            Pictures.decode(jpeg, picture);
+            crops.crop(picture, 31, 0, sample[0]++, (resolution, index, crop) -> {});
+        });
+        double decoding = rate(() -> Pictures.decode(jpeg, picture));
+        return new Case(
+                width + "x" + height, "2x" + large + "+" + smallCount + "x" + small, whole, decoding);
+    }
+
+    /** Times a CPU-second of this thread, after a warm-up of the same length. */
+    private double rate(Runnable one) {
+        List<Double> rates = new ArrayList<>();
+        for (int round = 0; round < 2; round++) {
+            long start = cpuNanos();
+            long done = 0;
+            while (cpuNanos() - start < seconds * 1e9 || done == 0) {
+                one.run();
+                done++;
+            }
+            rates.add(done * 1e9 / (cpuNanos() - start));
+        }
+        return rates.get(1);
+    }
+
+    private static long cpuNanos() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    }
+
+    /** Smooth colour waves with some noise: compresses like a photograph. */
+    private static Raster waves(int width, int height) {
+        KeyedRandom random = KeyedRandom.of(0);
+        Raster raster = new Raster();
+        raster.resize(width, height);
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < raster.pixels(); i++) {
+                double x = 6.0 * (i % width) / width;
+                double y = 5.0 * (i / width) / height;
+                double level = 128 + 80 * Math.sin(x * 3 + y * 2 + c) + 12 * random.gaussian();
+                raster.planes[c][i] = (float) Math.max(0, Math.min(255, level));
+            }
+        }
+        return raster;
+    }
+}

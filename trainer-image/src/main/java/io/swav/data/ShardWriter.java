@@ -1,0 +1,76 @@
+package io.swav.data;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Locale;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes WebDataset shards {@code <prefix>-000000.tar}, … of at most {@code perShard} samples. The same samples give the
+ * same bytes; a shard appears under its name when it is whole.
+ */
+final class ShardWriter implements AutoCloseable {
+    private final Path folder;
+    private final String prefix;
+    private final int perShard;
+    private int shards;
+    private int samples;
+    private @Nullable TarArchiveOutputStream tar;
+
+    /** @throws DataException if the folder cannot be made */
+    ShardWriter(Path folder, String prefix, int perShard) {
+        this.folder = folder;
+        this.prefix = prefix;
+        this.perShard = perShard;
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw DataException.cannotWrite("cannot make folder " + folder, e);
+        }
+    }
+
+    /** @param extension without a dot; {@code label} below 0 writes none */
+    void add(String key, byte[] picture, String extension, int label) throws IOException {
+        if (tar == null || samples == perShard) {
+            close();
+            tar = new TarArchiveOutputStream(new BufferedOutputStream(Files.newOutputStream(part())));
+            tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+        }
+        put(tar, key + "." + extension, picture);
+        if (label >= 0) {
+            put(tar, key + ".cls", Integer.toString(label).getBytes(StandardCharsets.US_ASCII));
+        }
+        samples++;
+    }
+
+    private static void put(TarArchiveOutputStream tar, String name, byte[] bytes) throws IOException {
+        TarArchiveEntry entry = new TarArchiveEntry(name);
+        entry.setSize(bytes.length);
+        entry.setModTime(0);
+        tar.putArchiveEntry(entry);
+        tar.write(bytes);
+        tar.closeArchiveEntry();
+    }
+
+    private Path part() {
+        return folder.resolve(prefix + ".tar.part");
+    }
+
+    /** Finishes the shard begun, if any. */
+    @Override
+    public void close() throws IOException {
+        if (tar != null) {
+            tar.close();
+            tar = null;
+            String name = String.format(Locale.ROOT, "%s-%06d.tar", prefix, shards++);
+            Files.move(part(), folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+            samples = 0;
+        }
+    }
+}
