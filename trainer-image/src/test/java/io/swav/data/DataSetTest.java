@@ -1,0 +1,122 @@
+package io.swav.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.swav.api.Contract;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DataSetTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void readsShardsInOrderOfNamesWithLabels() throws IOException {
+        shards(folder, 25, 10);
+
+        try (DataSet data = DataSet.open(folder.toUri().toString())) {
+            assertThat(data.size()).isEqualTo(25);
+            assertThat(data.label(13)).isEqualTo(3);
+            assertThat(data.name(13)).isEqualTo(folder.resolve("s-000001.tar") + ":key013.jpg");
+            Raster raster = new Raster();
+            assertThat(Pictures.decode(data.read(13), raster)).isTrue();
+            assertThat(raster.width).isEqualTo(16);
+        }
+    }
+
+    @Test
+    void aPatternPicksShards() throws IOException {
+        shards(folder, 25, 10);
+
+        try (DataSet data = DataSet.open(folder + "/s-00000?.tar")) {
+            assertThat(data.size()).isEqualTo(25);
+        }
+        try (DataSet data = DataSet.open("file://" + folder + "/*1.tar")) {
+            assertThat(data.size()).isEqualTo(10);
+        }
+        refused(folder + "/*9.tar", Contract.EXIT_NO_INPUT, "matches *9.tar");
+    }
+
+    @Test
+    void readsClassFoldersAndFlatFolders() throws IOException {
+        for (String name : new String[] {"dog/b.png", "cat/a.png", "cat/deep/c.png"}) {
+            Files.createDirectories(folder.resolve(name).getParent());
+            Files.write(folder.resolve(name), picture(1));
+        }
+        try (DataSet data = DataSet.open(folder.toString())) {
+            assertThat(data.size()).isEqualTo(3);
+            assertThat(new int[] {data.label(0), data.label(1), data.label(2)}).containsExactly(0, 0, 1);
+        }
+        try (DataSet data = DataSet.open(folder.resolve("dog").toString())) {
+            assertThat(data.label(0)).isEqualTo(DataSet.UNLABELLED);
+        }
+    }
+
+    @Test
+    void aMissingOrEmptyFolderIsNamed() {
+        refused(folder.resolve("none").toString(), Contract.EXIT_NO_INPUT, folder.resolve("none") + " does not exist");
+        refused(folder.toString(), Contract.EXIT_NO_INPUT, folder + " holds neither");
+        refused("s3://bucket/data", Contract.EXIT_NO_INPUT, "s3://bucket/data");
+    }
+
+    @Test
+    void aTarTruncatedAnywhereIsNamed() throws IOException {
+        shards(folder, 3, 10);
+        Path shard = folder.resolve("s-000000.tar");
+        byte[] whole = Files.readAllBytes(shard);
+        int content = whole.length;
+        while (whole[content - 1] == 0) {
+            content--;
+        }
+        for (int length = 0; length < content; length += 100) {
+            Files.write(shard, Arrays.copyOf(whole, length));
+            refused(folder.toString(), Contract.EXIT_BAD_DATA, shard.toString());
+        }
+    }
+
+    @Test
+    void aSplitIsFoundByFoldersOrNames() throws IOException {
+        assertThat(Split.of(folder).test()).isEmpty();
+        Files.createFile(folder.resolve("x-train-0.tar"));
+        Files.createFile(folder.resolve("x-test-0.tar"));
+        assertThat(Split.of(folder).test()).isEqualTo(Optional.of("file://" + folder + "/*test*.tar"));
+        Files.createDirectory(folder.resolve("train"));
+        assertThat(Split.of(folder)).isEqualTo(new Split("file://" + folder + "/train", Optional.empty()));
+    }
+
+    @Test
+    void aCutJpegIsNotAPicture() {
+        byte[] jpeg = Pictures.encode(Synthetic.draw(1, 1, 1, 64), ".jpg");
+        Raster raster = new Raster();
+        assertThat(Pictures.decode(jpeg, raster)).isTrue();
+        assertThat(Pictures.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster)).isFalse();
+        assertThat(Pictures.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
+                .isFalse();
+        assertThat(Pictures.decode(new byte[0], raster)).isFalse();
+    }
+
+    static void shards(Path folder, int samples, int perShard) throws IOException {
+        try (ShardWriter writer = new ShardWriter(folder, "s", perShard)) {
+            for (int i = 0; i < samples; i++) {
+                writer.add(String.format("key%03d", i), picture(i), "jpg", i % 10);
+            }
+        }
+    }
+
+    static byte[] picture(int number) {
+        return Pictures.encode(Synthetic.draw(5, number, number % 10, 16), ".jpg");
+    }
+
+    private static void refused(String uri, int exitCode, String message) {
+        assertThatThrownBy(() -> DataSet.open(uri).close())
+                .isInstanceOfSatisfying(
+                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(exitCode))
+                .hasMessageContaining(message);
+    }
+}

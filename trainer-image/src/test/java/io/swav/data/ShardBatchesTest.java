@@ -1,0 +1,140 @@
+package io.swav.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobSpecs;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ShardBatchesTest {
+    private static final int GROUPS = 4;
+
+    @TempDir
+    private Path folder;
+
+    @BeforeAll
+    static void libtorch() {
+        Torch.start();
+    }
+
+    @Test
+    void shapesAreThoseOfTheCrops() throws IOException {
+        write(Set.of());
+        try (ShardBatches batches = ShardBatches.open(spec(1, 0));
+                NDManager manager = NDManager.newBaseManager()) {
+            assertThat(batches.samples()).isEqualTo(40);
+            assertThat(batches.stepsPerEpoch()).isEqualTo(2);
+            List<NDArray> crops = batches.group(manager, 0, 0);
+            assertThat(crops.get(0).getShape()).isEqualTo(new Shape(8, 3, 16, 16));
+            assertThat(crops.get(1).getShape()).isEqualTo(new Shape(12, 3, 8, 8));
+            assertThat(crops.get(0).max().getFloat()).isLessThan(3);
+            assertThat(crops.get(0).min().getFloat()).isGreaterThan(-3);
+        }
+    }
+
+    @Test
+    void threadsWorldAndOrderOfAskingChangeNoBit() throws IOException {
+        write(Set.of());
+        List<float[]> alone = crops(spec(1, 0), 0, GROUPS);
+        List<float[]> first = crops(spec(4, 0), 0, 2);
+        List<float[]> second = crops(spec(3, 0), 2, GROUPS);
+
+        for (int step = 0; step < 4; step++) {
+            for (int group = 0; group < GROUPS; group++) {
+                float[] other = group < 2 ? first.get(step * 2 + group) : second.get(step * 2 + group - 2);
+                assertThat(other).isEqualTo(alone.get(step * GROUPS + group));
+            }
+        }
+        try (ShardBatches batches = ShardBatches.open(spec(2, 0));
+                NDManager manager = NDManager.newBaseManager()) {
+            batches.expect(0, 0, GROUPS);
+            for (int group = GROUPS - 1; group >= 0; group--) {
+                for (int times = 0; times < 2; times++) {
+                    assertThat(batches.group(manager, 3, group).get(1).toFloatArray())
+                            .isEqualTo(alone.get(3 * GROUPS + group));
+                }
+            }
+        }
+    }
+
+    @Test
+    void undecodablePicturesAreReplacedTheSameWayInEveryWorld() throws IOException {
+        write(Set.of(3, 4, 17));
+        List<float[]> alone = crops(spec(1, 3), 0, GROUPS);
+        List<float[]> second = crops(spec(2, 3), 2, GROUPS);
+
+        for (int step = 0; step < 4; step++) {
+            assertThat(second.get(step * 2)).isEqualTo(alone.get(step * GROUPS + 2));
+        }
+        try (ShardBatches batches = ShardBatches.open(spec(1, 3));
+                NDManager manager = NDManager.newBaseManager()) {
+            for (int step = 0; step < 4; step++) {
+                for (int group = 0; group < GROUPS; group++) {
+                    batches.group(manager, step, group);
+                }
+            }
+            assertThat(batches.skipped()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void tooManyUndecodablePicturesEndTheJobNamingOne() throws IOException {
+        write(Set.of(3, 4, 17));
+        assertThatThrownBy(() -> crops(spec(1, 2), 0, GROUPS))
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining("data.maxBadSamples (2)")
+                .hasMessageContaining("s-000000.tar:");
+    }
+
+    /** Second resolution of four steps' groups [from, to), prefetched. */
+    private static List<float[]> crops(SwavJobSpec spec, int from, int to) {
+        List<float[]> all = new ArrayList<>();
+        try (ShardBatches batches = ShardBatches.open(spec);
+                NDManager manager = NDManager.newBaseManager()) {
+            batches.expect(0, from, to);
+            for (int step = 0; step < 4; step++) {
+                for (int group = from; group < to; group++) {
+                    all.add(batches.group(manager, step, group).get(1).toFloatArray());
+                }
+            }
+        }
+        return all;
+    }
+
+    private void write(Set<Integer> broken) throws IOException {
+        try (ShardWriter writer = new ShardWriter(folder, "s", 100)) {
+            for (int i = 0; i < 40; i++) {
+                byte[] picture = broken.contains(i)
+                        ? "broken".getBytes(StandardCharsets.UTF_8)
+                        : DataSetTest.picture(i);
+                writer.add(String.format("key%03d", i), picture, "jpg", i % 10);
+            }
+        }
+    }
+
+    private SwavJobSpec spec(int workers, int maxBad) throws IOException {
+        String json = """
+                {"replicas": 1, "elastic": {"minReplicas": 1, "maxReplicas": 4},
+                 "model": {"architecture": "tiny", "stem": "small"},
+                 "data": {"uri": "%s", "workers": %d, "maxBadSamples": %d},
+                 "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0},
+                           {"count": 3, "size": 8, "minScale": 0.05, "maxScale": 0.14}],
+                 "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10}}
+                """.formatted(folder.toUri(), workers, maxBad);
+        return SwavJobSpecs.complete("test", new ObjectMapper().readTree(json));
+    }
+}
