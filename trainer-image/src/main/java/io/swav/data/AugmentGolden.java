@@ -39,7 +39,8 @@ public final class AugmentGolden {
 
     /** @param folder with augment.npz and augment.json */
     public static List<Check> run(Path folder) throws IOException {
-        JsonNode meta = new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
+        JsonNode meta =
+                new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
         try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"))) {
             AugmentGolden golden = new AugmentGolden(arrays, meta);
             for (String name : arrays.names()) {
@@ -127,15 +128,13 @@ public final class AugmentGolden {
     private Raster raster(String name) throws IOException {
         NumpyZip.Array array = arrays.get(name);
         Raster raster = new Raster();
-        raster.load(array.bytes(), array.shape()[1], array.shape()[0], 0);
+        raster.load(array.bytes(), array.shape().get(1), array.shape().get(0), 0);
         return raster;
     }
 
     private void max(String name, Raster picture, double tolerance) throws IOException {
         checks.add(new Check(
-                name + " max",
-                Arrays.stream(differences(name, picture)).max().orElse(0),
-                tolerance));
+                name + " max", Arrays.stream(differences(name, picture)).max().orElse(0), tolerance));
     }
 
     private void mean(String name, Raster picture, double tolerance) throws IOException {
@@ -221,9 +220,7 @@ public final class AugmentGolden {
 
     /** @return the fraction of draws that changed nothing */
     private double stats(String name, Raster picture, BiConsumer<Raster, KeyedRandom> draw) {
-        String[] quantities = {
-            "mean_R", "mean_G", "mean_B", "std_R", "std_G", "std_B", "mean_abs_dx", "overall_mean"
-        };
+        String[] quantities = {"mean_R", "mean_G", "mean_B", "std_R", "std_G", "std_B", "mean_abs_dx", "overall_mean"};
         double[] sums = new double[quantities.length];
         int grey = 0;
         int unchanged = 0;

@@ -33,9 +33,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        List<Case> cases = List.of(
-                measure(500, 375, 224, 6, 96),
-                measure(32, 32, 32, 4, 20));
+        List<Case> cases = List.of(measure(500, 375, 224, 6, 96), measure(32, 32, 32, 4, 20));
         for (Case one : cases) {
             System.out.printf(
                     Locale.ROOT,
@@ -63,8 +61,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
             crops.crop(picture, 31, 0, sample[0]++, (resolution, index, crop) -> {});
         });
         double decoding = rate(() -> Pictures.decode(jpeg, picture));
-        return new Case(
-                width + "x" + height, "2x" + large + "+" + smallCount + "x" + small, whole, decoding);
+        return new Case(width + "x" + height, "2x" + large + "+" + smallCount + "x" + small, whole, decoding);
     }
 
     /** Times a CPU-second of this thread, after a warm-up of the same length. */
@@ -94,7 +91,8 @@ public final class BenchCropsCommand implements Callable<Integer> {
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < raster.pixels(); i++) {
                 double x = 6.0 * (i % width) / width;
-                double y = 5.0 * (i / width) / height;
+                int row = i / width;
+                double y = 5.0 * row / height;
                 double level = 128 + 80 * Math.sin(x * 3 + y * 2 + c) + 12 * random.gaussian();
                 raster.planes[c][i] = (float) Math.max(0, Math.min(255, level));
             }

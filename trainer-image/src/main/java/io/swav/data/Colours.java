@@ -109,7 +109,8 @@ final class Colours {
                         : max == green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
                 int hue = (int) ((sixths < 0 ? sixths + 6 : sixths) * (255 / 6f));
                 float turned = ((hue + shift) & 0xff) * (6 / 255f);
-                float coarse = (int) (255 * chroma / max) * max / 255;
+                int saturation = (int) (255 * chroma / max);
+                float coarse = saturation * max / 255;
                 r[i] = Raster.round(max - coarse * dip(turned + 5));
                 g[i] = Raster.round(max - coarse * dip(turned + 3));
                 b[i] = Raster.round(max - coarse * dip(turned + 1));

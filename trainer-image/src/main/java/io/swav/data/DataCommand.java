@@ -51,8 +51,8 @@ public final class DataCommand {
     /** Writes {@code samples} pictures to {@code out/train} and a fifth of that to {@code out/test}. */
     public static void synthesize(Path out, int samples, int classes, int size, long seed) throws IOException {
         if (samples < 1 || classes < 2 || classes > Synthetic.MAX_CLASSES || size < 8) {
-            throw DataException.badData("--samples must be positive, --classes 2 to " + Synthetic.MAX_CLASSES
-                    + " and --size at least 8");
+            throw DataException.badData(
+                    "--samples must be positive, --classes 2 to " + Synthetic.MAX_CLASSES + " and --size at least 8");
         }
         int test = Math.max(1, samples / TEST_PART);
         try (ProgressBar bar = new ProgressBar("drawing", samples + test)) {
@@ -111,7 +111,8 @@ public final class DataCommand {
     /** {@code swav data show}. */
     @Command(
             name = "show",
-            description = "Writes a PNG: in each row a picture of the data set and its crops, as training would see them.",
+            description =
+                    "Writes a PNG: in each row a picture of the data set and its crops, as training would see them.",
             mixinStandardHelpOptions = true)
     public static final class Show implements Callable<Integer> {
         @Parameters(paramLabel = "DATA", description = "Folder or URI of the data set.")

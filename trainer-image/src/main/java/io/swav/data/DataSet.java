@@ -58,8 +58,8 @@ public interface DataSet extends AutoCloseable {
             return Path.of(URI.create(uri).getPath());
         }
         if (uri.contains("://")) {
-            throw DataException.noInput(
-                    "data.uri " + uri + ": only file:///folder and plain paths can be read; mount the data as a volume");
+            throw DataException.noInput("data.uri " + uri
+                    + ": only file:///folder and plain paths can be read; mount the data as a volume");
         }
         return Path.of(uri);
     }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Enumeration;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -24,7 +25,7 @@ final class NumpyZip implements AutoCloseable {
     private final ZipFile zip;
 
     /** @param type numpy's, as {@code <f4} or {@code |u1} */
-    record Array(String type, int[] shape, ByteBuffer data) {
+    record Array(String type, List<Integer> shape, ByteBuffer data) {
         byte[] bytes() {
             require("|u1");
             byte[] values = new byte[data.remaining()];
@@ -82,11 +83,11 @@ final class NumpyZip implements AutoCloseable {
         if (!fields.find()) {
             throw new IOException(path + ": array " + name + " has an unexpected header " + header);
         }
-        int[] shape = Arrays.stream(fields.group(2).split(","))
+        List<Integer> shape = Arrays.stream(fields.group(2).split(","))
                 .map(String::trim)
                 .filter(s -> !s.isEmpty())
-                .mapToInt(Integer::parseInt)
-                .toArray();
+                .map(Integer::parseInt)
+                .toList();
         ByteBuffer data = buffer.position(start + length).slice().order(ByteOrder.LITTLE_ENDIAN);
         return new Array(fields.group(1), shape, data);
     }

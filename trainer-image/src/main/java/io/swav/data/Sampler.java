@@ -11,7 +11,15 @@ public final class Sampler {
     private final long seed;
     private volatile Epoch cached;
 
-    private record Epoch(long number, int[] order) {}
+    private static final class Epoch {
+        final long number;
+        final int[] order;
+
+        Epoch(long number, int[] order) {
+            this.number = number;
+            this.order = order;
+        }
+    }
 
     /** @throws DataException if the samples do not fill one global batch */
     public Sampler(int samples, int globalBatch, long seed) {

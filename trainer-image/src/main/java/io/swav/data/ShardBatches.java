@@ -199,7 +199,7 @@ public final class ShardBatches implements Batches {
     }
 
     private void recycleWhenDone(Prepared old) {
-        old.done.whenComplete((nothing, failure) -> {
+        var unused = old.done.whenComplete((nothing, failure) -> {
             synchronized (this) {
                 spare.push(old.buffers);
             }
@@ -246,7 +246,12 @@ public final class ShardBatches implements Batches {
                         + ") pictures cannot be decoded, the last " + data.name(sample)
                         + "; repair the data or raise the limit");
             }
-            log.warn("skipping {}: {} ({} skipped so far, data.maxBadSamples {})", data.name(sample), why, bad.size(), limit);
+            log.warn(
+                    "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
+                    data.name(sample),
+                    why,
+                    bad.size(),
+                    limit);
         }
         return false;
     }

@@ -120,7 +120,11 @@ final class ShardFolder implements DataSet {
             // told below
         }
         throw DataException.badData(String.format(
-                Locale.ROOT, "%s: entry %s holds \"%s\" where a class number is expected", path, entry.getName(), text));
+                Locale.ROOT,
+                "%s: entry %s holds \"%s\" where a class number is expected",
+                path,
+                entry.getName(),
+                text));
     }
 
     private static byte[] read(FileChannel channel, long offset, int size) throws IOException {

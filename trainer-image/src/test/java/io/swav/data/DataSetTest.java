@@ -95,7 +95,8 @@ class DataSetTest {
         byte[] jpeg = Pictures.encode(Synthetic.draw(1, 1, 1, 64), ".jpg");
         Raster raster = new Raster();
         assertThat(Pictures.decode(jpeg, raster)).isTrue();
-        assertThat(Pictures.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster)).isFalse();
+        assertThat(Pictures.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster))
+                .isFalse();
         assertThat(Pictures.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
                 .isFalse();
         assertThat(Pictures.decode(new byte[0], raster)).isFalse();

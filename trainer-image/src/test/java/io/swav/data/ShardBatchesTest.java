@@ -118,9 +118,8 @@ class ShardBatchesTest {
     private void write(Set<Integer> broken) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", 100)) {
             for (int i = 0; i < 40; i++) {
-                byte[] picture = broken.contains(i)
-                        ? "broken".getBytes(StandardCharsets.UTF_8)
-                        : DataSetTest.picture(i);
+                byte[] picture =
+                        broken.contains(i) ? "broken".getBytes(StandardCharsets.UTF_8) : DataSetTest.picture(i);
                 writer.add(String.format("key%03d", i), picture, "jpg", i % 10);
             }
         }

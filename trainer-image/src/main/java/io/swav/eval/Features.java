@@ -1,0 +1,122 @@
+package io.swav.eval;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.data.CentreView;
+import io.swav.data.DataException;
+import io.swav.data.DataSet;
+import io.swav.swav.Model;
+import io.swav.tensor.Memory;
+import java.util.Arrays;
+
+/** A frozen backbone's pooled features of a labelled data set: one row of norm 1 a picture. */
+public final class Features {
+    private static final int BATCH = 100;
+
+    private final int width;
+    private final float[] values;
+    private final int[] labels;
+
+    /** @param values rows · width, row-major, normalised here in place; {@code labels} are at least 0 */
+    Features(int width, float[] values, int[] labels) {
+        this.width = width;
+        this.values = values;
+        this.labels = labels;
+        for (int row = 0; row < labels.length; row++) {
+            normalise(values, row * width, width);
+        }
+    }
+
+    /**
+     * Runs the backbone in eval mode over the centre of every picture.
+     *
+     * @param side of the square view, as the large crops of training have
+     * @throws DataException if a picture cannot be decoded or has no label
+     */
+    public static Features of(Model model, DataSet data, int side) {
+        int width = model.architecture().width();
+        float[] values = new float[Math.multiplyExact(data.size(), width)];
+        int[] labels = new int[data.size()];
+        CentreView view = new CentreView(side);
+        try (NDManager manager = NDManager.newBaseManager()) {
+            for (int from = 0; from < data.size(); from += BATCH) {
+                int count = Math.min(BATCH, data.size() - from);
+                try (NDManager scope = manager.newSubManager()) {
+                    NDArray pictures = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
+                    var pixels = Memory.view(pictures).asFloatBuffer();
+                    for (int i = 0; i < count; i++) {
+                        view.read(data, from + i, pixels);
+                        labels[from + i] = label(data, from + i);
+                    }
+                    float[] rows = model.features(scope, pictures).toFloatArray();
+                    System.arraycopy(rows, 0, values, from * width, rows.length);
+                }
+            }
+        }
+        return new Features(width, values, labels);
+    }
+
+    private static int label(DataSet data, int sample) {
+        int label = data.label(sample);
+        if (label < 0) {
+            throw DataException.badData(
+                    data.name(sample) + " has no label; evaluation needs .cls entries or class folders");
+        }
+        return label;
+    }
+
+    private static void normalise(float[] values, int from, int width) {
+        double squares = 0;
+        for (int i = from; i < from + width; i++) {
+            squares += (double) values[i] * values[i];
+        }
+        float scale = (float) (1 / Math.max(Math.sqrt(squares), 1e-12));
+        for (int i = from; i < from + width; i++) {
+            values[i] *= scale;
+        }
+    }
+
+    public int rows() {
+        return labels.length;
+    }
+
+    public int width() {
+        return width;
+    }
+
+    int label(int row) {
+        return labels[row];
+    }
+
+    /** One more than the largest label. */
+    int classes() {
+        return 1 + Arrays.stream(labels).max().orElse(-1);
+    }
+
+    float[] values() {
+        return values;
+    }
+
+    /** Cosine similarity of a row of this and a row of {@code other}; four running sums, because one waits for itself. */
+    float dot(int row, Features other, int otherRow) {
+        int a = row * width;
+        int b = otherRow * width;
+        float s0 = 0;
+        float s1 = 0;
+        float s2 = 0;
+        float s3 = 0;
+        int i = 0;
+        for (; i + 3 < width; i += 4) {
+            s0 += values[a + i] * other.values[b + i];
+            s1 += values[a + i + 1] * other.values[b + i + 1];
+            s2 += values[a + i + 2] * other.values[b + i + 2];
+            s3 += values[a + i + 3] * other.values[b + i + 3];
+        }
+        for (; i < width; i++) {
+            s0 += values[a + i] * other.values[b + i];
+        }
+        return (s0 + s1) + (s2 + s3);
+    }
+}

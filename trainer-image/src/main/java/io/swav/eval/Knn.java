@@ -1,0 +1,65 @@
+package io.swav.eval;
+
+import java.util.Arrays;
+
+/**
+ * Weighted nearest neighbours by cosine similarity (Wu et al.: "Unsupervised feature learning via non-parametric instance
+ * discrimination", 2018, section 3.4): each of the k nearest training pictures votes for its class with weight
+ * exp(similarity / temperature).
+ *
+ * @param k neighbours
+ */
+public record Knn(int k, double temperature) {
+    /** What every figure of this project uses unless it says otherwise. */
+    public static final Knn DEFAULT = new Knn(20, 0.07);
+
+    public Knn {
+        if (k < 1 || temperature <= 0) {
+            throw new IllegalArgumentException(
+                    "k is " + k + ", temperature " + temperature + ": both must be positive");
+        }
+    }
+
+    /**
+     * @param train labelled features to search, rows of norm 1
+     * @param test labelled features to classify
+     * @return the part of {@code test} that is classified rightly, in percent
+     */
+    public double top1(Features train, Features test) {
+        int neighbours = Math.min(k, train.rows());
+        int right = 0;
+        for (int row = 0; row < test.rows(); row++) {
+            right += classify(train, test, row, neighbours) == test.label(row) ? 1 : 0;
+        }
+        return 100.0 * right / test.rows();
+    }
+
+    private int classify(Features train, Features test, int row, int neighbours) {
+        // nearest first; equal similarities keep the order of rows
+        float[] best = new float[neighbours];
+        int[] labels = new int[neighbours];
+        Arrays.fill(best, Float.NEGATIVE_INFINITY);
+        for (int i = 0; i < train.rows(); i++) {
+            float similarity = train.dot(i, test, row);
+            if (similarity > best[neighbours - 1]) {
+                int at = neighbours - 1;
+                while (at > 0 && best[at - 1] < similarity) {
+                    best[at] = best[at - 1];
+                    labels[at] = labels[at - 1];
+                    at--;
+                }
+                best[at] = similarity;
+                labels[at] = train.label(i);
+            }
+        }
+        double[] votes = new double[train.classes()];
+        for (int i = 0; i < neighbours; i++) {
+            votes[labels[i]] += Math.exp((best[i] - 1) / temperature);
+        }
+        int winner = 0;
+        for (int c = 1; c < votes.length; c++) {
+            winner = votes[c] > votes[winner] ? c : winner;
+        }
+        return winner;
+    }
+}
