@@ -76,8 +76,8 @@ final class Synthetic {
     private void pixel(Raster raster, int column, int row, int size) {
         double[] sum = new double[3];
         for (int part = 0; part < 4; part++) {
-            double u = (column + 0.25 + 0.5 * (part % 2)) / size;
-            double v = (row + 0.25 + 0.5 * (part / 2)) / size;
+            double u = (column + (part % 2 == 0 ? 0.25 : 0.75)) / size;
+            double v = (row + (part < 2 ? 0.25 : 0.75)) / size;
             double[] colour = colourAt(u, v);
             for (int c = 0; c < 3; c++) {
                 sum[c] += colour[c] + slope * (u - 0.5);

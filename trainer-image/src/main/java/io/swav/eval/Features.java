@@ -11,7 +11,7 @@ import io.swav.swav.Model;
 import io.swav.tensor.Memory;
 import java.util.Arrays;
 
-/** A frozen backbone's pooled features of a labelled data set: one row of norm 1 a picture. */
+/** A frozen backbone's pooled features of a labelled data set: one row a picture. */
 public final class Features {
     private static final int BATCH = 100;
 
@@ -19,14 +19,20 @@ public final class Features {
     private final float[] values;
     private final int[] labels;
 
-    /** @param values rows · width, row-major, normalised here in place; {@code labels} are at least 0 */
+    /** @param values rows · width, row-major; {@code labels} are at least 0 */
     Features(int width, float[] values, int[] labels) {
         this.width = width;
         this.values = values;
         this.labels = labels;
+    }
+
+    /** The same with every row scaled to norm 1. */
+    Features normalised() {
+        float[] scaled = values.clone();
         for (int row = 0; row < labels.length; row++) {
-            normalise(values, row * width, width);
+            normalise(scaled, row * width, width);
         }
+        return new Features(width, scaled, labels);
     }
 
     /**
@@ -99,7 +105,7 @@ public final class Features {
         return values;
     }
 
-    /** Cosine similarity of a row of this and a row of {@code other}; four running sums, because one waits for itself. */
+    /** Inner product of a row of this and a row of {@code other}; four running sums, because one waits for itself. */
     float dot(int row, Features other, int otherRow) {
         int a = row * width;
         int b = otherRow * width;

@@ -21,11 +21,15 @@ public record Knn(int k, double temperature) {
     }
 
     /**
-     * @param train labelled features to search, rows of norm 1
-     * @param test labelled features to classify
+     * @param train features to search
+     * @param test features to classify
      * @return the part of {@code test} that is classified rightly, in percent
      */
     public double top1(Features train, Features test) {
+        return top1OfNormalised(train.normalised(), test.normalised());
+    }
+
+    private double top1OfNormalised(Features train, Features test) {
         int neighbours = Math.min(k, train.rows());
         int right = 0;
         for (int row = 0; row < test.rows(); row++) {
