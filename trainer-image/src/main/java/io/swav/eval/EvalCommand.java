@@ -86,9 +86,10 @@ public final class EvalCommand {
             try (NDManager manager = NDManager.newBaseManager();
                     DataSet trainData = DataSet.open(train);
                     DataSet testData = DataSet.open(test)) {
-                Model model = which.weights != null
-                        ? Weights.load(spec, which.weights, manager)
-                        : Weights.untrained(spec, manager);
+                Path weights = which.weights;
+                Model model = which.untrained || weights == null
+                        ? Weights.untrained(spec, manager)
+                        : Weights.load(spec, weights, manager);
                 int side = spec.crops().get(0).size();
                 return top1(Features.of(model, trainData, side), Features.of(model, testData, side));
             }
@@ -133,12 +134,7 @@ public final class EvalCommand {
         double top1(Features trainFeatures, Features testFeatures) {
             LinearProbe swav = LinearProbe.DEFAULT;
             return new LinearProbe(
-                            epochs,
-                            swav.learningRate(),
-                            swav.momentum(),
-                            swav.weightDecay(),
-                            swav.batch(),
-                            swav.seed())
+                            epochs, swav.learningRate(), swav.momentum(), swav.weightDecay(), swav.batch(), swav.seed())
                     .top1(trainFeatures, testFeatures);
         }
     }

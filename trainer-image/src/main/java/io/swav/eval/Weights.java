@@ -44,7 +44,8 @@ public final class Weights {
         } catch (IllegalArgumentException e) {
             throw new EvalException(
                     Contract.EXIT_BAD_DATA,
-                    e.getMessage() + "; is --config the job that trained these weights? (model.architecture, model.stem)");
+                    e.getMessage()
+                            + "; is --config the job that trained these weights? (model.architecture, model.stem)");
         }
         return model;
     }
