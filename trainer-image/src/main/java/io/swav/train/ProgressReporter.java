@@ -75,7 +75,9 @@ final class ProgressReporter implements AutoCloseable {
             sink.send(report);
         } catch (IOException | KubernetesClientException e) {
             if (!failing) {
-                LOG.warn("cannot report progress, training goes on: {}", e.getMessage());
+                LOG.warn(
+                        "cannot report progress, training goes on: {}",
+                        String.valueOf(e.getCause() == null ? e : e.getCause()));
             }
             failing = true;
             return false;

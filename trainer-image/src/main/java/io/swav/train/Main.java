@@ -1,0 +1,19 @@
+package io.swav.train;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** Command line of the trainer image. */
+@Command(
+        name = "swav-trainer",
+        description = "SwAV pretraining in a world of processes that may change.",
+        mixinStandardHelpOptions = true,
+        subcommands = {HelpCommand.class, TrainCommand.class})
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        System.exit(new CommandLine(new Main()).execute(arguments));
+    }
+}

@@ -1,0 +1,23 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.Batches;
+import io.swav.data.ShardBatches;
+import io.swav.swav.Learner;
+import io.swav.swav.LearningRate;
+
+/** SwAV on the job's data. */
+final class SwavWorkshop implements Workshop {
+    @Override
+    public Batches batches(SwavJobSpec spec) {
+        return ShardBatches.open(spec);
+    }
+
+    @Override
+    public StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+        SwavJobSpec.Training training = spec.training();
+        LearningRate rate = LearningRate.of(training.optimizer(), stepsPerEpoch, training.epochs() * stepsPerEpoch);
+        return new LearnerMachine(new Learner(spec, root), rate);
+    }
+}

@@ -1,0 +1,291 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.Contract;
+import io.swav.api.InvalidSpecException;
+import io.swav.api.PodReport.State;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobSpecs;
+import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.Checkpoints;
+import io.swav.collective.PeerListener;
+import io.swav.data.Batches;
+import io.swav.data.DataException;
+import io.swav.elastic.Forming;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Trains: a member of a SwavJob in its pod, or with {@code --config} without a cluster. */
+@Command(
+        name = "train",
+        description = {
+            "Trains SwAV.",
+            "Without options: a member of the world of the SwavJob whose pod this is.",
+            "With --config: without a cluster, alone or in the world that --world names."
+        },
+        mixinStandardHelpOptions = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:the job is done",
+            "65:the data is damaged",
+            "66:the data is missing",
+            "69:the port is in use",
+            "70:a fault of this program, or training diverged",
+            "73:checkpoints cannot be written",
+            "78:the configuration is wrong",
+            "143:left on notice before the job was done"
+        })
+public final class TrainCommand implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainCommand.class);
+    private static final Duration FORMING = Duration.ofSeconds(30);
+
+    @Option(names = "--config", paramLabel = "FILE", description = "SwavJob or its spec, YAML or JSON.")
+    @Nullable
+    Path config;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "Folder for checkpoints and the export; default: checkpoint.uri.")
+    @Nullable
+    Path out;
+
+    @Option(
+            names = "--world",
+            paramLabel = "FILE",
+            description = "World document to follow, JSON, with --config. Peers prove themselves by the key in "
+                    + Contract.ENV_HANDSHAKE + "; this one is " + Contract.ENV_POD + ", " + Contract.ENV_POD_UID + ".")
+    @Nullable
+    Path world;
+
+    @Option(names = "--report", paramLabel = "FILE", description = "Where to keep the newest progress report, JSON.")
+    @Nullable
+    Path report;
+
+    private final Workshop workshop;
+    private final Map<String, String> variables;
+
+    /** The command as users have it. */
+    public TrainCommand() {
+        this(new SwavWorkshop(), System.getenv());
+    }
+
+    TrainCommand(Workshop workshop, Map<String, String> variables) {
+        this.workshop = workshop;
+        this.variables = variables;
+    }
+
+    @Override
+    public Integer call() {
+        Notice notice = Notice.onSigterm();
+        int code = Contract.EXIT_SOFTWARE;
+        try {
+            code = run(notice);
+        } catch (Fatal e) {
+            code = e.exitCode();
+            System.err.println("swav: " + e.getMessage());
+        } finally {
+            notice.finish(code);
+        }
+        return code;
+    }
+
+    private int run(Notice notice) {
+        if (config == null && (world != null || out != null)) {
+            throw new Fatal(Contract.EXIT_CONFIG, "--world and --out go with --config FILE");
+        }
+        Environment env = config == null ? Environment.ofPod(variables) : Environment.of(variables);
+        MDC.put("job", env.job());
+        try (Outside outside = config == null
+                ? Outside.cluster(env)
+                : Outside.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
+            Progress progress = new Progress(
+                    env.pod(), env.podUid(), () -> outside.worlds().newest().generation());
+            try (ProgressReporter reporter =
+                    new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
+                LOG.debug("reporting by {}", reporter);
+                return train(env, outside, progress, notice);
+            } catch (RuntimeException | Error e) {
+                throw explained(e);
+            }
+        }
+    }
+
+    private int train(Environment env, Outside outside, Progress progress, Notice notice) {
+        try (NDManager root = started()) {
+            SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
+            Optional<Checkpoints> store = store(spec);
+            try (PeerListener listener = listen(env);
+                    Batches batches = workshop.batches(spec)) {
+                progress.listening(env.podIp() + ":" + listener.port());
+                long steps = steps(spec, batches.stepsPerEpoch());
+                progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
+                Trainer.Plan plan = new Trainer.Plan(
+                        env.podUid(),
+                        spec.training().groups(),
+                        spec.training().globalBatch(),
+                        steps,
+                        everySteps(spec),
+                        spec.training().seed(),
+                        ConfigDigest.of(spec));
+                try (StepMachine machine = machine(spec, root, batches.stepsPerEpoch());
+                        Trainer trainer = new Trainer(
+                                plan,
+                                new Trainer.Parts(
+                                        root,
+                                        machine,
+                                        batches,
+                                        outside.worlds(),
+                                        new Forming(listener, outside.worlds(), FORMING),
+                                        store,
+                                        progress,
+                                        notice))) {
+                    progress.state(State.Ready, 0, "ready");
+                    return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            progress.state(State.Failed, progress.generation(), explained(e).getMessage());
+            throw e;
+        }
+    }
+
+    private static NDManager started() {
+        Torch.start();
+        return NDManager.newBaseManager("PyTorch");
+    }
+
+    private Path configFile(Environment env) {
+        Path file =
+                config != null ? config : env.configDirectory().orElseThrow().resolve(Contract.CONFIG_KEY);
+        if (!Files.isRegularFile(file)) {
+            throw new Fatal(Contract.EXIT_CONFIG, "there is no configuration file " + file);
+        }
+        return file;
+    }
+
+    private PeerListener listen(Environment env) {
+        boolean alone = config != null && world == null;
+        if (!alone && env.key().isEmpty()) {
+            throw new Fatal(
+                    Contract.EXIT_CONFIG,
+                    "peers need a common key: set " + Contract.ENV_HANDSHAKE + " for all of them");
+        }
+        String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
+        InetSocketAddress at = alone
+                ? new InetSocketAddress(InetAddress.getLoopbackAddress(), env.port())
+                : new InetSocketAddress(env.port());
+        try {
+            return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), at);
+        } catch (BindException e) {
+            throw new Fatal(
+                    Contract.EXIT_PORT_IN_USE,
+                    "port " + env.port() + " (" + Contract.ENV_PORT
+                            + ") is in use on this host: free it, choose another, or"
+                            + " leave it out for any free one",
+                    e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot listen at " + at, e);
+        }
+    }
+
+    private Optional<Checkpoints> store(SwavJobSpec spec) {
+        Optional<SwavJobSpec.Checkpoint> wanted = Optional.ofNullable(spec.checkpoint());
+        Optional<Path> folder = out != null
+                ? Optional.of(out)
+                : wanted.map(SwavJobSpec.Checkpoint::uri).map(TrainCommand::folder);
+        if (folder.isEmpty()) {
+            return Optional.empty();
+        }
+        int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);
+        try {
+            return Optional.of(Checkpoints.open(folder.get(), ConfigDigest.of(spec), keep));
+        } catch (CheckpointException e) {
+            throw HeldState.fatal(e);
+        }
+    }
+
+    private static Path folder(String uri) {
+        try {
+            URI parsed = URI.create(uri);
+            if ("file".equals(parsed.getScheme()) && parsed.getPath() != null) {
+                return Path.of(parsed.getPath());
+            }
+        } catch (IllegalArgumentException notAUri) {
+            LOG.debug("{}", notAUri.toString());
+        }
+        throw new Fatal(
+                Contract.EXIT_CONFIG, "spec.checkpoint.uri is \"" + uri + "\", this trainer writes to file:///folder");
+    }
+
+    private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
+        if (stepsPerEpoch == 0) {
+            throw new Fatal(
+                    Contract.EXIT_BAD_DATA,
+                    "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
+                            + spec.training().globalBatch());
+        }
+        long all = spec.training().epochs() * stepsPerEpoch;
+        Long atMost = spec.training().maxSteps();
+        return atMost == null ? all : Math.min(all, atMost);
+    }
+
+    private static long everySteps(SwavJobSpec spec) {
+        return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
+    }
+
+    private StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+        try {
+            return workshop.machine(spec, root, stepsPerEpoch);
+        } catch (IllegalArgumentException e) {
+            throw new Fatal(Contract.EXIT_CONFIG, "spec: " + e.getMessage(), e);
+        }
+    }
+
+    /** The readiness probe looks for this file. */
+    private static void touchReady(Optional<Path> runDirectory) {
+        if (runDirectory.isEmpty()) {
+            return;
+        }
+        Path file = runDirectory.get().resolve(Contract.READY_FILE);
+        try {
+            Files.createDirectories(runDirectory.get());
+            Files.writeString(file, "");
+        } catch (IOException e) {
+            LOG.error("cannot write {}, this pod will not become ready: {}", file, e.toString());
+        }
+    }
+
+    private static Fatal explained(Throwable e) {
+        if (e instanceof Fatal fatal) {
+            return fatal;
+        }
+        if (e instanceof DataException data) {
+            return new Fatal(data.exitCode(), String.valueOf(e.getMessage()), e);
+        }
+        if (e instanceof InvalidSpecException) {
+            return new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+        }
+        LOG.error("training failed", e);
+        return new Fatal(Contract.EXIT_SOFTWARE, "training failed: " + e, e);
+    }
+}

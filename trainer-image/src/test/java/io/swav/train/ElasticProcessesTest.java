@@ -1,0 +1,145 @@
+package io.swav.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.Contract;
+import io.swav.api.PodReport;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real processes whose world changes under them; the weights must be those of one process left in peace. */
+class ElasticProcessesTest {
+    private static final int STEPS = 120;
+    private static final String PACE = "-Dtoy.stepMillis=50";
+
+    @TempDir
+    static Path shared;
+
+    @TempDir
+    Path folder;
+
+    private static Path spec = Path.of("");
+    private static byte[] quiet = {};
+
+    @BeforeAll
+    static void quietRun() throws Exception {
+        spec = shared.resolve("job.json");
+        Files.writeString(spec, """
+                {"replicas": 1, "data": {"uri": "file:///none"},
+                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
+                 "checkpoint": {"everySteps": 25, "keep": 2}}
+                """.formatted(STEPS));
+        Path out = shared.resolve("out");
+        try (Trainers trainers = new Trainers(shared, spec, out, false)) {
+            trainers.start("alone");
+            assertThat(trainers.exitCode("alone")).as(trainers.tail("alone")).isZero();
+        }
+        quiet = model(out);
+    }
+
+    @Test
+    void killJoinAndNoticeLeaveTheWeightsAsTheyWere() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            trainers.start("b");
+            Process c = trainers.start("c");
+            trainers.publish("a", "b", "c");
+            trainers.awaitStep("a", 10);
+
+            c.destroyForcibly();
+            trainers.publish("a", "b");
+            trainers.awaitGeneration("a");
+            trainers.start("d");
+            trainers.awaitReport("d", report -> report.state() == PodReport.State.Ready);
+            trainers.publish("a", "b", "d");
+            trainers.awaitGeneration("d");
+            trainers.awaitGeneration("a");
+
+            a.destroy(); // SIGTERM: a works on until the world without it
+            trainers.publish("b", "d");
+            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.awaitGeneration("b");
+
+            assertThat(trainers.exitCode("b")).isZero();
+            assertThat(trainers.exitCode("d")).isZero();
+            // with notice nothing fails: the only world that may have ended by a failure is the first
+            assertThat(trainers.tail("b").lines().filter(line -> line.contains("ended at step")))
+                    .allMatch(line -> line.contains("generation 1 ended"));
+            assertThat(trainers.tail("d")).doesNotContain("ended at step");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(out.resolve("export/backbone.safetensors")).exists();
+    }
+
+    @Test
+    void aHungPeerIsLeftBehindAndGoesWhenItWakes() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 10);
+            signal("-STOP", b);
+            trainers.publish("a");
+            trainers.awaitGeneration("a");
+            signal("-CONT", b);
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("a")).isZero();
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void afterAllWereKilledTheLastCheckpointCarriesOn() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 40);
+            a.destroyForcibly();
+            b.destroyForcibly();
+            trainers.start("c");
+            trainers.start("d");
+            trainers.start("e");
+            trainers.publish("c", "d", "e");
+            for (String pod : new String[] {"c", "d", "e"}) {
+                assertThat(trainers.exitCode(pod)).as(trainers.tail(pod)).isZero();
+            }
+            assertThat(trainers.tail("c")).containsPattern("resumed from the checkpoint of step (25|50)");
+            assertThat(trainers.tail("d")).doesNotContain("resumed").contains("formed, 3 ranks");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void aLoneProcessToldToGoSavesItsStepFirst() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, false, PACE)) {
+            Process first = trainers.start("first");
+            trainers.awaitStep("first", 10);
+            first.destroy();
+            assertThat(trainers.exitCode("first")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.tail("first")).contains("saved step");
+            trainers.start("second");
+            assertThat(trainers.exitCode("second")).isZero();
+            assertThat(trainers.tail("second")).contains("resumed from the checkpoint of step");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    private static void signal(String name, Process process) throws Exception {
+        Process kill = new ProcessBuilder("kill", name, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    private static byte[] model(Path out) throws IOException {
+        return Files.readAllBytes(out.resolve("step-" + STEPS).resolve("model.safetensors"));
+    }
+}

@@ -1,0 +1,179 @@
+package io.swav.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.Batches;
+import io.swav.data.DataException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** The command in this process: what it leaves behind, and what it says when it cannot. */
+class TrainCommandTest {
+    private static final String SPEC = """
+            {"replicas": 1, "data": {"uri": "file:///none"}, "checkpoint": {"everySteps": 2},
+             "training": {"globalBatch": 8, "groupSize": 8, "maxSteps": 4, "seed": %d}}
+            """;
+
+    @TempDir
+    Path folder;
+
+    private final Map<String, String> variables = new HashMap<>();
+    private Workshop workshop = new ToyWorkshop();
+    private String said = "";
+    private Path spec = Path.of("");
+    private Path out = Path.of("");
+
+    @BeforeEach
+    void files() throws IOException {
+        spec = Files.writeString(folder.resolve("job.json"), SPEC.formatted(1));
+        out = folder.resolve("out");
+    }
+
+    @Test
+    void trainsToTheEndAndSaysSo() throws Exception {
+        variables.put(Contract.ENV_RUN_DIR, folder.resolve("run").toString());
+        assertThat(train("--config", spec, "--out", out, "--report", folder.resolve("report.json")))
+                .isEqualTo(Contract.EXIT_OK);
+        assertThat(out.resolve("step-4/MANIFEST.json")).exists();
+        assertThat(out.resolve("export/backbone.safetensors")).exists();
+        assertThat(folder.resolve("run/ready")).exists();
+        PodReport report =
+                new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), PodReport.class);
+        assertThat(report.state()).isEqualTo(PodReport.State.Done);
+        assertThat(report.step()).isEqualTo(4);
+        assertThat(report.loss()).isNotNull();
+
+        byte[] saved = Files.readAllBytes(out.resolve("step-4/model.safetensors"));
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_OK);
+        assertThat(Files.readAllBytes(out.resolve("step-4/model.safetensors"))).isEqualTo(saved);
+    }
+
+    @Test
+    void aMissingConfigurationIsNamed() {
+        assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("there is no configuration file").contains("none.json");
+    }
+
+    @Test
+    void aWrongFieldIsNamed() throws Exception {
+        Files.writeString(spec, SPEC.formatted(1).replace("\"globalBatch\": 8", "\"globalBatch\": 9"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("job.json").contains("spec.training.groupSize");
+    }
+
+    @Test
+    void outsideAPodItAsksForAConfiguration() {
+        variables.put(Contract.ENV_JOB, "demo");
+        assertThat(train()).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_POD_UID").doesNotContain("SWAV_JOB,").contains("--config FILE");
+    }
+
+    @Test
+    void aPortInUseIsNamed() throws Exception {
+        try (ServerSocket taken = new ServerSocket(0)) {
+            variables.put(Contract.ENV_PORT, Integer.toString(taken.getLocalPort()));
+            assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_PORT_IN_USE);
+            assertThat(said).contains("port " + taken.getLocalPort()).contains("in use");
+        }
+    }
+
+    @Test
+    void aBadPortIsNamed() {
+        variables.put(Contract.ENV_PORT, "http");
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_PORT is \"http\"");
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsNamedInTheReportToo() throws Exception {
+        Path report = folder.resolve("report.json");
+        assertThat(train("--config", spec, "--out", spec.resolve("below"), "--report", report))
+                .isEqualTo(Contract.EXIT_CANNOT_WRITE);
+        assertThat(said).contains("cannot write checkpoints to " + spec);
+        PodReport told = new ObjectMapper().readValue(Files.readAllBytes(report), PodReport.class);
+        assertThat(told.state()).isEqualTo(PodReport.State.Failed);
+        assertThat(told.message()).contains("cannot write checkpoints");
+    }
+
+    @Test
+    void anotherConfigurationsCheckpointIsRefused() throws Exception {
+        assertThat(train("--config", spec, "--out", out)).isZero();
+        Files.writeString(spec, SPEC.formatted(2));
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("another configuration");
+        assertThat(out.resolve("step-4/MANIFEST.json")).exists();
+    }
+
+    @Test
+    void peersNeedAKey() {
+        assertThat(train("--config", spec, "--world", folder.resolve("world.json")))
+                .isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains(Contract.ENV_HANDSHAKE);
+        variables.put(Contract.ENV_HANDSHAKE, "short");
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("16 are needed");
+    }
+
+    @Test
+    void troubleWithTheDataKeepsItsCode() {
+        workshop = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_NO_INPUT);
+        assertThat(said).contains("no folder /none");
+    }
+
+    @Test
+    void whatTheModelCannotDoIsAConfigurationError() {
+        workshop = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("model.architecture is 'vgg'");
+    }
+
+    /** Data trouble shows when the data is opened, the rest when the model is. */
+    private static Workshop failing(RuntimeException trouble) {
+        ToyWorkshop toy = new ToyWorkshop();
+        return new Workshop() {
+            @Override
+            public Batches batches(SwavJobSpec of) {
+                if (trouble instanceof DataException) {
+                    throw trouble;
+                }
+                return toy.batches(of);
+            }
+
+            @Override
+            public StepMachine machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
+                throw trouble;
+            }
+        };
+    }
+
+    private int train(Object... arguments) {
+        PrintStream before = System.err;
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        try {
+            String[] texts = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
+            return new CommandLine(new TrainCommand(workshop, variables)).execute(texts);
+        } finally {
+            System.setErr(before);
+            said = bytes.toString(StandardCharsets.UTF_8);
+        }
+    }
+}
