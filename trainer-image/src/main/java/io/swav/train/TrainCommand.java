@@ -12,6 +12,7 @@ import io.swav.collective.PeerListener;
 import io.swav.data.Batches;
 import io.swav.data.DataException;
 import io.swav.elastic.Forming;
+import io.swav.swav.NotFiniteException;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -284,6 +285,9 @@ public final class TrainCommand implements Callable<Integer> {
         }
         if (e instanceof InvalidSpecException) {
             return new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+        }
+        if (e instanceof NotFiniteException) {
+            return new Fatal(Contract.EXIT_SOFTWARE, String.valueOf(e.getMessage()), e);
         }
         LOG.error("training failed", e);
         return new Fatal(Contract.EXIT_SOFTWARE, "training failed: " + e, e);

@@ -29,7 +29,8 @@ import org.slf4j.MDC;
 public final class Trainer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
     private static final long POLL_MILLIS = 200;
-    private static final long RETRY_MILLIS = 50;
+    private static final long FIRST_RETRY_MILLIS = 50;
+    private static final long LAST_RETRY_MILLIS = 1000;
     /** Told to go, and no world without this pod comes: it goes all the same, before it is killed. */
     private static final long NOTICE_SECONDS = 12;
 
@@ -69,6 +70,8 @@ public final class Trainer implements AutoCloseable {
     private final Console console;
     private final Optional<CheckpointWriter> writer;
     private World last = World.none("");
+    private long retryMillis = FIRST_RETRY_MILLIS;
+    private String lastFailure = "";
 
     public Trainer(Plan plan, Parts parts) {
         this.plan = plan;
@@ -110,26 +113,41 @@ public final class Trainer implements AutoCloseable {
     private Optional<End> enter(World world, int rank) {
         MDC.put("generation", Long.toString(world.generation()));
         MDC.put("rank", Integer.toString(rank));
-        progress.state(progress.state(), progress.generation(), "forming generation " + world.generation());
+        progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = parts.forming().connect(world, rank)) {
             watchman.sharing(collective, world.generation());
             Forming.share(collective, state);
             LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
+            retryMillis = FIRST_RETRY_MILLIS;
+            lastFailure = "";
             progress.at(state.step());
             progress.state(State.Training, world.generation(), null);
             watchman.training();
             return steps(world, collective);
         } catch (CollectiveException e) {
-            LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), e.getMessage());
-            progress.state(progress.state(), progress.generation(), e.getMessage());
+            failed(world, String.valueOf(e.getMessage()));
             if (parts.store().map(store -> store.holds(plan.steps())).orElse(false)) {
                 return Optional.of(done("the others finished"));
             }
-            parts.worlds().awaitLater(world.generation(), RETRY_MILLIS);
+            parts.worlds().awaitLater(world.generation(), retryMillis);
+            retryMillis = Math.min(2 * retryMillis, LAST_RETRY_MILLIS);
             return Optional.empty();
         } finally {
             watchman.rest();
         }
+    }
+
+    private String forming(World world) {
+        return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
+    }
+
+    /** Told once: while an operator is away, a trainer may try the same world again for a long time. */
+    private void failed(World world, String why) {
+        if (!why.equals(lastFailure)) {
+            LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
+        }
+        lastFailure = why;
+        progress.state(progress.state(), progress.generation(), why);
     }
 
     private Optional<End> steps(World world, Collective collective) {
