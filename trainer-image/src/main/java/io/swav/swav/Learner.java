@@ -129,6 +129,25 @@ public final class Learner implements AutoCloseable {
         return current().average(collective);
     }
 
+    /**
+     * One group of the step in flight; the arrays live until {@link #apply} or {@link #discard}.
+     *
+     * @param embeddings for each crop, (groupSize, features)
+     * @param scores for each crop, (groupSize, K)
+     * @param codes for each assigned crop, (groupSize, K)
+     */
+    public record Output(int group, List<NDArray> embeddings, List<NDArray> scores, List<NDArray> codes) {}
+
+    /** After {@link #lossAndGradients}: this rank's groups, ascending. */
+    public List<Output> outputs() {
+        return current().outputs();
+    }
+
+    /** After {@link #averageGradients}: the global gradients by parameter name, as views attached to {@code manager}. */
+    public Map<String, NDArray> gradients(NDManager manager) {
+        return model.parameters.views(manager, current().total(), 0);
+    }
+
     /** Moves the state by one step; nothing here waits for a peer. */
     public void apply(double learningRate) {
         Step done = current();

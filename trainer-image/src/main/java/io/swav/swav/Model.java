@@ -180,6 +180,23 @@ public final class Model {
         }
     }
 
+    /**
+     * Embeddings as a training step of one group sees them, by the batch's own statistics, and what such a step does to
+     * the running statistics.
+     *
+     * @param resolutions (rows, 3, S, S) each
+     * @return (all rows, features), attached to {@code manager}
+     */
+    public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
+        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, weightViews, Moments.local())) {
+            NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
+            NDArray embedding = forward(tape, resolutions, batch);
+            embedding.attach(manager);
+            update(batch, resolutions.size());
+            return embedding;
+        }
+    }
+
     /** Elements of the batch statistics of a step with this many resolutions. */
     long statisticsSize(int resolutions) {
         return resolutions * backboneBuffers + buffers.size() - backboneBuffers;

@@ -44,6 +44,7 @@ final class Step implements AutoCloseable {
         final List<NDArray> passes;
         final NDArray statistics;
         NDArray scores;
+        NDArray embedding;
         Optional<Graph> graph = Optional.empty();
         List<List<NDArray>> codes = List.of();
 
@@ -52,6 +53,7 @@ final class Step implements AutoCloseable {
             this.passes = passes;
             this.statistics = manager.zeros(new Shape(model.statisticsSize(passes.size())));
             this.scores = statistics;
+            this.embedding = statistics;
         }
 
         int pictures() {
@@ -127,6 +129,8 @@ final class Step implements AutoCloseable {
             resolutions = work.passes.size();
             boolean keep = memory.keepsAnother(kept);
             Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
+            graph.embedding().attach(manager);
+            work.embedding = graph.embedding();
             work.scores = Kernels.linear(manager, graph.embedding(), prototypes, Optional.empty());
             if (keep) {
                 work.graph = Optional.of(graph);
@@ -276,6 +280,24 @@ final class Step implements AutoCloseable {
             throw new NotFiniteException("the loss", globalStep);
         }
         return new StepResult(loss, perplexity, agreedGeneration);
+    }
+
+    /** What every crop of this rank's groups became, see {@link Learner#outputs}. */
+    List<Learner.Output> outputs() {
+        List<Learner.Output> outputs = new ArrayList<>();
+        for (Work work : works) {
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> embeddings = new ArrayList<>();
+                List<NDArray> scores = new ArrayList<>();
+                for (int crop = 0; crop < settings.allCrops(); crop++) {
+                    embeddings.add(work.rows(work.embedding, crop, group));
+                    scores.add(work.rows(work.scores, crop, group));
+                }
+                outputs.add(new Learner.Output(
+                        group, embeddings, scores, List.copyOf(work.codes.get(group - work.unit.from()))));
+            }
+        }
+        return outputs;
     }
 
     private static double perplexity(float[] sums) {

@@ -24,6 +24,9 @@ import org.bytedeco.pytorch.global.torch;
  * Pictures are (N, C, H, W) and keep their memory format. Nothing here records a graph.
  */
 public final class Kernels {
+    /** Values of a channel that are added up in one go. */
+    private static final long MOMENT_ROWS = 256;
+
     private static final long[] ONE = {1, 1};
     private static final long[] ZERO = {0, 0};
     private static final long[] POOL = {3, 3};
@@ -91,10 +94,23 @@ public final class Kernels {
             NDArray batchVar,
             double epsilon) {
         return scoped(() -> {
-            T_TensorTensorTensor_T result = torch.native_batch_norm(
-                    borrow(x), some(weight), some(bias), some(batchMean), some(batchVar), true, 1.0, epsilon);
-            return new Normalized(
-                    give(manager, result.get0()), give(manager, result.get1()), give(manager, result.get2()));
+            Tensor source = borrow(x);
+            Tensor[] moments = moments(source);
+            double count = (double) x.size() / moments[0].numel();
+            borrow(batchMean).copy_(moments[0]);
+            borrow(batchVar).copy_(moments[1].mul(new Scalar(count / Math.max(1, count - 1))));
+            Tensor output = torch.native_batch_norm(
+                            source,
+                            some(weight),
+                            some(bias),
+                            new TensorOptional(moments[0]),
+                            new TensorOptional(moments[1]),
+                            false,
+                            0.0,
+                            epsilon)
+                    .get0();
+            Tensor invStd = moments[1].add(new Scalar(epsilon)).rsqrt();
+            return new Normalized(give(manager, output), give(manager, moments[0]), give(manager, invStd));
         });
     }
 
@@ -149,10 +165,41 @@ public final class Kernels {
     /** Per channel of {@code x}: mean and biased variance, (C) each. */
     public static List<NDArray> moments(NDManager manager, NDArray x) {
         return scoped(() -> {
-            T_TensorTensor_T result =
-                    torch.batch_norm_update_stats(borrow(x), new TensorOptional(), new TensorOptional(), 0.0);
-            return List.of(give(manager, result.get0()), give(manager, result.get1()));
+            Tensor[] moments = moments(borrow(x));
+            return List.of(give(manager, moments[0]), give(manager, moments[1]));
         });
+    }
+
+    /**
+     * Mean and biased variance by channel. libtorch adds up channels-last values one by one in float32, which loses
+     * digits over many rows; so it gets short runs of rows, whose moments are then merged.
+     */
+    private static Tensor[] moments(Tensor x) {
+        long channels = x.size(1);
+        long rows = x.numel() / channels;
+        Tensor all = (x.dim() == 4 ? x.permute(0, 2, 3, 1) : x)
+                .reshape(1, 1, rows, channels)
+                .permute(0, 3, 1, 2);
+        int parts = Math.toIntExact((rows + MOMENT_ROWS - 1) / MOMENT_ROWS);
+        TensorVector means = new TensorVector();
+        TensorVector variances = new TensorVector();
+        float[] shares = new float[parts];
+        for (int part = 0; part < parts; part++) {
+            long from = rows * part / parts;
+            long length = rows * (part + 1) / parts - from;
+            shares[part] = (float) ((double) length / rows);
+            T_TensorTensor_T result = torch.batch_norm_update_stats(
+                    all.narrow(3, from, length), new TensorOptional(), new TensorOptional(), 0.0);
+            means.push_back(result.get0());
+            variances.push_back(result.get1());
+        }
+        Tensor each = torch.stack(means);
+        Tensor weights =
+                torch.tensor(shares).to(x.device(), torch.ScalarType.Float).view(1, parts);
+        Tensor mean = torch.mm(weights, each);
+        Tensor variance =
+                torch.mm(weights, torch.stack(variances).add(each.sub(mean).square()));
+        return new Tensor[] {mean.view(-1), variance.view(-1)};
     }
 
     /** scale[c]·dy + slope[c]·x + offset[c], by channel. */

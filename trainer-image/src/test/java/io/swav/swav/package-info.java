@@ -1,4 +1,4 @@
-/** Tests of the package. */
+/** Model, step and optimizer. */
 @NullMarked
 package io.swav.swav;
 

@@ -1,4 +1,4 @@
-/** Tests of the package. */
+/** Interop with libtorch. */
 @NullMarked
 package io.swav.tensor;
 

@@ -1,0 +1,27 @@
+package io.swav.golden;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.collective.Collective;
+
+/** Errors that each rank measured on its own share. */
+final class AcrossRanks {
+    private AcrossRanks() {}
+
+    /** The largest of every entry over all ranks; NaN counts as infinite. */
+    static double[] worst(Collective world, double[] errors) {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            double[] negated = new double[errors.length];
+            for (int i = 0; i < errors.length; i++) {
+                negated[i] = Double.isNaN(errors[i]) ? Double.NEGATIVE_INFINITY : -errors[i];
+            }
+            NDArray array = manager.create(negated);
+            world.allReduceMin(array);
+            double[] worst = array.toDoubleArray();
+            for (int i = 0; i < worst.length; i++) {
+                worst[i] = -worst[i];
+            }
+            return worst;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package io.swav.golden;
+
+import io.swav.collective.Collective;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/** A folder of fixtures: which file is checked by which suite, alone and among several ranks. */
+final class Golden {
+    private final Path folder;
+
+    Golden(Path folder) {
+        this.folder = folder;
+    }
+
+    /** What a world of one rank checks: every file. */
+    void alone(Collective solo, Consumer<GoldenCase> report) {
+        for (Fixture fixture : fixtures()) {
+            Optional<Suite> suite = shared(fixture).or(() -> single(fixture));
+            if (suite.isEmpty()) {
+                report.accept(GoldenCase.skipped(fixture.stem(), "no suite reads files of this name"));
+            } else {
+                Guard.run(fixture.stem(), report, name -> suite.get().run(fixture, solo, report));
+            }
+        }
+    }
+
+    /** What depends on the world: Sinkhorn, loss, whole models. Every rank calls it. */
+    void together(Collective world, Consumer<GoldenCase> report) {
+        for (Fixture fixture : fixtures()) {
+            shared(fixture)
+                    .ifPresent(suite -> Guard.run(
+                            fixture.stem() + " w" + world.size(), report, name -> suite.run(fixture, world, report)));
+        }
+    }
+
+    private static Optional<Suite> shared(Fixture fixture) {
+        String stem = fixture.stem();
+        if (stem.startsWith("sinkhorn")) {
+            return Optional.of(new SinkhornSuite());
+        }
+        if (stem.startsWith("loss")) {
+            return Optional.of(new LossSuite());
+        }
+        return stem.startsWith("model_") ? Optional.of(new ModelSuite()) : Optional.empty();
+    }
+
+    private static Optional<Suite> single(Fixture fixture) {
+        String stem = fixture.stem();
+        if (stem.startsWith("larc")) {
+            return Optional.of(new LarcSuite());
+        }
+        if (stem.startsWith("lr_schedule")) {
+            return Optional.of(new ScheduleSuite());
+        }
+        return stem.startsWith("arch") ? Optional.of(new ArchSuite()) : Optional.empty();
+    }
+
+    private List<Fixture> fixtures() {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(path -> String.valueOf(path.getFileName()))
+                    .filter(name -> name.endsWith(".npz"))
+                    .sorted()
+                    .map(name -> new Fixture(folder, name))
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder, e);
+        }
+    }
+}

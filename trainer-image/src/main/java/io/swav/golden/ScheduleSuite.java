@@ -1,0 +1,37 @@
+package io.swav.golden;
+
+import static io.swav.golden.Fixture.field;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.swav.collective.Collective;
+import io.swav.swav.LearningRate;
+import java.util.function.Consumer;
+
+/** {@code lr_schedule.npz}: the learning rate of every step. */
+final class ScheduleSuite implements Suite {
+    private static final double TOLERANCE = 1e-12;
+
+    @Override
+    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+        try (Npz arrays = fixture.arrays()) {
+            for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
+                String key = field(meta, "case").asText();
+                Guard.run(fixture.stem() + "/" + key, report, name -> {
+                    double[] expected = arrays.doubles(key);
+                    long perEpoch = field(meta, "iters_per_epoch").asLong();
+                    LearningRate rate = new LearningRate(
+                            field(meta, "start_warmup").asDouble(),
+                            field(meta, "base_lr").asDouble(),
+                            field(meta, "final_lr").asDouble(),
+                            field(meta, "warmup_epochs").asLong() * perEpoch,
+                            expected.length);
+                    Worst worst = new Worst();
+                    for (int step = 0; step < expected.length; step++) {
+                        worst.add("step " + step, Errors.relative(expected[step], rate.at(step)));
+                    }
+                    report.accept(worst.against(name, TOLERANCE));
+                });
+            }
+        }
+    }
+}
