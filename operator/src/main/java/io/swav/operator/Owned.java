@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** What all objects of a job have in common: labels, and the owner that takes them along when it is deleted. */
 final class Owned {
@@ -24,11 +25,11 @@ final class Owned {
     }
 
     static Map<String, String> labels(SwavJob job) {
-        return Map.of(
+        return new TreeMap<>(Map.of(
                 "app.kubernetes.io/managed-by",
                 FIELD_MANAGER,
                 Contract.LABEL_JOB,
-                job.getMetadata().getName());
+                job.getMetadata().getName()));
     }
 
     static String selector(SwavJob job) {

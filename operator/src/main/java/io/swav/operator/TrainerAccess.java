@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.rbac.Role;
@@ -8,6 +9,7 @@ import io.fabric8.kubernetes.api.model.rbac.RoleBindingBuilder;
 import io.fabric8.kubernetes.api.model.rbac.RoleBuilder;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import org.jspecify.annotations.Nullable;
 
 /** What a trainer may do at the API server: watch its world, patch its progress. Nothing else, and no other job's. */
 final class TrainerAccess {
@@ -38,13 +40,20 @@ final class TrainerAccess {
                 .build();
     }
 
+    /** The account that the pods run as: the template's own where it names one. */
+    static String accountOf(SwavJob job, @Nullable JsonNode template) {
+        String theirs =
+                template == null ? "" : template.at("/spec/serviceAccountName").asText();
+        return theirs.isEmpty() ? name(job) : theirs;
+    }
+
     static RoleBinding binding(SwavJob job) {
         return new RoleBindingBuilder()
                 .withMetadata(Owned.meta(job, name(job)))
                 .withNewRoleRef("rbac.authorization.k8s.io", "Role", name(job))
                 .addNewSubject()
                 .withKind("ServiceAccount")
-                .withName(name(job))
+                .withName(accountOf(job, job.getSpec().template()))
                 .withNamespace(job.getMetadata().getNamespace())
                 .endSubject()
                 .build();

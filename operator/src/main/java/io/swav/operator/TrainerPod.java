@@ -19,10 +19,10 @@ import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,9 +77,7 @@ final class TrainerPod {
         }
         addTolerations(spec);
         spec.setRestartPolicy("Never");
-        if (spec.getServiceAccountName() == null) {
-            spec.setServiceAccountName(Contract.trainerName(job.getMetadata().getName()));
-        }
+        spec.setServiceAccountName(TrainerAccess.accountOf(job, template));
         return new PodBuilder()
                 .withMetadata(meta(job, from, name))
                 .withSpec(spec)
@@ -102,7 +100,7 @@ final class TrainerPod {
         ObjectMeta meta = Owned.meta(job, name);
         if (from.getMetadata() != null) {
             Map<String, String> labels =
-                    new HashMap<>(orEmpty(from.getMetadata().getLabels()));
+                    new TreeMap<>(orEmpty(from.getMetadata().getLabels()));
             labels.putAll(meta.getLabels());
             meta.setLabels(labels);
             meta.setAnnotations(from.getMetadata().getAnnotations());

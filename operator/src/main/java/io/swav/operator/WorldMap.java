@@ -12,6 +12,7 @@ import io.swav.api.World;
 import io.swav.plan.Book;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,11 +60,11 @@ record WorldMap(World world, Book book, @Nullable String resourceVersion) {
                     .editMetadata()
                     .withResourceVersion(resourceVersion)
                     .endMetadata()
-                    .withData(Map.of(
+                    .withData(new TreeMap<>(Map.of(
                             Contract.WORLD_KEY,
                             JSON.writeValueAsString(world),
                             BOOK_KEY,
-                            JSON.writeValueAsString(book)))
+                            JSON.writeValueAsString(book))))
                     .build();
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("world " + world, e);

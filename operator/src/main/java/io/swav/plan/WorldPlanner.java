@@ -199,6 +199,10 @@ public final class WorldPlanner {
             return new WorldPlan.Keep(members.size() + " of " + bounds.target() + " wanted trainers are in the world"
                     + (members.size() < bounds.target() ? "; " + startingWhy() : ""));
         }
+        if (next.size() < bounds.min()) {
+            return new WorldPlan.Keep(names(joining) + " ready to join; the world grows when " + bounds.min()
+                    + " are there, the minimum that was raised");
+        }
         Instant since = book.since();
         Instant grow = since == null ? now : since.plus(bounds.growAfter());
         if (next.size() == bounds.target() || !now.isBefore(grow)) {

@@ -1,0 +1,97 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.SwavJob;
+import io.swav.api.World;
+import io.swav.plan.Book;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Each dependent beside its golden YAML; {@code -Dswav.golden=write} writes them anew. */
+class DependentsTest {
+    private static final Path FOLDER = Path.of("src/test/resources/io/swav/operator");
+
+    static Stream<Map.Entry<String, HasMetadata>> dependents() {
+        SwavJob job = Jobs.job("replicas: 2");
+        World world = new World(1, "uid-1", List.of(new World.Member("job-0", "pod-uid", "10.0.0.1:7000")), "first");
+        return Stream.of(
+                Map.entry("service-account", TrainerAccess.account(job)),
+                Map.entry("role", TrainerAccess.role(job)),
+                Map.entry("role-binding", TrainerAccess.binding(job)),
+                Map.entry("handshake", JobMaps.handshake(job, "00ff")),
+                Map.entry("config", JobMaps.config(job, job.getSpec())),
+                Map.entry("progress", JobMaps.progress(job)),
+                Map.entry("world", WorldMap.of(job, world, Book.EMPTY, "42")),
+                Map.entry(
+                        "pod",
+                        TrainerPod.of(job, Objects.requireNonNull(job.getSpec().template()), "job-0")),
+                Map.entry("pod-of-a-rich-template", TrainerPod.of(job, Jobs.richTemplate(), "job-1")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("dependents")
+    void looksLikeItsGoldenFile(Map.Entry<String, HasMetadata> dependent) throws IOException {
+        String file = dependent.getKey() + ".yaml";
+        if ("write".equals(System.getProperty("swav.golden"))) {
+            Files.writeString(FOLDER.resolve(file), Serialization.asYaml(dependent.getValue()));
+        }
+        try (InputStream golden = Files.newInputStream(FOLDER.resolve(file))) {
+            assertThat(Serialization.asYaml(dependent.getValue()))
+                    .isEqualTo(new String(golden.readAllBytes(), StandardCharsets.UTF_8));
+        }
+    }
+
+    @Test
+    void theTemplateItselfIsNotChanged() {
+        JsonNode template = Jobs.richTemplate();
+        TrainerPod.of(Jobs.job("replicas: 2"), template, "job-0");
+        assertThat(template).isEqualTo(Jobs.richTemplate());
+    }
+
+    @Test
+    void aBadTemplateIsNamed() {
+        assertThat(TrainerPod.problem(null))
+                .hasValueSatisfying(p -> assertThat(p).contains("spec.template is missing"));
+        assertThat(TrainerPod.problem(Jobs.yaml("{spec: {containers: []}}")))
+                .hasValueSatisfying(p -> assertThat(p).contains("spec.template.spec.containers is empty"));
+        assertThat(TrainerPod.problem(Jobs.yaml("{spec: {containers: 5}}")))
+                .hasValueSatisfying(p -> assertThat(p).contains("spec.template is not a pod template"));
+        assertThat(TrainerPod.problem(Jobs.richTemplate())).isEmpty();
+    }
+
+    @Test
+    void theWorldReadsBackAndAnEarlierJobsCountsAsNone() {
+        SwavJob job = Jobs.job("replicas: 2");
+        World world = new World(3, "uid-1", List.of(), "w");
+        WorldMap read = WorldMap.read(job, Optional.of(WorldMap.of(job, world, Book.EMPTY, "42")));
+        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "42"));
+
+        World old = new World(3, "an-earlier-uid", List.of(), "w");
+        WorldMap other = WorldMap.read(job, Optional.of(WorldMap.of(job, old, Book.EMPTY, "42")));
+        assertThat(other.world()).isEqualTo(World.none("uid-1"));
+        assertThat(other.resourceVersion()).isEqualTo("42");
+        assertThat(WorldMap.read(job, Optional.empty()).resourceVersion()).isNull();
+    }
+
+    @Test
+    void aTemplateWithItsOwnAccountGetsTheRightsBoundToIt() {
+        SwavJob job = Jobs.job("replicas: 2");
+        assertThat(TrainerAccess.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
+        assertThat(TrainerAccess.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");
+    }
+}

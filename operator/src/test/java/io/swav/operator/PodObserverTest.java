@@ -1,0 +1,116 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.PodReport;
+import io.swav.api.PodReport.State;
+import io.swav.plan.Standing;
+import io.swav.plan.Standing.Cause;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class PodObserverTest {
+    private static final String READY = "phase: Running, conditions: [{type: Ready, status: 'True'}]";
+
+    @Test
+    void readyNeedsTheProbeAndTheTrainersAddress() {
+        assertThat(see(READY, "", report(State.Ready, 0))).isEqualTo(new Standing.Ready("10.0.0.1:7000"));
+        assertThat(see(READY, "", null)).isEqualTo(new Standing.Starting("starting"));
+        assertThat(see("phase: Running", "", report(State.Starting, 0))).isEqualTo(new Standing.Starting("words"));
+        assertThat(see(READY, "", report("another-uid", State.Ready, 0)))
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(new Standing.Starting("starting"));
+    }
+
+    @Test
+    void startingSaysWhatItWaitsFor() {
+        assertThat(see(
+                        "phase: Pending, conditions: [{type: PodScheduled, status: 'False', message: 0/3 nodes}]",
+                        "",
+                        null))
+                .isEqualTo(new Standing.Starting("no capacity: 0/3 nodes"));
+        assertThat(see(
+                        "phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason: ErrImagePull}}}]",
+                        "",
+                        null))
+                .isEqualTo(new Standing.Starting("ErrImagePull"));
+    }
+
+    @Test
+    void noticeComesFromThePodOrItsNode() {
+        assertThat(see(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
+                .isEqualTo(new Standing.Leaving("the pod was deleted"));
+        assertThat(see(
+                        "phase: Running, conditions: [{type: DisruptionTarget, status: 'True', reason:"
+                                + " EvictionByEvictionAPI, message: by drain}]",
+                        "",
+                        null))
+                .isEqualTo(new Standing.Leaving("EvictionByEvictionAPI: by drain"));
+        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
+                .isEqualTo(new Standing.Leaving("node n is about to go (taint karpenter.sh/disrupted)"));
+        assertThat(see(READY, "", report(State.Training, 1), "status: {conditions: [{type: Ready, status: Unknown}]}"))
+                .isEqualTo(new Standing.Leaving("node n does not answer"));
+        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
+                .isInstanceOf(Standing.Ready.class);
+    }
+
+    @Test
+    void deathsArePreemptionsFailuresOrPermanent() {
+        assertThat(see(ended(137, "Error", "a\\nlast words\\n"), "", null))
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "exit code 137: last words"));
+        assertThat(see(ended(137, "OOMKilled", ""), "", null))
+                .isEqualTo(new Standing.Dead(
+                        Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
+        assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
+                .isEqualTo(new Standing.Dead(Cause.PERMANENT, "exit code 78: words"));
+        assertThat(see(ended(143, "Error", ""), "", null))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer left on notice (SIGTERM)"));
+        assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "Evicted: disk"));
+        assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the pod was deleted"));
+    }
+
+    @Test
+    void exitZeroIsTheEndOnlyWhenTheStepsAreDone() {
+        assertThat(see("phase: Succeeded", "", null)).isEqualTo(new Standing.Done());
+        assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new Standing.Done());
+        assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new Standing.Done());
+        assertThat(see("phase: Succeeded", "", report(State.Training, 10)))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer left before the end"));
+    }
+
+    private static String ended(int exit, String reason, String message) {
+        return "phase: Failed, containerStatuses: [{name: trainer, state: {terminated: {exitCode: " + exit
+                + ", reason: " + reason + ", message: \"" + message + "\"}}}]";
+    }
+
+    private static PodReport report(State state, long step) {
+        return report("pod-uid", state, step);
+    }
+
+    private static PodReport report(String uid, State state, long step) {
+        return new PodReport(
+                "job-0", uid, state, "10.0.0.1:7000", 1, 1, step, 100, 0, null, null, null, null, 0, "words", "t");
+    }
+
+    private static Standing see(String status, String metadata, @Nullable PodReport report) {
+        return see(status, metadata, report, "");
+    }
+
+    private static Standing see(String status, String metadata, @Nullable PodReport report, String node) {
+        Pod pod = Serialization.unmarshal("""
+                ---
+                metadata: {name: job-0, uid: pod-uid, creationTimestamp: '2026-01-01T00:00:00Z', %s}
+                spec: {nodeName: n, containers: [{name: trainer}]}
+                status: {%s}
+                """.formatted(metadata, status), Pod.class);
+        Node on = Serialization.unmarshal("---\nmetadata: {name: n}\n" + node, Node.class);
+        return PodObserver.see(pod, Optional.of(on), Optional.ofNullable(report))
+                .standing();
+    }
+}

@@ -1,0 +1,324 @@
+package io.swav.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.World;
+import io.swav.plan.Standing.Cause;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class WorldPlannerTest {
+    private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
+
+    private static final List<Standing> STANDINGS = List.of(
+            new Standing.Starting("pulling"),
+            new Standing.Ready("a:1"),
+            new Standing.Leaving("spot"),
+            new Standing.Dead(Cause.PREEMPTED, "evicted"),
+            new Standing.Dead(Cause.FAILED, "exit code 70"));
+
+    /** All jobs of up to three pods, each in every standing, in the world or not, under every small bound. */
+    @Test
+    void everySmallCaseKeepsTheInvariants() {
+        int cases = 0;
+        for (int pods = 0; pods <= 3; pods++) {
+            for (int code = 0; code < pow(STANDINGS.size() * 2, pods); code++) {
+                List<PodSeen> seen = new ArrayList<>();
+                List<World.Member> members = new ArrayList<>();
+                int rest = code;
+                for (int i = 0; i < pods; i++) {
+                    seen.add(pod(i, STANDINGS.get(rest % STANDINGS.size())));
+                    rest /= STANDINGS.size();
+                    if (rest % 2 == 1) {
+                        members.add(member(i));
+                    }
+                    rest /= 2;
+                }
+                for (int min = 1; min <= 2; min++) {
+                    for (int target = min; target <= 3; target++) {
+                        for (int spares = 0; spares <= 1; spares++) {
+                            check(bounds(target, min, spares), seen, members, "case " + code + " of " + pods);
+                            cases++;
+                        }
+                    }
+                }
+            }
+        }
+        assertThat(cases).isEqualTo((1 + 10 + 100 + 1000) * 10);
+    }
+
+    @Test
+    void randomLargeCasesKeepTheInvariants() {
+        for (int seed = 0; seed < 2000; seed++) {
+            Random random = new Random(seed);
+            List<PodSeen> seen = new ArrayList<>();
+            List<World.Member> members = new ArrayList<>();
+            for (int i = 0; i < random.nextInt(20); i++) {
+                if (random.nextInt(8) > 0) {
+                    seen.add(pod(i, STANDINGS.get(random.nextInt(STANDINGS.size()))));
+                }
+                if (random.nextBoolean()) {
+                    members.add(random.nextInt(members.size() + 1), member(i));
+                }
+            }
+            int min = 1 + random.nextInt(6);
+            check(bounds(min + random.nextInt(10), min, random.nextInt(3)), seen, members, "seed " + seed);
+        }
+    }
+
+    private static void check(Bounds bounds, List<PodSeen> pods, List<World.Member> members, String which) {
+        World world = new World(members.isEmpty() ? 0 : 4, "job-uid", members, "before");
+        Observed seen = new Observed("job", world, Book.EMPTY, pods, 12);
+        Plan plan = WorldPlanner.plan(bounds, seen, T0);
+        String where = which + ": " + bounds + " " + seen + " -> " + plan;
+
+        if (plan.world() instanceof WorldPlan.Regroup regroup) {
+            World next = regroup.next();
+            assertThat(next.generation()).as("generation + 1: " + where).isEqualTo(world.generation() + 1);
+            assertThat(next.size()).as("in bounds: " + where).isBetween(bounds.min(), bounds.target());
+            assertThat(new HashSet<>(next.members()))
+                    .as("nobody twice: " + where)
+                    .hasSize(next.size());
+            for (World.Member member : next.members()) {
+                Standing standing = standing(pods, member);
+                boolean survivor = members.contains(member);
+                assertThat(survivor ? standing.isAlive() : standing instanceof Standing.Ready)
+                        .as("survivors live, newcomers are ready: " + where)
+                        .isTrue();
+            }
+            List<World.Member> survivors =
+                    members.stream().filter(next.members()::contains).toList();
+            assertThat(next.members().subList(0, survivors.size()))
+                    .as("ranks are stable: " + where)
+                    .isEqualTo(survivors);
+            assertThat(regroup.why()).as("a reason: " + where).isNotBlank();
+        }
+        assertThat(plan.world().why()).as("a reason: " + where).isNotBlank();
+        long failed = pods.stream()
+                .filter(pod -> pod.standing() instanceof Standing.Dead dead && dead.cause() == Cause.FAILED)
+                .count();
+        assertThat(plan.book().failures())
+                .as("only failures are failures: " + where)
+                .isEqualTo(failed);
+        Set<World.Member> kept = new HashSet<>(after(plan, world).members());
+        assertThat(plan.delete())
+                .as("no member is deleted: " + where)
+                .noneMatch(pod -> kept.stream().anyMatch(member -> member.uid().equals(pod.uid())));
+        long alive = pods.stream().filter(PodSeen::isAlive).count();
+        long removed = plan.delete().stream().filter(PodSeen::isAlive).count();
+        assertThat(alive - removed + plan.create().size())
+                .as("never more pods than wanted: " + where)
+                .isLessThanOrEqualTo(bounds.target() + bounds.spares());
+        assertThat(plan.create().isEmpty() || removed == 0)
+                .as("not created and deleted at once: " + where)
+                .isTrue();
+
+        List<PodSeen> later = new ArrayList<>(pods);
+        later.removeAll(plan.delete());
+        plan.create().forEach(name -> later.add(new PodSeen(name, name, T0, new Standing.Starting("new"))));
+        Plan again = WorldPlanner.plan(bounds, new Observed("job", after(plan, world), plan.book(), later, 12), T0);
+        assertThat(again.world())
+                .as("planning again keeps the world: " + where)
+                .isNotInstanceOf(WorldPlan.Regroup.class);
+        assertThat(again.create())
+                .as("planning again creates nothing: " + where)
+                .isEmpty();
+        assertThat(again.delete())
+                .as("planning again deletes nothing: " + where)
+                .isEmpty();
+        assertThat(again.news()).as("nothing is counted twice: " + where).isEmpty();
+    }
+
+    @Test
+    void growingWaitsWhileMorePodsAreExpected() {
+        World world = new World(1, "u", List.of(member(0)), "first");
+        Book book = Book.EMPTY.published(T0, true);
+        List<PodSeen> pods = List.of(
+                pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity")));
+        Bounds bounds = bounds(3, 1, 0);
+
+        Plan early = plan(bounds, world, book, pods, T0.plusSeconds(10));
+        assertThat(early.world()).isInstanceOf(WorldPlan.Keep.class);
+        assertThat(early.again()).contains(T0.plusSeconds(30));
+
+        Plan late = plan(bounds, world, book, pods, T0.plusSeconds(30));
+        assertThat(names(late)).containsExactly("job-0", "job-1");
+
+        List<PodSeen> all = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        assertThat(names(plan(bounds, world, book, all, T0.plusSeconds(1))))
+                .as("nothing more to wait for")
+                .containsExactly("job-0", "job-1", "job-2");
+    }
+
+    @Test
+    void aSpareTakesTheLostMembersPlaceAtOnce() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<PodSeen> pods =
+                List.of(pod(0, new Standing.Leaving("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        Plan plan = plan(bounds(2, 2, 1), world, Book.EMPTY, pods, T0);
+
+        assertThat(names(plan)).containsExactly("job-1", "job-2");
+        assertThat(plan.world().why()).isEqualTo("job-0 left (spot); job-2 joined");
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().preemptions()).isEqualTo(1);
+    }
+
+    @Test
+    void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity: 0/3 nodes")));
+        Plan held = plan(bounds(2, 2, 0), world, Book.EMPTY, pods, T0);
+
+        assertThat(held.world())
+                .isInstanceOfSatisfying(
+                        WorldPlan.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+        assertThat(held.world().why())
+                .isEqualTo("holding, the survivors keep their state: 1 ready, 2 needed; job-2: no capacity: 0/3 nodes");
+
+        Plan resumed = plan(
+                bounds(2, 2, 0), world, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
+        assertThat(names(resumed)).containsExactly("job-0", "job-2");
+    }
+
+    @Test
+    void failuresOfPodsThatNeverJoinedAreDelayedMoreEachTime() {
+        Book book = Book.EMPTY;
+        long[] expected = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+        for (int i = 0; i < expected.length; i++) {
+            Plan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(i, STANDINGS.get(4))), T0);
+            assertThat(plan.create()).isEmpty();
+            assertThat(plan.again()).contains(T0.plusSeconds(expected[i]));
+            book = plan.book();
+        }
+        Plan later = plan(bounds(1, 1, 0), World.none("u"), book, List.of(), T0.plusSeconds(300));
+        assertThat(later.create()).hasSize(1);
+    }
+
+    @Test
+    void aMemberThatFailsIsReplacedAtOnceAndCountsUntilTheLimit() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
+        Plan plan = plan(bounds(2, 1, 0), world, Book.EMPTY, pods, T0);
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().failures()).isEqualTo(1);
+
+        Bounds none = new Bounds(2, 1, 0, Duration.ZERO, 0, false, Optional.empty());
+        Plan end = plan(none, world, Book.EMPTY, pods, T0);
+        assertThat(end.world()).isInstanceOfSatisfying(WorldPlan.Ended.class, ended -> {
+            assertThat(ended.end().reason()).isEqualTo("TooManyFailures");
+            assertThat(ended.why()).contains("job-0: exit code 70");
+        });
+        assertThat(end.delete()).extracting(PodSeen::name).containsExactly("job-1");
+    }
+
+    @Test
+    void aPermanentFailureEndsTheJob() {
+        PodSeen pod = pod(0, new Standing.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
+        Plan plan = plan(bounds(2, 1, 0), World.none("u"), Book.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
+        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
+        assertThat(plan.create()).isEmpty();
+    }
+
+    @Test
+    void theJobIsCompleteWhenAllMembersHaveEndedOrTheWaitIsOver() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<PodSeen> pods = List.of(pod(0, new Standing.Done()), pod(1, STANDINGS.get(1)));
+        Plan finishing = plan(bounds(2, 1, 0), world, Book.EMPTY, pods, T0);
+        assertThat(finishing.world()).isInstanceOf(WorldPlan.Keep.class);
+        assertThat(finishing.create()).isEmpty();
+
+        Plan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(WorldPlanner.FINISH));
+        assertThat(over.book().end()).isNotNull().matches(Book.End::complete);
+        assertThat(over.delete()).extracting(PodSeen::name).containsExactly("job-1");
+
+        Plan all = plan(
+                bounds(2, 1, 0),
+                world,
+                finishing.book(),
+                List.of(pod(0, new Standing.Done()), pod(1, new Standing.Done())),
+                T0);
+        assertThat(all.book().end()).isNotNull().matches(Book.End::complete);
+    }
+
+    @Test
+    void ttlDeletesEndedPods() {
+        Book book = Book.EMPTY.ended(new Book.End(true, "Complete", "Training is complete", T0));
+        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, 1, false, Optional.of(Duration.ofSeconds(60)));
+        List<PodSeen> pods = List.of(pod(0, new Standing.Done()));
+
+        Plan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
+        assertThat(early.delete()).isEmpty();
+        assertThat(early.again()).contains(T0.plusSeconds(60));
+        assertThat(plan(bounds, World.none("u"), book, pods, T0.plusSeconds(60)).delete())
+                .isEqualTo(pods);
+    }
+
+    @Test
+    void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, 1, true, Optional.empty());
+        Plan plan = plan(bounds, world, Book.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
+        assertThat(after(plan, world).members()).isEmpty();
+        assertThat(plan.delete()).hasSize(1);
+
+        Plan leaving =
+                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new Standing.Leaving("deleted"))), T0);
+        assertThat(leaving.news()).isEmpty();
+    }
+
+    @Test
+    void theBookForgetsPodsThatAreGone() {
+        Book book = Book.EMPTY.accounting("uid-7").accounting("uid-0");
+        Plan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(0, STANDINGS.get(3))), T0);
+        assertThat(plan.book().accounted()).containsExactly("uid-0");
+    }
+
+    private static Plan plan(Bounds bounds, World world, Book book, List<PodSeen> pods, Instant now) {
+        return WorldPlanner.plan(bounds, new Observed("job", world, book, pods, 0), now);
+    }
+
+    private static World after(Plan plan, World before) {
+        return plan.world() instanceof WorldPlan.Regroup regroup ? regroup.next() : before;
+    }
+
+    private static List<String> names(Plan plan) {
+        return after(plan, World.none("u")).members().stream()
+                .map(World.Member::pod)
+                .toList();
+    }
+
+    private static Standing standing(List<PodSeen> pods, World.Member member) {
+        return pods.stream()
+                .filter(pod -> pod.uid().equals(member.uid()))
+                .findFirst()
+                .map(PodSeen::standing)
+                .orElse(new Standing.Dead(Cause.PREEMPTED, "absent"));
+    }
+
+    private static Bounds bounds(int target, int min, int spares) {
+        return new Bounds(target, min, spares, Duration.ofSeconds(30), 1000, false, Optional.empty());
+    }
+
+    private static PodSeen pod(int number, Standing standing) {
+        return new PodSeen("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing);
+    }
+
+    private static World.Member member(int number) {
+        return new World.Member("job-" + number, "uid-" + number, "a:1");
+    }
+
+    private static int pow(int base, int exponent) {
+        int power = 1;
+        for (int i = 0; i < exponent; i++) {
+            power *= base;
+        }
+        return power;
+    }
+}
