@@ -1,5 +1,8 @@
 package io.swav.train;
 
+import io.swav.data.DataCommand;
+import io.swav.eval.EvalCommand;
+import io.swav.eval.ExportCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -9,7 +12,8 @@ import picocli.CommandLine.HelpCommand;
         name = "swav-trainer",
         description = "SwAV pretraining in a world of processes that may change.",
         mixinStandardHelpOptions = true,
-        subcommands = {HelpCommand.class, TrainCommand.class})
+        subcommands = {TrainCommand.class, DataCommand.class, EvalCommand.class, ExportCommand.class, HelpCommand.class
+        })
 public final class Main {
     private Main() {}
 
