@@ -3,6 +3,7 @@ package io.swav.train;
 import io.swav.data.DataCommand;
 import io.swav.eval.EvalCommand;
 import io.swav.eval.ExportCommand;
+import io.swav.golden.GoldenCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -12,7 +13,13 @@ import picocli.CommandLine.HelpCommand;
         name = "swav-trainer",
         description = "SwAV pretraining in a world of processes that may change.",
         mixinStandardHelpOptions = true,
-        subcommands = {TrainCommand.class, DataCommand.class, EvalCommand.class, ExportCommand.class, HelpCommand.class
+        subcommands = {
+            TrainCommand.class,
+            DataCommand.class,
+            EvalCommand.class,
+            ExportCommand.class,
+            GoldenCommand.class,
+            HelpCommand.class
         })
 public final class Main {
     private Main() {}
