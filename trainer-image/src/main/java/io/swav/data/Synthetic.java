@@ -2,13 +2,15 @@ package io.swav.data;
 
 /**
  * Pictures of textured shapes. A class is a pair of a shape and a texture, out of five each, so that neither alone tells
- * it; place, size, rotation, colours, light, texture phase and noise vary freely within a class. Colour says nothing of
- * the class, while it is what an untrained network mostly sees.
+ * it; place, size, slant, colours, light, texture phase and noise vary within a class. Colour says nothing of the class,
+ * while light and colour are what an untrained network mostly sees.
  */
 final class Synthetic {
     static final int MAX_CLASSES = 10;
     private static final int KINDS = 5;
     private static final double NOISE = 10;
+    private static final double MAX_TURN = 0.4;
+    private static final double TINT = 25;
 
     private final KeyedRandom random;
     private final int shape;
@@ -32,7 +34,7 @@ final class Synthetic {
         x = random.uniform(0.35, 0.65);
         y = random.uniform(0.35, 0.65);
         radius = random.uniform(0.28, 0.45);
-        double angle = random.uniform(0, 2 * Math.PI);
+        double angle = random.uniform(-MAX_TURN, MAX_TURN);
         cos = StrictMath.cos(angle);
         sin = StrictMath.sin(angle);
         frequency = random.uniform(2.6, 3.6);
@@ -44,7 +46,12 @@ final class Synthetic {
     }
 
     private double[] colour() {
-        return new double[] {random.uniform(0, 255), random.uniform(0, 255), random.uniform(0, 255)};
+        double light = random.uniform(20, 235);
+        return new double[] {
+            light + random.uniform(-TINT, TINT),
+            light + random.uniform(-TINT, TINT),
+            light + random.uniform(-TINT, TINT)
+        };
     }
 
     private double[] contrasting(double[] other) {

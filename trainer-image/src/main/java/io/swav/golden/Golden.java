@@ -58,6 +58,9 @@ final class Golden {
         if (stem.startsWith("lr_schedule")) {
             return Optional.of(new ScheduleSuite());
         }
+        if (stem.equals("augment")) {
+            return Optional.of(new AugmentSuite());
+        }
         return stem.startsWith("arch") ? Optional.of(new ArchSuite()) : Optional.empty();
     }
 
