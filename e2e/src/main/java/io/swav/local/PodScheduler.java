@@ -60,7 +60,7 @@ final class PodScheduler {
         for (Taint taint : node.getSpec().getTaints()) {
             if (!taint.getEffect().equals("PreferNoSchedule")
                     && pod.getSpec().getTolerations().stream().noneMatch(t -> tolerates(t, taint))) {
-                return Optional.of("node(s) had untolerated taint {" + taint.getKey() + ": " + taint.getValue() + "}");
+                return Optional.of("node(s) had untolerated taint {" + taint.getKey() + ": " + value(taint) + "}");
             }
         }
         if (!node.getMetadata()
@@ -100,9 +100,12 @@ final class PodScheduler {
         if ("Exists".equals(toleration.getOperator())) {
             return empty(toleration.getKey()) || toleration.getKey().equals(taint.getKey());
         }
-        String value = taint.getValue() == null ? "" : taint.getValue();
         return taint.getKey().equals(toleration.getKey())
-                && value.equals(toleration.getValue() == null ? "" : toleration.getValue());
+                && value(taint).equals(toleration.getValue() == null ? "" : toleration.getValue());
+    }
+
+    private static String value(Taint taint) {
+        return taint.getValue() == null ? "" : taint.getValue();
     }
 
     private static boolean empty(@Nullable String text) {
