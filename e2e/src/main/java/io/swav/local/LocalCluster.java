@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -176,7 +177,8 @@ public final class LocalCluster implements AutoCloseable {
         apiServer(); // waits for etcd by itself
         awaitReady();
         try (KubernetesClient client = client()) {
-            definitions.forEach(d -> client.resource(d).serverSideApply());
+            // not by server-side apply: before 1.25 that refuses the CEL rules, which create and update drop
+            definitions.forEach(d -> client.resource(d).createOr(NonDeletingOperation::update));
             if (binaries.controllerManager().isPresent()) {
                 controllerManager(binaries.controllerManager().get());
                 // pods are refused until their namespace has its default account and the account its token

@@ -1,5 +1,8 @@
 package io.swav.local;
 
+import io.swav.api.InvalidSpecException;
+import io.swav.data.DataException;
+import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -12,6 +15,7 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         footer = {"", "./swav test builds everything and runs every test.", "./swav help COMMAND tells more."},
         subcommands = {
+            QuickstartCommand.class,
             ClusterCommands.Up.class,
             ClusterCommands.Down.class,
             ClusterCommands.Status.class,
@@ -29,8 +33,15 @@ public final class Main {
 
     static CommandLine commandLine() {
         CommandLine swav = new CommandLine(new Main());
+        Command trainer = io.swav.train.Main.class.getAnnotation(Command.class);
+        Arrays.stream(trainer.subcommands())
+                .filter(command -> command != HelpCommand.class)
+                .forEach(swav::addSubcommand);
         swav.setExecutionExceptionHandler((failure, command, parsed) -> {
-            if (failure instanceof LocalClusterException) {
+            boolean explained = failure instanceof LocalClusterException
+                    || failure instanceof DataException
+                    || failure instanceof InvalidSpecException;
+            if (explained) {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());
                 return CommandLine.ExitCode.SOFTWARE;
             }

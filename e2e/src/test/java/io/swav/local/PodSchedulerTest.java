@@ -48,10 +48,10 @@ class PodSchedulerTest {
     }
 
     private static Node node(String name, String spec) {
-        return Serialization.unmarshal("""
-                {apiVersion: v1, kind: Node, metadata: {name: %s}, spec: %s,
-                 status: {allocatable: {gpu: '2'}, conditions: [{type: Ready, status: 'True'}]}}
-                """.formatted(name, spec).indent(1).replaceFirst("^ ", "---\n "), Node.class);
+        return Serialization.unmarshal(
+                "apiVersion: v1\nkind: Node\nmetadata: {name: " + name + "}\nspec: " + spec
+                        + "\nstatus: {allocatable: {gpu: '2'}, conditions: [{type: Ready, status: 'True'}]}",
+                Node.class);
     }
 
     private static Pod pod(String spec) {

@@ -1,0 +1,151 @@
+package io.swav.local;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.data.DataCommand;
+import io.swav.data.Split;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code swav quickstart}: one SwavJob, end to end, on this machine. */
+@Command(
+        name = "quickstart",
+        description = {
+            "Brings a local cluster up, trains a small network there with two pods, and shows that it learned:",
+            "kNN top-1 of the untrained and of the trained network, and where the weights are."
+        },
+        mixinStandardHelpOptions = true)
+final class QuickstartCommand implements Callable<Integer> {
+    private static final int SAMPLES = 4000;
+
+    /** What {@code --json} writes; kNN in percent, {@code weights} a path. */
+    record Result(
+            double knnBefore,
+            double knnAfter,
+            long steps,
+            double lossFirst,
+            double lossLast,
+            double imagesPerSecond,
+            double setupSeconds,
+            double trainSeconds,
+            int world,
+            String weights) {}
+
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Labelled pictures: folders train and test, or shards with these words in their names"
+                    + " (default: drawn here).")
+    private @Nullable Path data;
+
+    @Option(names = "--job", paramLabel = "FILE", description = "Another manifest than examples/quickstart.yaml.")
+    private @Nullable Path manifest;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
+    private @Nullable Path json;
+
+    @Option(names = "--keep", description = "Leave the cluster running; swav down --dir ends it.")
+    private boolean keep;
+
+    @Override
+    public Integer call() throws IOException {
+        long start = System.nanoTime();
+        Path home = LocalStack.defaultDir("quickstart");
+        Path cluster = home.resolve("cluster");
+        Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
+        Path pictures = data == null ? synthetic(home) : data.toAbsolutePath().normalize();
+        Split split = Split.of(pictures);
+        if (split.test().isEmpty()) {
+            throw new LocalClusterException(pictures + " has no test part, on which the result could be shown: it needs"
+                    + " folders train and test, or shards with train and test in their names");
+        }
+        Thread cleanUp = new Thread(() -> LocalStack.down(cluster), "clean-up");
+        Runtime.getRuntime().addShutdownHook(cleanUp);
+        LocalStack.down(cluster); // of an earlier run, perhaps of an older build
+        Path output = Files.createDirectories(home).resolve("checkpoints");
+        LocalCluster.deleteTree(output);
+        QuickstartJob job = QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
+
+        System.err.println("kNN of the untrained network ...");
+        double before = KnnScore.of(job.spec(), Optional.empty());
+        System.out.printf(Locale.ROOT, "kNN top-1, untrained network: %.1f %%%n", before);
+
+        LocalStack stack = LocalStack.up(cluster, 1, Map.of(), System.err::println);
+        double setupSeconds = (System.nanoTime() - start) / 1e9;
+        JobRun.Outcome outcome;
+        try (JobRun run = new JobRun(stack, job.object(), LiveLine.standard())) {
+            outcome = run.await();
+        }
+        Path weights = output.resolve("export").resolve("backbone.safetensors");
+        double after = KnnScore.of(job.spec(), Optional.of(weights));
+        Result result = new Result(
+                before,
+                after,
+                outcome.steps(),
+                outcome.lossFirst(),
+                outcome.lossLast(),
+                outcome.imagesPerSecond(),
+                setupSeconds,
+                outcome.seconds(),
+                outcome.world(),
+                weights.toString());
+        print(result);
+        if (json != null) {
+            JsonMapper.builder().build().writerWithDefaultPrettyPrinter().writeValue(json.toFile(), result);
+        }
+        if (keep) {
+            Runtime.getRuntime().removeShutdownHook(cleanUp);
+            System.out.println("The cluster runs on: export KUBECONFIG=" + stack.kubeconfig() + " and kubectl get"
+                    + " swavjobs,pods; ./swav down --dir " + cluster + " ends it.");
+        }
+        return 0;
+    }
+
+    private static void print(Result result) {
+        System.out.printf(
+                Locale.ROOT,
+                """
+                trained %d steps in %.0f s with %d pods (%.0f img/s), loss %.3f -> %.3f
+                kNN top-1, untrained network: %.1f %%
+                kNN top-1, trained network:   %.1f %%
+                weights: %s (safetensors, torchvision's names)
+                """,
+                result.steps(),
+                result.trainSeconds(),
+                result.world(),
+                result.imagesPerSecond(),
+                result.lossFirst(),
+                result.lossLast(),
+                result.knnBefore(),
+                result.knnAfter(),
+                result.weights());
+    }
+
+    /** Textured shapes of ten classes, drawn once. */
+    private static Path synthetic(Path home) throws IOException {
+        Path folder = home.resolve("data");
+        if (!Files.isDirectory(folder)) {
+            System.err.println("drawing " + SAMPLES + " pictures ...");
+            Path unfinished = home.resolve("data.new");
+            LocalCluster.deleteTree(unfinished);
+            DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
+            Files.move(unfinished, folder);
+        }
+        return folder;
+    }
+
+    private static Path projectFile(String name) {
+        Path file = Path.of(System.getProperty("swav.home", "")).resolve(name);
+        if (!Files.exists(file)) {
+            throw new LocalClusterException(file.toAbsolutePath() + " is missing; --job names another manifest");
+        }
+        return file;
+    }
+}
