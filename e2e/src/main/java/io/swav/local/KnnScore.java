@@ -31,9 +31,8 @@ final class KnnScore {
         try (NDManager manager = NDManager.newBaseManager();
                 DataSet train = DataSet.open(spec.data().uri());
                 DataSet evaluation = DataSet.open(test)) {
-            Model model = weights.isPresent()
-                    ? Weights.load(spec, weights.get(), manager)
-                    : Weights.untrained(spec, manager);
+            Model model =
+                    weights.isPresent() ? Weights.load(spec, weights.get(), manager) : Weights.untrained(spec, manager);
             int side = spec.crops().get(0).size();
             return Knn.DEFAULT.top1(Features.of(model, train, side), Features.of(model, evaluation, side));
         } catch (EvalException e) {

@@ -71,7 +71,8 @@ final class QuickstartCommand implements Callable<Integer> {
         LocalStack.down(cluster); // of an earlier run, perhaps of an older build
         Path output = Files.createDirectories(home).resolve("checkpoints");
         LocalCluster.deleteTree(output);
-        QuickstartJob job = QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
+        QuickstartJob job =
+                QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
 
         System.err.println("kNN of the untrained network ...");
         double before = KnnScore.of(job.spec(), Optional.empty());
