@@ -47,7 +47,8 @@ final class FakeTrainers {
                         .inNamespace(namespace)
                         .withName(Contract.worldName(job))
                         .get())
-                .map(map -> read(map.getData().get(Contract.WORLD_KEY)))
+                .map(map -> map.getData().get(Contract.WORLD_KEY))
+                .map(json -> read(json))
                 .orElse(World.none(""));
     }
 

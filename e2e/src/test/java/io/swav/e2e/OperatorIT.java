@@ -1,5 +1,6 @@
 package io.swav.e2e;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -97,7 +98,7 @@ class OperatorIT {
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Running");
             assertThat(status().isTrue("Ready")).isTrue();
-            assertThat(status().progress().step()).isEqualTo(7);
+            assertThat(requireNonNull(status().progress()).step()).isEqualTo(7);
             assertThat(status().observedGeneration()).isEqualTo(1);
         });
 
@@ -108,8 +109,8 @@ class OperatorIT {
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1", "job-2"));
         World last = trainers.world();
         assertThat(last.generation()).isEqualTo(first + 2);
-        assertThat(status().ledger().preemptions()).isEqualTo(1);
-        assertThat(status().ledger().failures()).isZero();
+        assertThat(requireNonNull(status().ledger()).preemptions()).isEqualTo(1);
+        assertThat(requireNonNull(status().ledger()).failures()).isZero();
 
         trainers.done("job-1", last.generation(), 100);
         trainers.done("job-2", last.generation(), 100);
@@ -118,7 +119,7 @@ class OperatorIT {
             assertThat(status().isTrue("Complete")).isTrue();
             assertThat(status().isTrue("Ready")).isTrue();
             assertThat(status().isTrue("Reconciling")).isFalse();
-            assertThat(status().progress().step()).isEqualTo(100);
+            assertThat(requireNonNull(status().progress()).step()).isEqualTo(100);
         });
         assertThat(events()).contains("PodsCreated", "WorldPublished", "PodPreempted", "Complete");
         assertThat(trainers.pods()).as("ended pods stay for their logs").containsExactly("job-1", "job-2");
@@ -140,7 +141,9 @@ class OperatorIT {
         client.resources(SwavJob.class).inNamespace(namespace).withName("job").scale(1);
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
-        assertThat(status().ledger().preemptions()).as("our own doing").isZero();
+        assertThat(requireNonNull(status().ledger()).preemptions())
+                .as("our own doing")
+                .isZero();
 
         apply("replicas: 1, suspend: true");
         soon().untilAsserted(() -> {
@@ -224,7 +227,8 @@ class OperatorIT {
 
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1", "job-2"));
-        soon().untilAsserted(() -> assertThat(status().ledger().preemptions()).isEqualTo(1));
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().ledger()).preemptions()).isEqualTo(1));
         assertThat(handshake().getData()).isEqualTo(key.getData());
     }
 
