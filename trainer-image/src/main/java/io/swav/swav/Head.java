@@ -47,8 +47,11 @@ final class Head {
         NDArray dx = dy.sub(y.mul(along)).divi(lengths);
         dy.close();
         NDArray hidden = tape.restore();
+        gradients.add(LAST + ".bias", dx.sum(new int[] {0}));
         NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
         Kernels.reluBackward(dh, hidden);
+        // the first bias stands right before a batch norm: its gradient is 0. What would be computed is rounding noise,
+        // which LARC scales to full size and which no two orders of summing share; so it is left at 0.
         return linearBackward(tape, gradients, norm.backward(tape, gradients, dh), tape.restore(), FIRST);
     }
 
@@ -58,7 +61,6 @@ final class Head {
 
     private static NDArray linearBackward(Tape tape, Gradients gradients, NDArray dy, NDArray x, String name) {
         gradients.add(name + ".weight", Kernels.matmulTransposed(tape.manager, dy, x));
-        gradients.add(name + ".bias", dy.sum(new int[] {0}));
         NDArray dx = Kernels.matmul(tape.manager, dy, tape.weight(name + ".weight"));
         dy.close();
         return dx;
