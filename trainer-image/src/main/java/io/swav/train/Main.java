@@ -4,6 +4,7 @@ import io.swav.data.DataCommand;
 import io.swav.eval.EvalCommand;
 import io.swav.eval.ExportCommand;
 import io.swav.golden.GoldenCommand;
+import io.swav.swav.BenchCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -19,6 +20,7 @@ import picocli.CommandLine.HelpCommand;
             EvalCommand.class,
             ExportCommand.class,
             GoldenCommand.class,
+            BenchCommand.class,
             HelpCommand.class
         })
 public final class Main {
