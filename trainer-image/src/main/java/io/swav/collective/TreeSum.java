@@ -93,6 +93,17 @@ public final class TreeSum {
             });
         }
 
+        /** The sum over this rank's groups alone, one of the arrays that were added. */
+        public NDArray own() {
+            NDArray result = stack.get(0).value();
+            stack.stream().skip(1).forEach(node -> {
+                result.addi(node.value());
+                node.value().close();
+            });
+            stack.clear();
+            return result;
+        }
+
         /**
          * The sum over all groups of all ranks, the same bits on each.
          *

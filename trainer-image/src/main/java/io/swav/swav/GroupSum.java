@@ -4,39 +4,40 @@ import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.TreeSum;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
-/** A sum over the groups of all ranks: in one fixed order (Bitwise), or in whatever order is fastest (Fast). */
+/** A sum over all groups of all ranks, of which this rank adds its own in ascending order. */
 final class GroupSum {
-    private final Optional<TreeSum.Local> tree;
-    private @Nullable NDArray sum;
+    private final TreeSum.Local own;
+    private final boolean oneOrder;
+    private int next;
 
-    GroupSum(boolean bitwise, int groups, Run run) {
-        this.tree = bitwise ? Optional.of(new TreeSum.Local(groups, run)) : Optional.empty();
+    private GroupSum(TreeSum.Local own, boolean oneOrder, int next) {
+        this.own = own;
+        this.oneOrder = oneOrder;
+        this.next = next;
     }
 
-    /** Takes over {@code flat}, the part of the groups from {@code group} on; ascending. */
-    void add(int group, NDArray flat) {
-        if (tree.isPresent()) {
-            tree.get().add(group, flat);
-        } else if (sum == null) {
-            sum = flat;
-        } else {
-            sum.addi(flat);
-            flat.close();
-        }
+    /** One order for every world, one array a group: the same bits everywhere. */
+    static GroupSum inOneOrder(int groups, Run run) {
+        return new GroupSum(new TreeSum.Local(groups, run), true, run.from());
+    }
+
+    /** Ranks in the collective's own order; a rank's {@code parts} arrays in pairs, which rounds least. */
+    static GroupSum acrossRanks(int parts) {
+        return new GroupSum(new TreeSum.Local(parts, new Run(0, parts)), false, 0);
+    }
+
+    /** Takes over {@code flat}. */
+    void add(NDArray flat) {
+        own.add(next++, flat);
     }
 
     /** The total over all ranks, in one of the arrays given. */
     NDArray total(Collective collective, Run[] runs) {
-        if (tree.isPresent()) {
-            return tree.get().reduce(collective, runs);
+        if (oneOrder) {
+            return own.reduce(collective, runs);
         }
-        NDArray total = sum;
-        if (total == null) {
-            throw new IllegalStateException("no group was added");
-        }
+        NDArray total = own.own();
         collective.allReduceSum(total);
         return total;
     }

@@ -109,11 +109,9 @@ public final class SinkhornBench implements Callable<Integer> {
 
         @Override
         public NDArray sum(List<NDArray> perGroup) {
-            GroupSum sum = new GroupSum(true, perGroup.size(), new Run(0, perGroup.size()));
-            for (int group = 0; group < perGroup.size(); group++) {
-                sum.add(group, perGroup.get(group));
-            }
             Run[] all = {new Run(0, perGroup.size())};
+            GroupSum sum = GroupSum.inOneOrder(perGroup.size(), all[0]);
+            perGroup.forEach(sum::add);
             return sum.total(new SoloCollective(), all);
         }
     }

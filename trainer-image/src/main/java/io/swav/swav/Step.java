@@ -32,10 +32,10 @@ final class Step implements AutoCloseable {
     private final long globalStep;
     private final NDArray prototypes;
     private final Map<String, NDArray> weights;
-    private final GroupSum sum;
     private final List<Work> works = new ArrayList<>();
     private int resolutions;
     private long agreedGeneration;
+    private @Nullable GroupSum sum;
     private @Nullable NDArray total;
 
     /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
@@ -92,7 +92,6 @@ final class Step implements AutoCloseable {
         }
         this.weights = new LinkedHashMap<>(model.weightViews);
         weights.put(Model.PROTOTYPES, prototypes);
-        this.sum = new GroupSum(settings.bitwise(), settings.groups(), runs[collective.rank()]);
     }
 
     long globalStep() {
@@ -195,16 +194,19 @@ final class Step implements AutoCloseable {
 
         @Override
         public NDArray sum(List<NDArray> perGroup) {
-            GroupSum rows = new GroupSum(settings.bitwise(), settings.groups(), runs[collective.rank()]);
-            for (int i = 0; i < perGroup.size(); i++) {
-                rows.add(runs[collective.rank()].from() + i, perGroup.get(i));
-            }
+            // small, so in one order in either mode: what rounding does to a code, backward makes large
+            GroupSum rows = GroupSum.inOneOrder(settings.groups(), runs[collective.rank()]);
+            perGroup.forEach(rows::add);
             return rows.total(collective, runs);
         }
     }
 
     /** Loss and backward of every unit, each unit's graph freed after it. */
     void backward() {
+        GroupSum flats = settings.bitwise()
+                ? GroupSum.inOneOrder(settings.groups(), runs[collective.rank()])
+                : GroupSum.acrossRanks(works.size());
+        sum = flats;
         for (Work work : works) {
             NDArray flat =
                     manager.zeros(new Shape(codesAt() + model.architecture().prototypes()));
@@ -230,7 +232,7 @@ final class Step implements AutoCloseable {
                 }
             }
             work.passes.forEach(NDArray::close);
-            sum.add(work.unit.from(), flat);
+            flats.add(flat);
         }
     }
 
@@ -266,7 +268,11 @@ final class Step implements AutoCloseable {
 
     /** Sums the flat arrays of all groups of all ranks. */
     StepResult average(Collective world) {
-        NDArray sums = sum.total(world, runs);
+        GroupSum flats = sum;
+        if (flats == null) {
+            throw new IllegalStateException("lossAndGradients comes before averageGradients");
+        }
+        NDArray sums = flats.total(world, runs);
         total = sums;
         double loss;
         double perplexity;

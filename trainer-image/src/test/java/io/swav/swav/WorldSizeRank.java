@@ -19,21 +19,22 @@ import java.util.SplittableRandom;
 /** One rank of {@link WorldSizeTest}: trains on made-up crops and says the digest of its state. */
 final class WorldSizeRank {
     private static final int GROUPS = 8;
-    private static final int GROUP = 4;
 
     private WorldSizeRank() {}
 
-    /** Arguments: rank, size, steps, Bitwise or Fast, samples that share batch statistics, file for rank 0's weights. */
+    /** Arguments: rank, size, steps, Bitwise or Fast, samples a group, samples that share batch statistics, learning rate, file for rank 0's weights. */
     public static void main(String[] args) throws IOException {
         int size = Integer.parseInt(args[1]);
         int steps = Integer.parseInt(args[2]);
         boolean bitwise = args[3].equals("Bitwise");
+        int group = Integer.parseInt(args[4]);
+        double learningRate = Double.parseDouble(args[6]);
         Torch.start();
         Torch.setThreads(1);
         Settings settings = new Settings(
-                GROUPS * GROUP,
-                GROUP,
-                Integer.parseInt(args[4]),
+                GROUPS * group,
+                group,
+                Integer.parseInt(args[5]),
                 List.of(new Settings.Crops(2, 12), new Settings.Crops(1, 8)),
                 new Sinkhorn(0.05, 3),
                 0.1,
@@ -50,10 +51,9 @@ final class WorldSizeRank {
             learner.model().initialize(31);
             for (int step = 0; step < steps; step++) {
                 int now = step;
-                learner.lossAndGradients(
-                        (scope, group) -> crops(scope, settings, now * GROUPS + group), runs, world, step, 1);
+                learner.lossAndGradients((scope, g) -> crops(scope, settings, now * GROUPS + g), runs, world, step, 1);
                 double loss = learner.averageGradients(world).loss();
-                learner.apply(0.5);
+                learner.apply(learningRate);
                 if (step == steps - 1) {
                     RankProcess.say("loss " + loss);
                 }
@@ -63,20 +63,21 @@ final class WorldSizeRank {
                 float[] weights = learner.model().weights.toFloatArray();
                 ByteBuffer bytes = ByteBuffer.allocate(weights.length * Float.BYTES);
                 bytes.asFloatBuffer().put(weights);
-                Files.write(Path.of(args[5]), bytes.array());
+                Files.write(Path.of(args[7]), bytes.array());
             }
         }
     }
 
     private static List<NDArray> crops(NDManager scope, Settings settings, long key) {
         SplittableRandom random = new SplittableRandom(key);
+        int group = settings.group();
         List<NDArray> arrays = new ArrayList<>();
         for (Settings.Crops crops : settings.crops()) {
-            float[] values = new float[crops.count() * GROUP * 3 * crops.side() * crops.side()];
+            float[] values = new float[crops.count() * group * 3 * crops.side() * crops.side()];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) (random.nextDouble() * 4 - 2);
             }
-            arrays.add(scope.create(values, new Shape((long) crops.count() * GROUP, 3, crops.side(), crops.side())));
+            arrays.add(scope.create(values, new Shape((long) crops.count() * group, 3, crops.side(), crops.side())));
         }
         return arrays;
     }

@@ -3,6 +3,10 @@ package io.swav.swav;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.golden.RankProcesses;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -18,7 +22,8 @@ class WorldSizeTest {
     @TempDir
     private Path temp = Path.of(".");
 
-    private Set<String> train(int size, int steps, String mode, int normGroup) throws Exception {
+    private Set<String> train(int size, int steps, String mode, int group, int normGroup, double learningRate)
+            throws Exception {
         Set<String> said = new ConcurrentSkipListSet<>();
         assertThat(RankProcesses.run(
                         WorldSizeRank.class,
@@ -27,7 +32,9 @@ class WorldSizeTest {
                         List.of(
                                 String.valueOf(steps),
                                 mode,
+                                String.valueOf(group),
                                 String.valueOf(normGroup),
+                                String.valueOf(learningRate),
                                 weights(size).toString()),
                         (rank, line) -> said.add(line)))
                 .isEmpty();
@@ -42,10 +49,43 @@ class WorldSizeTest {
     void bitwiseGivesTheSameBitsAtEveryWorldSize() throws Exception {
         Map<Integer, Set<String>> bySize = new TreeMap<>();
         for (int size : new int[] {1, 2, 3, 5}) {
-            bySize.put(size, train(size, 50, "Bitwise", 4));
+            bySize.put(size, train(size, 50, "Bitwise", 4, 4, 0.5));
         }
         Set<String> alone = Set.copyOf(bySize.getOrDefault(1, Set.of()));
         assertThat(alone).hasSize(2); // one digest and one loss
         assertThat(bySize).allSatisfy((size, said) -> assertThat(said).containsExactlyInAnyOrderElementsOf(alone));
+    }
+
+    /** Rounding differs, and the network makes it larger at every step: a calm rate, about the paper's for this batch. */
+    @Test
+    void fastStaysWithinRounding() throws Exception {
+        for (int normGroup : new int[] {16, 64}) { // a group's own, and four groups' that ranks share
+            train(1, 20, "Fast", 16, normGroup, 0.1);
+            float[] alone = read(weights(1));
+            for (int size : new int[] {2, 3, 5}) {
+                train(size, 20, "Fast", 16, normGroup, 0.1);
+                assertThat(distance(alone, read(weights(size))))
+                        .as("relative L2, batch norm over %d samples, %d ranks", normGroup, size)
+                        .isLessThan(1e-4);
+            }
+        }
+    }
+
+    private static float[] read(Path file) throws IOException {
+        FloatBuffer buffer = ByteBuffer.wrap(Files.readAllBytes(file)).asFloatBuffer();
+        float[] values = new float[buffer.remaining()];
+        buffer.get(values);
+        return values;
+    }
+
+    private static double distance(float[] expected, float[] actual) {
+        assertThat(actual).hasSameSizeAs(expected);
+        double off = 0;
+        double norm = 0;
+        for (int i = 0; i < expected.length; i++) {
+            off += Math.pow((double) actual[i] - expected[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return Math.sqrt(off / norm);
     }
 }

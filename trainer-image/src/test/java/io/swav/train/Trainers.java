@@ -123,7 +123,10 @@ final class Trainers implements AutoCloseable {
     }
 
     void awaitGeneration(String pod) {
-        awaitReport(pod, report -> report.generation() == generation && report.state() == PodReport.State.Training);
+        awaitReport(
+                pod,
+                report -> report.generation() == generation
+                        && (report.state() == PodReport.State.Training || report.state() == PodReport.State.Done));
     }
 
     int exitCode(String pod) throws InterruptedException {
