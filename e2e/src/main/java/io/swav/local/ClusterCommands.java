@@ -49,14 +49,35 @@ final class ClusterCommands {
                 description = "A resource of each node, e.g. nvidia.com/gpu=1; repeatable.")
         private Map<String, String> capacity = new LinkedHashMap<>();
 
+        @Option(
+                names = "--cluster",
+                description = "Use the cluster of $KUBECONFIG, whose nodes run the pods: installs SwavJob's definition"
+                        + " there and starts the operator alone on this machine.")
+        private boolean cluster;
+
         @Override
         public Integer call() {
+            if (cluster) {
+                return attach();
+            }
             LocalStack stack = LocalStack.up(place.get(), nodes, capacity, System.err::println);
             System.out.println("The cluster runs. With kubectl:");
             System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
             System.out.println("  kubectl apply --validate=false -f examples/quickstart.yaml");
             System.out.println("  kubectl get swavjobs,pods");
             System.out.println("./swav logs POD shows a pod's output, ./swav down ends everything.");
+            return 0;
+        }
+
+        private int attach() {
+            String kubeconfig = System.getenv("KUBECONFIG");
+            if (kubeconfig == null || !Files.isReadable(Path.of(kubeconfig))) {
+                throw new LocalClusterException("--cluster takes the cluster from KUBECONFIG, which "
+                        + (kubeconfig == null ? "is not set" : "names no readable file: " + kubeconfig));
+            }
+            LocalStack.attach(place.get(), Path.of(kubeconfig).toAbsolutePath(), System.err::println);
+            System.out.println("The operator runs, its log is " + Daemon.logFile(place.get(), "operator")
+                    + "; ./swav down ends it. The nodes need the image that your manifest names.");
             return 0;
         }
     }

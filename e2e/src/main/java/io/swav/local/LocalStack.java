@@ -1,6 +1,10 @@
 package io.swav.local;
 
+import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.swav.api.SwavJobSpecs;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -42,14 +46,35 @@ public final class LocalStack {
                     + " objects will not be collected");
         }
         say.accept("starting the operator and " + nodes + (nodes == 1 ? " node ..." : " nodes ..."));
-        stack.startDaemon(OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + stack.kubeconfig(), "--port=0"));
+        startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + stack.kubeconfig(), "--port=0"));
         List<String> arguments =
                 new ArrayList<>(List.of("--kubeconfig=" + stack.kubeconfig(), "--dir=" + dir, "--nodes=" + nodes));
         capacity.forEach((name, quantity) -> arguments.add("--capacity=" + name + "=" + quantity));
         arguments.add(0, "node");
-        stack.startDaemon(NODES, Main.class.getName(), arguments);
+        startDaemon(dir, NODES, Main.class.getName(), arguments);
         stack.awaitNodes(nodes);
         return stack;
+    }
+
+    /**
+     * Starts the operator alone, on this machine, for a cluster that is there already, and makes SwavJob known to it;
+     * its own nodes run the pods.
+     *
+     * @param dir keeps the operator's pid and log
+     * @throws LocalClusterException when the cluster does not answer or refuses
+     */
+    static void attach(Path dir, Path kubeconfig, Consumer<String> say) {
+        Config config = Config.fromKubeconfig(kubeconfig.toFile());
+        say.accept("asking " + config.getMasterUrl() + " ...");
+        try (KubernetesClient client =
+                new KubernetesClientBuilder().withConfig(config).build()) {
+            client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
+        } catch (KubernetesClientException e) {
+            throw new LocalClusterException("the cluster of " + kubeconfig + " (" + config.getMasterUrl()
+                    + ") does not take SwavJob's definition: " + e.getMessage());
+        }
+        say.accept("starting the operator ...");
+        startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig, "--port=0"));
     }
 
     /** Ends everything that {@link #up} started in {@code dir} and every pod; true if anything ran. */
@@ -98,8 +123,8 @@ public final class LocalStack {
         }
     }
 
-    private void startDaemon(String name, String main, List<String> arguments) {
-        if (Daemon.find(dir(), name).isPresent()) {
+    private static void startDaemon(Path dir, String name, String main, List<String> arguments) {
+        if (Daemon.find(dir, name).isPresent()) {
             return;
         }
         List<String> command = new ArrayList<>(List.of(
@@ -111,7 +136,7 @@ public final class LocalStack {
                 Images.classPath(),
                 main));
         command.addAll(arguments);
-        Daemon.start(dir(), name, command, Map.of());
+        Daemon.start(dir, name, command, Map.of());
     }
 
     private void awaitNodes(int nodes) {
