@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
@@ -11,9 +12,11 @@ import java.util.OptionalInt;
  * @param generation counts from 1; 0 is the empty world that no trainer acts on
  * @param job uid of the SwavJob, so that a trainer of an earlier job of the same name is a stranger
  * @param why the sentence that explains this generation
+ * @param hold too few for training: members keep their state and wait for the next generation, rank 0 saves it
+ * @param lost uids that this generation put out because they are dead or do not answer: nobody need wait for them
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
-public record World(long generation, String job, List<Member> members, String why) {
+public record World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
 
     /** @param address host:port at which the trainer listens for its peers, as it reported it */
     @JsonIgnoreProperties(ignoreUnknown = true)
@@ -24,6 +27,12 @@ public record World(long generation, String job, List<Member> members, String wh
             throw new IllegalArgumentException("world generation is negative: " + generation);
         }
         members = List.copyOf(members);
+        lost = List.copyOf(Objects.requireNonNullElse(lost, List.of())); // absent in a document of an earlier operator
+    }
+
+    /** A world that trains, and that nobody was lost on the way to. */
+    public World(long generation, String job, List<Member> members, String why) {
+        this(generation, job, members, why, false, List.of());
     }
 
     public static World none(String job) {
