@@ -29,6 +29,9 @@ public final class Contract {
     /** Port for peers; unset or 0 means any free one. Set from a container port named {@link #PORT}. */
     public static final String ENV_PORT = "SWAV_PORT";
 
+    /** Folder for journals, {@code <pod>.jsonl}: a line for every step applied and every change; unset for none. */
+    public static final String ENV_JOURNAL = "SWAV_JOURNAL";
+
     public static final String PORT = "swav";
 
     /** Trainer exit codes, after sysexits(3). The permanent ones would fail again on any pod. */

@@ -18,6 +18,10 @@ import org.jspecify.annotations.Nullable;
  * @param imagesPerSecond global images a second (pictures, not crops), over the last reporting interval
  * @param prototypePerplexity exp of the entropy of the mean code over the global batch, in [1, K]
  * @param message for people: what failed, or what is waited for
+ * @param lostPeer uid of the member whose connection failed in the last attempt; null once a world has formed since
+ * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
+ * @param stalledSeconds since the last step was finished, or the first world was entered; null outside a world
+ * @param regroup how this trainer came into its present world; null before the first
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -38,7 +42,26 @@ public record PodReport(
         @Nullable Double knnTop1,
         long skippedSamples,
         @Nullable String message,
+        @Nullable String lostPeer,
+        boolean awaitingPeers,
+        @Nullable Double stalledSeconds,
+        @Nullable Regroup regroup,
         String time) {
+
+    /**
+     * One change of the world, as one of its members saw it.
+     *
+     * @param generation that was entered
+     * @param pauseSeconds from the end of the last step before to the end of the first step after, less a normal step
+     *     (the median of the last ones); null for a newcomer and before that first step
+     * @param droppedSteps steps begun in the world before and dropped, 0 or 1
+     * @param keptSteps applied in this generation so far
+     * @param keptSeconds spent in them
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Regroup(
+            long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
 
     /** Starting, then Ready (can enter a world), Training, and one of the two ends. */
     public enum State {

@@ -513,5 +513,12 @@ public record SwavJobSpec(
             @Default("10")
             @Min(0)
             @Max(1_000_000)
-            Integer maxFailures) {}
+            Integer maxFailures,
+
+            @JsonPropertyDescription("Seconds without a step, 60 by default, after which a trainer that its peers wait"
+                    + " for counts as hung and is replaced. Has to be longer than any step.")
+            @Default("60")
+            @Min(1)
+            @Max(1_000_000)
+            Integer hungAfterSeconds) {}
 }

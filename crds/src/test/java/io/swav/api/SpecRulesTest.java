@@ -84,7 +84,9 @@ class SpecRulesTest {
     static Stream<Arguments> changes() {
         return Stream.of(
                 arguments("replicas: 3, suspend: true", List.of()),
-                arguments("elastic: {spares: 1}, recovery: {maxFailures: 1}, ttlSecondsAfterFinished: 1", List.of()),
+                arguments(
+                        "elastic: {spares: 1}, recovery: {maxFailures: 1, hungAfterSeconds: 5}, ttlSecondsAfterFinished: 1",
+                        List.of()),
                 arguments("template: {metadata: {labels: {a: b}}}", List.of()),
                 arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),
                 arguments("data: {uri: file:///other}", List.of(FIXED_DATA)),

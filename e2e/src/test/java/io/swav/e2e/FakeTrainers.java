@@ -125,6 +125,10 @@ final class FakeTrainers {
                 null,
                 0,
                 message,
+                null,
+                false,
+                null,
+                null,
                 Instant.now().toString());
         client.resource(new ConfigMapBuilder()
                         .withNewMetadata()

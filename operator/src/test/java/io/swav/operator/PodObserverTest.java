@@ -95,7 +95,26 @@ class PodObserverTest {
 
     private static PodReport report(String uid, State state, long step) {
         return new PodReport(
-                "job-0", uid, state, "10.0.0.1:7000", 1, 1, step, 100, 0, null, null, null, null, 0, "words", "t");
+                "job-0",
+                uid,
+                state,
+                "10.0.0.1:7000",
+                1,
+                1,
+                step,
+                100,
+                0,
+                null,
+                null,
+                null,
+                null,
+                0,
+                "words",
+                null,
+                false,
+                null,
+                null,
+                "t");
     }
 
     private static Standing see(String status, String metadata, @Nullable PodReport report) {

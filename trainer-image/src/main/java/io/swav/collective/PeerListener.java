@@ -99,10 +99,12 @@ public final class PeerListener implements AutoCloseable {
      * Waits for a caller.
      *
      * @param deadline of System.nanoTime
-     * @throws CollectiveException when it did not come, or the wait was cancelled (looked at every 20 ms)
+     * @throws LostPeerException when it did not come
+     * @throws CollectiveException when the wait was cancelled (looked at every 20 ms)
      */
     synchronized SocketChannel await(
-            long generation, int rank, String callerUid, long deadline, BooleanSupplier cancelled) {
+            long generation, int rank, String callerUid, long deadline, BooleanSupplier cancelled)
+            throws LostPeerException {
         Caller caller = new Caller(generation, rank, callerUid);
         while (true) {
             SocketChannel channel = parked.remove(caller);
@@ -113,8 +115,8 @@ public final class PeerListener implements AutoCloseable {
                 throw new CollectiveException("forming generation " + generation + " was called off");
             }
             if (System.nanoTime() - deadline >= 0) {
-                throw new CollectiveException(
-                        "generation " + generation + ": rank " + rank + " (" + callerUid + ") did not connect in time");
+                String problem = "rank " + rank + " (" + callerUid + ") did not connect in time";
+                throw new LostPeerException(rank, problem, null);
             }
             try {
                 wait(20);

@@ -92,12 +92,16 @@ public final class TcpMesh {
 
     /** Calls until the peer answers: it may not listen yet. */
     private static SocketChannel call(
-            PeerListener listener, InetSocketAddress address, Hello hello, long end, BooleanSupplier cancelled) {
+            PeerListener listener, InetSocketAddress address, Hello hello, long end, BooleanSupplier cancelled)
+            throws IOException {
         String last = "no answer";
         while (!cancelled.getAsBoolean()) {
             if (System.nanoTime() - end >= 0) {
-                throw new CollectiveException("generation " + hello.generation() + ": cannot reach rank "
-                        + hello.peerRank() + " (" + hello.peerUid() + ") at " + address + ": " + last);
+                throw new LostPeerException(
+                        hello.peerRank(),
+                        "cannot reach rank " + hello.peerRank() + " (" + hello.peerUid() + ") at " + address + ": "
+                                + last,
+                        null);
             }
             try {
                 return tryCall(listener.handshake(), address, hello);

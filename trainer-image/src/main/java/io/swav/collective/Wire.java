@@ -174,7 +174,7 @@ final class Wire implements AutoCloseable {
                 } catch (IOException e) {
                     throw lost(e);
                 }
-                if (message[1].hasRemaining()) {
+                if (message[0].hasRemaining() || message[1].hasRemaining()) {
                     return;
                 }
                 outgoing.remove();
@@ -207,7 +207,7 @@ final class Wire implements AutoCloseable {
                     throw lost(e);
                 }
                 if (count < 0) {
-                    throw new IOException("rank " + rank + " closed its connection");
+                    throw new LostPeerException(rank, "rank " + rank + " closed its connection", null);
                 }
                 if (count == 0) {
                     return false;
@@ -221,14 +221,15 @@ final class Wire implements AutoCloseable {
             long number = header.getLong(8);
             long length = header.getLong(16);
             if (of != generation || number != received || length != expected) {
-                throw new IOException("rank " + rank + " sent message " + number + " of generation " + of + " with "
-                        + length + " bytes where message " + received + " with " + expected + " was due");
+                String problem = "rank " + rank + " sent message " + number + " of generation " + of + " with " + length
+                        + " bytes where message " + received + " with " + expected + " was due";
+                throw new LostPeerException(rank, problem, null);
             }
             received++;
         }
 
         private IOException lost(IOException cause) {
-            return new IOException("lost rank " + rank + ": " + cause.getMessage(), cause);
+            return new LostPeerException(rank, "lost rank " + rank + ": " + cause.getMessage(), cause);
         }
     }
 }

@@ -23,6 +23,12 @@ public interface Batches extends AutoCloseable {
      */
     List<NDArray> group(NDManager manager, long step, int group);
 
+    /**
+     * Indices of the samples of one group, one a row; a picture that cannot be decoded stands for the one that
+     * replaces it.
+     */
+    int[] samples(long step, int group);
+
     /** Says which groups this rank will ask for from {@code step} on, so that they can be prepared ahead. */
     void expect(long step, int fromGroup, int toGroup);
 

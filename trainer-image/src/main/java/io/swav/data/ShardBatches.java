@@ -25,6 +25,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -152,6 +153,19 @@ public final class ShardBatches implements Batches {
         return arrays;
     }
 
+    @Override
+    public int[] samples(long step, int group) {
+        long first = first(step, group);
+        return IntStream.range(0, groupSize)
+                .map(row -> sampler.sampleAt(sampler.epochOf(step), first + row))
+                .toArray();
+    }
+
+    /** Position in its epoch of a group's first sample. */
+    private long first(long step, int group) {
+        return sampler.firstPosition(step) + (long) group * groupSize;
+    }
+
     private synchronized void forget(Predicate<Key> which) {
         prepared.entrySet().removeIf(entry -> {
             boolean gone = which.test(entry.getKey());
@@ -178,7 +192,7 @@ public final class ShardBatches implements Batches {
     private synchronized Prepared prepare(long step, int group) {
         List<FloatBuffer> buffers = spare.isEmpty() ? allocate() : spare.pop();
         long epoch = sampler.epochOf(step);
-        long position = sampler.firstPosition(step) + (long) group * groupSize;
+        long position = first(step, group);
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param key of the handshake, empty when not given
  * @param port 0 for any
  * @param runDirectory where the ready file goes
+ * @param journal folder for the journal
  */
 record Environment(
         String namespace,
@@ -26,7 +27,8 @@ record Environment(
         String key,
         int port,
         Optional<Path> configDirectory,
-        Optional<Path> runDirectory) {
+        Optional<Path> runDirectory,
+        Optional<Path> journal) {
 
     /**
      * Of a pod of a SwavJob.
@@ -70,8 +72,15 @@ record Environment(
                 env.getOrDefault(Contract.ENV_POD_IP, "127.0.0.1"),
                 key(env.getOrDefault(Contract.ENV_HANDSHAKE, "")),
                 port(env.getOrDefault(Contract.ENV_PORT, "")),
-                Optional.ofNullable(env.get(Contract.ENV_CONFIG_DIR)).map(Path::of),
-                Optional.ofNullable(env.get(Contract.ENV_RUN_DIR)).map(Path::of));
+                folder(env, Contract.ENV_CONFIG_DIR),
+                folder(env, Contract.ENV_RUN_DIR),
+                folder(env, Contract.ENV_JOURNAL));
+    }
+
+    private static Optional<Path> folder(Map<String, String> env, String name) {
+        return Optional.ofNullable(env.get(name))
+                .filter(value -> !value.isEmpty())
+                .map(Path::of);
     }
 
     private static String key(String text) {

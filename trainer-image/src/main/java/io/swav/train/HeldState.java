@@ -24,12 +24,14 @@ final class HeldState implements Replica {
     private final StepMachine machine;
     private final Optional<Checkpoints> store;
     private final Trainer.Plan plan;
+    private final Journal journal;
     private long step = NOTHING;
 
-    HeldState(StepMachine machine, Optional<Checkpoints> store, Trainer.Plan plan) {
+    HeldState(StepMachine machine, Optional<Checkpoints> store, Trainer.Plan plan, Journal journal) {
         this.machine = machine;
         this.store = store;
         this.plan = plan;
+        this.journal = journal;
     }
 
     @Override
@@ -69,6 +71,8 @@ final class HeldState implements Replica {
                 "resumed from the {}, taken by {} ranks",
                 what,
                 checkpoint.state().worldSize());
+        CheckpointState from = checkpoint.state();
+        journal.event(Journal.Event.resumed, from.generation(), from.step(), "from the " + what);
     }
 
     @Override

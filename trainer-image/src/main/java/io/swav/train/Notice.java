@@ -11,6 +11,7 @@ public final class Notice {
     private volatile long givenAt;
     private volatile boolean given;
     private volatile int exitCode;
+    private volatile Runnable listener = () -> {};
 
     /** A notice that SIGTERM gives; {@link #finish} must be called, or the process stays until it is killed. */
     public static Notice onSigterm() {
@@ -35,6 +36,15 @@ public final class Notice {
     public void give() {
         givenAt = System.nanoTime();
         given = true;
+        listener.run();
+    }
+
+    /** Called when notice is given, by the thread that gives it. */
+    void onGiven(Runnable then) {
+        listener = then;
+        if (given) {
+            then.run();
+        }
     }
 
     public boolean given() {

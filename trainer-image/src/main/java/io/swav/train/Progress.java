@@ -27,6 +27,9 @@ public final class Progress {
     private long rateStep = -1;
     private long rateSince;
     private @Nullable Double rate;
+    private @Nullable String lostPeer;
+    private final Awaiting awaiting = new Awaiting();
+    private final StepClock clock = new StepClock();
 
     /** @param seenGeneration newest generation read */
     public Progress(String pod, String uid, LongSupplier seenGeneration) {
@@ -65,15 +68,48 @@ public final class Progress {
         tell.run();
     }
 
+    /** Wraps what waits for peers. */
+    Awaiting awaiting() {
+        return awaiting;
+    }
+
+    /** On the way into a world. */
+    synchronized void entering() {
+        clock.entering(System.nanoTime());
+    }
+
+    /** Nobody waits for this trainer, however long it takes. */
+    synchronized void outside() {
+        clock.outside();
+    }
+
+    synchronized void formed(long inGeneration, long atStep) {
+        step = atStep;
+        lostPeer = null;
+        clock.formed(inGeneration);
+    }
+
+    /**
+     * A world broke.
+     *
+     * @param peer uid of the member whose connection failed, where one did
+     * @return whether a step was lost with it
+     */
+    synchronized boolean broke(@Nullable String peer) {
+        lostPeer = peer;
+        return clock.broke();
+    }
+
+    synchronized void began() {
+        clock.began(System.nanoTime());
+    }
+
     synchronized void message(@Nullable String text) {
         message = text;
     }
 
-    synchronized void at(long steps) {
-        step = steps;
-    }
-
     synchronized void step(long applied, StepMachine.Outcome of, long skippedSamples) {
+        clock.applied(System.nanoTime());
         step = applied;
         outcome = of;
         skipped = skippedSamples;
@@ -81,6 +117,10 @@ public final class Progress {
             rateStep = applied;
             rateSince = System.nanoTime();
         }
+    }
+
+    synchronized long step() {
+        return step;
     }
 
     synchronized State state() {
@@ -114,6 +154,10 @@ public final class Progress {
                 null,
                 skipped,
                 message,
+                lostPeer,
+                awaiting.now(),
+                clock.stalledSeconds(now),
+                clock.regroup(),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

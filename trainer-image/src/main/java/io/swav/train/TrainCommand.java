@@ -82,6 +82,14 @@ public final class TrainCommand implements Callable<Integer> {
     @Nullable
     Path report;
 
+    @Option(
+            names = "--journal",
+            paramLabel = "DIR",
+            description = "Folder for a journal, <pod>.jsonl: every step with its samples, every change of the world."
+                    + " Default: " + Contract.ENV_JOURNAL + ", or none.")
+    @Nullable
+    Path journal;
+
     private final Workshop workshop;
     private final Map<String, String> variables;
 
@@ -135,7 +143,8 @@ public final class TrainCommand implements Callable<Integer> {
         try (NDManager root = started()) {
             SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
             Optional<Checkpoints> store = store(spec);
-            try (PeerListener listener = listen(env);
+            try (Journal journalOut = journal(env);
+                    PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec)) {
                 progress.listening(env.podIp() + ":" + listener.port());
                 long steps = steps(spec, batches.stepsPerEpoch());
@@ -159,6 +168,7 @@ public final class TrainCommand implements Callable<Integer> {
                                         new Forming(listener, outside.worlds(), FORMING),
                                         store,
                                         progress,
+                                        journalOut,
                                         notice))) {
                     progress.state(State.Ready, 0, "ready");
                     return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
@@ -182,6 +192,11 @@ public final class TrainCommand implements Callable<Integer> {
             throw new Fatal(Contract.EXIT_CONFIG, "there is no configuration file " + file);
         }
         return file;
+    }
+
+    private Journal journal(Environment env) {
+        Optional<Path> folder = journal != null ? Optional.of(journal) : env.journal();
+        return folder.map(in -> Journal.in(in, env.pod())).orElseGet(Journal::none);
     }
 
     private PeerListener listen(Environment env) {

@@ -16,6 +16,7 @@ import io.swav.data.Batches;
 import io.swav.elastic.Forming;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -60,11 +61,13 @@ public final class Trainer implements AutoCloseable {
             Forming forming,
             Optional<Checkpoints> store,
             Progress progress,
+            Journal journal,
             Notice notice) {}
 
     private final Plan plan;
     private final Parts parts;
     private final Progress progress;
+    private final Journal journal;
     private final HeldState state;
     private final Watchman watchman;
     private final Console console;
@@ -77,7 +80,9 @@ public final class Trainer implements AutoCloseable {
         this.plan = plan;
         this.parts = parts;
         this.progress = parts.progress();
-        this.state = new HeldState(parts.machine(), parts.store(), plan);
+        this.journal = parts.journal();
+        this.state = new HeldState(parts.machine(), parts.store(), plan, journal);
+        parts.notice().onGiven(() -> tell(Journal.Event.notice, "SIGTERM"));
         this.watchman = new Watchman(parts.worlds());
         this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, progress));
@@ -99,6 +104,7 @@ public final class Trainer implements AutoCloseable {
                     return end.get();
                 }
             } else if (next instanceof Membership.Wait wait) {
+                progress.outside();
                 progress.state(State.Ready, 0, wait.why());
                 parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
@@ -113,19 +119,21 @@ public final class Trainer implements AutoCloseable {
     private Optional<End> enter(World world, int rank) {
         MDC.put("generation", Long.toString(world.generation()));
         MDC.put("rank", Integer.toString(rank));
+        progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
-        try (Collective collective = parts.forming().connect(world, rank)) {
+        try (Collective collective = connect(world, rank)) {
             watchman.sharing(collective, world.generation());
             Forming.share(collective, state);
             LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
             retryMillis = FIRST_RETRY_MILLIS;
             lastFailure = "";
-            progress.at(state.step());
+            progress.formed(world.generation(), state.step());
             progress.state(State.Training, world.generation(), null);
+            tell(Journal.Event.formed, world.why());
             watchman.training();
             return steps(world, collective);
         } catch (CollectiveException e) {
-            failed(world, String.valueOf(e.getMessage()));
+            failed(world, e);
             if (parts.store().map(store -> store.holds(plan.steps())).orElse(false)) {
                 return Optional.of(done("the others finished"));
             }
@@ -137,12 +145,28 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    private Collective connect(World world, int rank) {
+        Awaiting awaiting = progress.awaiting();
+        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank)));
+    }
+
+    private void tell(Journal.Event event, String why) {
+        journal.event(event, progress.generation(), progress.step(), why);
+    }
+
     private String forming(World world) {
         return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
     }
 
     /** Told once: while an operator is away, a trainer may try the same world again for a long time. */
-    private void failed(World world, String why) {
+    private void failed(World world, CollectiveException e) {
+        String why = String.valueOf(e.getMessage());
+        String peer = e.lostRank().isPresent()
+                ? world.members().get(e.lostRank().getAsInt()).uid()
+                : null;
+        if (progress.broke(peer)) {
+            tell(Journal.Event.dropped, why);
+        }
         if (!why.equals(lastFailure)) {
             LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
         }
@@ -157,7 +181,7 @@ public final class Trainer implements AutoCloseable {
         Run own = runs[collective.rank()];
         parts.batches().expect(state.step(), own.from(), own.to());
         while (state.step() < plan.steps()) {
-            StepMachine.Outcome outcome = step(runs, collective);
+            StepMachine.Outcome outcome = step(world, runs, collective);
             if (collective.rank() == 0 && state.step() % plan.everySteps() == 0 && state.step() < plan.steps()) {
                 writer.ifPresent(to -> to.write(state.snapshot(world)));
             }
@@ -172,9 +196,11 @@ public final class Trainer implements AutoCloseable {
         return Optional.of(done("all " + plan.steps() + " steps"));
     }
 
-    private StepMachine.Outcome step(Run[] runs, Collective collective) {
+    private StepMachine.Outcome step(World world, Run[] runs, Collective collective) {
         long step = state.step();
         MDC.put("step", Long.toString(step));
+        progress.began();
+        Instant begin = Instant.now();
         long start = System.nanoTime();
         StepMachine machine = parts.machine();
         machine.lossAndGradients(
@@ -188,6 +214,9 @@ public final class Trainer implements AutoCloseable {
         state.applied();
         watchman.step(System.nanoTime() - start);
         progress.step(state.step(), outcome, parts.batches().skipped());
+        int rank = collective.rank();
+        journal.step(
+                step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
         console.step(state.step(), outcome, collective.size());
         return outcome;
     }
@@ -196,6 +225,7 @@ public final class Trainer implements AutoCloseable {
     private void finish(World world, Collective collective) {
         watchman.training();
         if (collective.rank() == 0) {
+            progress.outside(); // a long save is no hang
             save(world, true);
         }
         try (NDManager manager = parts.root().newSubManager()) {
@@ -229,6 +259,8 @@ public final class Trainer implements AutoCloseable {
 
     private End done(String why) {
         LOG.info("done: {}", why);
+        tell(Journal.Event.done, why);
+        progress.outside();
         progress.state(State.Done, progress.generation(), null);
         return End.Done;
     }
@@ -242,6 +274,8 @@ public final class Trainer implements AutoCloseable {
                 LOG.info("not saved: {}", leftBehind.getMessage());
             }
         }
+        tell(Journal.Event.left, why);
+        progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
         return End.Left;
     }

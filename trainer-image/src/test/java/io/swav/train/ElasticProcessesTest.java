@@ -72,6 +72,13 @@ class ElasticProcessesTest {
             assertThat(trainers.tail("b").lines().filter(line -> line.contains("ended at step")))
                     .allMatch(line -> line.contains("generation 1 ended"));
             assertThat(trainers.tail("d")).doesNotContain("ended at step");
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "a")).endsWith("notice", "left");
+            assertThat(Journals.events(trainers.journals(), "b"))
+                    .startsWith("formed")
+                    .doesNotContain("notice", "left", "resumed")
+                    .endsWith("formed", "done");
+            assertThat(Journals.events(trainers.journals(), "d")).containsExactly("formed", "formed", "done");
         }
         assertThat(model(out)).isEqualTo(quiet);
         assertThat(out.resolve("export/backbone.safetensors")).exists();
@@ -115,6 +122,8 @@ class ElasticProcessesTest {
             assertThat(trainers.tail("c"))
                     .containsPattern("resumed from the checkpoint of step (25|50|75|100|125|150),");
             assertThat(trainers.tail("d")).doesNotContain("resumed").contains("formed, 3 ranks");
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "c")).contains("resumed");
         }
         assertThat(model(out)).isEqualTo(quiet);
     }

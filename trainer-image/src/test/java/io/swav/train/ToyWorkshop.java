@@ -46,6 +46,11 @@ final class ToyWorkshop implements Workshop {
         }
 
         @Override
+        public int[] samples(long step, int group) {
+            return new int[] {(int) step % 10 * 100 + group};
+        }
+
+        @Override
         public void expect(long step, int fromGroup, int toGroup) {}
 
         @Override

@@ -62,7 +62,9 @@ final class Trainers implements AutoCloseable {
                 "--out",
                 out.toString(),
                 "--report",
-                reportFile(pod).toString()));
+                reportFile(pod).toString(),
+                "--journal",
+                journals().toString()));
         if (follow) {
             command.addAll(List.of("--world", folder.resolve("world.json").toString()));
         }
@@ -143,6 +145,11 @@ final class Trainers implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** A file a pod. */
+    Path journals() {
+        return folder.resolve("journal");
     }
 
     private Path log(String pod) {

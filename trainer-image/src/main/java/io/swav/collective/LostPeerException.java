@@ -1,0 +1,19 @@
+package io.swav.collective;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** The connection to one rank is of no more use; becomes a {@link CollectiveException}. */
+@SuppressWarnings("serial")
+final class LostPeerException extends IOException {
+    private final int rank;
+
+    LostPeerException(int rank, String message, @Nullable Throwable cause) {
+        super(message, cause);
+        this.rank = rank;
+    }
+
+    int rank() {
+        return rank;
+    }
+}

@@ -1,0 +1,94 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.Collective;
+import java.util.List;
+import java.util.function.Supplier;
+
+/** Whether the training thread waits for its peers now; a trainer that nobody hears of and that waits is not hung. */
+final class Awaiting {
+    private volatile boolean now;
+
+    boolean now() {
+        return now;
+    }
+
+    <T> T during(Supplier<T> work) {
+        now = true;
+        try {
+            return work.get();
+        } finally {
+            now = false;
+        }
+    }
+
+    /** The same collective, each of whose operations counts as waiting. */
+    Collective around(Collective collective) {
+        return new Watched(collective);
+    }
+
+    private final class Watched implements Collective {
+        private final Collective inner;
+
+        Watched(Collective inner) {
+            this.inner = inner;
+        }
+
+        private void run(Runnable work) {
+            during(() -> {
+                work.run();
+                return inner;
+            });
+        }
+
+        @Override
+        public int rank() {
+            return inner.rank();
+        }
+
+        @Override
+        public int size() {
+            return inner.size();
+        }
+
+        @Override
+        public void allReduceSum(NDArray inOut) {
+            run(() -> inner.allReduceSum(inOut));
+        }
+
+        @Override
+        public void allReduceMin(NDArray inOut) {
+            run(() -> inner.allReduceMin(inOut));
+        }
+
+        @Override
+        public void broadcast(NDArray inOut, int root) {
+            run(() -> inner.broadcast(inOut, root));
+        }
+
+        @Override
+        public void allGather(NDArray mine, NDArray all) {
+            run(() -> inner.allGather(mine, all));
+        }
+
+        @Override
+        public void exchange(List<Transfer> sends, List<Transfer> receives) {
+            run(() -> inner.exchange(sends, receives));
+        }
+
+        @Override
+        public Collective subgroup(int[] ranks) {
+            return new Watched(inner.subgroup(ranks));
+        }
+
+        @Override
+        public void abort() {
+            inner.abort();
+        }
+
+        @Override
+        public void close() {
+            inner.close();
+        }
+    }
+}
