@@ -8,6 +8,13 @@ public sealed interface Membership {
     /** Meet the other members of this world; also again, after an attempt that failed. */
     record Form(World world, int rank) implements Membership {}
 
+    /**
+     * Too few are left for training: keep the state and wait for the next world.
+     *
+     * @param leads this process is the one that saves the state
+     */
+    record Hold(World world, boolean leads) implements Membership {}
+
     /** Stay out for now. */
     record Wait(String why) implements Membership {}
 
@@ -26,6 +33,9 @@ public sealed interface Membership {
      */
     static Membership next(World newest, World last, boolean notice, String uid) {
         OptionalInt rank = newest.rankOf(uid);
+        if (rank.isPresent() && newest.hold()) {
+            return new Hold(newest, rank.getAsInt() == 0);
+        }
         if (rank.isPresent()) {
             return new Form(newest, rank.getAsInt());
         }
@@ -49,5 +59,18 @@ public sealed interface Membership {
     /** Whether all ranks leave the world they are in after the step just applied. */
     static boolean switches(World current, long agreedGeneration) {
         return agreedGeneration > current.generation();
+    }
+
+    /**
+     * Whether to give up on the peers of the present world. While all of them answer a world changes between two steps,
+     * and nothing is lost; so this waits, unless the operator says that nobody need.
+     *
+     * @param waitedNanos since the later world was seen and the last step finished, whichever came last
+     */
+    static boolean abandons(World current, World newest, long waitedNanos, long patienceNanos) {
+        return newest.generation() > current.generation()
+                && (waitedNanos >= patienceNanos
+                        || current.members().stream()
+                                .anyMatch(member -> newest.lost().contains(member.uid())));
     }
 }

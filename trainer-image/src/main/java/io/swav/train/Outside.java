@@ -15,6 +15,8 @@ import java.util.Optional;
 record Outside(WorldSource worlds, ReportSink sink, Runnable closing) implements AutoCloseable {
     private static final int CONNECT_MILLIS = 3000;
     private static final int REQUEST_MILLIS = 5000;
+    /** Doubled five times while the server is away. */
+    private static final int WATCH_RECONNECT_MILLIS = 100;
 
     /** The API server: in a pod its own account, elsewhere what KUBECONFIG says. */
     static Outside cluster(Environment env) {
@@ -22,6 +24,7 @@ record Outside(WorldSource worlds, ReportSink sink, Runnable closing) implements
                 .withConnectionTimeout(CONNECT_MILLIS)
                 .withRequestTimeout(REQUEST_MILLIS)
                 .withRequestRetryBackoffLimit(0)
+                .withWatchReconnectInterval(WATCH_RECONNECT_MILLIS)
                 .build();
         KubernetesClient client =
                 new KubernetesClientBuilder().withConfig(config).build();

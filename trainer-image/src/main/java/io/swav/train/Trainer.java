@@ -103,6 +103,8 @@ public final class Trainer implements AutoCloseable {
                 if (end.isPresent()) {
                     return end.get();
                 }
+            } else if (next instanceof Membership.Hold hold && !parts.notice().given(NOTICE_SECONDS)) {
+                hold(hold);
             } else if (next instanceof Membership.Wait wait) {
                 progress.outside();
                 progress.state(State.Ready, 0, wait.why());
@@ -115,6 +117,19 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    /** Below the minimum: the state waits in memory, and once in the store. */
+    private void hold(Membership.Hold hold) {
+        World world = hold.world();
+        boolean unsaved = parts.store().map(store -> !store.holds(state.step())).orElse(false);
+        if (world.generation() > last.generation() && hold.leads() && state.step() >= 0 && unsaved) {
+            writer.ifPresent(to -> to.write(state.snapshot(world)));
+        }
+        last = world;
+        progress.outside();
+        progress.state(State.Ready, 0, "holding: " + world.why());
+        parts.worlds().awaitLater(world.generation(), POLL_MILLIS);
+    }
+
     /** Forms a world and trains in it; empty when the next one is due, or this one is to be tried again. */
     private Optional<End> enter(World world, int rank) {
         MDC.put("generation", Long.toString(world.generation()));
@@ -122,7 +137,7 @@ public final class Trainer implements AutoCloseable {
         progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
-            watchman.sharing(collective, world.generation());
+            watchman.sharing(collective, world);
             Forming.share(collective, state);
             LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
             retryMillis = FIRST_RETRY_MILLIS;

@@ -1,6 +1,8 @@
 package io.swav.train;
 
+import io.swav.api.World;
 import io.swav.collective.Collective;
+import io.swav.elastic.Membership;
 import io.swav.elastic.Ticker;
 import io.swav.elastic.WorldSource;
 import java.util.concurrent.TimeUnit;
@@ -9,9 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Aborts the collective when the world has gone on and this one will not: at once while state is being shared;
- * while training only when no step has been finished for a while since the later world was seen, because as long as
- * all peers answer the world changes between two steps and nothing is lost.
+ * Aborts the collective when the world has gone on and this one will not, see {@link Membership#abandons}: at once while
+ * state is being shared, while training only after some patience.
  */
 final class Watchman implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Watchman.class);
@@ -25,7 +26,7 @@ final class Watchman implements AutoCloseable {
     private final WorldSource worlds;
     private final Ticker ticker;
     private @Nullable Collective watched;
-    private long generation;
+    private World world = World.none("");
     private long patience;
     private long lastSign;
     private long laterSeen;
@@ -36,9 +37,9 @@ final class Watchman implements AutoCloseable {
     }
 
     /** State is being shared in this world. */
-    synchronized void sharing(Collective collective, long inGeneration) {
+    synchronized void sharing(Collective collective, World in) {
         watched = collective;
-        generation = inGeneration;
+        world = in;
         patience = 0;
         laterSeen = 0;
     }
@@ -62,15 +63,16 @@ final class Watchman implements AutoCloseable {
 
     private synchronized void look() {
         Collective collective = watched;
-        if (collective == null || worlds.newest().generation() <= generation) {
+        World newest = worlds.newest();
+        if (collective == null || newest.generation() <= world.generation()) {
             return;
         }
         long now = System.nanoTime();
         if (laterSeen == 0) {
             laterSeen = now;
         }
-        if (now - Math.max(laterSeen, lastSign) >= patience) {
-            LOG.info("generation {} is over and a peer does not answer: aborting", generation);
+        if (Membership.abandons(world, newest, now - Math.max(laterSeen, lastSign), patience)) {
+            LOG.info("generation {} is over and a peer does not answer: aborting", world.generation());
             watched = null;
             collective.abort();
         }

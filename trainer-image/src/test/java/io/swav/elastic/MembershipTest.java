@@ -20,6 +20,7 @@ class MembershipTest {
             for (World newest : worlds(2)) {
                 for (boolean notice : new boolean[] {false, true}) {
                     check(newest, last, notice);
+                    check(held(newest), last, notice);
                 }
             }
         }
@@ -28,7 +29,10 @@ class MembershipTest {
     private static void check(World newest, World last, boolean notice) {
         String when = last + " then " + newest + ", notice " + notice;
         Membership next = Membership.next(newest, last, notice, ME);
-        if (newest.rankOf(ME).isPresent()) {
+        if (newest.rankOf(ME).isPresent() && newest.hold()) {
+            boolean leads = newest.members().get(0).uid().equals(ME);
+            assertThat(next).as(when).isEqualTo(new Membership.Hold(newest, leads));
+        } else if (newest.rankOf(ME).isPresent()) {
             assertThat(next)
                     .as(when)
                     .isEqualTo(new Membership.Form(newest, newest.rankOf(ME).getAsInt()));
@@ -48,6 +52,36 @@ class MembershipTest {
         assertThat(Membership.switches(current, 3)).isFalse();
         assertThat(Membership.switches(current, 2)).isFalse();
         assertThat(Membership.switches(current, 4)).isTrue();
+    }
+
+    /** All small worlds before and after, and everyone who may be called lost. */
+    @Test
+    void peersAreGivenUpInALaterWorldAloneAfterPatienceOrWhenTheyAreCalledLost() {
+        World current = world(2, List.of("a", "b", "c"));
+        List<List<String>> losses = List.of(List.of(), List.of("d"), List.of("b"), List.of("d", "c"));
+        for (long generation = 1; generation <= 3; generation++) {
+            for (World newest : worlds(generation)) {
+                for (List<String> lost : losses) {
+                    World said = new World(newest.generation(), "job", newest.members(), "test", newest.hold(), lost);
+                    boolean later = newest.generation() > 2;
+                    boolean oneOfOurs = lost.contains("b") || lost.contains("c");
+                    String when = said.toString();
+                    assertThat(Membership.abandons(current, said, 0, 5))
+                            .as(when)
+                            .isEqualTo(later && oneOfOurs);
+                    assertThat(Membership.abandons(current, said, 4, 5))
+                            .as(when)
+                            .isEqualTo(later && oneOfOurs);
+                    assertThat(Membership.abandons(current, said, 5, 5))
+                            .as(when)
+                            .isEqualTo(later);
+                }
+            }
+        }
+    }
+
+    private static World held(World world) {
+        return new World(world.generation(), world.job(), world.members(), world.why(), true, List.of());
     }
 
     /** No world, the empty one, and every ordered choice of a, b, c at this generation. */

@@ -1,12 +1,14 @@
 package io.swav.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.swav.api.Contract;
 import io.swav.api.PodReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -98,6 +100,34 @@ class ElasticProcessesTest {
             signal("-CONT", b);
             assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
             assertThat(trainers.exitCode("a")).isZero();
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void belowTheMinimumTheSurvivorHoldsItsStateAndAnotherMayJoin() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 10);
+            signal("-STOP", b);
+            trainers.publish(true, List.of("b"), "a");
+            PodReport holding = trainers.awaitReport("a", report -> report.state() == PodReport.State.Ready);
+            assertThat(holding.message()).isEqualTo("holding: generation 2");
+            assertThat(holding.stalledSeconds()).isNull();
+            Path saved = out.resolve("step-" + holding.step()).resolve("MANIFEST.json");
+            await().untilAsserted(() -> assertThat(saved).exists());
+            signal("-CONT", b);
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.start("c");
+            trainers.publish("a", "c");
+            assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
+            assertThat(trainers.exitCode("c")).as(trainers.tail("c")).isZero();
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "a"))
+                    .containsExactly("formed", "dropped", "formed", "done");
         }
         assertThat(model(out)).isEqualTo(quiet);
     }

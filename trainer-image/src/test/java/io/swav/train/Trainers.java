@@ -93,14 +93,20 @@ final class Trainers implements AutoCloseable {
 
     /** Publishes the next generation; all pods must have reported an address. */
     void publish(String... pods) {
+        publish(false, List.of(), pods);
+    }
+
+    /** Publishes the next generation, perhaps one that holds, with the pods that are said to be lost. */
+    void publish(boolean hold, List<String> lost, String... pods) {
         generation++;
         List<World.Member> members = Arrays.stream(pods)
                 .map(pod -> new World.Member(pod, "uid-" + pod, address(pod)))
                 .toList();
         try {
             Path next = folder.resolve("world.json.next");
-            Files.write(
-                    next, JSON.writeValueAsBytes(new World(generation, "job", members, "generation " + generation)));
+            List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
+            World world = new World(generation, "job", members, "generation " + generation, hold, uids);
+            Files.write(next, JSON.writeValueAsBytes(world));
             Files.move(next, folder.resolve("world.json"), StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
