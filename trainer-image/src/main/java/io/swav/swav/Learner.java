@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +38,7 @@ public final class Learner implements AutoCloseable {
     private final Map<String, NDArray> momentumViews;
     private final GraphMemory memory;
     private @Nullable Step step;
+    private Consumer<Phase> watcher = phase -> {};
 
     /** A learner with fresh weights from spec.training.seed. */
     public Learner(SwavJobSpec spec, NDManager root) {
@@ -65,6 +67,11 @@ public final class Learner implements AutoCloseable {
         this.model = new Model(architecture, root);
         this.momentum = root.zeros(new Shape(model.parameters.size()));
         this.momentumViews = model.parameters.views(root, momentum, 0);
+    }
+
+    /** {@code to} is told of every phase at its beginning, on the training thread. */
+    public void watch(Consumer<Phase> to) {
+        watcher = to;
     }
 
     public Model model() {
@@ -113,7 +120,7 @@ public final class Learner implements AutoCloseable {
     public void lossAndGradients(
             CropSource crops, Run[] runs, Collective collective, long globalStep, long newestGeneration) {
         discard();
-        Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep);
+        Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;
         fresh.forward(crops);
         fresh.assign(newestGeneration);
@@ -126,6 +133,7 @@ public final class Learner implements AutoCloseable {
      * @throws NotFiniteException on every rank alike when the loss is NaN or infinite
      */
     public StepResult averageGradients(Collective collective) {
+        watcher.accept(Phase.REDUCE);
         return current().average(collective);
     }
 
@@ -150,6 +158,7 @@ public final class Learner implements AutoCloseable {
 
     /** Moves the state by one step; nothing here waits for a peer. */
     public void apply(double learningRate) {
+        watcher.accept(Phase.APPLY);
         Step done = current();
         NDArray total = done.total();
         try (NDManager scope = root.newSubManager()) {
@@ -170,6 +179,7 @@ public final class Learner implements AutoCloseable {
             model.update(statistics, done.resolutions());
         }
         discard();
+        watcher.accept(Phase.IDLE);
     }
 
     private static NDArray of(Map<String, NDArray> arrays, String name) {

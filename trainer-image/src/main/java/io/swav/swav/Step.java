@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,7 @@ final class Step implements AutoCloseable {
     private final Run[] runs;
     private final Collective collective;
     private final long globalStep;
+    private final Consumer<Phase> watcher;
     private final NDArray prototypes;
     private final Map<String, NDArray> weights;
     private final List<Work> works = new ArrayList<>();
@@ -76,7 +78,8 @@ final class Step implements AutoCloseable {
             NDManager parent,
             Run[] runs,
             Collective collective,
-            long globalStep) {
+            long globalStep,
+            Consumer<Phase> watcher) {
         this.settings = settings;
         this.model = model;
         this.memory = memory;
@@ -84,6 +87,7 @@ final class Step implements AutoCloseable {
         this.runs = runs.clone();
         this.collective = collective;
         this.globalStep = globalStep;
+        this.watcher = watcher;
         NDArray raw = model.weight(Model.PROTOTYPES);
         try (NDArray lengths = raw.norm(new int[] {1}, true);
                 NDArray bounded = lengths.maximum(NORMALIZE_EPSILON)) {
@@ -120,10 +124,12 @@ final class Step implements AutoCloseable {
     void forward(Learner.CropSource crops) {
         long kept = 0;
         for (Unit unit : Unit.of(runs, collective, settings.span())) {
+            watcher.accept(Phase.DECODE);
             List<List<NDArray>> perGroup = new ArrayList<>();
             for (int group = unit.from(); group < unit.to(); group++) {
                 perGroup.add(crops.group(manager, group));
             }
+            watcher.accept(Phase.FORWARD);
             Work work = new Work(unit, Unit.passes(manager, settings.crops(), perGroup));
             resolutions = work.passes.size();
             boolean keep = memory.keepsAnother(kept);
@@ -149,6 +155,7 @@ final class Step implements AutoCloseable {
 
     /** Codes of all groups by Sinkhorn over the global batch. */
     void assign(long newestGeneration) {
+        watcher.accept(Phase.SINKHORN);
         List<List<NDArray>> scores = new ArrayList<>();
         for (Work work : works) {
             for (int group = work.unit.from(); group < work.unit.to(); group++) {
@@ -203,7 +210,9 @@ final class Step implements AutoCloseable {
 
     /** Loss and backward of every unit, each unit's graph freed after it. */
     void backward() {
-        GroupSum flats = settings.bitwise()
+        watcher.accept(Phase.BACKWARD);
+        // with local batch norm every unit is one group, and the one order is free: then Fast too has the same bits
+        GroupSum flats = settings.bitwise() || settings.span() == 1
                 ? GroupSum.inOneOrder(settings.groups(), runs[collective.rank()])
                 : GroupSum.acrossRanks(works.size());
         sum = flats;

@@ -4,7 +4,6 @@ import io.swav.data.DataCommand;
 import io.swav.eval.EvalCommand;
 import io.swav.eval.ExportCommand;
 import io.swav.golden.GoldenCommand;
-import io.swav.swav.BenchCommand;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;

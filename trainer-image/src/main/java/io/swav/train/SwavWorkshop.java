@@ -15,7 +15,7 @@ final class SwavWorkshop implements Workshop {
     }
 
     @Override
-    public StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+    public LearnerMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
         SwavJobSpec.Training training = spec.training();
         LearningRate rate = LearningRate.of(training.optimizer(), stepsPerEpoch, training.epochs() * stepsPerEpoch);
         return new LearnerMachine(new Learner(spec, root), rate);

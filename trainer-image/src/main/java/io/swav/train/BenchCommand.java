@@ -1,5 +1,7 @@
-package io.swav.swav;
+package io.swav.train;
 
+import io.swav.data.BenchCropsCommand;
+import io.swav.swav.SinkhornBench;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -10,7 +12,7 @@ import picocli.CommandLine.Spec;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = "Measures parts of the trainer on this machine.",
-        subcommands = SinkhornBench.class)
+        subcommands = {StepBench.class, SinkhornBench.class, BenchCropsCommand.class})
 public final class BenchCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
