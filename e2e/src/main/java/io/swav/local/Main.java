@@ -1,7 +1,5 @@
 package io.swav.local;
 
-import io.swav.api.InvalidSpecException;
-import io.swav.data.DataException;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -38,14 +36,11 @@ public final class Main {
                 .filter(command -> command != HelpCommand.class)
                 .forEach(swav::addSubcommand);
         swav.setExecutionExceptionHandler((failure, command, parsed) -> {
-            boolean explained = failure instanceof LocalClusterException
-                    || failure instanceof DataException
-                    || failure instanceof InvalidSpecException;
-            if (explained) {
+            if (failure instanceof LocalClusterException) {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());
                 return CommandLine.ExitCode.SOFTWARE;
             }
-            throw failure;
+            return io.swav.train.Main.explain(failure, command, parsed);
         });
         return swav;
     }

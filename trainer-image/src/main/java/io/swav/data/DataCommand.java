@@ -3,6 +3,7 @@ package io.swav.data;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -19,6 +20,7 @@ import picocli.CommandLine.Parameters;
 public final class DataCommand {
     private static final int PER_SHARD = 1000;
     private static final int TEST_PART = 5;
+    private static final int BAD_NAMED = 20;
 
     /** {@code swav data synth}. */
     @Command(
@@ -96,15 +98,36 @@ public final class DataCommand {
             try (DataSet data = DataSet.open(folder.toString());
                     ShardWriter writer = new ShardWriter(out, "shard", perShard);
                     ProgressBar bar = new ProgressBar("packing", data.size())) {
-                int[] order = Sampler.permutation(seed, 0, data.size());
-                for (int i = 0; i < order.length; i++) {
-                    String name = data.name(order[i]);
-                    String extension = name.substring(name.lastIndexOf('.') + 1);
-                    writer.add(String.format("%09d", i), data.read(order[i]), extension, data.label(order[i]));
-                    bar.step();
+                List<String> bad = pack(data, writer, bar);
+                if (bad.size() == data.size()) {
+                    throw DataException.badData("not one picture of " + folder + " can be decoded");
+                }
+                if (!bad.isEmpty()) {
+                    bad.stream().limit(BAD_NAMED).forEach(name -> System.err.println("not packed: " + name));
+                    System.err.printf(
+                            "%d of %d pictures cannot be decoded and are not packed%n", bad.size(), data.size());
                 }
             }
             return 0;
+        }
+
+        /** Names of the pictures that were left out because they cannot be decoded. */
+        private List<String> pack(DataSet data, ShardWriter writer, ProgressBar bar) throws IOException {
+            Raster scratch = new Raster();
+            List<String> bad = new ArrayList<>();
+            int number = 0;
+            for (int sample : Sampler.permutation(seed, 0, data.size())) {
+                String name = data.name(sample);
+                byte[] encoded = data.read(sample);
+                if (Pictures.decode(encoded, scratch)) {
+                    String extension = name.substring(name.lastIndexOf('.') + 1);
+                    writer.add(String.format("%09d", number++), encoded, extension, data.label(sample));
+                } else {
+                    bad.add(name);
+                }
+                bar.step();
+            }
+            return bad;
         }
     }
 

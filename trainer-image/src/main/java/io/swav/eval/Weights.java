@@ -22,14 +22,7 @@ public final class Weights {
 
     /** The network as it is before any training, from training.seed. */
     public static Model untrained(SwavJobSpec spec, NDManager manager) {
-        Model model = new Model(
-                Architecture.of(
-                        spec.model().architecture(),
-                        spec.model().stem(),
-                        spec.model().hiddenDim(),
-                        spec.model().featureDim(),
-                        spec.model().prototypes()),
-                manager);
+        Model model = new Model(Architecture.of(spec.model()), manager);
         model.initialize(spec.training().seed());
         return model;
     }

@@ -1,6 +1,7 @@
 package io.swav.swav;
 
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.SwavJobSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,6 +31,11 @@ public record Architecture(
 
     /** Names that {@link #of} knows. */
     public static final List<String> NAMES = List.of("resnet50", "resnet18", "tiny");
+
+    /** @throws IllegalArgumentException naming the field of the job's spec that is wrong */
+    public static Architecture of(SwavJobSpec.Model model) {
+        return of(model.architecture(), model.stem(), model.hiddenDim(), model.featureDim(), model.prototypes());
+    }
 
     /**
      * @param name one of {@link #NAMES}

@@ -42,15 +42,7 @@ public final class Learner implements AutoCloseable {
 
     /** A learner with fresh weights from spec.training.seed. */
     public Learner(SwavJobSpec spec, NDManager root) {
-        this(
-                Settings.of(spec),
-                Architecture.of(
-                        spec.model().architecture(),
-                        spec.model().stem(),
-                        spec.model().hiddenDim(),
-                        spec.model().featureDim(),
-                        spec.model().prototypes()),
-                root);
+        this(Settings.of(spec), Architecture.of(spec.model()), root);
         Torch.setThreads(spec.training().threads());
         model.initialize(spec.training().seed());
     }

@@ -1,9 +1,14 @@
 package io.swav.train;
 
+import io.swav.api.Contract;
+import io.swav.api.InvalidSpecException;
 import io.swav.data.DataCommand;
+import io.swav.data.DataException;
 import io.swav.eval.EvalCommand;
 import io.swav.eval.ExportCommand;
 import io.swav.golden.GoldenCommand;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -26,6 +31,30 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new Main()).execute(arguments));
+        System.exit(new CommandLine(new Main())
+                .setExecutionExceptionHandler(Main::explain)
+                .execute(arguments));
+    }
+
+    /** A sentence and an exit code for what the user can mend; everything else is thrown again, with its trace. */
+    public static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
+        int code;
+        String words = String.valueOf(failure.getMessage());
+        if (failure instanceof Fatal fatal) {
+            code = fatal.exitCode();
+        } else if (failure instanceof DataException data) {
+            code = data.exitCode();
+        } else if (failure instanceof InvalidSpecException) {
+            code = Contract.EXIT_CONFIG;
+        } else if (failure instanceof NoSuchFileException) {
+            code = Contract.EXIT_NO_INPUT;
+            words = "there is no " + words;
+        } else if (failure instanceof FileSystemException) {
+            code = Contract.EXIT_CANNOT_WRITE;
+        } else {
+            throw failure;
+        }
+        command.getErr().println("swav " + command.getCommandName() + ": " + words);
+        return code;
     }
 }

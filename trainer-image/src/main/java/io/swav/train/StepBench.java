@@ -35,17 +35,25 @@ import picocli.CommandLine.Spec;
 public final class StepBench implements Callable<Integer> {
     /** A measured network: pictures of {@code side} pixels, {@code batch} of them a step in one group. */
     private record Setup(
-            String name, String architecture, String stem, int batch, int hidden, int prototypes, int[][] crops) {
+            String name,
+            String architecture,
+            String stem,
+            int batch,
+            int hidden,
+            int prototypes,
+            List<SwavJobSpec.CropSpec> crops) {
         int side() {
-            return crops[0][1];
+            return crops.get(0).size();
         }
     }
 
+    private static final List<SwavJobSpec.CropSpec> SMALL = crops(32, 4, 20);
+    private static final List<SwavJobSpec.CropSpec> LARGE = crops(224, 6, 96);
     private static final List<Setup> SETUPS = List.of(
-            new Setup("resnet18", "resnet18", "imagenet", 64, 512, 100, new int[][] {{2, 32}, {4, 20}}),
-            new Setup("resnet18-3x3", "resnet18", "small", 64, 512, 100, new int[][] {{2, 32}, {4, 20}}),
-            new Setup("resnet50", "resnet50", "imagenet", 8, 2048, 3000, new int[][] {{2, 224}, {6, 96}}));
-    private static final int WARM_UP = 2;
+            new Setup("resnet18", "resnet18", "imagenet", 64, 512, 100, SMALL),
+            new Setup("resnet18-3x3", "resnet18", "small", 64, 512, 100, SMALL),
+            new Setup("resnet50", "resnet50", "imagenet", 8, 2048, 3000, LARGE));
+    private static final int WARM_UP = 4;
 
     /** @param cpuSeconds a step, by phase, and {@code total} of the process: the rest is the JVM and the trainer's loop */
     public record Case(String name, Map<String, Double> cpuSeconds, long peakRssBytes) {}
@@ -56,8 +64,8 @@ public final class StepBench implements Callable<Integer> {
             description = "resnet18, resnet18-3x3 or resnet50 (default: the first and the last).")
     private List<String> names = new ArrayList<>(List.of("resnet18", "resnet50"));
 
-    @Option(names = "--steps", description = "Measured steps, after two to warm up (default: ${DEFAULT-VALUE}).")
-    private int steps = 6;
+    @Option(names = "--steps", description = "Measured steps, after four to warm up (default: ${DEFAULT-VALUE}).")
+    private int steps = 10;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
     private @Nullable Path json;
@@ -165,14 +173,7 @@ public final class StepBench implements Callable<Integer> {
         root.putObject("data")
                 .put("uri", folder.resolve("train").toUri().toString())
                 .put("workers", 1);
-        for (int[] crop : setup.crops()) {
-            root.withArray("crops")
-                    .addObject()
-                    .put("count", crop[0])
-                    .put("size", crop[1])
-                    .put("minScale", crop == setup.crops()[0] ? 0.14 : 0.05)
-                    .put("maxScale", crop == setup.crops()[0] ? 1 : 0.14);
-        }
+        root.set("crops", new ObjectMapper().valueToTree(setup.crops()));
         root.putObject("training")
                 .put("globalBatch", setup.batch())
                 .put("groupSize", setup.batch())
@@ -180,6 +181,11 @@ public final class StepBench implements Callable<Integer> {
                 .put("epochs", WARM_UP + steps)
                 .put("maxSteps", WARM_UP + steps);
         return root.toString();
+    }
+
+    private static List<SwavJobSpec.CropSpec> crops(int large, int smallCount, int small) {
+        return List.of(
+                new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
     }
 
     private static long peakRss() throws IOException {

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 class DataSetTest {
     @TempDir
@@ -27,6 +28,22 @@ class DataSetTest {
             Raster raster = new Raster();
             assertThat(Pictures.decode(data.read(13), raster)).isTrue();
             assertThat(raster.width).isEqualTo(16);
+        }
+    }
+
+    @Test
+    void packLeavesOutWhatCannotBeDecoded() throws IOException {
+        Path pictures = Files.createDirectories(folder.resolve("in/cat"));
+        Files.write(pictures.resolve("a.png"), picture(1));
+        Files.writeString(pictures.resolve("b.jpg"), "no picture");
+        Path out = folder.resolve("out");
+        CommandLine pack = new CommandLine(new DataCommand.Pack());
+
+        assertThat(pack.execute(folder.resolve("in").toString(), "--out", out.toString()))
+                .isZero();
+        try (DataSet packed = DataSet.open(out.toString())) {
+            assertThat(packed.size()).isEqualTo(1);
+            assertThat(packed.label(0)).isZero();
         }
     }
 

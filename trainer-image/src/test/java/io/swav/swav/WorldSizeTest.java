@@ -56,18 +56,26 @@ class WorldSizeTest {
         assertThat(bySize).allSatisfy((size, said) -> assertThat(said).containsExactlyInAnyOrderElementsOf(alone));
     }
 
-    /** Rounding differs, and the network makes it larger at every step: a calm rate, about the paper's for this batch. */
+    /** With local batch norm Fast differs from Bitwise only where a collective sums in an order of its own. */
     @Test
-    void fastStaysWithinRounding() throws Exception {
-        for (int normGroup : new int[] {16, 64}) { // a group's own, and four groups' that ranks share
-            train(1, 20, "Fast", 16, normGroup, 0.1);
-            float[] alone = read(weights(1));
-            for (int size : new int[] {2, 3, 5}) {
-                train(size, 20, "Fast", 16, normGroup, 0.1);
-                assertThat(distance(alone, read(weights(size))))
-                        .as("relative L2, batch norm over %d samples, %d ranks", normGroup, size)
-                        .isLessThan(1e-4);
-            }
+    void fastOverSocketsIsExactWithLocalBatchNorm() throws Exception {
+        fastStaysWithin(1e-12, 16, 0.6, 3);
+    }
+
+    /** Statistics that ranks share round; the network makes that larger at every step, so a calm rate. */
+    @Test
+    void fastStaysWithinRoundingWithSharedBatchNorm() throws Exception {
+        fastStaysWithin(1e-4, 64, 0.1, 2, 3, 5);
+    }
+
+    private void fastStaysWithin(double bound, int normGroup, double learningRate, int... sizes) throws Exception {
+        train(1, 20, "Fast", 16, normGroup, learningRate);
+        float[] alone = read(weights(1));
+        for (int size : sizes) {
+            train(size, 20, "Fast", 16, normGroup, learningRate);
+            assertThat(distance(alone, read(weights(size))))
+                    .as("relative L2, batch norm over %d samples, %d ranks", normGroup, size)
+                    .isLessThan(bound);
         }
     }
 
