@@ -7,11 +7,11 @@ import java.time.Duration;
 import java.util.List;
 
 /** Small doings with this machine. */
-final class Commands {
+public final class Commands {
     private Commands() {}
 
     /** What {@code command} prints, stderr included, stripped; any exit status other than 0 is an error. */
-    static String output(List<String> command) {
+    public static String output(List<String> command) {
         try {
             Process process = new ProcessBuilder(command)
                     .redirectErrorStream(true)

@@ -2,7 +2,8 @@ package io.swav.local;
 
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -10,13 +11,18 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Applies a SwavJob, shows how it goes, and waits for its end. */
-final class JobRun implements AutoCloseable {
-    private static final Duration BETWEEN = Duration.ofMillis(250);
+public final class JobRun implements AutoCloseable {
     /** A job that shows no sign of life for so long is given up. */
     private static final Duration SILENCE = Duration.ofMinutes(5);
+    /** Between looks at a job of which nothing is heard. */
+    private static final Duration LOOK = Duration.ofSeconds(1);
 
     /**
      * What came of it.
@@ -24,7 +30,8 @@ final class JobRun implements AutoCloseable {
      * @param seconds from the first step seen to the last
      * @param world largest number of members seen
      */
-    record Outcome(long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
+    public record Outcome(
+            long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
 
     private record Seen(long step, double loss, double rate) {}
 
@@ -32,60 +39,119 @@ final class JobRun implements AutoCloseable {
     private final SwavJob job;
     private final LiveLine line;
     private final KubernetesClient client;
+    private final JobStory story = new JobStory();
+    private final List<Seen> seen = new ArrayList<>();
+    private final BlockingQueue<SwavJob> news = new LinkedBlockingQueue<>();
+    private @Nullable SharedIndexInformer<SwavJob> informer;
+    private @Nullable SwavJob newest;
+    private int world;
+    private long first;
+    private long moved = System.nanoTime();
 
-    JobRun(LocalStack stack, SwavJob job, LiveLine line) {
+    public JobRun(LocalStack stack, SwavJob job, LiveLine line) {
         this.stack = stack;
         this.job = job;
         this.line = line;
         this.client = stack.client();
     }
 
-    /** @throws LocalClusterException with conditions, events and the pods' last words when the job fails or stalls */
-    Outcome await() {
+    /** Applies the job. */
+    public void start() {
         client.resource(job).create();
-        List<Seen> seen = new ArrayList<>();
-        int world = 0;
-        long first = 0;
-        long moved = System.nanoTime();
+        informer = client.resource(job).inform(new ResourceEventHandler<SwavJob>() {
+            @Override
+            public void onAdd(SwavJob now) {
+                news.add(now);
+            }
+
+            @Override
+            public void onUpdate(SwavJob before, SwavJob now) {
+                news.add(now);
+            }
+
+            @Override
+            public void onDelete(SwavJob last, boolean unknownState) {}
+        });
+        moved = System.nanoTime();
+    }
+
+    /**
+     * Runs the job from beginning to end.
+     *
+     * @param each is called with every state of the job that is seen
+     * @throws LocalClusterException with conditions, events and the pods' last words when the job fails or stalls
+     */
+    public Outcome await(Consumer<SwavJob> each) {
+        start();
         while (true) {
-            stack.check();
-            SwavJob now = get();
-            SwavJobStatus status = now == null ? null : now.getStatus();
-            if (now != null && status != null) {
-                line.show(JobLine.of(now));
-                Seen progress = seen(status.progress());
-                if (progress != null
-                        && (seen.isEmpty() || seen.get(seen.size() - 1).step() != progress.step())) {
-                    if (seen.isEmpty()) {
-                        first = System.nanoTime();
-                    }
-                    seen.add(progress);
-                    moved = System.nanoTime();
-                }
-                if (status.world() != null) {
-                    world = Math.max(world, status.world().size());
-                }
-                if (is(status, "Complete")) {
-                    line.say(JobLine.of(now));
-                    return outcome(seen, (System.nanoTime() - first) / 1e9, world);
-                }
-                if (is(status, "Failed")) {
-                    throw new LocalClusterException("the job failed\n" + report(status));
-                }
+            Optional<Outcome> outcome = look(LOOK);
+            if (outcome.isPresent()) {
+                return outcome.get();
             }
-            if (System.nanoTime() - moved > SILENCE.toNanos()) {
-                throw new LocalClusterException(
-                        "the job made no step for " + SILENCE.toMinutes() + " minutes\n" + report(status));
-            }
-            Commands.pause(BETWEEN);
+            now().ifPresent(each);
         }
     }
 
-    private @Nullable SwavJob get() {
+    /** The newest state of the job. */
+    public Optional<SwavJob> now() {
+        return Optional.ofNullable(newest);
+    }
+
+    /**
+     * Waits for news of the job and shows it.
+     *
+     * @return empty while the job goes on
+     * @throws LocalClusterException as {@link #await}
+     */
+    public Optional<Outcome> look(Duration atMost) {
+        stack.check();
+        SwavJob next = poll(atMost);
+        SwavJobStatus status = next == null ? null : next.getStatus();
+        if (next != null && status != null) {
+            newest = next;
+            story.news(status).forEach(line::say);
+            line.show(JobLine.of(next));
+            note(status);
+            if (status.isTrue("Complete")) {
+                line.say(JobLine.of(next));
+                return Optional.of(outcome());
+            }
+            if (status.isTrue("Failed")) {
+                throw new LocalClusterException("the job failed\n" + report(status));
+            }
+        }
+        if (System.nanoTime() - moved > SILENCE.toNanos()) {
+            throw new LocalClusterException("the job made no step for " + SILENCE.toMinutes() + " minutes\n"
+                    + report(newest == null ? null : newest.getStatus()));
+        }
+        return Optional.empty();
+    }
+
+    /** Deletes the job. */
+    public void delete() {
+        client.resource(job).delete();
+    }
+
+    private @Nullable SwavJob poll(Duration atMost) {
         try {
-            return client.resource(job).get();
-        } catch (KubernetesClientException e) {
-            return null; // the API server may be away for a moment; training goes on
+            return news.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted", e);
+        }
+    }
+
+    private void note(SwavJobStatus status) {
+        Seen progress = seen(status.progress());
+        if (progress != null && (seen.isEmpty() || seen.get(seen.size() - 1).step() != progress.step())) {
+            if (seen.isEmpty()) {
+                first = System.nanoTime();
+            }
+            seen.add(progress);
+            moved = System.nanoTime();
+        }
+        if (status.world() != null) {
+            world = Math.max(world, status.world().size());
         }
     }
 
@@ -97,7 +163,7 @@ final class JobRun implements AutoCloseable {
         return new Seen(progress.step(), progress.loss(), rate == null ? 0 : rate);
     }
 
-    private static Outcome outcome(List<Seen> seen, double seconds, int world) {
+    private Outcome outcome() {
         if (seen.isEmpty()) {
             throw new LocalClusterException("the job completed without ever reporting a step");
         }
@@ -107,11 +173,8 @@ final class JobRun implements AutoCloseable {
                 .filter(r -> r > 0)
                 .average()
                 .orElse(0);
+        double seconds = (System.nanoTime() - first) / 1e9;
         return new Outcome(last.step(), seen.get(0).loss(), last.loss(), rate, seconds, world);
-    }
-
-    private static boolean is(SwavJobStatus status, String condition) {
-        return conditions(status).stream().anyMatch(c -> c.type().equals(condition) && "True".equals(c.status()));
     }
 
     private static List<SwavJobStatus.JobCondition> conditions(@Nullable SwavJobStatus status) {
@@ -153,6 +216,9 @@ final class JobRun implements AutoCloseable {
 
     @Override
     public void close() {
+        if (informer != null) {
+            informer.close();
+        }
         client.close();
     }
 }

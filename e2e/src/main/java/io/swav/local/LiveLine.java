@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 
 /** A line that is rewritten in place on a terminal, and printed every few seconds elsewhere. */
-final class LiveLine {
+public final class LiveLine {
     private static final Duration BETWEEN = Duration.ofSeconds(5);
     /** Returns to the line's start and clears it. */
     private static final String AGAIN = "\r\u001b[2K";
@@ -21,11 +21,11 @@ final class LiveLine {
     }
 
     /** On this process's output; the launcher knows whether that is a terminal. */
-    static LiveLine standard() {
+    public static LiveLine standard() {
         return new LiveLine(System.out, Boolean.getBoolean("swav.terminal"));
     }
 
-    void show(String line) {
+    public void show(String line) {
         if (line.equals(shown)) {
             return;
         }
@@ -41,7 +41,7 @@ final class LiveLine {
     }
 
     /** Prints {@code line} for good. */
-    void say(String line) {
+    public void say(String line) {
         out.println(terminal ? AGAIN + line : line);
         shown = "";
     }

@@ -1,5 +1,6 @@
 package io.swav.local;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
@@ -10,9 +11,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -24,8 +28,11 @@ public final class LocalStack {
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final String OPERATOR = "operator";
     private static final String NODES = "nodes";
+    private static final String NODE = "node-";
 
     private final LocalCluster cluster;
+    /** What has to run, by the daemons' names. */
+    private final Set<String> running = new TreeSet<>();
 
     private LocalStack(LocalCluster cluster) {
         this.cluster = cluster;
@@ -38,6 +45,27 @@ public final class LocalStack {
      * @throws LocalClusterException naming what did not start, with the end of its log
      */
     public static LocalStack up(Path dir, int nodes, Map<String, String> capacity, Consumer<String> say) {
+        LocalStack stack = cluster(dir, say);
+        say.accept("starting the operator and " + nodes + (nodes == 1 ? " node ..." : " nodes ..."));
+        stack.startOperator();
+        stack.startNodes(NODES, 0, nodes, capacity);
+        stack.awaitNodes(nodes);
+        return stack;
+    }
+
+    /** As {@link #up}, each node a process of its own, so that one can be lost: see {@link #loseNode}. */
+    public static LocalStack upApart(Path dir, int nodes, Consumer<String> say) {
+        LocalStack stack = cluster(dir, say);
+        say.accept("starting the operator and " + nodes + " nodes, each by itself ...");
+        stack.startOperator();
+        for (int i = 0; i < nodes; i++) {
+            stack.startNode(i);
+        }
+        stack.awaitNodes(nodes);
+        return stack;
+    }
+
+    private static LocalStack cluster(Path dir, Consumer<String> say) {
         KubeBinaries binaries = new KubeSetup(System.getenv(), say).find();
         say.accept("starting etcd and kube-apiserver ...");
         LocalStack stack = new LocalStack(LocalCluster.start(dir, binaries, List.of(SwavJobSpecs.crd())));
@@ -45,14 +73,6 @@ public final class LocalStack {
             say.accept("note: there is no kube-controller-manager beside kube-apiserver, so the children of deleted"
                     + " objects will not be collected");
         }
-        say.accept("starting the operator and " + nodes + (nodes == 1 ? " node ..." : " nodes ..."));
-        startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + stack.kubeconfig(), "--port=0"));
-        List<String> arguments =
-                new ArrayList<>(List.of("--kubeconfig=" + stack.kubeconfig(), "--dir=" + dir, "--nodes=" + nodes));
-        capacity.forEach((name, quantity) -> arguments.add("--capacity=" + name + "=" + quantity));
-        arguments.add(0, "node");
-        startDaemon(dir, NODES, Main.class.getName(), arguments);
-        stack.awaitNodes(nodes);
         return stack;
     }
 
@@ -77,10 +97,57 @@ public final class LocalStack {
         startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig, "--port=0"));
     }
 
+    /** Starts node {@link ProcessNode#name}{@code (index)} as a process of its own. */
+    public void startNode(int index) {
+        startNodes(NODE + index, index, 1, Map.of());
+    }
+
+    /**
+     * A node that was started by itself and all its pods die at once, and nobody tells the API server.
+     *
+     * @param pods namespace and name of those on the node
+     */
+    public void loseNode(int index, Collection<Pod> pods) {
+        stop(NODE + index, Duration.ZERO);
+        pods.forEach(pod -> ProcessNode.kill(PodFolder.of(dir().resolve("pods"), pod)));
+    }
+
+    private void startNodes(String name, int first, int count, Map<String, String> capacity) {
+        List<String> arguments = new ArrayList<>(List.of(
+                "node", "--kubeconfig=" + kubeconfig(), "--dir=" + dir(), "--first=" + first, "--nodes=" + count));
+        capacity.forEach((resource, quantity) -> arguments.add("--capacity=" + resource + "=" + quantity));
+        startDaemon(dir(), name, Main.class.getName(), arguments);
+        running.add(name);
+    }
+
+    public void startOperator() {
+        startDaemon(dir(), OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig(), "--port=0"));
+        running.add(OPERATOR);
+    }
+
+    public void stopOperator() {
+        stop(OPERATOR, Duration.ofSeconds(5));
+    }
+
+    private void stop(String name, Duration grace) {
+        running.remove(name);
+        Daemon.find(dir(), name).ifPresent(daemon -> daemon.stop(grace));
+    }
+
+    /** The API server goes away; etcd keeps what it knows. */
+    public void stopApiServer() {
+        cluster.stopApiServer();
+    }
+
+    /** Back on the same port; returns when it answers. */
+    public void startApiServer() {
+        cluster.startApiServer();
+    }
+
     /** Ends everything that {@link #up} started in {@code dir} and every pod; true if anything ran. */
     public static boolean down(Path dir) {
         boolean ran = Daemon.find(dir, "kube-apiserver").isPresent();
-        for (String name : List.of(OPERATOR, NODES)) {
+        for (String name : daemons(dir)) {
             Optional<Daemon> daemon = Daemon.find(dir, name);
             ran |= daemon.isPresent();
             daemon.ifPresent(d -> d.stop(Duration.ofSeconds(5)));
@@ -103,19 +170,33 @@ public final class LocalStack {
         return cluster.client();
     }
 
+    /** The operator, and every process that plays nodes. */
+    private static List<String> daemons(Path dir) {
+        List<String> names = new ArrayList<>(List.of(OPERATOR, NODES));
+        PodFolder.children(dir).stream()
+                .map(file -> String.valueOf(file.getFileName()))
+                .filter(file -> file.startsWith(NODE) && file.endsWith(".pid"))
+                .map(file -> file.substring(0, file.length() - ".pid".length()))
+                .sorted()
+                .forEach(names::add);
+        return names;
+    }
+
     /** Each process of a stack and whether it runs, for people. */
     static List<String> describe(Path dir) {
         List<String> lines = new ArrayList<>();
-        for (String name : List.of("etcd", "kube-apiserver", "kube-controller-manager", OPERATOR, NODES)) {
+        List<String> names = new ArrayList<>(List.of("etcd", "kube-apiserver", "kube-controller-manager"));
+        names.addAll(daemons(dir));
+        for (String name : names) {
             String state = Daemon.find(dir, name).map(d -> "pid " + d.pid()).orElse("not running");
             lines.add(String.format("%-24s %-12s %s", name, state, Daemon.logFile(dir, name)));
         }
         return lines;
     }
 
-    /** Fails when the operator or the nodes have ended. */
+    /** Fails when the operator or a node has ended by itself. */
     public void check() {
-        for (String name : List.of(OPERATOR, NODES)) {
+        for (String name : running) {
             if (Daemon.find(dir(), name).isEmpty()) {
                 throw new LocalClusterException(name + " ended. Its log, " + Daemon.logFile(dir(), name) + ", ends:\n"
                         + Daemon.tail(Daemon.logFile(dir(), name), 20));
@@ -159,7 +240,7 @@ public final class LocalStack {
     }
 
     /** {@code .swav/<name>} under the project's folder, or under the current one outside of it. */
-    static Path defaultDir(String name) {
+    public static Path defaultDir(String name) {
         String home = System.getProperty("swav.home", "");
         return Path.of(home.isEmpty() ? "" : home, ".swav", name).toAbsolutePath();
     }

@@ -1,5 +1,6 @@
 package io.swav.local;
 
+import io.swav.local.storm.StormCommand;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -14,6 +15,7 @@ import picocli.CommandLine.HelpCommand;
         footer = {"", "./swav test builds everything and runs every test.", "./swav help COMMAND tells more."},
         subcommands = {
             QuickstartCommand.class,
+            StormCommand.class,
             ClusterCommands.Up.class,
             ClusterCommands.Down.class,
             ClusterCommands.Status.class,

@@ -25,6 +25,11 @@ final class NodeCommand implements Callable<Integer> {
     private int nodes = 1;
 
     @Option(
+            names = "--first",
+            description = "Number of the first, where several processes play nodes (default: ${DEFAULT-VALUE}).")
+    private int first;
+
+    @Option(
             names = "--capacity",
             paramLabel = "NAME=QUANTITY",
             description = "A resource of each node, e.g. nvidia.com/gpu=1; repeatable.")
@@ -35,7 +40,7 @@ final class NodeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         Map<String, Quantity> quantities = new LinkedHashMap<>();
         capacity.forEach((name, quantity) -> quantities.put(name, new Quantity(quantity)));
-        ProcessNode node = ProcessNode.start(new ProcessNode.Options(kubeconfig, dir, nodes, quantities));
+        ProcessNode node = ProcessNode.start(new ProcessNode.Options(kubeconfig, dir, first, nodes, quantities));
         try {
             new CountDownLatch(1).await();
         } finally {

@@ -47,10 +47,11 @@ public final class ProcessNode implements AutoCloseable {
 
     /**
      * @param dir holds {@code pods/}, which a later node takes up
+     * @param first number of the first node, so that several processes can play nodes of one cluster
      * @param nodes how many nodes to play
      * @param capacity of each node beside the machine's cpu and memory, e.g. {@code nvidia.com/gpu}
      */
-    public record Options(Path kubeconfig, Path dir, int nodes, Map<String, Quantity> capacity) {}
+    public record Options(Path kubeconfig, Path dir, int first, int nodes, Map<String, Quantity> capacity) {}
 
     private final KubernetesClient client;
     private final Options options;
@@ -73,13 +74,14 @@ public final class ProcessNode implements AutoCloseable {
                 .build();
         this.client = new KubernetesClientBuilder().withConfig(config).build();
         for (int i = 0; i < options.nodes(); i++) {
-            names.add(name(i));
+            names.add(name(options.first() + i));
         }
         this.nodeCache = client.nodes().runnableInformer(0);
         this.podCache = client.pods().inAnyNamespace().runnableInformer(0);
     }
 
-    static String name(int index) {
+    /** Of the node with this number. */
+    public static String name(int index) {
         return "local-" + index;
     }
 
@@ -127,14 +129,16 @@ public final class ProcessNode implements AutoCloseable {
 
     /** Kills every container process that a node with folder {@code dir} has left running. */
     public static void killAll(Path dir) {
-        for (Path pod : PodFolder.children(dir.toAbsolutePath().resolve("pods"))) {
-            new PodFolder(pod)
-                    .processes()
-                    .forEach(run -> ContainerProcess.adopt(run).ifPresent(process -> {
-                        process.kill();
-                        process.onExit().join();
-                    }));
-        }
+        PodFolder.children(dir.toAbsolutePath().resolve("pods")).forEach(pod -> kill(new PodFolder(pod)));
+    }
+
+    /** Kills every container process of one pod, without a word to the API server. */
+    static void kill(PodFolder pod) {
+        pod.processes()
+                .forEach(run -> ContainerProcess.adopt(run).ifPresent(process -> {
+                    process.kill();
+                    process.onExit().join();
+                }));
     }
 
     private final class PodHandler implements ResourceEventHandler<Pod> {

@@ -82,7 +82,7 @@ final class QuickstartCommand implements Callable<Integer> {
         double setupSeconds = (System.nanoTime() - start) / 1e9;
         JobRun.Outcome outcome;
         try (JobRun run = new JobRun(stack, job.object(), LiveLine.standard())) {
-            outcome = run.await();
+            outcome = run.await(now -> {});
         }
         Path weights = output.resolve("export").resolve("backbone.safetensors");
         double after = KnnScore.of(job.spec(), Optional.of(weights));

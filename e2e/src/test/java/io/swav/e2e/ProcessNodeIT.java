@@ -69,7 +69,7 @@ class ProcessNodeIT {
 
     private ProcessNode start() {
         return ProcessNode.start(
-                new ProcessNode.Options(cluster.kubeconfig(), dir, 2, Map.of("nvidia.com/gpu", new Quantity("1"))));
+                new ProcessNode.Options(cluster.kubeconfig(), dir, 0, 2, Map.of("nvidia.com/gpu", new Quantity("1"))));
     }
 
     @AfterEach
