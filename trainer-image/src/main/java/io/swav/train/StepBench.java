@@ -178,7 +178,7 @@ public final class StepBench implements Callable<Integer> {
                 .put("globalBatch", setup.batch())
                 .put("groupSize", setup.batch())
                 .put("threads", 1)
-                .put("epochs", WARM_UP + steps)
+                .put("epochs", 100 + steps) // longer than the default warm-up, whatever maxSteps is
                 .put("maxSteps", WARM_UP + steps);
         return root.toString();
     }
