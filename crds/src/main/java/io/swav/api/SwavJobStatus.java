@@ -177,26 +177,34 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Pods that failed by themselves; see recovery.maxFailures.") @Nullable
             Long failures,
 
+            @JsonPropertyDescription("Pods that stopped answering or finished no step, and were killed; they count"
+                    + " towards recovery.maxFailures too.")
+            @Nullable
+            Long hangs,
+
             @JsonPropertyDescription("Worlds formed after the first.") @Nullable
             Long resizes,
 
-            @JsonPropertyDescription("Seconds without training, by cause.") @Nullable
+            @JsonPropertyDescription("Seconds without training, by kind of incident.") @Nullable
             Map<String, Double> secondsLostByCause,
 
             @JsonPropertyDescription("The last 20 incidents, newest last.") @Nullable
             List<Incident> incidents) {}
 
-    /** One pod that went. */
+    /** One thing that changed the world, or a pod that went. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Incident(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption or Failure.")
+            @JsonPropertyDescription(
+                    "Preemption (taken away, or does not answer), Failure, Hang, Resize (pods joined or"
+                            + " were released) or Suspension.")
             String kind,
 
-            @JsonPropertyDescription("The pod.") String pod,
+            @JsonPropertyDescription("The pod; several with commas between.")
+            String pod,
 
             @JsonPropertyDescription("A sentence: what happened.")
             String reason,
@@ -204,6 +212,15 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Global steps applied by then.") @Nullable
             Long step,
 
-            @JsonPropertyDescription("Seconds without training that it cost.") @Nullable
-            Double seconds) {}
+            @JsonPropertyDescription("The world that was published because of it; unset for a pod outside the world.")
+            @Nullable
+            Long generation,
+
+            @JsonPropertyDescription("Steps that were begun and lost; known when training goes on.") @Nullable
+            Long stepsLost,
+
+            @JsonPropertyDescription("Seconds without training; known when training goes on. Incidents that share a"
+                    + " pause each show all of it.")
+            @Nullable
+            Double secondsPaused) {}
 }

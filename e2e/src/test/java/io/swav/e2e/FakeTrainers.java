@@ -1,7 +1,10 @@
 package io.swav.e2e;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.ContainerStatusBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -9,29 +12,45 @@ import io.fabric8.kubernetes.api.model.PodConditionBuilder;
 import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.api.model.PodStatusBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.Contract;
 import io.swav.api.PodReport;
 import io.swav.api.World;
 import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.Timer;
+import java.util.TimerTask;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Plays kubelet and trainers of one job: writes pod statuses and reports, where a test needs no process. */
-final class FakeTrainers {
+final class FakeTrainers implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(FakeTrainers.class);
+    private static final long BEAT_MILLIS = 1000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final KubernetesClient client;
     private final String namespace;
     private final String job;
+    private final Map<String, ObjectNode> reports = new HashMap<>();
+    private final Timer beats = new Timer("beats", true);
 
     FakeTrainers(KubernetesClient client, String namespace, String job) {
         this.client = client;
         this.namespace = namespace;
         this.job = job;
+        TimerTask beat = new TimerTask() {
+            @Override
+            public void run() {
+                beat();
+            }
+        };
+        beats.schedule(beat, BEAT_MILLIS, BEAT_MILLIS);
     }
 
     /** Names of the pods that exist, in the order of their numbers. */
@@ -54,21 +73,61 @@ final class FakeTrainers {
 
     void ready(String pod) {
         status(pod, running());
-        report(pod, PodReport.State.Ready, 0, 0, null);
+        report(pod, PodReport.State.Ready, 0, 0);
     }
 
     void training(String pod, long generation, long step) {
-        report(pod, PodReport.State.Training, generation, step, null);
+        report(pod, PodReport.State.Training, generation, step);
+    }
+
+    /** Trains in a world that it came into like this. */
+    void training(String pod, long step, PodReport.Regroup regroup) {
+        training(pod, regroup.generation(), step);
+        says(pod, Map.of("regroup", regroup));
     }
 
     void done(String pod, long generation, long steps) {
-        report(pod, PodReport.State.Done, generation, steps, null);
+        report(pod, PodReport.State.Done, generation, steps);
         status(pod, ended("Succeeded", 0, "Completed"));
     }
 
     void failed(String pod, int exitCode, String message) {
-        report(pod, PodReport.State.Failed, 0, 0, message);
+        report(pod, PodReport.State.Failed, 0, 0);
+        says(pod, Map.of("message", message));
         status(pod, ended("Failed", exitCode, "Error"));
+    }
+
+    /** Ended by SIGKILL, without a last word. */
+    void killed(String pod) {
+        silent(pod);
+        status(pod, ended("Failed", 137, "Error"));
+    }
+
+    /** Changes these fields of the pod's report. */
+    synchronized void says(String pod, Map<String, Object> fields) {
+        ObjectNode report = requireNonNull(reports.get(pod), "no report of " + pod);
+        fields.forEach((field, value) -> report.set(field, JSON.valueToTree(value)));
+        send(pod, report);
+    }
+
+    /** From now on the trainer reports nothing. */
+    synchronized void silent(String pod) {
+        reports.remove(pod);
+    }
+
+    /** Trainers report every two seconds at the latest, also when there is nothing new; an absent server stops none. */
+    private synchronized void beat() {
+        try {
+            reports.keySet().retainAll(pods());
+            reports.forEach(this::send);
+        } catch (KubernetesClientException e) {
+            LOG.info("nobody takes the trainers' reports: {}", e.getMessage());
+        }
+    }
+
+    @Override
+    public void close() {
+        beats.cancel();
     }
 
     private static PodStatus running() {
@@ -107,7 +166,7 @@ final class FakeTrainers {
         });
     }
 
-    private void report(String name, PodReport.State state, long generation, long step, @Nullable String message) {
+    private synchronized void report(String name, PodReport.State state, long generation, long step) {
         Pod pod = client.pods().inNamespace(namespace).withName(name).get();
         PodReport report = new PodReport(
                 name,
@@ -124,30 +183,28 @@ final class FakeTrainers {
                 9.5,
                 null,
                 0,
-                message,
+                null,
                 null,
                 false,
+                state == PodReport.State.Training ? 0.1 : null,
                 null,
-                null,
-                Instant.now().toString());
+                "");
+        reports.put(name, JSON.valueToTree(report));
+        send(name, reports.get(name));
+    }
+
+    private void send(String name, ObjectNode report) {
+        report.put("time", Instant.now().toString());
         client.resource(new ConfigMapBuilder()
                         .withNewMetadata()
                         .withName(Contract.progressName(job))
                         .withNamespace(namespace)
                         .endMetadata()
-                        .withData(Map.of(name, write(report)))
+                        .withData(Map.of(name, report.toString()))
                         .build())
                 .fieldManager(name)
                 .forceConflicts()
                 .serverSideApply();
-    }
-
-    private static String write(PodReport report) {
-        try {
-            return JSON.writeValueAsString(report);
-        } catch (JsonProcessingException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private static World read(String json) {

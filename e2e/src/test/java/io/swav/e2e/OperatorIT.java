@@ -75,6 +75,7 @@ class OperatorIT {
 
     @AfterEach
     void clean() {
+        trainers.close();
         client.resources(SwavJob.class).inNamespace(namespace).delete();
         operator.close();
         client.namespaces().withName(namespace).delete();

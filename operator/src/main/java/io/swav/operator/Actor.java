@@ -26,9 +26,12 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Makes a plan true, in an order in which a crash at any point is mended by the next plan. */
 final class Actor {
+    private static final Logger LOG = LoggerFactory.getLogger(Actor.class);
     private static final int KEY_BYTES = 32;
     private static final int UNPROCESSABLE = 422;
     /** Answers that say no to this pod rather than to this moment. */
@@ -49,19 +52,38 @@ final class Actor {
         this.mapWritten = mapWritten;
     }
 
-    /** @return the API server's words when it refused a pod of the template */
-    Optional<String> act(Snapshot seen, SwavJobSpec accepted, Plan plan) {
+    /**
+     * What came of a plan.
+     *
+     * @param published whether world and book were written, or needed no writing
+     * @param refusal the API server's words when it refused a pod of the template
+     * @param trouble its words when it failed at something else, which the next plan will try again
+     */
+    record Outcome(boolean published, Optional<String> refusal, Optional<String> trouble) {}
+
+    Outcome act(Snapshot seen, SwavJobSpec accepted, Plan plan) {
         SwavJob job = seen.job();
-        boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
-        if (!plan.create().isEmpty() || newGeneration) {
-            applyDependents(job, accepted);
-            applied.put(uid(job), job.getMetadata().getGeneration());
+        boolean published = false;
+        try {
+            boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
+            if (!plan.create().isEmpty() || newGeneration) {
+                applyDependents(job, accepted);
+                applied.put(uid(job), job.getMetadata().getGeneration());
+            }
+            writeWorld(seen, plan);
+            published = true;
+            plan.kill().forEach(pod -> delete(job, pod, true));
+            Optional<String> refusal = createPods(job, accepted, plan.create());
+            plan.delete().forEach(pod -> delete(job, pod, false));
+            pruneProgress(seen);
+            return new Outcome(published, refusal, Optional.empty());
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
+                throw e; // somebody wrote in between: the retry sees it
+            }
+            LOG.warn("the plan is not done yet: {}", words(e));
+            return new Outcome(published, Optional.empty(), Optional.of(words(e)));
         }
-        writeWorld(seen, plan);
-        Optional<String> refusal = createPods(job, accepted, plan.create());
-        plan.delete().forEach(pod -> delete(job, pod));
-        pruneProgress(seen);
-        return refusal;
     }
 
     void forget(SwavJob job) {
@@ -125,11 +147,13 @@ final class Actor {
         return Optional.empty();
     }
 
-    private void delete(SwavJob job, PodSeen pod) {
-        client.pods()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withName(pod.name())
-                .delete();
+    private void delete(SwavJob job, PodSeen pod, boolean atOnce) {
+        var there = client.pods().inNamespace(job.getMetadata().getNamespace()).withName(pod.name());
+        if (atOnce) {
+            there.withGracePeriod(0).delete();
+        } else {
+            there.delete();
+        }
     }
 
     /** Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod. */

@@ -48,8 +48,8 @@ final class Informers {
         return List.of(pods, maps, nodes);
     }
 
-    Observer observer() {
-        return new Observer(maps::get, nodes::get);
+    Observer observer(Hearing hearing) {
+        return new Observer(maps::get, nodes::get, hearing);
     }
 
     /** Tells the cache of a pod that the watch will show later, so that the next plan does not create it again. */

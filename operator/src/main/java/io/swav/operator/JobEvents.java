@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.plan.Account;
 import io.swav.plan.Plan;
 import io.swav.plan.PodSeen;
 import io.swav.plan.WorldPlan;
@@ -26,12 +27,33 @@ final class JobEvents {
         this.client = client;
     }
 
-    void tell(SwavJob job, Plan plan, Optional<String> refusal, Instant now) {
-        for (Incident incident : plan.news()) {
-            boolean failure = incident.kind().equals("Failure");
-            emit(job, failure, failure ? "PodFailed" : "PodPreempted", incident.pod() + ": " + incident.reason(), now);
+    /** What was published is told, what was not is part of a later plan. */
+    void tell(SwavJob job, Plan plan, Actor.Outcome outcome, Instant now) {
+        if (!outcome.published()) {
+            return;
         }
-        if (!plan.create().isEmpty() && refusal.isEmpty()) {
+        for (Incident incident : plan.news()) {
+            boolean preempted = incident.kind().equals(Account.Kind.Preemption.name());
+            String reason = preempted
+                    ? "PodPreempted"
+                    : incident.kind().equals(Account.Kind.Hang.name()) ? "PodHung" : "PodFailed";
+            emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
+        }
+        for (String sentence : plan.resumed()) {
+            emit(job, false, "TrainingResumed", sentence, now);
+        }
+        if (outcome.trouble().isPresent()) {
+            return;
+        }
+        for (PodSeen pod : plan.kill()) {
+            emit(
+                    job,
+                    true,
+                    "PodKilled",
+                    pod.name() + " (removed without grace: it, or its node, does not answer)",
+                    now);
+        }
+        if (!plan.create().isEmpty() && outcome.refusal().isEmpty()) {
             emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
         }
         if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {

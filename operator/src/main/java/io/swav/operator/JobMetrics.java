@@ -46,6 +46,14 @@ final class JobMetrics {
                 of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
         gauge(registry, "swav.job.preemptions", "pods taken away", of(SwavJobStatus::ledger, l -> l.preemptions()));
         gauge(registry, "swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
+        gauge(registry, "swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
+        gauge(registry, "swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
+        gauge(registry, "swav.job.steps.lost", "steps begun and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
+        gauge(
+                registry,
+                "swav.job.goodput",
+                "share of the time that went into steps that were kept",
+                of(SwavJobStatus::ledger, l -> l.goodput()));
     }
 
     synchronized void record(SwavJob job, SwavJobStatus status) {

@@ -13,6 +13,8 @@ import io.swav.api.SpecRules;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.plan.PodSeen;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -32,18 +34,29 @@ final class Observer {
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
+    private final Hearing hearing;
 
-    Observer(Function<ResourceID, Optional<ConfigMap>> maps, Function<ResourceID, Optional<Node>> nodes) {
+    Observer(
+            Function<ResourceID, Optional<ConfigMap>> maps,
+            Function<ResourceID, Optional<Node>> nodes,
+            Hearing hearing) {
         this.maps = maps;
         this.nodes = nodes;
+        this.hearing = hearing;
     }
 
-    Snapshot observe(SwavJob job, Collection<Pod> allPods) {
+    Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
+        return observe(
+                job, allPods, map(job, Contract.progressName(job.getMetadata().getName())), now);
+    }
+
+    /** @param progress the map of the trainers' reports, where it is known better than from the cache */
+    Snapshot observe(SwavJob job, Collection<Pod> allPods, Optional<ConfigMap> progress, Instant now) {
         String name = job.getMetadata().getName();
-        Optional<ConfigMap> progress = map(job, Contract.progressName(name));
         Map<String, PodReport> everyReport = reports(progress);
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
+        Map<String, Duration> silence = hearing.listen(job.getMetadata().getUid(), everyReport.values(), now);
         for (Pod pod : allPods) {
             if (!isOwnedBy(pod, job)) {
                 continue;
@@ -53,7 +66,11 @@ final class Observer {
             report.ifPresent(r -> reports.put(podName, r));
             Optional<Node> node = Optional.ofNullable(pod.getSpec().getNodeName())
                     .flatMap(nodeName -> nodes.apply(new ResourceID(nodeName)));
-            pods.add(PodObserver.see(pod, node, report));
+            pods.add(PodObserver.see(
+                    pod,
+                    node,
+                    report,
+                    Optional.ofNullable(silence.get(pod.getMetadata().getUid()))));
         }
         Optional<SwavJobSpec> before = map(job, Contract.configName(name))
                 .filter(config -> isOwnedBy(config, job))

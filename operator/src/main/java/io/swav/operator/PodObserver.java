@@ -10,8 +10,10 @@ import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.Contract;
 import io.swav.api.PodReport;
 import io.swav.plan.PodSeen;
+import io.swav.plan.Signs;
 import io.swav.plan.Standing;
 import io.swav.plan.Standing.Cause;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -46,21 +48,46 @@ final class PodObserver {
             "OutOfpods",
             "UnexpectedAdmissionError");
 
+    /** 128 and the number of SIGKILL. */
+    private static final int KILLED = 137;
+
+    /** A kubelet that answers removes its pod by the end of the grace period, or not much later. */
+    private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
+
     private PodObserver() {}
 
-    static PodSeen see(Pod pod, Optional<Node> node, Optional<PodReport> report) {
+    /**
+     * @param node empty when the pod has none, or it is gone
+     * @param silence since the trainer was heard, empty when it never was
+     */
+    static PodSeen see(Pod pod, Optional<Node> node, Optional<PodReport> report, Optional<Duration> silence) {
         Optional<PodReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
+        Signs signs = own.map(r -> signs(r, silence)).orElse(Signs.NONE);
         return new PodSeen(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
-                standing(pod, node, own));
+                standing(pod, node, own, signs),
+                signs);
     }
 
-    private static Standing standing(Pod pod, Optional<Node> node, Optional<PodReport> report) {
+    private static Signs signs(PodReport report, Optional<Duration> silence) {
+        boolean ended = report.state() == PodReport.State.Done || report.state() == PodReport.State.Failed;
+        return new Signs(
+                ended ? null : silence.orElse(null),
+                report.awaitingPeers(),
+                Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
+                Optional.ofNullable(report.lostPeer()),
+                report.step(),
+                Optional.ofNullable(report.regroup()));
+    }
+
+    private static Standing standing(Pod pod, Optional<Node> node, Optional<PodReport> report, Signs signs) {
         String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
-        Optional<String> notice = notice(pod, node);
+        Optional<String> silence = silence(pod, node);
+        // a trainer that is heard is there, whatever its node's kubelet does
+        Optional<String> notice = notice(pod, node).or(() -> signs.isFresh() ? Optional.empty() : silence);
         if ("Succeeded".equals(phase)) {
             boolean done = report.map(PodObserver::isDone).orElse(true);
             return done
@@ -71,7 +98,7 @@ final class PodObserver {
             return dead(pod, notice, report);
         }
         if (notice.isPresent()) {
-            return new Standing.Leaving(notice.get());
+            return new Standing.Leaving(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
         Optional<String> address =
                 report.filter(r -> r.state() != PodReport.State.Failed).map(PodReport::address);
@@ -100,10 +127,13 @@ final class PodObserver {
         if (taint.isPresent()) {
             return taint;
         }
-        if (pod.getMetadata().getDeletionTimestamp() != null) {
-            return Optional.of("the pod was deleted");
-        }
-        return node.flatMap(PodObserver::silence);
+        return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp()).map(at -> "the pod was deleted");
+    }
+
+    /** When a pod that was deleted ought to be gone; deletionTimestamp is the end of its grace period. */
+    private static Optional<Instant> overdue(Pod pod) {
+        return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp())
+                .map(at -> Instant.parse(at).plus(AFTER_GRACE));
     }
 
     private static Optional<String> leavingTaint(Node node) {
@@ -115,14 +145,19 @@ final class PodObserver {
                 .map(key -> "node " + node.getMetadata().getName() + " is about to go (taint " + key + ")");
     }
 
-    private static Optional<String> silence(Node node) {
-        if (node.getStatus() == null) {
+    private static Optional<String> silence(Pod pod, Optional<Node> node) {
+        String name = pod.getSpec().getNodeName();
+        if (name == null) {
             return Optional.empty();
         }
-        return node.getStatus().getConditions().stream()
+        if (node.isEmpty()) {
+            return Optional.of("node " + name + " is gone");
+        }
+        return Optional.ofNullable(node.get().getStatus()).stream()
+                .flatMap(status -> status.getConditions().stream())
                 .filter(c -> "Ready".equals(c.getType()) && !"True".equals(c.getStatus()))
                 .findFirst()
-                .map(c -> "node " + node.getMetadata().getName() + " does not answer");
+                .map(c -> "node " + name + " does not answer");
     }
 
     private static Standing dead(Pod pod, Optional<String> notice, Optional<PodReport> report) {
@@ -145,8 +180,15 @@ final class PodObserver {
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
-                : "exit code " + exit + said(end.get(), report);
-        return new Standing.Dead(Contract.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED, why);
+                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
+        return new Standing.Dead(cause(exit), why);
+    }
+
+    private static Cause cause(int exit) {
+        if (exit == Contract.EXIT_NO_INPUT || exit == Contract.EXIT_BAD_DATA) {
+            return Cause.NO_DATA;
+        }
+        return Contract.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED;
     }
 
     /** The trainer's own last words: its report's message, or the last line of the termination message. */

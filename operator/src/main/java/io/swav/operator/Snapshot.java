@@ -31,6 +31,14 @@ record Snapshot(
         return reports.values().stream().mapToLong(PodReport::step).max().orElse(0);
     }
 
+    /** Whether a member of the world whose pod is alive has not been heard lately. */
+    boolean isAnybodySilent() {
+        return pods.stream()
+                .anyMatch(pod -> pod.isAlive()
+                        && pod.signs().isSilent()
+                        && worldMap.world().rankOf(pod.uid()).isPresent());
+    }
+
     Observed observed() {
         return new Observed(job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step());
     }

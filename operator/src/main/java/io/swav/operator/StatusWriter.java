@@ -7,6 +7,8 @@ import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import io.swav.api.World;
+import io.swav.operator.Actor.Outcome;
+import io.swav.plan.Account;
 import io.swav.plan.Book;
 import io.swav.plan.Plan;
 import io.swav.plan.PodSeen;
@@ -19,6 +21,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /** The status as a pure function of what was seen, what was planned, and the status before. */
@@ -28,42 +31,46 @@ final class StatusWriter {
 
     private final Snapshot seen;
     private final Optional<Plan> plan;
-    private final Optional<String> refusal;
+    private final Outcome outcome;
     private final SwavJobStatus before;
     private final Instant now;
     private final World world;
     private final Book book;
 
-    private StatusWriter(Snapshot seen, Optional<Plan> plan, Optional<String> refusal, Instant now) {
+    private StatusWriter(Snapshot seen, Optional<Plan> plan, Outcome outcome, Instant now) {
         this.seen = seen;
         this.plan = plan;
-        this.refusal = refusal;
+        this.outcome = outcome;
         this.before = Optional.ofNullable(seen.job().getStatus()).orElse(SwavJobStatus.EMPTY);
         this.now = now;
-        this.world = plan.map(Plan::world)
+        Optional<Plan> published = plan.filter(p -> outcome.published());
+        this.world = published
+                .map(Plan::world)
                 .map(decision -> decision instanceof WorldPlan.Regroup regroup ? regroup.next() : null)
                 .orElse(seen.worldMap().world());
-        this.book = plan.map(Plan::book).orElse(seen.worldMap().book());
+        this.book = published.map(Plan::book).orElse(seen.worldMap().book());
     }
 
     /**
-     * @param plan what was done; empty when no spec could be accepted
-     * @param refusal the API server's words when it refused a pod
+     * @param plan what was to be done; empty when no spec could be accepted
+     * @param outcome what came of it
      */
-    static SwavJobStatus status(Snapshot seen, Optional<Plan> plan, Optional<String> refusal, Instant now) {
-        return new StatusWriter(seen, plan, refusal, now).status();
+    static SwavJobStatus status(Snapshot seen, Optional<Plan> plan, Outcome outcome, Instant now) {
+        return new StatusWriter(seen, plan, outcome, now).status();
     }
 
     private SwavJobStatus status() {
-        int alive = (int) seen.pods().stream().filter(PodSeen::isAlive).count();
-        int ready = (int) seen.pods().stream()
+        List<PodSeen> alive = seen.pods().stream()
+                .filter(pod -> pod.isAlive() && !book.isOut(pod.uid()))
+                .toList();
+        int ready = (int) alive.stream()
                 .filter(pod -> pod.standing() instanceof Standing.Ready)
                 .count();
         Phase phase = phase();
         return new SwavJobStatus(
                 seen.job().getMetadata().getGeneration(),
                 phase.name(),
-                alive,
+                alive.size(),
                 ready,
                 Owned.selector(seen.job()),
                 worldStatus(),
@@ -95,11 +102,11 @@ final class StatusWriter {
         if (seen.accepted().filter(spec -> spec.suspend()).isPresent()) {
             return Phase.Suspended;
         }
+        if (world.hold()) {
+            return Phase.Holding;
+        }
         if (world.members().isEmpty()) {
             return Phase.Pending;
-        }
-        if (decision instanceof WorldPlan.Wait) {
-            return Phase.Holding;
         }
         return settled() ? Phase.Running : Phase.Resizing;
     }
@@ -167,7 +174,35 @@ final class StatusWriter {
     }
 
     private Ledger ledger() {
-        return new Ledger(null, null, book.preemptions(), book.failures(), book.resizes(), null, book.incidents());
+        Account account = book.account();
+        Account.Counts counts = account.counts();
+        return new Ledger(
+                goodput(account),
+                account.stepsLost(),
+                counts.preemptions(),
+                counts.failures(),
+                counts.hangs(),
+                counts.resizes(),
+                account.secondsLost(),
+                account.incidents());
+    }
+
+    /** What the trainers of the last generation that trained have told; nothing new while none of them reports. */
+    private @Nullable Double goodput(Account account) {
+        Instant until = book.end() == null ? now : book.end().time();
+        OptionalDouble kept = seen.pods().stream()
+                .map(pod -> pod.signs().regroup())
+                .flatMap(Optional::stream)
+                .filter(regroup -> account.pace() != null
+                        && regroup.generation() == account.pace().generation())
+                .mapToDouble(PodReport.Regroup::keptSeconds)
+                .max();
+        Double old = before.ledger() == null ? null : before.ledger().goodput();
+        return kept.isEmpty()
+                ? old
+                : account.goodput(kept.getAsDouble(), until)
+                        .map(StatusWriter::shown)
+                        .orElse(old);
     }
 
     private List<JobCondition> conditions(Phase phase) {
@@ -178,13 +213,22 @@ final class StatusWriter {
         boolean full = seen.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
                 .isPresent();
-        boolean current = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
+        boolean done = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
+        boolean current = done && outcome.trouble().isEmpty();
         Optional<String> stall = stall(phase);
         boolean stalled = stall.isPresent();
         String reason = endReason().orElse(phase.name());
+        String state = outcome.trouble().isPresent() ? "ApiError" : phase.name();
+        String sentence = outcome.trouble()
+                .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
+                .orElse(why);
         return conditions
-                .add("Ready", current && !stalled, stalled ? "Stalled" : reason, stalled ? stall.get() : why)
-                .add("Reconciling", !current && !stalled, phase.name(), why)
+                .add(
+                        "Ready",
+                        current && !stalled,
+                        stalled ? "Stalled" : current ? reason : state,
+                        stalled ? stall.get() : sentence)
+                .add("Reconciling", !current && !stalled, state, sentence)
                 .add("Stalled", stalled, stalled ? stallReason(phase) : "Moving", stall.orElse("nothing is in the way"))
                 .add("Running", phase == Phase.Running, phase.name(), why)
                 .add("Resizing", phase == Phase.Resizing, phase.name(), phase == Phase.Resizing ? world.why() : why)
@@ -213,7 +257,7 @@ final class StatusWriter {
         if (phase == Phase.Failed) {
             return Optional.ofNullable(book.end()).map(Book.End::message);
         }
-        return refusal.map(words -> "the API server refuses the pod of spec.template: " + words);
+        return outcome.refusal().map(words -> "the API server refuses the pod of spec.template: " + words);
     }
 
     private String stallReason(Phase phase) {
@@ -254,7 +298,7 @@ final class StatusWriter {
 
     private Optional<String> dataFailure() {
         return Optional.ofNullable(book.end())
-                .map(Book.End::message)
-                .filter(message -> message.contains("exit code 66") || message.contains("exit code 65"));
+                .filter(end -> end.reason().equals(Book.End.NO_DATA))
+                .map(Book.End::message);
     }
 }

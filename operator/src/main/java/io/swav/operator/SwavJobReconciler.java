@@ -1,16 +1,21 @@
 package io.swav.operator;
 
+import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.operator.Actor.Outcome;
 import io.swav.plan.Bounds;
 import io.swav.plan.Plan;
 import io.swav.plan.WorldPlanner;
@@ -21,8 +26,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /** Observe, plan, act, one status write. */
@@ -32,9 +40,14 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
     private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
+    private static final Duration AFTER_TROUBLE = Duration.ofSeconds(2);
+    private static final Outcome NOTHING_DONE = new Outcome(false, Optional.empty(), Optional.empty());
     private static final Duration AT_LEAST = Duration.ofMillis(50);
 
+    private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
+    private final KubernetesClient client;
     private final Clock clock;
+    private final Hearing hearing = new Hearing();
     private final Actor actor;
     private final JobEvents events;
     private final JobMetrics metrics;
@@ -43,6 +56,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private @Nullable Informers informers;
 
     SwavJobReconciler(KubernetesClient client, JobMetrics metrics, Clock clock) {
+        this.client = client;
         this.clock = clock;
         this.metrics = metrics;
         this.events = new JobEvents(client);
@@ -71,26 +85,57 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
         try {
             Instant now = clock.instant();
-            Snapshot seen = informers().observer().observe(job, context.getSecondaryResources(Pod.class));
-            Optional<Plan> plan = seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(), now));
-            Optional<String> refusal = Optional.empty();
-            if (plan.isPresent()) {
-                refusal = actor.act(seen, seen.accepted().orElseThrow(), plan.get());
-                events.tell(job, plan.get(), refusal, now);
+            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
+            if (observed.isEmpty()) {
+                return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
-            return write(job, StatusWriter.status(seen, plan, refusal, now), plan, refusal, now);
+            Snapshot seen = observed.get();
+            Optional<Plan> plan = seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(), now));
+            Outcome outcome = NOTHING_DONE;
+            if (plan.isPresent()) {
+                outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get());
+                events.tell(job, plan.get(), outcome, now);
+            }
+            return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now);
         } finally {
             MDC.remove("job");
         }
     }
 
+    /**
+     * Before anybody's silence is judged the API server itself is asked; empty when it does not answer, because then
+     * nobody could be heard.
+     */
+    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
+        Observer observer = informers().observer(hearing);
+        Snapshot cached = observer.observe(job, pods, now);
+        if (!cached.isAnybodySilent()) {
+            return Optional.of(cached);
+        }
+        try {
+            ConfigMap progress = client.configMaps()
+                    .inNamespace(job.getMetadata().getNamespace())
+                    .withName(Contract.progressName(job.getMetadata().getName()))
+                    .get();
+            hearing.answered(now);
+            return Optional.of(observer.observe(job, pods, Optional.ofNullable(progress), now));
+        } catch (KubernetesClientException e) {
+            LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
+            hearing.silenced();
+            return Optional.empty();
+        }
+    }
+
     private UpdateControl<SwavJob> write(
-            SwavJob job, SwavJobStatus status, Optional<Plan> plan, Optional<String> refusal, Instant now) {
+            SwavJob job, SwavJobStatus status, Optional<Plan> plan, Outcome outcome, Instant now) {
         metrics.record(job, status);
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         Instant again = plan.flatMap(Plan::again).orElse(Instant.MAX);
-        if (refusal.isPresent()) {
+        if (outcome.refusal().isPresent()) {
             again = earlier(again, now.plus(AFTER_REFUSAL));
+        }
+        if (outcome.trouble().isPresent()) {
+            again = earlier(again, now.plus(AFTER_TROUBLE));
         }
         Instant due =
                 written.getOrDefault(job.getMetadata().getUid(), Instant.EPOCH).plus(PROGRESS_EVERY);
@@ -122,8 +167,22 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.replicas(), now.replicas())
                 && Objects.equals(before.readyReplicas(), now.readyReplicas())
                 && Objects.equals(before.world(), now.world())
-                && Objects.equals(before.ledger(), now.ledger())
+                && Objects.equals(losses(before), losses(now))
                 && Objects.equals(before.conditions(), now.conditions());
+    }
+
+    /** The ledger without the share that moves as time does. */
+    private static Optional<Ledger> losses(SwavJobStatus status) {
+        return Optional.ofNullable(status.ledger())
+                .map(ledger -> new Ledger(
+                        null,
+                        ledger.stepsLost(),
+                        ledger.preemptions(),
+                        ledger.failures(),
+                        ledger.hangs(),
+                        ledger.resizes(),
+                        ledger.secondsLostByCause(),
+                        ledger.incidents()));
     }
 
     /** Only the name and the status: applying more would make the operator an owner of the user's spec. */
@@ -139,6 +198,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     private void forget(SwavJob job) {
         actor.forget(job);
+        hearing.forget(job.getMetadata().getUid());
         metrics.forget(job);
         written.remove(job.getMetadata().getUid());
     }

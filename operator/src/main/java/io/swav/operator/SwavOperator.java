@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -18,7 +19,11 @@ import java.util.List;
 /** The running operator: one controller, its informers, health and metrics. */
 public final class SwavOperator implements AutoCloseable {
     private static final int RETRY_MILLIS = 200;
-    private static final int LONGEST_RETRY_MILLIS = 30_000;
+    private static final int LONGEST_RETRY_MILLIS = 5_000;
+    /** Of one request; more would hold up a job for most of a minute after the API server is back. */
+    private static final int REQUEST_RETRIES = 2;
+    /** The first of the pauses that double, six times at most, between two tries to watch again. */
+    private static final int WATCH_RETRY_MILLIS = 100;
 
     private final KubernetesClient client;
     private final Operator operator;
@@ -36,9 +41,14 @@ public final class SwavOperator implements AutoCloseable {
      * @throws IOException when the port of health and metrics is taken
      */
     public static SwavOperator start(OperatorConfig config) throws IOException {
-        KubernetesClient client = config.kubeconfig()
-                .map(file -> new KubernetesClientBuilder().withConfig(Config.fromKubeconfig(file.toFile())))
-                .orElseGet(KubernetesClientBuilder::new)
+        Config access = config.kubeconfig()
+                .map(file -> Config.fromKubeconfig(file.toFile()))
+                .orElseGet(() -> Config.autoConfigure(null));
+        KubernetesClient client = new KubernetesClientBuilder()
+                .withConfig(new ConfigBuilder(access)
+                        .withRequestRetryBackoffLimit(REQUEST_RETRIES)
+                        .withWatchReconnectInterval(WATCH_RETRY_MILLIS)
+                        .build())
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         Operator operator = new Operator(overrider -> overrider

@@ -1,9 +1,7 @@
 package io.swav.plan;
 
-import io.swav.api.SwavJobStatus.Incident;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -14,102 +12,111 @@ import org.jspecify.annotations.Nullable;
  *
  * @param nextPod number of the next pod; numbers are never used again
  * @param since when the present world was published
- * @param resizes worlds published after the first
- * @param streak failures in a row without a world in between
+ * @param streak failures in a row without a world that made a step in between
  * @param retryAt no pod is created before; null for no delay
  * @param accounted uids of present pods and members whose going has been counted, or was our own doing
- * @param incidents the last {@value #KEPT}
+ * @param lost uids of pods that were put out because they do not answer; one that is heard again is forgiven
+ * @param hung uids of pods that are to be killed
+ * @param account what everything has cost
  * @param firstDone when the first trainer was seen to have finished
  * @param end how the job ended
  */
+@JsonIgnoreProperties(ignoreUnknown = true)
 public record Book(
         long nextPod,
         @Nullable Instant since,
-        long resizes,
-        long preemptions,
-        long failures,
         int streak,
         @Nullable Instant retryAt,
         Set<String> accounted,
-        List<Incident> incidents,
+        Set<String> lost,
+        Set<String> hung,
+        Account account,
         @Nullable Instant firstDone,
         @Nullable End end) {
 
-    static final int KEPT = 20;
-
-    public static final Book EMPTY = new Book(0, null, 0, 0, 0, 0, null, Set.of(), List.of(), null, null);
+    public static final Book EMPTY =
+            new Book(0, null, 0, null, Set.of(), Set.of(), Set.of(), Account.EMPTY, null, null);
 
     /** The end of a job: Complete or Failed, with its reason (one word) and its sentence. */
-    public record End(boolean complete, String reason, String message, Instant time) {}
+    public record End(boolean complete, String reason, String message, Instant time) {
+
+        /** The reason when the data is missing or no pictures. */
+        public static final String NO_DATA = "NoData";
+    }
 
     public Book {
         accounted = new TreeSet<>(accounted);
-        incidents = List.copyOf(incidents);
+        lost = new TreeSet<>(lost);
+        hung = new TreeSet<>(hung);
     }
 
-    Book withIncident(Incident incident, String uid, boolean failure) {
-        List<Incident> kept = new ArrayList<>(incidents);
-        kept.add(incident);
-        return new Book(
-                nextPod,
-                since,
-                resizes,
-                preemptions + (failure ? 0 : 1),
-                failures + (failure ? 1 : 0),
-                streak,
-                retryAt,
-                plus(uid),
-                kept.subList(Math.max(0, kept.size() - KEPT), kept.size()),
-                firstDone,
-                end);
+    /** Whether this pod does not count any more, whatever its object says. */
+    public boolean isOut(String uid) {
+        return lost.contains(uid) || hung.contains(uid);
     }
 
-    Book withAccounted(Set<String> uids) {
-        return new Book(
-                nextPod, since, resizes, preemptions, failures, streak, retryAt, uids, incidents, firstDone, end);
+    Book with(Account newAccount) {
+        return new Book(nextPod, since, streak, retryAt, accounted, lost, hung, newAccount, firstDone, end);
     }
 
     Book accounting(String uid) {
-        return withAccounted(plus(uid));
+        return new Book(nextPod, since, streak, retryAt, plus(accounted, uid), lost, hung, account, firstDone, end);
     }
 
-    Book withRetry(int newStreak, @Nullable Instant at) {
-        return new Book(
-                nextPod, since, resizes, preemptions, failures, newStreak, at, accounted, incidents, firstDone, end);
+    Book losing(String uid) {
+        return new Book(nextPod, since, streak, retryAt, accounted, plus(lost, uid), hung, account, firstDone, end);
     }
 
-    Book withNextPod(long next) {
-        return new Book(
-                next, since, resizes, preemptions, failures, streak, retryAt, accounted, incidents, firstDone, end);
+    Book killing(String uid) {
+        return new Book(nextPod, since, streak, retryAt, accounted, lost, plus(hung, uid), account, firstDone, end);
     }
 
-    Book published(Instant now, boolean first) {
+    /** Forgets what was noted of other pods than these, and that {@code heard} were lost or counted. */
+    Book keeping(Set<String> uids, Set<String> heard) {
+        Set<String> others = new TreeSet<>(uids);
+        others.removeAll(heard);
         return new Book(
                 nextPod,
-                now,
-                resizes + (first ? 0 : 1),
-                preemptions,
-                failures,
+                since,
                 streak,
                 retryAt,
-                accounted,
-                incidents,
+                common(accounted, others),
+                common(lost, others),
+                common(hung, uids),
+                account,
                 firstDone,
                 end);
     }
 
+    Book withRetry(int newStreak, @Nullable Instant at) {
+        return new Book(nextPod, since, newStreak, at, accounted, lost, hung, account, firstDone, end);
+    }
+
+    Book withNextPod(long next) {
+        return new Book(next, since, streak, retryAt, accounted, lost, hung, account, firstDone, end);
+    }
+
+    Book published(Instant now) {
+        return new Book(nextPod, now, streak, retryAt, accounted, lost, hung, account, firstDone, end);
+    }
+
     Book withFirstDone(Instant at) {
-        return new Book(nextPod, since, resizes, preemptions, failures, streak, retryAt, accounted, incidents, at, end);
+        return new Book(nextPod, since, streak, retryAt, accounted, lost, hung, account, at, end);
     }
 
     Book ended(End how) {
-        return new Book(
-                nextPod, since, resizes, preemptions, failures, streak, retryAt, accounted, incidents, firstDone, how);
+        return new Book(nextPod, since, streak, retryAt, accounted, lost, hung, account, firstDone, how);
     }
 
-    private Set<String> plus(String uid) {
-        Set<String> more = new TreeSet<>(accounted);
+    private static Set<String> plus(Set<String> uids, String uid) {
+        Set<String> more = new TreeSet<>(uids);
         more.add(uid);
         return more;
+    }
+
+    private static Set<String> common(Set<String> uids, Set<String> others) {
+        Set<String> both = new TreeSet<>(uids);
+        both.retainAll(others);
+        return both;
     }
 }

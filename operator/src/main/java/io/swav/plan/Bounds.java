@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param min fewest trainers that form a world
  * @param spares Ready pods kept beyond the world
  * @param growAfter how long a world stays before it grows while more pods are expected
+ * @param hungAfter how long a trainer may keep its peers waiting
  * @param maxFailures failures that are replaced; one more ends the job
  * @param suspended whether no pod may run
  * @param ttl how long pods stay after the end; empty keeps them
@@ -20,6 +21,7 @@ public record Bounds(
         int min,
         int spares,
         Duration growAfter,
+        Duration hungAfter,
         int maxFailures,
         boolean suspended,
         Optional<Duration> ttl) {
@@ -37,6 +39,7 @@ public record Bounds(
                 spec.elastic().minReplicas(),
                 spec.elastic().spares(),
                 Duration.ofSeconds(spec.elastic().growAfterSeconds()),
+                Duration.ofSeconds(spec.recovery().hungAfterSeconds()),
                 spec.recovery().maxFailures(),
                 spec.suspend(),
                 Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));

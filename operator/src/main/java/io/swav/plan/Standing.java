@@ -1,5 +1,8 @@
 package io.swav.plan;
 
+import java.time.Instant;
+import java.util.Optional;
+
 /** Where one pod stands, in the planner's words. */
 public sealed interface Standing {
 
@@ -9,8 +12,17 @@ public sealed interface Standing {
     /** Can enter the next world; its trainer listens at {@code address}. */
     record Ready(String address) implements Standing {}
 
-    /** Still there, but has notice to go: deletion, eviction, a taint of its node. */
-    record Leaving(String why) implements Standing {}
+    /**
+     * Still there, but has notice to go: deletion, eviction, a taint of its node.
+     *
+     * @param overdue when it ought to have gone: set where its node does not answer, so that nobody else removes it
+     */
+    record Leaving(String why, Optional<Instant> overdue) implements Standing {
+
+        public Leaving(String why) {
+            this(why, Optional.empty());
+        }
+    }
 
     /** The trainer finished the job. */
     record Done() implements Standing {}
@@ -24,8 +36,10 @@ public sealed interface Standing {
         PREEMPTED,
         /** Failed by itself; another attempt may work. */
         FAILED,
-        /** Would fail again on any pod: wrong configuration, missing data. */
-        PERMANENT
+        /** Would fail again on any pod: wrong configuration. */
+        PERMANENT,
+        /** The data is missing or no pictures, for any pod. */
+        NO_DATA
     }
 
     /** Whether the pod counts towards the pods that are wanted. */

@@ -7,8 +7,12 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.PodReport;
 import io.swav.api.PodReport.State;
+import io.swav.plan.PodSeen;
+import io.swav.plan.Signs;
 import io.swav.plan.Standing;
 import io.swav.plan.Standing.Cause;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -52,21 +56,56 @@ class PodObserverTest {
                 .isEqualTo(new Standing.Leaving("EvictionByEvictionAPI: by drain"));
         assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
                 .isEqualTo(new Standing.Leaving("node n is about to go (taint karpenter.sh/disrupted)"));
-        assertThat(see(READY, "", report(State.Training, 1), "status: {conditions: [{type: Ready, status: Unknown}]}"))
-                .isEqualTo(new Standing.Leaving("node n does not answer"));
         assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
                 .isInstanceOf(Standing.Ready.class);
     }
 
     @Test
+    void aSilentNodeIsNoticeOnlyWhereTheTrainerIsSilentToo() {
+        String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
+        PodReport report = report(State.Training, 1);
+        assertThat(see(READY, "", report, silent, 5)).isEqualTo(new Standing.Leaving("node n does not answer"));
+        assertThat(see(READY, "", null, silent)).isEqualTo(new Standing.Leaving("node n does not answer"));
+        assertThat(see(READY, "", report, silent, 1)).isInstanceOf(Standing.Ready.class);
+        assertThat(see(READY, "", report, null, 5)).isEqualTo(new Standing.Leaving("node n is gone"));
+        assertThat(see(READY, "", report, "", 500)).isInstanceOf(Standing.Ready.class);
+    }
+
+    @Test
+    void aDeletedPodIsOverdueOnlyOnANodeThatDoesNotAnswer() {
+        String deleted = "deletionTimestamp: '2026-01-01T00:00:00Z'";
+        PodReport report = report(State.Training, 1);
+        Instant overdue = Instant.parse("2026-01-01T00:00:10Z");
+        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'False'}]}"))
+                .isEqualTo(new Standing.Leaving("the pod was deleted", Optional.of(overdue)));
+        assertThat(see(READY, deleted, report, null))
+                .isEqualTo(new Standing.Leaving("the pod was deleted", Optional.of(overdue)));
+        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'True'}]}"))
+                .isEqualTo(new Standing.Leaving("the pod was deleted"));
+    }
+
+    @Test
+    void signsComeFromThePodsOwnReportAndEndWithIt() {
+        assertThat(seen(READY, "", report(State.Training, 7), "", 3).signs())
+                .isEqualTo(new Signs(
+                        Duration.ofSeconds(3), false, Optional.empty(), Optional.empty(), 7, Optional.empty()));
+        assertThat(seen(READY, "", report("another-uid", State.Training, 7), "", 3)
+                        .signs())
+                .isEqualTo(Signs.NONE);
+        assertThat(seen(READY, "", report(State.Done, 7), "", 300).signs().isSilent())
+                .isFalse();
+    }
+
+    @Test
     void deathsArePreemptionsFailuresOrPermanent() {
         assertThat(see(ended(137, "Error", "a\\nlast words\\n"), "", null))
-                .isEqualTo(new Standing.Dead(Cause.FAILED, "exit code 137: last words"));
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
         assertThat(see(ended(137, "OOMKilled", ""), "", null))
                 .isEqualTo(new Standing.Dead(
                         Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
         assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
                 .isEqualTo(new Standing.Dead(Cause.PERMANENT, "exit code 78: words"));
+        assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new Standing.Dead(Cause.NO_DATA, "exit code 66"));
         assertThat(see(ended(143, "Error", ""), "", null))
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer left on notice (SIGTERM)"));
         assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
@@ -121,15 +160,26 @@ class PodObserverTest {
         return see(status, metadata, report, "");
     }
 
-    private static Standing see(String status, String metadata, @Nullable PodReport report, String node) {
+    private static Standing see(String status, String metadata, @Nullable PodReport report, @Nullable String node) {
+        return see(status, metadata, report, node, 0);
+    }
+
+    private static Standing see(
+            String status, String metadata, @Nullable PodReport report, @Nullable String node, long silence) {
+        return seen(status, metadata, report, node, silence).standing();
+    }
+
+    /** @param node null when it is gone */
+    private static PodSeen seen(
+            String status, String metadata, @Nullable PodReport report, @Nullable String node, long silence) {
         Pod pod = Serialization.unmarshal("""
                 ---
                 metadata: {name: job-0, uid: pod-uid, creationTimestamp: '2026-01-01T00:00:00Z', %s}
                 spec: {nodeName: n, containers: [{name: trainer}]}
                 status: {%s}
                 """.formatted(metadata, status), Pod.class);
-        Node on = Serialization.unmarshal("---\nmetadata: {name: n}\n" + node, Node.class);
-        return PodObserver.see(pod, Optional.of(on), Optional.ofNullable(report))
-                .standing();
+        Optional<Node> on = Optional.ofNullable(node)
+                .map(yaml -> Serialization.unmarshal("---\nmetadata: {name: n}\n" + yaml, Node.class));
+        return PodObserver.see(pod, on, Optional.ofNullable(report), Optional.of(Duration.ofSeconds(silence)));
     }
 }

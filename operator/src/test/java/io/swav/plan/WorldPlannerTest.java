@@ -2,6 +2,7 @@ package io.swav.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.api.PodReport;
 import io.swav.api.World;
 import io.swav.plan.Standing.Cause;
 import java.time.Duration;
@@ -44,14 +45,17 @@ class WorldPlannerTest {
                 for (int min = 1; min <= 2; min++) {
                     for (int target = min; target <= 3; target++) {
                         for (int spares = 0; spares <= 1; spares++) {
-                            check(bounds(target, min, spares), seen, members, "case " + code + " of " + pods);
-                            cases++;
+                            for (boolean hold : new boolean[] {false, true}) {
+                                String which = "case " + code + " of " + pods;
+                                check(bounds(target, min, spares), seen, members, hold, Book.EMPTY, which);
+                                cases++;
+                            }
                         }
                     }
                 }
             }
         }
-        assertThat(cases).isEqualTo((1 + 10 + 100 + 1000) * 10);
+        assertThat(cases).isEqualTo((1 + 10 + 100 + 1000) * 10 * 2);
     }
 
     @Test
@@ -62,27 +66,49 @@ class WorldPlannerTest {
             List<World.Member> members = new ArrayList<>();
             for (int i = 0; i < random.nextInt(20); i++) {
                 if (random.nextInt(8) > 0) {
-                    seen.add(pod(i, STANDINGS.get(random.nextInt(STANDINGS.size()))));
+                    seen.add(pod(i, STANDINGS.get(random.nextInt(STANDINGS.size())), signs(random)));
                 }
                 if (random.nextBoolean()) {
                     members.add(random.nextInt(members.size() + 1), member(i));
                 }
             }
             int min = 1 + random.nextInt(6);
-            check(bounds(min + random.nextInt(10), min, random.nextInt(3)), seen, members, "seed " + seed);
+            Bounds bounds = bounds(min + random.nextInt(10), min, random.nextInt(3));
+            Book book = Book.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
+            check(bounds, seen, members, random.nextInt(4) == 0, book, "seed " + seed);
         }
     }
 
-    private static void check(Bounds bounds, List<PodSeen> pods, List<World.Member> members, String which) {
-        World world = new World(members.isEmpty() ? 0 : 4, "job-uid", members, "before");
-        Observed seen = new Observed("job", world, Book.EMPTY, pods, 12);
+    private static Signs signs(Random random) {
+        return new Signs(
+                random.nextInt(5) == 0 ? null : Duration.ofSeconds(random.nextInt(150)),
+                random.nextBoolean(),
+                random.nextInt(3) == 0 ? Optional.empty() : Optional.of(Duration.ofSeconds(random.nextInt(150))),
+                random.nextInt(3) == 0 ? Optional.of("uid-" + random.nextInt(20)) : Optional.empty(),
+                12,
+                Optional.of(new PodReport.Regroup(random.nextInt(5), 1.5, 0, random.nextInt(3), 1)));
+    }
+
+    private static void check(
+            Bounds bounds, List<PodSeen> pods, List<World.Member> members, boolean hold, Book book, String which) {
+        World world = new World(
+                members.isEmpty() && book.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
+        Observed seen = new Observed("job", world, book, pods, 12);
         Plan plan = WorldPlanner.plan(bounds, seen, T0);
         String where = which + ": " + bounds + " " + seen + " -> " + plan;
 
         if (plan.world() instanceof WorldPlan.Regroup regroup) {
             World next = regroup.next();
             assertThat(next.generation()).as("generation + 1: " + where).isEqualTo(world.generation() + 1);
-            assertThat(next.size()).as("in bounds: " + where).isBetween(bounds.min(), bounds.target());
+            assertThat(next.size())
+                    .as("in bounds, or on hold: " + where)
+                    .isBetween(next.hold() ? 0 : bounds.min(), next.hold() ? bounds.min() - 1 : bounds.target());
+            assertThat(next.hold() && !members.containsAll(next.members()))
+                    .as("nobody joins a world on hold: " + where)
+                    .isFalse();
+            assertThat(next.lost())
+                    .as("no member is called lost: " + where)
+                    .noneMatch(uid -> next.rankOf(uid).isPresent());
             assertThat(new HashSet<>(next.members()))
                     .as("nobody twice: " + where)
                     .hasSize(next.size());
@@ -101,17 +127,26 @@ class WorldPlannerTest {
             assertThat(regroup.why()).as("a reason: " + where).isNotBlank();
         }
         assertThat(plan.world().why()).as("a reason: " + where).isNotBlank();
+        assertThat(after(plan, world).members())
+                .as("whoever is to be killed, or does not answer, is out: " + where)
+                .noneMatch(member -> plan.book().isOut(member.uid()));
+        assertThat(plan.kill())
+                .as("only hung pods are killed: " + where)
+                .extracting(PodSeen::uid)
+                .containsExactlyInAnyOrderElementsOf(plan.book().hung());
         long failed = pods.stream()
                 .filter(pod -> pod.standing() instanceof Standing.Dead dead && dead.cause() == Cause.FAILED)
                 .count();
-        assertThat(plan.book().failures())
+        assertThat(plan.book().account().counts().failures())
                 .as("only failures are failures: " + where)
                 .isEqualTo(failed);
         Set<World.Member> kept = new HashSet<>(after(plan, world).members());
         assertThat(plan.delete())
                 .as("no member is deleted: " + where)
                 .noneMatch(pod -> kept.stream().anyMatch(member -> member.uid().equals(pod.uid())));
-        long alive = pods.stream().filter(PodSeen::isAlive).count();
+        long alive = pods.stream()
+                .filter(pod -> pod.isAlive() && !plan.book().isOut(pod.uid()))
+                .count();
         long removed = plan.delete().stream().filter(PodSeen::isAlive).count();
         assertThat(alive - removed + plan.create().size())
                 .as("never more pods than wanted: " + where)
@@ -122,7 +157,8 @@ class WorldPlannerTest {
 
         List<PodSeen> later = new ArrayList<>(pods);
         later.removeAll(plan.delete());
-        plan.create().forEach(name -> later.add(new PodSeen(name, name, T0, new Standing.Starting("new"))));
+        later.removeAll(plan.kill());
+        plan.create().forEach(name -> later.add(new PodSeen(name, name, T0, new Standing.Starting("new"), Signs.NONE)));
         Plan again = WorldPlanner.plan(bounds, new Observed("job", after(plan, world), plan.book(), later, 12), T0);
         assertThat(again.world())
                 .as("planning again keeps the world: " + where)
@@ -139,7 +175,7 @@ class WorldPlannerTest {
     @Test
     void growingWaitsWhileMorePodsAreExpected() {
         World world = new World(1, "u", List.of(member(0)), "first");
-        Book book = Book.EMPTY.published(T0, true);
+        Book book = Book.EMPTY.published(T0);
         List<PodSeen> pods = List.of(
                 pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity")));
         Bounds bounds = bounds(3, 1, 0);
@@ -167,24 +203,33 @@ class WorldPlannerTest {
         assertThat(names(plan)).containsExactly("job-1", "job-2");
         assertThat(plan.world().why()).isEqualTo("job-0 left (spot); job-2 joined");
         assertThat(plan.create()).hasSize(1);
-        assertThat(plan.book().preemptions()).isEqualTo(1);
+        assertThat(plan.book().account().counts().preemptions()).isEqualTo(1);
     }
 
     @Test
     void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity: 0/3 nodes")));
-        Plan held = plan(bounds(2, 2, 0), world, Book.EMPTY, pods, T0);
+        Plan holds = plan(bounds(2, 2, 0), world, Book.EMPTY, pods, T0);
+        World hold = after(holds, world);
+        assertThat(hold.hold()).isTrue();
+        assertThat(hold.members()).containsExactly(member(0));
+        assertThat(hold.lost()).as("nobody need wait for it").containsExactly("uid-1");
+        assertThat(holds.world().why())
+                .isEqualTo("job-1 left (vanished); holding, the survivors keep their state: 1 ready, 2 needed;"
+                        + " job-2: no capacity: 0/3 nodes");
 
+        Plan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
         assertThat(held.world())
                 .isInstanceOfSatisfying(
                         WorldPlan.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
-        assertThat(held.world().why())
-                .isEqualTo("holding, the survivors keep their state: 1 ready, 2 needed; job-2: no capacity: 0/3 nodes");
-
         Plan resumed = plan(
-                bounds(2, 2, 0), world, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
+                bounds(2, 2, 0), hold, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
         assertThat(names(resumed)).containsExactly("job-0", "job-2");
+        assertThat(after(resumed, hold).hold()).isFalse();
+        assertThat(after(resumed, hold).lost())
+                .as("who was at work before the hold still learns of it")
+                .contains("uid-1");
     }
 
     @Test
@@ -207,9 +252,9 @@ class WorldPlannerTest {
         List<PodSeen> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
         Plan plan = plan(bounds(2, 1, 0), world, Book.EMPTY, pods, T0);
         assertThat(plan.create()).hasSize(1);
-        assertThat(plan.book().failures()).isEqualTo(1);
+        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
 
-        Bounds none = new Bounds(2, 1, 0, Duration.ZERO, 0, false, Optional.empty());
+        Bounds none = new Bounds(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
         Plan end = plan(none, world, Book.EMPTY, pods, T0);
         assertThat(end.world()).isInstanceOfSatisfying(WorldPlan.Ended.class, ended -> {
             assertThat(ended.end().reason()).isEqualTo("TooManyFailures");
@@ -250,7 +295,8 @@ class WorldPlannerTest {
     @Test
     void ttlDeletesEndedPods() {
         Book book = Book.EMPTY.ended(new Book.End(true, "Complete", "Training is complete", T0));
-        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, 1, false, Optional.of(Duration.ofSeconds(60)));
+        Bounds bounds = new Bounds(
+                1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
         List<PodSeen> pods = List.of(pod(0, new Standing.Done()));
 
         Plan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
@@ -263,7 +309,7 @@ class WorldPlannerTest {
     @Test
     void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, 1, true, Optional.empty());
+        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
         Plan plan = plan(bounds, world, Book.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);
@@ -303,11 +349,16 @@ class WorldPlannerTest {
     }
 
     private static Bounds bounds(int target, int min, int spares) {
-        return new Bounds(target, min, spares, Duration.ofSeconds(30), 1000, false, Optional.empty());
+        return new Bounds(
+                target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, false, Optional.empty());
     }
 
     private static PodSeen pod(int number, Standing standing) {
-        return new PodSeen("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing);
+        return pod(number, standing, Signs.NONE);
+    }
+
+    private static PodSeen pod(int number, Standing standing, Signs signs) {
+        return new PodSeen("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing, signs);
     }
 
     private static World.Member member(int number) {
