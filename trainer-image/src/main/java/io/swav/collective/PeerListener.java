@@ -7,8 +7,7 @@ import java.net.InetSocketAddress;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
@@ -29,14 +28,11 @@ public final class PeerListener implements AutoCloseable {
     /** Handshakes at a time; a stranger who says nothing holds one for {@link Handshake#TIMEOUT_MILLIS}. */
     private static final int MAX_HANDSHAKES = 64;
 
-    private record Caller(long generation, int rank, String uid) {}
-
     private final String uid;
     private final Handshake handshake;
     private final ServerSocketChannel server;
     private final ExecutorService workers;
-    private final Map<Caller, SocketChannel> parked = new HashMap<>();
-    private long oldest;
+    private final Lobby<SocketChannel> lobby = new Lobby<>();
 
     private PeerListener(String uid, Handshake handshake, ServerSocketChannel server) {
         this.uid = uid;
@@ -85,14 +81,7 @@ public final class PeerListener implements AutoCloseable {
 
     /** From now on refuses generations before this one, and hangs up on parked callers of those. */
     synchronized void fence(long generation) {
-        oldest = Math.max(oldest, generation);
-        parked.entrySet().removeIf(entry -> {
-            boolean stale = entry.getKey().generation() < oldest;
-            if (stale) {
-                Closing.quietly(entry.getValue());
-            }
-            return stale;
-        });
+        lobby.fence(generation).forEach(Closing::quietly);
     }
 
     /**
@@ -105,11 +94,11 @@ public final class PeerListener implements AutoCloseable {
     synchronized SocketChannel await(
             long generation, int rank, String callerUid, long deadline, BooleanSupplier cancelled)
             throws LostPeerException {
-        Caller caller = new Caller(generation, rank, callerUid);
+        Lobby.Caller caller = new Lobby.Caller(generation, rank, callerUid);
         while (true) {
-            SocketChannel channel = parked.remove(caller);
-            if (channel != null) {
-                return channel;
+            Optional<SocketChannel> channel = lobby.take(caller);
+            if (channel.isPresent()) {
+                return channel.get();
             }
             if (cancelled.getAsBoolean()) {
                 throw new CollectiveException("forming generation " + generation + " was called off");
@@ -176,18 +165,12 @@ public final class PeerListener implements AutoCloseable {
         if (!caller.peerUid().equals(uid)) {
             return Verdict.Stranger;
         }
-        return caller.generation() < oldest ? Verdict.Stale : Verdict.Welcome;
+        return lobby.refuses(caller.generation()) ? Verdict.Stale : Verdict.Welcome;
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {
-        if (hello.generation() < oldest || !server.isOpen()) {
-            Closing.quietly(channel);
-            return;
-        }
-        SocketChannel earlier = parked.put(new Caller(hello.generation(), hello.rank(), hello.uid()), channel);
-        if (earlier != null) {
-            Closing.quietly(earlier);
-        }
+        Lobby.Caller caller = new Lobby.Caller(hello.generation(), hello.rank(), hello.uid());
+        lobby.park(caller, channel).ifPresent(Closing::quietly);
         notifyAll();
     }
 

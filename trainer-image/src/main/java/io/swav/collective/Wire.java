@@ -17,14 +17,11 @@ import org.jspecify.annotations.Nullable;
  * One connected, handshaken socket to every other rank, and messages over them. A single thread moves all messages of
  * a call at once by non-blocking reads and writes, so ranks that all send first cannot block each other.
  *
- * <p>Message: generation (8 bytes), number of the message on this socket (8), length of the body (8), body. A message
- * of another generation, or out of order, ends the wire: it can only come from a process that is not where this one is.
+ * <p>Message: {@link Frame}, body. A frame that is not the one due ends the wire.
  *
  * <p>The kernel tunes the socket buffers: setting them by hand would cap them at net.core.wmem_max.
  */
 final class Wire implements AutoCloseable {
-    private static final int HEADER = 24;
-
     /** A body to send to, or to receive from, the rank {@code peer} of the whole world. */
     record Message(int peer, ByteBuffer body) {}
 
@@ -138,7 +135,7 @@ final class Wire implements AutoCloseable {
         private final SelectionKey key;
         private final Deque<ByteBuffer[]> outgoing = new ArrayDeque<>();
         private final Deque<ByteBuffer> incoming = new ArrayDeque<>();
-        private final ByteBuffer header = ByteBuffer.allocateDirect(HEADER);
+        private final ByteBuffer header = ByteBuffer.allocateDirect(Frame.BYTES);
         private long sent;
         private long received;
 
@@ -149,9 +146,9 @@ final class Wire implements AutoCloseable {
         }
 
         void send(ByteBuffer body) {
-            ByteBuffer head = ByteBuffer.allocate(HEADER);
-            head.putLong(generation).putLong(sent++).putLong(body.remaining()).flip();
-            outgoing.add(new ByteBuffer[] {head, body});
+            ByteBuffer head = ByteBuffer.allocate(Frame.BYTES);
+            new Frame(generation, sent++, body.remaining()).write(head);
+            outgoing.add(new ByteBuffer[] {head.flip(), body});
         }
 
         /** Moves what the socket takes and has; true while something is left. */
@@ -217,15 +214,11 @@ final class Wire implements AutoCloseable {
         }
 
         private void checkHeader(int expected) throws IOException {
-            long of = header.getLong(0);
-            long number = header.getLong(8);
-            long length = header.getLong(16);
-            if (of != generation || number != received || length != expected) {
-                String problem = "rank " + rank + " sent message " + number + " of generation " + of + " with " + length
-                        + " bytes where message " + received + " with " + expected + " was due";
-                throw new LostPeerException(rank, problem, null);
+            Frame due = new Frame(generation, received++, expected);
+            Frame got = Frame.read(header);
+            if (!got.is(due)) {
+                throw new LostPeerException(rank, "rank " + rank + " sent " + got + " where " + due + " was due", null);
             }
-            received++;
         }
 
         private IOException lost(IOException cause) {

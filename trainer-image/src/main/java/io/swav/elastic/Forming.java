@@ -9,11 +9,13 @@ import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.PeerListener;
 import io.swav.collective.TcpMesh;
+import io.swav.tensor.Memory;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -51,8 +53,7 @@ public final class Forming {
     /**
      * Agrees on the newest state and brings it to the ranks behind.
      *
-     * @throws CollectiveException when a peer was lost; the state of a rank that was receiving is then undefined, and
-     *     its {@link Replica#step} is −1
+     * @throws CollectiveException when a peer was lost; every rank then has the state it had before
      */
     public static void share(Collective collective, Replica replica) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -73,18 +74,43 @@ public final class Forming {
                     agreement.step(),
                     agreement.source(),
                     agreement.behind());
-            boolean receiving = collective.rank() != agreement.source();
-            if (receiving) {
-                replica.received(Agreement.NOTHING);
-            }
             Collective group = collective.subgroup(party);
             int root = Arrays.binarySearch(party, agreement.source());
-            for (NDArray array : replica.arrays()) {
-                group.broadcast(array, root);
+            if (collective.rank() == agreement.source()) {
+                replica.arrays().forEach(array -> group.broadcast(array, root));
+            } else {
+                receive(group, root, replica, agreement.step(), manager);
             }
-            if (receiving) {
-                replica.received(agreement.step());
-            }
+        }
+    }
+
+    /**
+     * The source may die while it sends: until all of the newer state is there, a laggard keeps its own, and a newcomer
+     * its seeded start, which it may yet need.
+     */
+    private static void receive(Collective group, int root, Replica replica, long step, NDManager manager) {
+        List<NDArray> whole = new ArrayList<>();
+        for (NDArray array : replica.arrays()) {
+            NDArray copy = manager.create(array.getShape(), array.getDataType());
+            group.broadcast(copy, root);
+            whole.add(copy);
+        }
+        Iterator<NDArray> from = whole.iterator();
+        replica.arrays().forEach(array -> Memory.view(array).put(Memory.view(from.next())));
+        replica.received(step);
+    }
+
+    /**
+     * Meets all ranks once more, so that none begins a step in a world that another gives up for a later one while the
+     * state is still on its way.
+     *
+     * @return the newest generation that every rank has seen
+     */
+    public static long together(Collective collective, long newestGeneration) {
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray least = manager.create(new long[] {newestGeneration});
+            collective.allReduceMin(least);
+            return least.getLong(0);
         }
     }
 

@@ -61,13 +61,19 @@ final class NewestWorld {
             complain(json, where + " is the world of job " + world.job() + ", this trainer belongs to " + job);
             return;
         }
-        synchronized (this) {
-            if (world.generation() > newest.generation()) {
-                LOG.info("world {} of {} members: {}", world.generation(), world.size(), world.why());
-                newest = world;
-                notifyAll();
-            }
+        if (offer(world)) {
+            LOG.info("world {} of {} members: {}", world.generation(), world.size(), world.why());
         }
+    }
+
+    /** Whether this one is newer. */
+    synchronized boolean offer(World world) {
+        if (world.generation() <= newest.generation()) {
+            return false;
+        }
+        newest = world;
+        notifyAll();
+        return true;
     }
 
     private synchronized void complain(String json, String problem) {

@@ -139,13 +139,17 @@ public final class Trainer implements AutoCloseable {
         try (Collective collective = connect(world, rank)) {
             watchman.sharing(collective, world);
             Forming.share(collective, state);
+            watchman.training();
+            if (Membership.switches(
+                    world, Forming.together(collective, parts.worlds().newest().generation()))) {
+                return Optional.empty();
+            }
             LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
             retryMillis = FIRST_RETRY_MILLIS;
             lastFailure = "";
             progress.formed(world.generation(), state.step());
             progress.state(State.Training, world.generation(), null);
             tell(Journal.Event.formed, world.why());
-            watchman.training();
             return steps(world, collective);
         } catch (CollectiveException e) {
             failed(world, e);

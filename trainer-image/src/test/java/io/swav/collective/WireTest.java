@@ -16,12 +16,12 @@ import org.junit.jupiter.api.Test;
 class WireTest {
     @Test
     void aMessageOfAnOlderGenerationEndsTheWire() throws Exception {
-        refuses(3, 16, "sent message 0 of generation 3");
+        refuses(3, 16, "sent Frame[generation=3,");
     }
 
     @Test
     void aMessageOfAnotherLengthEndsTheWire() throws Exception {
-        refuses(4, 24, "with 24 bytes where message 0 with 16 was due");
+        refuses(4, 24, "length=24] where Frame[generation=4, number=0, length=16] was due");
     }
 
     private static void refuses(long sentGeneration, int sentBytes, String message) throws Exception {
