@@ -1,6 +1,7 @@
 package io.swav.local;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.SwavJob;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -113,10 +115,7 @@ final class ClusterCommands {
                 return 1;
             }
             try (KubernetesClient client = LocalCluster.client(place.get())) {
-                client.resources(SwavJob.class)
-                        .inAnyNamespace()
-                        .list()
-                        .getItems()
+                jobs(client)
                         .forEach(job -> System.out.printf(
                                 "swavjob/%-16s %s%n", job.getMetadata().getName(), JobLine.of(job)));
                 client.pods()
@@ -130,6 +129,18 @@ final class ClusterCommands {
                                 pod.getSpec().getNodeName()));
             }
             return 0;
+        }
+
+        private List<SwavJob> jobs(KubernetesClient client) {
+            try {
+                return client.resources(SwavJob.class).inAnyNamespace().list().getItems();
+            } catch (KubernetesClientException e) {
+                if (e.getCode() != 404) {
+                    throw e;
+                }
+                throw new LocalClusterException("this cluster does not know SwavJobs: ./swav up makes the definition"
+                        + " again (kubectl get crd shows those there are)");
+            }
         }
     }
 

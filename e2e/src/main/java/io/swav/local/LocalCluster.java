@@ -98,6 +98,9 @@ public final class LocalCluster implements AutoCloseable {
             cluster.writeKubeconfig();
             if (runs) {
                 cluster.awaitReady();
+                try (KubernetesClient client = cluster.client()) {
+                    define(client, definitions); // of this build, or deleted meanwhile
+                }
             } else {
                 cluster.startAll(definitions);
             }
@@ -177,8 +180,7 @@ public final class LocalCluster implements AutoCloseable {
         apiServer(); // waits for etcd by itself
         awaitReady();
         try (KubernetesClient client = client()) {
-            // not by server-side apply: before 1.25 that refuses the CEL rules, which create and update drop
-            definitions.forEach(d -> client.resource(d).createOr(NonDeletingOperation::update));
+            define(client, definitions);
             if (binaries.controllerManager().isPresent()) {
                 controllerManager(binaries.controllerManager().get());
                 // pods are refused until their namespace has its default account and the account its token
@@ -191,6 +193,11 @@ public final class LocalCluster implements AutoCloseable {
                                 .isPresent());
             }
         }
+    }
+
+    private static void define(KubernetesClient client, Collection<? extends HasMetadata> definitions) {
+        // not by server-side apply: before 1.25 that refuses the CEL rules, which create and update drop
+        definitions.forEach(d -> client.resource(d).createOr(NonDeletingOperation::update));
     }
 
     private void apiServer() {

@@ -1,7 +1,7 @@
 package io.swav.local;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.swav.data.DataCommand;
+import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.data.Split;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,13 +18,12 @@ import picocli.CommandLine.Option;
 @Command(
         name = "quickstart",
         description = {
-            "Brings a local cluster up, trains a small network there with two pods, and shows that it learned:",
-            "kNN top-1 of the untrained and of the trained network, and where the weights are."
+            "Brings a local cluster up and trains a small network there with two pods; meanwhile a third one is asked for"
+                    + " and one is taken away. Shows that it learned: kNN top-1 of the untrained and of the trained"
+                    + " network, and where the weights are."
         },
         mixinStandardHelpOptions = true)
 final class QuickstartCommand implements Callable<Integer> {
-    private static final int SAMPLES = 4000;
-
     /** What {@code --json} writes; kNN in percent, {@code weights} a path. */
     record Result(
             double knnBefore,
@@ -60,7 +59,8 @@ final class QuickstartCommand implements Callable<Integer> {
         Path home = LocalStack.defaultDir("quickstart");
         Path cluster = home.resolve("cluster");
         Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
-        Path pictures = data == null ? synthetic(home) : data.toAbsolutePath().normalize();
+        Path pictures =
+                data == null ? DrawnPictures.in(home) : data.toAbsolutePath().normalize();
         Split split = Split.of(pictures);
         if (split.test().isEmpty()) {
             throw new LocalClusterException(pictures + " has no test part, on which the result could be shown: it needs"
@@ -81,8 +81,10 @@ final class QuickstartCommand implements Callable<Integer> {
         LocalStack stack = LocalStack.up(cluster, 1, Map.of(), System.err::println);
         double setupSeconds = (System.nanoTime() - start) / 1e9;
         JobRun.Outcome outcome;
-        try (JobRun run = new JobRun(stack, job.object(), LiveLine.standard())) {
-            outcome = run.await(now -> {});
+        LiveLine line = LiveLine.standard();
+        try (KubernetesClient client = stack.client();
+                JobRun run = new JobRun(stack, job.object(), line)) {
+            outcome = run.await(new Unrest(client, line, job.spec().maxReplicas()));
         }
         Path weights = output.resolve("export").resolve("backbone.safetensors");
         double after = KnnScore.of(job.spec(), Optional.of(weights));
@@ -113,7 +115,7 @@ final class QuickstartCommand implements Callable<Integer> {
         System.out.printf(
                 Locale.ROOT,
                 """
-                trained %d steps in %.0f s with %d pods (%.0f img/s), loss %.3f -> %.3f
+                trained %d steps in %.0f s with up to %d pods (%.0f img/s), loss %.3f -> %.3f
                 kNN top-1, untrained network: %.1f %%
                 kNN top-1, trained network:   %.1f %%
                 weights: %s (safetensors, torchvision's names)
@@ -127,19 +129,6 @@ final class QuickstartCommand implements Callable<Integer> {
                 result.knnBefore(),
                 result.knnAfter(),
                 result.weights());
-    }
-
-    /** Textured shapes of ten classes, drawn once. */
-    private static Path synthetic(Path home) throws IOException {
-        Path folder = home.resolve("data");
-        if (!Files.isDirectory(folder)) {
-            System.err.println("drawing " + SAMPLES + " pictures ...");
-            Path unfinished = home.resolve("data.new");
-            LocalCluster.deleteTree(unfinished);
-            DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
-            Files.move(unfinished, folder);
-        }
-        return folder;
     }
 
     private static Path projectFile(String name) {

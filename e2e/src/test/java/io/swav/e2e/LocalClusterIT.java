@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.local.Daemon;
 import io.swav.local.KubeBinaries;
 import io.swav.local.KubeSetup;
@@ -50,6 +54,28 @@ class LocalClusterIT {
         }
         assertThat(Daemon.find(dir, "etcd")).isEmpty();
         assertThat(dir.resolve("etcd")).doesNotExist();
+    }
+
+    @Test
+    void theApiServerGoesAndComesBackWithEverythingOnTheSameAddress() {
+        try (LocalCluster cluster = LocalCluster.start(dir, BINARIES, List.of());
+                KubernetesClient client = cluster.client()) {
+            client.resource(note()).create();
+            long etcd = Daemon.find(dir, "etcd").orElseThrow().pid();
+
+            cluster.stopApiServer();
+            Config impatient = new ConfigBuilder(client.getConfiguration())
+                    .withRequestRetryBackoffLimit(0)
+                    .build();
+            try (KubernetesClient asking =
+                    new KubernetesClientBuilder().withConfig(impatient).build()) {
+                assertThatThrownBy(() -> asking.resource(note()).get()).isInstanceOf(KubernetesClientException.class);
+            }
+            cluster.startApiServer();
+
+            assertThat(client.resource(note()).get()).isNotNull();
+            assertThat(Daemon.find(dir, "etcd")).map(Daemon::pid).contains(etcd);
+        }
     }
 
     @Test

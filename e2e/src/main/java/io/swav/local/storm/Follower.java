@@ -95,9 +95,8 @@ final class Follower implements AutoCloseable {
         long newest = newest();
         return journals.entrySet().stream()
                 .filter(entry -> newest > 0 && generation(entry.getValue()) == newest)
-                .filter(entry -> entry.getValue().events().stream()
-                        .noneMatch(e -> e.event().equals("left") || e.event().equals("done")))
                 .map(Map.Entry::getKey)
+                .filter(pod -> !ended(pod))
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
@@ -114,6 +113,11 @@ final class Follower implements AutoCloseable {
             }
         }
         return stepped > 0 && stepped == size;
+    }
+
+    /** Whether its trainer has said that it goes. */
+    boolean ended(String pod) {
+        return journals.getOrDefault(pod, Journal.empty()).ended();
     }
 
     /** Process of the pod, by its journal. */

@@ -54,6 +54,12 @@ record Journal(List<Step> steps, List<Event> events) {
         return new Journal(new ArrayList<>(), new ArrayList<>());
     }
 
+    /** Whether the trainer went in good order. */
+    boolean ended() {
+        return events.stream()
+                .anyMatch(e -> e.event().equals("left") || e.event().equals("done"));
+    }
+
     /** Takes up a line; what is neither of the two is an error. */
     void add(String line) {
         try {

@@ -289,17 +289,24 @@ final class Storm implements AutoCloseable {
 
     /** A node whose trainers have gone stands for a new one. */
     private void clearTaints() {
-        Set<String> members = follower.members();
+        if (absence != null) {
+            return;
+        }
         List<String> clear = tainted.entrySet().stream()
-                .filter(entry -> entry.getValue().stream().noneMatch(members::contains))
+                .filter(entry -> entry.getValue().stream().allMatch(follower::ended))
+                .filter(entry -> entry.getValue().stream().allMatch(this::gone))
                 .map(Map.Entry::getKey)
                 .toList();
-        if (absence == null && follower.settled()) {
-            clear.forEach(node -> {
-                tainted.remove(node);
-                taint(node, false);
-            });
-        }
+        clear.forEach(node -> {
+            tainted.remove(node);
+            taint(node, false);
+        });
+    }
+
+    private boolean gone(String pod) {
+        Pod now = pods().withName(pod).get();
+        return now == null
+                || List.of("Failed", "Succeeded").contains(now.getStatus().getPhase());
     }
 
     private void endAbsence() {

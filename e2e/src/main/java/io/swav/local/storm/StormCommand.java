@@ -1,8 +1,8 @@
 package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.swav.data.DataCommand;
 import io.swav.data.Split;
+import io.swav.local.DrawnPictures;
 import io.swav.local.JobRun;
 import io.swav.local.LiveLine;
 import io.swav.local.LocalCluster;
@@ -31,7 +31,6 @@ import picocli.CommandLine.Option;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:every promise was kept", "1:one was broken, or the job failed"})
 public final class StormCommand implements Callable<Integer> {
-    private static final int SAMPLES = 4000;
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     @Option(names = "--ranks", description = "Trainers at the beginning (default: ${DEFAULT-VALUE}).")
@@ -121,7 +120,7 @@ public final class StormCommand implements Callable<Integer> {
             names = "--hung-after",
             paramLabel = "SECONDS",
             description = "When a trainer that its peers wait for counts as hung (default: ${DEFAULT-VALUE}).")
-    private int hungAfter = 5;
+    private int hungAfter = 10;
 
     @Option(
             names = "--quiet",
@@ -242,19 +241,12 @@ public final class StormCommand implements Callable<Integer> {
         return new StormJudge.Quiet(Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
     }
 
-    private String pictures(Path home) throws IOException {
-        if (data != null) {
-            return Split.of(data.toAbsolutePath().normalize()).train();
-        }
-        Path folder = home.resolve("data");
-        if (!Files.isDirectory(folder)) {
-            System.err.println("drawing " + SAMPLES + " pictures ...");
-            Path unfinished = home.resolve("data.new");
-            LocalCluster.deleteTree(unfinished);
-            DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
-            Files.move(unfinished, folder);
-        }
-        return Split.of(folder).train();
+    private String pictures(Path home) {
+        return Split.of(
+                        data == null
+                                ? DrawnPictures.in(home)
+                                : data.toAbsolutePath().normalize())
+                .train();
     }
 
     private static void print(StormReport report) {

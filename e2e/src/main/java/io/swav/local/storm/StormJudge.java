@@ -365,10 +365,8 @@ final class StormJudge {
             if (processes > 1) {
                 broken.add(pod + " was " + processes + " processes");
             }
-            boolean ended = journal.events().stream()
-                    .anyMatch(e -> e.event().equals("left") || e.event().equals("done"));
             boolean joined = !journal.steps().isEmpty();
-            if (joined && !ended && !hit.contains(pod) && wanted.steps() > 0) {
+            if (joined && !journal.ended() && !hit.contains(pod) && wanted.steps() > 0) {
                 broken.add(pod + " ended in the middle, though nobody touched it");
             }
         });
