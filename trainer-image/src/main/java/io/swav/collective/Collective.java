@@ -31,7 +31,20 @@ public interface Collective extends AutoCloseable {
      */
     void exchange(List<Transfer> sends, List<Transfer> receives);
 
-    record Transfer(int peer, NDArray array) {}
+    /** The elements [from, from + count) of an array, in the order they lie in memory. */
+    record Transfer(int peer, NDArray array, long from, long count) {
+        public Transfer {
+            if (from < 0 || count < 0 || from + count > array.size()) {
+                throw new IllegalArgumentException(
+                        count + " elements from " + from + " of an array of " + array.size());
+            }
+        }
+
+        /** All of it. */
+        public Transfer(int peer, NDArray array) {
+            this(peer, array, 0, array.size());
+        }
+    }
 
     /** The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. */
     Collective subgroup(int[] ranks);

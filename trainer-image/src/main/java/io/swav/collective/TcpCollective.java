@@ -185,7 +185,13 @@ public final class TcpCollective implements Collective {
         List<Message> messages = new ArrayList<>(transfers.size());
         for (Transfer transfer : transfers) {
             Ranks.check(transfer.peer(), size());
-            messages.add(new Message(ranks[transfer.peer()], Memory.view(transfer.array())));
+            int width = transfer.array().getDataType().getNumOfBytes();
+            messages.add(new Message(
+                    ranks[transfer.peer()],
+                    slice(
+                            Memory.view(transfer.array()),
+                            (int) transfer.from() * width,
+                            (int) transfer.count() * width)));
         }
         return messages;
     }

@@ -2,13 +2,15 @@ package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.index.NDIndex;
+import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
 import io.swav.tensor.Memory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BinaryOperator;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Sums over groups along one fixed binary tree, so that the bits do not depend on how the groups are spread over ranks.
@@ -19,8 +21,10 @@ import java.util.function.BinaryOperator;
  * them in tree order, and the finished chunks are gathered: the bytes of a ring where runs are aligned.
  */
 public final class TreeSum {
-    /** Elements of one rank's chunk in a slice; bounds the scratch memory. */
-    private static final int CHUNK = 256 << 10;
+    /** Of one rank's chunk in a slice: the larger, the fewer times ranks wait for each other. */
+    private static final int CHUNK_BYTES = 4 << 20;
+    /** Of the chunks that arrive from all others; at 4 ranks this bounds nothing. */
+    private static final int ARRIVING_BYTES = 32 << 20;
     /** Up to here, bytes of all subtrees, everyone sends everything to everyone: one hop instead of two. */
     private static final int DIRECT_BYTES = 256 << 10;
 
@@ -130,8 +134,7 @@ public final class TreeSum {
                                 collective,
                                 groups,
                                 List.of(runs),
-                                stack.stream().map(Node::value).toList(),
-                                result)
+                                stack.stream().map(Node::value).toList())
                         .run();
             }
             stack.stream().skip(1).forEach(node -> node.value().close());
@@ -140,105 +143,116 @@ public final class TreeSum {
         }
     }
 
-    /** The exchange of subtrees' sums; slice by slice the total replaces {@code result}, this rank's first subtree. */
-    private record Reduce(Collective collective, int groups, List<Run> runs, List<NDArray> mine, NDArray result) {
+    /** Elements [from, to) of every subtree's array. */
+    private record Span(long from, long to) {
+        /** Part {@code index} of {@code parts} equal to within one element. */
+        Span part(int index, int parts) {
+            long count = to - from;
+            return new Span(from + count * index / parts, from + count * (index + 1) / parts);
+        }
+
+        void of(NDArray array, int peer, List<Transfer> transfers) {
+            if (to > from) {
+                transfers.add(new Transfer(peer, array, from, to - from));
+            }
+        }
+    }
+
+    /** The exchange of subtrees' sums; the total replaces the first of {@code mine}. */
+    private record Reduce(Collective collective, int groups, List<Run> runs, List<NDArray> mine) {
         void run() {
+            NDArray result = mine.get(0);
             long elements = result.size();
-            long subtrees = 0;
-            for (Run run : runs) {
-                subtrees += subtrees(groups, run).size();
-            }
-            int bytes = result.getDataType().getNumOfBytes();
-            if (elements * bytes * subtrees <= DIRECT_BYTES) {
-                everywhere();
-                return;
-            }
-            long slice = (long) CHUNK * collective.size();
-            for (long from = 0; from < elements; from += slice) {
-                slice(from, Math.min(elements, from + slice));
+            int width = result.getDataType().getNumOfBytes();
+            int subtrees =
+                    runs.stream().mapToInt(run -> subtrees(groups, run).size()).sum();
+            boolean direct = elements * width * subtrees <= DIRECT_BYTES;
+            int others = subtrees - mine.size();
+            long most = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others) / width;
+            long chunk = direct ? elements : Math.min(elements / collective.size() + 1, most);
+            try (NDManager scope = result.getManager().newSubManager()) {
+                NDArray arrivals = scope.create(new Shape(chunk * others), result.getDataType());
+                if (direct) {
+                    everywhere(arrivals);
+                } else {
+                    sliceBySlice(chunk * collective.size(), arrivals);
+                }
             }
         }
 
         /** Every rank gets every subtree and adds all of them. */
-        private void everywhere() {
+        private void everywhere(NDArray arrivals) {
+            Span all = new Span(0, mine.get(0).size());
             List<Transfer> sends = new ArrayList<>();
-            for (int peer = 0; peer < collective.size(); peer++) {
-                if (peer != collective.rank()) {
-                    for (NDArray sum : mine) {
-                        sends.add(new Transfer(peer, sum));
-                    }
-                }
-            }
-            gatherAndAdd(sends, mine);
+            forOthers(peer -> mine.forEach(sum -> all.of(sum, peer, sends)));
+            List<Transfer> receives = new ArrayList<>();
+            List<Node<Memory.Part>> parts = parts(all, arrivals, receives);
+            collective.exchange(sends, receives);
+            add(parts);
         }
 
-        /** Each rank gets its chunk of every subtree within [from, to), adds, and gives the total to all. */
-        private void slice(long from, long to) {
+        /**
+         * Each rank gets its chunk of every subtree, adds, and gives the total to all. The totals of one slice travel
+         * with the subtrees of the next, so that ranks wait for each other once a slice.
+         */
+        private void sliceBySlice(long slice, NDArray arrivals) {
+            NDArray result = mine.get(0);
             int size = collective.size();
-            int rank = collective.rank();
-            List<NDArray> views = new ArrayList<>();
-            List<Transfer> sends = new ArrayList<>();
-            for (int peer = 0; peer < size; peer++) {
-                if (peer != rank) {
-                    for (NDArray sum : mine) {
-                        NDArray view = chunk(sum, from, to, peer);
-                        views.add(view);
-                        sends.add(new Transfer(peer, view));
-                    }
-                }
-            }
-            List<NDArray> own =
-                    mine.stream().map(sum -> chunk(sum, from, to, rank)).toList();
-            views.addAll(own);
-            gatherAndAdd(sends, own);
-            List<Transfer> totals = new ArrayList<>();
-            List<Transfer> others = new ArrayList<>();
-            for (int peer = 0; peer < size; peer++) {
-                if (peer != rank) {
-                    totals.add(new Transfer(peer, own.get(0)));
-                    NDArray view = chunk(result, from, to, peer);
-                    views.add(view);
-                    others.add(new Transfer(peer, view));
-                }
-            }
-            collective.exchange(totals, others);
-            views.forEach(NDArray::close);
-        }
-
-        private NDArray chunk(NDArray flat, long from, long to, int rank) {
-            long first = from + (to - from) * rank / collective.size();
-            long last = from + (to - from) * (rank + 1) / collective.size();
-            return flat.get(new NDIndex(first + ":" + last));
-        }
-
-        /** Sends, receives the same part of every other subtree, adds all in tree order: the total lands in own[0]. */
-        private void gatherAndAdd(List<Transfer> sends, List<NDArray> own) {
-            try (NDManager scope = result.getManager().newSubManager()) {
+            Span added = new Span(0, 0);
+            while (added.from() < result.size()) {
+                Span finished = added;
+                Span next = new Span(added.to(), Math.min(added.to() + slice, result.size()));
+                List<Transfer> sends = new ArrayList<>();
                 List<Transfer> receives = new ArrayList<>();
-                List<Node<NDArray>> parts = new ArrayList<>();
-                for (int peer = 0; peer < collective.size(); peer++) {
-                    int ofPeer = 0;
-                    for (Node<Integer> subtree : subtrees(groups, runs.get(peer))) {
-                        NDArray part;
-                        if (peer == collective.rank()) {
-                            part = own.get(ofPeer++);
-                        } else {
-                            part = scope.create(own.get(0).getShape(), result.getDataType());
-                            receives.add(new Transfer(peer, part));
-                        }
-                        parts.add(new Node<>(subtree.level(), subtree.index(), part));
-                    }
-                }
+                forOthers(peer -> {
+                    finished.part(collective.rank(), size).of(result, peer, sends);
+                    finished.part(peer, size).of(result, peer, receives);
+                    mine.forEach(sum -> next.part(peer, size).of(sum, peer, sends));
+                });
+                List<Node<Memory.Part>> parts = parts(next.part(collective.rank(), size), arrivals, receives);
                 collective.exchange(sends, receives);
-                List<Node<NDArray>> stack = new ArrayList<>();
-                for (Node<NDArray> part : parts) {
-                    push(stack, part, groups, NDArray::addi);
+                add(parts);
+                added = next;
+            }
+        }
+
+        private void forOthers(IntConsumer action) {
+            IntStream.range(0, collective.size())
+                    .filter(peer -> peer != collective.rank())
+                    .forEach(action);
+        }
+
+        /** The same span of every subtree, in order: this rank's in place, those of others in {@code arrivals}. */
+        private List<Node<Memory.Part>> parts(Span span, NDArray arrivals, List<Transfer> receives) {
+            List<Node<Memory.Part>> parts = new ArrayList<>();
+            long count = span.to() - span.from();
+            long at = 0;
+            for (int peer = 0; peer < collective.size(); peer++) {
+                int nth = 0;
+                for (Node<Integer> subtree : subtrees(groups, runs.get(peer))) {
+                    Memory.Part part;
+                    if (peer == collective.rank()) {
+                        part = new Memory.Part(mine.get(nth++), span.from(), count);
+                    } else {
+                        part = new Memory.Part(arrivals, at, count);
+                        new Span(at, at + count).of(arrivals, peer, receives);
+                        at += count;
+                    }
+                    parts.add(new Node<>(subtree.level(), subtree.index(), part));
                 }
-                NDArray total = stack.get(0).value();
-                if (total != own.get(0)) {
-                    // not copyTo: DJL's gives the target a storage of its own, so a view would leave its array
-                    Memory.view(own.get(0)).put(Memory.view(total));
-                }
+            }
+            return parts;
+        }
+
+        /** In tree order. A sum lands in its operand that is a part of the result, where one is. */
+        private void add(List<Node<Memory.Part>> parts) {
+            List<Node<Memory.Part>> stack = new ArrayList<>();
+            for (Node<Memory.Part> part : parts) {
+                push(stack, part, groups, (left, right) -> {
+                    Memory.Part into = right.flat() == mine.get(0) ? right : left;
+                    Memory.add(into, left, right);
+                    return into;
+                });
             }
         }
     }

@@ -40,7 +40,9 @@ final class Wire implements AutoCloseable {
             SocketChannel channel = peers[rank];
             if (channel != null) {
                 channel.configureBlocking(false);
-                links[rank] = new Link(rank, channel, channel.register(selector, 0));
+                Link link = new Link(rank, channel, channel.register(selector, 0));
+                link.key.attach(link);
+                links[rank] = link;
             }
         }
     }
@@ -75,18 +77,17 @@ final class Wire implements AutoCloseable {
     }
 
     private void move() throws IOException {
-        boolean busy = false;
+        int busy = 0;
         for (Link link : links) {
-            busy |= link != null && link.advance();
+            busy += link != null && link.advance() ? 1 : 0;
         }
-        while (busy) {
+        while (busy > 0) {
             selector.select();
             checkWhole();
-            selector.selectedKeys().clear();
-            busy = false;
-            for (Link link : links) {
-                busy |= link != null && link.advance();
+            for (SelectionKey key : selector.selectedKeys()) {
+                busy -= ((Link) key.attachment()).advance() ? 0 : 1;
             }
+            selector.selectedKeys().clear();
         }
     }
 

@@ -21,6 +21,8 @@ import java.util.function.BiConsumer;
 /** Real processes on this machine, one a rank, that form a world over sockets: the same Java, the same class path. */
 public final class RankProcesses {
     private static final int LOG_TAIL = 600;
+    /** For short runs: compiles fast rather than well. */
+    private static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1");
 
     private RankProcesses() {}
 
@@ -36,10 +38,22 @@ public final class RankProcesses {
     public static Optional<String> run(
             Class<?> main, int size, Duration timeout, List<String> arguments, BiConsumer<Integer, String> said)
             throws IOException, InterruptedException {
+        return run(QUICK, main, size, timeout, arguments, said);
+    }
+
+    /** The same with options for the JVMs. */
+    public static Optional<String> run(
+            List<String> jvm,
+            Class<?> main,
+            int size,
+            Duration timeout,
+            List<String> arguments,
+            BiConsumer<Integer, String> said)
+            throws IOException, InterruptedException {
         List<Child> children = new ArrayList<>();
         try {
             for (int rank = 0; rank < size; rank++) {
-                children.add(start(main, rank, size, arguments));
+                children.add(start(jvm, main, rank, size, arguments));
             }
             String key = UUID.randomUUID().toString();
             children.forEach(child -> child.in().println(key));
@@ -93,13 +107,15 @@ public final class RankProcesses {
         return thread;
     }
 
-    private static Child start(Class<?> main, int rank, int size, List<String> arguments) throws IOException {
+    private static Child start(List<String> jvm, Class<?> main, int rank, int size, List<String> arguments)
+            throws IOException {
         Path log = Files.createTempFile("swav-rank" + rank + "-", ".log");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xshare:auto",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC"));
+        command.addAll(jvm);
+        command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
                 main.getName(),

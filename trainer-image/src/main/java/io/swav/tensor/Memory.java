@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 
 /** The bytes of an array in place. */
 public final class Memory {
@@ -32,5 +33,17 @@ public final class Memory {
                             .asByteBuffer();
             return view.order(ByteOrder.nativeOrder());
         });
+    }
+
+    /** The elements [from, from + count) of an array of one dimension, on whatever device it lies. */
+    public record Part(NDArray flat, long from, long count) {
+        private Tensor tensor() {
+            return Interop.borrow(flat).narrow(0, from, count);
+        }
+    }
+
+    /** {@code into} = {@code left} + {@code right}; it may be one of them. */
+    public static void add(Part into, Part left, Part right) {
+        Interop.scoped(() -> torch.add_out(into.tensor(), left.tensor(), right.tensor()));
     }
 }

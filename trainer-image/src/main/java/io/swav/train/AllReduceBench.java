@@ -1,0 +1,131 @@
+package io.swav.train;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.golden.RankProcesses;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code bench allreduce}: sums over sockets against the same bytes with nothing added up, in turns. */
+@Command(
+        name = "allreduce",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Sums an array over several processes on loopback, around the ring and in the tree's order, in turns with the "
+                    + "same bytes through plain sockets.",
+            "Figures are medians over rounds; ratios are taken within a round."
+        })
+public final class AllReduceBench implements Callable<Integer> {
+    private static final Duration TIMEOUT = Duration.ofMinutes(10);
+    private static final int SMALL_SUMS = 3000;
+
+    /**
+     * @param bytesPerSecond that each rank sends while it sums around the ring: 2(W−1)/W of the array
+     * @param ceilingBytesPerSecond the same bytes through plain sockets, see {@link PlainRing}
+     * @param ratio of the two
+     * @param treeOverRing time of the sum in one order over the ring's
+     * @param smallMicros of a sum of 12 KB
+     */
+    public record Result(
+            double bytesPerSecond,
+            double ceilingBytesPerSecond,
+            double ratio,
+            double treeOverRing,
+            Quantiles smallMicros) {}
+
+    /** Of one call. */
+    public record Quantiles(double p50, double p99) {}
+
+    private record Round(long ceiling, long ring, long tree) {}
+
+    @Option(names = "--ranks", description = "Processes (default: ${DEFAULT-VALUE}).")
+    private int ranks = 4;
+
+    @Option(names = "--megabytes", description = "Size of the array (default: ${DEFAULT-VALUE}).")
+    private int megabytes = 100;
+
+    @Option(names = "--rounds", description = "Measured rounds, after one to warm up (default: ${DEFAULT-VALUE}).")
+    private int rounds = 9;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
+    private @Nullable Path json;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    /** What each rank sends for a sum of {@code bytes}. */
+    static long bytesSent(long bytes, int ranks) {
+        return 2 * bytes * (ranks - 1) / ranks;
+    }
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        long bytes = megabytes * 1_000_000L;
+        ConcurrentLinkedQueue<String> said = new ConcurrentLinkedQueue<>();
+        Optional<String> problem = RankProcesses.run(
+                List.of(), // the compiler that a trainer runs with
+                AllReduceRank.class,
+                ranks,
+                TIMEOUT,
+                List.of(String.valueOf(rounds), String.valueOf(bytes), String.valueOf(SMALL_SUMS)),
+                (rank, line) -> said.add(line));
+        if (problem.isPresent()) {
+            spec.commandLine().getErr().println("swav bench allreduce: " + problem.get());
+            return 1;
+        }
+        List<long[]> lines = said.stream()
+                .map(line -> Arrays.stream(line.split(" ", -1))
+                        .mapToLong(Long::parseLong)
+                        .toArray())
+                .toList();
+        List<Round> measured = lines.subList(0, rounds).stream()
+                .map(line -> new Round(line[0], line[1], line[2]))
+                .toList();
+        long[] small = lines.get(rounds);
+        Arrays.sort(small);
+        double sent = bytesSent(bytes, ranks);
+        Result result = new Result(
+                median(measured, round -> sent * 1e9 / round.ring()),
+                median(measured, round -> sent * 1e9 / round.ceiling()),
+                median(measured, round -> (double) round.ceiling() / round.ring()),
+                median(measured, round -> (double) round.tree() / round.ring()),
+                new Quantiles(small[small.length / 2] / 1e3, small[small.length * 99 / 100] / 1e3));
+        out.printf(
+                Locale.ROOT,
+                "%d ranks, %d MB: %.0f MB/s a rank, plain sockets %.0f MB/s, ratio %.2f%n"
+                        + "in the tree's order: %.2f of the ring's time%n"
+                        + "12 KB: p50 %.0f µs, p99 %.0f µs%n",
+                ranks,
+                megabytes,
+                result.bytesPerSecond() / 1e6,
+                result.ceilingBytesPerSecond() / 1e6,
+                result.ratio(),
+                result.treeOverRing(),
+                result.smallMicros().p50(),
+                result.smallMicros().p99());
+        out.flush();
+        if (json != null) {
+            new ObjectMapper().writerWithDefaultPrettyPrinter().writeValue(json.toFile(), result);
+        }
+        return 0;
+    }
+
+    private static double median(List<Round> rounds, ToDoubleFunction<Round> figure) {
+        double[] sorted = rounds.stream().mapToDouble(figure).sorted().toArray();
+        return sorted[sorted.length / 2];
+    }
+}
