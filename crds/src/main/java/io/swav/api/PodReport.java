@@ -68,6 +68,8 @@ public record PodReport(
         Starting,
         Ready,
         Training,
+        /** Told to go (SIGTERM); it still does its part until a world without it is published. */
+        Leaving,
         Done,
         Failed
     }

@@ -18,7 +18,8 @@ final class JobStory {
         SwavJobStatus.Ledger ledger = status.ledger();
         if (ledger != null && ledger.incidents() != null) {
             for (Incident incident : ledger.incidents()) {
-                if (told.add(incident.time() + incident.pod())) {
+                boolean change = incident.kind().equals("Resize"); // which the new world below tells
+                if (told.add(incident.time() + incident.pod()) && !change) {
                     lines.add("  " + incident.kind() + ": " + incident.pod() + ", " + incident.reason());
                 }
             }

@@ -54,6 +54,8 @@ final class PodObserver {
     /** A kubelet that answers removes its pod by the end of the grace period, or not much later. */
     private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
 
+    private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
+
     private PodObserver() {}
 
     /**
@@ -87,7 +89,10 @@ final class PodObserver {
         String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
         Optional<String> silence = silence(pod, node);
         // a trainer that is heard is there, whatever its node's kubelet does
-        Optional<String> notice = notice(pod, node).or(() -> signs.isFresh() ? Optional.empty() : silence);
+        Optional<String> notice = notice(pod, node)
+                .or(() ->
+                        report.filter(r -> r.state() == PodReport.State.Leaving).map(r -> TOLD_TO_GO))
+                .or(() -> signs.isFresh() ? Optional.empty() : silence);
         if ("Succeeded".equals(phase)) {
             boolean done = report.map(PodObserver::isDone).orElse(true);
             return done
@@ -176,7 +181,7 @@ final class PodObserver {
         }
         int exit = end.get().getExitCode();
         if (exit == Contract.EXIT_PREEMPTED) {
-            return new Standing.Dead(Cause.PREEMPTED, "the trainer left on notice (SIGTERM)");
+            return new Standing.Dead(Cause.PREEMPTED, TOLD_TO_GO);
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"

@@ -45,7 +45,9 @@ class PodObserverTest {
     }
 
     @Test
-    void noticeComesFromThePodOrItsNode() {
+    void noticeComesFromThePodItsNodeOrItsTrainer() {
+        assertThat(see(READY, "", report(State.Leaving, 1)))
+                .isEqualTo(new Standing.Leaving("the trainer was told to go (SIGTERM)"));
         assertThat(see(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
                 .isEqualTo(new Standing.Leaving("the pod was deleted"));
         assertThat(see(
@@ -107,7 +109,7 @@ class PodObserverTest {
                 .isEqualTo(new Standing.Dead(Cause.PERMANENT, "exit code 78: words"));
         assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new Standing.Dead(Cause.NO_DATA, "exit code 66"));
         assertThat(see(ended(143, "Error", ""), "", null))
-                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer left on notice (SIGTERM)"));
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
         assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "Evicted: disk"));
         assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))

@@ -15,6 +15,7 @@ public final class Progress {
     private final LongSupplier seenGeneration;
     private Runnable changed = () -> {};
     private State state = State.Starting;
+    private boolean leaving;
     private @Nullable String address;
     private long generation;
     private long step;
@@ -123,6 +124,16 @@ public final class Progress {
         return step;
     }
 
+    /** Told to go: whatever it does until then. */
+    void leaving() {
+        Runnable tell;
+        synchronized (this) {
+            leaving = true;
+            tell = changed;
+        }
+        tell.run();
+    }
+
     synchronized State state() {
         return state;
     }
@@ -141,7 +152,7 @@ public final class Progress {
         return new PodReport(
                 pod,
                 uid,
-                state,
+                leaving && state != State.Done && state != State.Failed ? State.Leaving : state,
                 address,
                 generation,
                 seenGeneration.getAsLong(),

@@ -82,7 +82,10 @@ public final class Trainer implements AutoCloseable {
         this.progress = parts.progress();
         this.journal = parts.journal();
         this.state = new HeldState(parts.machine(), parts.store(), plan, journal);
-        parts.notice().onGiven(() -> tell(Journal.Event.notice, "SIGTERM"));
+        parts.notice().onGiven(() -> {
+            tell(Journal.Event.notice, "SIGTERM");
+            progress.leaving();
+        });
         this.watchman = new Watchman(parts.worlds());
         this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, progress));

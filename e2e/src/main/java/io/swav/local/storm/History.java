@@ -50,6 +50,7 @@ final class History {
     private final NavigableMap<Long, Made> kept = new TreeMap<>();
     private final List<Lost> lost = new ArrayList<>();
     private final NavigableMap<Long, Set<String>> members = new TreeMap<>();
+    private final NavigableMap<Long, Long> formed = new TreeMap<>();
 
     static History of(Map<String, Journal> journals) {
         History history = new History();
@@ -65,6 +66,7 @@ final class History {
             for (Journal.Event event : journal.events()) {
                 if (event.event().equals("formed")) {
                     history.member(event.generation(), pod);
+                    history.formed.merge(event.generation(), event.at(), Math::min);
                 }
             }
         });
@@ -103,6 +105,11 @@ final class History {
 
     List<Lost> lost() {
         return lost;
+    }
+
+    /** When the first member wrote that the world of this generation stands, epoch microseconds. */
+    long formed(long generation) {
+        return formed.getOrDefault(generation, Long.MAX_VALUE);
     }
 
     /** Every pod that was in a world from generation {@code from} to {@code to}, both included. */

@@ -37,7 +37,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a job and lets the script happen to it, one event at a time, each when the job has got over the one before. */
+/** Runs a job and lets the script happen to it, one event at a time, most of them when it has got over the one before. */
 final class Storm implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
     private static final String SPOT = "aws-node-termination-handler/spot-itn";
@@ -100,7 +100,7 @@ final class Storm implements AutoCloseable {
                 if (absence != null) {
                     line.show("step " + follower.stepsDone() + " by the journals, " + absence.way());
                     endAbsence();
-                } else if (atPeace()) {
+                } else {
                     next();
                 }
             }
@@ -134,21 +134,30 @@ final class Storm implements AutoCloseable {
 
     private void next() {
         Planned clock = StormScript.killByClock(setting.wishes(), clockKills + 1, setting.seed());
-        if (setting.wishes().killEverySeconds() > 0
+        boolean peace = atPeace();
+        if (peace
+                && setting.wishes().killEverySeconds() > 0
                 && clock.due(follower.stepsDone(), secondsDone())
                 && happen(clock)) {
             clockKills++;
             return;
         }
         Planned first = script.peek();
-        if (first != null && first.due(follower.stepsDone(), secondsDone()) && happen(first)) {
+        if (first != null
+                && first.due(follower.stepsDone(), secondsDone())
+                && (first.hasty() || peace)
+                && happen(first)) {
             script.remove();
         }
     }
 
     /** False when the world is too small for it now. */
     private boolean happen(Planned planned) {
-        List<String> members = List.copyOf(follower.members());
+        List<String> members =
+                follower.members().stream().filter(pod -> !hit.contains(pod)).toList();
+        if (members.isEmpty()) {
+            return false;
+        }
         String victim = members.get(Math.floorMod(planned.pick(), members.size()));
         switch (planned.kind()) {
             case KILL -> {

@@ -225,13 +225,17 @@ final class StormJudge {
         return counts;
     }
 
-    /** The newest death, before the step was dropped, of a member of its world; of an ended world, of all members. */
+    /**
+     * The newest death, before the step was dropped, of a member of its world; also of one that died while that world
+     * formed, before it could write so.
+     */
     private Optional<Happening> death(Lost lost) {
         Set<String> members = history.members(lost.generation(), lost.generation());
+        long formed = history.formed(lost.generation());
         return happenings.stream()
                 .filter(h -> !h.kind().withNotice())
                 .filter(h -> h.at() <= lost.at() || h.kind() == Kind.KILL_ALL)
-                .filter(h -> h.pods().stream().anyMatch(members::contains))
+                .filter(h -> h.at() >= formed || h.pods().stream().anyMatch(members::contains))
                 .max(Comparator.comparingLong(Happening::at));
     }
 

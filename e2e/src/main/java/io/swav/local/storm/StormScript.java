@@ -69,6 +69,11 @@ final class StormScript {
             return stepsDone >= step && secondsDone >= second;
         }
 
+        /** One kill in four does not wait until the job has got over what happened before. */
+        boolean hasty() {
+            return kind == Kind.KILL && (pick & 3) == 0;
+        }
+
         /** By the clock: a run that ends before is none the worse. */
         boolean optional() {
             return second > 0;

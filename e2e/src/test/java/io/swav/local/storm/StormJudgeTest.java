@@ -94,6 +94,25 @@ class StormJudgeTest {
     }
 
     @Test
+    void oneThatDiedBeforeItCouldWriteThatItsWorldStandsDiedInIt() {
+        form(1, "a", "b", "c");
+        steps(1, 0, 2, "a", "b", "c");
+        form(2, "a", "b"); // and c
+        clock += SECOND / 10;
+        happen(Kind.KILL, "c");
+        event("a", "dropped", 2, 2);
+        event("b", "dropped", 2, 2);
+        form(3, "a", "b");
+        steps(3, 2, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(1);
+    }
+
+    @Test
     void aStepLostWithNoticeIsAPromiseBroken() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
