@@ -7,6 +7,11 @@ public final class Contract {
     public static final String CONTAINER = "trainer";
 
     public static final String WORLD_KEY = "world.json";
+    /** Beside {@link #WORLD_KEY}: the value of {@link #ANNOTATION_CHECKPOINT}; another one asks for another checkpoint. */
+    public static final String CHECKPOINT_REQUEST_KEY = "checkpoint-request";
+    /** On a SwavJob: any new value asks for a checkpoint now. */
+    public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
+
     public static final String CONFIG_KEY = "job.json";
     public static final String SECRET_KEY = "handshake";
 

@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
  * @param stalledSeconds since the last step was finished, or the first world was entered; null outside a world
  * @param regroup how this trainer came into its present world; null before the first
+ * @param checkpoints only of a trainer that writes them or found one that cannot be used
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -46,7 +48,70 @@ public record PodReport(
         boolean awaitingPeers,
         @Nullable Double stalledSeconds,
         @Nullable Regroup regroup,
+        @Nullable Checkpoints checkpoints,
         String time) {
+
+    /** A report without checkpoints. */
+    public PodReport(
+            String pod,
+            String uid,
+            State state,
+            @Nullable String address,
+            long generation,
+            long seenGeneration,
+            long step,
+            long steps,
+            int epoch,
+            @Nullable Double loss,
+            @Nullable Double imagesPerSecond,
+            @Nullable Double prototypePerplexity,
+            @Nullable Double knnTop1,
+            long skippedSamples,
+            @Nullable String message,
+            @Nullable String lostPeer,
+            boolean awaitingPeers,
+            @Nullable Double stalledSeconds,
+            @Nullable Regroup regroup,
+            String time) {
+        this(
+                pod,
+                uid,
+                state,
+                address,
+                generation,
+                seenGeneration,
+                step,
+                steps,
+                epoch,
+                loss,
+                imagesPerSecond,
+                prototypePerplexity,
+                knnTop1,
+                skippedSamples,
+                message,
+                lostPeer,
+                awaitingPeers,
+                stalledSeconds,
+                regroup,
+                null,
+                time);
+    }
+
+    /**
+     * What the writer of checkpoints, rank 0, knows of them.
+     *
+     * @param newest the catalogue, newest first, ten at most
+     * @param problem why saving fails at present; null while it works
+     * @param saveSeconds 95th percentile of the last saves; null before the first
+     * @param answered the last request (see {@link Contract#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Checkpoints(
+            List<SwavJobStatus.CheckpointEntry> newest,
+            @Nullable String problem,
+            @Nullable Double saveSeconds,
+            @Nullable String answered) {}
 
     /**
      * One change of the world, as one of its members saw it.

@@ -492,17 +492,50 @@ public record SwavJobSpec(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Checkpoint(
-            @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template)."
-                    + " Unset: no checkpoints, the state lives in the trainers' memory alone.")
+            @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template), or"
+                    + " s3://bucket/prefix. Unset: no checkpoints, the state lives in the trainers' memory"
+                    + " alone.")
             @Size(min = 1, max = 4096)
             @Nullable
             String uri,
 
+            @JsonPropertyDescription(
+                    "The service of an s3:// uri; unset: AWS, as the pod's environment says. Credentials"
+                            + " come by the AWS SDK's own chain: environment, web identity, container, instance.")
+            @Nullable
+            S3 s3,
+
             @JsonPropertyDescription("Global steps between two checkpoints, 500 by default.") @Default("500") @Min(1)
             Long everySteps,
 
+            @JsonPropertyDescription(
+                    "Seconds between two checkpoints, beside everySteps: what comes first. Unset: steps" + " alone.")
+            @Min(1)
+            @Max(1_000_000)
+            @Nullable
+            Integer everySeconds,
+
             @JsonPropertyDescription("Newest checkpoints kept, 3 by default.") @Default("3") @Min(1) @Max(1_000_000)
             Integer keep) {}
+
+    /** An S3 service. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record S3(
+            @JsonPropertyDescription("URL of a service other than AWS, such as http://minio.minio:9000.")
+            @Size(min = 1, max = 4096)
+            @Nullable
+            String endpoint,
+
+            @JsonPropertyDescription("Region; by default AWS_REGION, or us-east-1 with an endpoint.")
+            @Size(min = 1, max = 256)
+            @Nullable
+            String region,
+
+            @JsonPropertyDescription("Whether the bucket goes into the path instead of the host name, as MinIO and Ceph"
+                    + " mostly want it; by default true with an endpoint.")
+            @Nullable
+            Boolean pathStyle) {}
 
     /** What is done about failures. */
     @JsonIgnoreProperties(ignoreUnknown = true)
@@ -520,5 +553,11 @@ public record SwavJobSpec(
             @Default("60")
             @Min(1)
             @Max(1_000_000)
-            Integer hungAfterSeconds) {}
+            Integer hungAfterSeconds,
+
+            @JsonPropertyDescription("What happens when there are checkpoints and none can be resumed, because they are"
+                    + " damaged or of another configuration: false (default) stops with a message that names"
+                    + " them, true starts from zero.")
+            @Default("false")
+            Boolean startOver) {}
 }

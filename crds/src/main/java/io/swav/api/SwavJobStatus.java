@@ -151,11 +151,21 @@ public record SwavJobStatus(
 
             @JsonPropertyDescription("Where it is.") String uri,
 
-            @JsonPropertyDescription("SHA-256 of the model's state.")
+            @JsonPropertyDescription("SHA-256 of model.safetensors.")
             String digest,
+
+            @JsonPropertyDescription("Size of all its files.") @Nullable
+            Long bytes,
+
+            @JsonPropertyDescription("How long saving took; unknown after the trainer that saved it has gone.")
+            @Nullable
+            Double seconds,
 
             @JsonPropertyDescription("Whether its files match its manifest.")
             Boolean verified,
+
+            @JsonPropertyDescription("Why it cannot be resumed.") @Nullable
+            String problem,
 
             @JsonPropertyDescription("When it was written, RFC 3339.")
             String time) {}

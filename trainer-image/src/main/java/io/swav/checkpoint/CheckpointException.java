@@ -1,12 +1,17 @@
 package io.swav.checkpoint;
 
-/** A checkpoint folder that cannot be used; the message says what to do. */
+/** A store of checkpoints that cannot be used as asked; the message says what to do. */
 @SuppressWarnings("serial")
 public final class CheckpointException extends Exception {
     /** What a caller does about it. */
     public enum Kind {
+        /** Now; it may work later. */
         CannotWrite,
-        OtherConfig,
+        /** Now; it may work later. */
+        CannotRead,
+        /** There are checkpoints, and none of them can be resumed: a person decides. */
+        NoneUsable,
+        /** This writer was left behind by its world. */
         NewerWorld
     }
 

@@ -1,241 +1,473 @@
 package io.swav.checkpoint;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checkpoints in a folder, {@code step-N/} each. A checkpoint is written under a temporary name, every file and the
- * folder fsynced, its manifest last, and renamed: whatever dies when, a folder named {@code step-N} is whole.
+ * The checkpoints of one training in a {@link Store}: {@code step-N/} with {@code model.safetensors}, {@code
+ * optimizer.safetensors}, {@code state.json} and, last of all, {@code MANIFEST.json}. Whatever dies when, a manifest is
+ * there only where all it names is there. One thread at a time.
  */
-public final class Checkpoints {
+public final class Checkpoints implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Pattern STEP = Pattern.compile("step-(\\d+)");
-    private static final String TEMPORARY = ".writing-";
-    private static final String MODEL = "model.safetensors";
-    private static final String OPTIMIZER = "optimizer.safetensors";
-    private static final String STATE = "state.json";
-    private static final String EXPORT = "export";
-    private static final String BACKBONE = "backbone.safetensors";
+    private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
+    static final String MODEL = "model.safetensors";
+    static final String OPTIMIZER = "optimizer.safetensors";
+    static final String STATE = "state.json";
+    private static final String BACKBONE = "export/backbone.safetensors";
+    /** Checkpoints that the fence reads; a writer left behind is at most one checkpoint ahead of its world. */
+    private static final int FENCE = 5;
 
-    private final Path folder;
-    private final String configDigest;
+    private static final int CHUNK = 1 << 20;
+
+    /**
+     * Whose checkpoints are resumed and, when there are too many, removed.
+     *
+     * @param job uid of the SwavJob, empty outside a cluster
+     * @param configDigest empty takes any configuration's
+     */
+    public record Owner(String job, String configDigest) {}
+
+    /**
+     * A checkpoint as the catalogue tells of it.
+     *
+     * @param digest SHA-256 of model.safetensors
+     * @param bytes of all its files
+     * @param problem why it cannot be used; empty when it verified, absent when nobody looked yet
+     */
+    public record Entry(CheckpointState state, String digest, long bytes, Optional<String> problem) {
+        public boolean verified() {
+            return problem.filter(String::isEmpty).isPresent();
+        }
+    }
+
+    /** What there is to resume from, and the newer ones that were passed over: step to reason. */
+    public record Resume(Optional<Checkpoint> checkpoint, Map<Long, String> passedOver) {}
+
+    /**
+     * A save that is committed.
+     *
+     * @param seconds that it took
+     */
+    public record Saved(Entry entry, double seconds) {}
+
+    private final Store store;
+    private final Owner owner;
     private final int keep;
+    private final Map<Long, Entry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
 
-    private Checkpoints(Path folder, String configDigest, int keep) {
-        this.folder = folder;
-        this.configDigest = configDigest;
+    /** @param keep newest checkpoints that stay */
+    public Checkpoints(Store store, Owner owner, int keep) {
+        this.store = store;
+        this.owner = owner;
         this.keep = keep;
     }
 
+    public String uri() {
+        return store.uri();
+    }
+
     /**
-     * Opens the folder, made if missing, and tries to write to it.
+     * The newest checkpoint of this configuration that verifies.
      *
-     * @param keep newest checkpoints that stay
-     * @throws CheckpointException when it cannot be written
+     * @param startOver whether none at all is an answer where there are some that cannot be used
+     * @throws CheckpointException when the store cannot be read now, or all it holds is unusable
      */
-    public static Checkpoints open(Path folder, String configDigest, int keep) throws CheckpointException {
+    public Resume newest(boolean startOver) throws CheckpointException {
+        Map<Long, String> passedOver = new LinkedHashMap<>();
         try {
-            Files.createDirectories(folder);
-            Files.delete(Files.createTempFile(folder, TEMPORARY, ".probe"));
+            for (long step : steps()) {
+                try {
+                    Checkpoint checkpoint = load(step);
+                    known.put(step, entry(step, checkpoint.state(), ""));
+                    return new Resume(Optional.of(checkpoint), passedOver);
+                } catch (DamagedException e) {
+                    String problem = String.valueOf(e.getMessage());
+                    LOG.warn("passing over checkpoint {}: {}", at(step), problem);
+                    passedOver.put(step, problem);
+                }
+            }
         } catch (IOException e) {
             throw new CheckpointException(
-                    Kind.CannotWrite,
-                    "cannot write checkpoints to " + folder + " (" + e
-                            + "): check that spec.checkpoint.uri is a mounted" + " volume that this user may write to",
-                    e);
+                    Kind.CannotRead, "cannot read checkpoints of " + store.uri() + ": " + told(e), e);
         }
-        return new Checkpoints(folder, configDigest, keep);
+        if (!passedOver.isEmpty() && !startOver) {
+            throw new CheckpointException(
+                    Kind.NoneUsable,
+                    store.uri() + " holds checkpoints, none can be resumed: "
+                            + passedOver.entrySet().stream()
+                                    .map(each -> "step-" + each.getKey() + " " + each.getValue())
+                                    .collect(Collectors.joining("; "))
+                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or start"
+                            + " from zero with recovery.startOver: true");
+        }
+        return new Resume(Optional.empty(), passedOver);
     }
 
     /**
-     * The newest checkpoint that verifies; damaged ones are passed over with a warning.
+     * Reads a checkpoint whole, and checks every byte of it on the way.
      *
-     * @throws CheckpointException when that one belongs to another configuration
+     * @throws IOException also when it is damaged, missing, or of another configuration
      */
-    public Optional<Checkpoint> newest() throws CheckpointException {
-        for (long step : steps()) {
-            Path at = at(step);
-            Checkpoint checkpoint;
-            try {
-                Manifest.verify(at);
-                checkpoint = new Checkpoint(
-                        state(at), Safetensors.read(at.resolve(MODEL)), Safetensors.read(at.resolve(OPTIMIZER)));
-            } catch (IOException e) {
-                LOG.warn("passing over checkpoint {}: {}", at, e.toString());
-                continue;
-            }
-            if (!checkpoint.state().configDigest().equals(configDigest)) {
-                throw new CheckpointException(
-                        Kind.OtherConfig,
-                        "checkpoint " + at + " belongs to another configuration (digest "
-                                + checkpoint.state().configDigest() + ", this job's is " + configDigest
-                                + "): choose another spec.checkpoint.uri, or remove it to start anew");
-            }
-            return Optional.of(checkpoint);
-        }
-        return Optional.empty();
+    public Checkpoint load(long step) throws IOException {
+        Manifest manifest = manifest(step);
+        CheckpointState state = ours(state(step, manifest));
+        return new Checkpoint(
+                state,
+                read(step, manifest, MODEL, Safetensors::read),
+                read(step, manifest, OPTIMIZER, Safetensors::read));
     }
 
-    /** Whether this step was saved for this configuration, and is undamaged. */
+    private CheckpointState ours(CheckpointState state) throws DamagedException {
+        if (!owner.configDigest().isEmpty() && !state.configDigest().equals(owner.configDigest())) {
+            throw new DamagedException("belongs to another configuration (digest " + state.configDigest()
+                    + ", this job's is " + owner.configDigest() + ")");
+        }
+        return state;
+    }
+
+    /** Whether this step was saved for this configuration, and is undamaged; false when the store cannot be read. */
     public boolean holds(long step) {
-        Path at = at(step);
         try {
-            Manifest.verify(at);
-            return state(at).configDigest().equals(configDigest);
-        } catch (IOException absentOrDamaged) {
+            return steps().contains(step) && problem(step).isEmpty();
+        } catch (IOException e) {
             return false;
         }
     }
 
-    /**
-     * Commits a checkpoint and removes the oldest ones past {@code keep}.
-     *
-     * @throws CheckpointException when the folder cannot be written, or holds a checkpoint of a later generation: this
-     *     writer was left behind by its world
-     */
-    public void save(Checkpoint checkpoint) throws CheckpointException {
-        CheckpointState state = checkpoint.state();
-        Path temporary = folder.resolve(TEMPORARY + state.generation() + "-step-" + state.step());
+    /** What is wrong with a checkpoint; empty when every byte of it is what was written, for this configuration. */
+    private String problem(long step) throws IOException {
         try {
-            fence(state.generation());
-            delete(temporary);
-            Files.createDirectories(temporary);
-            Map<String, String> metadata =
-                    Map.of("format", "pt", "step", Long.toString(state.step()), "config", configDigest);
-            Safetensors.write(temporary.resolve(MODEL), checkpoint.model(), metadata);
-            Safetensors.write(temporary.resolve(OPTIMIZER), checkpoint.optimizer(), metadata);
-            write(
-                    temporary.resolve(STATE),
-                    JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state));
-            Manifest manifest = Manifest.of(temporary, List.of(MODEL, OPTIMIZER, STATE));
-            write(temporary.resolve(Manifest.NAME), manifest.toJson());
-            sync(temporary);
-            fence(state.generation());
-            delete(at(state.step()));
-            Files.move(temporary, at(state.step()), StandardCopyOption.ATOMIC_MOVE);
-            sync(folder);
-            removeOld(state.generation());
-        } catch (IOException e) {
-            throw new CheckpointException(
-                    Kind.CannotWrite, "cannot write checkpoint " + at(state.step()) + ": " + e, e);
+            Manifest manifest = manifest(step);
+            CheckpointState state = state(step, manifest);
+            for (String file : manifest.files().keySet()) {
+                read(step, manifest, file, Checkpoints::pass);
+            }
+            return state.configDigest().equals(owner.configDigest())
+                            || owner.configDigest().isEmpty()
+                    ? ""
+                    : "belongs to another configuration (digest " + state.configDigest() + ")";
+        } catch (DamagedException e) {
+            return String.valueOf(e.getMessage());
         }
     }
 
-    /** Leaves the backbone alone, by torchvision's names, in {@code export/backbone.safetensors}; returns that file. */
-    public Path export(Checkpoint checkpoint) throws CheckpointException {
-        Path target = folder.resolve(EXPORT).resolve(BACKBONE);
-        Path temporary = folder.resolve(EXPORT).resolve(TEMPORARY + BACKBONE);
-        Map<String, HostTensor> backbone = new LinkedHashMap<>(checkpoint.model());
-        backbone.keySet().removeIf(name -> name.startsWith("projection_head.") || name.startsWith("prototypes."));
+    /**
+     * All checkpoints there are, newest first.
+     *
+     * @param verify reads those whole that this process has not seen yet
+     */
+    public List<Entry> catalogue(boolean verify) throws IOException {
+        List<Long> steps = steps();
+        known.keySet().retainAll(steps);
+        List<Entry> all = new ArrayList<>();
+        for (long step : steps) {
+            Entry entry = head(step);
+            if (verify && entry.problem().isEmpty()) {
+                entry = new Entry(entry.state(), entry.digest(), entry.bytes(), Optional.of(problem(step)));
+                known.put(step, entry);
+            }
+            all.add(entry);
+        }
+        return all;
+    }
+
+    private Entry head(long step) throws IOException {
+        Entry entry = known.get(step);
+        if (entry == null) {
+            try {
+                Manifest manifest = manifest(step);
+                entry = entry(state(step, manifest), manifest, Optional.empty());
+            } catch (DamagedException e) {
+                CheckpointState unreadable = new CheckpointState(step, 0, 0, "", 0, "", 0, "");
+                entry = new Entry(unreadable, "", 0, Optional.of(String.valueOf(e.getMessage())));
+            }
+            known.put(step, entry);
+        }
+        return entry;
+    }
+
+    private Entry entry(long step, CheckpointState state, String problem) throws IOException {
+        return entry(state, manifest(step), Optional.of(problem));
+    }
+
+    private static Entry entry(CheckpointState state, Manifest manifest, Optional<String> problem) {
+        Manifest.Entry model = manifest.files().get(MODEL);
+        long bytes = manifest.files().values().stream()
+                .mapToLong(Manifest.Entry::bytes)
+                .sum();
+        return new Entry(state, model == null ? "" : model.sha256(), bytes, problem);
+    }
+
+    /**
+     * Commits a checkpoint, reads it back, and removes the oldest ones past {@code keep}. A step that is there already
+     * and verifies stays as it is.
+     *
+     * @throws CheckpointException when the store cannot be written, or holds a checkpoint of a later generation: this
+     *     writer was left behind by its world
+     */
+    public Saved save(Checkpoint checkpoint) throws CheckpointException {
+        long step = checkpoint.state().step();
+        long start = System.nanoTime();
         try {
-            Files.createDirectories(target.getParent());
+            fence(checkpoint.state().generation());
+            if (!holds(step)) {
+                known.remove(step);
+                store.remove(at(step), Manifest.NAME);
+                write(checkpoint);
+            }
+            double seconds = (System.nanoTime() - start) / 1e9;
+            String problem = problem(step);
+            if (!problem.isEmpty()) {
+                throw new IOException("what was written does not read back: " + problem);
+            }
+            Entry entry = entry(step, checkpoint.state(), "");
+            known.put(step, entry);
+            tidy(step, checkpoint.state().generation());
+            return new Saved(entry, seconds);
+        } catch (IOException e) {
+            throw new CheckpointException(
+                    Kind.CannotWrite,
+                    "cannot save checkpoint " + at(step) + " to " + store.uri() + ": " + told(e)
+                            + "; training goes on and the next save tries again",
+                    e);
+        }
+    }
+
+    private void write(Checkpoint checkpoint) throws IOException, CheckpointException {
+        CheckpointState state = checkpoint.state();
+        Map<String, String> metadata =
+                Map.of("format", "pt", "step", Long.toString(state.step()), "config", owner.configDigest());
+        try (Store.Draft draft = store.draft(at(state.step()), state.generation())) {
+            Map<String, Manifest.Entry> files = new TreeMap<>();
+            files.put(MODEL, file(draft, MODEL, to -> Safetensors.write(to, checkpoint.model(), metadata)));
+            files.put(OPTIMIZER, file(draft, OPTIMIZER, to -> Safetensors.write(to, checkpoint.optimizer(), metadata)));
+            byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
+            files.put(STATE, file(draft, STATE, to -> to.write(ByteBuffer.wrap(json))));
+            fence(state.generation());
+            draft.commit(Manifest.NAME, Manifest.of(draft.location(), files).toJson());
+        } catch (FileAlreadyExistsException e) {
+            if (!holds(state.step())) {
+                throw e;
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Content {
+        void writeTo(WritableByteChannel channel) throws IOException;
+    }
+
+    private static Manifest.Entry file(Store.Draft draft, String name, Content content) throws IOException {
+        try (Store.Sink sink = draft.create(name)) {
+            Digests digests = new Digests();
+            content.writeTo(digests.over(sink));
+            sink.commit();
+            return digests.entry();
+        }
+    }
+
+    /** Leaves the backbone alone, by torchvision's names, in {@code export/backbone.safetensors}; returns where. */
+    public String export(Checkpoint checkpoint) throws CheckpointException {
+        Map<String, HostTensor> backbone = Backbones.of(checkpoint.model());
+        try (Store.Sink sink = store.create(BACKBONE)) {
             Safetensors.write(
-                    temporary,
+                    sink,
                     backbone,
                     Map.of(
                             "format",
                             "pt",
                             "step",
                             Long.toString(checkpoint.state().step())));
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            sync(folder.resolve(EXPORT));
-            return target;
+            sink.commit();
+            return store.uri() + "/" + BACKBONE;
         } catch (IOException e) {
-            throw new CheckpointException(Kind.CannotWrite, "cannot write " + target + ": " + e, e);
+            throw new CheckpointException(
+                    Kind.CannotWrite, "cannot write " + BACKBONE + " to " + store.uri() + ": " + told(e), e);
         }
     }
 
-    private void fence(long generation) throws CheckpointException {
+    private void fence(long generation) throws CheckpointException, IOException {
+        int readable = 0;
         for (long step : steps()) {
             try {
-                long other = state(at(step)).generation();
-                if (other > generation) {
+                CheckpointState other = state(step, manifest(step));
+                if (other.job().equals(owner.job()) && other.generation() > generation) {
                     throw new CheckpointException(
                             Kind.NewerWorld,
-                            at(step) + " was written by generation " + other + ", this is generation " + generation);
+                            at(step) + " was written by generation " + other.generation() + ", this is generation "
+                                    + generation);
                 }
-            } catch (IOException unreadable) {
-                LOG.warn("{} has no readable {}: {}", at(step), STATE, unreadable.toString());
+                if (++readable == FENCE) {
+                    return;
+                }
+            } catch (DamagedException | NoSuchFileException unreadable) {
+                LOG.debug("{}: {}", at(step), unreadable.toString());
             }
         }
     }
 
-    private void removeOld(long generation) throws IOException {
-        for (long step : steps().stream().skip(keep).toList()) {
-            delete(at(step));
-        }
-        try (Stream<Path> all = Files.list(folder)) {
-            for (Path path : all.filter(file -> writtenBefore(file, generation)).toList()) {
-                delete(path);
+    /** After a save: what fails here is told, and tried again after the next one. */
+    private void tidy(long saved, long generation) {
+        try {
+            List<Long> own = new ArrayList<>();
+            for (Entry entry : catalogue(false)) {
+                boolean ours = entry.state().configDigest().equals(owner.configDigest());
+                if (ours || entry.problem().filter(text -> !text.isEmpty()).isPresent()) {
+                    own.add(entry.state().step());
+                }
             }
-        }
-    }
-
-    /** Left by a writer that died in an earlier generation. */
-    private static boolean writtenBefore(Path file, long generation) {
-        Matcher matcher = Pattern.compile(Pattern.quote(TEMPORARY) + "(\\d+)-step-\\d+")
-                .matcher(file.getFileName().toString());
-        return matcher.matches() && Long.parseLong(matcher.group(1)) < generation;
-    }
-
-    /** Steps of the checkpoints there are, newest first. */
-    private List<Long> steps() {
-        try (Stream<Path> all = Files.list(folder)) {
-            return all.map(path -> STEP.matcher(path.getFileName().toString()))
-                    .filter(Matcher::matches)
-                    .map(matcher -> Long.parseLong(matcher.group(1)))
-                    .sorted(Comparator.reverseOrder())
-                    .toList();
+            for (long step : surplus(own, keep, saved)) {
+                store.remove(at(step), Manifest.NAME);
+                known.remove(step);
+            }
+            Set<String> locations = new HashSet<>();
+            for (long step : steps()) {
+                try {
+                    locations.add(at(step) + "/" + manifest(step).location());
+                } catch (DamagedException unreadable) {
+                    return; // what it points at is not known
+                }
+            }
+            store.sweep(generation, locations::contains);
         } catch (IOException e) {
-            LOG.warn("cannot list {}: {}", folder, e.toString());
-            return List.of();
+            LOG.warn("old checkpoints stay in {} for now: {}", store.uri(), told(e));
         }
     }
 
-    private Path at(long step) {
-        return folder.resolve("step-" + step);
+    /**
+     * Which checkpoints are one too many: all but the newest {@code keep}, and never the one that was saved and
+     * verified last, whatever newer ones there seem to be.
+     */
+    static List<Long> surplus(List<Long> newestFirst, int keep, long verified) {
+        return newestFirst.stream().skip(keep).filter(step -> step != verified).toList();
     }
 
-    private static CheckpointState state(Path checkpoint) throws IOException {
-        return JSON.readValue(Files.readAllBytes(checkpoint.resolve(STATE)), CheckpointState.class);
+    /** Steps of the checkpoints that were committed, newest first. */
+    private List<Long> steps() throws IOException {
+        return store.names().stream()
+                .map(COMMITTED::matcher)
+                .filter(Matcher::matches)
+                .map(matcher -> Long.parseLong(matcher.group(1)))
+                .sorted(Comparator.reverseOrder())
+                .toList();
     }
 
-    private static void write(Path file, byte[] bytes) throws IOException {
-        Files.write(file, bytes);
-        sync(file);
+    private static String at(long step) {
+        return "step-" + step;
     }
 
-    private static void sync(Path fileOrFolder) throws IOException {
-        try (FileChannel channel = FileChannel.open(fileOrFolder, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
-    }
-
-    private static void delete(Path tree) throws IOException {
-        if (!Files.exists(tree)) {
-            return;
-        }
-        try (Stream<Path> walk = Files.walk(tree)) {
-            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
+    private Manifest manifest(long step) throws IOException {
+        Manifest manifest = Manifest.parse(small(at(step) + "/" + Manifest.NAME));
+        for (String file : List.of(MODEL, OPTIMIZER, STATE)) {
+            if (!manifest.files().containsKey(file)) {
+                throw new DamagedException(Manifest.NAME + " is damaged: it does not name " + file);
             }
         }
+        return manifest;
+    }
+
+    private CheckpointState state(long step, Manifest manifest) throws IOException {
+        byte[] json = read(step, manifest, STATE, (channel, size, name) -> bytes(channel, size));
+        try {
+            CheckpointState state = JSON.readValue(json, CheckpointState.class);
+            if (state != null && state.step() == step) {
+                return state;
+            }
+        } catch (JsonProcessingException e) {
+            LOG.debug("{}", e.toString());
+        }
+        throw new DamagedException(STATE + " is not the state of step " + step);
+    }
+
+    @FunctionalInterface
+    private interface Reader<T> {
+        T read(ReadableByteChannel channel, long size, String name) throws IOException;
+    }
+
+    /** Reads one file in one pass, and compares it with the manifest. */
+    private <T> T read(long step, Manifest manifest, String file, Reader<T> reader) throws IOException {
+        Manifest.Entry expected = manifest.files().get(file);
+        String name = at(step) + "/" + manifest.location() + file;
+        try (Store.Source source = store.open(name)) {
+            Digests digests = new Digests();
+            if (expected == null || source.size() != expected.bytes()) {
+                throw new DamagedException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
+                        + (expected == null ? 0 : expected.bytes()));
+            }
+            ReadableByteChannel channel = digests.over(source);
+            T value = reader.read(channel, source.size(), name);
+            pass(channel, source.size(), name);
+            if (!digests.entry().equals(expected)) {
+                throw new DamagedException(name + " is damaged: its SHA-256 is not its manifest's");
+            }
+            return value;
+        } catch (NoSuchFileException e) {
+            throw new DamagedException(name + " is missing");
+        }
+    }
+
+    /** Reads to the end. */
+    private static long pass(ReadableByteChannel channel, long size, String name) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(CHUNK);
+        long passed = 0;
+        for (int read = 0; read >= 0; read = channel.read(buffer.clear())) {
+            passed += read;
+        }
+        return passed;
+    }
+
+    private byte[] small(String name) throws IOException {
+        try (Store.Source source = store.open(name)) {
+            return bytes(source, source.size());
+        } catch (NoSuchFileException e) {
+            throw new DamagedException(name + " is missing");
+        }
+    }
+
+    private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
+        if (size > CHUNK) {
+            throw new DamagedException("has " + size + " bytes where a few hundred are expected");
+        }
+        ByteBuffer buffer = ByteBuffer.allocate((int) size);
+        for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {
+            read = channel.read(buffer);
+        }
+        return buffer.array();
+    }
+
+    /** A message that says what happened also where the JDK's is only a file's name. */
+    private static String told(IOException e) {
+        return e.getClass() == IOException.class
+                ? String.valueOf(e.getMessage())
+                : e.getClass().getSimpleName() + ": " + e.getMessage();
+    }
+
+    @Override
+    public void close() {
+        store.close();
     }
 }

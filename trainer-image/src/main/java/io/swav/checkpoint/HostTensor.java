@@ -6,7 +6,6 @@ import io.swav.tensor.Memory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -26,20 +25,6 @@ public record HostTensor(DataType type, List<Long> shape, ByteBuffer bytes) {
         }
         shape = List.copyOf(shape);
         bytes = bytes.order(ByteOrder.LITTLE_ENDIAN);
-    }
-
-    /** Copies of the arrays, in their order. */
-    public static Map<String, HostTensor> snapshot(Map<String, NDArray> arrays) {
-        Map<String, HostTensor> copies = new LinkedHashMap<>();
-        arrays.forEach((name, array) -> {
-            ByteBuffer view = Memory.view(array);
-            ByteBuffer copy =
-                    ByteBuffer.allocateDirect(view.capacity()).put(view).clear();
-            List<Long> shape =
-                    Arrays.stream(array.getShape().getShape()).boxed().toList();
-            copies.put(name, new HostTensor(array.getDataType(), shape, copy));
-        });
-        return copies;
     }
 
     /**

@@ -1,76 +1,71 @@
 package io.swav.checkpoint;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
-import java.util.List;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
- * MANIFEST.json, written last: a folder without it is no checkpoint.
+ * MANIFEST.json, written last: a folder without it is no checkpoint. Its bytes are a function of its values, so a byte
+ * that changed is found in this file as in the others.
  *
+ * @param location of the files, seen from the manifest; empty, or ends in a slash
  * @param files name to size and SHA-256
  */
-record Manifest(int format, Map<String, Entry> files) {
+record Manifest(
+        int format,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String location,
+        Map<String, Entry> files) {
     static final String NAME = "MANIFEST.json";
     private static final int FORMAT = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectWriter WRITER = JSON.writerWithDefaultPrettyPrinter();
 
+    /** @param sha256 64 hex digits */
     record Entry(long bytes, String sha256) {}
 
-    static Manifest of(Path folder, List<String> names) throws IOException {
-        Map<String, Entry> files = new TreeMap<>();
-        for (String name : names) {
-            Path file = folder.resolve(name);
-            files.put(name, new Entry(Files.size(file), sha256(file)));
-        }
-        return new Manifest(FORMAT, files);
+    /** Without a location, as a folder's manifest is: the files lie beside it. */
+    Manifest(int format, @Nullable String location, @Nullable Map<String, Entry> files) {
+        this.format = format;
+        this.location = location == null ? "" : location;
+        this.files = files == null ? Map.of() : new TreeMap<>(files);
     }
 
-    byte[] toJson() throws IOException {
-        return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(this);
+    static Manifest of(String location, Map<String, Entry> files) {
+        return new Manifest(FORMAT, location, files);
     }
 
-    /**
-     * Reads a checkpoint's manifest and compares every file with it.
-     *
-     * @throws IOException naming the first file that is not what was written
-     */
-    static Manifest verify(Path folder) throws IOException {
-        Path file = folder.resolve(NAME);
-        Manifest manifest = JSON.readValue(Files.readAllBytes(file), Manifest.class);
-        if (manifest.format() != FORMAT) {
-            throw new IOException(file + " has format " + manifest.format() + ", this version reads " + FORMAT);
-        }
-        for (Map.Entry<String, Entry> entry : manifest.files().entrySet()) {
-            Path part = folder.resolve(entry.getKey());
-            if (!Files.isRegularFile(part)
-                    || Files.size(part) != entry.getValue().bytes()
-                    || !sha256(part).equals(entry.getValue().sha256())) {
-                throw new IOException(part + " is damaged: it differs from its manifest");
-            }
-        }
-        return manifest;
-    }
-
-    private static String sha256(Path file) throws IOException {
-        MessageDigest digest;
+    byte[] toJson() {
         try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
+            return WRITER.writeValueAsBytes(this);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a record of strings and numbers is JSON", e);
         }
-        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-            in.transferTo(OutputStream.nullOutputStream());
+    }
+
+    /** @throws DamagedException when these are not the bytes of a manifest that this version reads */
+    static Manifest parse(byte[] json) throws DamagedException {
+        try {
+            JsonNode tree = JSON.readTree(json);
+            if (tree.path("format").asInt() > FORMAT) {
+                throw new DamagedException("has format " + tree.path("format").asInt()
+                        + ", newer than this trainer reads (" + FORMAT + "): use the image that wrote it");
+            }
+            Manifest manifest = JSON.treeToValue(tree, Manifest.class);
+            if (manifest != null && manifest.format == FORMAT && Arrays.equals(manifest.toJson(), json)) {
+                return manifest;
+            }
+        } catch (DamagedException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new DamagedException(NAME + " is damaged: it is not JSON");
         }
-        return HexFormat.of().formatHex(digest.digest());
+        throw new DamagedException(NAME + " is damaged: it is not as it was written");
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.checkpoint;
 
 import ai.djl.ndarray.types.DataType;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -8,7 +9,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -38,6 +40,15 @@ public final class Safetensors {
      */
     public static void write(Path file, Map<String, HostTensor> tensors, Map<String, String> metadata)
             throws IOException {
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            write(channel, tensors, metadata);
+            channel.force(true);
+        }
+    }
+
+    static void write(WritableByteChannel channel, Map<String, HostTensor> tensors, Map<String, String> metadata)
+            throws IOException {
         List<Map.Entry<String, HostTensor>> entries = new ArrayList<>(tensors.entrySet());
         // wide types first keep every tensor aligned; names in order make equal states equal files
         entries.sort(Comparator.<Map.Entry<String, HostTensor>>comparingInt(
@@ -64,17 +75,13 @@ public final class Safetensors {
         while (head.hasRemaining()) {
             head.put((byte) ' ');
         }
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            writeAll(channel, head.flip());
-            for (Map.Entry<String, HostTensor> entry : entries) {
-                writeAll(channel, entry.getValue().bytes().duplicate().clear());
-            }
-            channel.force(true);
+        writeAll(channel, head.flip());
+        for (Map.Entry<String, HostTensor> entry : entries) {
+            writeAll(channel, entry.getValue().bytes().duplicate().clear());
         }
     }
 
-    private static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
+    private static void writeAll(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             channel.write(bytes);
         }
@@ -83,49 +90,144 @@ public final class Safetensors {
     /** @throws IOException when the file is missing or not of the format; the message names it */
     public static Map<String, HostTensor> read(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file)) {
-            ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-            readAll(channel, length, file);
-            long headerLength = length.getLong(0);
-            if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, Files.size(file) - 8)) {
-                throw new IOException(file + " is no safetensors file: header of " + headerLength + " bytes");
+            return read(channel, channel.size(), file.toString());
+        }
+    }
+
+    /**
+     * Reads a whole file from its beginning, in one pass.
+     *
+     * @param size bytes of the file
+     * @param name for messages
+     * @throws DamagedException when it breaks the format's rules
+     */
+    static Map<String, HostTensor> read(ReadableByteChannel channel, long size, String name) throws IOException {
+        ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+        readAll(channel, length, name);
+        long headerLength = length.getLong(0);
+        if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, size - 8)) {
+            throw new DamagedException(name + " is no safetensors file: header of " + headerLength + " bytes");
+        }
+        ByteBuffer json = ByteBuffer.allocate((int) headerLength);
+        readAll(channel, json, name);
+        List<Slot> slots = slots(json.array(), name);
+        long at = 0;
+        for (Slot slot : slots) {
+            if (slot.from() != at || slot.bytes() != slot.to() - slot.from()) {
+                throw new DamagedException(name + ": " + slot.name() + " lies at " + slot.from() + " to " + slot.to()
+                        + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
             }
-            ByteBuffer json = ByteBuffer.allocate((int) headerLength);
-            readAll(channel, json, file);
-            Map<String, HostTensor> tensors = new LinkedHashMap<>();
-            for (Map.Entry<String, JsonNode> field : JSON.readTree(json.array()).properties()) {
-                if (!field.getKey().equals("__metadata__")) {
-                    tensors.put(field.getKey(), tensor(channel, 8 + headerLength, field.getValue(), file));
+            at = slot.to();
+        }
+        if (8 + headerLength + at != size) {
+            throw new DamagedException(name + " has " + size + " bytes, its header tells of " + (8 + headerLength + at)
+                    + ": it is truncated or not whole");
+        }
+        Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        for (Slot slot : slots) {
+            ByteBuffer bytes = ByteBuffer.allocateDirect((int) slot.bytes());
+            readAll(channel, bytes, name);
+            tensors.put(slot.name(), tensor(slot, bytes.clear()));
+        }
+        return tensors;
+    }
+
+    /** One tensor of the header; offsets count from the end of the header. */
+    private record Slot(String name, String dtype, List<Long> shape, long from, long to) {
+        /** What type and shape ask for, −1 when that is no number of bytes that fits a buffer. */
+        long bytes() {
+            long bytes = width(dtype);
+            try {
+                for (long side : shape) {
+                    bytes = Math.multiplyExact(bytes, side);
                 }
+            } catch (ArithmeticException e) {
+                return -1;
             }
-            return tensors;
+            return bytes <= Integer.MAX_VALUE ? bytes : -1;
         }
     }
 
-    private static HostTensor tensor(FileChannel channel, long base, JsonNode node, Path file) throws IOException {
+    private static List<Slot> slots(byte[] json, String name) throws IOException {
+        List<Slot> slots = new ArrayList<>();
         try {
-            String dtype = node.path("dtype").asText();
-            DataType type = TYPES.entrySet().stream()
-                    .filter(entry -> entry.getValue().equals(dtype))
-                    .map(Map.Entry::getKey)
-                    .findFirst()
-                    .orElseThrow(() -> new IllegalArgumentException("unknown dtype " + dtype));
-            List<Long> shape = new ArrayList<>();
-            node.path("shape").forEach(side -> shape.add(side.asLong()));
-            long from = node.path("data_offsets").path(0).asLong();
-            long to = node.path("data_offsets").path(1).asLong();
-            ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact(to - from));
-            channel.position(base + from);
-            readAll(channel, bytes, file);
-            return new HostTensor(type, shape, bytes.clear());
-        } catch (IllegalArgumentException | ArithmeticException e) {
-            throw new IOException(file + ": " + e.getMessage(), e);
+            for (Map.Entry<String, JsonNode> field : JSON.readTree(json).properties()) {
+                JsonNode node = field.getValue();
+                if (field.getKey().equals("__metadata__")) {
+                    continue;
+                }
+                List<Long> shape = new ArrayList<>();
+                node.path("shape").forEach(side -> shape.add(side.asLong()));
+                JsonNode offsets = node.path("data_offsets");
+                slots.add(new Slot(
+                        field.getKey(),
+                        node.path("dtype").asText(),
+                        shape,
+                        offsets.path(0).asLong(-1),
+                        offsets.path(1).asLong(-1)));
+            }
+        } catch (JsonProcessingException e) {
+            throw new DamagedException(name + " is no safetensors file: its header is not JSON");
         }
+        slots.sort(Comparator.comparingLong(Slot::from).thenComparingLong(Slot::to));
+        for (Slot slot : slots) {
+            if (width(slot.dtype()) < 0) {
+                throw new DamagedException(name + ": " + slot.name() + " has dtype " + slot.dtype()
+                        + ", this trainer reads F16, BF16, F32, F64, I32, I64");
+            }
+        }
+        return slots;
     }
 
-    private static void readAll(FileChannel channel, ByteBuffer into, Path file) throws IOException {
+    /** Bytes of an element, −1 for a type that is not read. */
+    private static int width(String dtype) {
+        if (dtype.equals("F16") || dtype.equals("BF16")) {
+            return 2;
+        }
+        return TYPES.entrySet().stream()
+                .filter(entry -> entry.getValue().equals(dtype))
+                .mapToInt(entry -> entry.getKey().getNumOfBytes())
+                .findFirst()
+                .orElse(-1);
+    }
+
+    /** Half precision comes out as F32, which holds all of its values. */
+    private static HostTensor tensor(Slot slot, ByteBuffer bytes) {
+        if (width(slot.dtype()) == 2) {
+            return widened(slot, bytes.order(ByteOrder.LITTLE_ENDIAN));
+        }
+        DataType type = TYPES.entrySet().stream()
+                .filter(entry -> entry.getValue().equals(slot.dtype()))
+                .findFirst()
+                .orElseThrow()
+                .getKey();
+        return new HostTensor(type, slot.shape(), bytes);
+    }
+
+    private static HostTensor widened(Slot slot, ByteBuffer halves) {
+        ByteBuffer wide = ByteBuffer.allocateDirect(Math.multiplyExact(2, halves.capacity()))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        while (halves.hasRemaining()) {
+            short bits = halves.getShort();
+            wide.putFloat(slot.dtype().equals("BF16") ? Float.intBitsToFloat(bits << 16) : half(bits));
+        }
+        return new HostTensor(DataType.FLOAT32, slot.shape(), wide.clear());
+    }
+
+    /** IEEE 754 binary16. */
+    private static float half(short bits) {
+        int exponent = bits >> 10 & 31;
+        int fraction = bits & 1023;
+        float magnitude = exponent == 31
+                ? fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN
+                : exponent == 0 ? fraction * 0x1p-24f : (1024 + fraction) * (float) Math.scalb(1.0, exponent - 25);
+        return bits < 0 ? -magnitude : magnitude;
+    }
+
+    private static void readAll(ReadableByteChannel channel, ByteBuffer into, String name) throws IOException {
         while (into.hasRemaining()) {
             if (channel.read(into) < 0) {
-                throw new IOException(file + " is truncated");
+                throw new DamagedException(name + " is truncated");
             }
         }
     }

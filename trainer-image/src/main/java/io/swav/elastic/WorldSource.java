@@ -10,6 +10,11 @@ public interface WorldSource extends AutoCloseable {
     /** Waits until a generation later than {@code than} is seen, or {@code millis} have passed. */
     void awaitLater(long than, long millis);
 
+    /** The newest request for a checkpoint, empty for none; each new value asks for one. */
+    default String checkpointRequest() {
+        return "";
+    }
+
     @Override
     void close();
 }

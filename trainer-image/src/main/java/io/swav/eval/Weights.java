@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
+import io.swav.checkpoint.Backbones;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.swav.Architecture;
@@ -31,7 +32,7 @@ public final class Weights {
     public static Model load(SwavJobSpec spec, Path file, NDManager manager) throws EvalException {
         Model model = untrained(spec, manager);
         Map<String, NDArray> backbone = new LinkedHashMap<>(model.state());
-        backbone.keySet().removeIf(name -> !isBackbone(name));
+        backbone.keySet().removeIf(name -> !Backbones.isBackbone(name));
         try {
             HostTensor.restore(backbone(file), backbone, file.toString());
         } catch (IllegalArgumentException e) {
@@ -47,16 +48,10 @@ public final class Weights {
     static Map<String, HostTensor> backbone(Path path) throws EvalException {
         Path file = Files.isDirectory(path) ? path.resolve(MODEL) : path;
         try {
-            Map<String, HostTensor> tensors = new LinkedHashMap<>(Safetensors.read(file));
-            tensors.keySet().removeIf(name -> !isBackbone(name));
-            return tensors;
+            return Backbones.of(Safetensors.read(file));
         } catch (IOException e) {
             int code = Files.exists(file) ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT;
             throw new EvalException(code, "cannot read weights " + file + ": " + e);
         }
-    }
-
-    private static boolean isBackbone(String name) {
-        return !name.startsWith("projection_head.") && !name.startsWith("prototypes.");
     }
 }

@@ -12,7 +12,13 @@ import picocli.CommandLine.Spec;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = "Measures parts of the trainer on this machine.",
-        subcommands = {StepBench.class, SinkhornBench.class, BenchCropsCommand.class, AllReduceBench.class})
+        subcommands = {
+            StepBench.class,
+            CheckpointBench.class,
+            SinkhornBench.class,
+            BenchCropsCommand.class,
+            AllReduceBench.class
+        })
 public final class BenchCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();

@@ -1,69 +1,355 @@
 package io.swav.train;
 
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.Checkpoints;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import io.swav.checkpoint.Snapshot;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes snapshots while training goes on, one at a time. A write that fails is told and the next one tried: a full
- * disk in the middle of a run is no reason to stop it.
+ * Saves while training goes on. {@link #begin} returns at once; the copy is made while the next step computes, and
+ * {@link #beforeChange} waits for what is left of it. A save that fails is told and tried again, ever more slowly,
+ * until it succeeds or a newer state replaces it: a full disk in the middle of a run is no reason to stop it.
  */
 final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
+    private static final long FIRST_PAUSE_MILLIS = 500;
+    private static final long LAST_PAUSE_MILLIS = 30_000;
+    private static final long GIVE_UP_POLL_MILLIS = 200;
+    private static final int TOLD = 10;
+    /** How many saves the percentile looks back on. */
+    static final int SAVES = 100;
+
+    /** Of the saving thread. */
+    private enum Phase {
+        Idle,
+        Copying,
+        Saving,
+        Failing
+    }
+
+    /** A state to save. */
+    private record Order(CheckpointState state, boolean export, String request) {}
 
     private final Checkpoints store;
+    private final StepMachine machine;
     private final Progress progress;
-    private final ExecutorService thread = Executors.newSingleThreadExecutor(runnable -> {
-        Thread writer = new Thread(runnable, "checkpoint-writer");
-        writer.setDaemon(true);
-        return writer;
-    });
-    private CompletableFuture<Void> running = CompletableFuture.completedFuture(null);
+    private final Thread thread = new Thread(this::run, "checkpoint-writer");
+    private final Map<Long, Double> seconds = new HashMap<>();
+    private final Deque<Double> lastSeconds = new ArrayDeque<>();
+    private @Nullable Snapshot snapshot;
+    private Phase phase = Phase.Idle;
+    private @Nullable Order next;
+    private boolean leading;
+    private boolean look;
+    private boolean closing;
+    private long committed = -1;
+    private boolean leftBehind;
+    private List<CheckpointEntry> listed = List.of();
+    private @Nullable String problem;
+    private @Nullable String answered;
 
-    CheckpointWriter(Checkpoints store, Progress progress) {
+    CheckpointWriter(Checkpoints store, StepMachine machine, Progress progress) {
         this.store = store;
+        this.machine = machine;
         this.progress = progress;
+        thread.setDaemon(true);
+        thread.start();
     }
 
-    /** Starts to write; waits first for a write that still runs, so that no more than one snapshot takes memory. */
-    void write(Checkpoint checkpoint) {
-        settle();
-        running = CompletableFuture.runAsync(
-                () -> {
-                    try {
-                        store.save(checkpoint);
-                        LOG.info(
-                                "checkpoint of step {} written",
-                                checkpoint.state().step());
-                    } catch (CheckpointException e) {
-                        throw new CompletionException(e);
-                    }
-                },
-                thread);
-    }
-
-    /** Waits for the write in progress. */
-    void settle() {
-        try {
-            running.join();
-        } catch (CompletionException e) {
-            String problem =
-                    String.valueOf(e.getCause() == null ? e : e.getCause().getMessage());
-            LOG.error("{}", problem);
-            progress.message(problem);
+    /** A world begins, with this trainer as its rank 0 or not: looks through the store when it becomes it. */
+    synchronized void lead(boolean now) {
+        if (now && !leading) {
+            look = true;
+            committed = -1;
+            leftBehind = false;
+            notifyAll();
         }
-        running = CompletableFuture.completedFuture(null);
+        leading = now;
     }
 
+    /** Whether {@link #begin} would take a state now: nothing is being copied or saved, and the store was looked at. */
+    synchronized boolean free() {
+        return committed >= 0 && (phase == Phase.Idle || phase == Phase.Failing);
+    }
+
+    /** Newest step in the store as far as it could be read, −1 before that is known. */
+    synchronized long committed() {
+        return committed;
+    }
+
+    /** Starts to save the arrays as they are now; they may be read, and must not change before {@link #beforeChange}. */
+    void begin(CheckpointState state, String request) {
+        begin(new Order(state, false, request));
+    }
+
+    private synchronized void begin(Order order) {
+        awaitNot(Phase.Copying, Phase.Saving);
+        next = order;
+        phase = Phase.Copying;
+        notifyAll();
+    }
+
+    /** Waits until nothing is being copied. */
+    synchronized void beforeChange() {
+        awaitNot(Phase.Copying, Phase.Copying);
+    }
+
+    private void awaitNot(Phase one, Phase other) {
+        boolean interrupted = false;
+        while (phase == one || phase == other) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true; // the arrays are in use: there is no way out but to wait
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /**
+     * Saves the arrays as they are now, and waits for it.
+     *
+     * @param giveUp asked again and again while saving fails
+     * @return whether it is saved; otherwise {@link #leftBehind} or {@link #problem} says why not
+     */
+    synchronized boolean saveNow(CheckpointState state, boolean export, BooleanSupplier giveUp) {
+        begin(new Order(state, export, ""));
+        while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
+            try {
+                wait(GIVE_UP_POLL_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return false;
+            }
+        }
+        return committed >= state.step();
+    }
+
+    /** Whether the store holds a checkpoint of a later generation. */
+    synchronized boolean leftBehind() {
+        return leftBehind;
+    }
+
+    synchronized @Nullable String problem() {
+        return problem;
+    }
+
+    /** Seconds that the last saves took, a hundred at most, oldest first. */
+    synchronized List<Double> saved() {
+        return List.copyOf(lastSeconds);
+    }
+
+    private void run() {
+        try {
+            while (true) {
+                Order order = await();
+                if (order == null) {
+                    return;
+                }
+                try {
+                    copy();
+                    saved(order);
+                } catch (RuntimeException | Error e) {
+                    LOG.error("checkpoint of step {}", order.state().step(), e);
+                    tell("cannot save checkpoint of step " + order.state().step() + ": " + e);
+                }
+                idle();
+            }
+        } catch (InterruptedException closed) {
+            LOG.debug("closed");
+        }
+    }
+
+    /** What to do next; looking through the store in between. Null when it is time to go. */
+    private @Nullable Order await() throws InterruptedException {
+        while (true) {
+            synchronized (this) {
+                while (next == null && !look && !closing) {
+                    wait();
+                }
+                if (next != null || closing) {
+                    Order order = next;
+                    next = null;
+                    return order;
+                }
+                look = false;
+            }
+            lookThrough();
+        }
+    }
+
+    private synchronized void idle() {
+        if (next == null) {
+            phase = Phase.Idle;
+        }
+        notifyAll();
+    }
+
+    private void copy() {
+        try {
+            Snapshot into = snapshot;
+            if (into == null) {
+                into = new Snapshot(machine.model(), machine.optimizer());
+                snapshot = into;
+            }
+            into.copy();
+        } finally {
+            synchronized (this) {
+                phase = Phase.Saving;
+                notifyAll();
+            }
+        }
+    }
+
+    private void saved(Order order) throws InterruptedException {
+        Snapshot from = snapshot;
+        if (from == null) {
+            return;
+        }
+        Checkpoint checkpoint = from.checkpoint(order.state());
+        for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLIS)) {
+            try {
+                if (order.export()) {
+                    LOG.info("exported {}", store.export(checkpoint));
+                }
+                Checkpoints.Saved saved = store.save(checkpoint);
+                LOG.info(
+                        "checkpoint of step {} saved in {} s, {} MB",
+                        order.state().step(),
+                        Math.round(saved.seconds() * 100) / 100.0,
+                        saved.entry().bytes() >> 20);
+                committed(order, saved.seconds());
+                return;
+            } catch (CheckpointException e) {
+                if (e.kind() == CheckpointException.Kind.NewerWorld) {
+                    LOG.warn("not saved: {}", e.getMessage());
+                    synchronized (this) {
+                        leftBehind = true;
+                    }
+                    return;
+                }
+                tell(String.valueOf(e.getMessage()));
+            }
+            synchronized (this) {
+                phase = Phase.Failing;
+                notifyAll();
+                long end = System.nanoTime() + pause * 1_000_000;
+                for (long left = pause; left > 0 && next == null && !closing; ) {
+                    wait(left);
+                    left = (end - System.nanoTime()) / 1_000_000;
+                }
+                if (next != null || closing) {
+                    return;
+                }
+                phase = Phase.Saving;
+            }
+        }
+    }
+
+    private void committed(Order order, double took) {
+        synchronized (this) {
+            committed = Math.max(committed, order.state().step());
+            seconds.put(order.state().step(), took);
+            lastSeconds.addLast(took);
+            if (lastSeconds.size() > SAVES) {
+                lastSeconds.removeFirst();
+            }
+            if (!order.request().isEmpty()) {
+                answered = order.request();
+            }
+            if (problem != null) {
+                LOG.info("saving works again");
+                problem = null;
+            }
+        }
+        lookThrough();
+    }
+
+    /** The catalogue, every checkpoint in it read whole once; in this thread, beside training. */
+    private void lookThrough() {
+        try {
+            List<CheckpointEntry> newest = new ArrayList<>();
+            long newestStep = 0;
+            for (Checkpoints.Entry entry : store.catalogue(true)) {
+                if (entry.verified()) {
+                    newestStep = Math.max(newestStep, entry.state().step());
+                }
+                if (newest.size() < TOLD) {
+                    newest.add(told(entry));
+                }
+            }
+            synchronized (this) {
+                committed = Math.max(committed, newestStep);
+                listed = newest;
+                publish();
+            }
+        } catch (IOException | RuntimeException e) {
+            tell("cannot list checkpoints: " + e.getMessage());
+            synchronized (this) {
+                committed = Math.max(committed, 0);
+            }
+        }
+    }
+
+    private synchronized CheckpointEntry told(Checkpoints.Entry entry) {
+        return new CheckpointEntry(
+                entry.state().step(),
+                entry.state().samples(),
+                entry.state().worldSize(),
+                store.uri() + "/step-" + entry.state().step(),
+                entry.digest(),
+                entry.bytes(),
+                seconds.get(entry.state().step()),
+                entry.verified(),
+                entry.problem().filter(text -> !text.isEmpty()).orElse(null),
+                entry.state().time());
+    }
+
+    private synchronized void tell(String why) {
+        if (!why.equals(problem)) {
+            LOG.error("{}", why);
+        }
+        problem = why;
+        publish();
+    }
+
+    private synchronized void publish() {
+        progress.checkpoints(new PodReport.Checkpoints(listed, problem, percentile(), answered));
+    }
+
+    private synchronized @Nullable Double percentile() {
+        List<Double> sorted = lastSeconds.stream().sorted().toList();
+        return sorted.isEmpty() ? null : sorted.get((int) Math.ceil(.95 * sorted.size()) - 1);
+    }
+
+    /** Waits for the save in progress. */
     @Override
     public void close() {
-        settle();
-        thread.shutdown();
+        synchronized (this) {
+            awaitNot(Phase.Copying, Phase.Saving);
+            closing = true;
+            notifyAll();
+        }
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

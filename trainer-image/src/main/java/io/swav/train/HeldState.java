@@ -8,6 +8,7 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.Checkpoints;
 import io.swav.checkpoint.HostTensor;
+import io.swav.collective.CollectiveException;
 import io.swav.elastic.Replica;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -25,13 +26,20 @@ final class HeldState implements Replica {
     private final Optional<Checkpoints> store;
     private final Trainer.Plan plan;
     private final Journal journal;
+    private final Optional<CheckpointWriter> writer;
     private long step = NOTHING;
 
-    HeldState(StepMachine machine, Optional<Checkpoints> store, Trainer.Plan plan, Journal journal) {
+    HeldState(
+            StepMachine machine,
+            Optional<Checkpoints> store,
+            Trainer.Plan plan,
+            Journal journal,
+            Optional<CheckpointWriter> writer) {
         this.machine = machine;
         this.store = store;
         this.plan = plan;
         this.journal = journal;
+        this.writer = writer;
     }
 
     @Override
@@ -39,8 +47,15 @@ final class HeldState implements Replica {
         return step;
     }
 
-    void applied() {
+    /** Publishes the step that was computed: the arrays change here, in {@link #begin}, and by who asks for {@link #arrays}. */
+    void apply() {
+        beforeChange();
+        machine.apply(step);
         step++;
+    }
+
+    private void beforeChange() {
+        writer.ifPresent(CheckpointWriter::beforeChange);
     }
 
     @Override
@@ -55,16 +70,21 @@ final class HeldState implements Replica {
             return;
         }
         try {
-            Optional<Checkpoint> newest = store.get().newest();
+            Optional<Checkpoint> newest = store.get().newest(plan.startOver()).checkpoint();
             newest.ifPresent(this::restore);
             step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
         } catch (CheckpointException e) {
-            throw fatal(e);
+            if (e.kind() == CheckpointException.Kind.NoneUsable) {
+                throw new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+            }
+            // whether there is something to resume is not known: nobody starts before it is
+            throw new CollectiveException(String.valueOf(e.getMessage()), e);
         }
     }
 
     private void restore(Checkpoint checkpoint) {
         String what = "checkpoint of step " + checkpoint.state().step();
+        beforeChange();
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
         LOG.info(
@@ -77,6 +97,7 @@ final class HeldState implements Replica {
 
     @Override
     public List<NDArray> arrays() {
+        beforeChange(); // who asks for them may write to them
         return machine.state();
     }
 
@@ -85,21 +106,16 @@ final class HeldState implements Replica {
         step = to;
     }
 
-    /** A copy in host memory. */
-    Checkpoint snapshot(World world) {
-        CheckpointState at = new CheckpointState(
+    /** What the arrays hold now. */
+    CheckpointState describe(World world) {
+        return new CheckpointState(
                 step,
                 step * plan.globalBatch(),
                 plan.seed(),
                 plan.configDigest(),
                 world.size(),
+                plan.job(),
                 world.generation(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-        return new Checkpoint(at, HostTensor.snapshot(machine.model()), HostTensor.snapshot(machine.optimizer()));
-    }
-
-    static Fatal fatal(CheckpointException e) {
-        int code = e.kind() == CheckpointException.Kind.OtherConfig ? Contract.EXIT_CONFIG : Contract.EXIT_CANNOT_WRITE;
-        return new Fatal(code, String.valueOf(e.getMessage()), e);
     }
 }

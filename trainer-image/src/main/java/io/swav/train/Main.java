@@ -2,6 +2,7 @@ package io.swav.train;
 
 import io.swav.api.Contract;
 import io.swav.api.InvalidSpecException;
+import io.swav.checkpoint.CheckpointCommand;
 import io.swav.data.DataCommand;
 import io.swav.data.DataException;
 import io.swav.eval.EvalCommand;
@@ -23,6 +24,8 @@ import picocli.CommandLine.HelpCommand;
             DataCommand.class,
             EvalCommand.class,
             ExportCommand.class,
+            ImportCommand.class,
+            CheckpointCommand.class,
             GoldenCommand.class,
             BenchCommand.class,
             HelpCommand.class

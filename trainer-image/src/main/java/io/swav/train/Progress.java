@@ -29,6 +29,7 @@ public final class Progress {
     private long rateSince;
     private @Nullable Double rate;
     private @Nullable String lostPeer;
+    private PodReport.@Nullable Checkpoints checkpoints;
     private final Awaiting awaiting = new Awaiting();
     private final StepClock clock = new StepClock();
 
@@ -105,8 +106,8 @@ public final class Progress {
         clock.began(System.nanoTime());
     }
 
-    synchronized void message(@Nullable String text) {
-        message = text;
+    synchronized void checkpoints(PodReport.Checkpoints of) {
+        checkpoints = of;
     }
 
     synchronized void step(long applied, StepMachine.Outcome of, long skippedSamples) {
@@ -169,6 +170,7 @@ public final class Progress {
                 awaiting.now(),
                 clock.stalledSeconds(now),
                 clock.regroup(),
+                checkpoints,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

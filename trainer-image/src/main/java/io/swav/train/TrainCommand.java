@@ -6,8 +6,9 @@ import io.swav.api.InvalidSpecException;
 import io.swav.api.PodReport.State;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
-import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.Store;
+import io.swav.checkpoint.Stores;
 import io.swav.collective.PeerListener;
 import io.swav.data.Batches;
 import io.swav.data.DataException;
@@ -19,7 +20,6 @@ import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -142,7 +142,7 @@ public final class TrainCommand implements Callable<Integer> {
     private int train(Environment env, Outside outside, Progress progress, Notice notice) {
         try (NDManager root = started()) {
             SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
-            Optional<Checkpoints> store = store(spec);
+            Optional<Checkpoints> store = store(spec, env);
             try (Journal journalOut = journal(env);
                     PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec)) {
@@ -155,8 +155,13 @@ public final class TrainCommand implements Callable<Integer> {
                         spec.training().globalBatch(),
                         steps,
                         everySteps(spec),
+                        Optional.ofNullable(spec.checkpoint())
+                                .map(SwavJobSpec.Checkpoint::everySeconds)
+                                .map(Duration::ofSeconds),
                         spec.training().seed(),
-                        ConfigDigest.of(spec));
+                        ConfigDigest.of(spec),
+                        env.jobUid(),
+                        spec.recovery().startOver());
                 try (StepMachine machine = machine(spec, root, batches.stepsPerEpoch());
                         Trainer trainer = new Trainer(
                                 plan,
@@ -224,33 +229,27 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private Optional<Checkpoints> store(SwavJobSpec spec) {
+    private Optional<Checkpoints> store(SwavJobSpec spec, Environment env) {
         Optional<SwavJobSpec.Checkpoint> wanted = Optional.ofNullable(spec.checkpoint());
-        Optional<Path> folder = out != null
-                ? Optional.of(out)
-                : wanted.map(SwavJobSpec.Checkpoint::uri).map(TrainCommand::folder);
-        if (folder.isEmpty()) {
+        Optional<String> uri = out != null ? Optional.of(out.toString()) : wanted.map(SwavJobSpec.Checkpoint::uri);
+        if (uri.isEmpty()) {
             return Optional.empty();
         }
         int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);
+        Checkpoints.Owner owner = new Checkpoints.Owner(env.jobUid(), ConfigDigest.of(spec));
         try {
-            return Optional.of(Checkpoints.open(folder.get(), ConfigDigest.of(spec), keep));
-        } catch (CheckpointException e) {
-            throw HeldState.fatal(e);
+            Store store = Stores.open(uri.get(), Stores.service(wanted.map(SwavJobSpec.Checkpoint::s3)));
+            store.prepare();
+            return Optional.of(new Checkpoints(store, owner, keep));
+        } catch (IllegalArgumentException e) {
+            throw new Fatal(Contract.EXIT_CONFIG, "spec.checkpoint: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new Fatal(
+                    Contract.EXIT_CANNOT_WRITE,
+                    "cannot write checkpoints to " + uri.get() + " (" + e
+                            + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
+                    e);
         }
-    }
-
-    private static Path folder(String uri) {
-        try {
-            URI parsed = URI.create(uri);
-            if ("file".equals(parsed.getScheme()) && parsed.getPath() != null) {
-                return Path.of(parsed.getPath());
-            }
-        } catch (IllegalArgumentException notAUri) {
-            LOG.debug("{}", notAUri.toString());
-        }
-        throw new Fatal(
-                Contract.EXIT_CONFIG, "spec.checkpoint.uri is \"" + uri + "\", this trainer writes to file:///folder");
     }
 
     private static long steps(SwavJobSpec spec, long stepsPerEpoch) {

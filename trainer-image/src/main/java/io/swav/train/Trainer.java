@@ -6,8 +6,6 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.PodReport.State;
 import io.swav.api.World;
-import io.swav.checkpoint.Checkpoint;
-import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.Checkpoints;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
@@ -16,8 +14,10 @@ import io.swav.data.Batches;
 import io.swav.elastic.Forming;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +34,8 @@ public final class Trainer implements AutoCloseable {
     private static final long LAST_RETRY_MILLIS = 1000;
     /** Told to go, and no world without this pod comes: it goes all the same, before it is killed. */
     private static final long NOTICE_SECONDS = 12;
+    /** How long the last one to leave tries to save; a grace period is 30 s by default. */
+    private static final long SAVE_NANOS = 12_000_000_000L;
 
     /** How a run ended. */
     public enum End {
@@ -48,9 +50,21 @@ public final class Trainer implements AutoCloseable {
      * @param groups of the global batch
      * @param steps in the whole job
      * @param everySteps between checkpoints
+     * @param every between checkpoints, beside the steps
+     * @param job uid of the SwavJob, empty outside a cluster
+     * @param startOver whether to start from zero where there are checkpoints and none is usable
      */
     public record Plan(
-            String uid, int groups, int globalBatch, long steps, long everySteps, long seed, String configDigest) {}
+            String uid,
+            int groups,
+            int globalBatch,
+            long steps,
+            long everySteps,
+            Optional<Duration> every,
+            long seed,
+            String configDigest,
+            String job,
+            boolean startOver) {}
 
     /** What a trainer works with; opened and closed by the caller. */
     public record Parts(
@@ -72,6 +86,7 @@ public final class Trainer implements AutoCloseable {
     private final Watchman watchman;
     private final Console console;
     private final Optional<CheckpointWriter> writer;
+    private final SaveSchedule schedule;
     private World last = World.none("");
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
@@ -81,14 +96,15 @@ public final class Trainer implements AutoCloseable {
         this.parts = parts;
         this.progress = parts.progress();
         this.journal = parts.journal();
-        this.state = new HeldState(parts.machine(), parts.store(), plan, journal);
         parts.notice().onGiven(() -> {
             tell(Journal.Event.notice, "SIGTERM");
             progress.leaving();
         });
         this.watchman = new Watchman(parts.worlds());
         this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
-        this.writer = parts.store().map(store -> new CheckpointWriter(store, progress));
+        this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
+        this.state = new HeldState(parts.machine(), parts.store(), plan, journal, writer);
+        this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
     }
 
     /**
@@ -125,7 +141,7 @@ public final class Trainer implements AutoCloseable {
         World world = hold.world();
         boolean unsaved = parts.store().map(store -> !store.holds(state.step())).orElse(false);
         if (world.generation() > last.generation() && hold.leads() && state.step() >= 0 && unsaved) {
-            writer.ifPresent(to -> to.write(state.snapshot(world)));
+            writer.ifPresent(to -> to.begin(state.describe(world), ""));
         }
         last = world;
         progress.outside();
@@ -202,10 +218,11 @@ public final class Trainer implements AutoCloseable {
                 .toArray(Run[]::new);
         Run own = runs[collective.rank()];
         parts.batches().expect(state.step(), own.from(), own.to());
+        writer.ifPresent(to -> to.lead(collective.rank() == 0));
         while (state.step() < plan.steps()) {
             StepMachine.Outcome outcome = step(world, runs, collective);
-            if (collective.rank() == 0 && state.step() % plan.everySteps() == 0 && state.step() < plan.steps()) {
-                writer.ifPresent(to -> to.write(state.snapshot(world)));
+            if (collective.rank() == 0 && state.step() < plan.steps()) {
+                saveIfDue(world);
             }
             if (Membership.switches(world, outcome.agreedGeneration())) {
                 return Optional.empty();
@@ -216,6 +233,19 @@ public final class Trainer implements AutoCloseable {
         }
         finish(world, collective);
         return Optional.of(done("all " + plan.steps() + " steps"));
+    }
+
+    private void saveIfDue(World world) {
+        if (writer.isEmpty()) {
+            return;
+        }
+        CheckpointWriter to = writer.get();
+        String request = parts.worlds().checkpointRequest();
+        long now = System.nanoTime();
+        if (to.free() && schedule.due(state.step(), to.committed(), now, request)) {
+            to.begin(state.describe(world), request);
+            schedule.taken(state.step(), now, request);
+        }
     }
 
     private StepMachine.Outcome step(World world, Run[] runs, Collective collective) {
@@ -232,8 +262,7 @@ public final class Trainer implements AutoCloseable {
                 step,
                 parts.worlds().newest().generation());
         StepMachine.Outcome outcome = machine.averageGradients(collective);
-        machine.apply(step); // no collective past this line
-        state.applied();
+        state.apply(); // no collective past this line
         watchman.step(System.nanoTime() - start);
         progress.step(state.step(), outcome, parts.batches().skipped());
         int rank = collective.rank();
@@ -248,7 +277,11 @@ public final class Trainer implements AutoCloseable {
         watchman.training();
         if (collective.rank() == 0) {
             progress.outside(); // a long save is no hang
-            save(world, true);
+            save(
+                    world,
+                    true,
+                    () -> parts.worlds().newest().generation() > world.generation()
+                            || parts.notice().given(NOTICE_SECONDS));
         }
         try (NDManager manager = parts.root().newSubManager()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
@@ -256,27 +289,20 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private void save(World world, boolean atTheEnd) {
-        if (parts.store().isEmpty() || writer.isEmpty() || state.step() < 0) {
+    /**
+     * @param giveUp asked while saving fails
+     * @throws CollectiveException when it is not saved
+     */
+    private void save(World world, boolean atTheEnd, BooleanSupplier giveUp) {
+        if (writer.isEmpty() || state.step() < 0) {
             return;
         }
-        Checkpoints store = parts.store().get();
-        writer.get().settle();
-        try {
-            Checkpoint checkpoint = state.snapshot(world);
-            if (atTheEnd) {
-                LOG.info("exported {}", store.export(checkpoint));
-            }
-            if (!store.holds(state.step())) {
-                store.save(checkpoint);
-            }
-            LOG.info("saved step {}", state.step());
-        } catch (CheckpointException e) {
-            if (e.kind() == CheckpointException.Kind.NewerWorld) {
-                throw new CollectiveException(String.valueOf(e.getMessage()), e);
-            }
-            throw HeldState.fatal(e);
+        CheckpointWriter to = writer.get();
+        if (!to.saveNow(state.describe(world), atTheEnd, giveUp)) {
+            throw new CollectiveException("step " + state.step() + " is not saved: "
+                    + (to.leftBehind() ? "a later world has saved" : String.valueOf(to.problem())));
         }
+        LOG.info("saved step {}", state.step());
     }
 
     private End done(String why) {
@@ -291,9 +317,10 @@ public final class Trainer implements AutoCloseable {
         LOG.info("leaving: {}", why);
         if (save) {
             try {
-                save(last, false);
-            } catch (CollectiveException leftBehind) {
-                LOG.info("not saved: {}", leftBehind.getMessage());
+                long start = System.nanoTime();
+                save(last, false, () -> System.nanoTime() - start > SAVE_NANOS);
+            } catch (CollectiveException notSaved) {
+                LOG.warn("{}", notSaved.getMessage());
             }
         }
         tell(Journal.Event.left, why);

@@ -8,8 +8,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
-import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.Snapshot;
 import io.swav.data.DataCommand;
 import io.swav.data.DataSet;
 import io.swav.swav.Model;
@@ -65,7 +65,7 @@ class FrozenFeaturesTest {
         try (NDManager manager = NDManager.newBaseManager();
                 DataSet data = DataSet.open(folder + "/test")) {
             Model model = Weights.untrained(spec, manager);
-            Safetensors.write(file, HostTensor.snapshot(model.state()), Map.of());
+            Safetensors.write(file, Snapshot.of(model.state()), Map.of());
             Path export = folder.resolve("backbone.safetensors");
             assertThat(new CommandLine(new ExportCommand()).execute(folder.toString(), "--out", export.toString()))
                     .isEqualTo(Contract.EXIT_OK);

@@ -1,0 +1,165 @@
+package io.swav.checkpoint;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code swav checkpoint}: looks into a store. */
+@Command(
+        name = "checkpoint",
+        mixinStandardHelpOptions = true,
+        description = "Lists, checks and shows the checkpoints of a store.",
+        subcommands = {CheckpointCommand.Ls.class, CheckpointCommand.Verify.class, CheckpointCommand.Show.class})
+public final class CheckpointCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return 2;
+    }
+
+    /** What all of them take. */
+    abstract static class OfStore implements Callable<Integer> {
+        @Parameters(
+                paramLabel = "URI",
+                description = "checkpoint.uri of the job: file:///folder, s3://bucket/prefix or a folder.")
+        private String uri = "";
+
+        @Option(names = "--step", description = "This checkpoint alone.")
+        private @Nullable Long step;
+
+        @Mixin
+        private StoreOptions options = new StoreOptions();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        /** @return the exit code */
+        abstract int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) throws IOException;
+
+        abstract boolean verify();
+
+        @Override
+        public Integer call() {
+            try (Checkpoints checkpoints = new Checkpoints(options.open(uri), new Checkpoints.Owner("", ""), 1)) {
+                List<Checkpoints.Entry> entries = checkpoints.catalogue(verify()).stream()
+                        .filter(entry -> step == null || entry.state().step() == step)
+                        .toList();
+                if (entries.isEmpty()) {
+                    System.err.println("swav: " + checkpoints.uri() + " holds no checkpoint"
+                            + (step == null ? "" : " of step " + step));
+                    return Contract.EXIT_NO_INPUT;
+                }
+                PrintWriter out = spec.commandLine().getOut();
+                int code = look(checkpoints, entries, out);
+                out.flush();
+                return code;
+            } catch (IllegalArgumentException e) {
+                System.err.println("swav: " + e.getMessage());
+                return Contract.EXIT_CONFIG;
+            } catch (IOException e) {
+                System.err.println("swav: cannot read " + uri + ": " + e.getMessage());
+                return Contract.EXIT_NO_INPUT;
+            }
+        }
+    }
+
+    private static void line(PrintWriter out, Checkpoints.Entry entry, String verdict) {
+        CheckpointState state = entry.state();
+        out.printf(
+                Locale.ROOT,
+                "step-%-8d %-20s %,15d samples %4d ranks %9.1f MB  %-12.12s %s%n",
+                state.step(),
+                state.time(),
+                state.samples(),
+                state.worldSize(),
+                entry.bytes() / 1e6,
+                entry.digest(),
+                verdict);
+    }
+
+    /** {@code ls}. */
+    @Command(
+            name = "ls",
+            mixinStandardHelpOptions = true,
+            description = "Lists checkpoints, newest first, without reading them whole.")
+    static final class Ls extends OfStore {
+        @Override
+        boolean verify() {
+            return false;
+        }
+
+        @Override
+        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) {
+            entries.forEach(entry -> line(out, entry, entry.problem().orElse("")));
+            return Contract.EXIT_OK;
+        }
+    }
+
+    /** {@code verify}. */
+    @Command(
+            name = "verify",
+            mixinStandardHelpOptions = true,
+            description =
+                    "Reads checkpoints whole and compares every byte with their manifests; 65 when one is damaged.")
+    static final class Verify extends OfStore {
+        @Override
+        boolean verify() {
+            return true;
+        }
+
+        @Override
+        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) {
+            entries.forEach(entry -> line(
+                    out, entry, entry.verified() ? "verified" : entry.problem().orElse("")));
+            return entries.stream().allMatch(Checkpoints.Entry::verified) ? Contract.EXIT_OK : Contract.EXIT_BAD_DATA;
+        }
+    }
+
+    /** {@code show}. */
+    @Command(
+            name = "show",
+            mixinStandardHelpOptions = true,
+            description = "Shows what is in a checkpoint, by default the newest.")
+    static final class Show extends OfStore {
+        @Override
+        boolean verify() {
+            return false;
+        }
+
+        @Override
+        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) throws IOException {
+            Checkpoint checkpoint;
+            long step = entries.get(0).state().step();
+            try {
+                checkpoint = checkpoints.load(step);
+            } catch (DamagedException e) {
+                System.err.println("swav: step-" + step + " " + e.getMessage());
+                return Contract.EXIT_BAD_DATA;
+            }
+            out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(checkpoint.state()));
+            tensors(out, Checkpoints.MODEL, checkpoint.model());
+            tensors(out, Checkpoints.OPTIMIZER, checkpoint.optimizer());
+            return Contract.EXIT_OK;
+        }
+
+        private static void tensors(PrintWriter out, String file, Map<String, HostTensor> tensors) {
+            out.println(file);
+            tensors.forEach((name, tensor) -> out.printf("  %-50s %s%n", name, tensor));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+package io.swav.checkpoint;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * A folder, usually a mounted volume. Drafts lie beside their target under a name with a dot; every file and folder is
+ * fsynced before the rename that commits, and the parent after it.
+ */
+public final class FolderStore implements Store {
+    private static final String WRITING = ".writing-";
+    private static final String REMOVED = ".removed-";
+    private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d+)-.*");
+
+    private final Path root;
+
+    private FolderStore(Path root) {
+        this.root = root;
+    }
+
+    /** Opens a folder, which need not exist. */
+    public static FolderStore open(Path root) {
+        return new FolderStore(root);
+    }
+
+    @Override
+    public void prepare() throws IOException {
+        Files.createDirectories(root);
+    }
+
+    @Override
+    public String uri() {
+        return "file://" + root.toAbsolutePath();
+    }
+
+    @Override
+    public List<String> names() throws IOException {
+        if (Files.notExists(root)) {
+            return List.of();
+        }
+        try (Stream<Path> all = Files.walk(root)) {
+            return all.filter(Files::isRegularFile)
+                    .map(path -> root.relativize(path).toString())
+                    .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause(); // a folder that went while it was listed
+        }
+    }
+
+    @Override
+    public Source open(String name) throws IOException {
+        FileChannel channel = FileChannel.open(root.resolve(name));
+        long size = channel.size();
+        return new Source() {
+            @Override
+            public long size() {
+                return size;
+            }
+
+            @Override
+            public int read(ByteBuffer into) throws IOException {
+                return channel.read(into);
+            }
+
+            @Override
+            public boolean isOpen() {
+                return channel.isOpen();
+            }
+
+            @Override
+            public void close() throws IOException {
+                channel.close();
+            }
+        };
+    }
+
+    @Override
+    public Sink create(String name) throws IOException {
+        Path target = root.resolve(name);
+        Path folder = parent(target);
+        Files.createDirectories(folder);
+        return new FileSink(folder.resolve(WRITING + target.getFileName()), target);
+    }
+
+    @Override
+    public Draft draft(String folder, long generation) throws IOException {
+        Path target = root.resolve(folder);
+        Path temporary = root.resolve(WRITING + generation + "-" + folder);
+        delete(temporary);
+        Files.createDirectories(temporary);
+        return new FolderDraft(temporary, target);
+    }
+
+    private record FolderDraft(Path temporary, Path target) implements Draft {
+        @Override
+        public Sink create(String file) throws IOException {
+            Path path = temporary.resolve(file);
+            return new FileSink(path, path);
+        }
+
+        @Override
+        public String location() {
+            return "";
+        }
+
+        @Override
+        public void commit(String lastFile, byte[] content) throws IOException {
+            try (Sink last = create(lastFile)) {
+                writeAll(last, ByteBuffer.wrap(content));
+                last.commit();
+            }
+            sync(temporary);
+            try {
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (DirectoryNotEmptyException | FileAlreadyExistsException e) {
+                throw new FileAlreadyExistsException(target.toString());
+            }
+            sync(parent(target));
+        }
+
+        @Override
+        public void close() throws IOException {
+            delete(temporary);
+        }
+    }
+
+    /** Under its own name at once in a draft, else renamed when it is whole. */
+    private static final class FileSink implements Sink {
+        private final Path temporary;
+        private final Path target;
+        private final FileChannel channel;
+        private boolean committed;
+
+        FileSink(Path temporary, Path target) throws IOException {
+            this.temporary = temporary;
+            this.target = target;
+            this.channel = FileChannel.open(
+                    temporary,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE);
+        }
+
+        @Override
+        public int write(ByteBuffer bytes) throws IOException {
+            return channel.write(bytes);
+        }
+
+        @Override
+        public void commit() throws IOException {
+            channel.force(true);
+            if (!temporary.equals(target)) {
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                sync(parent(target));
+            }
+            committed = true;
+        }
+
+        @Override
+        public boolean isOpen() {
+            return channel.isOpen();
+        }
+
+        @Override
+        public void close() throws IOException {
+            channel.close();
+            if (!committed) {
+                Files.deleteIfExists(temporary);
+            }
+        }
+    }
+
+    @Override
+    public void remove(String folder, String lastFile) throws IOException {
+        Path removed = root.resolve(REMOVED + folder);
+        delete(removed);
+        try {
+            Files.move(root.resolve(folder), removed, StandardCopyOption.ATOMIC_MOVE);
+        } catch (NoSuchFileException gone) {
+            return;
+        }
+        sync(root);
+        delete(removed);
+    }
+
+    @Override
+    public void sweep(long generation, Predicate<String> inUse) throws IOException {
+        try (Stream<Path> all = Files.list(root)) {
+            for (Path path : all.filter(path -> isLeft(path, generation)).toList()) {
+                delete(path);
+            }
+        }
+    }
+
+    private static boolean isLeft(Path path, long generation) {
+        String name = path.getFileName().toString();
+        Matcher draft = DRAFT.matcher(name);
+        return name.startsWith(REMOVED) || (draft.matches() && Long.parseLong(draft.group(1)) <= generation);
+    }
+
+    @Override
+    public void close() {}
+
+    static void writeAll(Sink sink, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            sink.write(bytes);
+        }
+    }
+
+    private static Path parent(Path path) {
+        Path parent = path.toAbsolutePath().getParent();
+        if (parent == null) {
+            throw new IllegalArgumentException(path + " is no file in a folder");
+        }
+        return parent;
+    }
+
+    /** Makes names durable; channels of folders open for reading alone. */
+    private static void sync(Path folder) throws IOException {
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+
+    private static void delete(Path tree) throws IOException {
+        if (!Files.exists(tree)) {
+            return;
+        }
+        try (Stream<Path> walk = Files.walk(tree)) {
+            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        }
+    }
+}

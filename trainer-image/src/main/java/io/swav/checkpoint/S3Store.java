@@ -1,0 +1,245 @@
+package io.swav.checkpoint;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.FileAlreadyExistsException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
+import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
+import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
+import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.core.exception.SdkClientException;
+import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.http.apache5.Apache5HttpClient;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.S3ClientBuilder;
+import software.amazon.awssdk.services.s3.model.S3Exception;
+import software.amazon.awssdk.services.s3.model.S3Object;
+
+/**
+ * S3 and what speaks its language (MinIO, Ceph). Objects appear whole; a folder's files go under a name of their
+ * own ({@code step-N/g<generation>-…/}) and its last file, the manifest, tells where they are, so a writer that was left
+ * behind can never mix its files with another's. Requests are tried again with growing, jittered pauses by the SDK.
+ */
+public final class S3Store implements Store {
+    private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
+    private static final Pattern DRAFT = Pattern.compile("([^/]+/g(\\d+)-[^/]+/).*");
+    private static final int UPLOADS = 4;
+    private static final int ATTEMPTS = 5;
+    private static final Duration CONNECT = Duration.ofSeconds(5);
+    /** Without a byte; a part of an upload takes longer than this only on a line that is no use. */
+    private static final Duration SILENCE = Duration.ofSeconds(20);
+
+    /**
+     * Where the service is; all empty for AWS itself. Credentials always come by the SDK's own chain: environment, web
+     * identity, container, instance.
+     *
+     * @param endpoint URL of another service than AWS
+     * @param pathStyle bucket in the path instead of the host name; by default with an endpoint
+     */
+    public record Service(Optional<URI> endpoint, Optional<String> region, Optional<Boolean> pathStyle) {
+        public static final Service AWS = new Service(Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
+    private final S3Client client;
+    private final ExecutorService uploads = Executors.newFixedThreadPool(UPLOADS, runnable -> {
+        Thread thread = new Thread(runnable, "s3-upload");
+        thread.setDaemon(true);
+        return thread;
+    });
+    private final String bucket;
+    private final String prefix;
+
+    private S3Store(S3Client client, String bucket, String prefix) {
+        this.client = client;
+        this.bucket = bucket;
+        this.prefix = prefix;
+    }
+
+    /**
+     * Opens without a request, so it succeeds while the service is away.
+     *
+     * @param uri {@code s3://bucket/prefix}
+     */
+    public static S3Store open(URI uri, Service service) {
+        S3ClientBuilder builder = S3Client.builder()
+                .httpClientBuilder(Apache5HttpClient.builder()
+                        .maxConnections(2 * UPLOADS)
+                        .connectionTimeout(CONNECT)
+                        .socketTimeout(SILENCE))
+                .credentialsProvider(DefaultCredentialsProvider.builder().build())
+                .forcePathStyle(service.pathStyle().orElse(service.endpoint().isPresent()))
+                // other services than AWS refuse the checksums that are AWS's default
+                .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
+                .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
+                .overrideConfiguration(
+                        config -> config.retryStrategy(AwsRetryStrategy.standardRetryStrategy().toBuilder()
+                                .maxAttempts(ATTEMPTS)
+                                // such as an answer that was cut in the middle
+                                .retryOnException(SdkClientException.class)
+                                .build()));
+        service.endpoint().ifPresent(builder::endpointOverride);
+        service.region()
+                .or(() -> service.endpoint().map(other -> "us-east-1"))
+                .ifPresent(region -> builder.region(Region.of(region)));
+        String path = uri.getPath() == null ? "" : uri.getPath().replaceAll("^/+|/+$", "");
+        return new S3Store(builder.build(), uri.getAuthority(), path.isEmpty() ? "" : path + "/");
+    }
+
+    @Override
+    public String uri() {
+        return "s3://" + bucket + "/" + prefix.replaceAll("/$", "");
+    }
+
+    /** A request to the service. */
+    @FunctionalInterface
+    private interface Request<T> {
+        T send() throws SdkException;
+    }
+
+    private <T> T call(Request<T> request) throws IOException {
+        try {
+            return request.send();
+        } catch (SdkException e) {
+            throw S3Errors.told(e, bucket);
+        }
+    }
+
+    @Override
+    public List<String> names() throws IOException {
+        return keys("").stream().map(key -> key.substring(prefix.length())).toList();
+    }
+
+    private List<String> keys(String folder) throws IOException {
+        return call(() ->
+                client
+                        .listObjectsV2Paginator(
+                                request -> request.bucket(bucket).prefix(prefix + folder))
+                        .contents()
+                        .stream()
+                        .map(S3Object::key)
+                        .toList());
+    }
+
+    @Override
+    public Source open(String name) throws IOException {
+        return S3Source.open(client, bucket, prefix + name);
+    }
+
+    @Override
+    public Sink create(String name) {
+        return new S3Sink(client, uploads, bucket, prefix + name);
+    }
+
+    @Override
+    public Draft draft(String folder, long generation) {
+        String location = "g" + generation + "-" + Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) + "/";
+        return new Draft() {
+            private boolean committed;
+
+            @Override
+            public Sink create(String file) {
+                return S3Store.this.create(folder + "/" + location + file);
+            }
+
+            @Override
+            public String location() {
+                return location;
+            }
+
+            @Override
+            public void commit(String lastFile, byte[] content) throws IOException {
+                putNew(prefix + folder + "/" + lastFile, content);
+                committed = true;
+            }
+
+            @Override
+            public void close() throws IOException {
+                if (!committed) {
+                    delete(keys(folder + "/" + location));
+                }
+            }
+        };
+    }
+
+    /** Writes an object that is not there yet; where the service knows no conditions, the last writer wins. */
+    private void putNew(String key, byte[] content) throws IOException {
+        try {
+            client.putObject(
+                    request -> request.bucket(bucket).key(key).ifNoneMatch("*"), RequestBody.fromBytes(content));
+        } catch (S3Exception e) {
+            if (e.statusCode() == 412 || e.statusCode() == 409) {
+                throw new FileAlreadyExistsException(key);
+            }
+            if (e.statusCode() != 501 && e.statusCode() != 400) {
+                throw S3Errors.told(e, bucket);
+            }
+            LOG.debug("{} knows no conditional writes: {}", bucket, e.toString());
+            call(() -> client.putObject(request -> request.bucket(bucket).key(key), RequestBody.fromBytes(content)));
+        } catch (SdkException e) {
+            throw S3Errors.told(e, bucket);
+        }
+    }
+
+    @Override
+    public void remove(String folder, String lastFile) throws IOException {
+        List<String> keys = new ArrayList<>(keys(folder + "/"));
+        String last = prefix + folder + "/" + lastFile;
+        if (keys.remove(last)) {
+            delete(List.of(last));
+        }
+        delete(keys);
+    }
+
+    /** One by one: the request for many needs a checksum that services compute differently. */
+    private void delete(List<String> keys) throws IOException {
+        for (String key : keys) {
+            call(() -> client.deleteObject(request -> request.bucket(bucket).key(key)));
+        }
+    }
+
+    @Override
+    public void sweep(long generation, Predicate<String> inUse) throws IOException {
+        for (String key : keys("")) {
+            Matcher draft = DRAFT.matcher(key.substring(prefix.length()));
+            if (draft.matches() && Long.parseLong(draft.group(2)) <= generation && !inUse.test(draft.group(1))) {
+                delete(List.of(key));
+            }
+        }
+        Map<String, String> unfinished = new LinkedHashMap<>();
+        call(() -> {
+            client.listMultipartUploadsPaginator(
+                            request -> request.bucket(bucket).prefix(prefix))
+                    .uploads()
+                    .forEach(upload -> unfinished.put(upload.uploadId(), upload.key()));
+            return unfinished;
+        });
+        for (Map.Entry<String, String> upload : unfinished.entrySet()) {
+            Matcher draft = DRAFT.matcher(upload.getValue().substring(prefix.length()));
+            if (draft.matches() && Long.parseLong(draft.group(2)) <= generation) {
+                call(() -> client.abortMultipartUpload(
+                        request -> request.bucket(bucket).key(upload.getValue()).uploadId(upload.getKey())));
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        uploads.shutdownNow();
+        client.close();
+    }
+}

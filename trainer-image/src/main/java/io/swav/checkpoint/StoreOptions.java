@@ -1,0 +1,34 @@
+package io.swav.checkpoint;
+
+import java.net.URI;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Options of every command that opens a store. */
+public final class StoreOptions {
+    @Option(
+            names = "--endpoint",
+            paramLabel = "URL",
+            description = "S3 service other than AWS, such as http://minio:9000.")
+    private @Nullable String endpoint;
+
+    @Option(names = "--region", description = "Of the S3 service; default: AWS_REGION, or us-east-1 with --endpoint.")
+    private @Nullable String region;
+
+    @Option(
+            names = "--path-style",
+            arity = "1",
+            description = "Bucket in the path instead of the host name: true or false (default: true with --endpoint).")
+    private @Nullable Boolean pathStyle;
+
+    /** @throws IllegalArgumentException when the URI is of no store; the message is for the user */
+    public Store open(String uri) {
+        return Stores.open(
+                uri,
+                new S3Store.Service(
+                        Optional.ofNullable(endpoint).map(URI::create),
+                        Optional.ofNullable(region),
+                        Optional.ofNullable(pathStyle)));
+    }
+}

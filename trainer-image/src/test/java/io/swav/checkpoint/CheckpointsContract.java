@@ -1,0 +1,268 @@
+package io.swav.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.types.DataType;
+import io.swav.checkpoint.CheckpointException.Kind;
+import io.swav.checkpoint.Checkpoints.Owner;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What holds in every store. */
+abstract class CheckpointsContract {
+    /** A store of its own for this test, the same at every call. */
+    abstract Store store() throws IOException;
+
+    /** How many bytes are flipped, one at a time. */
+    abstract int flips();
+
+    private Checkpoints checkpoints(int keep) throws IOException {
+        return new Checkpoints(store(), new Owner("job", "cfg"), keep);
+    }
+
+    @Test
+    void theNewestComesBackAndOldOnesGo() throws Exception {
+        Checkpoints checkpoints = checkpoints(2);
+        assertThat(checkpoints.newest(false).checkpoint()).isEmpty();
+        for (long step : new long[] {5, 10, 100}) {
+            checkpoints.save(checkpoint(step, 1));
+        }
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(100, 1));
+        assertThat(steps()).containsExactly("step-10", "step-100");
+        assertThat(checkpoints.holds(100)).isTrue();
+        assertThat(checkpoints.holds(5)).isFalse();
+        assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(Checkpoints.Entry::verified);
+    }
+
+    @Test
+    void aStepThatIsThereStaysAsItIs() throws Exception {
+        checkpoints(2).save(checkpoint(7, 1));
+        checkpoints(2).save(checkpoint(7, 2));
+        assertThat(newest(checkpoints(2)).state().generation()).isEqualTo(1);
+    }
+
+    @Test
+    void aDamagedOrUnfinishedOneIsNamedAndTheOneBeforeTaken() throws Exception {
+        Checkpoints checkpoints = checkpoints(6);
+        for (long step : new long[] {1, 2, 3, 4, 5}) {
+            checkpoints.save(checkpoint(step, 1));
+        }
+        String model = file("step-5/", "model.safetensors");
+        byte[] bytes = read(model);
+        bytes[bytes.length - 1] ^= 1;
+        write(model, bytes);
+        String newer = new String(read("step-4/MANIFEST.json"), StandardCharsets.UTF_8)
+                .replace("\"format\" : 1", "\"format\" : 2");
+        write("step-4/MANIFEST.json", newer.getBytes(StandardCharsets.UTF_8));
+        remove("step-3/", "MANIFEST.json");
+        write(file("step-2/", "state.json"), new byte[0]);
+
+        Checkpoints.Resume resume = checkpoints(6).newest(false);
+        assertThat(resume.checkpoint().orElseThrow().state().step()).isEqualTo(1);
+        assertThat(resume.passedOver()).containsOnlyKeys(5L, 4L, 2L);
+        assertThat(resume.passedOver().get(5L)).contains("model.safetensors is damaged");
+        assertThat(resume.passedOver().get(4L)).contains("format 2, newer than");
+        assertThat(checkpoints.holds(5)).isFalse();
+        checkpoints.save(checkpoint(5, 1));
+        assertThat(newest(checkpoints).state().step()).isEqualTo(5);
+    }
+
+    @Test
+    void startingOverNeedsAWord() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        Checkpoints other = new Checkpoints(store(), new Owner("job", "other"), 5);
+        assertThatThrownBy(() -> other.newest(false))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining("step-1 belongs to another configuration")
+                .hasMessageContaining("recovery.startOver: true")
+                .extracting(e -> ((CheckpointException) e).kind())
+                .isEqualTo(Kind.NoneUsable);
+        assertThat(other.newest(true).checkpoint()).isEmpty();
+        // what belongs to somebody else is never one too many
+        Checkpoints one = new Checkpoints(store(), new Owner("job", "other"), 1);
+        one.save(checkpoint(2, 1, "other"));
+        one.save(checkpoint(3, 1, "other"));
+        assertThat(steps()).containsExactly("step-1", "step-3");
+    }
+
+    @Test
+    void aWriterLeftBehindByItsWorldIsRefused() throws Exception {
+        Checkpoints checkpoints = checkpoints(5);
+        checkpoints.save(checkpoint(1, 4));
+        assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 3)))
+                .extracting(e -> ((CheckpointException) e).kind())
+                .isEqualTo(Kind.NewerWorld);
+        assertThat(steps()).containsExactly("step-1");
+        // generations of another job say nothing
+        new Checkpoints(store(), new Owner("a later job", "cfg"), 5).save(checkpoint(2, 1));
+        assertThat(steps()).containsExactly("step-1", "step-2");
+    }
+
+    /** Frozen between its last look at the fence and its commit, it wakes when its world has saved the same step. */
+    @Test
+    void aWriterThatWakesTooLateChangesNothing() throws Exception {
+        Store late = store();
+        Store.Draft draft = late.draft("step-2", 3);
+        Store.Sink half = draft.create("model.safetensors");
+        FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
+        checkpoints(5).save(checkpoint(2, 4));
+        FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
+        assertThatThrownBy(() -> {
+                    half.commit();
+                    draft.commit("MANIFEST.json", new byte[] {1});
+                })
+                .isInstanceOfAny(FileAlreadyExistsException.class, NoSuchFileException.class);
+        draft.close();
+        assertThat(newest(checkpoints(5))).isEqualTo(checkpoint(2, 4));
+    }
+
+    @Test
+    void whatADeadWriterLeftIsSweptAway() throws Exception {
+        Store.Draft dead = store().draft("step-7", 3); // never closed
+        try (Store.Sink sink = dead.create("model.safetensors")) {
+            FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
+            sink.commit();
+        }
+        assertThat(store().names()).hasSize(1);
+        assertThat(checkpoints(5).newest(false).checkpoint()).isEmpty();
+        checkpoints(5).save(checkpoint(1, 4));
+        assertThat(store().names()).hasSize(4).allMatch(name -> name.startsWith("step-1/"));
+    }
+
+    @Test
+    void everyFlippedByteIsFound() throws Exception {
+        Checkpoints checkpoints = checkpoints(5);
+        checkpoints.save(checkpoint(1, 1));
+        SplittableRandom random = new SplittableRandom(31);
+        List<String> names = store().names();
+        assertThat(names).hasSize(4);
+        List<byte[]> contents = new ArrayList<>();
+        for (String name : names) {
+            contents.add(read(name));
+        }
+        int all = contents.stream().mapToInt(bytes -> bytes.length).sum();
+        for (int i = 0; i < flips(); i++) {
+            int at = random.nextInt(all);
+            int file = 0;
+            for (; at >= contents.get(file).length; file++) {
+                at -= contents.get(file).length;
+            }
+            byte[] flipped = contents.get(file).clone();
+            flipped[at] ^= (byte) (1 + random.nextInt(255));
+            write(names.get(file), flipped);
+            assertThat(checkpoints(5).catalogue(true))
+                    .as("seed 31, flip %d: byte %d of %s", i, at, names.get(file))
+                    .singleElement()
+                    .matches(entry -> !entry.verified());
+            write(names.get(file), contents.get(file));
+        }
+        assertThat(checkpoints(5).catalogue(true)).allMatch(Checkpoints.Entry::verified);
+    }
+
+    /** A store that lost power in the middle, or a disk that bites: newer ones that are damaged, and one slot. */
+    @Test
+    void theOneThatVerifiesIsNeverRemoved() throws Exception {
+        Checkpoints checkpoints = checkpoints(1);
+        checkpoints.save(checkpoint(40, 1));
+        write("step-40/MANIFEST.json", new byte[] {'{'});
+        Checkpoints again = checkpoints(1);
+        assertThatThrownBy(() -> again.newest(false)).hasMessageContaining("step-40 MANIFEST.json is damaged");
+        again.save(checkpoint(31, 1));
+        assertThat(newest(checkpoints(1)).state().step()).isEqualTo(31);
+        again.save(checkpoint(32, 1));
+        assertThat(newest(checkpoints(1)).state().step()).isEqualTo(32);
+        assertThat(steps()).containsExactly("step-32", "step-40");
+    }
+
+    @Test
+    void theExportHoldsTheBackboneAlone() throws Exception {
+        Checkpoints checkpoints = checkpoints(1);
+        assertThat(checkpoints.export(checkpoint(3, 1))).isEqualTo(store().uri() + "/export/backbone.safetensors");
+        try (Store.Source source = store().open("export/backbone.safetensors")) {
+            assertThat(Safetensors.read(source, source.size(), "export"))
+                    .containsOnlyKeys("conv1.weight", "bn1.num_batches_tracked");
+        }
+        assertThat(checkpoints.newest(false).checkpoint()).isEmpty();
+    }
+
+    static Checkpoint newest(Checkpoints checkpoints) throws CheckpointException {
+        return checkpoints.newest(false).checkpoint().orElseThrow();
+    }
+
+    private Stream<String> steps() throws IOException {
+        return store().names().stream()
+                .map(name -> name.replaceAll("/.*", ""))
+                .distinct()
+                .sorted();
+    }
+
+    private String file(String folder, String name) throws IOException {
+        return store().names().stream()
+                .filter(each -> each.startsWith(folder) && each.endsWith(name))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private byte[] read(String name) throws IOException {
+        try (Store.Source source = store().open(name)) {
+            ByteBuffer bytes = ByteBuffer.allocate((int) source.size());
+            while (bytes.hasRemaining()) {
+                source.read(bytes);
+            }
+            return bytes.array();
+        }
+    }
+
+    private void write(String name, byte[] bytes) throws IOException {
+        try (Store.Sink sink = store().create(name)) {
+            FolderStore.writeAll(sink, ByteBuffer.wrap(bytes));
+            sink.commit();
+        }
+    }
+
+    abstract void remove(String folder, String file) throws IOException;
+
+    static Checkpoint checkpoint(long step, long generation) {
+        return checkpoint(step, generation, "cfg");
+    }
+
+    static Checkpoint checkpoint(long step, long generation, String digest) {
+        CheckpointState state =
+                new CheckpointState(step, step * 8, 31, digest, 2, "job", generation, "2026-11-23T00:00:00Z");
+        ByteBuffer count =
+                ByteBuffer.allocateDirect(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, 7);
+        HostTensor weights = new HostTensor(
+                DataType.FLOAT32,
+                List.of(2L, 3L),
+                floats((float) step, .5f, -1, 0, 0, 0).bytes());
+        return new Checkpoint(
+                state,
+                Map.of(
+                        "conv1.weight",
+                        weights,
+                        "bn1.num_batches_tracked",
+                        new HostTensor(DataType.INT64, List.of(), count),
+                        "projection_head.0.bias",
+                        floats(1),
+                        "prototypes.weight",
+                        floats(2)),
+                Map.of("conv1.weight", weights));
+    }
+
+    static HostTensor floats(float... values) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(values);
+        return new HostTensor(DataType.FLOAT32, List.of((long) values.length), bytes);
+    }
+}

@@ -1,0 +1,151 @@
+package io.swav.checkpoint;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.SplittableRandom;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A line to a server that misbehaves as it is told, connection by connection. */
+final class FaultyLine implements AutoCloseable {
+    /** What happens to connections from now on; those that exist are cut. */
+    enum Mode {
+        Well,
+        Answers500,
+        Answers503,
+        /** Refuses at once. */
+        Down,
+        /** Each connection is cut after some bytes, in one direction or the other, or is answered 503. */
+        Flaky
+    }
+
+    private final ServerSocket listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final AtomicInteger faults = new AtomicInteger();
+    private final SplittableRandom random = new SplittableRandom(7);
+    private final int target;
+    private volatile Mode mode = Mode.Well;
+    private volatile int era;
+
+    FaultyLine(int target) throws IOException {
+        this.target = target;
+        threads.execute(this::accept);
+    }
+
+    int port() {
+        return listener.getLocalPort();
+    }
+
+    synchronized void be(Mode next) {
+        mode = next;
+        era = era + 1;
+    }
+
+    /** Connections that were cut or answered wrongly. */
+    int faults() {
+        return faults.get();
+    }
+
+    private void accept() {
+        while (!listener.isClosed()) {
+            try {
+                Socket client = listener.accept();
+                threads.execute(() -> serve(client));
+            } catch (IOException closed) {
+                return;
+            }
+        }
+    }
+
+    private void serve(Socket client) {
+        int mine = era;
+        int up = Integer.MAX_VALUE;
+        int down = Integer.MAX_VALUE;
+        Mode now = mode;
+        try (client) {
+            if (now == Mode.Flaky) {
+                synchronized (random) {
+                    switch (random.nextInt(3)) {
+                        case 0 -> up = 500 + random.nextInt(20_000);
+                        case 1 -> down = random.nextInt(20_000);
+                        default -> now = Mode.Answers503;
+                    }
+                }
+            }
+            if (now == Mode.Down) {
+                faults.incrementAndGet();
+            } else if (now == Mode.Answers500 || now == Mode.Answers503) {
+                faults.incrementAndGet();
+                refuse(client, now == Mode.Answers500 ? "500 Internal Server Error" : "503 Slow Down");
+            } else {
+                pass(client, mine, up, down);
+            }
+        } catch (IOException cut) {
+            faults.incrementAndGet();
+        }
+    }
+
+    private static void refuse(Socket client, String status) throws IOException {
+        client.setSoTimeout(500);
+        byte[] buffer = new byte[1 << 16];
+        int read = client.getInputStream().read(buffer); // the head; a body is cut off
+        if (read >= 0) {
+            client.getOutputStream()
+                    .write(("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                            .getBytes(StandardCharsets.US_ASCII));
+            client.getOutputStream().flush();
+        }
+    }
+
+    private void pass(Socket client, int mine, int up, int down) throws IOException {
+        try (Socket server = new Socket(InetAddress.getLoopbackAddress(), target)) {
+            threads.execute(() -> {
+                try {
+                    copy(server.getInputStream(), client.getOutputStream(), mine, down);
+                } catch (IOException cut) {
+                    faults.incrementAndGet();
+                } finally {
+                    close(client);
+                    close(server);
+                }
+            });
+            copy(client.getInputStream(), server.getOutputStream(), mine, up);
+        }
+    }
+
+    private void copy(InputStream from, OutputStream to, int mine, int limit) throws IOException {
+        byte[] buffer = new byte[8192];
+        int left = limit;
+        for (int read = from.read(buffer); read >= 0; read = from.read(buffer)) {
+            if (era != mine) {
+                throw new IOException("another mode now");
+            }
+            to.write(buffer, 0, Math.min(read, left));
+            to.flush();
+            left -= read;
+            if (left <= 0) {
+                throw new IOException("cut");
+            }
+        }
+    }
+
+    private static void close(Socket socket) {
+        try {
+            socket.close();
+        } catch (IOException closed) {
+            // it is
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        threads.shutdownNow();
+    }
+}

@@ -1,0 +1,80 @@
+package io.swav.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.swav.checkpoint.Checkpoints.Owner;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FolderStoreTest extends CheckpointsContract {
+    @TempDir
+    Path folder;
+
+    @Override
+    Store store() {
+        return FolderStore.open(folder);
+    }
+
+    @Override
+    int flips() {
+        return 500;
+    }
+
+    @Override
+    void remove(String inFolder, String file) throws IOException {
+        Files.delete(folder.resolve(inFolder).resolve(file));
+    }
+
+    @Test
+    void aFolderThatCannotBeMadeIsNamed() throws Exception {
+        Path file = Files.createFile(folder.resolve("a-file"));
+        Store below = Stores.open(file.resolve("below").toUri().toString(), S3Store.Service.AWS);
+        assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
+        assertThatThrownBy(() -> Stores.open("gs://bucket", S3Store.Service.AWS))
+                .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
+    }
+
+    /** A real small disk: full, then read-only, then well again. */
+    @Test
+    void aFullOrReadOnlyDiskSparesWhatIsThereAndSavingRecovers() throws Exception {
+        assumeTrue(sh("mount -t tmpfs -o size=64k tmpfs " + folder), "needs the right to mount");
+        try {
+            Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+            checkpoints.save(checkpoint(1, 1));
+            Path ballast = Files.write(folder.resolve("ballast"), new byte[32 << 10]);
+            while (Files.getFileStore(folder).getUsableSpace() > 0) {
+                Files.write(folder.resolve("more" + Files.getFileStore(folder).getUsableSpace()), new byte[1]);
+            }
+            assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
+                    .hasMessageContaining("No space left on device")
+                    .hasMessageContaining("training goes on");
+            assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+            assertThat(store().names()).noneMatch(name -> name.contains("step-2"));
+            Files.delete(ballast);
+            checkpoints.save(checkpoint(2, 1));
+
+            assertThat(sh("mount -o remount,ro " + folder)).isTrue();
+            assertThatThrownBy(() -> checkpoints.save(checkpoint(3, 1))).hasMessageContaining("Read-only file system");
+            assertThat(newest(checkpoints)).isEqualTo(checkpoint(2, 1));
+            assertThat(sh("mount -o remount,rw " + folder)).isTrue();
+            checkpoints.save(checkpoint(3, 1));
+            assertThat(newest(checkpoints)).isEqualTo(checkpoint(3, 1));
+        } finally {
+            assertThat(sh("umount " + folder)).isTrue();
+        }
+    }
+
+    private static boolean sh(String command) throws Exception {
+        Process process = new ProcessBuilder("sh", "-c", command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0;
+    }
+}

@@ -1,0 +1,158 @@
+package io.swav.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.types.DataType;
+import io.swav.checkpoint.Checkpoints.Owner;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Against a real server in a process of its own, through a line that can be made to fail. */
+class S3StoreTest extends CheckpointsContract {
+    @TempDir
+    static Path folder;
+
+    private static S3Server server;
+    private static FaultyLine line;
+    private String prefix = "";
+    private final List<Store> opened = new ArrayList<>();
+
+    @BeforeAll
+    static void start() throws Exception {
+        server = S3Server.start(folder);
+        line = new FaultyLine(server.port());
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        line.close();
+        server.close();
+    }
+
+    @BeforeEach
+    void ownPrefix(TestInfo test) {
+        prefix = "runs/" + test.getDisplayName().replaceAll("\\W", "");
+        line.be(FaultyLine.Mode.Well);
+        S3Server.login("a-secret");
+    }
+
+    @AfterEach
+    void closeStores() {
+        opened.forEach(Store::close);
+    }
+
+    @Override
+    Store store() {
+        Store store = S3Store.open(URI.create("s3://" + S3Server.BUCKET + "/" + prefix), S3Server.at(line.port()));
+        opened.add(store);
+        return store;
+    }
+
+    @Override
+    int flips() {
+        return 40;
+    }
+
+    @Override
+    void remove(String inFolder, String file) throws IOException {
+        Files.delete(folder.resolve("s3")
+                .resolve(S3Server.BUCKET)
+                .resolve(prefix)
+                .resolve(inFolder)
+                .resolve(file));
+    }
+
+    /** 40 MB: three parts and a rest. */
+    @Test
+    void largeFilesGoInParts() throws Exception {
+        Checkpoint large = large(2);
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        checkpoints.save(large);
+        assertThat(newest(checkpoints)).isEqualTo(large);
+    }
+
+    @Test
+    void aLineThatCutsAndRefusesCostsTriesAndNoSave() throws Exception {
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        line.be(FaultyLine.Mode.Flaky);
+        int before = line.faults();
+        int saved = 0;
+        for (int step = 1; step <= 12; step++) {
+            try {
+                checkpoints.save(checkpoint(step, 1));
+                saved = step;
+            } catch (CheckpointException e) {
+                assertThat(e.kind()).isEqualTo(CheckpointException.Kind.CannotWrite);
+            }
+        }
+        line.be(FaultyLine.Mode.Well);
+        assertThat(line.faults() - before).as("faults").isGreaterThan(5);
+        assertThat(saved).as("the last step saved, of 12").isGreaterThan(6);
+        assertThat(newest(checkpoints).state().step()).isGreaterThanOrEqualTo(saved);
+    }
+
+    @Test
+    void aServiceThatFailsIsNamedAndRecovers() throws Exception {
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        checkpoints.save(checkpoint(1, 1));
+        Map<FaultyLine.Mode, String> said = Map.of(
+                FaultyLine.Mode.Answers500, "bucket bucket answers 500",
+                FaultyLine.Mode.Answers503, "bucket bucket answers 503",
+                FaultyLine.Mode.Down, "the service of bucket bucket cannot be reached");
+        for (FaultyLine.Mode mode : said.keySet()) {
+            line.be(mode);
+            assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
+                    .as("%s", mode)
+                    .hasMessageContaining("cannot save checkpoint step-2 to s3://bucket/" + prefix)
+                    .hasMessageContaining(said.get(mode));
+            assertThatThrownBy(() -> checkpoints.newest(false))
+                    .extracting(e -> ((CheckpointException) e).kind())
+                    .isEqualTo(CheckpointException.Kind.CannotRead);
+            line.be(FaultyLine.Mode.Well);
+            assertThat(newest(checkpoints).state().step()).isEqualTo(1);
+        }
+        checkpoints.save(checkpoint(2, 1));
+        assertThat(newest(checkpoints).state().step()).isEqualTo(2);
+    }
+
+    @Test
+    void wrongCredentialsAndMissingBucketsAreNamed() {
+        S3Server.login("wrong");
+        Checkpoints refused = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        assertThatThrownBy(() -> refused.save(checkpoint(1, 1)))
+                .hasMessageContaining("refuses access (403")
+                .hasMessageContaining("credentials");
+        assertThatThrownBy(() -> refused.newest(false)).hasMessageContaining("refuses access (403");
+        S3Server.login("a-secret");
+        Store nowhere = S3Store.open(URI.create("s3://no-such-bucket/x"), S3Server.at(server.port()));
+        opened.add(nowhere);
+        assertThatThrownBy(() -> new Checkpoints(nowhere, new Owner("job", "cfg"), 2).save(checkpoint(1, 1)))
+                .hasMessageContaining("there is no bucket no-such-bucket: create it");
+    }
+
+    private static Checkpoint large(long step) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(40 << 20);
+        SplittableRandom random = new SplittableRandom(step);
+        while (bytes.hasRemaining()) {
+            bytes.putLong(random.nextLong());
+        }
+        HostTensor weights = new HostTensor(DataType.FLOAT32, List.of(10L, 1L << 20), bytes.clear());
+        Checkpoint small = checkpoint(step, 1);
+        return new Checkpoint(small.state(), Map.of("conv1.weight", weights), small.optimizer());
+    }
+}

@@ -1,0 +1,117 @@
+package io.swav.checkpoint;
+
+import static io.swav.checkpoint.CheckpointsContract.checkpoint;
+import static io.swav.checkpoint.CheckpointsContract.floats;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import io.swav.tensor.Torch;
+import java.io.ByteArrayOutputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SafetensorsTest {
+    @TempDir
+    Path folder;
+
+    /** An independent reader of the format, DJL's, sees the same values. */
+    @Test
+    void othersReadTheFiles() throws Exception {
+        Torch.start();
+        Path file = folder.resolve("model.safetensors");
+        Safetensors.write(file, checkpoint(3, 1).model(), Map.of("format", "pt"));
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDList read = NDList.decode(manager, Files.readAllBytes(file));
+            NDArray weights = read.stream()
+                    .filter(array -> array.getName().equals("conv1.weight"))
+                    .findFirst()
+                    .orElseThrow();
+            assertThat(weights.toFloatArray()).containsExactly(3, .5f, -1, 0, 0, 0);
+            assertThat(weights.getShape().getShape()).containsExactly(2, 3);
+        }
+    }
+
+    @Test
+    void truncatedFilesAreNamed() throws Exception {
+        Path file = folder.resolve("x.safetensors");
+        Safetensors.write(file, checkpoint(3, 1).model(), Map.of());
+        byte[] bytes = Files.readAllBytes(file);
+        for (int length : new int[] {0, 7, 8, 20, bytes.length - 1}) {
+            Files.write(file, Arrays.copyOf(bytes, length));
+            assertThatThrownBy(() -> Safetensors.read(file))
+                    .as("%d bytes", length)
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("x.safetensors");
+        }
+        Files.write(file, Arrays.copyOf(bytes, bytes.length + 1));
+        assertThatThrownBy(() -> Safetensors.read(file)).hasMessageContaining("not whole");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "not JSON                                                                | its header is not JSON",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [4, 8]}} | the one before ends at 0",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 4]}} | has 8 bytes",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [1000000,1000000000000,1000000], \"data_offsets\": [0, 4]}} | has -1",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [1]}}                           | lies at -1",
+                "{\"a\": {\"dtype\": \"C64\", \"shape\": [1], \"data_offsets\": [0, 8]}} | has dtype C64",
+            })
+    void foreignHeadersAreRefused(String header, String why) throws Exception {
+        Path file = Files.write(folder.resolve("x.safetensors"), file(header, new byte[4]));
+        assertThatThrownBy(() -> Safetensors.read(file))
+                .isInstanceOf(DamagedException.class)
+                .hasMessageContaining(why);
+    }
+
+    @Test
+    void halfPrecisionComesOutAsFloats() throws Exception {
+        String header = "{\"h\": {\"dtype\": \"F16\", \"shape\": [4], \"data_offsets\": [0, 8]},"
+                + "\"b\": {\"dtype\": \"BF16\", \"shape\": [2], \"data_offsets\": [8, 12]}}";
+        // 1, -2, the smallest subnormal, 65504; 1, -3
+        byte[] values = {0, 0x3c, 0, (byte) 0xc0, 1, 0, (byte) 0xff, 0x7b, (byte) 0x80, 0x3f, 0x40, (byte) 0xc0};
+        Path file = Files.write(folder.resolve("x.safetensors"), file(header, values));
+        Map<String, HostTensor> read = Safetensors.read(file);
+        assertThat(read.get("h")).isEqualTo(floats(1, -2, 0x1p-24f, 65504));
+        assertThat(read.get("b")).isEqualTo(floats(1, -3));
+    }
+
+    private static byte[] file(String header, byte[] values) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        byte[] json = header.getBytes(StandardCharsets.UTF_8);
+        new DataOutputStream(bytes).writeLong(Long.reverseBytes(json.length));
+        bytes.write(json);
+        bytes.write(values);
+        return bytes.toByteArray();
+    }
+
+    @Test
+    void arraysOfAnotherModelAreNamed() {
+        Torch.start();
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Map<String, HostTensor> from = Map.of("a", floats(1, 2));
+            assertThatThrownBy(() -> HostTensor.restore(from, Map.of("b", manager.create(new float[2])), "step 3"))
+                    .hasMessage("step 3 holds [a] that the model lacks, and lacks [b]");
+            assertThatThrownBy(() -> HostTensor.restore(from, Map.of("a", manager.create(new float[3])), "step 3"))
+                    .hasMessageContaining("step 3: a is")
+                    .hasMessageContaining("[3]");
+            NDArray into = manager.create(new float[2]);
+            HostTensor.restore(from, Map.of("a", into), "step 3");
+            assertThat(into.toFloatArray()).containsExactly(1, 2);
+        }
+    }
+}

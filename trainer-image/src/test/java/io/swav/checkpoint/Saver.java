@@ -1,0 +1,57 @@
+package io.swav.checkpoint;
+
+import ai.djl.ndarray.types.DataType;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+
+/** What {@link KillTest} kills: resumes, and saves step after step as fast as it can, until somebody ends it. */
+final class Saver {
+    static final int KEEP = 2;
+    private static final int FLOATS = 300_000;
+
+    private Saver() {}
+
+    /** Arguments: URI, port of the S3 server or 0, generation. Says {@code begun N} and {@code saved N}. */
+    public static void main(String[] args) throws Exception {
+        int port = Integer.parseInt(args[1]);
+        Checkpoints checkpoints = open(args[0], port);
+        long step = checkpoints
+                .newest(false)
+                .checkpoint()
+                .map(each -> each.state().step())
+                .orElse(0L);
+        while (true) {
+            step++;
+            System.out.println("begun " + step);
+            checkpoints.save(checkpoint(step, Long.parseLong(args[2])));
+            System.out.println("saved " + step);
+        }
+    }
+
+    static Checkpoints open(String uri, int port) throws Exception {
+        S3Store.Service service = port == 0
+                ? S3Store.Service.AWS
+                : new S3Store.Service(
+                        Optional.of(URI.create("http://127.0.0.1:" + port)), Optional.empty(), Optional.empty());
+        return new Checkpoints(Stores.open(uri, service), new Checkpoints.Owner("job", "cfg"), KEEP);
+    }
+
+    /** Values that the step decides. */
+    static Checkpoint checkpoint(long step, long generation) {
+        CheckpointState state = new CheckpointState(step, step * 8, 31, "cfg", 2, "job", generation, "");
+        return new Checkpoint(state, Map.of("conv1.weight", values(step)), Map.of("conv1.weight", values(-step)));
+    }
+
+    private static HostTensor values(long seed) {
+        ByteBuffer bytes = ByteBuffer.allocateDirect(4 * FLOATS);
+        SplittableRandom random = new SplittableRandom(seed);
+        while (bytes.hasRemaining()) {
+            bytes.putInt(random.nextInt());
+        }
+        return new HostTensor(DataType.INT32, List.of((long) FLOATS), bytes.clear());
+    }
+}
