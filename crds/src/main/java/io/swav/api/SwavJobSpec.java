@@ -555,6 +555,13 @@ public record SwavJobSpec(
             @Max(1_000_000)
             Integer hungAfterSeconds,
 
+            @JsonPropertyDescription("Seconds between a node's notice and the end of its pods, 15 by default; saving a"
+                    + " checkpoint should take less (condition CheckpointExceedsNotice).")
+            @Default("15")
+            @Min(1)
+            @Max(86_400)
+            Integer noticeSeconds,
+
             @JsonPropertyDescription("What happens when there are checkpoints and none can be resumed, because they are"
                     + " damaged or of another configuration: false (default) stops with a message that names"
                     + " them, true starts from zero.")

@@ -50,7 +50,7 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
-                        + " DataReady, each with a reason and a sentence.")
+                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, each with a reason and a sentence.")
         @Nullable
         List<JobCondition> conditions) {
 

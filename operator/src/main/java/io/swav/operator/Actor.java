@@ -119,7 +119,10 @@ final class Actor {
                 ? regroup.next()
                 : seen.worldMap().world();
         WorldMap before = seen.worldMap();
-        if (world.equals(before.world()) && plan.book().equals(before.book()) && before.resourceVersion() != null) {
+        boolean same = world.equals(before.world())
+                && plan.book().equals(before.book())
+                && WorldMap.request(seen.job()).equals(before.request());
+        if (same && before.resourceVersion() != null) {
             return;
         }
         mapWritten.accept(apply(WorldMap.of(seen.job(), world, plan.book(), before.resourceVersion())));

@@ -33,6 +33,11 @@ final class Conditions {
         return this;
     }
 
+    /** As it was, where there is nothing new to say of it. */
+    void keep(String type) {
+        before.condition(type).ifPresent(conditions::add);
+    }
+
     List<JobCondition> list() {
         return List.copyOf(conditions);
     }

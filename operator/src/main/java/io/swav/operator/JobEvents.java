@@ -12,7 +12,9 @@ import io.swav.plan.PodSeen;
 import io.swav.plan.WorldPlan;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,13 +72,38 @@ final class JobEvents {
     /** Ends and obstacles, which show in the status: told when their condition becomes true. */
     void tellChanges(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        for (String type : new String[] {"Complete", "Failed", "Stalled", "Suspended"}) {
+        for (String type :
+                new String[] {"Complete", "Failed", "Stalled", "Suspended", CheckpointStatus.EXCEEDS_NOTICE}) {
             boolean alreadySaid = type.equals("Stalled") && now.isTrue("Failed");
             if (now.isTrue(type) && !before.isTrue(type) && !alreadySaid) {
-                boolean warning = type.equals("Failed") || type.equals("Stalled");
+                boolean warning = !type.equals("Complete") && !type.equals("Suspended");
                 now.condition(type).ifPresent(c -> emit(job, warning, type, c.message(), at));
             }
         }
+        tellSaving(job, before, now, at);
+    }
+
+    private void tellSaving(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
+        now.condition(CheckpointStatus.SAVED).ifPresent(saved -> {
+            boolean failed = saved.status().equals("False");
+            boolean wasFailing = before.condition(CheckpointStatus.SAVED)
+                    .filter(old -> old.status().equals("False"))
+                    .isPresent();
+            if (failed != wasFailing) {
+                emit(job, failed, failed ? saved.reason() : "SaveRecovered", saved.message(), at);
+            }
+        });
+        Set<String> known = problems(before);
+        problems(now).stream()
+                .filter(problem -> !known.contains(problem))
+                .forEach(problem -> emit(job, true, "CheckpointUnusable", problem, at));
+    }
+
+    private static Set<String> problems(SwavJobStatus status) {
+        return Optional.ofNullable(status.checkpoints()).orElse(List.of()).stream()
+                .filter(entry -> entry.problem() != null)
+                .map(entry -> entry.uri() + " cannot be resumed and is passed over: " + entry.problem())
+                .collect(Collectors.toSet());
     }
 
     private void emit(SwavJob job, boolean warning, String reason, String message, Instant now) {

@@ -54,6 +54,27 @@ final class JobMetrics {
                 "swav.job.goodput",
                 "share of the time that went into steps that were kept",
                 of(SwavJobStatus::ledger, l -> l.goodput()));
+        gauge(registry, "swav.job.checkpoint.step", "step of the newest checkpoint", checkpoint(c -> c.step()));
+        gauge(registry, "swav.job.checkpoint.bytes", "size of the newest checkpoint", checkpoint(c -> c.bytes()));
+        gauge(
+                registry,
+                "swav.job.checkpoint.seconds",
+                "how long saving the newest checkpoint took",
+                checkpoint(c -> c.seconds()));
+        gauge(
+                registry,
+                "swav.job.checkpoint.verified",
+                "checkpoints that match their manifests",
+                of(
+                        SwavJobStatus::checkpoints,
+                        all -> all.stream()
+                                .filter(c -> Boolean.TRUE.equals(c.verified()))
+                                .count()));
+    }
+
+    private static Function<SwavJobStatus, @Nullable Number> checkpoint(
+            Function<SwavJobStatus.CheckpointEntry, @Nullable Number> value) {
+        return of(SwavJobStatus::checkpoints, all -> all.isEmpty() ? null : value.apply(all.get(0)));
     }
 
     synchronized void record(SwavJob job, SwavJobStatus status) {

@@ -36,6 +36,7 @@ final class StatusWriter {
     private final Instant now;
     private final World world;
     private final Book book;
+    private final CheckpointStatus checkpoints;
 
     private StatusWriter(Snapshot seen, Optional<Plan> plan, Outcome outcome, Instant now) {
         this.seen = seen;
@@ -49,6 +50,7 @@ final class StatusWriter {
                 .map(decision -> decision instanceof WorldPlan.Regroup regroup ? regroup.next() : null)
                 .orElse(seen.worldMap().world());
         this.book = published.map(Plan::book).orElse(seen.worldMap().book());
+        this.checkpoints = CheckpointStatus.of(seen.reports(), world, before);
     }
 
     /**
@@ -75,7 +77,7 @@ final class StatusWriter {
                 Owned.selector(seen.job()),
                 worldStatus(),
                 progress(),
-                before.checkpoints(),
+                checkpoints.newest(),
                 ledger(),
                 conditions(phase));
     }
@@ -222,7 +224,7 @@ final class StatusWriter {
         String sentence = outcome.trouble()
                 .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
                 .orElse(why);
-        return conditions
+        conditions
                 .add(
                         "Ready",
                         current && !stalled,
@@ -232,15 +234,28 @@ final class StatusWriter {
                 .add("Stalled", stalled, stalled ? stallReason(phase) : "Moving", stall.orElse("nothing is in the way"))
                 .add("Running", phase == Phase.Running, phase.name(), why)
                 .add("Resizing", phase == Phase.Resizing, phase.name(), phase == Phase.Resizing ? world.why() : why)
-                .add("Suspended", phase == Phase.Suspended, phase.name(), why)
+                .add(
+                        "Suspended",
+                        phase == Phase.Suspended,
+                        phase.name(),
+                        phase == Phase.Suspended ? suspended(why) : why)
                 .add("DataReady", dataStatus(), dataReason(), dataMessage())
                 .add("Complete", phase == Phase.Complete, ended ? reason : "NotYet", ended ? why : "training goes on")
                 .add(
                         "Failed",
                         phase == Phase.Failed || phase == Phase.Invalid,
                         phase == Phase.Invalid ? stallReason(phase) : ended ? reason : "NotFailed",
-                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure")
-                .list();
+                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
+        seen.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
+        return conditions.list();
+    }
+
+    private String suspended(String why) {
+        return why
+                + checkpoints
+                        .usable()
+                        .map(entry -> "; it will go on from step " + entry.step() + " in " + entry.uri())
+                        .orElse("; there is no checkpoint to go on from");
     }
 
     private Optional<String> endReason() {

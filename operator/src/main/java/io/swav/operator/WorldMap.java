@@ -19,9 +19,11 @@ import org.jspecify.annotations.Nullable;
  * The ConfigMap {@code <job>-world}: the world for the trainers, and beside it the planner's book, so that both change
  * at once or not at all.
  *
+ * @param request for a checkpoint, as it stands in the map; empty for none
  * @param resourceVersion that was read; null when it does not exist yet. Writing needs it unchanged.
  */
-record WorldMap(World world, Book book, @Nullable String resourceVersion) {
+record WorldMap(
+        World world, Book book, String request, @Nullable String resourceVersion) {
     static final String BOOK_KEY = "ledger.json";
 
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -36,14 +38,15 @@ record WorldMap(World world, Book book, @Nullable String resourceVersion) {
         Map<String, String> data = map.map(ConfigMap::getData).orElse(Map.of());
         String world = data.get(Contract.WORLD_KEY);
         String book = data.get(BOOK_KEY);
+        String request = data.getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
         if (world == null || book == null) {
-            return new WorldMap(World.none(uid), Book.EMPTY, version);
+            return new WorldMap(World.none(uid), Book.EMPTY, request, version);
         }
         try {
             World read = JSON.readValue(world, World.class);
             return read.job().equals(uid)
-                    ? new WorldMap(read, JSON.readValue(book, Book.class), version)
-                    : new WorldMap(World.none(uid), Book.EMPTY, version);
+                    ? new WorldMap(read, JSON.readValue(book, Book.class), request, version)
+                    : new WorldMap(World.none(uid), Book.EMPTY, request, version);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(
                     "ConfigMap " + Contract.worldName(job.getMetadata().getName())
@@ -52,19 +55,28 @@ record WorldMap(World world, Book book, @Nullable String resourceVersion) {
         }
     }
 
+    /** What the user asks for by the annotation; trainers save when it changes. */
+    static String request(SwavJob job) {
+        return Optional.ofNullable(job.getMetadata().getAnnotations())
+                .map(all -> all.get(Contract.ANNOTATION_CHECKPOINT))
+                .orElse("");
+    }
+
     static ConfigMap of(SwavJob job, World world, Book book, @Nullable String resourceVersion) {
+        Map<String, String> data = new TreeMap<>();
+        if (!request(job).isEmpty()) {
+            data.put(Contract.CHECKPOINT_REQUEST_KEY, request(job));
+        }
         try {
+            data.put(Contract.WORLD_KEY, JSON.writeValueAsString(world));
+            data.put(BOOK_KEY, JSON.writeValueAsString(book));
             return new ConfigMapBuilder()
                     .withMetadata(
                             Owned.meta(job, Contract.worldName(job.getMetadata().getName())))
                     .editMetadata()
                     .withResourceVersion(resourceVersion)
                     .endMetadata()
-                    .withData(new TreeMap<>(Map.of(
-                            Contract.WORLD_KEY,
-                            JSON.writeValueAsString(world),
-                            BOOK_KEY,
-                            JSON.writeValueAsString(book))))
+                    .withData(data)
                     .build();
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("world " + world, e);

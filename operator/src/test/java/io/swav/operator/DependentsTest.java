@@ -79,7 +79,7 @@ class DependentsTest {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(3, "uid-1", List.of(), "w");
         WorldMap read = WorldMap.read(job, Optional.of(WorldMap.of(job, world, Book.EMPTY, "42")));
-        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "42"));
+        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "", "42"));
 
         World old = new World(3, "an-earlier-uid", List.of(), "w");
         WorldMap other = WorldMap.read(job, Optional.of(WorldMap.of(job, old, Book.EMPTY, "42")));

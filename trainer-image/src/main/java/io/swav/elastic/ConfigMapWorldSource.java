@@ -14,6 +14,7 @@ import io.swav.api.World;
 public final class ConfigMapWorldSource implements WorldSource {
     private final NewestWorld newest;
     private final SharedIndexInformer<ConfigMap> informer;
+    private volatile String request = "";
 
     /** @param jobUid uid of the SwavJob, which the document must carry */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
@@ -33,6 +34,11 @@ public final class ConfigMapWorldSource implements WorldSource {
     }
 
     @Override
+    public String checkpointRequest() {
+        return request;
+    }
+
+    @Override
     public void awaitLater(long than, long millis) {
         newest.await(than, millis);
     }
@@ -45,6 +51,9 @@ public final class ConfigMapWorldSource implements WorldSource {
     private final class Handler implements ResourceEventHandler<ConfigMap> {
         @Override
         public void onAdd(ConfigMap map) {
+            if (map.getData() != null) {
+                request = map.getData().getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
+            }
             String json = map.getData() == null ? null : map.getData().get(Contract.WORLD_KEY);
             if (json != null) {
                 newest.offer(json, "ConfigMap " + map.getMetadata().getName());

@@ -1,0 +1,98 @@
+package io.swav.operator;
+
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
+import io.swav.api.World;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the status tells of checkpoints, from the report of their writer, rank 0: the catalogue, whether saving works, and
+ * whether it is quicker than the notice that a cloud gives.
+ */
+final class CheckpointStatus {
+    static final String SAVED = "CheckpointsSaved";
+    static final String EXCEEDS_NOTICE = "CheckpointExceedsNotice";
+
+    private final Optional<PodReport.Checkpoints> told;
+    private final SwavJobStatus before;
+
+    private CheckpointStatus(Optional<PodReport.Checkpoints> told, SwavJobStatus before) {
+        this.told = told;
+        this.before = before;
+    }
+
+    /** The present rank 0's word counts; while it has none, the newest that anybody has said. */
+    static CheckpointStatus of(Map<String, PodReport> reports, World world, SwavJobStatus before) {
+        Optional<PodReport> writer = world.members().stream()
+                .findFirst()
+                .map(member -> reports.get(member.pod()))
+                .filter(report -> report.checkpoints() != null);
+        return new CheckpointStatus(
+                writer.or(() -> reports.values().stream()
+                                .filter(report -> report.checkpoints() != null)
+                                .max(Comparator.comparing(PodReport::time)))
+                        .map(PodReport::checkpoints),
+                before);
+    }
+
+    /** What has been told once stays when its writer is gone. */
+    @Nullable
+    List<CheckpointEntry> newest() {
+        return told.map(PodReport.Checkpoints::newest).orElse(before.checkpoints());
+    }
+
+    /** The newest one that a job can be resumed from. */
+    Optional<CheckpointEntry> usable() {
+        return Optional.ofNullable(newest()).orElse(List.of()).stream()
+                .filter(entry -> Boolean.TRUE.equals(entry.verified()))
+                .findFirst();
+    }
+
+    /** Nothing for a job that saves nothing; what the writer said last while there is none. */
+    void addTo(Conditions conditions, SwavJobSpec spec) {
+        if (spec.checkpoint().uri() == null) {
+            return;
+        }
+        Optional<String> problem = told.map(PodReport.Checkpoints::problem);
+        if (problem.isPresent()) {
+            conditions.add(SAVED, false, "SaveFailed", problem.get());
+        } else if (told.isPresent()) {
+            conditions.add(
+                    SAVED, true, "Saved", usable().map(CheckpointStatus::words).orElse("none was due yet"));
+        } else {
+            conditions.keep(SAVED);
+        }
+        Optional<Double> seconds = told.map(PodReport.Checkpoints::saveSeconds);
+        if (seconds.isEmpty()) {
+            conditions.keep(EXCEEDS_NOTICE);
+            return;
+        }
+        int notice = spec.recovery().noticeSeconds();
+        boolean exceeds = seconds.get() > notice;
+        conditions.add(
+                EXCEEDS_NOTICE,
+                exceeds,
+                exceeds ? "TooSlow" : "InTime",
+                String.format(
+                        Locale.ROOT,
+                        "saving takes %.1f s (95th percentile) and notice is %d s (recovery.noticeSeconds)%s",
+                        seconds.get(),
+                        notice,
+                        exceeds
+                                ? ": when all trainers are told to go at once, the steps since the last checkpoint are"
+                                        + " lost. Save to a faster store, or more often (checkpoint.everySteps,"
+                                        + " everySeconds)"
+                                : ""));
+    }
+
+    private static String words(CheckpointEntry entry) {
+        return "step " + entry.step() + " is in " + entry.uri() + ", verified";
+    }
+}

@@ -1,0 +1,112 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobSpecs;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.World;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class CheckpointStatusTest {
+    private static final Instant NOW = Instant.parse("2026-11-23T10:00:00Z");
+    private static final World WORLD =
+            new World(3, "job", List.of(new World.Member("a", "uid-a", ""), new World.Member("b", "uid-b", "")), "");
+    private static final CheckpointEntry GOOD = entry(40, null);
+    private static final CheckpointEntry BAD = entry(50, "model.safetensors is damaged");
+
+    @Test
+    void theWordOfRankZeroCounts() {
+        Map<String, PodReport> reports = Map.of("a", report("a", GOOD), "b", report("b", BAD));
+        assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).newest())
+                .containsExactly(GOOD);
+        assertThat(CheckpointStatus.of(Map.of("b", report("b", BAD)), WORLD, SwavJobStatus.EMPTY)
+                        .newest())
+                .containsExactly(BAD);
+        assertThat(CheckpointStatus.of(Map.of(), WORLD, SwavJobStatus.EMPTY).newest())
+                .isNull();
+    }
+
+    @Test
+    void whatCannotBeResumedIsNoUse() {
+        Map<String, PodReport> reports = Map.of("a", report("a", BAD, GOOD));
+        assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).usable())
+                .contains(GOOD);
+    }
+
+    @Test
+    void aSaveThatFailsSaysWhyAndASlowOneWhatToDo() throws Exception {
+        List<JobCondition> failing = conditions("No space left on device", 15.1);
+        assertThat(failing)
+                .extracting(JobCondition::type, JobCondition::status, JobCondition::reason)
+                .containsExactly(
+                        tuple("CheckpointsSaved", "False", "SaveFailed"),
+                        tuple("CheckpointExceedsNotice", "True", "TooSlow"));
+        assertThat(failing.get(0).message()).isEqualTo("No space left on device");
+        assertThat(failing.get(1).message())
+                .startsWith("saving takes 15.1 s (95th percentile) and notice is 15 s (recovery.noticeSeconds): when");
+        assertThat(conditions(null, 14.9))
+                .extracting(JobCondition::status, JobCondition::message)
+                .containsExactly(
+                        tuple("True", "step 40 is in file:///c/step-40, verified"),
+                        tuple(
+                                "False",
+                                "saving takes 14.9 s (95th percentile) and notice is 15 s (recovery.noticeSeconds)"));
+        assertThat(conditions(null, null)).hasSize(1);
+    }
+
+    private static List<JobCondition> conditions(@Nullable String problem, @Nullable Double seconds) throws Exception {
+        SwavJobSpec spec = SwavJobSpecs.complete(
+                "test",
+                new ObjectMapper()
+                        .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
+        PodReport.Checkpoints told = new PodReport.Checkpoints(List.of(GOOD), problem, seconds, null);
+        Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
+        CheckpointStatus.of(Map.of("a", report("a", told)), WORLD, SwavJobStatus.EMPTY)
+                .addTo(conditions, spec);
+        return conditions.list();
+    }
+
+    private static CheckpointEntry entry(long step, @Nullable String problem) {
+        return new CheckpointEntry(
+                step, 8 * step, 2, "file:///c/step-" + step, "d", 100L, 1.5, problem == null, problem, NOW.toString());
+    }
+
+    private static PodReport report(String pod, CheckpointEntry... newest) {
+        return report(pod, new PodReport.Checkpoints(List.of(newest), null, null, null));
+    }
+
+    private static PodReport report(String pod, PodReport.Checkpoints told) {
+        return new PodReport(
+                pod,
+                "uid-" + pod,
+                PodReport.State.Training,
+                null,
+                3,
+                3,
+                60,
+                100,
+                0,
+                null,
+                null,
+                null,
+                null,
+                0,
+                null,
+                null,
+                false,
+                null,
+                null,
+                told,
+                NOW.toString());
+    }
+}
