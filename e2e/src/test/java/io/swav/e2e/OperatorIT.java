@@ -6,14 +6,18 @@ import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfigurationBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
+import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpecs;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
 import io.swav.local.LocalCluster;
 import io.swav.operator.OperatorConfig;
@@ -25,6 +29,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -68,6 +73,7 @@ class OperatorIT {
         client.resource(new NamespaceBuilder()
                         .withNewMetadata()
                         .withName(namespace)
+                        .addToLabels("test", namespace)
                         .endMetadata()
                         .build())
                 .create();
@@ -234,6 +240,221 @@ class OperatorIT {
     }
 
     @Test
+    void aHungMemberIsKilledReplacedAndPriced() throws IOException {
+        formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}, elastic: {growAfterSeconds: 0}");
+        trainers.silent("job-1");
+        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 9));
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.world().lost()).hasSize(1);
+            assertThat(trainers.pods()).as("killed and replaced").containsExactly("job-0", "job-2");
+        });
+        long generation = trainers.world().generation();
+        trainers.training("job-0", 8, new PodReport.Regroup(generation, 2.5, 1, 1, 0.5));
+        soon().untilAsserted(() -> assertThat(ledger().incidents()).last().satisfies(incident -> {
+            assertThat(incident.kind()).isEqualTo("Hang");
+            assertThat(incident.pod()).isEqualTo("job-1");
+            assertThat(incident.reason()).contains("job-0 has waited for it").contains("it has not reported for");
+            assertThat(incident.generation()).isEqualTo(generation);
+            assertThat(incident.stepsLost()).isEqualTo(1);
+            assertThat(incident.secondsPaused()).isEqualTo(2.5);
+        }));
+        operator.close();
+        operator = startOperator();
+        trainers.training("job-0", 9, new PodReport.Regroup(generation, 2.5, 1, 2, 1));
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(9));
+        assertThat(ledger().stepsLost())
+                .as("another operator counts nothing twice")
+                .isEqualTo(1);
+        assertThat(ledger().hangs()).isEqualTo(1);
+        assertThat(ledger().preemptions()).isZero();
+        assertThat(ledger().secondsLostByCause()).containsEntry("Hang", 2.5);
+        assertThat(ledger().goodput()).isBetween(0.01, 1.0);
+        assertThat(events()).contains("PodHung", "PodKilled", "TrainingResumed");
+    }
+
+    @Test
+    void aMemberThatDoesNotAnswerIsPutOutAndMayComeBack() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        String uid = trainers.world().members().get(1).uid();
+        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 3, "lostPeer", uid));
+        await().during(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(members())
+                        .as("it reports, so the two settle it among themselves")
+                        .containsExactly("job-0", "job-1"));
+        trainers.silent("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).as("not killed, but replaced").containsExactly("job-0", "job-1", "job-2");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+            assertThat(status().replicas()).isEqualTo(2);
+        });
+        trainers.training("job-0", trainers.world().generation(), 8);
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1");
+            assertThat(trainers.pods()).as("its replacement is not needed").containsExactly("job-0", "job-1");
+        });
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(ledger().preemptions()).isEqualTo(2));
+    }
+
+    @Test
+    void belowTheMinimumItHoldsAndResumes() {
+        formOfTwo("replicas: 2, elastic: {minReplicas: 2, growAfterSeconds: 0}");
+        trainers.killed("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.world().hold()).isTrue();
+            assertThat(members()).containsExactly("job-0");
+            assertThat(status().phase()).isEqualTo("Holding");
+            assertThat(message("Ready")).contains("1 ready, 2 needed");
+            assertThat(ledger().failures()).isEqualTo(1);
+        });
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.world().hold()).isFalse();
+            assertThat(members()).containsExactly("job-0", "job-2");
+        });
+        long generation = trainers.world().generation();
+        trainers.training("job-0", 8, new PodReport.Regroup(generation, 12.5, 1, 1, 0.5));
+        trainers.training("job-2", 8, new PodReport.Regroup(generation, null, 0, 1, 0.5));
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(ledger().stepsLost()).isEqualTo(1);
+            assertThat(ledger().secondsLostByCause()).containsEntry("Failure", 12.5);
+            assertThat(ledger().incidents()).extracting(Incident::kind).endsWith("Failure", "Resize");
+        });
+    }
+
+    @Test
+    void afterTheApiServerWasAwayNobodyIsBlamedAndStatusCatchesUp() {
+        formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}");
+        World before = trainers.world();
+        List<Incident> incidents = ledger().incidents();
+        cluster.stopApiServer();
+        try {
+            await().pollDelay(Duration.ofSeconds(9)).until(() -> true);
+        } finally {
+            cluster.startApiServer();
+        }
+        trainers.training("job-0", before.generation(), 20);
+        trainers.training("job-1", before.generation(), 20);
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(20));
+        assertThat(trainers.world()).isEqualTo(before);
+        assertThat(ledger().incidents()).isEqualTo(incidents);
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+    }
+
+    @Test
+    void aPodOnADeadNodeIsRemovedWhenNobodyElseDoes() {
+        client.resource(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        try {
+            formOfTwo(
+                    "replicas: 2",
+                    "terminationGracePeriodSeconds: 1, nodeName: " + namespace
+                            + ", tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists},"
+                            + " {key: node.kubernetes.io/not-ready, operator: Exists}]");
+            client.nodes()
+                    .withName(namespace)
+                    .editStatus(node -> new NodeBuilder(node)
+                            .withNewStatus()
+                            .addNewCondition()
+                            .withType("Ready")
+                            .withStatus("Unknown")
+                            .endCondition()
+                            .endStatus()
+                            .build());
+            client.pods().inNamespace(namespace).withName("job-1").delete();
+            soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+            assertThat(trainers.pods())
+                    .as("there is no kubelet that would end it")
+                    .contains("job-1");
+            soon().atMost(Duration.ofSeconds(40))
+                    .untilAsserted(() -> assertThat(trainers.pods()).doesNotContain("job-1"));
+            assertThat(ledger().preemptions()).isEqualTo(1);
+            assertThat(members()).as("job-0 is heard, so it stays").containsExactly("job-0");
+        } finally {
+            client.nodes().withName(namespace).delete();
+        }
+    }
+
+    @Test
+    void anApiErrorWhilePodsAreMadeIsToldAndTriedAgain() {
+        client.resource(new ValidatingWebhookConfigurationBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .addNewWebhook()
+                        .withName("nobody.swav.io")
+                        .withAdmissionReviewVersions("v1")
+                        .withSideEffects("None")
+                        .withFailurePolicy("Fail")
+                        .withTimeoutSeconds(1)
+                        .withNewNamespaceSelector()
+                        .addToMatchLabels("test", namespace)
+                        .endNamespaceSelector()
+                        .addNewRule()
+                        .withApiGroups("")
+                        .withApiVersions("v1")
+                        .withOperations("CREATE")
+                        .withResources("pods")
+                        .endRule()
+                        .withNewClientConfig()
+                        .withUrl("https://127.0.0.1:1/nobody")
+                        .endClientConfig()
+                        .endWebhook()
+                        .build())
+                .create();
+        try {
+            apply("replicas: 1");
+            soon().untilAsserted(() -> {
+                assertThat(status().condition("Reconciling").orElseThrow().reason())
+                        .isEqualTo("ApiError");
+                assertThat(message("Ready")).contains("trying again").contains("nobody.swav.io");
+            });
+        } finally {
+            client.admissionRegistration()
+                    .v1()
+                    .validatingWebhookConfigurations()
+                    .withName(namespace)
+                    .delete();
+        }
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).hasSize(1);
+            assertThat(status().condition("Reconciling").orElseThrow().reason()).isEqualTo("Pending");
+        });
+    }
+
+    /** Two trainers that have made seven steps in the first world. */
+    private void formOfTwo(String spec) {
+        formOfTwo(spec, "");
+    }
+
+    private void formOfTwo(String spec, String podSpec) {
+        apply(spec, podSpec);
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        PodReport.Regroup first = new PodReport.Regroup(trainers.world().generation(), null, 0, 7, 3.5);
+        trainers.training("job-0", 7, first);
+        trainers.training("job-1", 7, first);
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+    }
+
+    private SwavJobStatus.Ledger ledger() {
+        return requireNonNull(status().ledger());
+    }
+
+    @Test
     void deletionTakesEverythingAlong() {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
@@ -271,12 +492,16 @@ class OperatorIT {
     }
 
     private void apply(String spec) {
+        apply(spec, "");
+    }
+
+    private void apply(String spec, String podSpec) {
         SwavJob job = Serialization.unmarshal("""
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
                 metadata: {name: job, namespace: %s}
-                spec: {%s, data: {uri: file:///data}, template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}}
-                """.formatted(namespace, spec), SwavJob.class);
+                spec: {%s, data: {uri: file:///data}, template: {spec: {containers: [{name: trainer, image: swav-trainer}], %s}}}
+                """.formatted(namespace, spec, podSpec), SwavJob.class);
         client.resource(job).fieldManager("test").forceConflicts().serverSideApply();
     }
 

@@ -88,11 +88,11 @@ final class PodObserver {
     private static Standing standing(Pod pod, Optional<Node> node, Optional<PodReport> report, Signs signs) {
         String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
         Optional<String> silence = silence(pod, node);
-        // a trainer that is heard is there, whatever its node's kubelet does
+        // a trainer that is heard is there, whatever its kubelet does
         Optional<String> notice = notice(pod, node)
                 .or(() ->
                         report.filter(r -> r.state() == PodReport.State.Leaving).map(r -> TOLD_TO_GO))
-                .or(() -> signs.isFresh() ? Optional.empty() : silence);
+                .or(() -> signs.isSilent() ? silence : Optional.empty());
         if ("Succeeded".equals(phase)) {
             boolean done = report.map(PodObserver::isDone).orElse(true);
             return done
@@ -110,7 +110,7 @@ final class PodObserver {
         if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
             return new Standing.Ready(address.get());
         }
-        return new Standing.Starting(waitingFor(pod, report));
+        return new Standing.Starting(silence.orElseGet(() -> waitingFor(pod, report)));
     }
 
     private static boolean isDone(PodReport report) {

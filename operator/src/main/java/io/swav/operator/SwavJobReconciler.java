@@ -40,7 +40,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
     private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
-    private static final Duration AFTER_TROUBLE = Duration.ofSeconds(2);
+    private static final Duration AFTER_TROUBLE = Duration.ofSeconds(1);
     private static final Outcome NOTHING_DONE = new Outcome(false, Optional.empty(), Optional.empty());
     private static final Duration AT_LEAST = Duration.ofMillis(50);
 

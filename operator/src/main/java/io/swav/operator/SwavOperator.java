@@ -20,8 +20,8 @@ import java.util.List;
 public final class SwavOperator implements AutoCloseable {
     private static final int RETRY_MILLIS = 200;
     private static final int LONGEST_RETRY_MILLIS = 5_000;
-    /** Of one request; more would hold up a job for most of a minute after the API server is back. */
-    private static final int REQUEST_RETRIES = 2;
+    /** Of one request, with pauses of 0.1 s that double; more would hold up a job after an outage for a minute. */
+    private static final int REQUEST_RETRIES = 5;
     /** The first of the pauses that double, six times at most, between two tries to watch again. */
     private static final int WATCH_RETRY_MILLIS = 100;
 

@@ -36,12 +36,14 @@ import org.jspecify.annotations.Nullable;
  * that holds: its members, the survivors, keep their state and wait for the next generation. Survivors keep their order,
  * so that ranks are stable.
  *
- * <p>Failures and hangs are counted apart from preemptions. One of a pod that had been in a world is replaced at once, one
- * of a pod that never got there after a delay that doubles each time, until a world has made a step again.
+ * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once, one that
+ * never got there after a delay that doubles each time, until a new world has made a step.
  */
 public final class WorldPlanner {
     static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
     static final Duration LONGEST_BACKOFF = Duration.ofMinutes(5);
+    /** Where new pods are taken away as soon as they are placed, they would otherwise pile up. */
+    static final Duration LONGEST_BACKOFF_UNBLAMED = Duration.ofSeconds(30);
     /** How long the other trainers may take to end after the first has finished. */
     static final Duration FINISH = Duration.ofMinutes(2);
     /** Ended pods that stay for their logs. */
@@ -181,10 +183,12 @@ public final class WorldPlanner {
         Incident incident = new Incident(now.toString(), kind.name(), pod, why, seen.step(), null, null, null);
         news.add(incident);
         book = book.with(book.account().with(incident)).accounting(uid);
-        if (kind == Kind.Failure || kind == Kind.Hang) {
-            boolean worked = seen.world().rankOf(uid).isPresent();
-            int streak = worked ? 0 : book.streak() + 1;
-            book = book.withRetry(streak, worked ? null : now.plus(backoff(streak)));
+        if (seen.world().rankOf(uid).isPresent()) {
+            book = book.withRetry(0, null);
+        } else {
+            int streak = book.streak() + 1;
+            Duration longest = kind == Kind.Preemption ? LONGEST_BACKOFF_UNBLAMED : LONGEST_BACKOFF;
+            book = book.withRetry(streak, now.plus(backoff(streak, longest)));
         }
         return true;
     }
@@ -286,9 +290,9 @@ public final class WorldPlanner {
         return names(both);
     }
 
-    private static Duration backoff(int streak) {
+    private static Duration backoff(int streak, Duration longest) {
         Duration delay = FIRST_BACKOFF.multipliedBy(1L << Math.min(streak - 1, 20));
-        return delay.compareTo(LONGEST_BACKOFF) < 0 ? delay : LONGEST_BACKOFF;
+        return delay.compareTo(longest) < 0 ? delay : longest;
     }
 
     private String lastFailure() {

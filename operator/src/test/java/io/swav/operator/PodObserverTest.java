@@ -67,7 +67,9 @@ class PodObserverTest {
         String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
         PodReport report = report(State.Training, 1);
         assertThat(see(READY, "", report, silent, 5)).isEqualTo(new Standing.Leaving("node n does not answer"));
-        assertThat(see(READY, "", null, silent)).isEqualTo(new Standing.Leaving("node n does not answer"));
+        assertThat(see(READY, "", null, silent))
+                .as("Kubernetes will take it away")
+                .isEqualTo(new Standing.Starting("node n does not answer"));
         assertThat(see(READY, "", report, silent, 1)).isInstanceOf(Standing.Ready.class);
         assertThat(see(READY, "", report, null, 5)).isEqualTo(new Standing.Leaving("node n is gone"));
         assertThat(see(READY, "", report, "", 500)).isInstanceOf(Standing.Ready.class);
