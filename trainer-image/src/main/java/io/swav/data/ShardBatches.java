@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,6 +24,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
@@ -53,10 +55,12 @@ public final class ShardBatches implements Batches {
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
+    private final Set<Key> given = new LinkedHashSet<>(); // of prepared; a dropped step asks again
     private final Deque<List<FloatBuffer>> spare = new ArrayDeque<>();
     private int fromGroup;
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
+    private int ahead; // groups to prepare ahead of need
 
     private volatile boolean closed;
 
@@ -64,8 +68,8 @@ public final class ShardBatches implements Batches {
 
     private record Worker(MultiCrop crops, Raster picture) {}
 
-    /** Crops in the making: one buffer a resolution. */
-    private record Prepared(List<FloatBuffer> buffers, CompletableFuture<Void> done) {}
+    /** Crops in the making: one buffer a resolution; nothing more is made once they are not wanted. */
+    private record Prepared(List<FloatBuffer> buffers, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public ShardBatches(SwavJobSpec spec, DataSet data) {
         this.spec = spec;
@@ -120,17 +124,20 @@ public final class ShardBatches implements Batches {
         fromGroup = from;
         toGroup = to;
         cursor = new Key(step, from);
+        ahead = to - from;
         forget(key -> key.step < step || key.group < from || key.group >= to);
+        given.clear();
         prepareAhead();
     }
 
     @Override
     public List<NDArray> group(NDManager manager, long step, int group) {
+        Key wanted = new Key(step, group);
         Prepared ready;
         synchronized (this) {
             forget(key -> key.step < step);
-            Prepared ahead = prepared.remove(new Key(step, group));
-            ready = ahead != null ? ahead : prepare(step, group);
+            ready = prepared.computeIfAbsent(wanted, this::prepare);
+            ahead = Math.min(ahead + 1, 2 * (toGroup - fromGroup));
             prepareAhead();
         }
         try {
@@ -149,7 +156,9 @@ public final class ShardBatches implements Batches {
             Memory.view(array).asFloatBuffer().put(ready.buffers.get(r).rewind());
             arrays.add(array);
         }
-        recycleWhenDone(ready);
+        synchronized (this) {
+            given.add(wanted);
+        }
         return arrays;
     }
 
@@ -170,35 +179,50 @@ public final class ShardBatches implements Batches {
         prepared.entrySet().removeIf(entry -> {
             boolean gone = which.test(entry.getKey());
             if (gone) {
+                given.remove(entry.getKey());
                 recycleWhenDone(entry.getValue());
             }
             return gone;
         });
     }
 
-    /** Keeps up to {@link #maxAhead} groups in the making, in the order in which they will be asked for. */
+    /**
+     * Keeps groups in the making, in the order in which they will be asked for: one step's after a change of the world,
+     * when every processor is needed for the first step, and by and by two. Those that were given stay for the case that
+     * the step is dropped, while there is room.
+     */
     private synchronized void prepareAhead() {
-        int limit = Math.min(maxAhead, 2 * (toGroup - fromGroup));
-        while (prepared.size() < limit) {
+        int limit = Math.min(maxAhead, ahead);
+        while (prepared.size() - given.size() < limit) {
             Key key = cursor;
             boolean last = key.group == toGroup - 1;
             cursor = last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
             if (!prepared.containsKey(key)) {
-                prepared.put(key, prepare(key.step, key.group));
+                if (prepared.size() >= maxAhead) {
+                    Key oldest = given.iterator().next();
+                    forget(oldest::equals);
+                }
+                prepared.put(key, prepare(key));
             }
         }
     }
 
-    private synchronized Prepared prepare(long step, int group) {
+    private synchronized Prepared prepare(Key key) {
         List<FloatBuffer> buffers = spare.isEmpty() ? allocate() : spare.pop();
-        long epoch = sampler.epochOf(step);
-        long position = first(step, group);
+        AtomicBoolean unwanted = new AtomicBoolean();
+        long epoch = sampler.epochOf(key.step);
+        long position = first(key.step, key.group);
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;
-            tasks[row] = CompletableFuture.runAsync(() -> cropSample(buffers, at, epoch, position + at), workers);
+            Runnable crop = () -> {
+                if (!unwanted.get()) {
+                    cropSample(buffers, at, epoch, position + at);
+                }
+            };
+            tasks[row] = CompletableFuture.runAsync(crop, workers);
         }
-        return new Prepared(buffers, CompletableFuture.allOf(tasks));
+        return new Prepared(buffers, CompletableFuture.allOf(tasks), unwanted);
     }
 
     private List<FloatBuffer> allocate() {
@@ -213,6 +237,7 @@ public final class ShardBatches implements Batches {
     }
 
     private void recycleWhenDone(Prepared old) {
+        old.unwanted.set(true);
         var unused = old.done.whenComplete((nothing, failure) -> {
             synchronized (this) {
                 spare.push(old.buffers);

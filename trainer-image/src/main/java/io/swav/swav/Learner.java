@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
+import io.swav.collective.SoloCollective;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Memory;
 import io.swav.tensor.Torch;
@@ -98,6 +99,22 @@ public final class Learner implements AutoCloseable {
             return digest.digest();
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("this JVM has no SHA-256", e);
+        }
+    }
+
+    /**
+     * A step over group 0 as if it were the batch, dropped before it would change anything. Whatever is slow the first
+     * time is slow here.
+     */
+    public void rehearse(CropSource crops) {
+        Settings small = settings.smallest();
+        Run[] runs = {new Run(0, 1)};
+        try (Collective alone = new SoloCollective();
+                Step trial = new Step(small, model, memory, root, runs, alone, 0, phase -> {})) {
+            trial.forward(crops);
+            trial.assign(0);
+            trial.backward();
+            trial.average(alone);
         }
     }
 

@@ -72,6 +72,11 @@ public record Settings(
                 training.reproducibility().equals("Bitwise"));
     }
 
+    /** The same for a global batch of one group. */
+    Settings smallest() {
+        return new Settings(group, group, group, crops, sinkhorn, temperature, larc, frozenSteps, bitwise);
+    }
+
     public int groups() {
         return batch / group;
     }

@@ -12,6 +12,11 @@ import java.util.Map;
 /** SwAV's {@link Learner} at the learning rate of each step. */
 record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine {
     @Override
+    public void rehearse(CropSource crops) {
+        learner.rehearse(crops::group);
+    }
+
+    @Override
     public void lossAndGradients(
             CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration) {
         learner.lossAndGradients(crops::group, runs, collective, step, newestGeneration);

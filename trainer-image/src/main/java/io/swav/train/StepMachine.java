@@ -25,6 +25,12 @@ public interface StepMachine extends AutoCloseable {
     record Outcome(double loss, double prototypePerplexity, long agreedGeneration) {}
 
     /**
+     * A small step on its own that changes nothing, so that the first real one, for which others wait, takes no longer
+     * than any other: kernels are chosen, code is compiled.
+     */
+    void rehearse(CropSource crops);
+
+    /**
      * Forward and backward of this rank's groups. A failure here or in {@link #averageGradients} leaves the state as
      * it was.
      *

@@ -57,7 +57,7 @@ import picocli.CommandLine.Option;
         })
 public final class TrainCommand implements Callable<Integer> {
     private static final Logger LOG = LoggerFactory.getLogger(TrainCommand.class);
-    private static final Duration FORMING = Duration.ofSeconds(30);
+    private static final Duration FORMING = Duration.ofSeconds(10);
 
     @Option(names = "--config", paramLabel = "FILE", description = "SwavJob or its spec, YAML or JSON.")
     @Nullable
@@ -175,6 +175,7 @@ public final class TrainCommand implements Callable<Integer> {
                                         progress,
                                         journalOut,
                                         notice))) {
+                    machine.rehearse((manager, group) -> batches.group(manager, 0, group));
                     progress.state(State.Ready, 0, "ready");
                     return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
                 }

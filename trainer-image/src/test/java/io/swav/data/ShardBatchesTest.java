@@ -12,6 +12,7 @@ import io.swav.api.SwavJobSpecs;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,6 +69,24 @@ class ShardBatchesTest {
                             .isEqualTo(alone.get(3 * GROUPS + group));
                 }
             }
+        }
+    }
+
+    @Test
+    void aStepThatIsDroppedIsNotDecodedAgain() throws IOException {
+        write(Set.of());
+        try (ShardBatches batches = ShardBatches.open(spec(1, 0));
+                NDManager manager = NDManager.newBaseManager()) {
+            batches.expect(1, 0, 3);
+            List<float[]> before = new ArrayList<>();
+            for (int group = 0; group < 3; group++) {
+                before.add(batches.group(manager, 1, group).get(1).toFloatArray());
+            }
+            Files.write(folder.resolve("s-000000.tar"), new byte[0]);
+            batches.expect(1, 1, GROUPS); // another world: one group is somebody else's now, one is new
+            assertThat(batches.group(manager, 1, 1).get(1).toFloatArray()).isEqualTo(before.get(1));
+            assertThat(batches.group(manager, 1, 2).get(1).toFloatArray()).isEqualTo(before.get(2));
+            assertThatThrownBy(() -> batches.group(manager, 1, 3)).isInstanceOf(DataException.class);
         }
     }
 

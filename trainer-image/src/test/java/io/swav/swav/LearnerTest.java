@@ -111,6 +111,20 @@ class LearnerTest {
     }
 
     @Test
+    void aRehearsalChangesNothing() {
+        for (Settings settings : List.of(settings(4, true), settings(8, false))) {
+            try (Learner learner = learner(settings, new GraphMemory());
+                    Learner quiet = learner(settings, new GraphMemory())) {
+                learner.rehearse(crops(5));
+                assertThat(learner.digest()).isEqualTo(quiet.digest());
+                step(learner, 0);
+                step(quiet, 0);
+                assertThat(learner.digest()).isEqualTo(quiet.digest());
+            }
+        }
+    }
+
+    @Test
     void aStepThatIsNotAppliedChangesNothing() {
         try (Learner learner = learner(settings(4, true), new GraphMemory());
                 Learner quiet = learner(settings(4, true), new GraphMemory())) {

@@ -55,6 +55,9 @@ class ElasticProcessesTest {
             trainers.awaitStep("a", 10);
 
             c.destroyForcibly();
+            // who closes first on whom is chance: b may have given up before a saw c's end
+            PodReport bereft = trainers.awaitReport("a", report -> report.lostPeer() != null);
+            assertThat(bereft.lostPeer()).isIn("uid-b", "uid-c");
             trainers.publish("a", "b");
             trainers.awaitGeneration("a");
             trainers.start("d");

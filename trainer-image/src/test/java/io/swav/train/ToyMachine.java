@@ -46,6 +46,11 @@ final class ToyMachine implements StepMachine {
     }
 
     @Override
+    public void rehearse(CropSource crops) {
+        crops.group(scope, 0);
+    }
+
+    @Override
     public void lossAndGradients(
             CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration) {
         long start = System.nanoTime();
