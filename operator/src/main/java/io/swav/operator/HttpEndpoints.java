@@ -12,7 +12,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 
-/** {@code /healthz} (alive and of use: 200, otherwise 503 and why) and {@code /metrics} for Prometheus. */
+/**
+ * {@code /healthz} (of use: 200, otherwise 503 and why), {@code /livez} (503 only for what a restart mends) and
+ * {@code /metrics} for Prometheus.
+ */
 final class HttpEndpoints implements AutoCloseable {
     private final HttpServer server;
     private final ExecutorService threads = Executors.newFixedThreadPool(2);
@@ -20,23 +23,27 @@ final class HttpEndpoints implements AutoCloseable {
     /**
      * @param port 0 takes any free one
      * @param ailments what is wrong, empty when all is well
+     * @param stuck what is wrong and will not mend by itself
      */
-    HttpEndpoints(int port, Supplier<List<String>> ailments, Supplier<String> metrics) throws IOException {
+    HttpEndpoints(int port, Supplier<List<String>> ailments, Supplier<List<String>> stuck, Supplier<String> metrics)
+            throws IOException {
         server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(threads);
-        server.createContext("/healthz", exchange -> {
-            List<String> wrong = ailments.get();
-            answer(
-                    exchange,
-                    wrong.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
-                    wrong.isEmpty() ? "ok\n" : String.join("\n", wrong) + "\n");
-        });
+        server.createContext("/healthz", exchange -> health(exchange, ailments.get()));
+        server.createContext("/livez", exchange -> health(exchange, stuck.get()));
         server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, metrics.get()));
         server.start();
     }
 
     int port() {
         return server.getAddress().getPort();
+    }
+
+    private static void health(HttpExchange exchange, List<String> wrong) throws IOException {
+        answer(
+                exchange,
+                wrong.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
+                wrong.isEmpty() ? "ok\n" : String.join("\n", wrong) + "\n");
     }
 
     private static void answer(HttpExchange exchange, int code, String text) throws IOException {

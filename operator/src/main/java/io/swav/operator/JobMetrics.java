@@ -9,11 +9,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** What each job's status says, as gauges with the labels namespace and job. */
+/** What each job's status says, as gauges with the labels namespace and job; the leader's alone. */
 final class JobMetrics {
     private record Key(String namespace, String name) implements Comparable<Key> {
         @Override
@@ -24,9 +25,13 @@ final class JobMetrics {
     }
 
     private final Map<MultiGauge, Function<SwavJobStatus, @Nullable Number>> gauges = new LinkedHashMap<>();
+    private final MultiGauge conditions;
     private final Map<Key, SwavJobStatus> jobs = new TreeMap<>();
 
     JobMetrics(MeterRegistry registry) {
+        conditions = MultiGauge.builder("swav.job.condition")
+                .description("1 where the condition is True, otherwise 0; label condition")
+                .register(registry);
         gauge(registry, "swav.job.replicas", "trainer pods that have not ended", SwavJobStatus::replicas);
         gauge(registry, "swav.job.ready", "trainer pods that are Ready", SwavJobStatus::readyReplicas);
         gauge(registry, "swav.job.world.size", "trainers in the world", of(SwavJobStatus::world, w -> w.size()));
@@ -106,11 +111,22 @@ final class JobMetrics {
             jobs.forEach((key, status) -> {
                 Number number = value.apply(status);
                 if (number != null) {
-                    rows.add(MultiGauge.Row.of(Tags.of("namespace", key.namespace(), "job", key.name()), number));
+                    rows.add(MultiGauge.Row.of(tags(key), number));
                 }
             });
             gauge.register(rows, true);
         });
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        jobs.forEach((key, status) -> Optional.ofNullable(status.conditions())
+                .orElse(List.of())
+                .forEach(condition -> rows.add(MultiGauge.Row.of(
+                        tags(key).and("condition", condition.type()),
+                        condition.status().equals("True") ? 1 : 0))));
+        conditions.register(rows, true);
+    }
+
+    private static Tags tags(Key key) {
+        return Tags.of("namespace", key.namespace(), "job", key.name());
     }
 
     private static Key key(SwavJob job) {

@@ -45,8 +45,17 @@ public final class Main implements Callable<Integer> {
     @CommandLine.Option(
             names = "--port",
             defaultValue = "${env:SWAV_HTTP_PORT:-8080}",
-            description = "port of /healthz and /metrics, 0 for any free one ($SWAV_HTTP_PORT; ${DEFAULT-VALUE})")
+            description =
+                    "port of /healthz, /livez and /metrics, 0 for any free one ($SWAV_HTTP_PORT; ${DEFAULT-VALUE})")
     private int port;
+
+    @CommandLine.Option(
+            names = "--lease",
+            paramLabel = "NAMESPACE/NAME",
+            defaultValue = "${env:SWAV_LEASE}",
+            description = "Lease on which several operators agree who leads ($SWAV_LEASE); without it this one acts"
+                    + " alone")
+    private @Nullable String lease;
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new Main()).execute(args));
@@ -56,7 +65,7 @@ public final class Main implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         OperatorConfig config;
         try {
-            config = OperatorConfig.of(Optional.ofNullable(kubeconfig), namespaces, port);
+            config = OperatorConfig.of(Optional.ofNullable(kubeconfig), namespaces, port, Optional.ofNullable(lease));
         } catch (IllegalArgumentException e) {
             LOG.error("{}", e.getMessage());
             return CommandLine.ExitCode.USAGE;

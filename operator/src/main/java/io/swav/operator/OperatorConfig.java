@@ -14,23 +14,34 @@ import java.util.TreeSet;
  * @param kubeconfig empty: KUBECONFIG, or the pod's own ServiceAccount
  * @param namespaces watched; empty means all
  * @param port of health and metrics, 0 for any free one
+ * @param lease on which several operators agree who leads; empty: this one acts alone
  */
-public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, int port) {
+public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, int port, Optional<Lease> lease) {
     private static final int HIGHEST_PORT = 65_535;
+    private static final String NAME = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+
+    /** A Lease of coordination.k8s.io. */
+    public record Lease(String namespace, String name) {}
+
+    /** As {@link #of(Optional, String, int, Optional)}, for an operator alone. */
+    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port) {
+        return of(kubeconfig, namespaces, port, Optional.empty());
+    }
 
     /**
      * Checks all settings before anything starts.
      *
+     * @param lease as NAMESPACE/NAME
      * @throws IllegalArgumentException naming every option that is wrong
      */
-    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port) {
+    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port, Optional<String> lease) {
         List<String> problems = new ArrayList<>();
         kubeconfig
                 .filter(file -> !Files.isReadable(file))
                 .ifPresent(file -> problems.add("--kubeconfig: " + file + " is not a readable file"));
         Set<String> names = new TreeSet<>(List.of(namespaces.trim().split("\\s*,\\s*")));
         names.stream()
-                .filter(name -> !name.matches("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"))
+                .filter(name -> !name.matches(NAME))
                 .forEach(name -> problems.add("--namespaces: \"" + name + "\" is not a namespace's name"));
         if (names.contains("all") && names.size() > 1) {
             problems.add("--namespaces: all stands alone");
@@ -38,9 +49,16 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
         if (port < 0 || port > HIGHEST_PORT) {
             problems.add("--port: " + port + " is not between 0 and " + HIGHEST_PORT);
         }
+        lease.filter(text -> !text.matches(NAME + "/" + NAME))
+                .ifPresent(text -> problems.add("--lease: \"" + text + "\" is not NAMESPACE/NAME"));
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", problems));
         }
-        return new OperatorConfig(kubeconfig, names.contains("all") ? Set.of() : names, port);
+        return new OperatorConfig(
+                kubeconfig,
+                names.contains("all") ? Set.of() : names,
+                port,
+                lease.map(text ->
+                        new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))));
     }
 }

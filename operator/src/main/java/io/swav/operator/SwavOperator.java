@@ -5,7 +5,10 @@ import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.javaoperatorsdk.operator.Operator;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
+import io.javaoperatorsdk.operator.api.config.LeaderElectionConfigurationBuilder;
 import io.javaoperatorsdk.operator.monitoring.micrometer.MicrometerMetrics;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
@@ -15,9 +18,15 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The running operator: one controller, its informers, health and metrics. */
 public final class SwavOperator implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SwavOperator.class);
     private static final int RETRY_MILLIS = 200;
     private static final int LONGEST_RETRY_MILLIS = 5_000;
     /** Of one request, with pauses of 0.1 s that double; more would hold up a job after an outage for a minute. */
@@ -25,14 +34,18 @@ public final class SwavOperator implements AutoCloseable {
     /** The first of the pauses that double, six times at most, between two tries to watch again. */
     private static final int WATCH_RETRY_MILLIS = 100;
 
+    private static final String NOT_WATCHING = "an informer is not watching";
+
     private final KubernetesClient client;
     private final Operator operator;
     private final HttpEndpoints endpoints;
+    private final AtomicBoolean closing;
 
-    private SwavOperator(KubernetesClient client, Operator operator, HttpEndpoints endpoints) {
+    private SwavOperator(KubernetesClient client, Operator operator, HttpEndpoints endpoints, AtomicBoolean closing) {
         this.client = client;
         this.operator = operator;
         this.endpoints = endpoints;
+        this.closing = closing;
     }
 
     /**
@@ -51,12 +64,15 @@ public final class SwavOperator implements AutoCloseable {
                         .build())
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+        AtomicBoolean closing = new AtomicBoolean();
         Operator operator = new Operator(overrider -> overrider
                 .withKubernetesClient(client)
                 .withCloseClientOnStop(false)
                 .withReconciliationTerminationTimeout(Duration.ofSeconds(5))
                 .withMetrics(
-                        MicrometerMetrics.newMicrometerMetricsBuilder(registry).build()));
+                        MicrometerMetrics.newMicrometerMetricsBuilder(registry).build())
+                .withLeaderElectionConfiguration(
+                        config.lease().map(lease -> election(lease, closing)).orElse(null)));
         SwavJobReconciler reconciler = new SwavJobReconciler(client, new JobMetrics(registry), Clock.systemUTC());
         operator.register(reconciler, overrider -> {
             if (config.namespaces().isEmpty()) {
@@ -70,7 +86,8 @@ public final class SwavOperator implements AutoCloseable {
                     .setMaxInterval(LONGEST_RETRY_MILLIS)
                     .setMaxAttempts(-1));
         });
-        HttpEndpoints endpoints = new HttpEndpoints(config.port(), () -> ailments(client, operator), registry::scrape);
+        HttpEndpoints endpoints = new HttpEndpoints(
+                config.port(), () -> ailments(client, operator), () -> stuck(client, operator), registry::scrape);
         try {
             operator.start();
         } catch (RuntimeException e) {
@@ -78,12 +95,42 @@ public final class SwavOperator implements AutoCloseable {
             client.close();
             throw e;
         }
-        return new SwavOperator(client, operator, endpoints);
+        return new SwavOperator(client, operator, endpoints, closing);
     }
 
-    /** The port of {@code /healthz} and {@code /metrics}. */
+    /**
+     * Followers keep their caches warm and reconcile nothing. A leader that loses its lease ends: what it remembers is
+     * no longer true, and the process that starts after it follows.
+     */
+    private static LeaderElectionConfiguration election(OperatorConfig.Lease lease, AtomicBoolean closing) {
+        // two processes of one host name must not take themselves for one
+        String identity = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("operator") + "_" + UUID.randomUUID();
+        LeaderCallbacks callbacks = new LeaderCallbacks(
+                () -> LOG.info("leading"),
+                () -> {
+                    if (!closing.get()) {
+                        LOG.error("lost the lease {}: ending, to start again as a follower", lease);
+                        System.exit(1);
+                    }
+                },
+                leader -> LOG.info("the leader is {}{}", leader, leader.equals(identity) ? " (this one)" : ""));
+        return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
+                .withLeaseNamespace(lease.namespace())
+                .withIdentity(identity)
+                .withLeaderCallbacks(callbacks)
+                .withExitOnStopLeading(false)
+                .build();
+    }
+
+    /** The port of {@code /healthz}, {@code /livez} and {@code /metrics}. */
     public int port() {
         return endpoints.port();
+    }
+
+    /** What a restart mends; an API server that is away is not of that kind. */
+    private static List<String> stuck(KubernetesClient client, Operator operator) {
+        List<String> wrong = ailments(client, operator);
+        return wrong.equals(List.of(NOT_WATCHING)) ? wrong : List.of();
     }
 
     private static List<String> ailments(KubernetesClient client, Operator operator) {
@@ -91,7 +138,7 @@ public final class SwavOperator implements AutoCloseable {
         if (!operator.getRuntimeInfo().isStarted()) {
             wrong.add("starting: the informers have not synced");
         } else if (!operator.getRuntimeInfo().allEventSourcesAreHealthy()) {
-            wrong.add("an informer is not watching");
+            wrong.add(NOT_WATCHING);
         }
         try {
             client.getKubernetesVersion();
@@ -103,6 +150,7 @@ public final class SwavOperator implements AutoCloseable {
 
     @Override
     public void close() {
+        closing.set(true);
         try {
             operator.stop();
         } finally {

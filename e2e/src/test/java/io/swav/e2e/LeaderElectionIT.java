@@ -1,0 +1,120 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpecs;
+import io.swav.local.LocalCluster;
+import io.swav.operator.OperatorConfig;
+import io.swav.operator.SwavOperator;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Two operators, one lease: one acts, and the other carries on when it goes. */
+@ExtendWith(TestCluster.class)
+class LeaderElectionIT {
+    private static final Duration LIMIT = Duration.ofMinutes(1);
+
+    private final String namespace = "lease-" + UUID.randomUUID().toString().substring(0, 8);
+    private final KubernetesClient client;
+    private final LocalCluster cluster;
+
+    LeaderElectionIT(KubernetesClient client, LocalCluster cluster) {
+        this.client = client;
+        this.cluster = cluster;
+        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
+    }
+
+    @Test
+    void theSecondOperatorCarriesOnWhenTheFirstGoes() throws Exception {
+        client.resource(new NamespaceBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        FakeTrainers first = new FakeTrainers(client, namespace, "first");
+        FakeTrainers second = new FakeTrainers(client, namespace, "second");
+        SwavOperator leader = start();
+        try {
+            await().atMost(LIMIT).until(() -> holder().isPresent());
+            String led = holder().orElseThrow();
+            try (SwavOperator follower = start()) {
+                apply("first");
+                await().atMost(LIMIT)
+                        .untilAsserted(() -> assertThat(first.pods()).containsExactly("first-0"));
+                assertThat(body(follower, "/healthz"))
+                        .as("a follower's caches are warm")
+                        .isEqualTo("ok\n");
+                assertThat(body(follower, "/livez")).isEqualTo("ok\n");
+                await().atMost(LIMIT)
+                        .untilAsserted(
+                                () -> assertThat(body(leader, "/metrics")).contains("swav_job_condition{"));
+                assertThat(body(follower, "/metrics"))
+                        .as("a follower tells nothing of jobs")
+                        .doesNotContain("swav_job_condition{");
+
+                leader.close();
+                apply("second");
+                await().atMost(LIMIT)
+                        .untilAsserted(() -> assertThat(second.pods()).containsExactly("second-0"));
+                assertThat(holder()).get().isNotEqualTo(led);
+                assertThat(first.pods()).containsExactly("first-0");
+            }
+        } finally {
+            leader.close();
+            client.resources(SwavJob.class).inNamespace(namespace).delete();
+            client.namespaces().withName(namespace).delete();
+        }
+    }
+
+    private SwavOperator start() throws IOException {
+        return SwavOperator.start(OperatorConfig.of(
+                Optional.of(cluster.kubeconfig()), namespace, 0, Optional.of(namespace + "/swav-operator")));
+    }
+
+    private Optional<String> holder() {
+        return Optional.ofNullable(client.leases()
+                        .inNamespace(namespace)
+                        .withName("swav-operator")
+                        .get())
+                .map(Lease::getSpec)
+                .map(spec -> requireNonNull(spec).getHolderIdentity());
+    }
+
+    private void apply(String name) {
+        client.resource(Serialization.unmarshal("""
+                        apiVersion: swav.io/v1alpha1
+                        kind: SwavJob
+                        metadata: {name: %s, namespace: %s}
+                        spec:
+                          data: {uri: file:///data}
+                          template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}
+                        """.formatted(name, namespace), SwavJob.class))
+                .create();
+    }
+
+    private static String body(SwavOperator operator, String path) throws IOException, InterruptedException {
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + operator.port() + path))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body();
+    }
+}
