@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionVersion;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,22 +19,30 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * The committed CRD is what the classes say. After a change of the classes: {@code mvn -pl crds test -Dtest=CrdTest
- * -Dswav.crd=write}, then read the diff.
+ * The committed CRD is what the classes say, and so are the chart's copy of it and the reference in docs. After a change
+ * of the classes: {@code mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write}, then read the diff.
  */
 class CrdTest {
     private static final Path GENERATED = Path.of("target/crd/swavjobs.swav.io-v1.yml");
     private static final Path COMMITTED = Path.of("src/main/resources/META-INF/fabric8/swavjobs.swav.io-v1.yml");
+    private static final Path CHART = Path.of("../charts/swav-operator/files/swavjobs.swav.io-v1.yml");
+    private static final Path REFERENCE = Path.of("../docs/reference.md");
 
     @Test
     void theCommittedCrdIsTheOneTheClassesMake() throws Exception {
         String made = "# Made from the classes in io.swav.api; see CrdTest for how.\n"
                 + Serialization.asYaml(finished(Files.readString(GENERATED)));
+        check(COMMITTED, made);
+        check(CHART, made);
+        check(REFERENCE, CrdReference.of(schema(Serialization.unmarshal(made, CustomResourceDefinition.class))));
+    }
+
+    private static void check(Path committed, String made) throws IOException {
         if ("write".equals(System.getProperty("swav.crd"))) {
-            Files.writeString(COMMITTED, made);
+            Files.writeString(committed, made);
         }
-        assertThat(Files.readString(COMMITTED))
-                .as("run: mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write, and commit what changed")
+        assertThat(Files.readString(committed))
+                .as("%s: run mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write, and commit what changed", committed)
                 .isEqualTo(made);
     }
 

@@ -1,0 +1,274 @@
+package io.swav.charts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.marcnuri.helm.Helm;
+import com.marcnuri.helm.LintResult;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The chart as Helm renders it, over a matrix of values. */
+class ChartTest {
+    private static final String NEW = "1.32.0";
+    private static final String OLD = "1.20.2";
+    private static final Set<String> WITHOUT_NAMESPACE =
+            Set.of("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding");
+
+    /** Each option alone, all together, and neither. */
+    static final Map<String, String> CASES = new TreeMap<>(Map.ofEntries(
+            Map.entry("defaults", ""),
+            Map.entry("one replica", "{replicaCount: 1, leaderElection: false}"),
+            Map.entry("two namespaces", "{namespaces: [team-a, team-b]}"),
+            Map.entry("no definition", "{crds: {install: false}}"),
+            Map.entry("definition goes with the release", "{crds: {keep: false}}"),
+            Map.entry("foreign account", "{serviceAccount: {create: false, name: mine}, rbac: {create: false}}"),
+            Map.entry("named account", "{serviceAccount: {name: mine, annotations: {a: b}}}"),
+            Map.entry("no aggregation", "{rbac: {aggregate: false}}"),
+            Map.entry("other names", "{nameOverride: op, fullnameOverride: swav-team}"),
+            Map.entry("pinned image", "{image: {digest: 'sha256:" + "a".repeat(64) + "'}}"),
+            Map.entry("no metrics", "{metrics: {service: false}, podDisruptionBudget: {enabled: false}}"),
+            Map.entry("monitoring", """
+                    {metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}},
+                     prometheusRule: {enabled: true, stuckAfter: 2h, collapsedBelow: 1.5},
+                     dashboard: {enabled: true, namespace: grafana}}}"""),
+            Map.entry("network policy", """
+                    {networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}],
+                     apiServer: {cidr: 10.0.0.1/32, ports: [6443]}}}"""),
+            Map.entry("everything", """
+                    {namespaces: [team-a], commonLabels: {team: vision}, podLabels: {tier: control}, podAnnotations: {p: q},
+                     priorityClassName: system-cluster-critical, nodeSelector: {a: b}, tolerations: [{operator: Exists}],
+                     affinity: {nodeAffinity: {}}, imagePullSecrets: [{name: pull}], extraArgs: [--port=8080],
+                     extraEnv: [{name: A, value: b}], logLevel: debug, networkPolicy: {enabled: true},
+                     topologySpreadConstraints:
+                       [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}],
+                     metrics: {port: 9090, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true},
+                               dashboard: {enabled: true}}}""")));
+
+    static Stream<String> cases() {
+        return CASES.keySet().stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void everythingThatItRendersFitsTogether(String name) throws IOException {
+        for (String version : List.of(NEW, OLD)) {
+            String text = Chart.template(CASES.getOrDefault(name, ""), version);
+            assertThat(text).doesNotContain("<no value>", "%!");
+            List<JsonNode> objects = Chart.objects(text);
+            assertThat(objects.stream().map(ChartTest::key)).doesNotHaveDuplicates();
+            for (JsonNode object : objects) {
+                assertThat(object.at("/metadata/namespace").isMissingNode())
+                        .as("namespace of %s", Chart.id(object))
+                        .isEqualTo(
+                                WITHOUT_NAMESPACE.contains(object.path("kind").asText()));
+            }
+            bindingsMeetTheirRoles(objects);
+            selectorsMeetThePods(objects);
+            podsAreRestricted(Chart.only(objects, "Deployment").at("/spec/template/spec"));
+        }
+    }
+
+    @Test
+    void lintsWithoutAWord() {
+        LintResult result = new Helm(Chart.FOLDER).lint().strict().call();
+        assertThat(result.isFailed()).as("%s", result.getMessages()).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{replicaCount: two} | replicaCount",
+                "{replicas: 2} | replicas",
+                "{image: {pullPolicy: Sometimes}} | image.pullPolicy",
+                "{image: {digest: latest}} | image.digest",
+                "{namespaces: team-a} | namespaces",
+                "{namespaces: [Team_A]} | namespaces.0",
+                "{metrics: {port: 80}} | metrics.port",
+                "{metrics: {serviceMonitor: {enabled: 'yes'}}} | metrics.serviceMonitor.enabled",
+                "{metrics: {prometheusRule: {stuckAfter: soon}}} | metrics.prometheusRule.stuckAfter",
+                "{networkPolicy: {apiServer: {cidr: everywhere}}} | networkPolicy.apiServer.cidr",
+                "{logLevel: loud} | logLevel",
+                "{replicaCount: 2, leaderElection: false} | leaderElection",
+                "{serviceAccount: {create: false}} | serviceAccount.name",
+                "{metrics: {service: false, serviceMonitor: {enabled: true}}} | metrics.service"
+            })
+    void aWrongValueIsRefusedByName(String values, String field) {
+        assertThatThrownBy(() -> Chart.template(values, NEW))
+                .message()
+                .satisfies(message -> assertThat(message.replace("/", ".")).contains(field));
+    }
+
+    @Test
+    void theDefinitionIsRenderedWhole() throws IOException {
+        JsonNode rendered = Chart.only(Chart.objects(Chart.template("", NEW)), "CustomResourceDefinition");
+        assertThat(rendered.at("/metadata/annotations/helm.sh~1resource-policy").asText())
+                .isEqualTo("keep");
+        assertThat(rendered.get("spec"))
+                .isEqualTo(Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"))
+                        .get("spec"));
+    }
+
+    @Test
+    void theReadmeNamesEveryValue() throws IOException {
+        JsonNode schema = new ObjectMapper().readTree(Golden.read("charts/swav-operator/values.schema.json"));
+        JsonNode values = Chart.yaml(Golden.read("charts/swav-operator/values.yaml"));
+        Golden.check("charts/swav-operator/README.md", ChartReadme.of(schema, values));
+    }
+
+    @Test
+    void kustomizeAppliesWhatTheChartRenders() throws IOException {
+        Golden.check(
+                "charts/kustomize/operator.yaml",
+                """
+                # Made by Helm from charts/swav-operator with its own values; ChartTest says how.
+                """
+                        + Chart.template("{crds: {install: false}}", NEW)
+                                .replaceAll("(?m)^ +(helm.sh/|app.kubernetes.io/managed-by).*\n", ""));
+    }
+
+    @Test
+    void namespacesBoundWhatTheOperatorMayDo() throws IOException {
+        List<JsonNode> objects = Chart.objects(Chart.template("{namespaces: [team-a]}", NEW));
+        List<JsonNode> everywhere = objects.stream()
+                .filter(object -> object.path("kind").asText().equals("ClusterRoleBinding"))
+                .map(binding -> find(
+                                objects,
+                                "ClusterRole",
+                                "",
+                                binding.at("/roleRef/name").asText())
+                        .orElseThrow())
+                .toList();
+        assertThat(everywhere).hasSize(1);
+        assertThat(everywhere.get(0).get("rules"))
+                .isEqualTo(Chart.yaml("[{apiGroups: [''], resources: [nodes], verbs: [get, list, watch]}]"));
+    }
+
+    @Test
+    void permissionsAreThoseOfTheDecision() throws IOException {
+        List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
+        Map<String, Set<String>> granted = new TreeMap<>();
+        for (String role : List.of("swav-operator", "swav-operator-nodes")) {
+            for (JsonNode rule :
+                    find(objects, "ClusterRole", "", role).orElseThrow().get("rules")) {
+                strings(rule.get("resources"))
+                        .forEach(resource ->
+                                granted.put(resource, strings(rule.get("verbs")).collect(Collectors.toSet())));
+            }
+        }
+        Map<String, Set<String>> decided = new TreeMap<>();
+        Golden.read("docs/decisions/012-the-planner-writes-a-book-beside-the-world.md")
+                .lines()
+                .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*) \\|.*"))
+                .map(line -> line.split("\\|", -1))
+                .forEach(cells -> Stream.of(cells[2].trim().split(", "))
+                        .forEach(resource -> decided.put(
+                                resource,
+                                Set.of(cells[3].replaceAll("\\(.*", "").trim().split(", ")))));
+        assertThat(granted).isEqualTo(decided);
+    }
+
+    private static void bindingsMeetTheirRoles(List<JsonNode> objects) {
+        Optional<JsonNode> account = objects.stream()
+                .filter(o -> o.path("kind").asText().equals("ServiceAccount"))
+                .findFirst();
+        String used = Chart.only(objects, "Deployment")
+                .at("/spec/template/spec/serviceAccountName")
+                .asText();
+        account.ifPresent(made -> assertThat(made.at("/metadata/name").asText()).isEqualTo(used));
+        for (JsonNode binding : objects) {
+            if (binding.path("kind").asText().endsWith("RoleBinding")) {
+                String namespace = binding.at("/metadata/namespace").asText();
+                assertThat(find(
+                                objects,
+                                binding.at("/roleRef/kind").asText(),
+                                namespace,
+                                binding.at("/roleRef/name").asText()))
+                        .as("role of %s", Chart.id(binding))
+                        .isPresent();
+                assertThat(binding.at("/subjects/0/name").asText()).isEqualTo(used);
+                assertThat(binding.at("/subjects/0/namespace").asText()).isEqualTo(Chart.NAMESPACE);
+            }
+        }
+    }
+
+    private static void selectorsMeetThePods(List<JsonNode> objects) {
+        JsonNode deployment = Chart.only(objects, "Deployment");
+        JsonNode pods = deployment.at("/spec/template/metadata/labels");
+        List<JsonNode> selectors = new ArrayList<>(List.of(deployment.at("/spec/selector/matchLabels")));
+        objects.forEach(object -> {
+            switch (object.path("kind").asText()) {
+                case "PodDisruptionBudget" -> selectors.add(object.at("/spec/selector/matchLabels"));
+                case "NetworkPolicy" -> selectors.add(object.at("/spec/podSelector/matchLabels"));
+                case "Service" -> selectors.add(object.at("/spec/selector"));
+                case "ServiceMonitor" -> {
+                    JsonNode labels = Chart.only(objects, "Service").at("/metadata/labels");
+                    object.at("/spec/selector/matchLabels")
+                            .properties()
+                            .forEach(label ->
+                                    assertThat(labels.get(label.getKey())).isEqualTo(label.getValue()));
+                }
+                default -> {}
+            }
+        });
+        selectors.forEach(selector -> {
+            assertThat(selector.isEmpty()).isFalse();
+            selector.properties()
+                    .forEach(label -> assertThat(pods.get(label.getKey())).isEqualTo(label.getValue()));
+        });
+    }
+
+    /** The rules of the restricted Pod Security Standard that a pod without host access and volumes can break. */
+    static void podsAreRestricted(JsonNode pod) {
+        assertThat(pod.at("/securityContext/runAsNonRoot").asBoolean()).isTrue();
+        assertThat(pod.at("/securityContext/seccompProfile/type").asText()).isEqualTo("RuntimeDefault");
+        for (String host : List.of("hostNetwork", "hostPID", "hostIPC")) {
+            assertThat(pod.path(host).asBoolean()).as(host).isFalse();
+        }
+        for (JsonNode volume : pod.path("volumes")) {
+            assertThat(volume.properties().stream().map(Map.Entry::getKey))
+                    .as("volume %s", volume)
+                    .containsAnyOf(
+                            "configMap", "emptyDir", "projected", "secret", "persistentVolumeClaim", "downwardAPI");
+        }
+        for (JsonNode container : pod.get("containers")) {
+            JsonNode security = container.path("securityContext");
+            assertThat(security.path("allowPrivilegeEscalation").asBoolean(true))
+                    .isFalse();
+            assertThat(strings(security.at("/capabilities/drop"))).contains("ALL");
+            assertThat(security.path("privileged").asBoolean()).isFalse();
+        }
+    }
+
+    private static Optional<JsonNode> find(List<JsonNode> objects, String kind, String namespace, String name) {
+        return objects.stream()
+                .filter(object -> object.path("kind").asText().equals(kind)
+                        && object.at("/metadata/name").asText().equals(name)
+                        && (kind.startsWith("Cluster")
+                                || object.at("/metadata/namespace").asText().equals(namespace)))
+                .findFirst();
+    }
+
+    private static String key(JsonNode object) {
+        return object.at("/metadata/namespace").asText() + "/" + Chart.id(object);
+    }
+
+    private static Stream<String> strings(JsonNode array) {
+        return Stream.iterate(0, i -> i < array.size(), i -> i + 1)
+                .map(i -> array.get(i).asText());
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.swav.charts;
+
+import org.jspecify.annotations.NullMarked;
