@@ -1,0 +1,40 @@
+package io.swav.charts;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A block of shell commands in a page.
+ *
+ * @param mark what the comment on the line before it says, empty without one
+ * @param line of the opening fence, from 1
+ */
+public record ShellBlock(String mark, int line, List<String> commands) {
+    /** All blocks of a page whose fence says {@code sh}; backslashes at the end of a line join it with the next. */
+    public static List<ShellBlock> of(String page) {
+        List<String> lines = page.lines().map(String::strip).toList();
+        List<ShellBlock> blocks = new ArrayList<>();
+        for (int i = 0; i < lines.size(); i++) {
+            if (!lines.get(i).equals("```sh")) {
+                continue;
+            }
+            String before = i == 0 ? "" : lines.get(i - 1);
+            String mark = before.startsWith("<!--") && before.endsWith("-->")
+                    ? before.substring("<!--".length(), before.length() - "-->".length())
+                            .strip()
+                    : "";
+            int opening = i + 1;
+            List<String> commands = new ArrayList<>();
+            StringBuilder command = new StringBuilder();
+            for (i++; !lines.get(i).equals("```"); i++) {
+                command.append(lines.get(i).replaceAll("\\\\$", ""));
+                if (!lines.get(i).endsWith("\\")) {
+                    commands.add(command.toString());
+                    command.setLength(0);
+                }
+            }
+            blocks.add(new ShellBlock(mark, opening, List.copyOf(commands)));
+        }
+        return blocks;
+    }
+}
