@@ -69,7 +69,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onePlaceTouchesLibtorch = noClasses()
             .that()
-            .resideOutsideOfPackages("io.swav.tensor..")
+            .resideOutsideOfPackages("io.swav.tensor..", "io.swav.collective.nccl..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.bytedeco..", "ai.djl.pytorch..");

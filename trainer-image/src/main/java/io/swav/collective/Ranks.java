@@ -1,17 +1,17 @@
 package io.swav.collective;
 
 /** Checks of rank arguments, shared by the implementations. */
-final class Ranks {
+public final class Ranks {
     private Ranks() {}
 
-    static void check(int rank, int size) {
+    public static void check(int rank, int size) {
         if (rank < 0 || rank >= size) {
             throw new IllegalArgumentException("no rank " + rank + " in a world of " + size);
         }
     }
 
     /** Ascending, within the world, {@code self} among them. */
-    static void subgroup(int[] ranks, int self, int size) {
+    public static void subgroup(int[] ranks, int self, int size) {
         boolean found = false;
         for (int i = 0; i < ranks.length; i++) {
             check(ranks[i], size);

@@ -157,12 +157,17 @@ public final class TcpCollective implements Collective {
                 messages(others, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)));
     }
 
+    /** @throws IllegalArgumentException when {@code all} has no room for everybody's {@code mine} */
+    public static void checkGather(NDArray mine, NDArray all, int size) {
+        if (all.size() != mine.size() * size || all.getDataType() != mine.getDataType()) {
+            throw new IllegalArgumentException("cannot gather " + mine.getShape() + " " + mine.getDataType() + " of "
+                    + size + " ranks into " + all.getShape() + " " + all.getDataType());
+        }
+    }
+
     @Override
     public void allGather(NDArray mine, NDArray all) {
-        if (all.size() != mine.size() * size() || all.getDataType() != mine.getDataType()) {
-            throw new IllegalArgumentException("cannot gather " + mine.getShape() + " " + mine.getDataType() + " of "
-                    + size() + " ranks into " + all.getShape() + " " + all.getDataType());
-        }
+        checkGather(mine, all, size());
         gather(Memory.view(mine), Memory.view(all));
     }
 
@@ -203,10 +208,19 @@ public final class TcpCollective implements Collective {
     }
 
     @Override
-    public Collective subgroup(int[] members) {
+    public TcpCollective subgroup(int[] members) {
         Ranks.subgroup(members, rank, size());
         int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
         return new TcpCollective(wire, inWire, Arrays.binarySearch(members, rank), false);
+    }
+
+    /**
+     * Looks whether every peer is still connected, without waiting; for whoever waits for them in another way.
+     *
+     * @throws CollectiveException when one is not, or this was aborted
+     */
+    public void checkPeers() {
+        wire.checkPeers();
     }
 
     @Override

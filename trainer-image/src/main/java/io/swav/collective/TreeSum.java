@@ -171,7 +171,7 @@ public final class TreeSum {
             long most = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others) / width;
             long chunk = direct ? elements : Math.min(elements / collective.size() + 1, most);
             try (NDManager scope = result.getManager().newSubManager()) {
-                NDArray arrivals = scope.create(new Shape(chunk * others), result.getDataType());
+                NDArray arrivals = scope.create(new Shape(chunk * others), result.getDataType(), result.getDevice());
                 if (direct) {
                     everywhere(arrivals);
                 } else {

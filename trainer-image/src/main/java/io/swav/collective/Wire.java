@@ -55,10 +55,13 @@ final class Wire implements AutoCloseable {
         return scratch.slice(0, bytes).order(ByteOrder.nativeOrder());
     }
 
+    private interface Work {
+        void run() throws IOException;
+    }
+
     /** Moves all of them, each peer's in the order of the lists. */
     void exchange(Collection<Message> sends, Collection<Message> receives) {
-        try {
-            checkWhole();
+        whole(() -> {
             for (Message message : sends) {
                 link(message.peer()).send(message.body());
             }
@@ -66,6 +69,25 @@ final class Wire implements AutoCloseable {
                 link(message.peer()).incoming.add(message.body());
             }
             move();
+        });
+    }
+
+    /** Finds peers that are gone while nothing is exchanged; does not wait. */
+    void checkPeers() {
+        whole(() -> {
+            for (Link link : links) {
+                if (link != null) { // a full header waits for its body: the peer sends
+                    link.fill(link.header);
+                }
+            }
+        });
+    }
+
+    /** The first failure of {@code work} breaks the wire. */
+    private void whole(Work work) {
+        try {
+            checkWhole();
+            work.run();
         } catch (IOException | ClosedSelectorException | CancelledKeyException failure) {
             String reason = broken;
             if (reason != null) {
@@ -137,6 +159,9 @@ final class Wire implements AutoCloseable {
         private final Deque<ByteBuffer[]> outgoing = new ArrayDeque<>();
         private final Deque<ByteBuffer> incoming = new ArrayDeque<>();
         private final ByteBuffer header = ByteBuffer.allocateDirect(Frame.BYTES);
+        /** Of the message whose body is due. */
+        private boolean headerChecked;
+
         private long sent;
         private long received;
 
@@ -182,16 +207,18 @@ final class Wire implements AutoCloseable {
         private void read() throws IOException {
             while (!incoming.isEmpty()) {
                 ByteBuffer body = incoming.element();
-                if (header.hasRemaining()) {
+                if (!headerChecked) {
                     if (!fill(header)) {
                         return;
                     }
                     checkHeader(body.remaining());
+                    headerChecked = true;
                 }
                 if (!fill(body)) {
                     return;
                 }
                 header.clear();
+                headerChecked = false;
                 incoming.remove();
             }
         }

@@ -35,6 +35,21 @@ public final class Memory {
         });
     }
 
+    /**
+     * Where element {@code from} of a contiguous array lies, on its device; nothing is kept alive: hold the array.
+     *
+     * @throws IllegalArgumentException when the array is not contiguous
+     */
+    public static long address(NDArray array, long from) {
+        return Interop.scoped(() -> {
+            Tensor tensor = Interop.borrow(array);
+            if (!tensor.is_contiguous()) {
+                throw new IllegalArgumentException("no address of " + array.getShape() + ": it is not contiguous");
+            }
+            return tensor.data_ptr().address() + from * tensor.element_size();
+        });
+    }
+
     /** The elements [from, from + count) of an array of one dimension, on whatever device it lies. */
     public record Part(NDArray flat, long from, long count) {
         private Tensor tensor() {

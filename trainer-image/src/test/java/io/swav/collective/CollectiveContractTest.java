@@ -8,6 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
+import io.swav.collective.nccl.NcclStub;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,14 +16,43 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
-/** What every implementation promises; size 1 is SoloCollective, the others TcpCollective. */
+/** What every implementation promises. */
 class CollectiveContractTest {
     /** One element, odd, the direct path, and several slices of the ring. */
     private static final int[] LENGTHS = {1, 3, 1000, 2_000_001};
+
+    private enum Transport {
+        Solo,
+        Tcp,
+        Nccl
+    }
+
+    private record World(Transport transport, int size) {
+        List<? extends Collective> connect() throws Exception {
+            return switch (transport) {
+                case Solo -> List.of(new SoloCollective());
+                case Tcp -> Ranked.connect(size);
+                case Nccl -> NcclStub.connect(size);
+            };
+        }
+    }
+
+    private static List<World> worlds() {
+        List<World> worlds = new ArrayList<>(worldsOfSeveral());
+        worlds.add(new World(Transport.Solo, 1));
+        return worlds;
+    }
+
+    private static List<World> worldsOfSeveral() {
+        return Stream.of(Transport.Tcp, Transport.Nccl)
+                .flatMap(transport -> Stream.of(2, 3, 5).map(size -> new World(transport, size)))
+                .toList();
+    }
 
     @BeforeAll
     static void libtorch() {
@@ -30,10 +60,11 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void sumsToTheSameBitsEverywhere(int size) throws Exception {
+    @MethodSource("worlds")
+    void sumsToTheSameBitsEverywhere(World world) throws Exception {
+        int size = world.size();
         for (int length : LENGTHS) {
-            List<float[]> sums = Ranked.run(size, (collective, manager) -> {
+            List<float[]> sums = Ranked.run(world.connect(), (collective, manager) -> {
                 NDArray mine = manager.create(values(length, collective.rank()));
                 collective.allReduceSum(mine);
                 return mine.toFloatArray();
@@ -50,9 +81,10 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void takesMinimaOfEveryType(int size) throws Exception {
-        List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+    @MethodSource("worlds")
+    void takesMinimaOfEveryType(World world) throws Exception {
+        int size = world.size();
+        List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
             NDArray floats = manager.create(values(1000, collective.rank()));
             NDArray doubles = manager.create(new double[] {collective.rank(), -collective.rank()});
             NDArray longs = manager.create(new long[] {(1L << 60) + collective.rank(), -collective.rank()});
@@ -74,12 +106,13 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void broadcastsFromAnyRoot(int size) throws Exception {
+    @MethodSource("worlds")
+    void broadcastsFromAnyRoot(World world) throws Exception {
+        int size = world.size();
         for (int length : LENGTHS) {
             for (int root = 0; root < size; root++) {
                 int from = root;
-                List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+                List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
                     NDArray array = manager.create(values(length, collective.rank()));
                     collective.broadcast(array, from);
                     return Arrays.equals(array.toFloatArray(), values(length, from));
@@ -90,9 +123,10 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void gathersInRankOrder(int size) throws Exception {
-        List<long[]> gathered = Ranked.run(size, (collective, manager) -> {
+    @MethodSource("worlds")
+    void gathersInRankOrder(World world) throws Exception {
+        int size = world.size();
+        List<long[]> gathered = Ranked.run(world.connect(), (collective, manager) -> {
             NDArray all = manager.zeros(new Shape(size, 2), DataType.INT64);
             collective.allGather(manager.create(new long[] {collective.rank(), 10L * collective.rank()}), all);
             return all.toLongArray();
@@ -106,10 +140,11 @@ class CollectiveContractTest {
 
     /** Everyone first sends more than the sockets hold, to everyone: nobody may wait for nobody. */
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void exchangesWithoutDeadlockAndInOrder(int size) throws Exception {
+    @MethodSource("worlds")
+    void exchangesWithoutDeadlockAndInOrder(World world) throws Exception {
+        int size = world.size();
         int length = 1 << 20;
-        List<Boolean> right = Ranked.run(size, (collective, manager) -> {
+        List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
             List<Transfer> sends = new ArrayList<>();
             List<Transfer> receives = new ArrayList<>();
             for (int peer = 0; peer < size; peer++) {
@@ -130,9 +165,10 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {2, 3, 5})
-    void subgroupsSumAmongThemselves(int size) throws Exception {
-        List<Float> sums = Ranked.run(size, (collective, manager) -> {
+    @MethodSource("worldsOfSeveral")
+    void subgroupsSumAmongThemselves(World world) throws Exception {
+        int size = world.size();
+        List<Float> sums = Ranked.run(world.connect(), (collective, manager) -> {
             int[] mine = IntStream.range(0, size)
                     .filter(rank -> rank % 2 == collective.rank() % 2)
                     .toArray();
@@ -152,10 +188,11 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {2, 3, 5})
-    void abortFreesEveryBlockedRank(int size) throws Exception {
+    @MethodSource("worldsOfSeveral")
+    void abortFreesEveryBlockedRank(World world) throws Exception {
+        int size = world.size();
         CountDownLatch blocked = new CountDownLatch(size - 1);
-        List<String> ends = Ranked.run(size, (collective, manager) -> {
+        List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
             if (collective.rank() == 0) {
                 blocked.await();
                 collective.abort();
@@ -169,9 +206,10 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {2, 3})
-    void abortFreesItsOwnBlockedThread(int size) throws Exception {
-        List<String> ends = Ranked.run(size, (collective, manager) -> {
+    @MethodSource("worldsOfSeveral")
+    void abortFreesItsOwnBlockedThread(World world) throws Exception {
+        int size = world.size();
+        List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
             Thread aborter = new Thread(() -> {
                 // the main thread of this rank waits for peers that never come
                 collective.abort();
@@ -187,9 +225,10 @@ class CollectiveContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 5})
-    void refusesWrongArguments(int size) throws Exception {
-        Ranked.run(size, (collective, manager) -> {
+    @MethodSource("worlds")
+    void refusesWrongArguments(World world) throws Exception {
+        int size = world.size();
+        Ranked.run(world.connect(), (collective, manager) -> {
             NDArray one = manager.create(new float[] {1});
             assertThatThrownBy(() -> collective.broadcast(one, size)).isInstanceOf(IllegalArgumentException.class);
             assertThatThrownBy(() -> collective.subgroup(new int[] {size}))

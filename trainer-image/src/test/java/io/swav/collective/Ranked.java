@@ -14,19 +14,23 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
 /** Worlds of several ranks as threads of one test process. */
-final class Ranked {
+public final class Ranked {
     static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
 
-    interface Body<T> {
+    public interface Body<T> {
         T run(Collective collective, NDManager manager) throws Exception;
     }
 
     private Ranked() {}
 
     /** Runs {@code body} on every rank of a Tcp world, or alone when {@code size} is 1; results by rank. */
-    static <T> List<T> run(int size, Body<T> body) throws Exception {
-        List<Collective> world = size == 1 ? List.of(new SoloCollective()) : connect(size);
-        ExecutorService threads = Executors.newFixedThreadPool(size);
+    public static <T> List<T> run(int size, Body<T> body) throws Exception {
+        return run(size == 1 ? List.of(new SoloCollective()) : connect(size), body);
+    }
+
+    /** The same over any world; closes it. */
+    public static <T> List<T> run(List<? extends Collective> world, Body<T> body) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(world.size());
         try {
             List<Future<T>> ranks = world.stream()
                     .map(collective -> threads.submit(() -> {
@@ -51,7 +55,7 @@ final class Ranked {
         }
     }
 
-    static List<Collective> connect(int size) throws Exception {
+    public static List<Collective> connect(int size) throws Exception {
         List<PeerListener> listeners = new ArrayList<>();
         for (int rank = 0; rank < size; rank++) {
             listeners.add(listener("uid-" + rank));

@@ -1,0 +1,131 @@
+package io.swav.collective.nccl;
+
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.cuda.global.nccl;
+import org.bytedeco.javacpp.Loader;
+
+/**
+ * NCCL, the CUDA runtime and the driver as this machine has them. {@link #find} touches none of their bindings, so that
+ * it can run where there is nothing to bind to.
+ *
+ * @param driver libcuda.so.1
+ * @param runtime libcudart.so.12
+ * @param nccl libnccl.so.2
+ */
+public record NcclLibrary(Path driver, Path runtime, Path nccl) {
+    /** Communicators that shrink came with NCCL 2.27. */
+    private static final int SHRINK_VERSION = 22700;
+
+    private static final List<String> SYSTEM = List.of(
+            "/usr/lib/x86_64-linux-gnu",
+            "/usr/lib64",
+            "/usr/local/nvidia/lib64",
+            "/usr/local/cuda/lib64",
+            "/usr/local/cuda/compat");
+
+    /** What is loaded already comes first, then LD_LIBRARY_PATH, an installed PyTorch, and the system's folders. */
+    public static Optional<NcclLibrary> find(Map<String, String> env) {
+        Set<Path> folders = new LinkedHashSet<>(mappedFolders());
+        Arrays.stream(env.getOrDefault("LD_LIBRARY_PATH", "").split(":", -1))
+                .filter(folder -> !folder.isEmpty())
+                .forEach(folder -> folders.add(Path.of(folder)));
+        Optional.ofNullable(env.get("PYTORCH_LIBRARY_PATH"))
+                .map(torch -> Path.of(torch).toAbsolutePath().normalize())
+                .ifPresent(torch -> {
+                    folders.add(torch);
+                    // site-packages/torch/lib beside site-packages/nvidia/nccl/lib, as wheels lie
+                    Path wheels = torch.resolve("../../nvidia").normalize();
+                    folders.add(wheels.resolve("nccl/lib"));
+                    folders.add(wheels.resolve("cuda_runtime/lib"));
+                });
+        SYSTEM.forEach(folder -> folders.add(Path.of(folder)));
+        return in(List.copyOf(folders));
+    }
+
+    /** The first of each in these folders; empty where one is missing. */
+    public static Optional<NcclLibrary> in(List<Path> folders) {
+        Optional<Path> driver = first(folders, "libcuda.so.1");
+        Optional<Path> runtime = first(folders, "libcudart.so.12");
+        Optional<Path> nccl = first(folders, "libnccl.so.2");
+        return driver.isPresent() && runtime.isPresent() && nccl.isPresent()
+                ? Optional.of(new NcclLibrary(driver.get(), runtime.get(), nccl.get()))
+                : Optional.empty();
+    }
+
+    private static Optional<Path> first(List<Path> folders, String name) {
+        return folders.stream()
+                .map(folder -> folder.resolve(name))
+                .filter(Files::exists)
+                .findFirst();
+    }
+
+    private static List<Path> mappedFolders() {
+        List<Path> folders = new ArrayList<>();
+        try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+            maps.filter(line -> line.contains("/libnccl.so") || line.contains("/libcudart.so"))
+                    .map(line -> Path.of(line.substring(line.indexOf('/'))).getParent())
+                    .forEach(folders::add);
+        } catch (IOException e) {
+            return List.of(); // nothing known is no error: the other folders follow
+        }
+        return folders;
+    }
+
+    /**
+     * Loads the libraries, then the bindings, which find them by name.
+     *
+     * @return what they say of themselves
+     * @throws UnsatisfiedLinkError when they do not fit together
+     */
+    public Versions load() {
+        Torch.start(); // before any other class of JavaCPP
+        for (Path library : List.of(driver, runtime, nccl)) {
+            Loader.loadGlobal(library.toString());
+        }
+        Loader.load(cudart.class);
+        Loader.load(org.bytedeco.cuda.global.nccl.class);
+        int[] gpus = new int[1];
+        boolean counted = cudart.cudaGetDeviceCount(gpus) == cudart.cudaSuccess;
+        int[] driverVersion = new int[1];
+        cudart.cudaDriverGetVersion(driverVersion);
+        int[] runtimeVersion = new int[1];
+        cudart.cudaRuntimeGetVersion(runtimeVersion);
+        int[] ncclVersion = new int[1];
+        org.bytedeco.cuda.global.nccl.ncclGetVersion(ncclVersion);
+        return new Versions(counted ? gpus[0] : 0, driverVersion[0], runtimeVersion[0], ncclVersion[0]);
+    }
+
+    /**
+     * @param gpus that this process sees
+     * @param driver newest CUDA that the driver runs, as 1000 × major + 10 × minor
+     * @param runtime CUDA of the runtime, likewise
+     * @param nccl as 10000 × major + 100 × minor + patch
+     */
+    public record Versions(int gpus, int driver, int runtime, int nccl) {
+        public boolean shrinks() {
+            return nccl >= SHRINK_VERSION;
+        }
+
+        @Override
+        public String toString() {
+            return "NCCL " + nccl / 10000 + "." + nccl / 100 % 100 + "." + nccl % 100 + ", CUDA " + cuda(runtime)
+                    + " (driver up to " + cuda(driver) + "), " + gpus + (gpus == 1 ? " GPU" : " GPUs");
+        }
+
+        private static String cuda(int version) {
+            return version / 1000 + "." + version / 10 % 100;
+        }
+    }
+}

@@ -1,0 +1,231 @@
+package io.swav.collective.nccl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.Collective.Transfer;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Ranked;
+import io.swav.collective.Run;
+import io.swav.collective.TreeSum;
+import io.swav.golden.RankProcesses;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is NCCL's own, over the stub: failures at every call, and nothing left behind. */
+class NcclCollectiveTest {
+    /** Calls that {@link #work} makes on a communicator, the first of which forms it. */
+    private static final int CALLS = 10;
+
+    private Path folder = Path.of("");
+
+    @BeforeEach
+    void stub() {
+        folder = NcclStub.folder();
+    }
+
+    @AfterEach
+    void nothingIsLeft() throws IOException {
+        Files.deleteIfExists(folder.resolve("fault"));
+        assertThat(folder.resolve("misuse")).doesNotExist();
+        await().atMost(Duration.ofSeconds(20)).until(NcclCollectiveTest::stubThreads, count -> count == 0);
+    }
+
+    /** Rank 1 fails in a call, or its communicator later: it says so, and the others learn that it is gone. */
+    @ParameterizedTest
+    @ValueSource(strings = {"error", "async"})
+    void everyoneLearnsOfAFailureAtAnyCall(String kind) throws Exception {
+        for (int call = 0; call < CALLS; call++) {
+            Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
+            List<String> ends = ends(3, collective -> {});
+            assertThat(ends).as("%s at call %d", kind, call).doesNotContain("done");
+            assertThat(ends.get(1)).as("%s at call %d", kind, call).startsWith("NCCL: ");
+        }
+    }
+
+    /** Rank 1 does not come back from a call, or its data never move; somebody who notices aborts it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"hang", "stall"})
+    void abortFreesEveryoneFromAHungRank(String kind) throws Exception {
+        int first = kind.equals("hang") ? 1 : 2; // only what is launched can stall, and the first launch is call 2
+        for (int call = first; call < CALLS; call = kind.equals("hang") ? call + 1 : call + CALLS) {
+            Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
+            ExecutorService watchdog = Executors.newSingleThreadExecutor();
+            long[] aborted = new long[1];
+            try {
+                List<String> ends = ends(
+                        3,
+                        hung -> watchdog.execute(() -> {
+                            pause(300);
+                            aborted[0] = System.nanoTime();
+                            hung.abort();
+                        }));
+                long nanos = System.nanoTime() - aborted[0];
+                assertThat(ends).as("%s at call %d", kind, call).doesNotContain("done");
+                assertThat(Duration.ofNanos(nanos))
+                        .as("from abort to everybody free, %s at call %d", kind, call)
+                        .isLessThan(Duration.ofSeconds(1));
+            } finally {
+                watchdog.shutdown();
+                assertThat(watchdog.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void aKilledPeerFreesTheOthers() throws Exception {
+        Queue<String> said = new ConcurrentLinkedQueue<>();
+        Optional<String> problem = RankProcesses.run(
+                NcclRank.class, 3, Duration.ofMinutes(3), List.of(folder.toString()), (rank, line) -> said.add(line));
+        assertThat(problem).hasValueSatisfying(end -> assertThat(end).startsWith("rank 2 ended with exit code 137"));
+        // who sees it first hangs up, and may be whom the other misses
+        assertThat(said).hasSize(2).anyMatch(line -> line.startsWith("2 ")).noneMatch(line -> line.startsWith("-1 "));
+        assertThat(said).allSatisfy(line -> assertThat(Long.parseLong(line.split(" ", -1)[1]))
+                .isLessThan(1000));
+    }
+
+    @Test
+    void fiftyWorldsLeaveNothingBehind() throws Exception {
+        long before = sockets();
+        for (int world = 0; world < 50; world++) {
+            boolean aborts = world % 2 == 1;
+            Ranked.run(NcclStub.connect(3), (collective, manager) -> {
+                collective.allReduceSum(manager.ones(new Shape(1000)));
+                if (aborts && collective.rank() == 0) {
+                    collective.abort();
+                }
+                return true;
+            });
+        }
+        await().atMost(Duration.ofSeconds(20)).until(() -> stubThreads() == 0 && sockets() <= before);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"8,10,4", "7,300001,3", "13,3000000,2"})
+    void sumsInOneOrderHaveTheBitsOfTcp(int groups, int length, int size) throws Exception {
+        Ranked.Body<float[]> body = (collective, manager) -> {
+            Run[] runs = IntStream.range(0, size)
+                    .mapToObj(rank -> Run.of(groups, rank, size))
+                    .toArray(Run[]::new);
+            Run run = runs[collective.rank()];
+            TreeSum.Local local = new TreeSum.Local(groups, run);
+            for (int group = run.from(); group < run.to(); group++) {
+                local.add(group, manager.create(values(length, group)));
+            }
+            return local.reduce(collective, runs).toFloatArray();
+        };
+        float[] tcp = Ranked.run(size, body).get(0);
+        for (float[] sum : Ranked.run(NcclStub.connect(size), body)) {
+            assertThat(Arrays.mismatch(sum, tcp)).isEqualTo(-1);
+        }
+    }
+
+    private interface Watch {
+        void hung(Collective collective);
+    }
+
+    /** How each rank's work ended: "done", or why not. */
+    private static List<String> ends(int size, Watch watch) throws Exception {
+        List<? extends Collective> world;
+        try {
+            world = NcclStub.connect(size);
+        } catch (ExecutionException e) {
+            // the fault is in forming: every rank's attempt ended, or this would not have returned
+            return List.of("", String.valueOf(e.getMessage()).replaceFirst("^.*Exception: ", ""), "");
+        }
+        return Ranked.run(world, (collective, manager) -> {
+            if (collective.rank() == 1) {
+                watch.hung(collective);
+            }
+            try {
+                work(collective, manager);
+                return "done";
+            } catch (CollectiveException e) {
+                collective.abort();
+                return String.valueOf(e.getMessage());
+            }
+        });
+    }
+
+    private static void work(Collective collective, NDManager manager) {
+        NDArray values = manager.ones(new Shape(1000));
+        collective.allReduceSum(values);
+        collective.broadcast(values, 0);
+        int next = (collective.rank() + 1) % collective.size();
+        int previous = (collective.rank() + collective.size() - 1) % collective.size();
+        collective.exchange(
+                List.of(new Transfer(next, values)), List.of(new Transfer(previous, manager.zeros(new Shape(1000)))));
+        collective.allGather(values, manager.zeros(new Shape(1000L * collective.size())));
+        collective.allReduceMin(values);
+    }
+
+    private static long stubThreads() throws IOException {
+        List<String> names = new ArrayList<>();
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            for (Path task : tasks.toList()) {
+                try {
+                    names.add(Files.readString(task.resolve("comm")).strip());
+                } catch (IOException ended) {
+                    // between the list and the look
+                }
+            }
+        }
+        return names.stream().filter("nccl-stub"::equals).count();
+    }
+
+    private static long sockets() throws IOException {
+        long count = 0;
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            for (Path descriptor : open.toList()) {
+                try {
+                    count += Files.readSymbolicLink(descriptor).toString().startsWith("socket:") ? 1 : 0;
+                } catch (IOException closed) {
+                    // between the list and the look
+                }
+            }
+        }
+        return count;
+    }
+
+    private static void pause(long millis) {
+        try {
+            TimeUnit.MILLISECONDS.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static float[] values(int length, int seed) {
+        Random random = new Random(seed);
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = (float) (random.nextGaussian() * Math.exp(random.nextGaussian()));
+        }
+        return values;
+    }
+}

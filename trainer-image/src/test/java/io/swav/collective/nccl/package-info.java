@@ -1,0 +1,4 @@
+@NullMarked
+package io.swav.collective.nccl;
+
+import org.jspecify.annotations.NullMarked;
