@@ -3,6 +3,13 @@ package io.swav.swav;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.CheckpointState;
+import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.FolderStore;
+import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.Snapshot;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.golden.RankProcess;
@@ -22,8 +29,8 @@ final class WorldSizeRank {
 
     private WorldSizeRank() {}
 
-    /** Arguments: rank, size, steps, Bitwise or Fast, samples a group, samples that share batch statistics, learning rate, file for rank 0's weights. */
-    public static void main(String[] args) throws IOException {
+    /** Arguments: rank, size, steps, Bitwise or Fast, samples a group, samples that share batch statistics, learning rate, file for rank 0's weights; then, for a part of a run, its first step and the folder of checkpoints. */
+    public static void main(String[] args) throws IOException, CheckpointException {
         int size = Integer.parseInt(args[1]);
         int steps = Integer.parseInt(args[2]);
         boolean bitwise = args[3].equals("Bitwise");
@@ -49,7 +56,11 @@ final class WorldSizeRank {
                 NDManager manager = NDManager.newBaseManager();
                 Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 24), manager)) {
             learner.model().initialize(31);
-            for (int step = 0; step < steps; step++) {
+            int first = args.length > 8 ? Integer.parseInt(args[8]) : 0;
+            if (first > 0) {
+                resume(learner, store(args[9]), first);
+            }
+            for (int step = first; step < steps; step++) {
                 int now = step;
                 learner.lossAndGradients((scope, g) -> crops(scope, settings, now * GROUPS + g), runs, world, step, 1);
                 double loss = learner.averageGradients(world).loss();
@@ -57,6 +68,11 @@ final class WorldSizeRank {
                 if (step == steps - 1) {
                     RankProcess.say("loss " + loss);
                 }
+            }
+            if (args.length > 8 && world.rank() == 0) {
+                CheckpointState now = new CheckpointState(steps, 0, 31, "cfg", size, "", 1, "");
+                store(args[9])
+                        .save(new Snapshot(learner.model().state(), learner.optimizer()).copied(now));
             }
             RankProcess.say("digest " + HexFormat.of().formatHex(learner.digest()));
             if (world.rank() == 0) {
@@ -66,6 +82,19 @@ final class WorldSizeRank {
                 Files.write(Path.of(args[7]), bytes.array());
             }
         }
+    }
+
+    private static Checkpoints store(String folder) {
+        return new Checkpoints(FolderStore.open(Path.of(folder)), new Checkpoints.Owner("", "cfg"), 3);
+    }
+
+    private static void resume(Learner learner, Checkpoints store, int step) throws CheckpointException {
+        Checkpoint checkpoint = store.newest(false).checkpoint().orElseThrow();
+        if (checkpoint.state().step() != step) {
+            throw new IllegalStateException("the newest checkpoint is of step " + checkpoint.state().step());
+        }
+        HostTensor.restore(checkpoint.model(), learner.model().state(), "checkpoint");
+        HostTensor.restore(checkpoint.optimizer(), learner.optimizer(), "checkpoint");
     }
 
     private static List<NDArray> crops(NDManager scope, Settings settings, long key) {

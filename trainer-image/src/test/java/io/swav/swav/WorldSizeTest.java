@@ -9,6 +9,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -22,20 +23,23 @@ class WorldSizeTest {
     @TempDir
     private Path temp = Path.of(".");
 
-    private Set<String> train(int size, int steps, String mode, int group, int normGroup, double learningRate)
+    private Set<String> train(
+            int size, int steps, String mode, int group, int normGroup, double learningRate, String... part)
             throws Exception {
         Set<String> said = new ConcurrentSkipListSet<>();
+        List<String> arguments = new ArrayList<>(List.of(
+                String.valueOf(steps),
+                mode,
+                String.valueOf(group),
+                String.valueOf(normGroup),
+                String.valueOf(learningRate),
+                weights(size).toString()));
+        arguments.addAll(List.of(part));
         assertThat(RankProcesses.run(
                         WorldSizeRank.class,
                         size,
                         Duration.ofMinutes(5),
-                        List.of(
-                                String.valueOf(steps),
-                                mode,
-                                String.valueOf(group),
-                                String.valueOf(normGroup),
-                                String.valueOf(learningRate),
-                                weights(size).toString()),
+                        arguments,
                         (rank, line) -> said.add(line)))
                 .isEmpty();
         return said;

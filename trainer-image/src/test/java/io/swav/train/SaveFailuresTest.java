@@ -1,0 +1,125 @@
+package io.swav.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.PodReport;
+import io.swav.checkpoint.CheckpointState;
+import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.FolderStore;
+import io.swav.checkpoint.HostTensor;
+import io.swav.tensor.Torch;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A store that fails while training goes on: a file lies where its folder should be. */
+class SaveFailuresTest {
+    private static final Duration LONG = Duration.ofSeconds(60);
+
+    @TempDir
+    Path folder;
+
+    private final Progress progress = new Progress("a", "uid-a", () -> 1);
+
+    @Test
+    void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
+        Torch.start();
+        Path store = folder.resolve("store");
+        Checkpoints checkpoints = new Checkpoints(FolderStore.open(store), new Checkpoints.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            writer.lead(true);
+            await().atMost(LONG).until(writer::free);
+            save(writer, 1);
+            await().atMost(LONG).until(() -> writer.committed() == 1);
+
+            Files.move(store, folder.resolve("away"));
+            Files.writeString(store, "in the way");
+            save(writer, 2);
+            await().atMost(LONG).until(() -> problem().isPresent());
+            assertThat(problem().orElseThrow()).contains("cannot save checkpoint step-2").contains("training goes on");
+            await("a step later the newer state takes the place of the failing one")
+                    .atMost(LONG)
+                    .until(writer::free);
+            save(writer, 3);
+            assertThat(writer.committed()).isEqualTo(1);
+
+            Files.delete(store);
+            Files.move(folder.resolve("away"), store);
+            await("it tries again by itself").atMost(LONG).until(() -> writer.committed() == 3);
+            await().atMost(LONG).until(() -> problem().isEmpty());
+            assertThat(Objects.requireNonNull(progress.report().checkpoints()).newest())
+                    .extracting(entry -> entry.step())
+                    .containsExactly(3L, 1L);
+        }
+        assertThat(checkpoints.newest(false).checkpoint().orElseThrow().state().step())
+                .isEqualTo(3);
+    }
+
+    @Test
+    void theLastSaveGivesUpWhenItIsTold() throws Exception {
+        Torch.start();
+        Path file = Files.writeString(folder.resolve("file"), "in the way");
+        Checkpoints checkpoints = new Checkpoints(FolderStore.open(file), new Checkpoints.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            assertThat(writer.saveNow(state(7), true, () -> true)).isFalse();
+            assertThat(writer.problem()).contains("cannot");
+            Files.delete(file);
+            assertThat(writer.saveNow(state(7), true, () -> false)).isTrue();
+        }
+        assertThat(file.resolve("export/backbone.safetensors")).exists();
+    }
+
+    /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
+    @Test
+    void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
+        Torch.start();
+        Checkpoints checkpoints = new Checkpoints(FolderStore.open(folder), new Checkpoints.Owner("job", "cfg"), 99);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            machine.state().get(0).muli(0);
+            for (int step = 1; step <= 20; step++) {
+                writer.beforeChange();
+                machine.state().get(0).addi(1);
+                save(writer, step);
+            }
+            await().atMost(LONG).until(() -> writer.committed() == 20);
+            for (long step = 1; step <= 20; step++) {
+                float expected = step;
+                HostTensor saved = Objects.requireNonNull(checkpoints.load(step).model().get("layer.weight"));
+                FloatBuffer values = saved.bytes()
+                        .duplicate()
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .asFloatBuffer();
+                while (values.hasRemaining()) {
+                    assertThat(values.get()).as("step %d", step).isEqualTo(expected);
+                }
+            }
+        }
+    }
+
+    private static void save(CheckpointWriter writer, long step) {
+        writer.begin(state(step), "");
+        writer.beforeChange();
+    }
+
+    private static CheckpointState state(long step) {
+        return new CheckpointState(step, step, 1, "cfg", 1, "job", 1, "");
+    }
+
+    private Optional<String> problem() {
+        return Optional.ofNullable(progress.report().checkpoints()).map(PodReport.Checkpoints::problem);
+    }
+}
