@@ -17,12 +17,13 @@ import io.swav.swav.Model;
 import io.swav.tensor.Torch;
 import io.swav.train.Main;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -102,7 +103,8 @@ class ImportTest {
             if (name.startsWith("projection_head.") || name.startsWith("prototypes.")) {
                 continue;
             }
-            ByteBuffer bytes = ByteBuffer.allocate(weights.length * (counter ? 8 : 4)).order(ByteOrder.LITTLE_ENDIAN);
+            ByteBuffer bytes =
+                    ByteBuffer.allocate(weights.length * (counter ? 8 : 4)).order(ByteOrder.LITTLE_ENDIAN);
             for (float weight : weights) {
                 if (counter) {
                     bytes.putLong((long) weight);
@@ -114,14 +116,14 @@ class ImportTest {
         }
         slot(header, "module.fc.bias", "F32", List.of(1000L), at, ByteBuffer.allocate(4000), values);
         byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
-        try (OutputStream out = Files.newOutputStream(file)) {
+        try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             out.write(ByteBuffer.allocate(8)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .putLong(json.length)
-                    .array());
-            out.write(json);
+                    .flip());
+            out.write(ByteBuffer.wrap(json));
             for (ByteBuffer value : values) {
-                out.write(value.array(), 0, value.limit());
+                out.write(value);
             }
         }
     }

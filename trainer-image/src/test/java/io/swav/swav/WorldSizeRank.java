@@ -71,8 +71,7 @@ final class WorldSizeRank {
             }
             if (args.length > 8 && world.rank() == 0) {
                 CheckpointState now = new CheckpointState(steps, 0, 31, "cfg", size, "", 1, "");
-                store(args[9])
-                        .save(new Snapshot(learner.model().state(), learner.optimizer()).copied(now));
+                store(args[9]).save(new Snapshot(learner.model().state(), learner.optimizer()).copied(now));
             }
             RankProcess.say("digest " + HexFormat.of().formatHex(learner.digest()));
             if (world.rank() == 0) {
@@ -91,7 +90,8 @@ final class WorldSizeRank {
     private static void resume(Learner learner, Checkpoints store, int step) throws CheckpointException {
         Checkpoint checkpoint = store.newest(false).checkpoint().orElseThrow();
         if (checkpoint.state().step() != step) {
-            throw new IllegalStateException("the newest checkpoint is of step " + checkpoint.state().step());
+            throw new IllegalStateException(
+                    "the newest checkpoint is of step " + checkpoint.state().step());
         }
         HostTensor.restore(checkpoint.model(), learner.model().state(), "checkpoint");
         HostTensor.restore(checkpoint.optimizer(), learner.optimizer(), "checkpoint");

@@ -36,11 +36,7 @@ class WorldSizeTest {
                 weights(size).toString()));
         arguments.addAll(List.of(part));
         assertThat(RankProcesses.run(
-                        WorldSizeRank.class,
-                        size,
-                        Duration.ofMinutes(5),
-                        arguments,
-                        (rank, line) -> said.add(line)))
+                        WorldSizeRank.class, size, Duration.ofMinutes(5), arguments, (rank, line) -> said.add(line)))
                 .isEmpty();
         return said;
     }

@@ -46,7 +46,9 @@ class SaveFailuresTest {
             Files.writeString(store, "in the way");
             save(writer, 2);
             await().atMost(LONG).until(() -> problem().isPresent());
-            assertThat(problem().orElseThrow()).contains("cannot save checkpoint step-2").contains("training goes on");
+            assertThat(problem().orElseThrow())
+                    .contains("cannot save checkpoint step-2")
+                    .contains("training goes on");
             await("a step later the newer state takes the place of the failing one")
                     .atMost(LONG)
                     .until(writer::free);
@@ -98,11 +100,10 @@ class SaveFailuresTest {
             await().atMost(LONG).until(() -> writer.committed() == 20);
             for (long step = 1; step <= 20; step++) {
                 float expected = step;
-                HostTensor saved = Objects.requireNonNull(checkpoints.load(step).model().get("layer.weight"));
-                FloatBuffer values = saved.bytes()
-                        .duplicate()
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .asFloatBuffer();
+                HostTensor saved =
+                        Objects.requireNonNull(checkpoints.load(step).model().get("layer.weight"));
+                FloatBuffer values =
+                        saved.bytes().duplicate().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
                 while (values.hasRemaining()) {
                     assertThat(values.get()).as("step %d", step).isEqualTo(expected);
                 }

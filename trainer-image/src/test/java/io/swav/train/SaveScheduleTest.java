@@ -51,8 +51,7 @@ class SaveScheduleTest {
         assertThat(schedule.due(6, 5, 0, "again")).isTrue();
     }
 
-    private static List<Long> taken(
-            SaveSchedule schedule, long from, long to, LongPredicate writerIsFree) {
+    private static List<Long> taken(SaveSchedule schedule, long from, long to, LongPredicate writerIsFree) {
         List<Long> taken = new ArrayList<>();
         for (long step = from + 1; step <= to; step++) {
             if (writerIsFree.test(step) && schedule.due(step, 0, 0, "")) {

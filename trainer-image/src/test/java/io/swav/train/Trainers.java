@@ -24,7 +24,7 @@ import java.util.function.Predicate;
 /** Trainer processes that share a world file in a folder: what an operator does, by hand. */
 final class Trainers implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Duration LONG = Duration.ofSeconds(180);
+    private static final Duration LONG = Duration.ofMinutes(3);
 
     private final Path folder;
     private final Path spec;

@@ -105,8 +105,9 @@ class NcclCollectiveTest {
         assertThat(problem).hasValueSatisfying(end -> assertThat(end).startsWith("rank 2 ended with exit code 137"));
         // who sees it first hangs up, and may be whom the other misses
         assertThat(said).hasSize(2).anyMatch(line -> line.startsWith("2 ")).noneMatch(line -> line.startsWith("-1 "));
-        assertThat(said).allSatisfy(line -> assertThat(Long.parseLong(line.split(" ", -1)[1]))
-                .isLessThan(1000));
+        assertThat(said)
+                .allSatisfy(line ->
+                        assertThat(Long.parseLong(line.split(" ", -1)[1])).isLessThan(1000));
     }
 
     @Test
