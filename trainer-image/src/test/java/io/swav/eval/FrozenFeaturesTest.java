@@ -67,7 +67,7 @@ class FrozenFeaturesTest {
             Model model = Weights.untrained(spec, manager);
             Safetensors.write(file, Snapshot.of(model.state()), Map.of());
             Path export = folder.resolve("backbone.safetensors");
-            assertThat(new CommandLine(new ExportCommand()).execute(folder.toString(), "--out", export.toString()))
+            assertThat(new CommandLine(new ExportCommand()).execute(file.toString(), "--out", export.toString()))
                     .isEqualTo(Contract.EXIT_OK);
             assertThat(Safetensors.read(export))
                     .doesNotContainKey("prototypes.weight")
