@@ -61,7 +61,7 @@ class StormIT {
         assertThat(report.path("lossEqual").asBoolean()).isTrue();
         assertThat(report.path("survivorsKeptProcess").asBoolean()).isTrue();
         assertThat(report.path("goodput").asDouble()).isBetween(0.01, 1.0);
-        assertThat(report.path("pauseSeconds").path("kill").path("count").asInt())
-                .isEqualTo(1);
+        assertThat(report.path("pauseSeconds").path("kill").path("max").asDouble(-1))
+                .isNotNegative();
     }
 }

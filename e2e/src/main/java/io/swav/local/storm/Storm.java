@@ -153,8 +153,10 @@ final class Storm implements AutoCloseable {
 
     /** False when the world is too small for it now. */
     private boolean happen(Planned planned) {
-        List<String> members =
-                follower.members().stream().filter(pod -> !hit.contains(pod)).toList();
+        List<String> members = follower.members().stream()
+                .filter(pod -> !hit.contains(pod))
+                .filter(pod -> ProcessHandle.of(follower.pid(pod)).isPresent()) // else it has just gone by itself
+                .toList();
         if (members.isEmpty()) {
             return false;
         }

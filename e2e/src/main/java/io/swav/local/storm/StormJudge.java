@@ -369,7 +369,7 @@ final class StormJudge {
             if (processes > 1) {
                 broken.add(pod + " was " + processes + " processes");
             }
-            boolean joined = !journal.steps().isEmpty();
+            boolean joined = journal.events().stream().anyMatch(e -> e.event().equals("formed"));
             if (joined && !journal.ended() && !hit.contains(pod) && wanted.steps() > 0) {
                 broken.add(pod + " ended in the middle, though nobody touched it");
             }

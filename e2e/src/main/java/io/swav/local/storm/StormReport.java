@@ -1,5 +1,6 @@
 package io.swav.local.storm;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Map;
@@ -10,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param goodput seconds in steps that were kept, as a share of the seconds from the first step to the last
  * @param pauseSeconds by what caused them: from the end of the last step before to the end of the first step after,
- *     less a normal step. A resize is pods that join or are released, replacements as well
+ *     less a normal step. A resize is pods that join or are released, replacements as well. Of what never happened
+ *     there is nothing
  * @param samplesNotExactlyOnce samples of an epoch that were fed twice, or never though their step was made
  * @param weightsEqual model and optimizer, bit for bit, against the quiet run; null without one
  * @param lossEqual of every step, bit for bit, against the quiet run; null without one
@@ -44,5 +46,6 @@ record StormReport(
         List<String> broken) {
 
     /** Seconds; {@code count} is over how many changes of the world. */
-    record Pause(double p50, double p95, double max, int count) {}
+    record Pause(
+            double p50, double p95, double max, @JsonIgnore int count) {}
 }

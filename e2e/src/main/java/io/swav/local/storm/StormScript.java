@@ -73,11 +73,6 @@ final class StormScript {
         boolean hasty() {
             return kind == Kind.KILL && (pick & 3) == 0;
         }
-
-        /** By the clock: a run that ends before is none the worse. */
-        boolean optional() {
-            return second > 0;
-        }
     }
 
     private StormScript() {}

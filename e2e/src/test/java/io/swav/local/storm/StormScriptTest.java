@@ -69,7 +69,6 @@ class StormScriptTest {
         Planned second = StormScript.killByClock(byClock, 2, 1);
         assertThat(second.due(50, 119)).isFalse();
         assertThat(second.due(50, 120)).isTrue();
-        assertThat(second.optional()).isTrue();
         assertThat(StormScript.plan(byClock, 300, 1)).isEmpty();
     }
 
