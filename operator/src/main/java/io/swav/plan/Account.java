@@ -1,6 +1,5 @@
 package io.swav.plan;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import io.swav.api.SwavJobStatus.Incident;
 import java.time.Duration;
 import java.time.Instant;
@@ -22,7 +21,6 @@ import org.jspecify.annotations.Nullable;
  * @param incidents the last {@value #KEPT}
  * @param pace null before the first step
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 public record Account(
         Counts counts,
         long stepsLost,

@@ -1,6 +1,5 @@
 package io.swav.plan;
 
-import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.time.Instant;
 import java.util.Set;
 import java.util.TreeSet;
@@ -21,7 +20,6 @@ import org.jspecify.annotations.Nullable;
  * @param firstDone when the first trainer was seen to have finished
  * @param end how the job ended
  */
-@JsonIgnoreProperties(ignoreUnknown = true)
 public record Book(
         long nextPod,
         @Nullable Instant since,
