@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param message for people: what failed, or what is waited for
  * @param lostPeer uid of the member whose connection failed in the last attempt; null once a world has formed since
  * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
- * @param stalledSeconds since the last step was finished, or the first world was entered; null outside a world
+ * @param stalledSeconds since the last step was finished, or the first world was entered; while it does not wait, since
+ *     it came back from its peers, where that is later; null outside a world
  * @param regroup how this trainer came into its present world; null before the first
  * @param checkpoints only of a trainer that writes them or found one that cannot be used
  * @param time ISO-8601 instant of this report

@@ -3,22 +3,24 @@ package io.swav.train;
 import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Supplier;
 
 /** Whether the training thread waits for its peers now; a trainer that nobody hears of and that waits is not hung. */
 final class Awaiting {
-    private volatile boolean now;
+    private volatile OptionalLong backSince = OptionalLong.of(System.nanoTime());
 
-    boolean now() {
-        return now;
+    /** When it last came back from its peers, of {@link System#nanoTime}; empty while it waits for them. */
+    OptionalLong backSince() {
+        return backSince;
     }
 
     <T> T during(Supplier<T> work) {
-        now = true;
+        backSince = OptionalLong.empty();
         try {
             return work.get();
         } finally {
-            now = false;
+            backSince = OptionalLong.of(System.nanoTime());
         }
     }
 

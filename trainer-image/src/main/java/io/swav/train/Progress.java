@@ -5,6 +5,7 @@ import io.swav.api.PodReport.State;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -144,6 +145,7 @@ public final class Progress {
     }
 
     synchronized PodReport report() {
+        OptionalLong backSince = awaiting.backSince();
         long now = System.nanoTime();
         if (rateStep >= 0 && step > rateStep) {
             rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
@@ -167,8 +169,8 @@ public final class Progress {
                 skipped,
                 message,
                 lostPeer,
-                awaiting.now(),
-                clock.stalledSeconds(now),
+                backSince.isEmpty(),
+                clock.stalledSeconds(now, backSince),
                 clock.regroup(),
                 checkpoints,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());

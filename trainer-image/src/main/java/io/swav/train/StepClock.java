@@ -3,6 +3,7 @@ package io.swav.train;
 import io.swav.api.PodReport.Regroup;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,9 +97,15 @@ final class StepClock {
         return recent.stream().sorted().skip(recent.size() / 2).findFirst().orElse(0L);
     }
 
+    /**
+     * Since the last step was finished; of a trainer that does not wait for its peers, only since it came back from
+     * them. Whoever has waited long for another and now goes on, or is about to try again, has not stalled itself.
+     *
+     * @param backSince when it came back; empty while it waits
+     */
     @Nullable
-    Double stalledSeconds(long now) {
-        return sign == null ? null : (now - sign) / 1e9;
+    Double stalledSeconds(long now, OptionalLong backSince) {
+        return sign == null ? null : (now - Math.max(sign, backSince.orElse(sign))) / 1e9;
     }
 
     @Nullable

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.PodReport.Regroup;
 import java.util.Objects;
+import java.util.OptionalLong;
 import org.assertj.core.data.Offset;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Times are in tenths of a second, for reading. */
@@ -65,17 +67,39 @@ class StepClockTest {
 
     @Test
     void stalledCountsFromTheLastStepWhileSomebodyMayWait() {
-        assertThat(clock.stalledSeconds(tenths(5))).isNull();
+        assertThat(waiting(5)).isNull();
         clock.entering(tenths(10));
         clock.entering(tenths(30)); // another attempt
-        assertThat(clock.stalledSeconds(tenths(50))).isEqualTo(4);
+        assertThat(waiting(50)).isEqualTo(4);
         clock.formed(1);
         step(50, 54);
         clock.broke();
         clock.entering(tenths(60));
-        assertThat(clock.stalledSeconds(tenths(64))).isEqualTo(1);
+        assertThat(waiting(64)).isEqualTo(1);
         clock.outside();
-        assertThat(clock.stalledSeconds(tenths(99))).isNull();
+        assertThat(waiting(99)).isNull();
+    }
+
+    /** The retry after a long wait for a hung peer, and the first step after one, are no stall of this trainer's own. */
+    @Test
+    void whoDoesNotWaitHasStalledOnlySinceItCameBack() {
+        clock.entering(tenths(0));
+        clock.formed(1);
+        step(0, 4);
+        clock.broke();
+        clock.entering(tenths(6));
+        assertThat(waiting(104)).isEqualTo(10);
+        assertThat(clock.stalledSeconds(tenths(105), OptionalLong.of(tenths(104))))
+                .isEqualTo(.1);
+        assertThat(clock.stalledSeconds(tenths(204), OptionalLong.of(tenths(104))))
+                .isEqualTo(10);
+        step(104, 108);
+        assertThat(clock.stalledSeconds(tenths(110), OptionalLong.of(tenths(107))))
+                .isEqualTo(.2);
+    }
+
+    private @Nullable Double waiting(long at) {
+        return clock.stalledSeconds(tenths(at), OptionalLong.empty());
     }
 
     private Regroup figures() {
