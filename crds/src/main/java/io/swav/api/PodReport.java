@@ -52,52 +52,6 @@ public record PodReport(
         @Nullable Checkpoints checkpoints,
         String time) {
 
-    /** A report without checkpoints. */
-    public PodReport(
-            String pod,
-            String uid,
-            State state,
-            @Nullable String address,
-            long generation,
-            long seenGeneration,
-            long step,
-            long steps,
-            int epoch,
-            @Nullable Double loss,
-            @Nullable Double imagesPerSecond,
-            @Nullable Double prototypePerplexity,
-            @Nullable Double knnTop1,
-            long skippedSamples,
-            @Nullable String message,
-            @Nullable String lostPeer,
-            boolean awaitingPeers,
-            @Nullable Double stalledSeconds,
-            @Nullable Regroup regroup,
-            String time) {
-        this(
-                pod,
-                uid,
-                state,
-                address,
-                generation,
-                seenGeneration,
-                step,
-                steps,
-                epoch,
-                loss,
-                imagesPerSecond,
-                prototypePerplexity,
-                knnTop1,
-                skippedSamples,
-                message,
-                lostPeer,
-                awaitingPeers,
-                stalledSeconds,
-                regroup,
-                null,
-                time);
-    }
-
     /**
      * What the writer of checkpoints, rank 0, knows of them.
      *

@@ -168,28 +168,22 @@ final class FakeTrainers implements AutoCloseable {
 
     private synchronized void report(String name, PodReport.State state, long generation, long step) {
         Pod pod = client.pods().inNamespace(namespace).withName(name).get();
-        PodReport report = new PodReport(
-                name,
-                pod.getMetadata().getUid(),
-                state,
-                "10.0.0.1:" + (7000 + name.hashCode() % 1000),
-                generation,
-                generation,
-                step,
-                100,
-                0,
-                3.25,
-                128.5,
-                9.5,
-                null,
-                0,
-                null,
-                null,
-                false,
-                state == PodReport.State.Training ? 0.1 : null,
-                null,
-                "");
-        reports.put(name, JSON.valueToTree(report));
+        ObjectNode report = JSON.createObjectNode()
+                .put("pod", name)
+                .put("uid", pod.getMetadata().getUid())
+                .put("state", state.name())
+                .put("address", "10.0.0.1:" + (7000 + name.hashCode() % 1000))
+                .put("generation", generation)
+                .put("seenGeneration", generation)
+                .put("step", step)
+                .put("steps", 100)
+                .put("loss", 3.25)
+                .put("imagesPerSecond", 128.5)
+                .put("prototypePerplexity", 9.5);
+        if (state == PodReport.State.Training) {
+            report.put("stalledSeconds", 0.1);
+        }
+        reports.put(name, report);
         send(name, reports.get(name));
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
@@ -86,27 +87,9 @@ class CheckpointStatusTest {
     }
 
     private static PodReport report(String pod, PodReport.Checkpoints told) {
-        return new PodReport(
-                pod,
-                "uid-" + pod,
-                PodReport.State.Training,
-                null,
-                3,
-                3,
-                60,
-                100,
-                0,
-                null,
-                null,
-                null,
-                null,
-                0,
-                null,
-                null,
-                false,
-                null,
-                null,
-                told,
-                NOW.toString());
+        return Jobs.report("""
+                {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, seenGeneration: 3, step: 60, steps: 100,
+                 checkpoints: %2$s, time: "%3$s"}
+                """.formatted(pod, Serialization.asJson(told), NOW));
     }
 }

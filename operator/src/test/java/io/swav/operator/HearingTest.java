@@ -39,27 +39,7 @@ class HearingTest {
     }
 
     private Duration silence(long seconds, String time) {
-        PodReport report = new PodReport(
-                "job-0",
-                "uid",
-                PodReport.State.Training,
-                null,
-                1,
-                1,
-                0,
-                0,
-                0,
-                null,
-                null,
-                null,
-                null,
-                0,
-                null,
-                null,
-                false,
-                null,
-                null,
-                time);
+        PodReport report = Jobs.report("{pod: job-0, uid: uid, state: Training, time: \"%s\"}".formatted(time));
         return hearing.listen("job-uid", List.of(report), T0.plusSeconds(seconds))
                 .getOrDefault("uid", Duration.ofDays(-1));
     }

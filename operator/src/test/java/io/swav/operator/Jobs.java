@@ -3,6 +3,7 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpecs;
 
@@ -50,5 +51,10 @@ final class Jobs {
 
     static JsonNode yaml(String text) {
         return Serialization.unmarshal("---\n" + text, JsonNode.class);
+    }
+
+    /** A trainer's report; what is not in the YAML is absent, or zero. */
+    static PodReport report(String yaml) {
+        return Serialization.unmarshal("---\n" + yaml, PodReport.class);
     }
 }

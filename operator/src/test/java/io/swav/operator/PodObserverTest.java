@@ -137,27 +137,10 @@ class PodObserverTest {
     }
 
     private static PodReport report(String uid, State state, long step) {
-        return new PodReport(
-                "job-0",
-                uid,
-                state,
-                "10.0.0.1:7000",
-                1,
-                1,
-                step,
-                100,
-                0,
-                null,
-                null,
-                null,
-                null,
-                0,
-                "words",
-                null,
-                false,
-                null,
-                null,
-                "t");
+        return Jobs.report("""
+                {pod: job-0, uid: %s, state: %s, address: "10.0.0.1:7000", generation: 1, seenGeneration: 1, step: %d,
+                 steps: 100, message: words, time: t}
+                """.formatted(uid, state, step));
     }
 
     private static Standing see(String status, String metadata, @Nullable PodReport report) {

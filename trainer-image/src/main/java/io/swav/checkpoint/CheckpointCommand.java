@@ -48,15 +48,20 @@ public final class CheckpointCommand implements Callable<Integer> {
         @Spec
         private CommandSpec spec = CommandSpec.create();
 
+        private final boolean verify;
+
+        /** @param verify whether to read them whole */
+        OfStore(boolean verify) {
+            this.verify = verify;
+        }
+
         /** @return the exit code */
         abstract int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) throws IOException;
-
-        abstract boolean verify();
 
         @Override
         public Integer call() {
             try (Checkpoints checkpoints = new Checkpoints(options.open(uri), new Checkpoints.Owner("", ""), 1)) {
-                List<Checkpoints.Entry> entries = checkpoints.catalogue(verify()).stream()
+                List<Checkpoints.Entry> entries = checkpoints.catalogue(verify).stream()
                         .filter(entry -> step == null || entry.state().step() == step)
                         .toList();
                 if (entries.isEmpty()) {
@@ -98,9 +103,8 @@ public final class CheckpointCommand implements Callable<Integer> {
             mixinStandardHelpOptions = true,
             description = "Lists checkpoints, newest first, without reading them whole.")
     static final class Ls extends OfStore {
-        @Override
-        boolean verify() {
-            return false;
+        Ls() {
+            super(false);
         }
 
         @Override
@@ -117,9 +121,8 @@ public final class CheckpointCommand implements Callable<Integer> {
             description =
                     "Reads checkpoints whole and compares every byte with their manifests; 65 when one is damaged.")
     static final class Verify extends OfStore {
-        @Override
-        boolean verify() {
-            return true;
+        Verify() {
+            super(true);
         }
 
         @Override
@@ -136,9 +139,8 @@ public final class CheckpointCommand implements Callable<Integer> {
             mixinStandardHelpOptions = true,
             description = "Shows what is in a checkpoint, by default the newest.")
     static final class Show extends OfStore {
-        @Override
-        boolean verify() {
-            return false;
+        Show() {
+            super(false);
         }
 
         @Override

@@ -89,15 +89,21 @@ class ElasticProcessesTest {
         assertThat(out.resolve("export/backbone.safetensors")).exists();
     }
 
+    /** Starts a and b, and stops b in the middle. */
+    private static Process hangBesideA(Trainers trainers) throws Exception {
+        trainers.start("a");
+        Process b = trainers.start("b");
+        trainers.publish("a", "b");
+        trainers.awaitStep("a", 10);
+        signal("-STOP", b);
+        return b;
+    }
+
     @Test
     void aHungPeerIsLeftBehindAndGoesWhenItWakes() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
-            trainers.start("a");
-            Process b = trainers.start("b");
-            trainers.publish("a", "b");
-            trainers.awaitStep("a", 10);
-            signal("-STOP", b);
+            Process b = hangBesideA(trainers);
             trainers.publish("a");
             trainers.awaitGeneration("a");
             signal("-CONT", b);
@@ -111,11 +117,7 @@ class ElasticProcessesTest {
     void belowTheMinimumTheSurvivorHoldsItsStateAndAnotherMayJoin() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
-            trainers.start("a");
-            Process b = trainers.start("b");
-            trainers.publish("a", "b");
-            trainers.awaitStep("a", 10);
-            signal("-STOP", b);
+            Process b = hangBesideA(trainers);
             trainers.publish(true, List.of("b"), "a");
             PodReport holding = trainers.awaitReport("a", report -> report.state() == PodReport.State.Ready);
             assertThat(holding.message()).isEqualTo("holding: generation 2");
