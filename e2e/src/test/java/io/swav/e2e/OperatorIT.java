@@ -7,7 +7,10 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfigurationBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
@@ -337,6 +340,7 @@ class OperatorIT {
             await().pollDelay(Duration.ofSeconds(9)).until(() -> true);
         } finally {
             cluster.startApiServer();
+            awaitControllers();
         }
         trainers.training("job-0", before.generation(), 20);
         trainers.training("job-1", before.generation(), 20);
@@ -431,6 +435,32 @@ class OperatorIT {
             assertThat(trainers.pods()).hasSize(1);
             assertThat(status().condition("Reconciling").orElseThrow().reason()).isEqualTo("Pending");
         });
+    }
+
+    /** They notice later that the server is back, and until then pods of a new service account are refused. */
+    private void awaitControllers() {
+        client.resource(new ServiceAccountBuilder()
+                        .withNewMetadata()
+                        .withName("later")
+                        .withNamespace(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        Pod pod = new PodBuilder()
+                .withNewMetadata()
+                .withName("later")
+                .withNamespace(namespace)
+                .endMetadata()
+                .withNewSpec()
+                .withServiceAccountName("later")
+                .addNewContainer()
+                .withName("any")
+                .withImage("any")
+                .endContainer()
+                .endSpec()
+                .build();
+        soon().atMost(Duration.ofMinutes(2))
+                .until(() -> client.resource(pod).dryRun(true).create() != null);
     }
 
     /** Two trainers that have made seven steps in the first world. */
