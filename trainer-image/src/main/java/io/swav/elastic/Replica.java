@@ -8,7 +8,7 @@ public interface Replica {
     /** Global steps applied; −1 before {@link #begin} or {@link #received}. */
     long step();
 
-    /** SHA-256 over all state. */
+    /** 32 bytes that tell two states apart. */
     byte[] digest();
 
     /** Nobody holds state: take the newest checkpoint, or the seeded start where there is none. */

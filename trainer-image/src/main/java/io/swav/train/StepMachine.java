@@ -54,7 +54,7 @@ public interface StepMachine extends AutoCloseable {
     /** What the optimizer carries from step to step, by name; writing to the arrays changes the state. */
     Map<String, NDArray> optimizer();
 
-    /** SHA-256 over the bytes of {@link #state}. */
+    /** 32 bytes over those of {@link #state}, to tell two states apart; quick, since all wait for it. */
     byte[] digest();
 
     @Override
