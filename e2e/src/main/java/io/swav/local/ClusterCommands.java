@@ -63,7 +63,7 @@ final class ClusterCommands {
                 return attach();
             }
             LocalStack stack = LocalStack.up(place.get(), nodes, capacity, System.err::println);
-            System.out.println("The cluster runs. With kubectl:");
+            System.out.println("The cluster runs. Its jobs: " + stack.awaitPage() + ", and with kubectl:");
             System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
             System.out.println("  kubectl apply --validate=false -f examples/quickstart.yaml");
             System.out.println("  kubectl get swavjobs,pods");
@@ -111,6 +111,8 @@ final class ClusterCommands {
         @Override
         public Integer call() {
             LocalStack.describe(place.get()).forEach(System.out::println);
+            LocalStack.page(place.get())
+                    .ifPresent(page -> System.out.printf("%-24s %s%n", "the operator's page", page));
             if (Daemon.find(place.get(), "kube-apiserver").isEmpty()) {
                 return 1;
             }

@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.swav.api.SwavJobSpecs;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -19,6 +20,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Everything a SwavJob needs on one machine, in one folder: API server, SwavJob's definition, the operator and the
@@ -29,6 +32,7 @@ public final class LocalStack {
     private static final String OPERATOR = "operator";
     private static final String NODES = "nodes";
     private static final String NODE = "node-";
+    private static final Pattern PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/");
 
     private final LocalCluster cluster;
     /** What has to run, by the daemons' names. */
@@ -123,6 +127,23 @@ public final class LocalStack {
     public void startOperator() {
         startDaemon(dir(), OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig(), "--port=0"));
         running.add(OPERATOR);
+    }
+
+    /** Where the operator of {@code dir} shows its jobs, health and metrics; empty while it starts or does not run. */
+    public static Optional<URI> page(Path dir) {
+        return Daemon.find(dir, OPERATOR)
+                .map(operator -> PAGE.matcher(Daemon.tail(operator.log(), Integer.MAX_VALUE)))
+                .filter(Matcher::find)
+                .map(found -> URI.create(found.group()));
+    }
+
+    /** Waits until the operator has come up. */
+    public URI awaitPage() {
+        await("the operator", () -> {
+            check();
+            return page(dir()).isPresent();
+        });
+        return page(dir()).orElseThrow();
     }
 
     public void stopOperator() {

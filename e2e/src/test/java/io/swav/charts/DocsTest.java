@@ -3,6 +3,8 @@ package io.swav.charts;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -90,12 +91,26 @@ class DocsTest {
             assertThat(headings(runbook)).contains(name);
             assertThat(alert.at("/annotations/runbook_url").asText()).endsWith("docs/runbook.md#" + anchor(name));
         }
-        TreeSet<String> conditions = new TreeSet<>();
-        JsonNode running = ArgoLua.data("testdata/running.yaml");
-        running.at("/status/conditions")
-                .forEach(condition -> conditions.add(condition.get("type").asText()));
-        assertThat(conditions).hasSizeGreaterThan(5);
-        conditions.forEach(condition -> assertThat(runbook).contains("\n| " + condition + " |"));
+        for (ConditionType type : ConditionType.values()) {
+            assertThat(rows(section(runbook, "Conditions"))).contains(type.name());
+        }
+        assertThat(rows(section(runbook, "Reasons")))
+                .containsExactlyInAnyOrderElementsOf(
+                        Stream.of(ConditionReason.values()).map(Enum::name).toList());
+    }
+
+    /** From the heading to the next one of any level. */
+    private static String section(String page, String heading) {
+        return page.replaceFirst("(?s)^.*?\n#+ " + heading + "\n", "").replaceFirst("(?s)\n#.*", "");
+    }
+
+    /** The first cells of a table, without its head. */
+    private static List<String> rows(String section) {
+        return section.lines()
+                .filter(line -> line.startsWith("| "))
+                .map(line -> line.split("\\|", -1)[1].trim())
+                .skip(1)
+                .toList();
     }
 
     private interface Check {

@@ -7,8 +7,12 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalStack;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,8 +47,8 @@ class SwavJobIT {
                   checkpoint: {uri: file://%1$s/checkpoints, everySteps: 2}
                 """.formatted(dir), SwavJob.class);
         Path stackDir = dir.resolve("stack");
-        try (KubernetesClient client =
-                LocalStack.up(stackDir, 2, Map.of(), System.err::println).client()) {
+        LocalStack stack = LocalStack.up(stackDir, 2, Map.of(), System.err::println);
+        try (KubernetesClient client = stack.client()) {
             client.resource(job).create();
             SwavJob ended = await("the job ends")
                     .atMost(LIMIT)
@@ -57,6 +61,9 @@ class SwavJobIT {
                     .as("conditions")
                     .anyMatch(c -> c.type().equals("Complete") && c.status().equals("True"));
             assertThat(dir.resolve("checkpoints/export/backbone.safetensors")).isNotEmptyFile();
+            assertThat(Monitoring.problems(metrics(stack)))
+                    .as("what alerts and dashboard ask for, after a real run")
+                    .isEmpty();
 
             client.resource(job).delete();
             await("the pods are collected")
@@ -71,5 +78,14 @@ class SwavJobIT {
             LocalStack.down(stackDir);
         }
         assertThat(Files.exists(stackDir.resolve("etcd"))).isFalse();
+    }
+
+    private static String metrics(LocalStack stack) throws Exception {
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(stack.awaitPage().resolve("metrics"))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString())
+                .body();
     }
 }

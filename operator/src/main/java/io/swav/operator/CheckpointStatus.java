@@ -1,5 +1,7 @@
 package io.swav.operator;
 
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
@@ -17,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * whether it is quicker than the notice that a cloud gives.
  */
 final class CheckpointStatus {
-    static final String SAVED = "CheckpointsSaved";
-    static final String EXCEEDS_NOTICE = "CheckpointExceedsNotice";
+    static final String SAVED = ConditionType.CheckpointsSaved.name();
+    static final String EXCEEDS_NOTICE = ConditionType.CheckpointExceedsNotice.name();
 
     private final Optional<PodReport.Checkpoints> told;
     private final SwavJobStatus before;
@@ -62,24 +64,27 @@ final class CheckpointStatus {
         }
         Optional<String> problem = told.map(PodReport.Checkpoints::problem);
         if (problem.isPresent()) {
-            conditions.add(SAVED, false, "SaveFailed", problem.get());
+            conditions.add(ConditionType.CheckpointsSaved, false, ConditionReason.SaveFailed, problem.get());
         } else if (told.isPresent()) {
             conditions.add(
-                    SAVED, true, "Saved", usable().map(CheckpointStatus::words).orElse("none was due yet"));
+                    ConditionType.CheckpointsSaved,
+                    true,
+                    ConditionReason.Saved,
+                    usable().map(CheckpointStatus::words).orElse("none was due yet"));
         } else {
-            conditions.keep(SAVED);
+            conditions.keep(ConditionType.CheckpointsSaved);
         }
         Optional<Double> seconds = told.map(PodReport.Checkpoints::saveSeconds);
         if (seconds.isEmpty()) {
-            conditions.keep(EXCEEDS_NOTICE);
+            conditions.keep(ConditionType.CheckpointExceedsNotice);
             return;
         }
         int notice = spec.recovery().noticeSeconds();
         boolean exceeds = seconds.get() > notice;
         conditions.add(
-                EXCEEDS_NOTICE,
+                ConditionType.CheckpointExceedsNotice,
                 exceeds,
-                exceeds ? "TooSlow" : "InTime",
+                exceeds ? ConditionReason.TooSlow : ConditionReason.InTime,
                 String.format(
                         Locale.ROOT,
                         "saving takes %.1f s (95th percentile) and notice is %d s (recovery.noticeSeconds)%s",

@@ -1,5 +1,7 @@
 package io.swav.operator;
 
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
 import java.time.Instant;
@@ -20,22 +22,22 @@ final class Conditions {
         this.generation = generation;
     }
 
-    Conditions add(String type, boolean holds, String reason, String message) {
+    Conditions add(ConditionType type, boolean holds, ConditionReason reason, String message) {
         return add(type, holds ? "True" : "False", reason, message);
     }
 
-    Conditions add(String type, String status, String reason, String message) {
-        String since = before.condition(type)
+    Conditions add(ConditionType type, String status, ConditionReason reason, String message) {
+        String since = before.condition(type.name())
                 .filter(old -> old.status().equals(status))
                 .map(JobCondition::lastTransitionTime)
                 .orElseGet(() -> now.truncatedTo(ChronoUnit.SECONDS).toString());
-        conditions.add(new JobCondition(type, status, reason, message, since, generation));
+        conditions.add(new JobCondition(type.name(), status, reason.name(), message, since, generation));
         return this;
     }
 
     /** As it was, where there is nothing new to say of it. */
-    void keep(String type) {
-        before.condition(type).ifPresent(conditions::add);
+    void keep(ConditionType type) {
+        before.condition(type.name()).ifPresent(conditions::add);
     }
 
     List<JobCondition> list() {

@@ -13,10 +13,12 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 
 /**
- * {@code /healthz} (of use: 200, otherwise 503 and why), {@code /livez} (503 only for what a restart mends) and
- * {@code /metrics} for Prometheus.
+ * {@code /healthz} (of use: 200, otherwise 503 and why), {@code /livez} (503 only for what a restart mends),
+ * {@code /metrics} for Prometheus, and {@code /}, the jobs for a browser.
  */
 final class HttpEndpoints implements AutoCloseable {
+    private static final String PLAIN = "text/plain; version=0.0.4; charset=utf-8";
+
     private final HttpServer server;
     private final ExecutorService threads = Executors.newFixedThreadPool(2);
 
@@ -25,13 +27,19 @@ final class HttpEndpoints implements AutoCloseable {
      * @param ailments what is wrong, empty when all is well
      * @param stuck what is wrong and will not mend by itself
      */
-    HttpEndpoints(int port, Supplier<List<String>> ailments, Supplier<List<String>> stuck, Supplier<String> metrics)
+    HttpEndpoints(
+            int port,
+            Supplier<List<String>> ailments,
+            Supplier<List<String>> stuck,
+            Supplier<String> metrics,
+            Supplier<String> page)
             throws IOException {
         server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(threads);
         server.createContext("/healthz", exchange -> health(exchange, ailments.get()));
         server.createContext("/livez", exchange -> health(exchange, stuck.get()));
-        server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, metrics.get()));
+        server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()));
+        server.createContext("/", exchange -> page(exchange, page));
         server.start();
     }
 
@@ -39,16 +47,28 @@ final class HttpEndpoints implements AutoCloseable {
         return server.getAddress().getPort();
     }
 
+    private static void page(HttpExchange exchange, Supplier<String> page) throws IOException {
+        if (!exchange.getRequestURI().getPath().equals("/")) { // this context gets all that no other one takes
+            answer(exchange, HttpURLConnection.HTTP_NOT_FOUND, PLAIN, "there are /, /metrics, /healthz and /livez\n");
+            return;
+        }
+        exchange.getResponseHeaders().add("Content-Security-Policy", JobPage.POLICY);
+        exchange.getResponseHeaders().add("X-Content-Type-Options", "nosniff");
+        exchange.getResponseHeaders().add("Cache-Control", "no-store");
+        answer(exchange, HttpURLConnection.HTTP_OK, "text/html; charset=utf-8", page.get());
+    }
+
     private static void health(HttpExchange exchange, List<String> wrong) throws IOException {
         answer(
                 exchange,
                 wrong.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
+                PLAIN,
                 wrong.isEmpty() ? "ok\n" : String.join("\n", wrong) + "\n");
     }
 
-    private static void answer(HttpExchange exchange, int code, String text) throws IOException {
+    private static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {
         byte[] body = text.getBytes(StandardCharsets.UTF_8);
-        exchange.getResponseHeaders().add("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+        exchange.getResponseHeaders().add("Content-Type", type);
         exchange.sendResponseHeaders(code, body.length);
         try (OutputStream out = exchange.getResponseBody()) {
             out.write(body);

@@ -8,6 +8,7 @@ import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfig
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
@@ -20,8 +21,10 @@ final class Informers {
     private final InformerEventSource<Pod, SwavJob> pods;
     private final InformerEventSource<ConfigMap, SwavJob> maps;
     private final InformerEventSource<Node, SwavJob> nodes;
+    private final IndexerResourceCache<SwavJob> jobs;
 
     Informers(EventSourceContext<SwavJob> context) {
+        jobs = context.getPrimaryCache();
         pods = ofJobs(Pod.class, context);
         maps = ofJobs(ConfigMap.class, context);
         InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
@@ -46,6 +49,11 @@ final class Informers {
 
     List<EventSource<?, SwavJob>> all() {
         return List.of(pods, maps, nodes);
+    }
+
+    /** All that are watched, with the status that the API server has. */
+    List<SwavJob> jobs() {
+        return jobs.list().toList();
     }
 
     Observer observer(Hearing hearing) {

@@ -26,11 +26,15 @@ final class JobMetrics {
 
     private final Map<MultiGauge, Function<SwavJobStatus, @Nullable Number>> gauges = new LinkedHashMap<>();
     private final MultiGauge conditions;
+    private final MultiGauge lost;
     private final Map<Key, SwavJobStatus> jobs = new TreeMap<>();
 
     JobMetrics(MeterRegistry registry) {
         conditions = MultiGauge.builder("swav.job.condition")
                 .description("1 where the condition is True, otherwise 0; label condition")
+                .register(registry);
+        lost = MultiGauge.builder("swav.job.seconds.lost")
+                .description("seconds without training; label cause")
                 .register(registry);
         gauge(registry, "swav.job.replicas", "trainer pods that have not ended", SwavJobStatus::replicas);
         gauge(registry, "swav.job.ready", "trainer pods that are Ready", SwavJobStatus::readyReplicas);
@@ -123,6 +127,13 @@ final class JobMetrics {
                         tags(key).and("condition", condition.type()),
                         condition.status().equals("True") ? 1 : 0))));
         conditions.register(rows, true);
+        List<MultiGauge.Row<?>> causes = new ArrayList<>();
+        jobs.forEach((key, status) -> Optional.ofNullable(status.ledger())
+                .map(SwavJobStatus.Ledger::secondsLostByCause)
+                .orElse(Map.of())
+                .forEach((cause, seconds) ->
+                        causes.add(MultiGauge.Row.of(tags(key).and("cause", cause), seconds))));
+        lost.register(causes, true);
     }
 
     private static Tags tags(Key key) {

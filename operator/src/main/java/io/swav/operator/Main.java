@@ -46,7 +46,8 @@ public final class Main implements Callable<Integer> {
             names = "--port",
             defaultValue = "${env:SWAV_HTTP_PORT:-8080}",
             description =
-                    "port of /healthz, /livez and /metrics, 0 for any free one ($SWAV_HTTP_PORT; ${DEFAULT-VALUE})")
+                    "port of the page of jobs, /healthz, /livez and /metrics, 0 for any free one ($SWAV_HTTP_PORT;"
+                            + " ${DEFAULT-VALUE})")
     private int port;
 
     @CommandLine.Option(
@@ -75,7 +76,7 @@ public final class Main implements Callable<Integer> {
             Thread hook = new Thread(operator::close, "shutdown");
             Runtime.getRuntime().addShutdownHook(hook);
             LOG.info(
-                    "watching {}; health and metrics on port {}",
+                    "watching {}; jobs, health and metrics on http://127.0.0.1:{}/",
                     config.namespaces().isEmpty() ? "all namespaces" : config.namespaces(),
                     operator.port());
             stop.await();

@@ -1,5 +1,7 @@
 package io.swav.operator;
 
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
@@ -219,32 +221,41 @@ final class StatusWriter {
         boolean current = done && outcome.trouble().isEmpty();
         Optional<String> stall = stall(phase);
         boolean stalled = stall.isPresent();
-        String reason = endReason().orElse(phase.name());
-        String state = outcome.trouble().isPresent() ? "ApiError" : phase.name();
+        ConditionReason of = ConditionReason.valueOf(phase.name());
+        ConditionReason reason = endReason().orElse(of);
+        ConditionReason state = outcome.trouble().isPresent() ? ConditionReason.ApiError : of;
         String sentence = outcome.trouble()
                 .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
                 .orElse(why);
         conditions
                 .add(
-                        "Ready",
+                        ConditionType.Ready,
                         current && !stalled,
-                        stalled ? "Stalled" : current ? reason : state,
+                        stalled ? ConditionReason.Stalled : current ? reason : state,
                         stalled ? stall.get() : sentence)
-                .add("Reconciling", !current && !stalled, state, sentence)
-                .add("Stalled", stalled, stalled ? stallReason(phase) : "Moving", stall.orElse("nothing is in the way"))
-                .add("Running", phase == Phase.Running, phase.name(), why)
-                .add("Resizing", phase == Phase.Resizing, phase.name(), phase == Phase.Resizing ? world.why() : why)
+                .add(ConditionType.Reconciling, !current && !stalled, state, sentence)
                 .add(
-                        "Suspended",
+                        ConditionType.Stalled,
+                        stalled,
+                        stalled ? stallReason(phase) : ConditionReason.Moving,
+                        stall.orElse("nothing is in the way"))
+                .add(ConditionType.Running, phase == Phase.Running, of, why)
+                .add(ConditionType.Resizing, phase == Phase.Resizing, of, phase == Phase.Resizing ? world.why() : why)
+                .add(
+                        ConditionType.Suspended,
                         phase == Phase.Suspended,
-                        phase.name(),
+                        of,
                         phase == Phase.Suspended ? suspended(why) : why)
-                .add("DataReady", dataStatus(), dataReason(), dataMessage())
-                .add("Complete", phase == Phase.Complete, ended ? reason : "NotYet", ended ? why : "training goes on")
+                .add(ConditionType.DataReady, dataStatus(), dataReason(), dataMessage())
                 .add(
-                        "Failed",
+                        ConditionType.Complete,
+                        phase == Phase.Complete,
+                        ended ? reason : ConditionReason.NotYet,
+                        ended ? why : "training goes on")
+                .add(
+                        ConditionType.Failed,
                         phase == Phase.Failed || phase == Phase.Invalid,
-                        phase == Phase.Invalid ? stallReason(phase) : ended ? reason : "NotFailed",
+                        phase == Phase.Invalid ? stallReason(phase) : ended ? reason : ConditionReason.NotFailed,
                         phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
         seen.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
         return conditions.list();
@@ -258,8 +269,8 @@ final class StatusWriter {
                         .orElse("; there is no checkpoint to go on from");
     }
 
-    private Optional<String> endReason() {
-        return Optional.ofNullable(book.end()).map(Book.End::reason);
+    private Optional<ConditionReason> endReason() {
+        return Optional.ofNullable(book.end()).map(end -> ConditionReason.valueOf(end.reason()));
     }
 
     /** What a person has to mend before anything moves on. */
@@ -275,14 +286,16 @@ final class StatusWriter {
         return outcome.refusal().map(words -> "the API server refuses the pod of spec.template: " + words);
     }
 
-    private String stallReason(Phase phase) {
+    private ConditionReason stallReason(Phase phase) {
         if (phase == Phase.Failed) {
-            return endReason().orElse("Failed");
+            return endReason().orElse(ConditionReason.Failed);
         }
         if (seen.problems().isEmpty()) {
-            return "PodRefused";
+            return ConditionReason.PodRefused;
         }
-        return seen.problems().stream().anyMatch(p -> p.contains("not available yet")) ? "NotAvailable" : "InvalidSpec";
+        return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
+                ? ConditionReason.NotAvailable
+                : ConditionReason.InvalidSpec;
     }
 
     // The trainer is Ready only after it has opened the data, so a report of Ready or more says that the data is there.
@@ -294,8 +307,10 @@ final class StatusWriter {
         return dataOpened() ? "True" : "Unknown";
     }
 
-    private String dataReason() {
-        return dataFailure().isPresent() ? "NoData" : dataOpened() ? "Opened" : "NotOpened";
+    private ConditionReason dataReason() {
+        return dataFailure().isPresent()
+                ? ConditionReason.NoData
+                : dataOpened() ? ConditionReason.Opened : ConditionReason.NotOpened;
     }
 
     private String dataMessage() {

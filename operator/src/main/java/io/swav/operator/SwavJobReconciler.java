@@ -70,6 +70,11 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         return informers.all();
     }
 
+    /** Those of the informer's cache, also where another operator leads; none before it has synced. */
+    List<SwavJob> jobs() {
+        return Optional.ofNullable(informers).map(Informers::jobs).orElse(List.of());
+    }
+
     private Informers informers() {
         return Objects.requireNonNull(informers, "prepareEventSources comes first");
     }

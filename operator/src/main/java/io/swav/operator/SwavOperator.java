@@ -16,15 +16,18 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The running operator: one controller, its informers, health and metrics. */
+/** The running operator: one controller, its informers, health, metrics and the page of jobs. */
 public final class SwavOperator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SwavOperator.class);
     private static final int RETRY_MILLIS = 200;
@@ -65,14 +68,17 @@ public final class SwavOperator implements AutoCloseable {
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         AtomicBoolean closing = new AtomicBoolean();
+        AtomicReference<String> standing =
+                new AtomicReference<>(config.lease().isPresent() ? "waiting for a leader among the operators" : "");
         Operator operator = new Operator(overrider -> overrider
                 .withKubernetesClient(client)
                 .withCloseClientOnStop(false)
                 .withReconciliationTerminationTimeout(Duration.ofSeconds(5))
                 .withMetrics(
                         MicrometerMetrics.newMicrometerMetricsBuilder(registry).build())
-                .withLeaderElectionConfiguration(
-                        config.lease().map(lease -> election(lease, closing)).orElse(null)));
+                .withLeaderElectionConfiguration(config.lease()
+                        .map(lease -> election(lease, closing, standing))
+                        .orElse(null)));
         SwavJobReconciler reconciler = new SwavJobReconciler(client, new JobMetrics(registry), Clock.systemUTC());
         operator.register(reconciler, overrider -> {
             if (config.namespaces().isEmpty()) {
@@ -87,7 +93,13 @@ public final class SwavOperator implements AutoCloseable {
                     .setMaxAttempts(-1));
         });
         HttpEndpoints endpoints = new HttpEndpoints(
-                config.port(), () -> ailments(client, operator), () -> stuck(client, operator), registry::scrape);
+                config.port(),
+                () -> ailments(client, operator),
+                () -> stuck(client, operator),
+                registry::scrape,
+                () -> operator.getRuntimeInfo().isStarted()
+                        ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())
+                        : JobPage.html(List.of(), "starting: the informers have not synced", Instant.now()));
         try {
             operator.start();
         } catch (RuntimeException e) {
@@ -102,7 +114,8 @@ public final class SwavOperator implements AutoCloseable {
      * Followers keep their caches warm and reconcile nothing. A leader that loses its lease ends: what it remembers is
      * no longer true, and the process that starts after it follows.
      */
-    private static LeaderElectionConfiguration election(OperatorConfig.Lease lease, AtomicBoolean closing) {
+    private static LeaderElectionConfiguration election(
+            OperatorConfig.Lease lease, AtomicBoolean closing, AtomicReference<String> standing) {
         // two processes of one host name must not take themselves for one
         String identity = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("operator") + "_" + UUID.randomUUID();
         LeaderCallbacks callbacks = new LeaderCallbacks(
@@ -113,7 +126,11 @@ public final class SwavOperator implements AutoCloseable {
                         System.exit(1);
                     }
                 },
-                leader -> LOG.info("the leader is {}{}", leader, leader.equals(identity) ? " (this one)" : ""));
+                leader -> {
+                    boolean self = leader.equals(identity);
+                    LOG.info("the leader is {}{}", leader, self ? " (this one)" : "");
+                    standing.set(self ? "this operator leads" : "this operator follows; " + leader + " leads");
+                });
         return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
                 .withLeaseNamespace(lease.namespace())
                 .withIdentity(identity)
@@ -122,7 +139,7 @@ public final class SwavOperator implements AutoCloseable {
                 .build();
     }
 
-    /** The port of {@code /healthz}, {@code /livez} and {@code /metrics}. */
+    /** The port of {@code /}, {@code /healthz}, {@code /livez} and {@code /metrics}. */
     public int port() {
         return endpoints.port();
     }

@@ -1,5 +1,6 @@
 package io.swav.plan;
 
+import io.swav.api.ConditionReason;
 import java.time.Instant;
 import java.util.Set;
 import java.util.TreeSet;
@@ -39,7 +40,7 @@ public record Book(
     public record End(boolean complete, String reason, String message, Instant time) {
 
         /** The reason when the data is missing or no pictures. */
-        public static final String NO_DATA = "NoData";
+        public static final String NO_DATA = ConditionReason.NoData.name();
     }
 
     public Book {

@@ -1,5 +1,6 @@
 package io.swav.plan;
 
+import io.swav.api.ConditionReason;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
@@ -162,7 +163,8 @@ public final class WorldPlanner {
                 boolean failure = dead.cause() != Cause.PREEMPTED;
                 boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
                 if (first && (dead.cause() == Cause.PERMANENT || dead.cause() == Cause.NO_DATA)) {
-                    String reason = dead.cause() == Cause.NO_DATA ? Book.End.NO_DATA : "TrainerRefused";
+                    String reason =
+                            dead.cause() == Cause.NO_DATA ? Book.End.NO_DATA : ConditionReason.TrainerRefused.name();
                     String message = "Pod " + pod.name() + " failed for good: " + dead.why();
                     book = book.ended(new Book.End(false, reason, message, now));
                 }
@@ -313,12 +315,12 @@ public final class WorldPlanner {
             Instant first = book.firstDone() == null ? now : book.firstDone();
             book = book.withFirstDone(first);
             if (present().isEmpty() || !now.isBefore(first.plus(FINISH))) {
-                book = book.ended(new Book.End(true, "Complete", "Training is complete", now));
+                book = book.ended(new Book.End(true, ConditionReason.Complete.name(), "Training is complete", now));
             }
         } else if (book.account().failed() > bounds.maxFailures()) {
             book = book.ended(new Book.End(
                     false,
-                    "TooManyFailures",
+                    ConditionReason.TooManyFailures.name(),
                     book.account().failed() + " failures, recovery.maxFailures allows " + bounds.maxFailures()
                             + lastFailure(),
                     now));

@@ -1,0 +1,46 @@
+package io.swav.charts;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/** What the chart's alerts and dashboard ask Prometheus for, held against what an operator tells it. */
+public final class Monitoring {
+    private static final Pattern NAME = Pattern.compile("\\b(?:swav|operator_sdk)_[a-z_]+");
+    private static final Pattern CONDITION = Pattern.compile("condition=\\\\?\"(\\w+)");
+    /** Only there once something has happened that does not happen in a quiet run. */
+    private static final Set<String> RARE =
+            Set.of("operator_sdk_reconciliations_failed_total", "swav_job_seconds_lost");
+
+    private Monitoring() {}
+
+    /** @param scraped the operator's /metrics, after a run with checkpoints */
+    public static List<String> problems(String scraped) throws IOException {
+        Set<String> told = scraped.lines()
+                .filter(line -> !line.startsWith("#"))
+                .map(line -> line.replaceFirst("[{ ].*", ""))
+                .collect(Collectors.toCollection(TreeSet::new));
+        List<String> problems = new ArrayList<>();
+        for (String file : List.of("alerts.yaml", "dashboard.json")) {
+            String text = Golden.read("charts/swav-operator/files/" + file);
+            NAME.matcher(text)
+                    .results()
+                    .map(MatchResult::group)
+                    .distinct()
+                    .filter(name -> !told.contains(name) && !RARE.contains(name))
+                    .forEach(name -> problems.add(file + ": nobody tells " + name));
+            for (Matcher condition = CONDITION.matcher(text); condition.find(); ) {
+                if (!scraped.contains("condition=\"" + condition.group(1) + "\"")) {
+                    problems.add(file + ": no job has the condition " + condition.group(1));
+                }
+            }
+        }
+        return problems;
+    }
+}

@@ -1,0 +1,266 @@
+package io.swav.operator;
+
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.SwavJobStatus.WorldStatus;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All jobs as one page for a browser, made of their statuses: what runs, what was lost and why. It needs nothing else
+ * from anywhere, and asks for itself again every few seconds.
+ */
+final class JobPage {
+    /** What a browser lets the page do: show itself, in its own style. */
+    static final String POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+    private static final int REFRESH_SECONDS = 5;
+    private static final String STYLE = style();
+
+    private final Html html = new Html();
+    private final Instant now;
+
+    private JobPage(Instant now) {
+        this.now = now;
+    }
+
+    /** @param standing a sentence about this operator: whether it leads */
+    static String html(Collection<SwavJob> jobs, String standing, Instant now) {
+        JobPage page = new JobPage(now);
+        page.head(jobs.size(), standing);
+        jobs.stream()
+                .sorted(Comparator.comparing((SwavJob job) -> job.getMetadata().getNamespace())
+                        .thenComparing(job -> job.getMetadata().getName()))
+                .forEach(page::job);
+        return page.html.raw("</body>\n</html>\n").toString();
+    }
+
+    private void head(int jobs, String standing) {
+        html.raw("""
+                        <!DOCTYPE html>
+                        <html lang="en">
+                        <head>
+                        <meta charset="utf-8">
+                        <meta name="viewport" content="width=device-width">
+                        <meta http-equiv="refresh" content="%d">
+                        <title>SwAV jobs</title>
+                        <style>
+                        %s</style>
+                        </head>
+                        <body>
+                        <header><h1>SwAV jobs</h1>""".formatted(REFRESH_SECONDS, STYLE))
+                .tag("span", jobs == 1 ? "1 job" : jobs + " jobs")
+                .tag("span", standing)
+                .tag("span", now.truncatedTo(ChronoUnit.SECONDS))
+                .raw("</header>\n");
+    }
+
+    private void job(SwavJob job) {
+        SwavJobStatus status = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        String phase = Optional.ofNullable(status.phase()).orElse("New");
+        html.raw("<section>\n<h2>")
+                .text(job.getMetadata().getName())
+                .tag("small", job.getMetadata().getNamespace())
+                .tag("span class=\"phase " + colour(status, phase) + "\"", phase)
+                .raw("</h2>\n")
+                .tag("p", sentence(job, status));
+        Optional.ofNullable(status.progress()).ifPresent(this::progress);
+        figures(job, status);
+        Optional.ofNullable(status.ledger()).map(Ledger::incidents).ifPresent(this::incidents);
+        Optional.ofNullable(status.checkpoints()).ifPresent(this::checkpoints);
+        Optional.ofNullable(status.conditions()).ifPresent(this::conditions);
+        html.raw("</section>\n");
+    }
+
+    private static String colour(SwavJobStatus status, String phase) {
+        if (status.isTrue("Failed") || status.isTrue("Stalled")) {
+            return "bad";
+        }
+        return switch (phase) {
+            case "Running", "Complete" -> "good";
+            case "Pending", "Resizing", "Holding" -> "busy";
+            default -> "idle";
+        };
+    }
+
+    private static String sentence(SwavJob job, SwavJobStatus status) {
+        if (status.observedGeneration() == null) {
+            return "The operator has not seen this job yet.";
+        }
+        String ready = status.condition("Ready").map(JobCondition::message).orElse("");
+        return Objects.equals(status.observedGeneration(), job.getMetadata().getGeneration())
+                ? ready
+                : ready + " (said of an earlier spec: the operator has not seen the present one yet)";
+    }
+
+    private void progress(Progress progress) {
+        if (progress.step() == null || progress.steps() == null || progress.steps() <= 0) {
+            return;
+        }
+        double share = Math.min(1, (double) progress.step() / progress.steps());
+        html.raw("<div class=\"bar\"><div style=\"width:" + Words.percent(share).replace(" ", "") + "\"></div></div>\n")
+                .raw("<p class=\"soft\">")
+                .text("step " + Words.number(progress.step()) + " of " + Words.number(progress.steps()) + ", "
+                        + Words.percent(share))
+                .text(progress.epoch() == null ? "" : ", epoch " + progress.epoch())
+                .text(
+                        progress.etaSeconds() == null || progress.etaSeconds() == 0
+                                ? ""
+                                : ", " + Words.duration(Duration.ofSeconds(progress.etaSeconds())) + " to go")
+                .raw("</p>\n");
+    }
+
+    private void figures(SwavJob job, SwavJobStatus status) {
+        Optional<SwavJobSpec> spec = Optional.ofNullable(job.getSpec());
+        html.raw("<dl>");
+        Optional<WorldStatus> world = Optional.ofNullable(status.world());
+        figure(
+                "trainers in the world",
+                world.map(w -> Words.number(w.size())).orElse("0")
+                        + spec.map(s -> " of " + s.replicas() + " wanted").orElse(""));
+        figure("pods", Words.number(status.replicas()) + ", " + Words.number(status.readyReplicas()) + " ready");
+        world.ifPresent(w -> figure("world", w.generation() + ", since " + Words.ago(w.since(), now)));
+        Optional.ofNullable(status.progress()).ifPresent(p -> {
+            figure("loss", Words.number(p.loss()));
+            figure("pictures a second", Words.number(p.imagesPerSecond()));
+            figure(
+                    "prototypes in use",
+                    Words.number(p.prototypePerplexity())
+                            + spec.map(s -> " of " + s.model().prototypes()).orElse(""));
+            if (p.knnTop1() != null) {
+                figure("kNN top-1", Words.number(p.knnTop1()) + " %");
+            }
+            if (p.skippedSamples() != null && p.skippedSamples() > 0) {
+                figure("pictures skipped", Words.number(p.skippedSamples()));
+            }
+        });
+        Optional.ofNullable(status.ledger()).ifPresent(this::ledger);
+        html.raw("</dl>\n");
+    }
+
+    private void ledger(Ledger ledger) {
+        figure("time kept (goodput)", Words.percent(ledger.goodput()));
+        figure("steps lost", Words.number(ledger.stepsLost()));
+        figure("preemptions", Words.number(ledger.preemptions()));
+        figure("failures, hangs", Words.number(ledger.failures()) + ", " + Words.number(ledger.hangs()));
+        figure("changes of size", Words.number(ledger.resizes()));
+        Map<String, Double> lost =
+                Optional.ofNullable(ledger.secondsLostByCause()).orElse(Map.of());
+        if (!lost.isEmpty()) {
+            figure(
+                    "seconds paused, by cause",
+                    lost.entrySet().stream()
+                            .map(cause -> cause.getKey() + " " + Words.number(cause.getValue()))
+                            .collect(Collectors.joining(", ")));
+        }
+    }
+
+    private void figure(String name, String value) {
+        html.raw("<div>").tag("dt", name).tag("dd", value).raw("</div>");
+    }
+
+    private void incidents(List<Incident> incidents) {
+        List<Incident> newestFirst = incidents.stream()
+                .sorted(Comparator.comparing(Incident::time).reversed())
+                .toList();
+        table(
+                "What happened",
+                newestFirst,
+                List.of(
+                        new Column<>("when", "time", incident -> Words.ago(incident.time(), now)),
+                        new Column<>("kind", "", Incident::kind),
+                        new Column<>("pod", "pod", Incident::pod),
+                        new Column<>("what", "wide", Incident::reason),
+                        new Column<>("at step", "number", incident -> Words.number(incident.step())),
+                        new Column<>("steps lost", "number", incident -> Words.number(incident.stepsLost())),
+                        new Column<>("seconds paused", "number", incident -> Words.number(incident.secondsPaused()))));
+    }
+
+    private void checkpoints(List<CheckpointEntry> checkpoints) {
+        table(
+                "Checkpoints",
+                checkpoints,
+                List.of(
+                        new Column<>("step", "number", entry -> Words.number(entry.step())),
+                        new Column<>("when", "time", entry -> Words.ago(entry.time(), now)),
+                        new Column<>("state", "wide", JobPage::state),
+                        new Column<>("size", "number", entry -> Words.bytes(entry.bytes())),
+                        new Column<>("seconds", "number", entry -> Words.number(entry.seconds())),
+                        new Column<>("where", "wide", CheckpointEntry::uri)));
+    }
+
+    private static String state(CheckpointEntry entry) {
+        if (entry.problem() != null) {
+            return entry.problem();
+        }
+        return Boolean.TRUE.equals(entry.verified()) ? "verified" : "not verified";
+    }
+
+    private void conditions(List<JobCondition> conditions) {
+        html.raw("<details><summary>Conditions</summary>");
+        table(
+                "",
+                conditions,
+                List.of(
+                        new Column<>("condition", "", JobCondition::type),
+                        new Column<>("is", "", JobCondition::status),
+                        new Column<>("reason", "", JobCondition::reason),
+                        new Column<>("message", "wide", JobCondition::message),
+                        new Column<>("since", "time", condition -> Words.ago(condition.lastTransitionTime(), now))));
+        html.raw("</details>\n");
+    }
+
+    private record Column<T>(String title, String kind, Function<T, @Nullable String> cell) {}
+
+    private <T> void table(String title, List<T> rows, List<Column<T>> columns) {
+        if (rows.isEmpty()) {
+            return;
+        }
+        if (!title.isEmpty()) {
+            html.tag("h3", title);
+        }
+        html.raw("<table><tr>");
+        columns.forEach(column -> html.tag("th class=\"" + column.kind() + "\"", column.title()));
+        html.raw("</tr>\n");
+        for (T row : rows) {
+            html.raw("<tr>");
+            for (Column<T> column : columns) {
+                String cell = column.cell().apply(row);
+                html.tag("td class=\"" + column.kind() + "\"", cell == null ? Words.NONE : cell);
+            }
+            html.raw("</tr>\n");
+        }
+        html.raw("</table>\n");
+    }
+
+    private static String style() {
+        try (InputStream css = JobPage.class.getResourceAsStream("page.css")) {
+            if (css == null) {
+                throw new IllegalStateException("page.css is not on the class path");
+            }
+            return new String(css.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
