@@ -30,12 +30,12 @@ public final class ArgoLua {
     }
 
     /** @return by action, what Argo CD offers */
-    static JsonNode discover(JsonNode job) throws IOException {
+    public static JsonNode discover(JsonNode job) throws IOException {
         return run("actions/discovery.lua", job, Map.of());
     }
 
     /** @return the object as the action leaves it */
-    static JsonNode act(String action, JsonNode job, Map<String, String> parameters) throws IOException {
+    public static JsonNode act(String action, JsonNode job, Map<String, String> parameters) throws IOException {
         return run("actions/" + action + "/action.lua", job, parameters);
     }
 

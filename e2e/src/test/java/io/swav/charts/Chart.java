@@ -9,12 +9,47 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 
 /** The chart, rendered by Helm itself. */
 public final class Chart {
     public static final Path FOLDER = Golden.PROJECT.resolve("charts/swav-operator");
     static final String NAMESPACE = "swav-system";
+    static final Set<String> WITHOUT_NAMESPACE =
+            Set.of("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding");
     private static final YAMLMapper YAML = new YAMLMapper();
+
+    /** Each option alone, all together, and neither. */
+    public static final Map<String, String> CASES = new TreeMap<>(Map.ofEntries(
+            Map.entry("defaults", ""),
+            Map.entry("one replica", "{replicaCount: 1, leaderElection: false}"),
+            Map.entry("two namespaces", "{namespaces: [team-a, team-b]}"),
+            Map.entry("no definition", "{crds: {install: false}}"),
+            Map.entry("definition goes with the release", "{crds: {keep: false}}"),
+            Map.entry("foreign account", "{serviceAccount: {create: false, name: mine}, rbac: {create: false}}"),
+            Map.entry("named account", "{serviceAccount: {name: mine, annotations: {a: b}}}"),
+            Map.entry("no aggregation", "{rbac: {aggregate: false}}"),
+            Map.entry("other names", "{nameOverride: op, fullnameOverride: swav-team}"),
+            Map.entry("pinned image", "{image: {digest: 'sha256:" + "a".repeat(64) + "'}}"),
+            Map.entry("no metrics", "{metrics: {service: false}, podDisruptionBudget: {enabled: false}}"),
+            Map.entry("monitoring", """
+                    {metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}},
+                     prometheusRule: {enabled: true, stuckAfter: 2h, collapsedBelow: 1.5},
+                     dashboard: {enabled: true, namespace: grafana}}}"""),
+            Map.entry("network policy", """
+                    {networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}],
+                     apiServer: {cidr: 10.0.0.1/32, ports: [6443]}}}"""),
+            Map.entry("everything", """
+                    {namespaces: [team-a], commonLabels: {team: vision}, podLabels: {tier: control}, podAnnotations: {p: q},
+                     priorityClassName: system-cluster-critical, nodeSelector: {a: b}, tolerations: [{operator: Exists}],
+                     affinity: {nodeAffinity: {}}, imagePullSecrets: [{name: pull}], extraArgs: [--port=8080],
+                     extraEnv: [{name: A, value: b}], logLevel: debug, networkPolicy: {enabled: true},
+                     topologySpreadConstraints:
+                       [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}],
+                     metrics: {port: 9090, serviceMonitor: {enabled: true}, prometheusRule: {enabled: true},
+                               dashboard: {enabled: true}}}""")));
 
     private Chart() {}
 

@@ -17,8 +17,6 @@ import io.swav.charts.Golden;
 import io.swav.charts.ShellBlock;
 import io.swav.local.LocalCluster;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -68,7 +66,7 @@ class DocsIT {
 
     @TestFactory
     List<DynamicTest> commands() throws IOException {
-        assumeTrue(run("kubectl version --client").code() == 0, "there is no kubectl here");
+        assumeTrue(shell().has("kubectl"), "there is no kubectl here");
         List<DynamicTest> tests = new ArrayList<>();
         for (String page : List.of("quickstart", "runbook", "security", "upgrade")) {
             for (ShellBlock block : ShellBlock.of(Golden.read("docs/" + page + ".md"))) {
@@ -83,13 +81,18 @@ class DocsIT {
 
     /** Blocks may ask about the job that another one applies or deletes. */
     private void run(String page, ShellBlock block) throws IOException {
-        run("kubectl apply --validate=false -f examples/restricted.yaml");
+        Shell shell = shell();
+        shell.run("kubectl apply --validate=false -f examples/restricted.yaml");
         for (String command : block.commands()) {
-            Done done = run(command);
+            Shell.Done done = shell.run(command);
             assertThat(done.code())
                     .as("%s.md: %s%n%s", page, command, done.output())
                     .isZero();
         }
+    }
+
+    private Shell shell() {
+        return new Shell(dir.resolve("home"), cluster.kubeconfig(), NAMESPACE);
     }
 
     @Test
@@ -112,31 +115,6 @@ class DocsIT {
             SwavJob made = client.resource(job).dryRun().create(); // with the schema's defaults
             SwavJobSpec spec = made.getSpec();
             assertThat(SpecRules.broken(spec)).as(job.getMetadata().getName()).isEmpty();
-        }
-    }
-
-    private record Done(int code, String output) {}
-
-    private Done run(String command) {
-        try {
-            Path home = Files.createDirectories(dir.resolve("home"));
-            Path config = home.resolve("kubeconfig");
-            Files.writeString(
-                    config,
-                    Files.readString(cluster.kubeconfig()).replaceAll("namespace: .*", "namespace: " + NAMESPACE));
-            ProcessBuilder builder = new ProcessBuilder("sh", "-c", command)
-                    .directory(Golden.PROJECT.toFile())
-                    .redirectErrorStream(true);
-            builder.environment().put("KUBECONFIG", config.toString());
-            builder.environment().put("HOME", home.toString());
-            Process process = builder.start();
-            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            return new Done(process.waitFor(), output);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
         }
     }
 }

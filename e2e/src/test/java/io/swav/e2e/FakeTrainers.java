@@ -23,8 +23,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.Timer;
 import java.util.TimerTask;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ import org.slf4j.LoggerFactory;
 final class FakeTrainers implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FakeTrainers.class);
     private static final long BEAT_MILLIS = 1000;
+    private static final Set<String> ENDED = Set.of("Succeeded", "Failed");
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final KubernetesClient client;
@@ -55,7 +58,17 @@ final class FakeTrainers implements AutoCloseable {
 
     /** Names of the pods that exist, in the order of their numbers. */
     List<String> pods() {
+        return pods(pod -> true);
+    }
+
+    /** Those that have not ended. */
+    List<String> alive() {
+        return pods(pod -> !ENDED.contains(String.valueOf(pod.getStatus().getPhase())));
+    }
+
+    private List<String> pods(Predicate<Pod> which) {
         return client.pods().inNamespace(namespace).withLabel(Contract.LABEL_JOB, job).list().getItems().stream()
+                .filter(which)
                 .map(pod -> pod.getMetadata().getName())
                 .sorted(Comparator.comparingInt(String::length).thenComparing(name -> name))
                 .toList();

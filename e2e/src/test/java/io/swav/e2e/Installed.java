@@ -1,0 +1,77 @@
+package io.swav.e2e;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** Manifests on the test's API server, as an installation leaves them; they go, but for definitions, when it is closed. */
+final class Installed implements AutoCloseable {
+    private final KubernetesClient client;
+    private final List<JsonNode> objects;
+
+    private Installed(KubernetesClient client, List<JsonNode> objects) {
+        this.client = client;
+        this.objects = objects;
+    }
+
+    /** @param objects applied already, by somebody else */
+    static Installed of(KubernetesClient client, List<JsonNode> objects) {
+        return new Installed(client, objects);
+    }
+
+    static Installed apply(KubernetesClient client, List<JsonNode> objects) {
+        objects.forEach(object -> apply(client, object, false));
+        return new Installed(client, objects);
+    }
+
+    /** @param dry asks for everything but the change itself */
+    static void apply(KubernetesClient client, JsonNode object, boolean dry) {
+        var resource = client.resource(Serialization.unmarshal(object.toString(), GenericKubernetesResource.class));
+        if (kind(object).equals("CustomResourceDefinition")) { // server-side apply refuses CEL rules before 1.25
+            resource.dryRun(dry).createOr(NonDeletingOperation::update);
+        } else {
+            resource.patch(
+                    new PatchContext.Builder()
+                            .withPatchType(PatchType.SERVER_SIDE_APPLY)
+                            .withFieldManager("helm")
+                            .withForce(true)
+                            .withDryRun(dry ? List.of("All") : List.of())
+                            .build(),
+                    object.toString());
+        }
+    }
+
+    static void namespaces(KubernetesClient client, String... names) {
+        for (String name : names) {
+            client.resource(new NamespaceBuilder()
+                            .withNewMetadata()
+                            .withName(name)
+                            .endMetadata()
+                            .build())
+                    .serverSideApply();
+        }
+    }
+
+    private static String kind(JsonNode object) {
+        return object.path("kind").asText();
+    }
+
+    @Override
+    public void close() {
+        List<JsonNode> lastFirst = new ArrayList<>(objects);
+        Collections.reverse(lastFirst);
+        lastFirst.stream()
+                .filter(object -> !kind(object).equals("CustomResourceDefinition"))
+                .forEach(object -> client.resource(
+                                Serialization.unmarshal(object.toString(), GenericKubernetesResource.class))
+                        .delete());
+    }
+}

@@ -1,0 +1,140 @@
+package io.swav.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.authentication.TokenRequestBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.charts.Chart;
+import io.swav.local.Daemon;
+import io.swav.local.LocalCluster;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The operator as a Deployment that is installed would run it: a process with the container's arguments and environment,
+ * and a token of its ServiceAccount, which is all that it may show to the API server. Its port alone is another.
+ */
+final class InstalledOperator implements AutoCloseable {
+    private static final Pattern ADDRESS = Pattern.compile("on (http://127\\.0\\.0\\.1:\\d+)/");
+    private static final Duration LIMIT = Duration.ofMinutes(2);
+
+    private final Daemon process;
+    private final JsonNode container;
+    private final Path kubeconfig;
+
+    private InstalledOperator(Daemon process, JsonNode container, Path kubeconfig) {
+        this.process = process;
+        this.container = container;
+        this.kubeconfig = kubeconfig;
+    }
+
+    /** Starts it and waits until its own startup probe passes. */
+    static InstalledOperator start(LocalCluster cluster, KubernetesClient admin, List<JsonNode> objects, Path dir)
+            throws IOException {
+        JsonNode deployment = Chart.only(objects, "Deployment");
+        JsonNode pod = deployment.at("/spec/template/spec");
+        JsonNode container = pod.at("/containers/0");
+        Path kubeconfig = Files.createDirectories(dir).resolve("kubeconfig");
+        String token = token(
+                admin,
+                deployment.at("/metadata/namespace").asText(),
+                pod.get("serviceAccountName").asText());
+        Files.writeString(
+                kubeconfig, Files.readString(cluster.kubeconfig()).replaceAll("token: .*", "token: " + token));
+        Map<String, String> env = new TreeMap<>();
+        container
+                .get("env")
+                .forEach(e -> env.put(e.get("name").asText(), e.get("value").asText()));
+        env.put("KUBECONFIG", kubeconfig.toString());
+        env.put("SWAV_HTTP_PORT", "0");
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.swav.operator.Main"));
+        container.path("args").forEach(argument -> command.add(argument.asText()));
+        InstalledOperator operator =
+                new InstalledOperator(Daemon.start(dir, "operator", command, env), container, kubeconfig);
+        try {
+            await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> operator.passes("startupProbe"));
+        } catch (RuntimeException e) {
+            operator.close();
+            throw new AssertionError(operator.process.describe(), e);
+        }
+        return operator;
+    }
+
+    private static String token(KubernetesClient admin, String namespace, String account) {
+        return admin.serviceAccounts()
+                .inNamespace(namespace)
+                .withName(account)
+                .tokenRequest(new TokenRequestBuilder()
+                        .withNewSpec()
+                        .withExpirationSeconds(3600L)
+                        .endSpec()
+                        .build())
+                .getStatus()
+                .getToken();
+    }
+
+    /** Whether one of the container's own probes is content. */
+    boolean passes(String probe) throws IOException, InterruptedException {
+        return get(container.at("/" + probe + "/httpGet/path").asText()).statusCode() == 200;
+    }
+
+    HttpResponse<String> get(String path) throws IOException, InterruptedException {
+        Matcher address = ADDRESS.matcher(log());
+        assertThat(address.find()).as("the log names the address").isTrue();
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create(address.group(1) + path))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+    }
+
+    /** From now on it sees and does nothing, though it is there. */
+    void freeze() throws IOException, InterruptedException {
+        signal("STOP");
+    }
+
+    void thaw() throws IOException, InterruptedException {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        assertThat(new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
+                        .start()
+                        .waitFor())
+                .isZero();
+    }
+
+    String log() throws IOException {
+        return Files.readString(process.log());
+    }
+
+    /** With the rights of its ServiceAccount and no others. */
+    Path kubeconfig() {
+        return kubeconfig;
+    }
+
+    @Override
+    public void close() {
+        process.stop(Duration.ofSeconds(10));
+    }
+}
