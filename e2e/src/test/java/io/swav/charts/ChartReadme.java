@@ -12,7 +12,7 @@ final class ChartReadme {
 
             Installs SwavJob's definition and the operator. Kubernetes 1.20 and later.
 
-            <!-- not run: needs nodes that pull images; ChartTest checks what Helm renders -->
+            <!-- not run: needs nodes that pull images; ChartIT installs and uninstalls it where there are none -->
             ```sh
             helm install swav-operator charts/swav-operator --namespace swav-system --create-namespace
             helm upgrade swav-operator charts/swav-operator --namespace swav-system

@@ -8,12 +8,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.ManagedFieldsEntry;
+import io.fabric8.kubernetes.api.model.autoscaling.v1.Scale;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
+import io.swav.api.SwavJob;
 import io.swav.charts.ArgoLua;
 import io.swav.charts.Chart;
 import io.swav.local.LocalCluster;
@@ -102,6 +104,7 @@ class ArgoIT {
             phase("pictures", "Running", "Healthy");
             assertThat(operator.get("/").body()).contains("pictures", "broken-0", "2 of 2 wanted trainers");
 
+            autoscalersSeeWhatTheyNeed();
             selfHealFightsNothing(trainers);
             aSpecThatNobodyHasSeenIsProgressing(operator);
 
@@ -140,6 +143,17 @@ class ArgoIT {
             aSpecThatNobodyHasSeenIsProgressing(operator);
             assertThat(operator.log()).doesNotContainIgnoringCase("forbidden");
         }
+    }
+
+    /** HPA and KEDA read this subresource: how many there are, and which pods. */
+    private void autoscalersSeeWhatTheyNeed() {
+        Scale scale = client.resources(SwavJob.class)
+                .inNamespace(NAMESPACE)
+                .withName("pictures")
+                .scale();
+        assertThat(scale.getSpec().getReplicas()).isEqualTo(2);
+        assertThat(scale.getStatus().getReplicas()).isEqualTo(2);
+        assertThat(scale.getStatus().getSelector()).isEqualTo(Contract.LABEL_JOB + "=pictures");
     }
 
     /** Argo CD with self-heal applies what Git says whenever it likes. */

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.marcnuri.helm.Helm;
 import com.marcnuri.helm.Release;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
 import io.fabric8.kubernetes.client.Config;
@@ -158,6 +159,7 @@ class ChartIT {
             assertThat(operator.log()).contains("leading").doesNotContainIgnoringCase("forbidden", " ERROR ");
             assertThat(status(other)).as("not its namespace").isEqualTo(SwavJobStatus.EMPTY);
             mayNotDoMore(operator.kubeconfig());
+            upgradeLeavesJobsAlone(values);
         } finally {
             Helm.uninstall("swav-operator")
                     .withKubeConfig(cluster.kubeconfig())
@@ -189,6 +191,32 @@ class ChartIT {
                 .setAnnotations(Map.of(
                         "meta.helm.sh/release-name", "swav-operator", "meta.helm.sh/release-namespace", "swav-system"));
         client.resource(definition).createOr(NonDeletingOperation::update);
+    }
+
+    private void upgradeLeavesJobsAlone(String values) throws Exception {
+        SwavJobStatus before = status(watched);
+        new Helm(Chart.FOLDER)
+                .upgrade()
+                .withKubeConfig(cluster.kubeconfig())
+                .withName("swav-operator")
+                .withNamespace("swav-system")
+                .withValuesFile(
+                        Files.writeString(dir.resolve("upgrade.yaml"), values.replace("{", "{logLevel: debug, ")))
+                .disableOpenApiValidation()
+                .call();
+        assertThat(client.apps()
+                        .deployments()
+                        .inNamespace("swav-system")
+                        .withName("swav-operator")
+                        .get()
+                        .getSpec()
+                        .getTemplate()
+                        .getSpec()
+                        .getContainers()
+                        .get(0)
+                        .getEnv())
+                .contains(new EnvVar("SWAV_LOG_LEVEL", "debug", null));
+        assertThat(status(watched)).isEqualTo(before);
     }
 
     /** Without this the test above would prove nothing: the API server asks for rights, and there are no more of them. */

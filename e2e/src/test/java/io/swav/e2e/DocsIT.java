@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
@@ -93,6 +94,19 @@ class DocsIT {
 
     private Shell shell() {
         return new Shell(dir.resolve("home"), cluster.kubeconfig(), NAMESPACE);
+    }
+
+    /** Field by field against the server's schema; its own controllers read the rest (ArgoIT looks at the subresource). */
+    @Test
+    void theAutoscalerOfTheExampleIsTaken() throws IOException {
+        int minor = Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", ""));
+        JsonNode example = Chart.yaml(Golden.read("examples/autoscaling/hpa.yaml"));
+        ((ObjectNode) example).put("apiVersion", minor < 23 ? "autoscaling/v2beta2" : "autoscaling/v2");
+        ((ObjectNode) example.get("metadata")).put("namespace", NAMESPACE);
+        Installed.apply(client, example, false);
+        JsonNode target = example.at("/spec/scaleTargetRef");
+        assertThat(target.get("apiVersion").asText()).isEqualTo("swav.io/v1alpha1");
+        assertThat(target.get("kind").asText()).isEqualTo("SwavJob");
     }
 
     @Test
