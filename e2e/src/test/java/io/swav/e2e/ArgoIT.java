@@ -273,6 +273,6 @@ class ArgoIT {
     }
 
     private static ConditionFactory soon() {
-        return await().atMost(Duration.ofSeconds(30)).ignoreExceptions();
+        return await().atMost(Duration.ofMinutes(1)).ignoreExceptions();
     }
 }

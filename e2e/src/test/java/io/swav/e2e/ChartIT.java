@@ -24,10 +24,12 @@ import io.swav.local.LocalCluster;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Test;
@@ -66,8 +68,12 @@ class ChartIT {
             for (String kind : MONITORING) {
                 soon().until(() -> client.raw("/apis/monitoring.coreos.com/v1/" + plural(kind)) != null);
             }
+            Set<JsonNode> taken = new HashSet<>();
             for (var values : Chart.CASES.entrySet()) {
                 for (JsonNode object : render(values.getValue())) {
+                    if (!taken.add(object)) {
+                        continue;
+                    }
                     try {
                         Installed.apply(client, object, true);
                     } catch (KubernetesClientException e) {
@@ -276,6 +282,6 @@ class ChartIT {
     }
 
     private static ConditionFactory soon() {
-        return await().atMost(Duration.ofSeconds(30)).ignoreExceptions();
+        return await().atMost(Duration.ofMinutes(1)).ignoreExceptions();
     }
 }

@@ -11,9 +11,12 @@ import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 
-/** Manifests on the test's API server, as an installation leaves them; they go, but for definitions, when it is closed. */
+/** Manifests on the test's API server; they go when it is closed, but for what other tests share. */
 final class Installed implements AutoCloseable {
+    private static final Set<String> KEPT = Set.of("CustomResourceDefinition", "Namespace");
+
     private final KubernetesClient client;
     private final List<JsonNode> objects;
 
@@ -69,7 +72,7 @@ final class Installed implements AutoCloseable {
         List<JsonNode> lastFirst = new ArrayList<>(objects);
         Collections.reverse(lastFirst);
         lastFirst.stream()
-                .filter(object -> !kind(object).equals("CustomResourceDefinition"))
+                .filter(object -> !KEPT.contains(kind(object)))
                 .forEach(object -> client.resource(
                                 Serialization.unmarshal(object.toString(), GenericKubernetesResource.class))
                         .delete());

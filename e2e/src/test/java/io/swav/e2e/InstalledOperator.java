@@ -32,11 +32,13 @@ final class InstalledOperator implements AutoCloseable {
     private static final Pattern ADDRESS = Pattern.compile("on (http://127\\.0\\.0\\.1:\\d+)/");
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
+    private final KubernetesClient admin;
     private final Daemon process;
     private final JsonNode container;
     private final Path kubeconfig;
 
-    private InstalledOperator(Daemon process, JsonNode container, Path kubeconfig) {
+    private InstalledOperator(KubernetesClient admin, Daemon process, JsonNode container, Path kubeconfig) {
+        this.admin = admin;
         this.process = process;
         this.container = container;
         this.kubeconfig = kubeconfig;
@@ -70,7 +72,7 @@ final class InstalledOperator implements AutoCloseable {
                 "io.swav.operator.Main"));
         container.path("args").forEach(argument -> command.add(argument.asText()));
         InstalledOperator operator =
-                new InstalledOperator(Daemon.start(dir, "operator", command, env), container, kubeconfig);
+                new InstalledOperator(admin, Daemon.start(dir, "operator", command, env), container, kubeconfig);
         try {
             await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> operator.passes("startupProbe"));
         } catch (RuntimeException e) {
@@ -136,5 +138,6 @@ final class InstalledOperator implements AutoCloseable {
     @Override
     public void close() {
         process.stop(Duration.ofSeconds(10));
+        admin.leases().inAnyNamespace().delete(); // the next one need not wait until they run out
     }
 }
