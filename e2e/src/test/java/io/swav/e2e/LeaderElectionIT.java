@@ -68,6 +68,10 @@ class LeaderElectionIT {
                 assertThat(body(follower, "/metrics"))
                         .as("a follower tells nothing of jobs")
                         .doesNotContain("swav_job_condition{");
+                assertThat(body(leader, "/")).contains("this operator leads");
+                await().atMost(LIMIT).untilAsserted(() -> assertThat(body(follower, "/"))
+                        .as("but shows them, as the API server does")
+                        .contains("this operator follows", "first"));
 
                 leader.close();
                 apply("second");
@@ -77,6 +81,8 @@ class LeaderElectionIT {
                 assertThat(first.pods()).containsExactly("first-0");
             }
         } finally {
+            first.close();
+            second.close();
             leader.close();
             client.resources(SwavJob.class).inNamespace(namespace).delete();
             client.namespaces().withName(namespace).delete();
