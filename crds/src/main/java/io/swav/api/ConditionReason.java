@@ -30,6 +30,7 @@ public enum ConditionReason {
     // checkpoints
     Saved,
     SaveFailed,
+    CannotResume,
     InTime,
     TooSlow
 }

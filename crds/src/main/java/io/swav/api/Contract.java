@@ -9,6 +9,8 @@ public final class Contract {
     public static final String WORLD_KEY = "world.json";
     /** Beside {@link #WORLD_KEY}: the value of {@link #ANNOTATION_CHECKPOINT}; another one asks for another checkpoint. */
     public static final String CHECKPOINT_REQUEST_KEY = "checkpoint-request";
+    /** Beside {@link #WORLD_KEY}: URI of the store in which verified checkpoints of the job were seen. */
+    public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
     /** On a SwavJob: any new value asks for a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 

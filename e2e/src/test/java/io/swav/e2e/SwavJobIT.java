@@ -3,10 +3,16 @@ package io.swav.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalStack;
@@ -16,76 +22,167 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A SwavJob on a stack of its own: operator and nodes as processes, trainers that train. */
+/** SwavJobs on a stack of its own: operator and nodes as processes, trainers that train. */
 class SwavJobIT {
     private static final Duration LIMIT = Duration.ofMinutes(5);
+    private static final PatchContext MERGE = PatchContext.of(PatchType.JSON_MERGE);
 
     @TempDir
-    Path dir;
+    static Path dir;
+
+    private static LocalStack stack;
+    private static KubernetesClient client;
+
+    @BeforeAll
+    static void up() throws Exception {
+        DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
+        stack = LocalStack.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
+        client = stack.client();
+    }
+
+    @AfterAll
+    static void down() throws Exception {
+        client.close();
+        LocalStack.down(dir.resolve("stack"));
+        assertThat(Files.exists(dir.resolve("stack/etcd"))).isFalse();
+    }
 
     @Test
     void trainsToItsEndInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
-        SwavJob job = Serialization.unmarshal("""
+        SwavJob job = job("small", 2, "epochs: 1", 2);
+        client.resource(job).create();
+        SwavJobStatus ended = statusOf(job, status -> status.isTrue("Complete") || status.isTrue("Failed"), "ends");
+        assertThat(ended.conditions())
+                .as("conditions")
+                .anyMatch(c -> c.type().equals("Complete") && c.status().equals("True"));
+        assertThat(dir.resolve("small/export/backbone.safetensors")).isNotEmptyFile();
+        assertThat(Monitoring.problems(metrics()))
+                .as("what alerts and dashboard ask for, after a real run")
+                .isEmpty();
+
+        client.resource(job).delete();
+        await("the pods are collected").atMost(LIMIT).until(() -> pods("small").isEmpty());
+    }
+
+    /**
+     * A checkpoint on demand, a pause, one checkpoint damaged meanwhile, another world size; and then the weights of a
+     * job that was left alone until the same step.
+     */
+    @Test
+    void goesOnFromWhereItWasSuspended() throws Exception {
+        SwavJob paused = job("paused", 2, "epochs: 5000", 100_000);
+        client.resource(paused).create();
+        long onDemand = newest(onDemand(paused, "please")).step();
+
+        Resource<SwavJob> resource = client.resource(paused);
+        resource.patch(MERGE, "{\"spec\": {\"suspend\": true, \"replicas\": 1, \"elastic\": {\"minReplicas\": 1}}}");
+        SwavJobStatus suspended = statusOf(
+                paused,
+                status -> status.isTrue("Suspended")
+                        && newest(status).step() > onDemand
+                        && pods("paused").isEmpty(),
+                "saves and frees its nodes");
+        long pausedAt = newest(suspended).step();
+        assertThat(suspended.condition("Suspended").orElseThrow().message())
+                .contains("it will go on from step " + pausedAt + " in file://");
+
+        Path model = dir.resolve("paused/step-" + onDemand + "/model.safetensors");
+        byte[] bytes = Files.readAllBytes(model);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(model, bytes);
+        resource.patch(MERGE, "{\"spec\": {\"suspend\": false}}");
+        SwavJobStatus resumed = statusOf(
+                paused, status -> checkpoints(status).stream().anyMatch(c -> c.problem() != null), "names the damage");
+        assertThat(checkpoints(resumed))
+                .filteredOn(entry -> entry.step() == onDemand)
+                .singleElement()
+                .matches(entry -> String.valueOf(entry.problem()).contains("model.safetensors is damaged"));
+        await("an Event names it, too")
+                .atMost(LIMIT)
+                .until(() -> client.v1().events().inNamespace("default").list().getItems().stream()
+                        .anyMatch(event -> event.getReason().equals("CheckpointUnusable")
+                                && event.getMessage().contains("step-" + onDemand)));
+
+        CheckpointEntry end = newest(onDemand(paused, "again"));
+        assertThat(end.step()).isGreaterThan(pausedAt);
+        client.resource(paused).delete();
+        SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000);
+        client.resource(quiet).create();
+        CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue("Complete"), "ends"));
+        assertThat(other.step()).isEqualTo(end.step());
+        assertThat(other.digest()).as("weights without a pause").isEqualTo(end.digest());
+    }
+
+    private static SwavJobStatus onDemand(SwavJob job, String request) {
+        client.resource(job)
+                .patch(MERGE, "{\"metadata\": {\"annotations\": {\"swav.io/checkpoint\": \"" + request + "\"}}}");
+        return statusOf(
+                job,
+                status -> status.condition("CheckpointsSaved")
+                        .filter(saved -> saved.message().contains("swav.io/checkpoint=" + request + " is answered"))
+                        .isPresent(),
+                "saves on demand");
+    }
+
+    private static SwavJob job(String name, int replicas, String length, int everySteps) {
+        return Serialization.unmarshal("""
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
-                metadata: {name: small, namespace: default}
+                metadata: {name: %2$s, namespace: default}
                 spec:
-                  replicas: 2
-                  elastic: {minReplicas: 2, maxReplicas: 2}
+                  replicas: %3$d
+                  elastic: {minReplicas: %3$d, maxReplicas: 2}
                   template:
                     spec: {containers: [{name: trainer, image: swav-trainer}]}
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]
-                  training: {globalBatch: 32, groupSize: 16, epochs: 1, prototypesFrozenSteps: 1,
+                  training: {globalBatch: 32, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
                     optimizer: {warmupEpochs: 0.5}}
-                  checkpoint: {uri: file://%1$s/checkpoints, everySteps: 2}
-                """.formatted(dir), SwavJob.class);
-        Path stackDir = dir.resolve("stack");
-        LocalStack stack = LocalStack.up(stackDir, 2, Map.of(), System.err::println);
-        try (KubernetesClient client = stack.client()) {
-            client.resource(job).create();
-            SwavJob ended = await("the job ends")
-                    .atMost(LIMIT)
-                    .until(
-                            () -> client.resource(job).get(),
-                            j -> j.getStatus() != null
-                                    && (j.getStatus().isTrue("Complete")
-                                            || j.getStatus().isTrue("Failed")));
-            assertThat(ended.getStatus().conditions())
-                    .as("conditions")
-                    .anyMatch(c -> c.type().equals("Complete") && c.status().equals("True"));
-            assertThat(dir.resolve("checkpoints/export/backbone.safetensors")).isNotEmptyFile();
-            assertThat(Monitoring.problems(metrics(stack)))
-                    .as("what alerts and dashboard ask for, after a real run")
-                    .isEmpty();
-
-            client.resource(job).delete();
-            await("the pods are collected")
-                    .atMost(LIMIT)
-                    .until(() -> client.pods()
-                            .inNamespace("default")
-                            .withLabel(Contract.LABEL_JOB, "small")
-                            .list()
-                            .getItems()
-                            .isEmpty());
-        } finally {
-            LocalStack.down(stackDir);
-        }
-        assertThat(Files.exists(stackDir.resolve("etcd"))).isFalse();
+                  checkpoint: {uri: file://%1$s/%2$s, everySteps: %5$d}
+                """.formatted(dir, name, replicas, length, everySteps), SwavJob.class);
     }
 
-    private static String metrics(LocalStack stack) throws Exception {
+    private static SwavJobStatus statusOf(SwavJob job, Predicate<SwavJobStatus> until, String what) {
+        return await("job " + job.getMetadata().getName() + " " + what)
+                .atMost(LIMIT)
+                .until(
+                        () -> Objects.requireNonNullElse(
+                                client.resource(job).get().getStatus(), SwavJobStatus.EMPTY),
+                        until);
+    }
+
+    private static List<CheckpointEntry> checkpoints(SwavJobStatus status) {
+        return Objects.requireNonNullElse(status.checkpoints(), List.of());
+    }
+
+    private static CheckpointEntry newest(SwavJobStatus status) {
+        return checkpoints(status).get(0);
+    }
+
+    private static String metrics() throws Exception {
         return HttpClient.newHttpClient()
                 .send(
                         HttpRequest.newBuilder(stack.awaitPage().resolve("metrics"))
                                 .build(),
                         HttpResponse.BodyHandlers.ofString())
                 .body();
+    }
+
+    private static List<Pod> pods(String job) {
+        return client.pods()
+                .inNamespace("default")
+                .withLabel(Contract.LABEL_JOB, job)
+                .list()
+                .getItems();
     }
 }

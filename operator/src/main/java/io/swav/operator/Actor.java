@@ -121,7 +121,8 @@ final class Actor {
         WorldMap before = seen.worldMap();
         boolean same = world.equals(before.world())
                 && plan.book().equals(before.book())
-                && WorldMap.request(seen.job()).equals(before.request());
+                && WorldMap.request(seen.job()).equals(before.request())
+                && WorldMap.seen(seen.job()).equals(before.seen());
         if (same && before.resourceVersion() != null) {
             return;
         }

@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.Contract;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
@@ -44,10 +45,13 @@ final class CheckpointStatus {
                 before);
     }
 
-    /** What has been told once stays when its writer is gone. */
+    /** What has been told once stays when its writer is gone, and while the next one cannot list the store. */
     @Nullable
     List<CheckpointEntry> newest() {
-        return told.map(PodReport.Checkpoints::newest).orElse(before.checkpoints());
+        List<CheckpointEntry> known = before.checkpoints();
+        return told.map(PodReport.Checkpoints::newest)
+                .filter(list -> !list.isEmpty() || known == null)
+                .orElse(known);
     }
 
     /** The newest one that a job can be resumed from. */
@@ -64,13 +68,18 @@ final class CheckpointStatus {
         }
         Optional<String> problem = told.map(PodReport.Checkpoints::problem);
         if (problem.isPresent()) {
-            conditions.add(ConditionType.CheckpointsSaved, false, ConditionReason.SaveFailed, problem.get());
+            boolean reading = problem.get().startsWith("cannot re"); // read, resume
+            conditions.add(
+                    ConditionType.CheckpointsSaved,
+                    false,
+                    reading ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
+                    problem.get());
         } else if (told.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     true,
                     ConditionReason.Saved,
-                    usable().map(CheckpointStatus::words).orElse("none was due yet"));
+                    usable().map(this::words).orElse("none was due yet"));
         } else {
             conditions.keep(ConditionType.CheckpointsSaved);
         }
@@ -97,7 +106,10 @@ final class CheckpointStatus {
                                 : ""));
     }
 
-    private static String words(CheckpointEntry entry) {
-        return "step " + entry.step() + " is in " + entry.uri() + ", verified";
+    private String words(CheckpointEntry entry) {
+        String answered = told.map(PodReport.Checkpoints::answered)
+                .map(value -> "; " + Contract.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
+                .orElse("");
+        return "step " + entry.step() + " is in " + entry.uri() + ", verified" + answered;
     }
 }

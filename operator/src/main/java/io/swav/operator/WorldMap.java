@@ -9,8 +9,10 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.Book;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -21,10 +23,15 @@ import org.jspecify.annotations.Nullable;
  * at once or not at all.
  *
  * @param request for a checkpoint, as it stands in the map; empty for none
+ * @param seen the store in which verified checkpoints were seen, as it stands in the map; empty for none
  * @param resourceVersion that was read; null when it does not exist yet. Writing needs it unchanged.
  */
 record WorldMap(
-        World world, Book book, String request, @Nullable String resourceVersion) {
+        World world,
+        Book book,
+        String request,
+        String seen,
+        @Nullable String resourceVersion) {
     static final String BOOK_KEY = "ledger.json";
 
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -41,14 +48,15 @@ record WorldMap(
         String world = data.get(Contract.WORLD_KEY);
         String book = data.get(BOOK_KEY);
         String request = data.getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
+        String seen = data.getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
         if (world == null || book == null) {
-            return new WorldMap(World.none(uid), Book.EMPTY, request, version);
+            return new WorldMap(World.none(uid), Book.EMPTY, request, seen, version);
         }
         try {
             World read = JSON.readValue(world, World.class);
             return read.job().equals(uid)
-                    ? new WorldMap(read, JSON.readValue(book, Book.class), request, version)
-                    : new WorldMap(World.none(uid), Book.EMPTY, request, version);
+                    ? new WorldMap(read, JSON.readValue(book, Book.class), request, seen, version)
+                    : new WorldMap(World.none(uid), Book.EMPTY, request, seen, version);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(
                     "ConfigMap " + Contract.worldName(job.getMetadata().getName())
@@ -64,10 +72,22 @@ record WorldMap(
                 .orElse("");
     }
 
+    /** Where the status tells of a checkpoint that verified: who finds none there must not start from zero. */
+    static String seen(SwavJob job) {
+        return Optional.ofNullable(job.getStatus()).map(SwavJobStatus::checkpoints).orElse(List.of()).stream()
+                .filter(entry -> Boolean.TRUE.equals(entry.verified()))
+                .findFirst()
+                .map(entry -> entry.uri().replaceFirst("/step-\\d+$", ""))
+                .orElse("");
+    }
+
     static ConfigMap of(SwavJob job, World world, Book book, @Nullable String resourceVersion) {
         Map<String, String> data = new TreeMap<>();
         if (!request(job).isEmpty()) {
             data.put(Contract.CHECKPOINT_REQUEST_KEY, request(job));
+        }
+        if (!seen(job).isEmpty()) {
+            data.put(Contract.CHECKPOINTS_SEEN_KEY, seen(job));
         }
         try {
             data.put(Contract.WORLD_KEY, JSON.writeValueAsString(world));

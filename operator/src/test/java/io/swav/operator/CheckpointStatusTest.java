@@ -63,6 +63,29 @@ class CheckpointStatusTest {
                                 "False",
                                 "saving takes 14.9 s (95th percentile) and notice is 15 s (recovery.noticeSeconds)"));
         assertThat(conditions(null, null)).hasSize(1);
+        assertThat(conditions("cannot read checkpoints of file:///c", null)
+                        .get(0)
+                        .reason())
+                .isEqualTo("CannotResume");
+    }
+
+    /** A writer that has not listed the store yet, or finds it empty, takes nothing back. */
+    @Test
+    void whatWasToldStays() {
+        Map<String, PodReport> good = Map.of("a", report("a", GOOD));
+        SwavJobStatus before = new SwavJobStatus(
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                CheckpointStatus.of(good, WORLD, SwavJobStatus.EMPTY).newest(),
+                null,
+                null);
+        assertThat(CheckpointStatus.of(Map.of("a", report("a")), WORLD, before).usable())
+                .contains(GOOD);
     }
 
     private static List<JobCondition> conditions(@Nullable String problem, @Nullable Double seconds) throws Exception {

@@ -3,9 +3,12 @@ package io.swav.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.World;
 import io.swav.plan.Book;
 import java.io.IOException;
@@ -79,13 +82,31 @@ class DependentsTest {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(3, "uid-1", List.of(), "w");
         WorldMap read = WorldMap.read(job, Optional.of(WorldMap.of(job, world, Book.EMPTY, "42")));
-        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "", "42"));
+        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "", "", "42"));
 
         World old = new World(3, "an-earlier-uid", List.of(), "w");
         WorldMap other = WorldMap.read(job, Optional.of(WorldMap.of(job, old, Book.EMPTY, "42")));
         assertThat(other.world()).isEqualTo(World.none("uid-1"));
         assertThat(other.resourceVersion()).isEqualTo("42");
         assertThat(WorldMap.read(job, Optional.empty()).resourceVersion()).isNull();
+    }
+
+    @Test
+    void trainersAreToldWhereCheckpointsWereSeen() {
+        SwavJob job = Jobs.job("replicas: 2");
+        CheckpointEntry bad =
+                new CheckpointEntry(9L, 9L, 1, "s3://b/c/step-9", "", null, null, false, "is damaged", "");
+        CheckpointEntry good = new CheckpointEntry(5L, 5L, 1, "s3://b/c/step-5", "", null, null, true, null, "");
+        job.setStatus(withCheckpoints(List.of(bad)));
+        assertThat(WorldMap.seen(job)).isEmpty();
+        job.setStatus(withCheckpoints(List.of(bad, good)));
+        ConfigMap map = WorldMap.of(job, new World(3, "uid-1", List.of(), "w"), Book.EMPTY, "42");
+        assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
+        assertThat(WorldMap.read(job, Optional.of(map)).seen()).isEqualTo("s3://b/c");
+    }
+
+    private static SwavJobStatus withCheckpoints(List<CheckpointEntry> all) {
+        return new SwavJobStatus(null, null, null, null, null, null, null, all, null, null);
     }
 
     @Test

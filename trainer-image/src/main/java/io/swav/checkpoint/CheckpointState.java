@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param job uid of the SwavJob, empty outside a cluster: generations of two jobs cannot be compared
  * @param generation of the world that wrote it
  * @param time ISO-8601
+ * @param request the last one on demand that this checkpoint or one before it answers, empty for none
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record CheckpointState(
@@ -24,7 +25,8 @@ public record CheckpointState(
         int worldSize,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String job,
         long generation,
-        String time) {
+        String time,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String request) {
     public CheckpointState(
             long step,
             long samples,
@@ -33,7 +35,8 @@ public record CheckpointState(
             int worldSize,
             @Nullable String job,
             long generation,
-            @Nullable String time) {
+            @Nullable String time,
+            @Nullable String request) {
         this.step = step;
         this.samples = samples;
         this.seed = seed;
@@ -42,5 +45,23 @@ public record CheckpointState(
         this.job = job == null ? "" : job;
         this.generation = generation;
         this.time = time == null ? "" : time;
+        this.request = request == null ? "" : request;
+    }
+
+    public CheckpointState(
+            long step,
+            long samples,
+            long seed,
+            String configDigest,
+            int worldSize,
+            String job,
+            long generation,
+            String time) {
+        this(step, samples, seed, configDigest, worldSize, job, generation, time, "");
+    }
+
+    /** The same, and it answers this request. */
+    public CheckpointState answering(String what) {
+        return new CheckpointState(step, samples, seed, configDigest, worldSize, job, generation, time, what);
     }
 }

@@ -6,8 +6,8 @@ import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -42,6 +42,8 @@ public final class Checkpoints implements AutoCloseable {
     private static final int FENCE = 5;
 
     private static final int CHUNK = 1 << 20;
+    /** From here on ranks save together: below, finding each other takes as long as writing. */
+    private static final long SHARED_BYTES = 64L << 20;
 
     /**
      * Whose checkpoints are resumed and, when there are too many, removed.
@@ -122,7 +124,8 @@ public final class Checkpoints implements AutoCloseable {
                                     .map(each -> "step-" + each.getKey() + " " + each.getValue())
                                     .collect(Collectors.joining("; "))
                             + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or start"
-                            + " from zero with recovery.startOver: true");
+                            + " from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
+                            + " again)");
         }
         return new Resume(Optional.empty(), passedOver);
     }
@@ -230,6 +233,16 @@ public final class Checkpoints implements AutoCloseable {
      *     writer was left behind by its world
      */
     public Saved save(Checkpoint checkpoint) throws CheckpointException {
+        return save(checkpoint, 1);
+    }
+
+    /**
+     * The same by several ranks at once, where the store {@link #shares}: the others {@link #help} meanwhile. Nothing
+     * depends on them; what they do not bring this rank writes itself.
+     *
+     * @param ranks that save, this one included
+     */
+    public Saved save(Checkpoint checkpoint, int ranks) throws CheckpointException {
         long step = checkpoint.state().step();
         long start = System.nanoTime();
         try {
@@ -237,7 +250,7 @@ public final class Checkpoints implements AutoCloseable {
             if (!holds(step)) {
                 known.remove(step);
                 store.remove(at(step), Manifest.NAME);
-                write(checkpoint);
+                write(checkpoint, ranks);
             }
             double seconds = (System.nanoTime() - start) / 1e9;
             String problem = problem(step);
@@ -257,16 +270,30 @@ public final class Checkpoints implements AutoCloseable {
         }
     }
 
-    private void write(Checkpoint checkpoint) throws IOException, CheckpointException {
+    private void write(Checkpoint checkpoint, int ranks) throws IOException, CheckpointException {
+        if (ranks > 1) {
+            try {
+                write(checkpoint, new Share(0, ranks));
+                return;
+            } catch (IOException e) {
+                LOG.warn(
+                        "{} is saved by one rank now: {}", at(checkpoint.state().step()), told(e));
+            }
+        }
+        write(checkpoint, Share.ALONE);
+    }
+
+    private void write(Checkpoint checkpoint, Share share) throws IOException, CheckpointException {
         CheckpointState state = checkpoint.state();
-        Map<String, String> metadata =
-                Map.of("format", "pt", "step", Long.toString(state.step()), "config", owner.configDigest());
-        try (Store.Draft draft = store.draft(at(state.step()), state.generation())) {
-            Map<String, Manifest.Entry> files = new TreeMap<>();
-            files.put(MODEL, file(draft, MODEL, to -> Safetensors.write(to, checkpoint.model(), metadata)));
-            files.put(OPTIMIZER, file(draft, OPTIMIZER, to -> Safetensors.write(to, checkpoint.optimizer(), metadata)));
+        try (Store.Draft draft = store.draft(at(state.step()), state.generation(), share)) {
+            Map<String, Manifest.Entry> files = tensors(draft, checkpoint);
             byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
-            files.put(STATE, file(draft, STATE, to -> to.write(ByteBuffer.wrap(json))));
+            try (Store.Sink sink = draft.create(STATE)) {
+                Digests digests = new Digests();
+                digests.over(sink).write(ByteBuffer.wrap(json));
+                sink.commit();
+                files.put(STATE, digests.entry());
+            }
             fence(state.generation());
             draft.commit(Manifest.NAME, Manifest.of(draft.location(), files).toJson());
         } catch (FileAlreadyExistsException e) {
@@ -276,17 +303,45 @@ public final class Checkpoints implements AutoCloseable {
         }
     }
 
-    @FunctionalInterface
-    private interface Content {
-        void writeTo(WritableByteChannel channel) throws IOException;
+    /** Writes both large files, then waits until both are there: ranks that share them need not wait for each other. */
+    private Map<String, Manifest.Entry> tensors(Store.Draft draft, Checkpoint checkpoint) throws IOException {
+        Map<String, String> metadata = Map.of(
+                "format", "pt", "step", Long.toString(checkpoint.state().step()), "config", owner.configDigest());
+        Map<String, Manifest.Entry> files = new TreeMap<>();
+        try (Store.Sink model = draft.createShared(MODEL);
+                Store.Sink optimizer = draft.createShared(OPTIMIZER)) {
+            files.put(MODEL, tensors(model, checkpoint.model(), metadata));
+            files.put(OPTIMIZER, tensors(optimizer, checkpoint.optimizer(), metadata));
+            model.commit();
+            optimizer.commit();
+        }
+        return files;
     }
 
-    private static Manifest.Entry file(Store.Draft draft, String name, Content content) throws IOException {
-        try (Store.Sink sink = draft.create(name)) {
-            Digests digests = new Digests();
-            content.writeTo(digests.over(sink));
-            sink.commit();
-            return digests.entry();
+    private static Manifest.Entry tensors(
+            Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata) throws IOException {
+        Digests digests = new Digests();
+        Safetensors.write(digests.over(sink), tensors, metadata);
+        return digests.entry();
+    }
+
+    /** Whether several ranks save faster than one: where each has its own line to the store, and for large states. */
+    public boolean shares(long bytes) {
+        return store.shares() && bytes >= SHARED_BYTES;
+    }
+
+    /**
+     * Writes this rank's share of a checkpoint that rank 0 of the same world saves at the same time, from equal bytes.
+     *
+     * @throws IOException when it does not, or not any more
+     */
+    public void help(Checkpoint checkpoint, Share share) throws IOException {
+        if (steps().contains(checkpoint.state().step())) {
+            return; // rank 0 finds it there, too
+        }
+        try (Store.Draft draft =
+                store.draft(at(checkpoint.state().step()), checkpoint.state().generation(), share)) {
+            tensors(draft, checkpoint);
         }
     }
 
@@ -461,6 +516,9 @@ public final class Checkpoints implements AutoCloseable {
 
     /** A message that says what happened also where the JDK's is only a file's name. */
     private static String told(IOException e) {
+        if (e instanceof FileSystemException file && file.getReason() != null) {
+            return file.getReason() + " (" + file.getFile() + ")";
+        }
         return e.getClass() == IOException.class
                 ? String.valueOf(e.getMessage())
                 : e.getClass().getSimpleName() + ": " + e.getMessage();

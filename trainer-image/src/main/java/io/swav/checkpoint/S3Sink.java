@@ -3,6 +3,7 @@ package io.swav.checkpoint;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -15,30 +16,45 @@ import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 
-/** An object in parts that are uploaded side by side while the next are filled; a small one goes in one request. */
+/**
+ * An object in parts that are uploaded side by side while the next are filled; a small one goes in one request. Where
+ * ranks share it all of them write all bytes, and each sends the parts of its {@link Share}; rank 0 completes it.
+ */
 final class S3Sink implements Store.Sink {
     /** Bytes of a part: 10,000 parts, the most there may be, are 160 GB. */
     static final int PART = 16 << 20;
 
-    private static final int IN_FLIGHT = 4;
+    /** How long another rank waits for rank 0 to begin. */
+    private static final Duration BEGINNING = Duration.ofSeconds(10);
+    /** How long rank 0 waits at least without a new part from the others, once it has sent its own. */
+    private static final Duration PATIENCE = Duration.ofSeconds(4);
+
+    /** What sinks of one store share. */
+    record Uploads(Executor threads, Semaphore inFlight) {}
 
     private final S3Client client;
-    private final Executor uploads;
+    private final Uploads uploads;
     private final String bucket;
     private final String key;
+    private final Share share;
     private final List<CompletableFuture<CompletedPart>> parts = new ArrayList<>();
-    private final Semaphore inFlight = new Semaphore(IN_FLIGHT);
+    private final long start = System.nanoTime();
     private byte[] part = new byte[PART];
+    private int number = 1;
     private int filled;
-    private Optional<String> upload = Optional.empty();
+    private Optional<S3Upload> upload = Optional.empty();
     private boolean open = true;
     private boolean committed;
 
-    S3Sink(S3Client client, Executor uploads, String bucket, String key) {
+    S3Sink(S3Client client, Uploads uploads, String bucket, String key, Share share) throws IOException {
         this.client = client;
         this.uploads = uploads;
         this.bucket = bucket;
         this.key = key;
+        this.share = share;
+        if (!share.alone() && share.rank() == 0) {
+            upload = Optional.of(S3Upload.begin(client, bucket, key));
+        }
     }
 
     @Override
@@ -49,51 +65,57 @@ final class S3Sink implements Store.Sink {
                 send();
             }
             int count = Math.min(bytes.remaining(), PART - filled);
-            bytes.get(part, filled, count);
+            if (share.owns(number)) {
+                bytes.get(part, filled, count);
+            } else {
+                bytes.position(bytes.position() + count);
+            }
             filled += count;
         }
         return all;
     }
 
     private void send() throws IOException {
+        int sent = number++;
+        int length = filled;
+        filled = 0;
+        if (!share.owns(sent)) {
+            return;
+        }
+        S3Upload to = upload();
         try {
-            if (upload.isEmpty()) {
-                upload = Optional.of(client.createMultipartUpload(
-                                request -> request.bucket(bucket).key(key))
-                        .uploadId());
-            }
-            inFlight.acquire();
-        } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            uploads.inFlight().acquire();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);
         }
-        String id = upload.orElseThrow();
-        int number = parts.size() + 1;
-        RequestBody full = body();
+        RequestBody full = body(length);
         part = new byte[PART];
-        filled = 0;
-        parts.add(CompletableFuture.supplyAsync(() -> uploaded(id, number, full), uploads));
+        parts.add(CompletableFuture.supplyAsync(() -> uploaded(to, sent, full), uploads.threads()));
     }
 
-    private CompletedPart uploaded(String id, int number, RequestBody bytes) {
+    private S3Upload upload() throws IOException {
+        if (upload.isEmpty()) {
+            upload = Optional.of(
+                    share.alone()
+                            ? S3Upload.begin(client, bucket, key)
+                            : S3Upload.find(client, bucket, key, BEGINNING)
+                                    .orElseThrow(() -> new IOException("rank 0 does not write " + key)));
+        }
+        return upload.get();
+    }
+
+    private CompletedPart uploaded(S3Upload to, int sent, RequestBody bytes) {
         try {
-            String tag = client.uploadPart(
-                            request ->
-                                    request.bucket(bucket).key(key).uploadId(id).partNumber(number),
-                            bytes)
-                    .eTag();
-            return CompletedPart.builder().partNumber(number).eTag(tag).build();
+            return to.send(sent, bytes);
         } finally {
-            inFlight.release();
+            uploads.inFlight().release();
         }
     }
 
     /** What is in the part now, as a stream that a second attempt reads again. */
-    private RequestBody body() {
+    private RequestBody body(int length) {
         byte[] bytes = part;
-        int length = filled;
         return RequestBody.fromContentProvider(
                 () -> new ByteArrayInputStream(bytes, 0, length), length, "application/octet-stream");
     }
@@ -101,18 +123,18 @@ final class S3Sink implements Store.Sink {
     @Override
     public void commit() throws IOException {
         try {
-            if (upload.isEmpty()) {
-                client.putObject(request -> request.bucket(bucket).key(key), body());
+            if (number == 1 && share.alone()) {
+                client.putObject(request -> request.bucket(bucket).key(key), body(filled));
             } else {
                 if (filled > 0) {
                     send();
                 }
-                List<CompletedPart> completed =
+                List<CompletedPart> own =
                         parts.stream().map(CompletableFuture::join).toList();
-                client.completeMultipartUpload(request -> request.bucket(bucket)
-                        .key(key)
-                        .uploadId(upload.orElseThrow())
-                        .multipartUpload(all -> all.parts(completed)));
+                if (share.rank() == 0) {
+                    S3Upload whole = upload();
+                    whole.complete(share.alone() ? own : whole.await(own, number - 1, patience()));
+                }
             }
             committed = true;
         } catch (SdkException e) {
@@ -124,6 +146,11 @@ final class S3Sink implements Store.Sink {
         }
     }
 
+    private Duration patience() {
+        Duration taken = Duration.ofNanos(System.nanoTime() - start);
+        return taken.compareTo(PATIENCE) > 0 ? taken : PATIENCE;
+    }
+
     @Override
     public boolean isOpen() {
         return open;
@@ -133,15 +160,12 @@ final class S3Sink implements Store.Sink {
     @Override
     public void close() throws IOException {
         open = false;
-        if (committed || upload.isEmpty()) {
+        if (committed) {
             return;
         }
         parts.forEach(each -> each.handle((part, failure) -> part).join());
-        try {
-            client.abortMultipartUpload(
-                    request -> request.bucket(bucket).key(key).uploadId(upload.orElseThrow()));
-        } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+        if (upload.isPresent() && share.rank() == 0) {
+            upload.get().abort();
         }
     }
 }

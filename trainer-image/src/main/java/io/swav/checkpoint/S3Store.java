@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -56,6 +57,7 @@ public final class S3Store implements Store {
     }
 
     private final S3Client client;
+    private final Semaphore inFlight = new Semaphore(UPLOADS);
     private final ExecutorService uploads = Executors.newFixedThreadPool(UPLOADS, runnable -> {
         Thread thread = new Thread(runnable, "s3-upload");
         thread.setDaemon(true);
@@ -141,19 +143,36 @@ public final class S3Store implements Store {
     }
 
     @Override
-    public Sink create(String name) {
-        return new S3Sink(client, uploads, bucket, prefix + name);
+    public Sink create(String name) throws IOException {
+        return create(name, Share.ALONE);
     }
 
+    private Sink create(String name, Share share) throws IOException {
+        return new S3Sink(client, new S3Sink.Uploads(uploads, inFlight), bucket, prefix + name, share);
+    }
+
+    /** Every line to the service has its own speed, and most services answer one client slower than many. */
     @Override
-    public Draft draft(String folder, long generation) {
-        String location = "g" + generation + "-" + Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) + "/";
+    public boolean shares() {
+        return true;
+    }
+
+    /** A draft that ranks share lies where all of them know: a world saves a step together once. */
+    @Override
+    public Draft draft(String folder, long generation, Share share) {
+        String name = share.alone() ? Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) : "shared";
+        String location = "g" + generation + "-" + name + "/";
         return new Draft() {
             private boolean committed;
 
             @Override
-            public Sink create(String file) {
+            public Sink create(String file) throws IOException {
                 return S3Store.this.create(folder + "/" + location + file);
+            }
+
+            @Override
+            public Sink createShared(String file) throws IOException {
+                return S3Store.this.create(folder + "/" + location + file, share);
             }
 
             @Override
@@ -169,7 +188,7 @@ public final class S3Store implements Store {
 
             @Override
             public void close() throws IOException {
-                if (!committed) {
+                if (!committed && share.rank() == 0) {
                     delete(keys(folder + "/" + location));
                 }
             }

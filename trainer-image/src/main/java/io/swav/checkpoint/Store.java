@@ -26,12 +26,18 @@ public interface Store extends AutoCloseable {
     /** A file of its own; replaces what was there when it is committed. */
     Sink create(String name) throws IOException;
 
+    /** Whether several ranks save faster than one here; if not, there is only {@link Share#ALONE}. */
+    default boolean shares() {
+        return false;
+    }
+
     /**
      * A folder that appears by one last file.
      *
      * @param generation of the writer; see {@link #sweep}
+     * @param share of this rank in its large files; only rank 0 commits
      */
-    Draft draft(String folder, long generation) throws IOException;
+    Draft draft(String folder, long generation, Share share) throws IOException;
 
     /** Removes a folder, its last file first: half removed it is no checkpoint. */
     void remove(String folder, String lastFile) throws IOException;
@@ -63,6 +69,14 @@ public interface Store extends AutoCloseable {
     interface Draft extends AutoCloseable {
         /** One file after another. */
         Sink create(String file) throws IOException;
+
+        /**
+         * A file that all ranks write, each its share; several may be open. {@link Sink#commit} is done when this
+         * rank's share is there, on rank 0 when all of it is.
+         */
+        default Sink createShared(String file) throws IOException {
+            return create(file);
+        }
 
         /** Where the files will be, seen from the folder: empty, or ends in a slash. */
         String location();

@@ -15,6 +15,7 @@ public final class ConfigMapWorldSource implements WorldSource {
     private final NewestWorld newest;
     private final SharedIndexInformer<ConfigMap> informer;
     private volatile String request = "";
+    private volatile String seen = "";
 
     /** @param jobUid uid of the SwavJob, which the document must carry */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
@@ -39,6 +40,11 @@ public final class ConfigMapWorldSource implements WorldSource {
     }
 
     @Override
+    public String checkpointsSeen() {
+        return seen;
+    }
+
+    @Override
     public void awaitLater(long than, long millis) {
         newest.await(than, millis);
     }
@@ -53,6 +59,7 @@ public final class ConfigMapWorldSource implements WorldSource {
         public void onAdd(ConfigMap map) {
             if (map.getData() != null) {
                 request = map.getData().getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
+                seen = map.getData().getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
             }
             String json = map.getData() == null ? null : map.getData().get(Contract.WORLD_KEY);
             if (json != null) {

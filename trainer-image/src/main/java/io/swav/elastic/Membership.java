@@ -21,9 +21,9 @@ public sealed interface Membership {
     /**
      * Go, with the state in memory given up.
      *
-     * @param lastOneOut nobody of the world this rank leads goes on: it must save the state first
+     * @param nobodyStays of the world this process was in: its rank 0 must save the state first
      */
-    record Leave(String why, boolean lastOneOut) implements Membership {}
+    record Leave(String why, boolean nobodyStays) implements Membership {}
 
     /**
      * @param newest world seen
@@ -42,10 +42,8 @@ public sealed interface Membership {
         if (last.generation() > 0) {
             boolean survivors = last.members().stream()
                     .anyMatch(member -> newest.rankOf(member.uid()).isPresent());
-            boolean leads = last.rankOf(uid).orElse(-1) == 0;
             return new Leave(
-                    "generation " + newest.generation() + " goes on without this pod: " + newest.why(),
-                    leads && !survivors);
+                    "generation " + newest.generation() + " goes on without this pod: " + newest.why(), !survivors);
         }
         if (notice) {
             return new Leave("told to go before entering a world", false);

@@ -15,6 +15,11 @@ public interface WorldSource extends AutoCloseable {
         return "";
     }
 
+    /** Where the operator was told of checkpoints of this job, empty for nowhere. */
+    default String checkpointsSeen() {
+        return "";
+    }
+
     @Override
     void close();
 }

@@ -126,16 +126,15 @@ public final class Learner implements AutoCloseable {
      *
      * @param runs every rank's groups, in rank order
      * @param globalStep counted from 0
-     * @param newestGeneration the newest world this rank has seen; the smallest of all ranks comes back in the result
+     * @param word a number that this rank says; the smallest of all ranks comes back in the result
      * @throws io.swav.collective.CollectiveException when a peer is lost
      */
-    public void lossAndGradients(
-            CropSource crops, Run[] runs, Collective collective, long globalStep, long newestGeneration) {
+    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long globalStep, long word) {
         discard();
         Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;
         fresh.forward(crops);
-        fresh.assign(newestGeneration);
+        fresh.assign(word);
         fresh.backward();
     }
 

@@ -36,7 +36,7 @@ final class Step implements AutoCloseable {
     private final Map<String, NDArray> weights;
     private final List<Work> works = new ArrayList<>();
     private int resolutions;
-    private long agreedGeneration;
+    private long agreed;
     private @Nullable GroupSum sum;
     private @Nullable NDArray total;
 
@@ -154,7 +154,7 @@ final class Step implements AutoCloseable {
     }
 
     /** Codes of all groups by Sinkhorn over the global batch. */
-    void assign(long newestGeneration) {
+    void assign(long word) {
         watcher.accept(Phase.SINKHORN);
         List<List<NDArray>> scores = new ArrayList<>();
         for (Work work : works) {
@@ -166,7 +166,7 @@ final class Step implements AutoCloseable {
                 scores.add(assigned);
             }
         }
-        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(newestGeneration));
+        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(word));
         int next = 0;
         for (Work work : works) {
             work.codes = codes.subList(next, next + work.unit.groups());
@@ -174,12 +174,12 @@ final class Step implements AutoCloseable {
         }
     }
 
-    /** Sinkhorn's reductions; the generation travels with the maximum. */
+    /** Sinkhorn's reductions; the word travels with the maximum. */
     private final class AcrossRanks implements Sinkhorn.Reduction {
-        private final long newestGeneration;
+        private final long word;
 
-        AcrossRanks(long newestGeneration) {
-            this.newestGeneration = newestGeneration;
+        AcrossRanks(long word) {
+            this.word = word;
         }
 
         @Override
@@ -190,10 +190,10 @@ final class Step implements AutoCloseable {
                 NDArray negated = values.neg();
                 Kernels.copy(negated, Kernels.rows(scope, both, 0, size));
                 negated.close();
-                NDArray last = scope.create(new double[] {newestGeneration});
+                NDArray last = scope.create(new double[] {word});
                 Kernels.copy(last, Kernels.rows(scope, both, size, size + 1));
                 collective.allReduceMin(both);
-                agreedGeneration = (long) both.getDouble(size);
+                agreed = (long) both.getDouble(size);
                 both.muli(-1);
                 Kernels.copy(Kernels.rows(scope, both, 0, size), values);
             }
@@ -294,7 +294,7 @@ final class Step implements AutoCloseable {
         if (!Double.isFinite(loss)) {
             throw new NotFiniteException("the loss", globalStep);
         }
-        return new StepResult(loss, perplexity, agreedGeneration);
+        return new StepResult(loss, perplexity, agreed);
     }
 
     /** What every crop of this rank's groups became, see {@link Learner#outputs}. */

@@ -6,6 +6,6 @@ package io.swav.swav;
  * @param loss mean over the global batch, nats
  * @param prototypePerplexity exp of the entropy of the mean code over the global batch, in [1, K]: how many prototypes
  *     are in use
- * @param agreedGeneration smallest of the newest generations that the ranks had seen when the step began
+ * @param agreed smallest of the words that the ranks said when the step began
  */
-public record StepResult(double loss, double prototypePerplexity, long agreedGeneration) {}
+public record StepResult(double loss, double prototypePerplexity, long agreed) {}

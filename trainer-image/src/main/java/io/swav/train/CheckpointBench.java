@@ -9,6 +9,7 @@ import io.swav.api.SwavJobSpecs;
 import io.swav.api.World;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.Share;
 import io.swav.checkpoint.Snapshot;
 import io.swav.checkpoint.Stores;
 import io.swav.collective.Collective;
@@ -149,7 +150,7 @@ public final class CheckpointBench implements Callable<Integer> {
                     "bench",
                     1,
                     World.none("").why());
-            writer.begin(state, "");
+            writer.begin(state, "", Share.ALONE);
         }
         long begun = System.nanoTime();
         machine.lossAndGradients(

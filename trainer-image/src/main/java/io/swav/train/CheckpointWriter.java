@@ -1,11 +1,13 @@
 package io.swav.train;
 
+import ai.djl.ndarray.NDArray;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.Share;
 import io.swav.checkpoint.Snapshot;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -41,12 +43,13 @@ final class CheckpointWriter implements AutoCloseable {
         Failing
     }
 
-    /** A state to save. */
-    private record Order(CheckpointState state, boolean export, String request) {}
+    /** A state to save, or to help rank 0 to save. */
+    private record Order(CheckpointState state, boolean export, String request, Share share) {}
 
     private final Checkpoints store;
     private final StepMachine machine;
     private final Progress progress;
+    private final long bytes;
     private final Thread thread = new Thread(this::run, "checkpoint-writer");
     private final Map<Long, Double> seconds = new HashMap<>();
     private final Deque<Double> lastSeconds = new ArrayDeque<>();
@@ -60,14 +63,21 @@ final class CheckpointWriter implements AutoCloseable {
     private boolean leftBehind;
     private List<CheckpointEntry> listed = List.of();
     private @Nullable String problem;
-    private @Nullable String answered;
+    private String answered = "";
 
     CheckpointWriter(Checkpoints store, StepMachine machine, Progress progress) {
         this.store = store;
         this.machine = machine;
         this.progress = progress;
+        this.bytes = bytes(machine.model()) + bytes(machine.optimizer());
         thread.setDaemon(true);
         thread.start();
+    }
+
+    private static long bytes(Map<String, NDArray> arrays) {
+        return arrays.values().stream()
+                .mapToLong(array -> array.size() * array.getDataType().getNumOfBytes())
+                .sum();
     }
 
     /** A world begins, with this trainer as its rank 0 or not: looks through the store when it becomes it. */
@@ -86,21 +96,57 @@ final class CheckpointWriter implements AutoCloseable {
         return committed >= 0 && (phase == Phase.Idle || phase == Phase.Failing);
     }
 
+    /** The last request for a checkpoint that is answered, by this trainer or one before it; empty for none. */
+    synchronized String answered() {
+        return answered;
+    }
+
+    /**
+     * Tells why the store cannot be resumed from at present.
+     *
+     * @param why null when it could
+     */
+    synchronized void resuming(@Nullable String why) {
+        if (why != null) {
+            tell(why);
+        } else if (problem != null) {
+            problem = null;
+            publish();
+        }
+    }
+
     /** Newest step in the store as far as it could be read, −1 before that is known. */
     synchronized long committed() {
         return committed;
     }
 
+    /**
+     * How the ranks of a world save: the share of each, where several at once are faster than one.
+     *
+     * @param rank of this trainer
+     */
+    Share share(int rank, int ranks) {
+        return store.shares(bytes) ? new Share(rank, ranks) : Share.ALONE;
+    }
+
     /** Starts to save the arrays as they are now; they may be read, and must not change before {@link #beforeChange}. */
-    void begin(CheckpointState state, String request) {
-        begin(new Order(state, false, request));
+    void begin(CheckpointState state, String request, Share share) {
+        begin(new Order(state, false, request, share));
     }
 
     private synchronized void begin(Order order) {
         awaitNot(Phase.Copying, Phase.Saving);
-        next = order;
+        String answers = order.request().isEmpty() ? answered : order.request();
+        next = new Order(order.state().answering(answers), order.export(), order.request(), order.share());
         phase = Phase.Copying;
         notifyAll();
+    }
+
+    /** Starts to write this rank's share of what rank 0 saves; not while an earlier one is being written. */
+    synchronized void help(CheckpointState state, Share share) {
+        if (phase == Phase.Idle && share.rank() > 0) {
+            begin(new Order(state, false, "", share));
+        }
     }
 
     /** Waits until nothing is being copied. */
@@ -128,8 +174,8 @@ final class CheckpointWriter implements AutoCloseable {
      * @param giveUp asked again and again while saving fails
      * @return whether it is saved; otherwise {@link #leftBehind} or {@link #problem} says why not
      */
-    synchronized boolean saveNow(CheckpointState state, boolean export, BooleanSupplier giveUp) {
-        begin(new Order(state, export, ""));
+    synchronized boolean saveNow(CheckpointState state, boolean export, Share share, BooleanSupplier giveUp) {
+        begin(new Order(state, export, "", share));
         while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
             try {
                 wait(GIVE_UP_POLL_MILLIS);
@@ -164,7 +210,11 @@ final class CheckpointWriter implements AutoCloseable {
                 }
                 try {
                     copy();
-                    saved(order);
+                    if (order.share().rank() > 0) {
+                        helped(order);
+                    } else {
+                        saved(order);
+                    }
                 } catch (RuntimeException | Error e) {
                     LOG.error("checkpoint of step {}", order.state().step(), e);
                     tell("cannot save checkpoint of step " + order.state().step() + ": " + e);
@@ -190,6 +240,7 @@ final class CheckpointWriter implements AutoCloseable {
                 }
                 look = false;
             }
+            buffers();
             lookThrough();
         }
     }
@@ -201,14 +252,19 @@ final class CheckpointWriter implements AutoCloseable {
         notifyAll();
     }
 
+    /** Buffers for the copy: their pages are touched when this trainer begins to lead, not while a step waits. */
+    private Snapshot buffers() {
+        Snapshot into = snapshot;
+        if (into == null) {
+            into = new Snapshot(machine.model(), machine.optimizer());
+            snapshot = into;
+        }
+        return into;
+    }
+
     private void copy() {
         try {
-            Snapshot into = snapshot;
-            if (into == null) {
-                into = new Snapshot(machine.model(), machine.optimizer());
-                snapshot = into;
-            }
-            into.copy();
+            buffers().copy();
         } finally {
             synchronized (this) {
                 phase = Phase.Saving;
@@ -217,18 +273,24 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private void saved(Order order) throws InterruptedException {
-        Snapshot from = snapshot;
-        if (from == null) {
-            return;
+    /** Rank 0 does what is not done here, and tells what fails. */
+    private void helped(Order order) {
+        try {
+            store.help(buffers().checkpoint(order.state()), order.share());
+        } catch (IOException e) {
+            LOG.info("did not help to save step {}: {}", order.state().step(), e.getMessage());
         }
-        Checkpoint checkpoint = from.checkpoint(order.state());
+    }
+
+    private void saved(Order order) throws InterruptedException {
+        Checkpoint checkpoint = buffers().checkpoint(order.state());
+        int ranks = order.share().ranks();
         for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLIS)) {
             try {
                 if (order.export()) {
                     LOG.info("exported {}", store.export(checkpoint));
                 }
-                Checkpoints.Saved saved = store.save(checkpoint);
+                Checkpoints.Saved saved = store.save(checkpoint, ranks);
                 LOG.info(
                         "checkpoint of step {} saved in {} s, {} MB",
                         order.state().step(),
@@ -246,6 +308,7 @@ final class CheckpointWriter implements AutoCloseable {
                 }
                 tell(String.valueOf(e.getMessage()));
             }
+            ranks = 1; // the others help once
             synchronized (this) {
                 phase = Phase.Failing;
                 notifyAll();
@@ -286,9 +349,11 @@ final class CheckpointWriter implements AutoCloseable {
         try {
             List<CheckpointEntry> newest = new ArrayList<>();
             long newestStep = 0;
+            String request = "";
             for (Checkpoints.Entry entry : store.catalogue(true)) {
                 if (entry.verified()) {
                     newestStep = Math.max(newestStep, entry.state().step());
+                    request = request.isEmpty() ? entry.state().request() : request;
                 }
                 if (newest.size() < TOLD) {
                     newest.add(told(entry));
@@ -297,6 +362,7 @@ final class CheckpointWriter implements AutoCloseable {
             synchronized (this) {
                 committed = Math.max(committed, newestStep);
                 listed = newest;
+                answered = answered.isEmpty() ? request : answered;
                 publish();
             }
         } catch (IOException | RuntimeException e) {
@@ -330,7 +396,8 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     private synchronized void publish() {
-        progress.checkpoints(new PodReport.Checkpoints(listed, problem, percentile(), answered));
+        progress.checkpoints(
+                new PodReport.Checkpoints(listed, problem, percentile(), answered.isEmpty() ? null : answered));
     }
 
     private synchronized @Nullable Double percentile() {

@@ -14,6 +14,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,19 +29,23 @@ final class HeldState implements Replica {
     private final Trainer.Plan plan;
     private final Journal journal;
     private final Optional<CheckpointWriter> writer;
+    private final Supplier<String> seen;
     private long step = NOTHING;
 
+    /** @param seen the URI at which the operator was told of checkpoints, empty for none */
     HeldState(
             StepMachine machine,
             Optional<Checkpoints> store,
             Trainer.Plan plan,
             Journal journal,
-            Optional<CheckpointWriter> writer) {
+            Optional<CheckpointWriter> writer,
+            Supplier<String> seen) {
         this.machine = machine;
         this.store = store;
         this.plan = plan;
         this.journal = journal;
         this.writer = writer;
+        this.seen = seen;
     }
 
     @Override
@@ -71,15 +77,33 @@ final class HeldState implements Replica {
         }
         try {
             Optional<Checkpoint> newest = store.get().newest(plan.startOver()).checkpoint();
-            newest.ifPresent(this::restore);
+            newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
             step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+            writer.ifPresent(to -> to.resuming(null));
         } catch (CheckpointException e) {
             if (e.kind() == CheckpointException.Kind.NoneUsable) {
                 throw new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
             }
-            // whether there is something to resume is not known: nobody starts before it is
-            throw new CollectiveException(String.valueOf(e.getMessage()), e);
+            throw cannotBegin(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /** An empty folder where checkpoints were is a volume that is not mounted, more often than not. */
+    private void checkThatNoneWasSeen() {
+        String uri = store.map(Checkpoints::uri).orElse("");
+        if (!plan.startOver() && seen.get().equals(uri)) {
+            throw cannotBegin(
+                    "cannot resume: there are none of the checkpoints in " + uri
+                            + " that status.checkpoints tells of; is it another volume than before? This waits for"
+                            + " them. To start from zero say recovery.startOver: true and delete the pods",
+                    null);
+        }
+    }
+
+    /** Whether there is something to resume is not known: nobody starts before it is. */
+    private CollectiveException cannotBegin(String why, @Nullable Throwable cause) {
+        writer.ifPresent(to -> to.resuming(why));
+        return cause == null ? new CollectiveException(why) : new CollectiveException(why, cause);
     }
 
     private void restore(Checkpoint checkpoint) {

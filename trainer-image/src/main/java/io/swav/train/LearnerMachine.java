@@ -17,15 +17,14 @@ record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine
     }
 
     @Override
-    public void lossAndGradients(
-            CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration) {
-        learner.lossAndGradients(crops::group, runs, collective, step, newestGeneration);
+    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word) {
+        learner.lossAndGradients(crops::group, runs, collective, step, word);
     }
 
     @Override
     public Outcome averageGradients(Collective collective) {
         StepResult result = learner.averageGradients(collective);
-        return new Outcome(result.loss(), result.prototypePerplexity(), result.agreedGeneration());
+        return new Outcome(result.loss(), result.prototypePerplexity(), result.agreed());
     }
 
     @Override

@@ -20,9 +20,9 @@ public interface StepMachine extends AutoCloseable {
      *
      * @param loss mean over the global batch, nats
      * @param prototypePerplexity exp of the entropy of the mean code, in [1, K]
-     * @param agreedGeneration the newest generation that every rank had seen when the step began
+     * @param agreed smallest of the words that the ranks said when the step began
      */
-    record Outcome(double loss, double prototypePerplexity, long agreedGeneration) {}
+    record Outcome(double loss, double prototypePerplexity, long agreed) {}
 
     /**
      * A small step on its own that changes nothing, so that the first real one, for which others wait, takes no longer
@@ -36,9 +36,9 @@ public interface StepMachine extends AutoCloseable {
      *
      * @param runs every rank's groups, in rank order
      * @param step global steps applied so far
-     * @param newestGeneration that this rank has seen
+     * @param word what this rank says, see {@link Word}
      */
-    void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration);
+    void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word);
 
     Outcome averageGradients(Collective collective);
 

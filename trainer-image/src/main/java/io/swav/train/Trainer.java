@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.api.PodReport.State;
 import io.swav.api.World;
 import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.Share;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Run;
@@ -103,7 +104,8 @@ public final class Trainer implements AutoCloseable {
         this.watchman = new Watchman(parts.worlds());
         this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
-        this.state = new HeldState(parts.machine(), parts.store(), plan, journal, writer);
+        this.state =
+                new HeldState(parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
         this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
     }
 
@@ -130,8 +132,8 @@ public final class Trainer implements AutoCloseable {
                 parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
-                        ? leave(leave.why(), leave.lastOneOut())
-                        : leave("told to go, and no world forms", false);
+                        ? leave(leave.why(), leave.nobodyStays() ? last.size() : 0)
+                        : leave("told to go, and no world forms", 0);
             }
         }
     }
@@ -141,7 +143,7 @@ public final class Trainer implements AutoCloseable {
         World world = hold.world();
         boolean unsaved = parts.store().map(store -> !store.holds(state.step())).orElse(false);
         if (world.generation() > last.generation() && hold.leads() && state.step() >= 0 && unsaved) {
-            writer.ifPresent(to -> to.begin(state.describe(world), ""));
+            writer.ifPresent(to -> to.begin(state.describe(world), "", Share.ALONE));
         }
         last = world;
         progress.outside();
@@ -220,35 +222,54 @@ public final class Trainer implements AutoCloseable {
         parts.batches().expect(state.step(), own.from(), own.to());
         writer.ifPresent(to -> to.lead(collective.rank() == 0));
         while (state.step() < plan.steps()) {
-            StepMachine.Outcome outcome = step(world, runs, collective);
-            if (collective.rank() == 0 && state.step() < plan.steps()) {
-                saveIfDue(world);
+            Word agreed = step(world, runs, collective);
+            if (agreed.save()) {
+                save(world, collective);
             }
-            if (Membership.switches(world, outcome.agreedGeneration())) {
+            if (Membership.switches(world, agreed.generation())) {
                 return Optional.empty();
             }
             if (parts.notice().given(world.size() == 1 ? 0 : NOTICE_SECONDS)) {
-                return Optional.of(leave("told to go", collective.rank() == 0));
+                return Optional.of(leave("told to go", collective.rank() == 0 ? 1 : 0));
             }
         }
         finish(world, collective);
         return Optional.of(done("all " + plan.steps() + " steps"));
     }
 
-    private void saveIfDue(World world) {
+    /** What this rank says with the next step: rank 0 alone knows when a checkpoint is due. */
+    private Word word(Collective collective) {
+        long generation = parts.worlds().newest().generation();
+        long after = state.step() + 1;
+        boolean due = collective.rank() == 0
+                && after < plan.steps() // the last state is saved by finish
+                && writer.filter(CheckpointWriter::free)
+                        .filter(to -> schedule.due(after, to.committed(), System.nanoTime(), request(to)))
+                        .isPresent();
+        return new Word(generation, due);
+    }
+
+    /** Empty when there is none, or it is answered. */
+    private String request(CheckpointWriter by) {
+        String newest = parts.worlds().checkpointRequest();
+        return newest.equals(by.answered()) ? "" : newest;
+    }
+
+    private void save(World world, Collective collective) {
         if (writer.isEmpty()) {
             return;
         }
-        CheckpointWriter to = writer.get();
-        String request = parts.worlds().checkpointRequest();
-        long now = System.nanoTime();
-        if (to.free() && schedule.due(state.step(), to.committed(), now, request)) {
-            to.begin(state.describe(world), request);
-            schedule.taken(state.step(), now, request);
+        if (collective.rank() > 0) {
+            help(world, collective.rank());
+            return;
         }
+        CheckpointWriter to = writer.get();
+        String request = request(to);
+        to.begin(state.describe(world), request, to.share(0, collective.size()));
+        schedule.taken(state.step(), System.nanoTime(), request);
     }
 
-    private StepMachine.Outcome step(World world, Run[] runs, Collective collective) {
+    private Word step(World world, Run[] runs, Collective collective) {
         long step = state.step();
         MDC.put("step", Long.toString(step));
         progress.began();
@@ -260,7 +281,7 @@ public final class Trainer implements AutoCloseable {
                 runs,
                 collective,
                 step,
-                parts.worlds().newest().generation());
+                word(collective).number());
         StepMachine.Outcome outcome = machine.averageGradients(collective);
         state.apply(); // no collective past this line
         watchman.step(System.nanoTime() - start);
@@ -269,7 +290,7 @@ public final class Trainer implements AutoCloseable {
         journal.step(
                 step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
         console.step(state.step(), outcome, collective.size());
-        return outcome;
+        return Word.of(outcome.agreed());
     }
 
     /** Rank 0 saves; nobody goes before that is done, so that any other can do it if rank 0 dies of it. */
@@ -277,11 +298,14 @@ public final class Trainer implements AutoCloseable {
         watchman.training();
         if (collective.rank() == 0) {
             progress.outside(); // a long save is no hang
-            save(
+            saveNow(
                     world,
                     true,
+                    collective.size(),
                     () -> parts.worlds().newest().generation() > world.generation()
                             || parts.notice().given(NOTICE_SECONDS));
+        } else {
+            help(world, collective.rank());
         }
         try (NDManager manager = parts.root().newSubManager()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
@@ -289,16 +313,23 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    private void help(World world, int rank) {
+        if (state.step() >= 0) {
+            writer.ifPresent(to -> to.help(state.describe(world), to.share(rank, world.size())));
+        }
+    }
+
     /**
+     * @param ranks that save, the others by {@link #help}
      * @param giveUp asked while saving fails
      * @throws CollectiveException when it is not saved
      */
-    private void save(World world, boolean atTheEnd, BooleanSupplier giveUp) {
+    private void saveNow(World world, boolean atTheEnd, int ranks, BooleanSupplier giveUp) {
         if (writer.isEmpty() || state.step() < 0) {
             return;
         }
         CheckpointWriter to = writer.get();
-        if (!to.saveNow(state.describe(world), atTheEnd, giveUp)) {
+        if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
             throw new CollectiveException("step " + state.step() + " is not saved: "
                     + (to.leftBehind() ? "a later world has saved" : String.valueOf(to.problem())));
         }
@@ -313,12 +344,16 @@ public final class Trainer implements AutoCloseable {
         return End.Done;
     }
 
-    private End leave(String why, boolean save) {
+    /** @param save how many ranks go at once and save the state first; 0 when others keep it */
+    private End leave(String why, int save) {
         LOG.info("leaving: {}", why);
-        if (save) {
+        int rank = last.rankOf(plan.uid()).orElse(-1);
+        if (save > 0 && rank > 0) {
+            help(last, rank);
+        } else if (save > 0 && rank == 0) {
             try {
                 long start = System.nanoTime();
-                save(last, false, () -> System.nanoTime() - start > SAVE_NANOS);
+                saveNow(last, false, save, () -> System.nanoTime() - start > SAVE_NANOS);
             } catch (CollectiveException notSaved) {
                 LOG.warn("{}", notSaved.getMessage());
             }

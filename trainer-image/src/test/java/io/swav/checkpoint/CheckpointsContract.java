@@ -113,7 +113,7 @@ abstract class CheckpointsContract {
     @Test
     void aWriterThatWakesTooLateChangesNothing() throws Exception {
         Store late = store();
-        Store.Draft draft = late.draft("step-2", 3);
+        Store.Draft draft = late.draft("step-2", 3, Share.ALONE);
         Store.Sink half = draft.create("model.safetensors");
         FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
         checkpoints(5).save(checkpoint(2, 4));
@@ -129,7 +129,7 @@ abstract class CheckpointsContract {
 
     @Test
     void whatADeadWriterLeftIsSweptAway() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3); // never closed
+        Store.Draft dead = store().draft("step-7", 3, Share.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();

@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** A line to a server that misbehaves as it is told, connection by connection. */
 final class FaultyLine implements AutoCloseable {
@@ -28,6 +29,7 @@ final class FaultyLine implements AutoCloseable {
     private final ServerSocket listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final AtomicInteger faults = new AtomicInteger();
+    private final AtomicLong sent = new AtomicLong();
     private final SplittableRandom random = new SplittableRandom(7);
     private final int target;
     private volatile Mode mode = Mode.Well;
@@ -50,6 +52,11 @@ final class FaultyLine implements AutoCloseable {
     /** Connections that were cut or answered wrongly. */
     int faults() {
         return faults.get();
+    }
+
+    /** Bytes that went to the server. */
+    long sent() {
+        return sent.get();
     }
 
     private void accept() {
@@ -107,7 +114,7 @@ final class FaultyLine implements AutoCloseable {
         try (Socket server = new Socket(InetAddress.getLoopbackAddress(), target)) {
             threads.execute(() -> {
                 try {
-                    copy(server.getInputStream(), client.getOutputStream(), mine, down);
+                    copy(server.getInputStream(), client.getOutputStream(), mine, down, new AtomicLong());
                 } catch (IOException cut) {
                     faults.incrementAndGet();
                 } finally {
@@ -115,11 +122,11 @@ final class FaultyLine implements AutoCloseable {
                     close(server);
                 }
             });
-            copy(client.getInputStream(), server.getOutputStream(), mine, up);
+            copy(client.getInputStream(), server.getOutputStream(), mine, up, sent);
         }
     }
 
-    private void copy(InputStream from, OutputStream to, int mine, int limit) throws IOException {
+    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed) throws IOException {
         byte[] buffer = new byte[8192];
         int left = limit;
         for (int read = from.read(buffer); read >= 0; read = from.read(buffer)) {
@@ -128,6 +135,7 @@ final class FaultyLine implements AutoCloseable {
             }
             to.write(buffer, 0, Math.min(read, left));
             to.flush();
+            passed.addAndGet(read);
             left -= read;
             if (left <= 0) {
                 throw new IOException("cut");

@@ -62,7 +62,7 @@ public final class S3Server implements AutoCloseable {
                 .start();
         S3Server server = new S3Server(process, port);
         await("S3 server at port " + port + ", its log in " + folder)
-                .atMost(Duration.ofSeconds(60))
+                .atMost(Duration.ofMinutes(5))
                 .pollInterval(Duration.ofMillis(100))
                 .ignoreExceptions()
                 .until(() -> {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.Checkpoints.Owner;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -58,9 +60,13 @@ class S3StoreTest extends CheckpointsContract {
 
     @Override
     Store store() {
-        Store store = S3Store.open(URI.create("s3://" + S3Server.BUCKET + "/" + prefix), S3Server.at(line.port()));
+        Store store = store(line);
         opened.add(store);
         return store;
+    }
+
+    private Store store(FaultyLine over) {
+        return S3Store.open(URI.create("s3://" + S3Server.BUCKET + "/" + prefix), S3Server.at(over.port()));
     }
 
     @Override
@@ -84,6 +90,50 @@ class S3StoreTest extends CheckpointsContract {
         Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(large);
         assertThat(newest(checkpoints)).isEqualTo(large);
+    }
+
+    /** 40 MB are three parts; the first goes over the line of rank 0, with all that is small. */
+    @Test
+    void ranksWriteOneCheckpointTogether() throws Exception {
+        Checkpoint large = large(2);
+        try (FaultyLine second = new FaultyLine(server.port());
+                FaultyLine third = new FaultyLine(server.port());
+                Store ofSecond = store(second);
+                Store ofThird = store(third)) {
+            long before = line.sent();
+            CompletableFuture<Void> helping = CompletableFuture.allOf(
+                    helping(ofSecond, large, new Share(1, 3)), helping(ofThird, large, new Share(2, 3)));
+            Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+            checkpoints.save(large, 3);
+            helping.join();
+            assertThat(newest(checkpoints)).isEqualTo(large);
+            assertThat(store().names()).as("files").hasSize(4);
+            assertThat(line.sent() - before).as("bytes over the line of rank 0").isBetween(16L << 20, 17L << 20);
+            assertThat(second.sent()).as("over that of rank 1").isBetween(16L << 20, 17L << 20);
+            assertThat(third.sent()).as("over that of rank 2").isBetween(8L << 20, 9L << 20);
+            new Checkpoints(ofThird, new Owner("job", "cfg"), 2)
+                    .help(large, new Share(2, 3)); // it is there: nothing to do
+            assertThat(third.sent()).isLessThan(9L << 20);
+        }
+    }
+
+    @Test
+    void whatOtherRanksDoNotBringIsWrittenByTheFirst() throws Exception {
+        Checkpoint large = large(2);
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        checkpoints.save(large, 2);
+        assertThat(newest(checkpoints)).isEqualTo(large);
+        assertThat(store().names()).as("files").hasSize(4);
+    }
+
+    private static CompletableFuture<Void> helping(Store store, Checkpoint checkpoint, Share share) {
+        return CompletableFuture.runAsync(() -> {
+            try {
+                new Checkpoints(store, new Owner("job", "cfg"), 2).help(checkpoint, share);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
     @Test

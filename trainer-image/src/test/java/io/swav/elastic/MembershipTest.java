@@ -38,9 +38,8 @@ class MembershipTest {
                     .isEqualTo(new Membership.Form(newest, newest.rankOf(ME).getAsInt()));
         } else if (last.generation() > 0) {
             boolean nobodyGoesOn = last.members().stream().noneMatch(newest.members()::contains);
-            boolean led = last.members().get(0).uid().equals(ME);
             assertThat(next).as(when).isInstanceOf(Membership.Leave.class);
-            assertThat(((Membership.Leave) next).lastOneOut()).as(when).isEqualTo(nobodyGoesOn && led);
+            assertThat(((Membership.Leave) next).nobodyStays()).as(when).isEqualTo(nobodyGoesOn);
         } else {
             assertThat(next).as(when).isInstanceOf(notice ? Membership.Leave.class : Membership.Wait.class);
         }

@@ -315,7 +315,7 @@ final class ProtocolModel {
             } else if (next instanceof Membership.Wait) {
                 phase = Phase.WAIT;
             } else {
-                if (((Membership.Leave) next).lastOneOut()) {
+                if (((Membership.Leave) next).nobodyStays() && last.rankOf(uid).orElse(-1) == 0) {
                     commit();
                 }
                 die(false);

@@ -90,7 +90,7 @@ class LearnerTest {
                 learner.apply(2.0);
                 first = i == 0 ? result.loss() : first;
                 last = result.loss();
-                assertThat(result.agreedGeneration()).isEqualTo(5);
+                assertThat(result.agreed()).isEqualTo(5);
                 assertThat(result.prototypePerplexity()).isBetween(1.0, 20.001);
             }
             assertThat(last).isLessThan(first);

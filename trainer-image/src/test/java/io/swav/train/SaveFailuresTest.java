@@ -9,6 +9,7 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.Checkpoints;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.Share;
 import io.swav.tensor.Torch;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -75,10 +76,10 @@ class SaveFailuresTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            assertThat(writer.saveNow(state(7), true, () -> true)).isFalse();
+            assertThat(writer.saveNow(state(7), true, Share.ALONE, () -> true)).isFalse();
             assertThat(writer.problem()).contains("cannot");
             Files.delete(file);
-            assertThat(writer.saveNow(state(7), true, () -> false)).isTrue();
+            assertThat(writer.saveNow(state(7), true, Share.ALONE, () -> false)).isTrue();
         }
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
@@ -112,7 +113,7 @@ class SaveFailuresTest {
     }
 
     private static void save(CheckpointWriter writer, long step) {
-        writer.begin(state(step), "");
+        writer.begin(state(step), "", Share.ALONE);
         writer.beforeChange();
     }
 

@@ -51,12 +51,11 @@ final class ToyMachine implements StepMachine {
     }
 
     @Override
-    public void lossAndGradients(
-            CropSource crops, Run[] runs, Collective collective, long step, long newestGeneration) {
+    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word) {
         long start = System.nanoTime();
         scope.close();
         scope = root.newSubManager();
-        NDArray generation = scope.create(new long[] {newestGeneration});
+        NDArray generation = scope.create(new long[] {word});
         collective.allReduceMin(generation);
         agreed = generation.getLong(0);
         Run own = runs[collective.rank()];
