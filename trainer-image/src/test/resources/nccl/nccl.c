@@ -2,8 +2,10 @@
  * NCCL without a GPU, for tests: non-blocking communicators that move host memory over sockets of this machine, by a
  * thread each. It checks the order of calls, and misbehaves as the file "fault" beside the library says:
  *   RANK NUMBER KIND    the NUMBERth call (from 0, ncclCommInitRankConfig) on RANK's communicator:
- *   error: fails   async: fails later   hang: does not return before an abort   stall: its data never move   die: SIGKILL
- * A call on a communicator that is gone leaves the file "misuse". The file "version" overrides ncclGetVersion.
+ *   error: fails   async: fails later   hang: does not return before an abort, or before the file "fault" is gone
+ *   stall: its data never move   die: SIGKILL
+ * A call on a communicator that is gone leaves the file "misuse". The file "version" overrides ncclGetVersion. Every
+ * communicator that comes about adds a line to the file "made", where there is one.
  */
 #define _GNU_SOURCE
 #include "cudart.h"
@@ -78,14 +80,28 @@ static FILE *file(const char *name, const char *mode) {
     return fopen(path, mode);
 }
 
-static void say(const char *what, comm_t *comm) {
-    const char *path = getenv("NCCL_DEBUG_FILE");
-    FILE *log = path ? fopen(path, "a") : NULL;
-    if (log) {
-        fprintf(log, "NCCL INFO stub: %s, rank %d of %d\n", what, comm->rank, comm->size);
-        fclose(log);
-    }
+static void say(const char *level, const char *what, comm_t *comm) {
+    const char *path = getenv("NCCL_DEBUG_FILE"), *wanted = getenv("NCCL_DEBUG");
+    if (!wanted || (!strcmp(wanted, "WARN") && strcmp(level, "WARN"))) return;
+    FILE *log = path ? fopen(path, "a") : stdout;
+    if (!log) return;
+    fprintf(log, "NCCL %s stub: %s, rank %d of %d\n", level, what, comm->rank, comm->size);
+    if (path) fclose(log);
 }
+
+static int exists(const char *name) {
+    FILE *found = file(name, "r");
+    if (found) fclose(found);
+    return found != NULL;
+}
+
+static void made(const char *how, comm_t *comm) {
+    FILE *list = exists("made") ? file("made", "a") : NULL;
+    if (!list) return;
+    fprintf(list, "%s %d of %d\n", how, comm->rank, comm->size);
+    fclose(list);
+}
+
 
 static void nap(void) { nanosleep(&(struct timespec){0, 1000000}, NULL); }
 
@@ -110,7 +126,7 @@ static int enter(comm_t *comm, int *stalled) {
     if (!strcmp(kind, "async")) atomic_store(&comm->state, INTERNAL);
     if (!strcmp(kind, "stall") && stalled) *stalled = 1;
     if (!strcmp(kind, "hang")) {
-        while (!atomic_load(&comm->stop)) nap();
+        while (!atomic_load(&comm->stop) && exists("fault")) nap();
         result = INTERNAL;
     }
     return result;
@@ -348,7 +364,8 @@ static void *work(void *of) {
     pthread_setname_np(pthread_self(), "nccl-stub");
     int met = comm->shrunk || meet(comm);
     atomic_compare_exchange_strong(&comm->state, &expected, met ? OK : SYSTEM);
-    say(met ? "init complete" : "init failed", comm);
+    say(met ? "INFO" : "WARN", met ? "init complete" : "init failed", comm);
+    if (met) made(comm->shrunk ? "shrunk" : "fresh", comm);
     while (!atomic_load(&comm->stop)) {
         pthread_mutex_lock(&comm->mutex);
         while (!comm->first && !atomic_load(&comm->stop)) pthread_cond_wait(&comm->work, &comm->mutex);
@@ -444,7 +461,6 @@ int ncclCommShrink(comm_t *parent, int *excluded, int count, comm_t **into, conf
     }
     *into = comm;
     pthread_create(&comm->worker, NULL, work, comm);
-    say("shrunk", comm);
     return leave(parent, PROGRESS);
 }
 

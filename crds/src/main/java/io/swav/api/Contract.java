@@ -39,6 +39,9 @@ public final class Contract {
     /** Folder for journals, {@code <pod>.jsonl}: a line for every step applied and every change; unset for none. */
     public static final String ENV_JOURNAL = "SWAV_JOURNAL";
 
+    /** What carries collectives: Auto (unset), Nccl or Tcp. */
+    public static final String ENV_COLLECTIVE = "SWAV_COLLECTIVE";
+
     public static final String PORT = "swav";
 
     /** Trainer exit codes, after sysexits(3). The permanent ones would fail again on any pod. */

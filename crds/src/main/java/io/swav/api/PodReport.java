@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  *     it came back from its peers, where that is later; null outside a world
  * @param regroup how this trainer came into its present world; null before the first
  * @param checkpoints only of a trainer that writes them or found one that cannot be used
+ * @param collective what carries the collectives of its world: "TCP", "NCCL 2.27.3", or "none" for one trainer alone; null
+ *     before the first world
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -50,6 +52,7 @@ public record PodReport(
         @Nullable Double stalledSeconds,
         @Nullable Regroup regroup,
         @Nullable Checkpoints checkpoints,
+        @Nullable String collective,
         String time) {
 
     /**

@@ -103,7 +103,13 @@ public record SwavJobStatus(
             List<String> members,
 
             @JsonPropertyDescription("When this generation was published, RFC 3339.") @Nullable
-            String since) {}
+            String since,
+
+            @JsonPropertyDescription(
+                    "What sums gradients between its trainers, as rank 0 reports it: TCP, NCCL with its"
+                            + " version, or none for one trainer alone.")
+            @Nullable
+            String collective) {}
 
     /** Training as the trainers report it. */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -109,6 +109,7 @@ class OperatorIT {
             assertThat(status().phase()).isEqualTo("Running");
             assertThat(status().isTrue("Ready")).isTrue();
             assertThat(requireNonNull(status().progress()).step()).isEqualTo(7);
+            assertThat(requireNonNull(status().world()).collective()).isEqualTo("NCCL 2.27.3");
             assertThat(status().observedGeneration()).isEqualTo(1);
         });
 

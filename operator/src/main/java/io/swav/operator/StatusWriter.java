@@ -132,7 +132,15 @@ final class StatusWriter {
                 world.generation(),
                 world.size(),
                 world.members().stream().map(World.Member::pod).toList(),
-                since == null ? null : since.toString());
+                since == null ? null : since.toString(),
+                collective());
+    }
+
+    private @Nullable String collective() {
+        PodReport first = world.members().isEmpty()
+                ? null
+                : seen.reports().get(world.members().get(0).pod());
+        return first == null || first.generation() != world.generation() ? null : first.collective();
     }
 
     /** As the most advanced trainer tells it; what has been reported once stays when all pods are gone. */

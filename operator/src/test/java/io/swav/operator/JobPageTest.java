@@ -76,7 +76,7 @@ class JobPageTest {
                 1,
                 1,
                 NASTY,
-                new SwavJobStatus.WorldStatus(1L, 1, List.of(NASTY), NASTY),
+                new SwavJobStatus.WorldStatus(1L, 1, List.of(NASTY), NASTY, NASTY),
                 null,
                 List.of(entry),
                 new SwavJobStatus.Ledger(

@@ -14,6 +14,9 @@ public interface Collective extends AutoCloseable {
 
     int size();
 
+    /** What carries it, for people: "TCP", "NCCL 2.27.3", or "none" for one rank alone. */
+    String name();
+
     /** In place sum over ranks; every rank gets the same bits, in an order the implementation chooses. */
     void allReduceSum(NDArray inOut);
 

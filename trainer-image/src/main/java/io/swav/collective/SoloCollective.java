@@ -1,7 +1,7 @@
 package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.Memory;
+import io.swav.tensor.Kernels;
 import java.util.List;
 
 /** The world of one rank: every operation is the identity. */
@@ -16,6 +16,11 @@ public final class SoloCollective implements Collective {
     @Override
     public int size() {
         return 1;
+    }
+
+    @Override
+    public String name() {
+        return "none";
     }
 
     @Override
@@ -37,7 +42,9 @@ public final class SoloCollective implements Collective {
     @Override
     public void allGather(NDArray mine, NDArray all) {
         check();
-        Memory.view(all).put(Memory.view(mine));
+        try (NDArray place = all.reshape(mine.getShape())) {
+            Kernels.copy(mine, place); // wherever they lie
+        }
     }
 
     @Override

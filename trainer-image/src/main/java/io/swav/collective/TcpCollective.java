@@ -57,6 +57,11 @@ public final class TcpCollective implements Collective {
     }
 
     @Override
+    public String name() {
+        return "TCP";
+    }
+
+    @Override
     public void allReduceSum(NDArray inOut) {
         reduce(Reduction.SUM, inOut);
     }

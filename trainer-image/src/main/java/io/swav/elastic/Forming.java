@@ -1,5 +1,6 @@
 package io.swav.elastic;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -9,7 +10,8 @@ import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.PeerListener;
 import io.swav.collective.TcpMesh;
-import io.swav.tensor.Memory;
+import io.swav.collective.nccl.Transport;
+import io.swav.tensor.Kernels;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,28 +29,26 @@ public final class Forming {
     private static final int DIGEST_LONGS = 4;
 
     private final PeerListener listener;
+    private final Transport transport;
     private final WorldSource worlds;
     private final Duration deadline;
 
     /** @param deadline for everyone to be connected; a source that hangs later is the operator's to find */
-    public Forming(PeerListener listener, WorldSource worlds, Duration deadline) {
+    public Forming(PeerListener listener, Transport transport, WorldSource worlds, Duration deadline) {
         this.listener = listener;
+        this.transport = transport;
         this.worlds = worlds;
         this.deadline = deadline;
     }
 
-    /** Connects the mesh of this world; called off as soon as a later world is seen. */
+    /** Connects the members of this world; called off as soon as a later world is seen. */
     public Collective connect(World world, int rank) {
         List<TcpMesh.Peer> peers = world.members().stream()
                 .map(member -> new TcpMesh.Peer(member.uid(), address(member)))
                 .toList();
-        return TcpMesh.connect(
-                listener,
-                rank,
-                peers,
-                world.generation(),
-                deadline,
-                () -> worlds.newest().generation() > world.generation());
+        BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation();
+        Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
+        return transport.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
     }
 
     /**
@@ -57,12 +58,12 @@ public final class Forming {
      */
     public static void share(Collective collective, Replica replica) {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Agreement agreement = agree(collective, replica, manager);
+            Agreement agreement = agree(collective, replica);
             if (agreement.step() == Agreement.NOTHING) {
                 if (collective.rank() == 0) {
                     replica.begin();
                 }
-                agreement = agree(collective, replica, manager);
+                agreement = agree(collective, replica);
             }
             int[] party = agreement.party();
             int me = Arrays.binarySearch(party, collective.rank());
@@ -96,7 +97,7 @@ public final class Forming {
             whole.add(copy);
         }
         Iterator<NDArray> from = whole.iterator();
-        replica.arrays().forEach(array -> Memory.view(array).put(Memory.view(from.next())));
+        replica.arrays().forEach(array -> Kernels.copy(from.next(), array));
         replica.received(step);
     }
 
@@ -107,22 +108,25 @@ public final class Forming {
      * @return the newest generation that every rank has seen
      */
     public static long together(Collective collective, long newestGeneration) {
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = host()) {
             NDArray least = manager.create(new long[] {newestGeneration});
             collective.allReduceMin(least);
             return least.getLong(0);
         }
     }
 
-    private static Agreement agree(Collective collective, Replica replica, NDManager manager) {
+    private static Agreement agree(Collective collective, Replica replica) {
         long[] mine = new long[1 + DIGEST_LONGS];
         mine[0] = replica.step();
         if (replica.step() >= 0) {
             ByteBuffer.wrap(replica.digest()).asLongBuffer().get(mine, 1, DIGEST_LONGS);
         }
-        NDArray all = manager.zeros(new Shape(collective.size(), mine.length), DataType.INT64);
-        collective.allGather(manager.create(mine), all);
-        long[] flat = all.toLongArray();
+        long[] flat;
+        try (NDManager manager = host()) {
+            NDArray all = manager.zeros(new Shape(collective.size(), mine.length), DataType.INT64);
+            collective.allGather(manager.create(mine), all);
+            flat = all.toLongArray();
+        }
         List<Agreement.Offer> offers = new ArrayList<>();
         for (int at = 0; at < flat.length; at += mine.length) {
             List<Long> digest =
@@ -130,6 +134,11 @@ public final class Forming {
             offers.add(new Agreement.Offer(flat[at], digest));
         }
         return Agreement.of(offers);
+    }
+
+    /** What is agreed on is small, and stays in host memory. */
+    private static NDManager host() {
+        return NDManager.newBaseManager(Device.cpu(), "PyTorch");
     }
 
     private static InetSocketAddress address(World.Member member) {

@@ -40,8 +40,14 @@ public final class Torch {
         torch.set_num_threads(threads);
     }
 
+    /** Whether it has a GPU to compute on. */
+    public static boolean onGpu() {
+        start();
+        return torch.hasCUDA() && torch.cuda_is_available();
+    }
+
     /** The libtorch_cpu.so files mapped into this process. */
-    static Set<Path> mapped() {
+    public static Set<Path> mapped() {
         try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
             Set<Path> found = new TreeSet<>();
             maps.filter(line -> line.endsWith("/" + LIBRARY))

@@ -54,6 +54,11 @@ final class Awaiting {
         }
 
         @Override
+        public String name() {
+            return inner.name();
+        }
+
+        @Override
         public void allReduceSum(NDArray inOut) {
             run(() -> inner.allReduceSum(inOut));
         }

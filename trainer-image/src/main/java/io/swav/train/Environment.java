@@ -1,9 +1,11 @@
 package io.swav.train;
 
 import io.swav.api.Contract;
+import io.swav.collective.nccl.Choice;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,6 +18,7 @@ import java.util.Optional;
  * @param port 0 for any
  * @param runDirectory where the ready file goes
  * @param journal folder for the journal
+ * @param collective what carries collectives
  */
 record Environment(
         String namespace,
@@ -28,7 +31,8 @@ record Environment(
         int port,
         Optional<Path> configDirectory,
         Optional<Path> runDirectory,
-        Optional<Path> journal) {
+        Optional<Path> journal,
+        Choice.Wanted collective) {
 
     /**
      * Of a pod of a SwavJob.
@@ -74,7 +78,8 @@ record Environment(
                 port(env.getOrDefault(Contract.ENV_PORT, "")),
                 folder(env, Contract.ENV_CONFIG_DIR),
                 folder(env, Contract.ENV_RUN_DIR),
-                folder(env, Contract.ENV_JOURNAL));
+                folder(env, Contract.ENV_JOURNAL),
+                collective(env.getOrDefault(Contract.ENV_COLLECTIVE, "")));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {
@@ -89,6 +94,16 @@ record Environment(
             throw new Fatal(Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
         }
         return text;
+    }
+
+    private static Choice.Wanted collective(String text) {
+        return Arrays.stream(Choice.Wanted.values())
+                .filter(wanted -> text.isEmpty() || wanted.name().equalsIgnoreCase(text))
+                .findFirst()
+                .orElseThrow(() -> new Fatal(
+                        Contract.EXIT_CONFIG,
+                        Contract.ENV_COLLECTIVE + " is \"" + text + "\", not one of "
+                                + Arrays.toString(Choice.Wanted.values())));
     }
 
     private static int port(String text) {

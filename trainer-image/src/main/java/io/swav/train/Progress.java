@@ -30,6 +30,7 @@ public final class Progress {
     private long rateSince;
     private @Nullable Double rate;
     private @Nullable String lostPeer;
+    private @Nullable String collective;
     private PodReport.@Nullable Checkpoints checkpoints;
     private final Awaiting awaiting = new Awaiting();
     private final StepClock clock = new StepClock();
@@ -86,8 +87,10 @@ public final class Progress {
         clock.outside();
     }
 
-    synchronized void formed(long inGeneration, long atStep) {
+    /** @param over what carries the new world's collectives */
+    synchronized void formed(long inGeneration, long atStep, String over) {
         step = atStep;
+        collective = over;
         lostPeer = null;
         clock.formed(inGeneration);
     }
@@ -173,6 +176,7 @@ public final class Progress {
                 clock.stalledSeconds(now, backSince),
                 clock.regroup(),
                 checkpoints,
+                collective,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

@@ -10,6 +10,8 @@ import io.swav.checkpoint.Checkpoints;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.Stores;
 import io.swav.collective.PeerListener;
+import io.swav.collective.nccl.Choice;
+import io.swav.collective.nccl.Transport;
 import io.swav.data.Batches;
 import io.swav.data.DataException;
 import io.swav.elastic.Forming;
@@ -90,6 +92,14 @@ public final class TrainCommand implements Callable<Integer> {
     @Nullable
     Path journal;
 
+    @Option(
+            names = "--collective",
+            paramLabel = "Auto|Nccl|Tcp",
+            description = "What sums gradients between trainers: ${COMPLETION-CANDIDATES}. Auto takes NCCL where there"
+                    + " is a GPU that libtorch computes on and libnccl.so.2, TCP otherwise. Default: "
+                    + Contract.ENV_COLLECTIVE + ", or Auto.")
+    Choice.@Nullable Wanted collective;
+
     private final Workshop workshop;
     private final Map<String, String> variables;
 
@@ -143,7 +153,10 @@ public final class TrainCommand implements Callable<Integer> {
         try (NDManager root = started()) {
             SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
             Optional<Checkpoints> store = store(spec, env);
+            Choice choice = choice(env);
+            LOG.info("collectives: {}", choice.why());
             try (Journal journalOut = journal(env);
+                    Transport transport = new Transport(choice.nccl());
                     PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec)) {
                 progress.listening(env.podIp() + ":" + listener.port());
@@ -170,7 +183,7 @@ public final class TrainCommand implements Callable<Integer> {
                                         machine,
                                         batches,
                                         outside.worlds(),
-                                        new Forming(listener, outside.worlds(), FORMING),
+                                        new Forming(listener, transport, outside.worlds(), FORMING),
                                         store,
                                         progress,
                                         journalOut,
@@ -183,6 +196,18 @@ public final class TrainCommand implements Callable<Integer> {
         } catch (RuntimeException | Error e) {
             progress.state(State.Failed, progress.generation(), explained(e).getMessage());
             throw e;
+        }
+    }
+
+    private Choice choice(Environment env) {
+        try {
+            return Choice.make(collective != null ? collective : env.collective(), variables);
+        } catch (IllegalArgumentException e) {
+            throw new Fatal(
+                    Contract.EXIT_CONFIG,
+                    e.getMessage() + "; mend that, or leave the choice to the trainer (--collective or "
+                            + Contract.ENV_COLLECTIVE + "=Auto)",
+                    e);
         }
     }
 

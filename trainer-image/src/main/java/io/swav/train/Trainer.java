@@ -1,5 +1,6 @@
 package io.swav.train;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -165,10 +166,15 @@ public final class Trainer implements AutoCloseable {
                     world, Forming.together(collective, parts.worlds().newest().generation()))) {
                 return Optional.empty();
             }
-            LOG.info("generation {} formed, {} ranks, at step {}", world.generation(), world.size(), state.step());
+            LOG.info(
+                    "generation {} formed, {} ranks over {}, at step {}",
+                    world.generation(),
+                    world.size(),
+                    collective.name(),
+                    state.step());
             retryMillis = FIRST_RETRY_MILLIS;
             lastFailure = "";
-            progress.formed(world.generation(), state.step());
+            progress.formed(world.generation(), state.step(), collective.name());
             progress.state(State.Training, world.generation(), null);
             tell(Journal.Event.formed, world.why());
             return steps(world, collective);
@@ -307,7 +313,7 @@ public final class Trainer implements AutoCloseable {
         } else {
             help(world, collective.rank());
         }
-        try (NDManager manager = parts.root().newSubManager()) {
+        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
         }

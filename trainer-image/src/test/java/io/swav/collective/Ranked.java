@@ -25,7 +25,12 @@ public final class Ranked {
 
     /** Runs {@code body} on every rank of a Tcp world, or alone when {@code size} is 1; results by rank. */
     public static <T> List<T> run(int size, Body<T> body) throws Exception {
-        return run(size == 1 ? List.of(new SoloCollective()) : connect(size), body);
+        return run(world(size), body);
+    }
+
+    /** Sockets, or nothing where there is one rank. */
+    public static List<Collective> world(int size) throws Exception {
+        return size == 1 ? List.of(new SoloCollective()) : connect(size);
     }
 
     /** The same over any world; closes it. */

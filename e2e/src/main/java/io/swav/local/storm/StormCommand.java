@@ -117,6 +117,12 @@ public final class StormCommand implements Callable<Integer> {
     private long everySteps = 25;
 
     @Option(
+            names = "--env",
+            paramLabel = "NAME=VALUE",
+            description = "Environment of the storm's trainers, not of the quiet run's; may be repeated.")
+    private Map<String, String> env = Map.of();
+
+    @Option(
             names = "--hung-after",
             paramLabel = "SECONDS",
             description = "When a trainer that its peers wait for counts as hung (default: ${DEFAULT-VALUE}).")
@@ -172,7 +178,7 @@ public final class StormCommand implements Callable<Integer> {
             System.out.println("storm:");
             try (Storm storm = new Storm(
                     stack,
-                    job.object("storm", stormy, elastic(Math.max(max, ranks), spares)),
+                    job.object("storm", stormy, elastic(Math.max(max, ranks), spares), env),
                     setting,
                     LiveLine.standard())) {
                 outcome = storm.run();
@@ -227,7 +233,8 @@ public final class StormCommand implements Callable<Integer> {
         LocalCluster.deleteTree(folder);
         Files.createDirectories(folder);
         System.out.println("quiet run:");
-        try (JobRun run = new JobRun(stack, job.object("quiet", folder, elastic(ranks, 0)), LiveLine.standard())) {
+        try (JobRun run =
+                new JobRun(stack, job.object("quiet", folder, elastic(ranks, 0), Map.of()), LiveLine.standard())) {
             run.await(now -> {});
             run.delete();
         }

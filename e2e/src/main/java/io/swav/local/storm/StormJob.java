@@ -1,6 +1,7 @@
 package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
@@ -11,6 +12,7 @@ import io.swav.data.DataSet;
 import io.swav.data.Sampler;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 
 /**
@@ -87,8 +89,9 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
      * As it is applied.
      *
      * @param folder gets {@code journal} and {@code checkpoints}
+     * @param env more of it for the trainers
      */
-    SwavJob object(String name, Path folder, Elastic elastic) {
+    SwavJob object(String name, Path folder, Elastic elastic, Map<String, String> env) {
         ObjectNode job = Serialization.unmarshal(
                 """
                 apiVersion: swav.io/v1alpha1
@@ -121,6 +124,9 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                 elastic.everySteps(),
                                 elastic.hungAfterSeconds()),
                 ObjectNode.class);
+        ArrayNode variables = (ArrayNode) job.at("/spec/template/spec/containers/0/env");
+        env.forEach(
+                (variable, value) -> variables.addObject().put("name", variable).put("value", value));
         job.withObject("/spec").setAll(Serialization.unmarshal(maths, ObjectNode.class));
         return JSON.convertValue(job, SwavJob.class);
     }

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 final class Communicator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Communicator.class);
     /** A pod has one GPU. */
-    private static final int DEVICE = 0;
+    static final int DEVICE = 0;
     /** libtorch works on the device's legacy default stream: nothing here sets another. */
     private static final @Nullable CUstream_st LIBTORCH = null;
 
@@ -49,6 +49,13 @@ final class Communicator implements AutoCloseable {
         void issue(ncclComm comm, CUstream_st stream);
     }
 
+    /**
+     * How long a communicator may take to come about.
+     *
+     * @param cancelled polled; true ends the attempt
+     */
+    record Patience(Duration deadline, BooleanSupplier cancelled) {}
+
     private final ReentrantLock lock = new ReentrantLock();
     private final ncclComm comm = new ncclComm();
     private final CUstream_st stream = new CUstream_st();
@@ -56,6 +63,9 @@ final class Communicator implements AutoCloseable {
     private final CUevent_st after = new CUevent_st();
     private final Runnable watch;
     private volatile @Nullable String broken;
+    /** NCCL knows of it. Guarded by {@code comm}, as is {@link #freed}. */
+    private boolean begun;
+
     private boolean freed;
     private boolean released;
 
@@ -85,41 +95,47 @@ final class Communicator implements AutoCloseable {
      *
      * @throws CollectiveException when they are not all there before the deadline
      */
-    static Communicator init(byte[] id, int rank, int size, Duration deadline, Runnable watch) {
+    static Communicator init(byte[] id, int rank, int size, Patience patience, Runnable watch) {
         Communicator made = new Communicator(watch);
-        try (ncclUniqueId unique = new ncclUniqueId();
-                ncclConfig_t config = config()) {
-            for (int i = 0; i < id.length; i++) {
-                unique.internal(i, id[i]);
-            }
-            return made.formed(() -> nccl.ncclCommInitRankConfig(made.comm, size, unique, rank, config), deadline);
-        }
+        return made.formed(
+                () -> {
+                    try (ncclUniqueId unique = new ncclUniqueId();
+                            ncclConfig_t config = config()) {
+                        for (int i = 0; i < id.length; i++) {
+                            unique.internal(i, id[i]);
+                        }
+                        return nccl.ncclCommInitRankConfig(made.comm, size, unique, rank, config);
+                    }
+                },
+                patience);
     }
 
     /** What is left when those ranks go; nothing may be under way. This one can still only be aborted afterwards. */
-    Communicator shrink(int[] excluded, Duration deadline, Runnable newWatch) {
+    Communicator shrink(int[] excluded, Patience patience, Runnable newWatch) {
         Communicator made = new Communicator(newWatch);
         lock.lock();
-        try (ncclConfig_t config = config()) {
+        try {
             check();
             return made.formed(
-                    () -> nccl.ncclCommShrink(
-                            comm, excluded, excluded.length, made.comm, config, nccl.NCCL_SHRINK_DEFAULT),
-                    deadline);
+                    () -> {
+                        try (ncclConfig_t config = config()) {
+                            return nccl.ncclCommShrink(
+                                    comm, excluded, excluded.length, made.comm, config, nccl.NCCL_SHRINK_DEFAULT);
+                        }
+                    },
+                    patience);
         } finally {
             lock.unlock();
         }
     }
 
-    private interface Start {
-        int call();
-    }
-
-    private Communicator formed(Start start, Duration deadline) {
+    private Communicator formed(Patiently.Call start, Patience patience) {
         lock.lock();
         try {
-            checked(start.call());
-            await(() -> asyncState() == nccl.ncclSuccess, deadline, "the other ranks");
+            Patiently call = Patiently.begin("nccl-init", start, this::begun);
+            await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
+            checked(call.result());
+            await(() -> go(patience) && asyncState() == nccl.ncclSuccess, patience.deadline(), "the other ranks");
             return this;
         } catch (CollectiveException e) {
             free();
@@ -128,6 +144,24 @@ final class Communicator implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    private static boolean go(Patience patience) {
+        if (patience.cancelled().getAsBoolean()) {
+            throw new CollectiveException("forming was called off");
+        }
+        return true;
+    }
+
+    /** On the thread of the call that made it: nobody may have waited so long. */
+    private void begun() {
+        synchronized (comm) {
+            begun = true;
+            if (!freed) {
+                return;
+            }
+        }
+        abortComm();
     }
 
     /** The presets map no initializer: every field that is not set here has NCCL's own word for "not set". */
@@ -198,6 +232,7 @@ final class Communicator implements AutoCloseable {
     }
 
     private boolean finished(CUevent_st event) {
+        asyncState(); // or an error would look like an operation that never ends
         int result = cudart.cudaEventQuery(event);
         if (result == cudart.cudaErrorNotReady) {
             return false;
@@ -236,7 +271,6 @@ final class Communicator implements AutoCloseable {
                 LockSupport.parkNanos(PARK_NANOS);
             }
             check();
-            asyncState();
         }
         check();
     }
@@ -284,13 +318,20 @@ final class Communicator implements AutoCloseable {
     }
 
     private void free() {
+        breakOff("closed");
         synchronized (comm) {
             if (freed) {
                 return;
             }
             freed = true;
+            if (!begun) {
+                return; // the thread that is still making it does this when it is back
+            }
         }
-        breakOff("closed");
+        abortComm();
+    }
+
+    private void abortComm() {
         if (!comm.isNull()) {
             int result = nccl.ncclCommAbort(comm);
             if (result != nccl.ncclSuccess) {
@@ -316,16 +357,22 @@ final class Communicator implements AutoCloseable {
 
     private void retire() {
         try {
-            checked(nccl.ncclCommFinalize(comm));
+            bounded("the flush of a communicator", () -> nccl.ncclCommFinalize(comm));
             await(() -> asyncState() == nccl.ncclSuccess, FINALIZE, "the end of the communicator");
             synchronized (comm) {
                 freed = true;
             }
+            bounded("the end of a communicator", () -> nccl.ncclCommDestroy(comm));
             breakOff("closed");
-            checked(nccl.ncclCommDestroy(comm));
         } catch (CollectiveException e) {
             LOG.debug("closing a communicator: {}", e.getMessage());
         }
+    }
+
+    private void bounded(String what, Patiently.Call start) {
+        Patiently call = Patiently.begin("nccl-close", start, () -> {});
+        await(call::isDone, FINALIZE, what);
+        checked(call.result());
     }
 
     private void release() {

@@ -21,13 +21,18 @@ final class Host {
         }
     }
 
-    /** Everybody's smallest, element by element. */
-    static long[] min(Collective sockets, long... values) {
+    /** Everybody's numbers, as many of each, by rank. */
+    static long[][] gather(Collective sockets, long... mine) {
+        long[][] all = new long[sockets.size()][mine.length];
         try (NDManager manager = manager()) {
-            NDArray array = manager.create(values);
-            sockets.allReduceMin(array);
-            return array.toLongArray();
+            NDArray gathered = manager.create(new long[mine.length * all.length]);
+            sockets.allGather(manager.create(mine), gathered);
+            long[] flat = gathered.toLongArray();
+            for (int rank = 0; rank < all.length; rank++) {
+                System.arraycopy(flat, rank * mine.length, all[rank], 0, mine.length);
+            }
         }
+        return all;
     }
 
     private static NDManager manager() {

@@ -9,9 +9,10 @@ import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
 import io.swav.tensor.Memory;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.bytedeco.cuda.cudart.cudaPointerAttributes;
 import org.bytedeco.cuda.global.cudart;
@@ -23,12 +24,12 @@ import org.bytedeco.javacpp.Pointer;
  * also tell at once that a peer is gone, which NCCL learns late or never.
  */
 public final class NcclCollective implements Collective {
-    static final Duration DEADLINE = Duration.ofSeconds(30);
+    static final Communicator.Patience PATIENCE = new Communicator.Patience(Duration.ofSeconds(30), () -> false);
 
     private final TcpCollective sockets;
     private final Communicator communicator;
     private final Consumer<Communicator> retire;
-    private final List<NcclCollective> subgroups = new ArrayList<>();
+    private final List<NcclCollective> subgroups = new CopyOnWriteArrayList<>();
 
     /** @param retire gets the communicator when this is closed */
     NcclCollective(TcpCollective sockets, Communicator communicator, Consumer<Communicator> retire) {
@@ -42,13 +43,18 @@ public final class NcclCollective implements Collective {
      *
      * @throws CollectiveException when it does not come about; the sockets are then of no more use
      */
-    public static NcclCollective over(TcpCollective sockets, Consumer<Communicator> retire) {
-        try {
+    static NcclCollective over(TcpCollective sockets, Communicator.Patience patience, Consumer<Communicator> retire) {
+        return made(sockets, retire, () -> {
             byte[] id = sockets.rank() == 0 ? Communicator.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
             Host.broadcast(sockets, id);
-            Communicator communicator =
-                    Communicator.init(id, sockets.rank(), sockets.size(), DEADLINE, sockets::checkPeers);
-            return new NcclCollective(sockets, communicator, retire);
+            return Communicator.init(id, sockets.rank(), sockets.size(), patience, sockets::checkPeers);
+        });
+    }
+
+    static NcclCollective made(
+            TcpCollective sockets, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
+        try {
+            return new NcclCollective(sockets, communicator.get(), retire);
         } catch (CollectiveException e) {
             sockets.abort(); // or the others would wait for this rank
             throw e;
@@ -63,6 +69,13 @@ public final class NcclCollective implements Collective {
     @Override
     public int size() {
         return sockets.size();
+    }
+
+    @Override
+    public String name() {
+        int[] version = new int[1];
+        Communicator.checked(nccl.ncclGetVersion(version));
+        return "NCCL " + NcclLibrary.Versions.dotted(version[0]);
     }
 
     @Override
@@ -145,7 +158,7 @@ public final class NcclCollective implements Collective {
         if (ranks.length == 1) {
             return new SoloCollective();
         }
-        NcclCollective subgroup = over(sockets.subgroup(ranks), Communicator::close);
+        NcclCollective subgroup = over(sockets.subgroup(ranks), PATIENCE, Communicator::close);
         subgroups.add(subgroup);
         return subgroup;
     }
@@ -168,7 +181,8 @@ public final class NcclCollective implements Collective {
     private static boolean onDevice(NDArray array) {
         try (cudaPointerAttributes attributes = new cudaPointerAttributes()) {
             Communicator.cuda(cudart.cudaPointerGetAttributes(attributes, at(array, 0)));
-            return attributes.type() == cudart.cudaMemoryTypeDevice;
+            int type = attributes.type();
+            return type == cudart.cudaMemoryTypeDevice || type == cudart.cudaMemoryTypeManaged;
         }
     }
 

@@ -25,6 +25,10 @@ import org.bytedeco.javacpp.Loader;
  * @param nccl libnccl.so.2
  */
 public record NcclLibrary(Path driver, Path runtime, Path nccl) {
+    private static final String DRIVER = "libcuda.so.1";
+    private static final String RUNTIME = "libcudart.so.12";
+    private static final String NCCL = "libnccl.so.2";
+
     /** Communicators that shrink came with NCCL 2.27. */
     private static final int SHRINK_VERSION = 22700;
 
@@ -37,6 +41,18 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
 
     /** What is loaded already comes first, then LD_LIBRARY_PATH, an installed PyTorch, and the system's folders. */
     public static Optional<NcclLibrary> find(Map<String, String> env) {
+        return in(folders(env));
+    }
+
+    /** The names of those that {@link #find} does not find. */
+    public static List<String> missing(Map<String, String> env) {
+        List<Path> folders = folders(env);
+        return Stream.of(DRIVER, RUNTIME, NCCL)
+                .filter(name -> first(folders, name).isEmpty())
+                .toList();
+    }
+
+    private static List<Path> folders(Map<String, String> env) {
         Set<Path> folders = new LinkedHashSet<>(mappedFolders());
         Arrays.stream(env.getOrDefault("LD_LIBRARY_PATH", "").split(":", -1))
                 .filter(folder -> !folder.isEmpty())
@@ -51,14 +67,14 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
                     folders.add(wheels.resolve("cuda_runtime/lib"));
                 });
         SYSTEM.forEach(folder -> folders.add(Path.of(folder)));
-        return in(List.copyOf(folders));
+        return List.copyOf(folders);
     }
 
     /** The first of each in these folders; empty where one is missing. */
     public static Optional<NcclLibrary> in(List<Path> folders) {
-        Optional<Path> driver = first(folders, "libcuda.so.1");
-        Optional<Path> runtime = first(folders, "libcudart.so.12");
-        Optional<Path> nccl = first(folders, "libnccl.so.2");
+        Optional<Path> driver = first(folders, DRIVER);
+        Optional<Path> runtime = first(folders, RUNTIME);
+        Optional<Path> nccl = first(folders, NCCL);
         return driver.isPresent() && runtime.isPresent() && nccl.isPresent()
                 ? Optional.of(new NcclLibrary(driver.get(), runtime.get(), nccl.get()))
                 : Optional.empty();
@@ -120,11 +136,15 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
 
         @Override
         public String toString() {
-            return "NCCL " + nccl / 10000 + "." + nccl / 100 % 100 + "." + nccl % 100 + ", CUDA " + cuda(runtime)
-                    + " (driver up to " + cuda(driver) + "), " + gpus + (gpus == 1 ? " GPU" : " GPUs");
+            return "NCCL " + dotted(nccl) + ", CUDA " + cuda(runtime) + " (driver up to " + cuda(driver) + "), " + gpus
+                    + (gpus == 1 ? " GPU" : " GPUs");
         }
 
-        private static String cuda(int version) {
+        static String dotted(int nccl) {
+            return nccl / 10000 + "." + nccl / 100 % 100 + "." + nccl % 100;
+        }
+
+        static String cuda(int version) {
             return version / 1000 + "." + version / 10 % 100;
         }
     }

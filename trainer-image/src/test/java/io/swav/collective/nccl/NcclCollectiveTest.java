@@ -1,6 +1,7 @@
 package io.swav.collective.nccl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDArray;
@@ -12,24 +13,19 @@ import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
 import io.swav.collective.Run;
 import io.swav.collective.TreeSum;
-import io.swav.golden.RankProcesses;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
-import java.util.Queue;
 import java.util.Random;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,7 +36,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is NCCL's own, over the stub: failures at every call, and nothing left behind. */
 class NcclCollectiveTest {
     /** Calls that {@link #work} makes on a communicator, the first of which forms it. */
-    private static final int CALLS = 10;
+    private static final int CALLS = 12;
+    /** Those by which it is closed: finalize, destroy. */
+    private static final int CLOSING = 2;
 
     private Path folder = Path.of("");
 
@@ -53,7 +51,7 @@ class NcclCollectiveTest {
     void nothingIsLeft() throws IOException {
         Files.deleteIfExists(folder.resolve("fault"));
         assertThat(folder.resolve("misuse")).doesNotExist();
-        await().atMost(Duration.ofSeconds(20)).until(NcclCollectiveTest::stubThreads, count -> count == 0);
+        await().atMost(Duration.ofSeconds(20)).until(NcclStub::threads, List::isEmpty);
     }
 
     /** Rank 1 fails in a call, or its communicator later: it says so, and the others learn that it is gone. */
@@ -97,22 +95,48 @@ class NcclCollectiveTest {
         }
     }
 
+    /** Rank 1 does not come back from the call that forms the communicator, which nothing could abort. */
     @Test
-    void aKilledPeerFreesTheOthers() throws Exception {
-        Queue<String> said = new ConcurrentLinkedQueue<>();
-        Optional<String> problem = RankProcesses.run(
-                NcclRank.class, 3, Duration.ofMinutes(3), List.of(folder.toString()), (rank, line) -> said.add(line));
-        assertThat(problem).hasValueSatisfying(end -> assertThat(end).startsWith("rank 2 ended with exit code 137"));
-        // who sees it first hangs up, and may be whom the other misses
-        assertThat(said).hasSize(2).anyMatch(line -> line.startsWith("2 ")).noneMatch(line -> line.startsWith("-1 "));
-        assertThat(said)
-                .allSatisfy(line ->
-                        assertThat(Long.parseLong(line.split(" ", -1)[1])).isLessThan(1000));
+    void whoeverHangsWhileFormingIsGivenUp() throws Exception {
+        Files.writeString(folder.resolve("fault"), "1 0 hang");
+        AtomicBoolean cancelled = new AtomicBoolean();
+        Communicator.Patience patience = new Communicator.Patience(Duration.ofSeconds(60), cancelled::get);
+        Thread later = new Thread(() -> {
+            pause(300);
+            cancelled.set(true);
+        });
+        later.start();
+        long start = System.nanoTime();
+        assertThatThrownBy(() -> NcclStub.connect(3, patience)).hasMessageContaining("forming was called off");
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
+        later.join();
+    }
+
+    @Test
+    void formingEndsAtItsDeadline() throws Exception {
+        Files.writeString(folder.resolve("fault"), "1 0 hang");
+        Communicator.Patience patience = new Communicator.Patience(Duration.ofSeconds(1), () -> false);
+        assertThatThrownBy(() -> NcclStub.connect(3, patience))
+                // the first to give up hangs up on the others
+                .hasMessageMatching("(?s).*(did not come within 1 s|rank \\d).*");
+    }
+
+    /** Once the work is done nobody minds how the communicator ends, and nobody waits for it for long. */
+    @ParameterizedTest
+    @ValueSource(strings = {"error", "async", "hang"})
+    void aFaultWhileClosingHarmsNobody(String kind) throws Exception {
+        for (int call = CALLS; call < CALLS + CLOSING; call++) {
+            Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
+            assertThat(ends(3, collective -> {}))
+                    .as("%s at call %d", kind, call)
+                    .containsOnly("done");
+            Files.delete(folder.resolve("fault"));
+        }
     }
 
     @Test
     void fiftyWorldsLeaveNothingBehind() throws Exception {
-        long before = sockets();
+        long before = NcclStub.sockets();
         for (int world = 0; world < 50; world++) {
             boolean aborts = world % 2 == 1;
             Ranked.run(NcclStub.connect(3), (collective, manager) -> {
@@ -123,7 +147,8 @@ class NcclCollectiveTest {
                 return true;
             });
         }
-        await().atMost(Duration.ofSeconds(20)).until(() -> stubThreads() == 0 && sockets() <= before);
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> NcclStub.threads().isEmpty() && NcclStub.sockets() <= before);
     }
 
     @ParameterizedTest
@@ -183,34 +208,6 @@ class NcclCollectiveTest {
                 List.of(new Transfer(next, values)), List.of(new Transfer(previous, manager.zeros(new Shape(1000)))));
         collective.allGather(values, manager.zeros(new Shape(1000L * collective.size())));
         collective.allReduceMin(values);
-    }
-
-    private static long stubThreads() throws IOException {
-        List<String> names = new ArrayList<>();
-        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
-            for (Path task : tasks.toList()) {
-                try {
-                    names.add(Files.readString(task.resolve("comm")).strip());
-                } catch (IOException ended) {
-                    // between the list and the look
-                }
-            }
-        }
-        return names.stream().filter("nccl-stub"::equals).count();
-    }
-
-    private static long sockets() throws IOException {
-        long count = 0;
-        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
-            for (Path descriptor : open.toList()) {
-                try {
-                    count += Files.readSymbolicLink(descriptor).toString().startsWith("socket:") ? 1 : 0;
-                } catch (IOException closed) {
-                    // between the list and the look
-                }
-            }
-        }
-        return count;
     }
 
     private static void pause(long millis) {

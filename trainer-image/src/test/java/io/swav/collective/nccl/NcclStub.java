@@ -8,6 +8,7 @@ import io.swav.collective.Ranked;
 import io.swav.collective.TcpCollective;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,7 +22,7 @@ import java.util.stream.Stream;
 
 /** libnccl.so.2, libcudart.so.12 and libcuda.so.1 for a machine without a GPU, compiled here from src/test/resources/nccl. */
 public final class NcclStub {
-    private static final Path SOURCES = Path.of("src/test/resources/nccl");
+    private static final Path SCRIPT = Path.of("src/test/resources/nccl/build.sh");
 
     private NcclStub() {}
 
@@ -48,41 +49,36 @@ public final class NcclStub {
     private static Path compile() {
         try {
             Path folder = Files.createDirectories(Path.of("target/nccl-stub").toAbsolutePath());
-            for (String name : List.of("fault", "misuse", "version")) {
+            for (String name : List.of("fault", "misuse", "version", "made")) {
                 Files.deleteIfExists(folder.resolve(name));
             }
-            gcc(folder, "libcuda.so.1", "-x", "c", "/dev/null");
-            gcc(folder, "libcudart.so.12", SOURCES.resolve("cudart.c").toString());
-            gcc(folder, "libnccl.so.2", "-pthread", SOURCES.resolve("nccl.c").toString());
+            Process process = new ProcessBuilder("sh", SCRIPT.toString(), folder.toString())
+                    .redirectErrorStream(true)
+                    .start();
+            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(process.waitFor()).as(said).isZero();
             return folder;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    private static void gcc(Path folder, String library, String... source) throws IOException {
-        List<String> command = new ArrayList<>(List.of("gcc", "-O1", "-Wall", "-Werror", "-fPIC", "-shared"));
-        command.addAll(
-                List.of("-Wl,-soname," + library, "-o", folder.resolve(library).toString()));
-        command.addAll(List.of(source));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String said = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-        try {
-            assertThat(process.waitFor()).as(said).isZero();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException(e);
+            throw new IllegalStateException(e);
         }
     }
 
     /** A world over NCCL as threads of this process, by rank. */
     public static List<NcclCollective> connect(int size) throws Exception {
+        return connect(size, NcclCollective.PATIENCE);
+    }
+
+    static List<NcclCollective> connect(int size, Communicator.Patience patience) throws Exception {
         folder();
         List<Collective> sockets = Ranked.connect(size);
         ExecutorService threads = Executors.newFixedThreadPool(size);
         try {
             List<Future<NcclCollective>> ranks = sockets.stream()
-                    .map(mesh -> threads.submit(() -> NcclCollective.over((TcpCollective) mesh, Communicator::close)))
+                    .map(mesh -> threads.submit(
+                            () -> NcclCollective.over((TcpCollective) mesh, patience, Communicator::close)))
                     .toList();
             List<NcclCollective> world = new ArrayList<>();
             Optional<ExecutionException> failure = Optional.empty();
@@ -101,5 +97,36 @@ public final class NcclStub {
         } finally {
             threads.shutdown();
         }
+    }
+
+    /** Names of this process's threads that a communicator has: the stub's own, and those that wait for its calls. */
+    static List<String> threads() throws IOException {
+        List<String> names = new ArrayList<>();
+        try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
+            for (Path task : tasks.toList()) {
+                try {
+                    names.add(Files.readString(task.resolve("comm")).strip());
+                } catch (IOException ended) {
+                    // between the list and the look
+                }
+            }
+        }
+        return names.stream()
+                .filter(name -> name.startsWith("nccl-") && !name.equals("nccl-output"))
+                .toList();
+    }
+
+    static long sockets() throws IOException {
+        long count = 0;
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            for (Path descriptor : open.toList()) {
+                try {
+                    count += Files.readSymbolicLink(descriptor).toString().startsWith("socket:") ? 1 : 0;
+                } catch (IOException closed) {
+                    // between the list and the look
+                }
+            }
+        }
+        return count;
     }
 }

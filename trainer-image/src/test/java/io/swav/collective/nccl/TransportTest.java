@@ -1,0 +1,212 @@
+package io.swav.collective.nccl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Ranked;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** One world after another, over the stub. */
+class TransportTest {
+    private final Map<String, Transport> transports = new LinkedHashMap<>();
+    private Path folder = Path.of("");
+
+    @BeforeEach
+    void stub() throws IOException {
+        folder = NcclStub.folder();
+        Files.writeString(folder.resolve("made"), "");
+    }
+
+    @AfterEach
+    void nothingIsLeft() throws IOException {
+        for (String name : List.of("fault", "made", "version")) {
+            Files.deleteIfExists(folder.resolve(name));
+        }
+        transports.values().forEach(Transport::close);
+        assertThat(folder.resolve("misuse")).doesNotExist();
+        await().atMost(Duration.ofSeconds(20)).until(NcclStub::threads, List::isEmpty);
+    }
+
+    @Test
+    void membersThatOnlyGoLeaveACommunicatorThatShrinks() throws Exception {
+        sum("a", "b", "c", "d");
+        sum("a", "c", "d");
+        sum("c", "d");
+        sum("c", "e", "d");
+        sum("d", "c");
+        assertThat(made())
+                .containsExactlyInAnyOrder(
+                        "fresh 0 of 4",
+                        "fresh 1 of 4",
+                        "fresh 2 of 4",
+                        "fresh 3 of 4", //
+                        "shrunk 0 of 3",
+                        "shrunk 1 of 3",
+                        "shrunk 2 of 3", //
+                        "shrunk 0 of 2",
+                        "shrunk 1 of 2", //
+                        "fresh 0 of 3",
+                        "fresh 1 of 3",
+                        "fresh 2 of 3", //
+                        "fresh 0 of 2",
+                        "fresh 1 of 2");
+    }
+
+    @Test
+    void whatBrokeDoesNotShrink() throws Exception {
+        List<Collective> world = world("a", "b", "c");
+        Ranked.run(world, (collective, manager) -> {
+            if (collective.rank() == 2) {
+                collective.abort();
+            }
+            assertThatThrownBy(() -> {
+                        while (true) {
+                            collective.allReduceSum(manager.ones(new ai.djl.ndarray.types.Shape(10)));
+                        }
+                    })
+                    .isInstanceOf(CollectiveException.class);
+            return true;
+        });
+        sum("a", "b");
+        assertThat(made()).noneMatch(line -> line.startsWith("shrunk")).contains("fresh 1 of 2");
+    }
+
+    @Test
+    void oneAloneNeedsNone() throws Exception {
+        sum("a", "b");
+        assertThat(world("b").get(0).name()).isEqualTo("none");
+        sum("a", "b");
+        assertThat(made()).hasSize(4).noneMatch(line -> line.startsWith("shrunk"));
+    }
+
+    @Test
+    void unlessAllHaveItNobodyTakesIt() throws Exception {
+        transports.put("b", new Transport(Optional.empty()));
+        transports.put("c", new Transport(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
+        assertThat(sum("a", "b")).isEqualTo("TCP");
+        assertThat(sum("a", "c")).isEqualTo("TCP");
+        assertThat(sum("a", "d")).startsWith("NCCL 2.27.3");
+    }
+
+    @Test
+    void anOlderLibraryDoesNotShrink() throws Exception {
+        for (String uid : new String[] {"a", "b", "c"}) {
+            transports.put(uid, new Transport(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
+        }
+        sum("a", "b", "c");
+        sum("a", "b");
+        assertThat(made()).noneMatch(line -> line.startsWith("shrunk"));
+    }
+
+    /** Rank 1 fails where the others shrink: nobody gets a world, and the next attempt makes a fresh one. */
+    @ParameterizedTest
+    @ValueSource(strings = {"error", "hang"})
+    void aFaultWhileShrinkingEndsTheAttemptForAll(String kind) throws Exception {
+        sum("a", "b", "c");
+        Files.writeString(folder.resolve("fault"), "1 3 " + kind); // init, all-reduce, its group, shrink
+        AtomicBoolean cancelled = new AtomicBoolean();
+        Thread later = new Thread(() -> {
+            await().pollDelay(Duration.ofMillis(300)).until(() -> true);
+            cancelled.set(true);
+        });
+        later.start();
+        long start = System.nanoTime();
+        assertThatThrownBy(() -> connect(cancelled, "a", "b")).isInstanceOf(ExecutionException.class);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
+        later.join();
+        Files.delete(folder.resolve("fault"));
+        sum("a", "b");
+        assertThat(made())
+                .contains("fresh 1 of 2")
+                .filteredOn("fresh 0 of 2"::equals)
+                .hasSize(1);
+    }
+
+    @Test
+    void fiftyWorldsLeaveNoThreadSocketOrCommunicator() throws Exception {
+        sum("a", "b", "c");
+        long sockets = NcclStub.sockets();
+        for (int round = 0; round < 10; round++) {
+            sum("a", "b", "c", "d");
+            sum("a", "b", "c");
+            List<Collective> broken = world("a", "c", "b");
+            broken.get(round % 3).abort();
+            broken.forEach(Collective::close);
+            sum("a", "b");
+            sum("a", "b", "c");
+        }
+        transports.values().forEach(Transport::close);
+        await().atMost(Duration.ofSeconds(20)).until(NcclStub::threads, List::isEmpty);
+        await().atMost(Duration.ofSeconds(20)).until(() -> NcclStub.sockets() <= sockets);
+    }
+
+    /** Forms a world, adds up in it, and leaves it; what carried it. */
+    private String sum(String... uids) throws Exception {
+        return Ranked.run(world(uids), (collective, manager) -> {
+                    NDArray one = manager.create(new float[] {1 << collective.rank()});
+                    collective.allReduceSum(one);
+                    assertThat(one.getFloat(0)).isEqualTo((1 << uids.length) - 1);
+                    return collective.name();
+                })
+                .get(0);
+    }
+
+    private List<Collective> world(String... uids) throws Exception {
+        return connect(new AtomicBoolean(), uids);
+    }
+
+    private List<Collective> connect(AtomicBoolean cancelled, String... uids) throws Exception {
+        List<Collective> sockets = Ranked.world(uids.length);
+        ExecutorService threads = Executors.newFixedThreadPool(uids.length);
+        try {
+            List<Future<Collective>> ranks = new ArrayList<>();
+            for (Collective one : sockets) {
+                Transport transport = transports.computeIfAbsent(
+                        uids[one.rank()], uid -> new Transport(Optional.of(NcclStub.versions())));
+                ranks.add(threads.submit(() -> transport.over(one, List.of(uids), cancelled::get)));
+            }
+            List<Collective> world = new ArrayList<>();
+            Optional<ExecutionException> failure = Optional.empty();
+            for (Future<Collective> rank : ranks) {
+                try {
+                    world.add(rank.get());
+                } catch (ExecutionException e) {
+                    failure = Optional.of(e);
+                }
+            }
+            if (failure.isPresent()) {
+                world.forEach(Collective::close);
+                throw failure.get();
+            }
+            return world;
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    private List<String> made() throws IOException {
+        return Files.readAllLines(folder.resolve("made"));
+    }
+}
