@@ -28,6 +28,7 @@ import picocli.CommandLine.HelpCommand;
             CheckpointCommand.class,
             GoldenCommand.class,
             BenchCommand.class,
+            DoctorCommand.class,
             HelpCommand.class
         })
 public final class Main {

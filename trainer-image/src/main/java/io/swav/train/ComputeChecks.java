@@ -1,0 +1,152 @@
+package io.swav.train;
+
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.api.Contract;
+import io.swav.collective.nccl.Choice;
+import io.swav.collective.nccl.NcclLibrary;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What it computes with: libtorch, GPU, NCCL. Loads them. */
+final class ComputeChecks {
+    private final Map<String, String> env;
+    private final Path root;
+
+    /** @param root of the file system in which the driver is looked for */
+    ComputeChecks(Map<String, String> env, Path root) {
+        this.env = env;
+        this.root = root;
+    }
+
+    List<Finding> all() {
+        List<Finding> findings = new ArrayList<>(List.of(libtorch()));
+        if (findings.get(0).grade() == Finding.Grade.Bad) {
+            return findings; // nothing below can be looked at without it
+        }
+        findings.add(oneLibtorch());
+        findings.add(gpu());
+        findings.add(nccl());
+        findings.add(collectives());
+        return findings;
+    }
+
+    /** Loads it and has it add. */
+    private static Finding libtorch() {
+        try {
+            Torch.start();
+            try (NDManager manager = NDManager.newBaseManager("PyTorch");
+                    NDArray two = manager.create(1f).add(1f)) {
+                String sum = two.getFloat() == 2f ? "" : ", but 1 + 1 = " + two.getFloat();
+                String found = Engine.getEngine("PyTorch").getVersion() + " on " + two.getDevice() + sum;
+                return sum.isEmpty()
+                        ? Finding.good("libtorch", found)
+                        : Finding.bad("libtorch", found, "this libtorch does not run on this processor");
+            }
+        } catch (RuntimeException | LinkageError e) {
+            return Finding.bad(
+                    "libtorch",
+                    "does not load: " + e,
+                    "DJL unpacks it to DJL_CACHE_DIR (default ~/.djl.ai, 500 MB), which must be writable; where"
+                            + " PYTORCH_LIBRARY_PATH names another libtorch it has to be 2.7.1, with PYTORCH_VERSION and"
+                            + " PYTORCH_FLAVOR to match");
+        }
+    }
+
+    private static Finding oneLibtorch() {
+        Set<Path> mapped = Torch.mapped();
+        String found = mapped.stream().map(Path::toString).collect(Collectors.joining(", "));
+        return mapped.size() == 1
+                ? Finding.good("libtorch_cpu.so", "one is mapped: " + found)
+                : Finding.bad(
+                        "libtorch_cpu.so",
+                        mapped.size() + " are mapped: " + found,
+                        "two copies abort the process: leave one on the class path or in PYTORCH_LIBRARY_PATH");
+    }
+
+    private Finding gpu() {
+        Optional<String> driver = driver();
+        List<String> models = models();
+        if (driver.isEmpty()) {
+            return Finding.good("GPU", "none: no NVIDIA driver");
+        }
+        String found = (models.isEmpty() ? "none is listed" : String.join(", ", models)) + "; " + driver.get();
+        return Torch.onGpu()
+                ? Finding.good("GPU", found)
+                : Finding.mind(
+                        "GPU",
+                        found,
+                        "libtorch computes on the CPU all the same: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
+                                + " PYTORCH_FLAVOR to an installed PyTorch 2.7.1 with CUDA, and give the container"
+                                + " limits: {nvidia.com/gpu: 1}");
+    }
+
+    private Optional<String> driver() {
+        try (Stream<String> lines = Files.lines(root.resolve("proc/driver/nvidia/version"))) {
+            return lines.findFirst()
+                    .map(line -> line.replaceFirst("^NVRM version:\\s*", "").replaceAll("\\s+", " "));
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private List<String> models() {
+        List<String> models = new ArrayList<>();
+        try (Stream<Path> gpus = Files.list(root.resolve("proc/driver/nvidia/gpus"))) {
+            for (Path gpu : gpus.sorted().toList()) {
+                try (Stream<String> lines = Files.lines(gpu.resolve("information"))) {
+                    lines.filter(line -> line.startsWith("Model:"))
+                            .forEach(line -> models.add(line.replaceFirst("Model:\\s*", "")));
+                }
+            }
+        } catch (IOException e) {
+            return models; // as many as can be read
+        }
+        return models;
+    }
+
+    private Finding nccl() {
+        List<String> missing = NcclLibrary.missing(env);
+        if (!missing.isEmpty()) {
+            String found = "not found: " + String.join(", ", missing);
+            return driver().isEmpty()
+                    ? Finding.good("NCCL", found)
+                    : Finding.mind(
+                            "NCCL",
+                            found,
+                            "trainers sum over TCP, which is slower: install CUDA 12's runtime and NCCL 2, or add their"
+                                    + " folder to LD_LIBRARY_PATH");
+        }
+        try {
+            NcclLibrary library = NcclLibrary.find(env).orElseThrow();
+            NcclLibrary.Versions versions = library.load();
+            String found = versions + ", " + library.nccl() + (versions.shrinks() ? "" : ", too old to shrink");
+            return versions.driver() >= versions.runtime()
+                    ? Finding.good("NCCL", found)
+                    : Finding.mind("NCCL", found, "the driver is older than the CUDA runtime: update the driver");
+        } catch (UnsatisfiedLinkError e) {
+            return Finding.mind("NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
+        }
+    }
+
+    private Finding collectives() {
+        try {
+            return Finding.good(
+                    "collectives",
+                    Choice.make(Environment.of(env).collective(), env).why());
+        } catch (IllegalArgumentException | Fatal e) {
+            return Finding.bad(
+                    "collectives", Contract.ENV_COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");
+        }
+    }
+}

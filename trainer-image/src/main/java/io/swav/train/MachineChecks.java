@@ -1,0 +1,205 @@
+package io.swav.train;
+
+import io.swav.api.Contract;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What a trainer needs of its machine, or its container, before any library is loaded. */
+final class MachineChecks {
+    private static final int JAVA = 17;
+    /** The smallest model's trainer takes some 470 MB. */
+    private static final long LEAST_MEMORY = 600L << 20;
+
+    private static final long LEAST_SHARED = 512L << 20;
+    private static final int CONNECT_MILLIS = 2000;
+
+    private final Map<String, String> env;
+    private final Path root;
+
+    /** @param root of the file system that is looked at */
+    MachineChecks(Map<String, String> env, Path root) {
+        this.env = env;
+        this.root = root;
+    }
+
+    List<Finding> all() {
+        return List.of(
+                java(),
+                processors(),
+                threads(),
+                memory(),
+                scratch(),
+                sharedMemory(),
+                loopback(),
+                network(),
+                settings());
+    }
+
+    private static Finding java() {
+        String found = System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + "), heap up to "
+                + megabytes(Runtime.getRuntime().maxMemory());
+        return Runtime.version().feature() >= JAVA
+                ? Finding.good("Java", found)
+                : Finding.bad("Java", found, "Java " + JAVA + " or newer is needed: set JAVA_HOME to one");
+    }
+
+    private static Finding processors() {
+        int processors = Runtime.getRuntime().availableProcessors();
+        return Finding.good("processors", processors + " for this process");
+    }
+
+    private Finding threads() {
+        String threads = env.getOrDefault("OMP_NUM_THREADS", "unset, libtorch takes one a core");
+        String policy = env.getOrDefault("OMP_WAIT_POLICY", "unset");
+        String found = "OMP_NUM_THREADS " + threads + ", OMP_WAIT_POLICY " + policy;
+        return policy.equalsIgnoreCase("PASSIVE")
+                ? Finding.good("threads", found)
+                : Finding.mind(
+                        "threads",
+                        found,
+                        "where several trainers share a machine set OMP_WAIT_POLICY=PASSIVE: threads that spin take the"
+                                + " processors from each other");
+    }
+
+    private Finding memory() {
+        long available = meminfo("MemAvailable").orElse(Long.MAX_VALUE);
+        OptionalLong limit = number(root.resolve("sys/fs/cgroup/memory.max"));
+        OptionalLong used = number(root.resolve("sys/fs/cgroup/memory.current"));
+        long left = limit.isPresent() ? Math.min(available, limit.getAsLong() - used.orElse(0)) : available;
+        String found = megabytes(left) + " available of "
+                + megabytes(meminfo("MemTotal").orElse(0))
+                + (limit.isPresent() ? ", limit of this container " + megabytes(limit.getAsLong()) : "");
+        return left >= LEAST_MEMORY
+                ? Finding.good("memory", found)
+                : Finding.bad(
+                        "memory",
+                        found,
+                        "even the smallest model needs " + megabytes(LEAST_MEMORY)
+                                + ": end other programs, or raise the container's memory limit");
+    }
+
+    /** Java and libtorch unpack libraries there. */
+    private static Finding scratch() {
+        Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+        try {
+            Path file = Files.createTempFile(folder, "swav", ".doctor");
+            Files.delete(file);
+            return Finding.good(
+                    "scratch",
+                    folder + ", " + megabytes(Files.getFileStore(folder).getUsableSpace()) + " free");
+        } catch (IOException e) {
+            return Finding.bad(
+                    "scratch",
+                    folder + ": " + e,
+                    "mount a writable volume there (an emptyDir at /tmp), or name another by -Djava.io.tmpdir");
+        }
+    }
+
+    private Finding sharedMemory() {
+        Path folder = root.resolve("dev/shm");
+        try {
+            long size = Files.getFileStore(folder).getTotalSpace();
+            String found = folder + ", " + megabytes(size);
+            return size >= LEAST_SHARED
+                    ? Finding.good("shared memory", found)
+                    : Finding.mind(
+                            "shared memory",
+                            found,
+                            "NCCL between GPUs of one node wants more: mount an emptyDir with medium Memory at"
+                                    + " /dev/shm, or set NCCL_SHM_DISABLE=1");
+        } catch (IOException e) {
+            return Finding.mind("shared memory", "none", "NCCL needs /dev/shm, or NCCL_SHM_DISABLE=1");
+        }
+    }
+
+    private static Finding loopback() {
+        InetAddress address = InetAddress.getLoopbackAddress();
+        try (ServerSocket server = new ServerSocket(0, 1, address);
+                Socket socket = new Socket()) {
+            socket.connect(server.getLocalSocketAddress(), CONNECT_MILLIS);
+            return Finding.good("loopback", address.getHostAddress() + " answers");
+        } catch (IOException e) {
+            return Finding.bad(
+                    "loopback", address.getHostAddress() + ": " + e.getMessage(), "bring it up: ip link set lo up");
+        }
+    }
+
+    private Finding network() {
+        List<String> found = new ArrayList<>();
+        List<String> addresses = new ArrayList<>(List.of("127.0.0.1"));
+        try {
+            for (NetworkInterface one : Collections.list(NetworkInterface.getNetworkInterfaces())) {
+                if (one.isUp() && !one.isLoopback()) {
+                    List<String> its = one.inetAddresses()
+                            .map(address -> address.getHostAddress().replaceFirst("%.*", ""))
+                            .toList();
+                    addresses.addAll(its);
+                    found.add(one.getName() + " " + String.join(" ", its) + " (MTU " + one.getMTU() + ")");
+                }
+            }
+        } catch (IOException e) {
+            return Finding.mind("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
+        }
+        String shown = found.isEmpty() ? "loopback alone" : String.join(", ", found);
+        String told = env.getOrDefault(Contract.ENV_POD_IP, "");
+        return told.isEmpty() || addresses.contains(told)
+                ? Finding.good("network", shown)
+                : Finding.bad(
+                        "network",
+                        shown,
+                        Contract.ENV_POD_IP + " is " + told + ", which no interface has: peers would call in vain");
+    }
+
+    /** The variables that the operator sets, or you. */
+    private Finding settings() {
+        try {
+            Environment.of(env);
+        } catch (Fatal e) {
+            return Finding.bad("settings", "refused", String.valueOf(e.getMessage()));
+        }
+        String names = env.keySet().stream()
+                .filter(name -> name.startsWith("SWAV_") || name.startsWith("NCCL_"))
+                .sorted()
+                .collect(Collectors.joining(", "));
+        return Finding.good("settings", names.isEmpty() ? "no SWAV_ or NCCL_ variable" : names);
+    }
+
+    private OptionalLong meminfo(String name) {
+        try (Stream<String> lines = Files.lines(root.resolve("proc/meminfo"))) {
+            return lines.filter(line -> line.startsWith(name + ":"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+                    .findFirst();
+        } catch (IOException e) {
+            return OptionalLong.empty();
+        }
+    }
+
+    private static OptionalLong number(Path file) {
+        try {
+            return Optional.of(Files.readString(file).strip())
+                    .filter(text -> text.matches("\\d{1,18}"))
+                    .map(text -> OptionalLong.of(Long.parseLong(text)))
+                    .orElse(OptionalLong.empty());
+        } catch (IOException e) {
+            return OptionalLong.empty();
+        }
+    }
+
+    private static String megabytes(long bytes) {
+        return String.format(Locale.ROOT, "%,d MB", bytes >> 20);
+    }
+}
