@@ -1,0 +1,304 @@
+package io.swav.collective.nccl;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.collective.Collective;
+import io.swav.collective.Collective.Transfer;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Run;
+import io.swav.collective.TcpCollective;
+import io.swav.collective.TreeSum;
+import io.swav.golden.RankProcess;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
+
+/**
+ * A process that is one rank of several on one card. Arguments: rank, size, libraries (see {@link Card}), cases with
+ * commas between. Each rank says after each case its name and how it went.
+ */
+public final class CardRank {
+    private static final int WARM_SUMS = 20;
+    private static final long PATIENCE_MILLIS = 500;
+    private static final long HANGS_MILLIS = 5000;
+    private static final int WORLDS = 50;
+    private static final long MOST_LEAKED = 64L << 20;
+    private static final int LARGE = Integer.getInteger("card.floats", 25_000_000);
+    private static final int SMALL = 3 << 10;
+
+    private final Card card;
+    private final TcpCollective sockets;
+    private final List<String> uids;
+    private final Transport transport;
+    private final NDArray signal =
+            NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new float[1]);
+
+    private CardRank(Card card, TcpCollective sockets) {
+        this.card = card;
+        this.sockets = sockets;
+        this.uids = IntStream.range(0, sockets.size())
+                .mapToObj(rank -> "rank-" + rank)
+                .toList();
+        this.transport = new Transport(Optional.of(card.versions()));
+    }
+
+    public static void main(String[] args) throws Exception {
+        int rank = Integer.parseInt(args[0]);
+        Card card = Card.open(args[2], rank);
+        CardRank self = new CardRank(card, (TcpCollective) RankProcess.join(rank, Integer.parseInt(args[1])));
+        for (String what : args[3].split(",", -1)) {
+            self.meet();
+            RankProcess.say(what + ": " + self.run(what));
+        }
+        Runtime.getRuntime().halt(0); // the others may still be at work, and have seen enough
+    }
+
+    private String run(String what) throws InterruptedException, IOException {
+        return switch (what) {
+            case "contract" -> contract();
+            case "killed" -> gone(true);
+            case "hung" -> gone(false);
+            case "shrink" -> shrink();
+            case "worlds" -> worlds();
+            case "bench" -> bench();
+            default -> throw new IllegalArgumentException(what);
+        };
+    }
+
+    /** The collective of ranks 0 to {@code size} − 1. */
+    private Collective world(int size) {
+        Collective party = sockets.subgroup(IntStream.range(0, size).toArray());
+        return transport.over(party, uids.subList(0, size), () -> false);
+    }
+
+    private void meet() {
+        sockets.allReduceMin(signal);
+    }
+
+    private String contract() {
+        int size = sockets.size();
+        try (Collective world = world(size);
+                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            check(world.name().startsWith("NCCL"), "carried by " + world.name());
+            for (int length : new int[] {1, 3, 1000, 2_000_001}) {
+                float[] expected = new float[length];
+                for (int rank = 0; rank < size; rank++) {
+                    float[] its = values(length, rank);
+                    for (int i = 0; i < length; i++) {
+                        expected[i] += its[i];
+                    }
+                }
+                NDArray sum = card.array(manager, values(length, world.rank()));
+                world.allReduceSum(sum);
+                check(Arrays.equals(sum.toFloatArray(), expected), "sum of " + length);
+                NDArray least = card.array(manager, values(length, world.rank()));
+                world.allReduceMin(least);
+                check(least.toFloatArray()[0] <= values(length, 0)[0], "minimum of " + length);
+                NDArray root = card.array(manager, values(length, world.rank()));
+                world.broadcast(root, size - 1);
+                check(Arrays.equals(root.toFloatArray(), values(length, size - 1)), "broadcast of " + length);
+                NDArray all = card.zeros(manager, (long) length * size);
+                world.allGather(card.array(manager, values(length, world.rank())), all);
+                float[] last = Arrays.copyOfRange(all.toFloatArray(), length * (size - 1), length * size);
+                check(Arrays.equals(last, values(length, size - 1)), "gather of " + length);
+            }
+            exchange(world, manager);
+            subgroup(world, manager);
+            oneOrder(world, manager);
+        }
+        return "sums, minima, broadcasts, gathers, exchanges, subgroups and sums in one order are right; "
+                + card.versions();
+    }
+
+    private void exchange(Collective world, NDManager manager) {
+        List<Transfer> sends = new ArrayList<>();
+        List<Transfer> receives = new ArrayList<>();
+        int length = 1 << 20;
+        for (int peer = 0; peer < world.size(); peer++) {
+            if (peer != world.rank()) {
+                sends.add(new Transfer(peer, card.array(manager, values(length, world.rank()))));
+                receives.add(new Transfer(peer, card.zeros(manager, length)));
+            }
+        }
+        world.exchange(sends, receives);
+        for (Transfer got : receives) {
+            check(Arrays.equals(got.array().toFloatArray(), values(length, got.peer())), "from " + got.peer());
+        }
+    }
+
+    private void subgroup(Collective world, NDManager manager) {
+        int[] mine = IntStream.range(0, world.size())
+                .filter(rank -> rank % 2 == world.rank() % 2)
+                .toArray();
+        NDArray one = card.array(manager, 1);
+        world.subgroup(mine).allReduceSum(one);
+        check(mine.length == 1 || one.toFloatArray()[0] == mine.length, "subgroup of " + mine.length);
+    }
+
+    /** The bits of one rank that adds up alone. */
+    private void oneOrder(Collective world, NDManager manager) {
+        int groups = 7;
+        int length = 300_001;
+        Run[] runs = IntStream.range(0, world.size())
+                .mapToObj(rank -> Run.of(groups, rank, world.size()))
+                .toArray(Run[]::new);
+        Run[] alone = {Run.of(groups, 0, 1)};
+        float[] sum = tree(runs[world.rank()], groups, length, manager)
+                .reduce(world, runs)
+                .toFloatArray();
+        float[] expected = tree(alone[0], groups, length, manager)
+                .reduce(new io.swav.collective.SoloCollective(), alone)
+                .toFloatArray();
+        check(Arrays.mismatch(sum, expected) < 0, "bits of the sum in one order");
+    }
+
+    private TreeSum.Local tree(Run run, int groups, int length, NDManager manager) {
+        TreeSum.Local local = new TreeSum.Local(groups, run);
+        for (int group = run.from(); group < run.to(); group++) {
+            local.add(group, card.array(manager, values(length, group)));
+        }
+        return local;
+    }
+
+    /** The last rank dies, or takes no part any more; the others say how long it took until they were free. */
+    private String gone(boolean killed) {
+        int last = sockets.size() - 1;
+        AtomicLong since = new AtomicLong(System.nanoTime());
+        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Collective world = world(sockets.size());
+            NDArray values = card.zeros(manager, 100_000);
+            for (int sum = 0; sum >= 0; sum++) {
+                if (sum == WARM_SUMS && sockets.rank() == last) {
+                    pause(killed ? 0 : HANGS_MILLIS);
+                    Runtime.getRuntime().halt(0);
+                }
+                if (killed) {
+                    since.set(System.nanoTime());
+                } else if (sum == WARM_SUMS) {
+                    giveUpSoon(world, since);
+                }
+                world.allReduceSum(values);
+            }
+        } catch (CollectiveException e) {
+            long millis = (System.nanoTime() - since.get()) / 1_000_000;
+            check(millis < Long.getLong("card.millis", 1000), "free after " + millis + " ms");
+            check(!killed || e.lostRank().isPresent(), "nobody is missed: " + e.getMessage());
+            return "free after " + millis + " ms: " + e.getMessage();
+        }
+        throw new IllegalStateException("sums for ever");
+    }
+
+    private static void giveUpSoon(Collective world, AtomicLong since) {
+        Thread watchman = new Thread(() -> {
+            pause(PATIENCE_MILLIS);
+            since.set(System.nanoTime());
+            world.abort();
+        });
+        watchman.setDaemon(true);
+        watchman.start();
+    }
+
+    /** One world after another with a rank less each, from the communicator of the one before where NCCL can. */
+    private String shrink() {
+        for (int size = sockets.size(); size > 1; size--) {
+            if (sockets.rank() < size) {
+                sum(size);
+            }
+            meet();
+        }
+        transport.close();
+        return card.versions().shrinks() ? "shrunk rank by rank" : "made anew: this NCCL does not shrink";
+    }
+
+    private void sum(int size) {
+        try (Collective world = world(size);
+                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray one = card.array(manager, 1 << world.rank());
+            world.allReduceSum(one);
+            check(one.toFloatArray()[0] == (1 << size) - 1, "sum among " + size);
+        }
+    }
+
+    private String worlds() throws InterruptedException, IOException {
+        long before = 0;
+        for (int world = 0; world < WORLDS; world++) {
+            if (world == 5) { // what NCCL allocates once is there by now
+                before = card.free();
+            }
+            int size = sockets.size() - (world % 3 == 2 && sockets.size() > 2 ? 1 : 0);
+            if (sockets.rank() < size) {
+                sum(size);
+            }
+            meet();
+        }
+        transport.close();
+        meet();
+        pause(1000);
+        check(NcclStub.threads().isEmpty(), "threads " + NcclStub.threads());
+        long leaked = before - card.free();
+        check(leaked < MOST_LEAKED, "bytes of the card that are gone: " + leaked);
+        return WORLDS + " worlds left no thread" + (before > 0 ? ", and " + (leaked >> 20) + " MB of the card" : "");
+    }
+
+    private String bench() {
+        try (Collective world = world(sockets.size());
+                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            NDArray large = card.zeros(manager, LARGE);
+            long[] nanos = timed(world, large, 10);
+            double perSecond =
+                    LARGE * (double) Float.BYTES / Arrays.stream(nanos).min().orElseThrow() * 1e9;
+            long[] small = timed(world, card.zeros(manager, SMALL), 500);
+            Arrays.sort(small);
+            return String.format(
+                    Locale.ROOT,
+                    "%d MB: %.2f GB/s, 12 KB: p50 %.0f us, p99 %.0f us",
+                    LARGE / 250_000,
+                    perSecond / 1e9,
+                    small[small.length / 2] / 1e3,
+                    small[small.length * 99 / 100] / 1e3);
+        }
+    }
+
+    private static long[] timed(Collective world, NDArray values, int times) {
+        long[] nanos = new long[times];
+        for (int i = -2; i < times; i++) { // two warm up
+            long start = System.nanoTime();
+            world.allReduceSum(values);
+            if (i >= 0) {
+                nanos[i] = System.nanoTime() - start;
+            }
+        }
+        return nanos;
+    }
+
+    /** Small whole numbers, whose sums are exact in any order. */
+    private static float[] values(int length, int seed) {
+        float[] values = new float[length];
+        for (int i = 0; i < length; i++) {
+            values[i] = (i * 31 + seed * 17) % 101 - 50;
+        }
+        return values;
+    }
+
+    private static void check(boolean right, String what) {
+        if (!right) {
+            System.err.println("wrong: " + what);
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
+    private static void pause(long millis) {
+        try {
+            TimeUnit.MILLISECONDS.sleep(millis);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+package io.swav.collective.nccl;
+
+import io.swav.golden.RankProcesses;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * Every case of {@link CardRank} for some numbers of ranks, a line each: what {@code e2e/gpu/run.sh} starts. Arguments:
+ * libraries (see {@link Card}), numbers of ranks.
+ */
+public final class CardRun {
+    /** Cases that run one after another in the same processes. */
+    private static final List<List<String>> RUNS =
+            List.of(List.of("contract", "shrink", "worlds", "bench"), List.of("killed"), List.of("hung"));
+
+    private static final Duration LONGEST = Duration.ofMinutes(3);
+
+    /** How one case went. */
+    record Result(String what, int ranks, Verdict verdict, String detail) {
+        @Override
+        public String toString() {
+            return verdict + "  " + what + ", " + ranks + " ranks: " + detail;
+        }
+    }
+
+    enum Verdict {
+        PASS,
+        FAIL,
+        SKIP
+    }
+
+    private CardRun() {}
+
+    public static void main(String[] args) throws Exception {
+        List<Integer> sizes = Stream.of(args).skip(1).map(Integer::valueOf).toList();
+        List<Result> results = all(args[0], sizes, System.out::println);
+        System.exit(results.stream().allMatch(result -> result.verdict() == Verdict.PASS) ? 0 : 1);
+    }
+
+    /** @param line gets every result at once */
+    static List<Result> all(String libraries, List<Integer> sizes, Consumer<String> line, String... jvm)
+            throws IOException, InterruptedException {
+        List<Result> results = new ArrayList<>();
+        for (int size : sizes) {
+            for (List<String> cases : RUNS) {
+                for (Result result : run(List.of(jvm), libraries, size, cases)) {
+                    line.accept(result.toString());
+                    results.add(result);
+                }
+            }
+        }
+        return results;
+    }
+
+    private static List<Result> run(List<String> jvm, String libraries, int size, List<String> cases)
+            throws IOException, InterruptedException {
+        Map<String, String> said = new ConcurrentHashMap<>();
+        Optional<String> problem = RankProcesses.run(
+                jvm, CardRank.class, size, LONGEST, List.of(libraries, String.join(",", cases)), (rank, line) -> {
+                    if (rank == 0) {
+                        String[] parts = line.split(": ", 2);
+                        said.put(parts[0], parts[1]);
+                    }
+                });
+        List<Result> results = new ArrayList<>();
+        boolean failed = false;
+        for (String what : cases) {
+            boolean last = what.equals(cases.get(cases.size() - 1));
+            boolean passed = said.containsKey(what) && !(last && problem.isPresent());
+            Verdict verdict = passed ? Verdict.PASS : failed ? Verdict.SKIP : Verdict.FAIL;
+            String detail = switch (verdict) {
+                case PASS -> said.get(what);
+                case FAIL -> problem.orElse("rank 0 said nothing");
+                case SKIP -> "an earlier case failed";
+            };
+            failed |= !passed;
+            results.add(new Result(what, size, verdict, String.valueOf(detail)));
+        }
+        return results;
+    }
+}

@@ -1,0 +1,36 @@
+package io.swav.collective.nccl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Several processes on one card. On a machine with a GPU: {@code e2e/gpu/run.sh}. */
+class CardTest {
+    /** What the script runs, over the stub. */
+    @Test
+    void theStubPassesWhatTheCardHasToPass() throws Exception {
+        List<CardRun.Result> results = CardRun.all(
+                NcclStub.folder().toString(),
+                List.of(3),
+                line -> {},
+                "-XX:TieredStopAtLevel=1",
+                "-Dcard.floats=250000",
+                "-Dcard.millis=10000"); // a busy machine may need longer than the second that a card has
+        assertThat(results)
+                .map(CardRun.Result::what)
+                .containsExactly("contract", "shrink", "worlds", "bench", "killed", "hung");
+        assertThat(results).allMatch(result -> result.verdict() == CardRun.Verdict.PASS);
+    }
+
+    @Tag("gpu")
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 4})
+    void theCardPasses(int ranks) throws Exception {
+        assertThat(CardRun.all(Card.REAL, List.of(ranks), line -> {}))
+                .allMatch(result -> result.verdict() == CardRun.Verdict.PASS);
+    }
+}
