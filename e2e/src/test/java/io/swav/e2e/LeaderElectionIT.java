@@ -69,9 +69,10 @@ class LeaderElectionIT {
                         .as("a follower tells nothing of jobs")
                         .doesNotContain("swav_job_condition{");
                 assertThat(body(leader, "/")).contains("this operator leads");
-                await().atMost(LIMIT).untilAsserted(() -> assertThat(body(follower, "/"))
-                        .as("but shows them, as the API server does")
-                        .contains("this operator follows", "first"));
+                await().atMost(LIMIT)
+                        .untilAsserted(() -> assertThat(body(follower, "/"))
+                                .as("but shows them, as the API server does")
+                                .contains("this operator follows", "first"));
 
                 leader.close();
                 apply("second");
