@@ -382,6 +382,9 @@ public record SwavJobSpec(
             @JsonPropertyDescription("Which pictures share batch statistics.") @Default("{}")
             BatchNorm batchNorm,
 
+            @JsonPropertyDescription("How gradients are summed over trainers.") @Default("{}")
+            Gradients gradients,
+
             @JsonPropertyDescription("Steps before the prototypes move, 313 by default (one epoch of ImageNet at batch"
                     + " 4096). Longer helps a loss that stays at ln K.")
             @Default("313")
@@ -463,6 +466,17 @@ public record SwavJobSpec(
             @Max(16_777_216)
             @Nullable
             Integer groupSize) {}
+
+    /** The sums of gradients, which run while backward does. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Gradients(
+            @JsonPropertyDescription("MiB of gradients that are summed at a time while backward goes on, 25 by"
+                    + " default; 0 sums all of them after it. Changes speed, never bits.")
+            @Default("25")
+            @Min(0)
+            @Max(1024)
+            Integer bucketMegabytes) {}
 
     /** SwAV's colour and blur settings; see SWAV section 3 "multi-crop". */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -25,8 +25,9 @@ final class Images {
     /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
     static Images trainer() {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        List<String> entrypoint =
-                List.of(java, "-XX:+UseSerialGC", "-Xshare:auto", "-cp", classPath(), "io.swav.train.Main");
+        List<String> entrypoint = new ArrayList<>(List.of(java));
+        entrypoint.addAll(io.swav.train.Main.JVM_OPTIONS);
+        entrypoint.addAll(List.of("-Xshare:auto", "-cp", classPath(), io.swav.train.Main.class.getName()));
         return new Images(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
     }
 

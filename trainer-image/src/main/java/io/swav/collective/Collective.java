@@ -2,6 +2,8 @@ package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * Collective operations among the ranks of one world. Every rank calls the same operations in the same order with
@@ -51,6 +53,26 @@ public interface Collective extends AutoCloseable {
 
     /** The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. */
     Collective subgroup(int[] ranks);
+
+    /**
+     * The same ranks over connections of their own, so that another thread may use it while one uses this: neither waits
+     * behind the other. The first call may have to meet the other ranks, so all make it at the same place of their order;
+     * every call gives the same one. It is aborted with this one, and lives no longer.
+     */
+    Collective beside();
+
+    /**
+     * Waits for what another thread does {@link #beside}.
+     *
+     * @throws RuntimeException what it failed with
+     */
+    default void await(CompletableFuture<?> work) {
+        try {
+            work.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException failure ? failure : e;
+        }
+    }
 
     /** Frees every rank of this process blocked in an operation, at once; callable from any thread, any number of times. */
     void abort();

@@ -18,7 +18,7 @@ import javax.crypto.spec.SecretKeySpec;
  * each, and agree on who they are and in which generation.
  *
  * <pre>
- * dialler  → listener   magic, version, generation, ranks and uids of both, nonce a
+ * dialler  → listener   magic, version, generation, ranks, line, uids of both, nonce a
  * listener → dialler    nonce b, HMAC("listener", hello, b)
  * dialler  → listener   HMAC("dialler", hello, b)
  * listener → dialler    verdict, HMAC("verdict", hello, b, verdict)
@@ -35,17 +35,22 @@ final class Handshake {
     private static final int MAX_UID = 256;
     private static final String ALGORITHM = "HmacSHA256";
 
-    /** Who calls whom. */
-    record Hello(long generation, int rank, String uid, int peerRank, String peerUid) {
+    /** Who calls whom, for which of their lines. */
+    record Hello(long generation, int rank, String uid, int peerRank, String peerUid, int line) {
+        Hello(long generation, int rank, String uid, int peerRank, String peerUid) {
+            this(generation, rank, uid, peerRank, peerUid, 0);
+        }
+
         byte[] encode(byte[] nonce) {
             byte[] from = uid.getBytes(StandardCharsets.UTF_8);
             byte[] to = peerUid.getBytes(StandardCharsets.UTF_8);
-            return ByteBuffer.allocate(32 + from.length + to.length + NONCE)
+            return ByteBuffer.allocate(36 + from.length + to.length + NONCE)
                     .putInt(MAGIC)
                     .putInt(VERSION)
                     .putLong(generation)
                     .putInt(rank)
                     .putInt(peerRank)
+                    .putInt(line)
                     .putInt(from.length)
                     .putInt(to.length)
                     .put(from)
@@ -135,6 +140,7 @@ final class Handshake {
         long generation = in.readLong();
         int rank = in.readInt();
         int peerRank = in.readInt();
+        int line = in.readInt();
         int uidLength = in.readInt();
         int peerLength = in.readInt();
         if (uidLength < 0 || uidLength > MAX_UID || peerLength < 0 || peerLength > MAX_UID) {
@@ -142,7 +148,7 @@ final class Handshake {
         }
         String uid = new String(in.readNBytes(uidLength), StandardCharsets.UTF_8);
         String peerUid = new String(in.readNBytes(peerLength), StandardCharsets.UTF_8);
-        Hello hello = new Hello(generation, rank, uid, peerRank, peerUid);
+        Hello hello = new Hello(generation, rank, uid, peerRank, peerUid, line);
         byte[] said = hello.encode(in.readNBytes(NONCE));
         byte[] mine = nonce();
         out.write(concat(mine, mac("listener", said, mine)));

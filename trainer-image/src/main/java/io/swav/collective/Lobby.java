@@ -13,8 +13,13 @@ import java.util.Optional;
  * @param <C> a connection
  */
 public final class Lobby<C> {
-    /** Who calls, in which generation. */
-    public record Caller(long generation, int rank, String uid) {}
+    /** Who calls, in which generation, for which of its lines. */
+    public record Caller(long generation, int rank, String uid, int line) {
+        /** For its first line. */
+        public Caller(long generation, int rank, String uid) {
+            this(generation, rank, uid, 0);
+        }
+    }
 
     private final Map<Caller, C> parked = new HashMap<>();
     private long oldest;

@@ -91,27 +91,25 @@ public final class PeerListener implements AutoCloseable {
      * @throws LostPeerException when it did not come
      * @throws CollectiveException when the wait was cancelled (looked at every 20 ms)
      */
-    synchronized SocketChannel await(
-            long generation, int rank, String callerUid, long deadline, BooleanSupplier cancelled)
+    synchronized SocketChannel await(Lobby.Caller caller, long deadline, BooleanSupplier cancelled)
             throws LostPeerException {
-        Lobby.Caller caller = new Lobby.Caller(generation, rank, callerUid);
         while (true) {
             Optional<SocketChannel> channel = lobby.take(caller);
             if (channel.isPresent()) {
                 return channel.get();
             }
             if (cancelled.getAsBoolean()) {
-                throw new CollectiveException("forming generation " + generation + " was called off");
+                throw new CollectiveException("forming generation " + caller.generation() + " was called off");
             }
             if (System.nanoTime() - deadline >= 0) {
-                String problem = "rank " + rank + " (" + callerUid + ") did not connect in time";
-                throw new LostPeerException(rank, problem, null);
+                String problem = "rank " + caller.rank() + " (" + caller.uid() + ") did not connect in time";
+                throw new LostPeerException(caller.rank(), problem, null);
             }
             try {
                 wait(20);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw new CollectiveException("interrupted while forming generation " + generation, e);
+                throw new CollectiveException("interrupted while forming generation " + caller.generation(), e);
             }
         }
     }
@@ -169,7 +167,7 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {
-        Lobby.Caller caller = new Lobby.Caller(hello.generation(), hello.rank(), hello.uid());
+        Lobby.Caller caller = new Lobby.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
         lobby.park(caller, channel).ifPresent(Closing::quietly);
         notifyAll();
     }

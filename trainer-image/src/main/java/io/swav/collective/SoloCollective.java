@@ -62,6 +62,11 @@ public final class SoloCollective implements Collective {
     }
 
     @Override
+    public Collective beside() {
+        return this;
+    }
+
+    @Override
     public void abort() {
         aborted = true;
     }

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * Collectives over a full mesh of sockets, for arrays in host memory. Small arrays go straight from every rank to every
  * other and are reduced in rank order by each (one hop); large sums run around a ring (reduce-scatter, then all-gather:
  * 2(W−1)/W of the array over each link, whatever W), a slice at a time so that scratch memory stays small. {@link
- * TcpMesh} makes them.
+ * TcpMesh} makes them, with a second socket to every peer for {@link #beside}.
  */
 public final class TcpCollective implements Collective {
     /** Up to here, bytes times peers, one hop of everything to everyone is faster than the ring's 2(W−1) hops. */
@@ -26,6 +26,10 @@ public final class TcpCollective implements Collective {
     /** Bytes of one rank's chunk in a slice of the ring. */
     private static final int CHUNK_BYTES = 2 << 20;
 
+    /** Sockets to every peer. */
+    static final int LINES = 2;
+
+    private final List<Wire> lines;
     private final Wire wire;
     /** Rank in the wire's world of every rank of this one. */
     private final int[] ranks;
@@ -33,17 +37,22 @@ public final class TcpCollective implements Collective {
     private final int rank;
     private final boolean owner;
 
-    private TcpCollective(Wire wire, int[] ranks, int rank, boolean owner) {
-        this.wire = wire;
+    private TcpCollective(List<Wire> lines, int line, int[] ranks, int rank, boolean owner) {
+        this.lines = lines;
+        this.wire = lines.get(line);
         this.ranks = ranks;
         this.rank = rank;
         this.owner = owner;
     }
 
-    /** @param peers handshaken sockets by rank, null at {@code rank}; owned from here on */
-    static TcpCollective over(@Nullable SocketChannel[] peers, int rank, long generation) throws IOException {
+    /** @param peers for each line, handshaken sockets by rank, null at {@code rank}; owned from here on */
+    static TcpCollective over(@Nullable SocketChannel[][] peers, int rank, long generation) throws IOException {
+        List<Wire> lines = new ArrayList<>();
+        for (@Nullable SocketChannel[] line : peers) {
+            lines.add(new Wire(generation, line));
+        }
         return new TcpCollective(
-                new Wire(generation, peers), IntStream.range(0, peers.length).toArray(), rank, true);
+                List.copyOf(lines), 0, IntStream.range(0, peers[0].length).toArray(), rank, true);
     }
 
     @Override
@@ -216,7 +225,15 @@ public final class TcpCollective implements Collective {
     public TcpCollective subgroup(int[] members) {
         Ranks.subgroup(members, rank, size());
         int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
-        return new TcpCollective(wire, inWire, Arrays.binarySearch(members, rank), false);
+        return new TcpCollective(lines, lines.indexOf(wire), inWire, Arrays.binarySearch(members, rank), false);
+    }
+
+    @Override
+    public TcpCollective beside() {
+        if (wire != lines.get(0)) {
+            throw new IllegalStateException("this one stands beside another already");
+        }
+        return new TcpCollective(lines, 1, ranks, rank, false);
     }
 
     /**
@@ -230,14 +247,14 @@ public final class TcpCollective implements Collective {
 
     @Override
     public void abort() {
-        wire.breakOff("aborted");
+        lines.forEach(line -> line.breakOff("aborted"));
     }
 
-    /** A subgroup's close does nothing: the sockets belong to the whole. */
+    /** Of a subgroup, or of one beside another, it does nothing: the sockets belong to the whole. */
     @Override
     public void close() {
         if (owner) {
-            wire.close();
+            lines.forEach(Wire::close);
         }
     }
 }

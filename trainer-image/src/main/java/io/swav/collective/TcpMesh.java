@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Connects every rank with every other: each calls the ranks below its own and is called by those above. */
+/**
+ * Connects every rank with every other, once for each line: each calls the ranks below its own and is called by those
+ * above.
+ */
 public final class TcpMesh {
     private static final Logger LOG = LoggerFactory.getLogger(TcpMesh.class);
     private static final int CONNECT_MILLIS = 1000;
@@ -65,17 +68,27 @@ public final class TcpMesh {
             return new SoloCollective();
         }
         long end = System.nanoTime() + deadline.toNanos();
-        @Nullable SocketChannel[] channels = new SocketChannel[peers.size()];
+        @Nullable SocketChannel[][] channels = new SocketChannel[TcpCollective.LINES][peers.size()];
         boolean formed = false;
         try {
             for (int peer = 0; peer < rank; peer++) {
-                Hello hello = new Hello(
-                        generation, rank, listener.uid(), peer, peers.get(peer).uid());
-                channels[peer] = call(listener, peers.get(peer).address(), hello, end, cancelled);
+                for (int line = 0; line < channels.length; line++) {
+                    Hello hello = new Hello(
+                            generation,
+                            rank,
+                            listener.uid(),
+                            peer,
+                            peers.get(peer).uid(),
+                            line);
+                    channels[line][peer] = call(listener, peers.get(peer).address(), hello, end, cancelled);
+                }
             }
             for (int peer = rank + 1; peer < peers.size(); peer++) {
-                channels[peer] =
-                        listener.await(generation, peer, peers.get(peer).uid(), end, cancelled);
+                for (int line = 0; line < channels.length; line++) {
+                    Lobby.Caller caller =
+                            new Lobby.Caller(generation, peer, peers.get(peer).uid(), line);
+                    channels[line][peer] = listener.await(caller, end, cancelled);
+                }
             }
             Collective collective = TcpCollective.over(channels, rank, generation);
             formed = true;
@@ -83,9 +96,11 @@ public final class TcpMesh {
         } catch (IOException e) {
             throw new CollectiveException("forming generation " + generation + ": " + e.getMessage(), e);
         } finally {
-            for (SocketChannel channel : channels) {
-                if (!formed && channel != null) {
-                    Closing.quietly(channel);
+            for (@Nullable SocketChannel[] line : channels) {
+                for (SocketChannel channel : line) {
+                    if (!formed && channel != null) {
+                        Closing.quietly(channel);
+                    }
                 }
             }
         }

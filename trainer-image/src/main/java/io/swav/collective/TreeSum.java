@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.function.BinaryOperator;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Sums over groups along one fixed binary tree, so that the bits do not depend on how the groups are spread over ranks.
@@ -97,15 +98,17 @@ public final class TreeSum {
             });
         }
 
-        /** The sum over this rank's groups alone, one of the arrays that were added. */
-        public NDArray own() {
-            NDArray result = stack.get(0).value();
-            stack.stream().skip(1).forEach(node -> {
-                result.addi(node.value());
-                node.value().close();
-            });
-            stack.clear();
-            return result;
+        /**
+         * Takes the run's last group before its values are there; nothing is added after it.
+         *
+         * @param flat as in {@link #add}
+         */
+        public Open last(NDArray flat) {
+            if (next != run.to() - 1) {
+                throw new IllegalStateException("group " + next + " of " + run + " was due, not the last");
+            }
+            next++;
+            return new Open(groups, run, List.copyOf(stack), flat);
         }
 
         /**
@@ -115,31 +118,84 @@ public final class TreeSum {
          * @return (N), one of the arrays that were added
          */
         public NDArray reduce(Collective collective, Run[] runs) {
-            int covered = 0;
-            for (Run of : runs) {
-                covered = of.from() == covered ? of.to() : -1;
-            }
-            if (next != run.to()
-                    || covered != groups
-                    || runs.length != collective.size()
-                    || !runs[collective.rank()].equals(run)) {
-                throw new IllegalStateException(run + " of rank " + collective.rank() + ", summed up to " + next
-                        + ", does not fit " + Arrays.toString(runs) + " of " + collective.size() + " ranks over "
-                        + groups
-                        + " groups");
-            }
-            NDArray result = stack.get(0).value();
-            if (collective.size() > 1) {
-                new Reduce(
-                                collective,
-                                groups,
-                                List.of(runs),
-                                stack.stream().map(Node::value).toList())
-                        .run();
-            }
-            stack.stream().skip(1).forEach(node -> node.value().close());
+            check(groups, run, next, collective, runs);
+            List<NDArray> mine = stack.stream().map(Node::value).toList();
+            new Reduce(collective, groups, List.of(runs), mine)
+                    .run(new Span(0, mine.get(0).size()));
+            mine.stream().skip(1).forEach(NDArray::close);
             stack.clear();
-            return result;
+            return mine.get(0);
+        }
+    }
+
+    private static void check(int groups, Run run, int next, Collective collective, Run[] runs) {
+        int covered = 0;
+        for (Run of : runs) {
+            covered = of.from() == covered ? of.to() : -1;
+        }
+        if (next != run.to()
+                || covered != groups
+                || runs.length != collective.size()
+                || !runs[collective.rank()].equals(run)) {
+            throw new IllegalStateException(run + " of rank " + collective.rank() + ", summed up to " + next
+                    + ", does not fit " + Arrays.toString(runs) + " of " + collective.size() + " ranks over " + groups
+                    + " groups");
+        }
+    }
+
+    /**
+     * One rank's part of a sum whose last group is still being written: every span of it is added, and reduced, as soon
+     * as it is there, in any order of spans. The bits are those of {@link Local#reduce}.
+     */
+    public static final class Open {
+        private final int groups;
+        private final Run run;
+        private final List<Node<NDArray>> before;
+        private final Node<NDArray> last;
+        /** Where the sums of this rank's subtrees land, ascending. */
+        private final List<NDArray> mine;
+
+        private Open(int groups, Run run, List<Node<NDArray>> before, NDArray flat) {
+            this.groups = groups;
+            this.run = run;
+            this.before = before;
+            this.last = new Node<>(0, run.to() - 1, flat);
+            List<Node<NDArray>> stack = new ArrayList<>(before);
+            push(stack, last, groups, (left, right) -> left);
+            this.mine = stack.stream().map(Node::value).toList();
+        }
+
+        /** Adds elements [from, to) of the last group to this rank's own sums. */
+        public void add(long from, long to) {
+            List<Node<Memory.Part>> stack = new ArrayList<>();
+            before.forEach(node -> stack.add(part(node, from, to)));
+            push(stack, part(last, from, to), groups, (left, right) -> {
+                Memory.add(left, left, right);
+                return left;
+            });
+        }
+
+        private static Node<Memory.Part> part(Node<NDArray> of, long from, long to) {
+            return new Node<>(of.level(), of.index(), new Memory.Part(of.value(), from, to - from));
+        }
+
+        /** After {@link #add} of the same span: sums it over all ranks, as {@link Local#reduce} does. */
+        public void reduce(Collective collective, Run[] runs, long from, long to) {
+            check(groups, run, run.to(), collective, runs);
+            new Reduce(collective, groups, List.of(runs), mine).run(new Span(from, to));
+        }
+
+        /** Where the sum is: one of the arrays that were added. */
+        public NDArray result() {
+            return mine.get(0);
+        }
+
+        /** After the last span: frees the arrays but {@link #result}. */
+        public void close() {
+            Stream.concat(before.stream(), Stream.of(last))
+                    .map(Node::value)
+                    .filter(array -> array != result())
+                    .forEach(NDArray::close);
         }
     }
 
@@ -158,11 +214,14 @@ public final class TreeSum {
         }
     }
 
-    /** The exchange of subtrees' sums; the total replaces the first of {@code mine}. */
+    /** The exchange of spans of subtrees' sums; the total replaces the first of {@code mine}. */
     private record Reduce(Collective collective, int groups, List<Run> runs, List<NDArray> mine) {
-        void run() {
+        void run(Span all) {
+            if (collective.size() == 1) {
+                return;
+            }
             NDArray result = mine.get(0);
-            long elements = result.size();
+            long elements = all.to() - all.from();
             int width = result.getDataType().getNumOfBytes();
             int subtrees =
                     runs.stream().mapToInt(run -> subtrees(groups, run).size()).sum();
@@ -173,16 +232,15 @@ public final class TreeSum {
             try (NDManager scope = result.getManager().newSubManager()) {
                 NDArray arrivals = scope.create(new Shape(chunk * others), result.getDataType(), result.getDevice());
                 if (direct) {
-                    everywhere(arrivals);
+                    everywhere(all, arrivals);
                 } else {
-                    sliceBySlice(chunk * collective.size(), arrivals);
+                    sliceBySlice(all, chunk * collective.size(), arrivals);
                 }
             }
         }
 
         /** Every rank gets every subtree and adds all of them. */
-        private void everywhere(NDArray arrivals) {
-            Span all = new Span(0, mine.get(0).size());
+        private void everywhere(Span all, NDArray arrivals) {
             List<Transfer> sends = new ArrayList<>();
             forOthers(peer -> mine.forEach(sum -> all.of(sum, peer, sends)));
             List<Transfer> receives = new ArrayList<>();
@@ -195,13 +253,13 @@ public final class TreeSum {
          * Each rank gets its chunk of every subtree, adds, and gives the total to all. The totals of one slice travel
          * with the subtrees of the next, so that ranks wait for each other once a slice.
          */
-        private void sliceBySlice(long slice, NDArray arrivals) {
+        private void sliceBySlice(Span all, long slice, NDArray arrivals) {
             NDArray result = mine.get(0);
             int size = collective.size();
-            Span added = new Span(0, 0);
-            while (added.from() < result.size()) {
+            Span added = new Span(all.from(), all.from());
+            while (added.from() < all.to()) {
                 Span finished = added;
-                Span next = new Span(added.to(), Math.min(added.to() + slice, result.size()));
+                Span next = new Span(added.to(), Math.min(added.to() + slice, all.to()));
                 List<Transfer> sends = new ArrayList<>();
                 List<Transfer> receives = new ArrayList<>();
                 forOthers(peer -> {

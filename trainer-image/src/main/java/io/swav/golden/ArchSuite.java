@@ -11,6 +11,7 @@ import io.swav.collective.Collective;
 import io.swav.swav.Architecture;
 import io.swav.swav.Model;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Precision;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -76,7 +77,8 @@ final class ArchSuite implements Suite {
             double tolerance,
             String name,
             Consumer<GoldenCase> report) {
-        NDArray scores = Kernels.linear(embedding.getManager(), embedding, prototypes, Optional.empty());
+        NDArray scores =
+                Kernels.linear(embedding.getManager(), Precision.FP32, embedding, prototypes, Optional.empty());
         Map.of("embedding", embedding, "scores", scores).forEach((what, actual) -> {
             String entry = mode + "_" + what;
             double error = Errors.maxAbsolute(arrays.doubles(key + "/" + entry), actual.toFloatArray());

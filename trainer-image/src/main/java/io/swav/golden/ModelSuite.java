@@ -14,6 +14,7 @@ import io.swav.swav.Learner;
 import io.swav.swav.Settings;
 import io.swav.swav.Sinkhorn;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Precision;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -91,7 +92,7 @@ final class ModelSuite implements Suite {
                     int now = step;
                     learner.lossAndGradients(
                             (scope, group) -> crops(source, settings, scope, now, group), share.runs(), world, step, 1);
-                    double loss = learner.averageGradients(world).loss();
+                    double loss = learner.averageGradients().loss();
                     golden.forward(step, loss, learner.outputs());
                     if (step == 0) {
                         golden.gradients(learner.gradients(manager));
@@ -137,7 +138,9 @@ final class ModelSuite implements Suite {
                 field(meta, "temperature").asDouble(),
                 new Larc(MOMENTUM, field(meta, "wd").asDouble(), TRUST, false),
                 field(meta, "freeze").asLong(),
-                run.localNorm());
+                run.localNorm(),
+                Settings.BUCKET_BYTES,
+                Precision.FP32);
     }
 
     private static double[] rates(JsonNode meta) {

@@ -60,7 +60,9 @@ final class Backbone {
 
     /** Consumes {@code dy}, (N, width). */
     void backward(Tape tape, Gradients gradients, NDArray dy) {
-        NDArray dx = Kernels.meanPoolBackward(tape.manager, dy, tape.restore());
+        NDArray last = tape.restore();
+        NDArray dx = Kernels.meanPoolBackward(tape.manager, dy, last);
+        tape.spent(last);
         dy.close();
         for (int i = blocks.size() - 1; i >= 0; i--) {
             dx = blocks.get(i).backward(tape, gradients, dx);
@@ -68,7 +70,10 @@ final class Backbone {
         if (pool) {
             NDArray indices = tape.restore();
             NDArray pooled = dx;
-            dx = Kernels.maxPoolBackward(tape.manager, pooled, tape.restore(), indices);
+            NDArray x = tape.restore();
+            dx = Kernels.maxPoolBackward(tape.manager, pooled, x, indices);
+            tape.spent(x);
+            tape.spent(indices);
             pooled.close();
         }
         stem.backward(tape, gradients, dx, false);

@@ -50,7 +50,12 @@ final class BatchNorm {
     /** Consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
         boolean shared = tape.moments.synchronize();
-        float count = shared ? tape.restore().getFloat() : 0;
+        float count = 0;
+        if (shared) {
+            NDArray number = tape.restore();
+            count = number.getFloat();
+            tape.spent(number);
+        }
         NDArray invStd = tape.restore();
         NDArray mean = tape.restore();
         NDArray x = tape.restore();
@@ -65,6 +70,9 @@ final class BatchNorm {
         gradients.add(name + ".weight", result.weight());
         gradients.add(name + ".bias", result.bias());
         dy.close();
+        tape.spent(x);
+        tape.spent(mean);
+        tape.spent(invStd);
         return dx;
     }
 

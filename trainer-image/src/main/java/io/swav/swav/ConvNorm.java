@@ -31,7 +31,7 @@ final class ConvNorm {
 
     NDArray forward(Tape tape, NDArray x) {
         tape.save(x);
-        NDArray y = Kernels.conv(tape.manager, x, tape.weight(name), stride, padding);
+        NDArray y = Kernels.conv(tape.manager, tape.precision, x, tape.weight(name), stride, padding);
         NDArray z = norm.forward(tape, y);
         tape.done(y);
         if (relu) {
@@ -44,11 +44,15 @@ final class ConvNorm {
     /** Consumes {@code dy}; without {@code wantInput} the result is {@code dy} itself, spent. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
         if (relu) {
-            Kernels.reluBackward(dy, tape.restore());
+            NDArray y = tape.restore();
+            Kernels.reluBackward(dy, y);
+            tape.spent(y);
         }
         NDArray dz = norm.backward(tape, gradients, dy);
-        Kernels.ConvGradient result =
-                Kernels.convBackward(tape.manager, dz, tape.restore(), tape.weight(name), stride, padding, wantInput);
+        NDArray x = tape.restore();
+        Kernels.ConvGradient result = Kernels.convBackward(
+                tape.manager, tape.precision, dz, x, tape.weight(name), stride, padding, wantInput);
+        tape.spent(x);
         gradients.add(name, result.weight());
         dz.close();
         return result.input().orElse(dy);

@@ -3,33 +3,58 @@ package io.swav.swav;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.tensor.Kernels;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
+import java.util.function.Consumer;
 
 /** The gradients of one backward, written into their places in a flat array; the passes of one parameter add up. */
 final class Gradients implements AutoCloseable {
     private final NDManager views;
     private final Map<String, NDArray> slots;
-    private final Set<String> written = new HashSet<>();
+    private final Map<String, Integer> added = new HashMap<>();
+    private final Consumer<String> done;
+    private int passes = 1;
 
-    Gradients(NDManager manager, Layout layout, NDArray flat) {
+    /** @param done told of every parameter whose gradient is final, when it is */
+    Gradients(NDManager manager, Layout layout, NDArray flat, Consumer<String> done) {
         this.views = manager.newSubManager();
         this.slots = layout.views(views, flat, 0);
+        this.done = done;
+    }
+
+    /** The parameters from here on are passed by backward {@code times} times. */
+    void passes(int times) {
+        passes = times;
     }
 
     /** Adds to the gradient of {@code name} and frees {@code gradient}. */
     void add(String name, NDArray gradient) {
-        NDArray slot = slots.get(name);
-        if (slot == null) {
-            throw new IllegalStateException("no parameter named " + name);
-        }
-        if (written.add(name)) {
+        NDArray slot = slot(name);
+        int times = added.merge(name, 1, Integer::sum);
+        if (times == 1) {
             Kernels.copy(gradient, slot);
         } else {
             slot.addi(gradient);
         }
         gradient.close();
+        if (times == passes) {
+            done.accept(name);
+        }
+    }
+
+    /** The gradient of {@code name} is zero. */
+    void none(String name) {
+        NDArray slot = slot(name);
+        Kernels.clear(slot, 0, slot.size());
+        done.accept(name);
+    }
+
+    private NDArray slot(String name) {
+        NDArray slot = slots.get(name);
+        if (slot == null) {
+            throw new IllegalStateException("no parameter named " + name);
+        }
+        return slot;
     }
 
     @Override

@@ -40,28 +40,40 @@ final class Head {
 
     /** Consumes {@code dy}; gives the gradient of the pooled features. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
-        NDArray y = tape.restore();
+        NDArray y = tape.restore(); // the embedding, which others read
         NDArray lengths = tape.restore();
         // z = y/‖y‖: dy = (dz − z·<z, dz>)/‖y‖
         NDArray along = y.mul(dy).sum(new int[] {1}, true);
         NDArray dx = dy.sub(y.mul(along)).divi(lengths);
+        tape.spent(lengths);
         dy.close();
         NDArray hidden = tape.restore();
         gradients.add(LAST + ".bias", dx.sum(new int[] {0}));
         NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
         Kernels.reluBackward(dh, hidden);
+        tape.spent(hidden);
         // the first bias stands right before a batch norm: its gradient is 0. What would be computed is rounding noise,
         // which LARC scales to full size and which no two orders of summing share; so it is left at 0.
-        return linearBackward(tape, gradients, norm.backward(tape, gradients, dh), tape.restore(), FIRST);
+        gradients.none(FIRST + ".bias");
+        NDArray dy1 = norm.backward(tape, gradients, dh);
+        NDArray features = tape.restore();
+        NDArray dFeatures = linearBackward(tape, gradients, dy1, features, FIRST);
+        tape.spent(features);
+        return dFeatures;
     }
 
     private static NDArray linear(Tape tape, NDArray x, String name) {
-        return Kernels.linear(tape.manager, x, tape.weight(name + ".weight"), Optional.of(tape.weight(name + ".bias")));
+        return Kernels.linear(
+                tape.manager,
+                tape.precision,
+                x,
+                tape.weight(name + ".weight"),
+                Optional.of(tape.weight(name + ".bias")));
     }
 
     private static NDArray linearBackward(Tape tape, Gradients gradients, NDArray dy, NDArray x, String name) {
-        gradients.add(name + ".weight", Kernels.matmulTransposed(tape.manager, dy, x));
-        NDArray dx = Kernels.matmul(tape.manager, dy, tape.weight(name + ".weight"));
+        gradients.add(name + ".weight", Kernels.matmulTransposed(tape.manager, tape.precision, dy, x));
+        NDArray dx = Kernels.matmul(tape.manager, tape.precision, dy, tape.weight(name + ".weight"));
         dy.close();
         return dx;
     }

@@ -35,6 +35,16 @@ final class Layout {
         return slots.values();
     }
 
+    /** Makes the gaps of a flat array of {@link #size} elements or more zeros, and whatever lies behind the last slot. */
+    void clearGaps(NDArray flat) {
+        long end = 0;
+        for (Slot slot : slots.values()) {
+            Kernels.clear(flat, end, slot.offset());
+            end = slot.offset() + slot.shape().size();
+        }
+        Kernels.clear(flat, end, flat.size());
+    }
+
     /** A view of every array within {@code flat} from {@code base} on, in the order they were added. */
     Map<String, NDArray> views(NDManager manager, NDArray flat, long base) {
         Map<String, NDArray> views = new LinkedHashMap<>();

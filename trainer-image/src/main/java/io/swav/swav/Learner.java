@@ -39,6 +39,7 @@ public final class Learner implements AutoCloseable {
     private final Map<String, NDArray> momentumViews;
     private final GraphMemory memory;
     private @Nullable Step step;
+    private Communication communication = new Communication(0, 0);
     private Consumer<Phase> watcher = phase -> {};
 
     /** A learner with fresh weights from spec.training.seed. */
@@ -117,7 +118,7 @@ public final class Learner implements AutoCloseable {
             trial.forward(crops);
             trial.assign(0);
             trial.backward();
-            trial.average(alone);
+            trial.average();
         }
     }
 
@@ -133,19 +134,43 @@ public final class Learner implements AutoCloseable {
         discard();
         Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;
-        fresh.forward(crops);
-        fresh.assign(word);
-        fresh.backward();
+        boolean whole = false;
+        try {
+            fresh.forward(crops);
+            fresh.assign(word);
+            fresh.backward();
+            whole = true;
+        } finally {
+            if (!whole) {
+                discard();
+            }
+        }
     }
 
     /**
-     * Sums gradients, statistics and loss over all ranks.
+     * Waits for gradients, statistics and loss summed over all ranks.
      *
      * @throws NotFiniteException on every rank alike when the loss is NaN or infinite
+     * @throws io.swav.collective.CollectiveException when a peer is lost; nothing of the step is under way then
      */
-    public StepResult averageGradients(Collective collective) {
+    public StepResult averageGradients() {
         watcher.accept(Phase.REDUCE);
-        return current().average(collective);
+        boolean whole = false;
+        try {
+            StepResult result = current().average();
+            communication = current().communication();
+            whole = true;
+            return result;
+        } finally {
+            if (!whole) {
+                discard();
+            }
+        }
+    }
+
+    /** What the last {@link #averageGradients} and the sums before it took. */
+    public Communication communication() {
+        return communication;
     }
 
     /**

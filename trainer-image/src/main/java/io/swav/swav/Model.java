@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -162,7 +163,7 @@ public final class Model {
 
     /** Pooled features of the backbone in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray pictures) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, Moments.local())) {
             tape.pass(statisticViews);
             NDArray features = backbone.forward(tape, pictures);
             features.attach(manager);
@@ -172,7 +173,7 @@ public final class Model {
 
     /** Embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray pictures) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, Moments.local())) {
             tape.pass(statisticViews);
             NDArray embedding = head.forward(tape, backbone.forward(tape, pictures));
             embedding.attach(manager);
@@ -188,7 +189,7 @@ public final class Model {
      * @return (all rows, features), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
-        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, Precision.FP32, weightViews, Moments.local())) {
             NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
             NDArray embedding = forward(tape, resolutions, batch);
             embedding.attach(manager);
@@ -242,6 +243,7 @@ public final class Model {
     void backward(Tape tape, Gradients gradients, NDArray dy, long[] rows) {
         NDArray dx = head.backward(tape, gradients, dy);
         long to = dx.getShape().get(0);
+        gradients.passes(rows.length);
         for (int r = rows.length - 1; r >= 0; r--) {
             NDArray part = Kernels.clone(tape.manager, Kernels.rows(tape.manager, dx, to - rows[r], to));
             to -= rows[r];

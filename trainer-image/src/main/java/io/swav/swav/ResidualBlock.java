@@ -73,7 +73,9 @@ final class ResidualBlock {
 
     /** Consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
-        Kernels.reluBackward(dy, tape.restore());
+        NDArray y = tape.restore();
+        Kernels.reluBackward(dy, y);
+        tape.spent(y);
         NDArray straight = Kernels.clone(tape.manager, dy);
         if (shortcut.isPresent()) {
             straight = shortcut.get().backward(tape, gradients, straight, true);

@@ -1,6 +1,7 @@
 package io.swav.swav;
 
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Precision;
 import java.util.List;
 
 /**
@@ -12,6 +13,8 @@ import java.util.List;
  * @param crops for each entry of spec.crops: count and side
  * @param frozenSteps steps in which the prototypes take no gradient
  * @param bitwise sums in one fixed order; needs {@code normGroup} = {@code group}
+ * @param bucketBytes of gradients that are summed over ranks at a time, while backward goes on; 0: all after it
+ * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
  */
 public record Settings(
         int batch,
@@ -22,7 +25,12 @@ public record Settings(
         double temperature,
         Larc larc,
         long frozenSteps,
-        boolean bitwise) {
+        boolean bitwise,
+        long bucketBytes,
+        Precision precision) {
+
+    /** What a job has that says nothing else. */
+    public static final long BUCKET_BYTES = 25L << 20;
 
     /** {@code count} crops of {@code side} pixels. */
     public record Crops(int count, int side) {}
@@ -49,10 +57,6 @@ public record Settings(
             throw new IllegalArgumentException(
                     "assignment.mode is '" + spec.assignment().mode() + "', this trainer has QueueFree");
         }
-        if (!training.precision().equals("fp32")) {
-            throw new IllegalArgumentException(
-                    "training.precision is '" + training.precision() + "', this trainer has fp32");
-        }
         Integer normGroup = training.batchNorm().groupSize();
         return new Settings(
                 training.globalBatch(),
@@ -69,12 +73,24 @@ public record Settings(
                         optimizer.trustCoefficient(),
                         optimizer.larcClip()),
                 training.prototypesFrozenSteps(),
-                training.reproducibility().equals("Bitwise"));
+                training.reproducibility().equals("Bitwise"),
+                training.gradients().bucketMegabytes() * (1L << 20),
+                precision(training.precision()));
+    }
+
+    private static Precision precision(String name) {
+        return switch (name) {
+            case "fp32" -> Precision.FP32;
+            case "bf16" -> Precision.BF16;
+            default ->
+                throw new IllegalArgumentException("training.precision is '" + name + "', it must be fp32 or bf16");
+        };
     }
 
     /** The same for a global batch of one group. */
     Settings smallest() {
-        return new Settings(group, group, group, crops, sinkhorn, temperature, larc, frozenSteps, bitwise);
+        return new Settings(
+                group, group, group, crops, sinkhorn, temperature, larc, frozenSteps, bitwise, bucketBytes, precision);
     }
 
     public int groups() {

@@ -8,6 +8,7 @@ import com.sun.management.OperatingSystemMXBean;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -79,7 +80,7 @@ public final class SinkhornBench implements Callable<Integer> {
             List<List<NDArray>> scores = new ArrayList<>();
             for (int from = 0; from < batch; from += GROUP) {
                 NDArray rows = Kernels.rows(manager, features, from, from + GROUP);
-                scores.add(List.of(Kernels.linear(manager, rows, centres, Optional.empty())));
+                scores.add(List.of(Kernels.linear(manager, Precision.FP32, rows, centres, Optional.empty())));
             }
             Sinkhorn sinkhorn = new Sinkhorn(EPSILON, iterations);
             double[] seconds = new double[REPEATS];

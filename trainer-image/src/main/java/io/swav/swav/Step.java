@@ -4,9 +4,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Background;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Precision;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * One global step on one rank, up to the summed gradients; it reads the model and changes nothing of it.
  *
- * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes].
+ * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes]. That
+ * of this rank's last group is summed over ranks bucket by bucket while its backward runs.
  */
 final class Step implements AutoCloseable {
     private static final int LOSS = 16;
@@ -37,13 +40,17 @@ final class Step implements AutoCloseable {
     private final List<Work> works = new ArrayList<>();
     private int resolutions;
     private long agreed;
-    private @Nullable GroupSum sum;
+    private GroupSum.@Nullable Open sum;
+    private @Nullable Background sums;
     private @Nullable NDArray total;
 
     /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
     private final class Work {
         final Unit unit;
+        /** For each pass: what goes in, and how many rows that has. */
         final List<NDArray> passes;
+
+        final long[] rows;
         final NDArray statistics;
         NDArray scores;
         NDArray embedding;
@@ -53,6 +60,8 @@ final class Step implements AutoCloseable {
         Work(Unit unit, List<NDArray> passes) {
             this.unit = unit;
             this.passes = passes;
+            this.rows =
+                    passes.stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
             this.statistics = manager.zeros(new Shape(model.statisticsSize(passes.size())));
             this.scores = statistics;
             this.embedding = statistics;
@@ -131,14 +140,17 @@ final class Step implements AutoCloseable {
             }
             watcher.accept(Phase.FORWARD);
             Work work = new Work(unit, Unit.passes(manager, settings.crops(), perGroup));
-            resolutions = work.passes.size();
+            resolutions = work.rows.length;
             boolean keep = memory.keepsAnother(kept);
             Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
             graph.embedding().attach(manager);
             work.embedding = graph.embedding();
-            work.scores = Kernels.linear(manager, graph.embedding(), prototypes, Optional.empty());
+            work.scores =
+                    // what rounds here, Sinkhorn divides by ε
+                    Kernels.linear(manager, Precision.FP32, graph.embedding(), prototypes, Optional.empty());
             if (keep) {
                 work.graph = Optional.of(graph);
+                work.passes.forEach(NDArray::close);
                 kept += graph.tape().savedBytes();
                 memory.learned(graph.tape().savedBytes());
             } else {
@@ -149,7 +161,7 @@ final class Step implements AutoCloseable {
     }
 
     private Graph run(Work work, Tape.Mode mode) {
-        Tape tape = new Tape(manager, mode, weights, work.unit.moments());
+        Tape tape = new Tape(manager, mode, settings.precision(), weights, work.unit.moments());
         return new Graph(tape, model.forward(tape, work.passes, work.statistics));
     }
 
@@ -215,34 +227,57 @@ final class Step implements AutoCloseable {
         GroupSum flats = settings.bitwise() || settings.span() == 1
                 ? GroupSum.inOneOrder(settings.groups(), runs[collective.rank()])
                 : GroupSum.acrossRanks(works.size());
-        sum = flats;
-        for (Work work : works) {
-            NDArray flat =
-                    manager.zeros(new Shape(codesAt() + model.architecture().prototypes()));
-            NDArray dScores = loss(work, flat);
-            Graph graph = work.graph.orElseGet(() -> {
-                work.unit.moments().rewind();
-                return run(work, Tape.Mode.TRAIN);
-            });
-            try (Gradients gradients = new Gradients(manager, model.parameters, flat)) {
-                gradients.add(Model.PROTOTYPES, Kernels.matmulTransposed(manager, dScores, graph.embedding()));
-                NDArray dEmbedding = Kernels.matmul(graph.tape().manager, dScores, prototypes);
-                dScores.close();
-                long[] rows = work.passes.stream()
-                        .mapToLong(pass -> pass.getShape().get(0))
-                        .toArray();
-                model.backward(graph.tape(), gradients, dEmbedding, rows);
-            }
-            graph.tape().close();
-            work.graph = Optional.empty();
-            if (work.unit.first()) {
-                try (NDArray place = Kernels.view(manager, flat, model.parameters.size(), work.statistics.size())) {
-                    Kernels.copy(work.statistics, place);
-                }
-            }
-            work.passes.forEach(NDArray::close);
+        long size = codesAt() + model.architecture().prototypes();
+        for (Work work : works.subList(0, works.size() - 1)) {
+            NDArray flat = flat(size);
+            backward(work, flat, name -> {});
             flats.add(flat);
         }
+        NDArray flat = flat(size);
+        GroupSum.Open open = flats.last(flat, runs);
+        sum = open;
+        Background background = new Background(collective);
+        sums = background;
+        Buckets buckets = new Buckets(
+                model.parameters,
+                size,
+                settings.bucketBytes(),
+                (from, to) -> background.run(line -> open.reduce(line, from, to)));
+        backward(works.get(works.size() - 1), flat, buckets::done);
+        if (!buckets.complete()) {
+            throw new IllegalStateException("backward has left out a parameter");
+        }
+    }
+
+    /** Backward writes every slot, and frees activations meanwhile: no memory is taken for both. */
+    private NDArray flat(long size) {
+        NDArray flat = Kernels.empty(manager, size);
+        model.parameters.clearGaps(flat);
+        return flat;
+    }
+
+    /** @param done told of every parameter whose gradient is in {@code flat} */
+    private void backward(Work work, NDArray flat, Consumer<String> done) {
+        NDArray dScores = loss(work, flat);
+        Graph graph = work.graph.orElseGet(() -> {
+            work.unit.moments().rewind();
+            return run(work, Tape.Mode.TRAIN);
+        });
+        if (work.unit.first()) {
+            try (NDArray place = Kernels.view(manager, flat, model.parameters.size(), work.statistics.size())) {
+                Kernels.copy(work.statistics, place);
+            }
+        }
+        try (Gradients gradients = new Gradients(manager, model.parameters, flat, done)) {
+            gradients.add(
+                    Model.PROTOTYPES, Kernels.matmulTransposed(manager, Precision.FP32, dScores, graph.embedding()));
+            NDArray dEmbedding = Kernels.matmul(graph.tape().manager, Precision.FP32, dScores, prototypes);
+            dScores.close();
+            model.backward(graph.tape(), gradients, dEmbedding, work.rows);
+        }
+        graph.tape().close();
+        work.graph = Optional.empty();
+        work.passes.forEach(NDArray::close);
     }
 
     /** Writes the unit's loss and code sums into {@code flat}; gives d loss / d scores. */
@@ -275,26 +310,36 @@ final class Step implements AutoCloseable {
         return gradients;
     }
 
-    /** Sums the flat arrays of all groups of all ranks. */
-    StepResult average(Collective world) {
-        GroupSum flats = sum;
-        if (flats == null) {
+    /** Waits for the sums over all groups of all ranks. */
+    StepResult average() {
+        GroupSum.Open open = sum;
+        Background background = sums;
+        if (open == null || background == null) {
             throw new IllegalStateException("lossAndGradients comes before averageGradients");
         }
-        NDArray sums = flats.total(world, runs);
-        total = sums;
+        background.await();
+        NDArray flat = open.total();
+        total = flat;
         double loss;
         double perplexity;
         try (NDManager scope = manager.newSubManager()) {
-            loss = Kernels.view(scope, sums, lossAt()).getFloat();
+            loss = Kernels.view(scope, flat, lossAt()).getFloat();
             perplexity = perplexity(
-                    Kernels.view(scope, sums, codesAt(), model.architecture().prototypes())
+                    Kernels.view(scope, flat, codesAt(), model.architecture().prototypes())
                             .toFloatArray());
         }
         if (!Double.isFinite(loss)) {
             throw new NotFiniteException("the loss", globalStep);
         }
         return new StepResult(loss, perplexity, agreed);
+    }
+
+    /** After {@link #average}. */
+    Communication communication() {
+        Background background = sums;
+        return background == null
+                ? new Communication(0, 0)
+                : new Communication(background.nanos(), background.exposedNanos());
     }
 
     /** What every crop of this rank's groups became, see {@link Learner#outputs}. */
@@ -337,8 +382,12 @@ final class Step implements AutoCloseable {
         return lossAt() + LOSS;
     }
 
+    /** Ends what is still being summed first: its arrays are freed here. */
     @Override
     public void close() {
+        if (sums != null) {
+            sums.close();
+        }
         manager.close();
     }
 }

@@ -2,8 +2,10 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.tensor.Precision;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
@@ -20,17 +22,22 @@ final class Tape implements AutoCloseable {
 
     final NDManager manager;
     final Mode mode;
+    final Precision precision;
     final Map<String, NDArray> weights;
     final Moments moments;
     /** Statistics of the pass that runs: read in EVAL, written otherwise. */
     private Map<String, NDArray> statistics = Map.of();
 
     private final Deque<NDArray> saved = new ArrayDeque<>();
+    /** How often each array is in {@link #saved}: the output of one layer is the input of others. */
+    private final IdentityHashMap<NDArray, Integer> uses = new IdentityHashMap<>();
+
     private long savedBytes;
 
-    Tape(NDManager parent, Mode mode, Map<String, NDArray> weights, Moments moments) {
+    Tape(NDManager parent, Mode mode, Precision precision, Map<String, NDArray> weights, Moments moments) {
         this.manager = parent.newSubManager();
         this.mode = mode;
+        this.precision = precision;
         this.weights = weights;
         this.moments = moments;
     }
@@ -51,12 +58,23 @@ final class Tape implements AutoCloseable {
     void save(NDArray array) {
         if (mode == Mode.TRAIN) {
             saved.push(array);
+            uses.merge(array, 1, Integer::sum);
             savedBytes += array.size() * array.getDataType().getNumOfBytes();
         }
     }
 
+    /** What was saved last; {@link #spent} when the layer is done with it. */
     NDArray restore() {
-        return saved.pop();
+        NDArray array = saved.pop();
+        uses.computeIfPresent(array, (key, count) -> count == 1 ? null : count - 1);
+        return array;
+    }
+
+    /** Frees an array that was restored, unless a layer further down saved it too. */
+    void spent(NDArray array) {
+        if (!uses.containsKey(array)) {
+            array.close();
+        }
     }
 
     /** Roughly what this tape holds in memory. */

@@ -6,6 +6,7 @@ import static io.swav.tensor.Interop.scoped;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.BoolPointer;
@@ -40,29 +41,37 @@ public final class Kernels {
     }
 
     /** Convolution without bias, square stride and zero padding. */
-    public static NDArray conv(NDManager manager, NDArray x, NDArray weight, int stride, int padding) {
+    public static NDArray conv(
+            NDManager manager, Precision precision, NDArray x, NDArray weight, int stride, int padding) {
         return scoped(() -> give(
                 manager,
-                torch.conv2d(
-                        borrow(x),
-                        borrow(weight),
+                precision.out(torch.conv2d(
+                        precision.in(borrow(x)),
+                        precision.in(borrow(weight)),
                         new TensorOptional(),
                         new long[] {stride, stride},
                         new long[] {padding, padding},
                         ONE,
-                        1)));
+                        1))));
     }
 
     /** Gradients of {@link #conv}; {@code input} is empty where it was not wanted. */
     public record ConvGradient(Optional<NDArray> input, NDArray weight) {}
 
     public static ConvGradient convBackward(
-            NDManager manager, NDArray dy, NDArray x, NDArray weight, int stride, int padding, boolean wantInput) {
+            NDManager manager,
+            Precision precision,
+            NDArray dy,
+            NDArray x,
+            NDArray weight,
+            int stride,
+            int padding,
+            boolean wantInput) {
         return scoped(() -> {
             T_TensorTensorTensor_T gradients = torch.convolution_backward(
-                    borrow(dy),
-                    borrow(x),
-                    borrow(weight),
+                    precision.in(borrow(dy)),
+                    precision.in(borrow(x)),
+                    precision.in(borrow(weight)),
                     new LongArrayRefOptional(),
                     new long[] {stride, stride},
                     new long[] {padding, padding},
@@ -71,8 +80,9 @@ public final class Kernels {
                     ZERO,
                     1,
                     mask(wantInput, true, false));
-            Optional<NDArray> input = wantInput ? Optional.of(give(manager, gradients.get0())) : Optional.empty();
-            return new ConvGradient(input, give(manager, gradients.get1()));
+            Optional<NDArray> input =
+                    wantInput ? Optional.of(give(manager, precision.out(gradients.get0()))) : Optional.empty();
+            return new ConvGradient(input, give(manager, precision.out(gradients.get1())));
         });
     }
 
@@ -259,22 +269,30 @@ public final class Kernels {
     }
 
     /** x·weightᵀ, plus bias where one is given: (N, in), (out, in), (out) to (N, out). */
-    public static NDArray linear(NDManager manager, NDArray x, NDArray weight, Optional<NDArray> bias) {
-        return scoped(() -> give(
-                manager,
-                bias.isPresent()
-                        ? torch.linear(borrow(x), borrow(weight), some(bias.get()))
-                        : torch.linear(borrow(x), borrow(weight))));
+    public static NDArray linear(
+            NDManager manager, Precision precision, NDArray x, NDArray weight, Optional<NDArray> bias) {
+        return scoped(() -> {
+            Tensor operand = precision.in(borrow(x));
+            Tensor factors = precision.in(borrow(weight));
+            return give(
+                    manager,
+                    precision.out(
+                            bias.isPresent()
+                                    ? torch.linear(
+                                            operand, factors, new TensorOptional(precision.in(borrow(bias.get()))))
+                                    : torch.linear(operand, factors)));
+        });
     }
 
     /** a·b of matrices. */
-    public static NDArray matmul(NDManager manager, NDArray a, NDArray b) {
-        return scoped(() -> give(manager, torch.mm(borrow(a), borrow(b))));
+    public static NDArray matmul(NDManager manager, Precision precision, NDArray a, NDArray b) {
+        return scoped(() -> give(manager, precision.out(torch.mm(precision.in(borrow(a)), precision.in(borrow(b))))));
     }
 
     /** aᵀ·b of matrices. */
-    public static NDArray matmulTransposed(NDManager manager, NDArray a, NDArray b) {
-        return scoped(() -> give(manager, torch.mm(borrow(a).t(), borrow(b))));
+    public static NDArray matmulTransposed(NDManager manager, Precision precision, NDArray a, NDArray b) {
+        return scoped(() ->
+                give(manager, precision.out(torch.mm(precision.in(borrow(a)).t(), precision.in(borrow(b))))));
     }
 
     /** Writes the values of {@code source} into the storage of {@code target}, of the same shape; a view stays a view. */
@@ -285,6 +303,20 @@ public final class Kernels {
     /** An array like {@code array} with values yet to be written. */
     public static NDArray emptyLike(NDManager manager, NDArray array) {
         return scoped(() -> give(manager, torch.empty_like(borrow(array))));
+    }
+
+    /**
+     * (size) FLOAT32 whose values are yet to be written. Of a large one, memory is taken page by page as it is written.
+     */
+    public static NDArray empty(NDManager manager, long size) {
+        return manager.create(new Shape(size));
+    }
+
+    /** Makes elements [from, to) of a flat array zeros. */
+    public static void clear(NDArray flat, long from, long to) {
+        if (to > from) {
+            scoped(() -> borrow(flat).narrow(0, from, to - from).zero_());
+        }
     }
 
     /** The same values in a storage of their own. */

@@ -1,10 +1,12 @@
 package io.swav.tensor;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
 /** The bytes of an array in place. */
@@ -48,6 +50,35 @@ public final class Memory {
             }
             return tensor.data_ptr().address() + from * tensor.element_size();
         });
+    }
+
+    /** {@code into += other}, elementwise over direct buffers. */
+    public static void add(ByteBuffer into, ByteBuffer other, DataType type) {
+        Interop.scoped(() -> {
+            Tensor sum = over(into, type);
+            return torch.add_out(sum, sum, over(other, type));
+        });
+    }
+
+    /** {@code into = min(into, other)}, elementwise over direct buffers. */
+    public static void min(ByteBuffer into, ByteBuffer other, DataType type) {
+        Interop.scoped(() -> {
+            Tensor least = over(into, type);
+            return torch.minimum_out(least, least, over(other, type));
+        });
+    }
+
+    private static Tensor over(ByteBuffer bytes, DataType type) {
+        torch.ScalarType scalars = switch (type) {
+            case FLOAT32 -> torch.ScalarType.Float;
+            case FLOAT64 -> torch.ScalarType.Double;
+            case INT64 -> torch.ScalarType.Long;
+            default -> throw new IllegalArgumentException("no reduction over " + type);
+        };
+        return torch.from_blob(
+                new BytePointer(bytes.slice()),
+                new long[] {bytes.remaining() / type.getNumOfBytes()},
+                new TensorOptions(scalars));
     }
 
     /** The elements [from, from + count) of an array of one dimension, on whatever device it lies. */

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /** Whether the training thread waits for its peers now; a trainer that nobody hears of and that waits is not hung. */
@@ -86,6 +87,17 @@ final class Awaiting {
         @Override
         public Collective subgroup(int[] ranks) {
             return new Watched(inner.subgroup(ranks));
+        }
+
+        /** For another thread, whose waiting is not the training thread's. */
+        @Override
+        public Collective beside() {
+            return inner.beside();
+        }
+
+        @Override
+        public void await(CompletableFuture<?> work) {
+            run(() -> inner.await(work));
         }
 
         @Override

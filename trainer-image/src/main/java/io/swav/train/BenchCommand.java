@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
             CheckpointBench.class,
             SinkhornBench.class,
             BenchCropsCommand.class,
-            AllReduceBench.class
+            AllReduceBench.class,
+            OverlapBench.class
         })
 public final class BenchCommand implements Callable<Integer> {
     @Spec

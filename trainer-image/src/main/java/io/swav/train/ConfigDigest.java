@@ -19,7 +19,7 @@ final class ConfigDigest {
             .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
             .build();
     /** How long and how exactly it is computed, not what. */
-    private static final List<String> LEFT_OUT = List.of("maxSteps", "reproducibility", "threads");
+    private static final List<String> LEFT_OUT = List.of("maxSteps", "reproducibility", "threads", "gradients");
 
     private ConfigDigest() {}
 

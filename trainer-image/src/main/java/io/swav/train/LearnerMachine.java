@@ -23,7 +23,7 @@ record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine
 
     @Override
     public Outcome averageGradients(Collective collective) {
-        StepResult result = learner.averageGradients(collective);
+        StepResult result = learner.averageGradients();
         return new Outcome(result.loss(), result.prototypePerplexity(), result.agreed());
     }
 

@@ -10,6 +10,7 @@ import io.swav.eval.ExportCommand;
 import io.swav.golden.GoldenCommand;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -32,6 +33,12 @@ import picocli.CommandLine.HelpCommand;
             HelpCommand.class
         })
 public final class Main {
+    /**
+     * For the JVM of a trainer, whose memory is libtorch's: the default young generation would touch 100 MB before its
+     * first collection.
+     */
+    public static final List<String> JVM_OPTIONS = List.of("-XX:+UseSerialGC", "-Xms48m", "-Xmn12m");
+
     private Main() {}
 
     public static void main(String[] arguments) {

@@ -118,9 +118,10 @@ public final class StepBench implements Callable<Integer> {
     private Case inAProcess(String name) throws IOException, InterruptedException {
         Path answer = Files.createTempFile("swav-bench-step", ".json");
         try {
-            ProcessBuilder child = new ProcessBuilder(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-XX:+UseSerialGC",
+            List<String> command = new ArrayList<>();
+            command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+            command.addAll(Main.JVM_OPTIONS);
+            command.addAll(List.of(
                     "-cp",
                     System.getProperty("java.class.path"),
                     Main.class.getName(),
@@ -132,7 +133,8 @@ public final class StepBench implements Callable<Integer> {
                     "--steps",
                     String.valueOf(steps),
                     "--json",
-                    answer.toString());
+                    answer.toString()));
+            ProcessBuilder child = new ProcessBuilder(command);
             child.environment().put("OMP_NUM_THREADS", "1");
             child.environment().put("OMP_WAIT_POLICY", "PASSIVE");
             child.redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.INHERIT);

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -185,6 +186,44 @@ class CollectiveContractTest {
                     .sum();
             assertThat(sums.get(rank)).isEqualTo(expected);
         }
+    }
+
+    /** Two threads of every rank at once, each in an order of its own: on one connection their messages would mix. */
+    @ParameterizedTest
+    @MethodSource("worlds")
+    void besideStandsAnotherForAnotherThread(World world) throws Exception {
+        List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
+            Collective beside = collective.beside();
+            assertThat(collective.beside().size()).isEqualTo(world.size());
+            NDArray there = manager.ones(new Shape(300_000));
+            CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
+                for (int i = 0; i < 5; i++) {
+                    beside.allReduceSum(there);
+                }
+            });
+            NDArray here = manager.ones(new Shape(1000));
+            for (int i = 0; i < 5; i++) {
+                collective.allReduceSum(here);
+            }
+            collective.await(other);
+            float expected = (float) Math.pow(world.size(), 5);
+            return here.getFloat(0) == expected && there.getFloat(299_999) == expected;
+        });
+        assertThat(right).containsOnly(true);
+    }
+
+    @ParameterizedTest
+    @MethodSource("worldsOfSeveral")
+    void anAbortReachesTheThreadBeside(World world) throws Exception {
+        List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
+            Collective beside = collective.beside();
+            CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(beside, manager));
+            if (collective.rank() == 0) {
+                collective.abort();
+            }
+            return other.join();
+        });
+        assertThat(ends).hasSize(world.size());
     }
 
     @ParameterizedTest

@@ -67,7 +67,7 @@ class TcpMeshTest {
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a"))).isEqualTo(Verdict.Welcome);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a")))
                     .isEqualTo(Verdict.Stranger);
-            listener.await(6, 1, "b", System.nanoTime() + LONG.toNanos(), () -> false)
+            listener.await(new Lobby.Caller(6, 1, "b"), System.nanoTime() + LONG.toNanos(), () -> false)
                     .close();
         }
     }

@@ -2,6 +2,7 @@ package io.swav.swav;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -9,6 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -38,6 +40,10 @@ class LearnerTest {
     }
 
     static Settings settings(int normGroup, boolean bitwise) {
+        return settings(normGroup, bitwise, Precision.FP32);
+    }
+
+    private static Settings settings(int normGroup, boolean bitwise, Precision precision) {
         return new Settings(
                 16,
                 4,
@@ -47,7 +53,9 @@ class LearnerTest {
                 0.1,
                 new Larc(0.9, 1e-6, 1e-3, false),
                 1,
-                bitwise);
+                bitwise,
+                8 << 10,
+                precision);
     }
 
     /** Crops that depend on step and group alone. */
@@ -74,7 +82,7 @@ class LearnerTest {
 
     private StepResult step(Learner learner, long step) {
         learner.lossAndGradients(crops(step), ALONE, solo, step, 5);
-        StepResult result = learner.averageGradients(solo);
+        StepResult result = learner.averageGradients();
         learner.apply(0.5);
         return result;
     }
@@ -86,7 +94,7 @@ class LearnerTest {
             double last = 0;
             for (int i = 0; i < 20; i++) {
                 learner.lossAndGradients(crops(0), ALONE, solo, i, 5);
-                StepResult result = learner.averageGradients(solo);
+                StepResult result = learner.averageGradients();
                 learner.apply(2.0);
                 first = i == 0 ? result.loss() : first;
                 last = result.loss();
@@ -94,6 +102,28 @@ class LearnerTest {
                 assertThat(result.prototypePerplexity()).isBetween(1.0, 20.001);
             }
             assertThat(last).isLessThan(first);
+        }
+    }
+
+    /** Rounding to 8 bits moves single gradients by a per cent or so; the loss must not notice much. */
+    @Test
+    void halfPrecisionTracksTheLoss() {
+        try (Learner full = learner(settings(4, true), new GraphMemory());
+                Learner half = learner(settings(4, true, Precision.BF16), new GraphMemory())) {
+            byte[] start = half.digest();
+            for (int i = 0; i < 12; i++) {
+                full.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                half.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                double expected = full.averageGradients().loss();
+                double loss = half.averageGradients().loss();
+                assertThat(loss)
+                        .as("step %d", i)
+                        .isCloseTo(expected, within(0.05))
+                        .isNotEqualTo(expected);
+                full.apply(0.1);
+                half.apply(0.1);
+            }
+            assertThat(half.digest()).isNotEqualTo(start).isNotEqualTo(full.digest());
         }
     }
 
@@ -132,7 +162,7 @@ class LearnerTest {
             step(quiet, 0);
             byte[] before = learner.digest();
             learner.lossAndGradients(crops(1), ALONE, solo, 1, 5);
-            learner.averageGradients(solo);
+            learner.averageGradients();
             assertThat(learner.digest()).isEqualTo(before);
             assertThatThrownBy(() -> learner.lossAndGradients(
                             (scope, group) -> {
@@ -189,7 +219,7 @@ class LearnerTest {
                     solo,
                     0,
                     5);
-            assertThatThrownBy(() -> learner.averageGradients(solo))
+            assertThatThrownBy(() -> learner.averageGradients())
                     .isInstanceOf(NotFiniteException.class)
                     .hasMessageContaining("learningRate");
             assertThat(learner.digest()).isEqualTo(before);

@@ -13,6 +13,7 @@ import io.swav.checkpoint.Snapshot;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.golden.RankProcess;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -29,11 +30,11 @@ final class WorldSizeRank {
 
     private WorldSizeRank() {}
 
-    /** Arguments: rank, size, steps, Bitwise or Fast, samples a group, samples that share batch statistics, learning rate, file for rank 0's weights; then, for a part of a run, its first step and the folder of checkpoints. */
+    /** Arguments: rank, size, steps, Bitwise or Fast (with bf16 or without), samples a group, samples that share batch statistics, learning rate, file for rank 0's weights; then, for a part of a run, its first step and the folder of checkpoints. */
     public static void main(String[] args) throws IOException, CheckpointException {
         int size = Integer.parseInt(args[1]);
         int steps = Integer.parseInt(args[2]);
-        boolean bitwise = args[3].equals("Bitwise");
+        boolean bitwise = args[3].startsWith("Bitwise");
         int group = Integer.parseInt(args[4]);
         double learningRate = Double.parseDouble(args[6]);
         Torch.start();
@@ -47,7 +48,9 @@ final class WorldSizeRank {
                 0.1,
                 new Larc(0.9, 1e-6, 1e-3, false),
                 2,
-                bitwise);
+                bitwise,
+                8 << 10, // several buckets
+                args[3].endsWith("bf16") ? Precision.BF16 : Precision.FP32);
         Run[] runs = new Run[size];
         for (int rank = 0; rank < size; rank++) {
             runs[rank] = Run.of(GROUPS, rank, size);
@@ -63,7 +66,7 @@ final class WorldSizeRank {
             for (int step = first; step < steps; step++) {
                 int now = step;
                 learner.lossAndGradients((scope, g) -> crops(scope, settings, now * GROUPS + g), runs, world, step, 1);
-                double loss = learner.averageGradients(world).loss();
+                double loss = learner.averageGradients().loss();
                 learner.apply(learningRate);
                 if (step == steps - 1) {
                     RankProcess.say("loss " + loss);

@@ -56,6 +56,12 @@ class WorldSizeTest {
         assertThat(bySize).allSatisfy((size, said) -> assertThat(said).containsExactlyInAnyOrderElementsOf(alone));
     }
 
+    @Test
+    void halfPrecisionIsBitwiseTheSameToo() throws Exception {
+        Set<String> alone = train(1, 8, "Bitwise-bf16", 4, 4, 0.5);
+        assertThat(train(3, 8, "Bitwise-bf16", 4, 4, 0.5)).isEqualTo(alone).hasSize(2);
+    }
+
     /** With local batch norm Fast differs from Bitwise only where a collective sums in an order of its own. */
     @Test
     void fastOverSocketsIsExactWithLocalBatchNorm() throws Exception {

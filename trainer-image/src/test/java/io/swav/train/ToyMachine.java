@@ -3,8 +3,10 @@ package io.swav.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Background;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
+import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
 import io.swav.tensor.Memory;
 import java.security.MessageDigest;
@@ -16,10 +18,12 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
- * group, a minimum that carries the generation, a tree sum, momentum. A step takes at least {@code toy.stepMillis}.
+ * group, a minimum that carries the generation, a tree sum in pieces on the communication thread while the step goes on,
+ * momentum. A step takes at least {@code toy.stepMillis}.
  */
 final class ToyMachine implements StepMachine {
     private static final int LENGTH = 30_000;
+    private static final int PIECE = 10_000;
 
     private final NDManager root;
     private final NDArray weights;
@@ -29,6 +33,7 @@ final class ToyMachine implements StepMachine {
     private final int groups;
     private NDManager scope;
     private NDArray gradients;
+    private Background sums = new Background(new SoloCollective());
     private long agreed;
 
     ToyMachine(NDManager parent, long seed, int groups) {
@@ -53,6 +58,7 @@ final class ToyMachine implements StepMachine {
     @Override
     public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word) {
         long start = System.nanoTime();
+        sums.close();
         scope.close();
         scope = root.newSubManager();
         NDArray generation = scope.create(new long[] {word});
@@ -60,17 +66,32 @@ final class ToyMachine implements StepMachine {
         agreed = generation.getLong(0);
         Run own = runs[collective.rank()];
         TreeSum.Local local = new TreeSum.Local(groups, own);
-        for (int group = own.from(); group < own.to(); group++) {
-            NDArray crop = crops.group(scope, group).get(0);
-            local.add(group, weights.mul(.5f * (group + 1)).add(crop).sin());
+        for (int group = own.from(); group < own.to() - 1; group++) {
+            local.add(group, gradient(crops, group));
         }
-        long left = TimeUnit.MILLISECONDS.toNanos(stepMillis) - (System.nanoTime() - start);
-        LockSupport.parkNanos(left);
-        gradients = local.reduce(collective, runs);
+        TreeSum.Open open = local.last(gradient(crops, own.to() - 1));
+        gradients = open.result();
+        sums = new Background(collective);
+        for (long to = LENGTH; to > 0; to -= PIECE) {
+            long from = to - PIECE;
+            long end = to;
+            sums.run(line -> {
+                open.add(from, end);
+                open.reduce(line, runs, from, end);
+            });
+            long left = TimeUnit.MILLISECONDS.toNanos(stepMillis) - (System.nanoTime() - start);
+            LockSupport.parkNanos(left * PIECE / to);
+        }
+    }
+
+    private NDArray gradient(CropSource crops, int group) {
+        NDArray crop = crops.group(scope, group).get(0);
+        return weights.mul(.5f * (group + 1)).add(crop).sin();
     }
 
     @Override
     public Outcome averageGradients(Collective collective) {
+        sums.await();
         return new Outcome(gradients.mean().getFloat(), 1, agreed);
     }
 
@@ -110,6 +131,7 @@ final class ToyMachine implements StepMachine {
 
     @Override
     public void close() {
+        sums.close();
         root.close();
     }
 }

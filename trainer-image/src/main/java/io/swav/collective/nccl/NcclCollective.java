@@ -18,6 +18,7 @@ import org.bytedeco.cuda.cudart.cudaPointerAttributes;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Collectives over NCCL for arrays on the GPU. Arrays in host memory go over the sockets by which the ranks met; those
@@ -29,7 +30,10 @@ public final class NcclCollective implements Collective {
     private final TcpCollective sockets;
     private final Communicator communicator;
     private final Consumer<Communicator> retire;
+    /** All that were made of this one. */
     private final List<NcclCollective> subgroups = new CopyOnWriteArrayList<>();
+
+    private @Nullable NcclCollective beside;
 
     /** @param retire gets the communicator when this is closed */
     NcclCollective(TcpCollective sockets, Communicator communicator, Consumer<Communicator> retire) {
@@ -161,6 +165,17 @@ public final class NcclCollective implements Collective {
         NcclCollective subgroup = over(sockets.subgroup(ranks), PATIENCE, Communicator::close);
         subgroups.add(subgroup);
         return subgroup;
+    }
+
+    @Override
+    public Collective beside() {
+        NcclCollective other = beside;
+        if (other == null) {
+            other = over(sockets.beside(), PATIENCE, Communicator::close);
+            subgroups.add(other);
+            beside = other;
+        }
+        return other;
     }
 
     /** The sockets first: that is how the peers learn of it. */

@@ -1,0 +1,102 @@
+package io.swav.collective;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * What a step does with its peers on a thread of its own, over connections of their own ({@link Collective#beside}),
+ * piece by piece in the order of {@link #run}. The first piece that fails ends it: the rest is not done. Alone in its
+ * world, a rank does everything at once on the thread that asks.
+ */
+public final class Background implements AutoCloseable {
+    /** A name that a profile, or a test that looks for threads left behind, finds. */
+    public static final String THREAD = "gradients";
+
+    private final Collective collective;
+    private final Collective line;
+    private final ExecutorService thread;
+    private CompletableFuture<Void> pieces = CompletableFuture.completedFuture(null);
+    private long nanos;
+    private long exposedNanos;
+
+    public Background(Collective collective) {
+        this.collective = collective;
+        this.line = collective.beside();
+        this.thread = Executors.newSingleThreadExecutor(work -> {
+            Thread made = new Thread(work, THREAD);
+            made.setDaemon(true);
+            return made;
+        });
+    }
+
+    /**
+     * Does {@code piece} after those before it; what it reads is not touched until {@link #await} has returned.
+     *
+     * @throws RuntimeException what an earlier piece failed with
+     */
+    public void run(Consumer<Collective> piece) {
+        if (collective.size() == 1) {
+            piece.accept(line);
+            return;
+        }
+        if (pieces.isCompletedExceptionally()) {
+            collective.await(pieces);
+        }
+        pieces = pieces.thenRunAsync(
+                () -> {
+                    long start = System.nanoTime();
+                    piece.accept(line);
+                    nanos += System.nanoTime() - start;
+                },
+                thread);
+    }
+
+    /**
+     * Waits for all pieces.
+     *
+     * @throws RuntimeException what one of them failed with
+     */
+    public void await() {
+        long start = System.nanoTime();
+        collective.await(pieces);
+        exposedNanos = System.nanoTime() - start;
+    }
+
+    /** After {@link #await}: time in which a piece was under way. */
+    public long nanos() {
+        return nanos;
+    }
+
+    /** After {@link #await}: how long that waited. */
+    public long exposedNanos() {
+        return exposedNanos;
+    }
+
+    /**
+     * Ends the thread and waits for its end. Where pieces are left, the collective is aborted: this rank has given the
+     * step up, and the others' pieces would wait for ours.
+     */
+    @Override
+    public void close() {
+        if (!pieces.isDone()) {
+            collective.abort();
+        }
+        thread.shutdown();
+        boolean interrupted = false;
+        while (true) {
+            try {
+                if (thread.awaitTermination(1, TimeUnit.DAYS)) {
+                    break;
+                }
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package io.swav.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Background;
+import io.swav.collective.Collective;
+import io.swav.collective.Run;
+import io.swav.golden.RankProcess;
+import io.swav.swav.Architecture;
+import io.swav.swav.Communication;
+import io.swav.swav.Larc;
+import io.swav.swav.Learner;
+import io.swav.swav.Phase;
+import io.swav.swav.Settings;
+import io.swav.swav.Sinkhorn;
+import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+
+/** One rank of {@code bench overlap}: resnet18 on noise, one group of 64 a rank. */
+final class OverlapRank {
+    private static final int GROUP = 64;
+    private static final List<Settings.Crops> CROPS = List.of(new Settings.Crops(2, 32), new Settings.Crops(4, 20));
+
+    private OverlapRank() {}
+
+    /**
+     * Arguments: rank, size, steps, bytes of a bucket. Says for every step, after one to warm up, with and without
+     * overlap in turns: {@code overlap step communication exposed communicationCpu exposedCpu}, in nanoseconds.
+     */
+    public static void main(String[] args) throws IOException {
+        int size = Integer.parseInt(args[1]);
+        int steps = Integer.parseInt(args[2]);
+        Torch.start();
+        Torch.setThreads(1);
+        Run[] runs = IntStream.range(0, size)
+                .mapToObj(rank -> new Run(rank, rank + 1))
+                .toArray(Run[]::new);
+        try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size);
+                NDManager manager = NDManager.newBaseManager("PyTorch");
+                Learner with = learner(size, Long.parseLong(args[3]), manager);
+                Learner without = learner(size, 0, manager)) {
+            SumsCpu cpu = new SumsCpu();
+            with.watch(cpu);
+            without.watch(cpu);
+            for (int step = -1; step < steps; step++) {
+                for (Learner learner : List.of(with, without)) {
+                    long start = System.nanoTime();
+                    learner.lossAndGradients(OverlapRank::crops, runs, world, step + 1L, 1);
+                    learner.averageGradients();
+                    learner.apply(0.1);
+                    long took = System.nanoTime() - start;
+                    if (step >= 0) {
+                        Communication sums = learner.communication();
+                        RankProcess.say((learner == with ? 1 : 0) + " " + took + " " + sums.nanos() + " "
+                                + sums.exposedNanos() + " " + cpu.all + " " + (cpu.all - cpu.hidden));
+                    }
+                }
+            }
+        }
+    }
+
+    /** CPU time of a step's communication thread, up to the end of backward and up to its own end. */
+    private static final class SumsCpu implements Consumer<Phase> {
+        private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+        long hidden;
+        long all;
+
+        @Override
+        public void accept(Phase phase) {
+            if (phase == Phase.REDUCE) {
+                hidden = now();
+            } else if (phase == Phase.APPLY) {
+                all = now();
+            }
+        }
+
+        private static long now() {
+            long nanos = 0;
+            for (ThreadInfo thread : THREADS.getThreadInfo(THREADS.getAllThreadIds())) {
+                if (thread != null && thread.getThreadName().equals(Background.THREAD)) {
+                    nanos = Math.max(nanos, THREADS.getThreadCpuTime(thread.getThreadId()));
+                }
+            }
+            return nanos;
+        }
+    }
+
+    private static Learner learner(int size, long bucketBytes, NDManager manager) {
+        Settings settings = new Settings(
+                GROUP * size,
+                GROUP,
+                GROUP,
+                CROPS,
+                new Sinkhorn(0.05, 3),
+                0.1,
+                new Larc(0.9, 1e-6, 1e-3, false),
+                0,
+                true,
+                bucketBytes,
+                Precision.FP32);
+        Learner learner = new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), manager);
+        learner.model().initialize(31);
+        return learner;
+    }
+
+    private static List<NDArray> crops(NDManager manager, int group) {
+        SplittableRandom random = new SplittableRandom(group);
+        List<NDArray> arrays = new ArrayList<>();
+        for (Settings.Crops crops : CROPS) {
+            float[] values = new float[crops.count() * GROUP * 3 * crops.side() * crops.side()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) (random.nextDouble() * 4 - 2);
+            }
+            arrays.add(manager.create(values, new Shape((long) crops.count() * GROUP, 3, crops.side(), crops.side())));
+        }
+        return arrays;
+    }
+}

@@ -1,0 +1,126 @@
+package io.swav.swav;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.collective.Background;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Ranked;
+import io.swav.collective.Run;
+import io.swav.collective.SoloCollective;
+import io.swav.tensor.Torch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Sums over ranks that run while backward does. */
+class OverlapTest {
+    private static final Run[] PAIR = {new Run(0, 2), new Run(2, 4)};
+
+    @BeforeAll
+    static void start() {
+        Torch.start();
+        Torch.setThreads(1);
+    }
+
+    private static Learner learner(NDManager manager, Settings settings) {
+        Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 20), manager);
+        learner.model().initialize(7);
+        return learner;
+    }
+
+    private static void begin(Learner learner, Collective world, long step) {
+        learner.lossAndGradients(LearnerTest.crops(step), PAIR, world, step, 5);
+    }
+
+    @Test
+    void bucketsShrinkTowardsTheBeginningAndGoInOneOrder() {
+        Layout layout = new Layout();
+        for (int i = 0; i < 10; i++) {
+            layout.add("w" + i, 1 << 18); // one MiB each
+        }
+        List<String> told = new ArrayList<>();
+        Buckets buckets = new Buckets(layout, layout.size() + 16, 5 << 20, (from, to) -> told.add(from + "-" + to));
+        // 1, 2, 4, then what is left
+        assertThat(buckets.count()).isEqualTo(4);
+        for (int i : new int[] {0, 1, 2, 9, 8, 6, 7, 5, 4, 3}) {
+            buckets.done("w" + i);
+        }
+        long mib = 1 << 18;
+        assertThat(told)
+                .containsExactly(
+                        7 * mib + "-" + (10 * mib + 16), 3 * mib + "-" + 7 * mib, mib + "-" + 3 * mib, "0-" + mib);
+        assertThat(buckets.complete()).isTrue();
+        assertThatThrownBy(() -> buckets.done("w3")).hasMessageContaining("w3 is no longer awaited");
+        Buckets one = new Buckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
+        assertThat(one.count()).isEqualTo(1);
+        assertThat(one.complete()).isFalse();
+    }
+
+    /** A peer that goes at every stage of a step: the survivor's state stays whole, and no thread of the step is left. */
+    @Test
+    void aPeerLostWhileGradientsTravelLeavesAWholeStep() throws Exception {
+        for (int stage = 0; stage < 3; stage++) {
+            int at = stage;
+            CountDownLatch gone = new CountDownLatch(1);
+            List<Boolean> whole = Ranked.run(Ranked.connect(2), (world, manager) -> {
+                try (Learner learner = learner(manager, LearnerTest.settings(4, true))) {
+                    begin(learner, world, 0);
+                    learner.averageGradients();
+                    learner.apply(0.5);
+                    byte[] before = learner.digest();
+                    if (world.rank() == 1) {
+                        leave(learner, world, at);
+                        gone.countDown();
+                    } else {
+                        assertThatThrownBy(() -> {
+                                    begin(learner, world, 1);
+                                    gone.await();
+                                    learner.averageGradients();
+                                    begin(learner, world, 2);
+                                })
+                                .isInstanceOf(CollectiveException.class);
+                    }
+                    boolean same = Arrays.equals(before, learner.digest());
+                    // the state is good for another world
+                    learner.lossAndGradients(
+                            LearnerTest.crops(1), new Run[] {new Run(0, 4)}, new SoloCollective(), 1, 5);
+                    learner.averageGradients();
+                    learner.apply(0.5);
+                    return same;
+                }
+            });
+            assertThat(whole).as("stage %d", stage).containsExactly(true, true);
+            await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
+                    .as("stage %d", at)
+                    .noneMatch(thread -> thread.getName().equals(Background.THREAD)));
+        }
+    }
+
+    private static void leave(Learner learner, Collective world, int stage) {
+        switch (stage) {
+            case 0 -> world.abort(); // before the step
+            case 1 -> { // before its backward: the peer's first sums wait for it
+                learner.watch(phase -> {
+                    if (phase == Phase.BACKWARD) {
+                        world.abort();
+                        throw new IllegalStateException("gone");
+                    }
+                });
+                assertThatThrownBy(() -> begin(learner, world, 1)).hasMessage("gone");
+                learner.watch(phase -> {});
+            }
+            default -> { // after its backward, dropped while sums may be under way
+                begin(learner, world, 1);
+                learner.discard();
+                world.abort();
+            }
+        }
+    }
+}
