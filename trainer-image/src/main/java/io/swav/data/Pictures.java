@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import io.swav.tensor.Natives;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +18,8 @@ final class Pictures {
     private static final Set<String> EXTENSIONS = Set.of("jpg", "jpeg", "png", "bmp", "webp", "ppm", "tif", "tiff");
 
     static {
-        OpenCV.loadLocally();
+        Natives.find(Core.NATIVE_LIBRARY_NAME)
+                .ifPresentOrElse(library -> System.load(library.toString()), OpenCV::loadLocally);
         Core.setNumThreads(0); // the threads are ours: one picture a thread
     }
 

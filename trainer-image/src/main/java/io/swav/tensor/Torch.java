@@ -1,6 +1,7 @@
 package io.swav.tensor;
 
 import ai.djl.engine.Engine;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -9,6 +10,9 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.openblas.global.openblas_nolapack;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -16,6 +20,7 @@ import org.bytedeco.pytorch.global.torch;
  * would abort the process, so {@link #start} checks that exactly one is mapped.
  */
 public final class Torch {
+    private static final String LOAD = "org.bytedeco.javacpp.loadLibraries";
     private static final String LIBRARY = "libtorch_cpu.so";
 
     private Torch() {}
@@ -67,10 +72,29 @@ public final class Torch {
         String folder = String.valueOf(library.getParent());
         System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
         System.setProperty("org.bytedeco.javacpp.platform.preloadpath", folder);
-        System.setProperty("java.library.path", folder);
+        String bindings = Natives.folder().map(f -> File.pathSeparator + f).orElse("");
+        System.setProperty("java.library.path", folder + bindings);
+        withoutOpenBlas();
         Loader.load(torch.class);
         only("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
         return library;
+    }
+
+    /**
+     * JavaCPP's torch inherits the bindings of OpenBLAS, which its own build of libtorch needs. DJL's has its BLAS in it:
+     * those classes are initialized without their libraries, 90 MB that would be unpacked and mapped for nothing.
+     */
+    private static void withoutOpenBlas() {
+        Loader.load(Pointer.class); // JavaCPP's own, as long as it still loads
+        System.setProperty(LOAD, "false");
+        try {
+            Class.forName(openblas_nolapack.class.getName());
+            Class.forName(openblas.class.getName());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException(e);
+        } finally {
+            System.clearProperty(LOAD);
+        }
     }
 
     private static Path only(String when) {

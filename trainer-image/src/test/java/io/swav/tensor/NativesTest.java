@@ -1,0 +1,86 @@
+package io.swav.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** As in the image: what is unpacked already is what is loaded, and nothing is unpacked anywhere. */
+class NativesTest {
+    private static final List<String> BINDINGS = List.of(
+            "/org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so", "/org/bytedeco/pytorch/linux-x86_64/libjnitorch.so");
+
+    @Test
+    void nothingIsUnpackedWhereItLiesReady(@TempDir Path folder, @TempDir Path home) throws Exception {
+        for (String binding : BINDINGS) {
+            try (InputStream in = Natives.class.getResourceAsStream(binding)) {
+                assertThat(in).as(binding).isNotNull();
+                Files.copy(
+                        in,
+                        folder.resolve(Path.of(binding).getFileName().toString()),
+                        StandardCopyOption.REPLACE_EXISTING);
+            }
+        }
+        Path output = home.resolve("output");
+        ProcessBuilder builder = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1",
+                        "-Xshare:auto",
+                        "-D" + Natives.FOLDER + "=" + folder,
+                        "-Duser.home=" + home,
+                        "-cp",
+                        withoutNatives(),
+                        Started.class.getName())
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile());
+        builder.environment()
+                .put("PYTORCH_LIBRARY_PATH", String.valueOf(Torch.start().getParent()));
+        builder.environment().put("PYTORCH_FLAVOR", "cpu");
+        Process process = builder.start();
+        try {
+            assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        List<String> lines = Files.readAllLines(output);
+        assertThat(process.exitValue()).as("%s", lines).isZero();
+        assertThat(lines)
+                .anyMatch(line -> line.equals(folder.resolve("libjnitorch.so").toString()))
+                .noneMatch(line -> line.startsWith(home.toString()))
+                .noneMatch(line -> line.contains("openblas"));
+        try (Stream<Path> left = Files.walk(home)) {
+            assertThat(left.filter(file -> file.toString().endsWith(".so"))).isEmpty();
+        }
+    }
+
+    private static String withoutNatives() {
+        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+                .filter(entry -> !entry.endsWith("-linux-x86_64.jar"))
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    /** Starts libtorch and prints the libraries that are mapped then. */
+    static final class Started {
+        public static void main(String[] arguments) throws IOException {
+            Torch.start();
+            try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+                maps.filter(line -> line.contains("/") && line.contains(".so"))
+                        .map(line -> line.substring(line.indexOf('/')))
+                        .distinct()
+                        .forEach(System.out::println);
+            }
+        }
+    }
+}
