@@ -12,7 +12,12 @@ import picocli.CommandLine.HelpCommand;
         description = "SwAV Operator: elastic SwAV pretraining on Kubernetes, and all of it on this machine.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
-        footer = {"", "./swav test builds everything and runs every test.", "./swav help COMMAND tells more."},
+        footer = {
+            "",
+            "./swav test builds everything and runs every test.",
+            "./swav images builds the container images, ./swav release --dry-run everything of a release.",
+            "./swav help COMMAND tells more."
+        },
         subcommands = {
             QuickstartCommand.class,
             StormCommand.class,

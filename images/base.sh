@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A base image from Debian 12's own packages, for where no registry of images can be reached: a Java 17 runtime and nothing
+# that the trainer or the operator does not need.
+#   images/base.sh OUT.tar [MIRROR]    then: ./swav images --base tar://$PWD/OUT.tar
+# Needs root, mmdebstrap (apt-get install mmdebstrap) and a Debian mirror, by default the one of this machine's apt.
+set -euo pipefail
+fail() { printf '%s\n' "base.sh: $*" >&2; exit 1; }
+[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+command -v mmdebstrap > /dev/null || fail "mmdebstrap is needed: apt-get install mmdebstrap"
+[ "$(id -u)" = 0 ] || fail "needs root, to set up packages in the new root file system"
+out=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")
+mirror=${2:-$(apt-get indextargets --format '$(REPO_URI)' 2> /dev/null | grep -m 1 -E '/debian/?$' || true)}
+work=$(mktemp -d "$out.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1764000000}
+
+echo "packages ..."
+mmdebstrap --mode=root --variant=essential --include=openjdk-17-jre-headless,ca-certificates \
+  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+  --dpkgopt=force-unsafe-io --essential-hook='mkdir -p "$1"/usr/share/man/man1' \
+  --customize-hook='rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/tmp/* "$1"/etc/hostname "$1"/etc/resolv.conf' \
+  --customize-hook='printf "swav:x:10001:10001::/tmp:/usr/sbin/nologin\nnonroot:x:65532:65532::/tmp:/usr/sbin/nologin\n" >> "$1"/etc/passwd' \
+  bookworm "$work/layer.tar" ${mirror:+"$mirror"}
+
+echo "image ..."
+digest() { sha256sum "$1" | cut -c 1-64; }
+layer=$(digest "$work/layer.tar")
+mkdir -p "$work/image/$layer"
+mv "$work/layer.tar" "$work/image/$layer/layer.tar"
+created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
+cat > "$work/config.json" << JSON
+{"architecture":"amd64","os":"linux","created":"$created","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","LANG=C.UTF-8"]},"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]},"history":[{"created":"$created","created_by":"images/base.sh"}]}
+JSON
+config=$(digest "$work/config.json").json
+mv "$work/config.json" "$work/image/$config"
+printf '[{"Config":"%s","RepoTags":["swav/base:bookworm"],"Layers":["%s/layer.tar"]}]' "$config" "$layer" > "$work/image/manifest.json"
+tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work/image" -cf "$out" manifest.json "$config" "$layer"
+echo "$out: $(($(stat -c %s "$out") / 1000000)) MB"

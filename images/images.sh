@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The container images of operator and trainer, as tars that docker, containerd and kind load; no daemon is needed.
+#   ./swav images [--base REF] [--cuda] [maven's arguments]
+#   --base REF  what they stand on, anything with Java 17 on glibc: a name in a registry (default eclipse-temurin:17-jre), or
+#               tar://FILE, which images/base.sh makes from Debian's packages where no registry can be reached
+#   --cuda      the trainer on a base with PyTorch 2.7.1 for CUDA 12.8: images/trainer/cuda-base.Dockerfile
+# To push instead: mvn -Pimages package jib:build -Dswav.image.repository=REGISTRY/PATH
+set -euo pipefail
+home=$(cd "$(dirname "$0")/.." && pwd)
+options=(); cuda=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base) [ $# -ge 2 ] || { echo "swav: --base needs a name" >&2; exit 2; }; options+=("-Dswav.base.image=$2"); shift 2 ;;
+    --cuda) cuda=-cuda; options+=(-Dswav.cuda); shift ;;
+    --help | -h) sed -n '2,8s/^# \?//p' "$0"; exit 0 ;;
+    -*) options+=("$1"); shift ;;
+    *) echo "swav: images takes no argument $1; --help tells more" >&2; exit 2 ;;
+  esac
+done
+cd "$home"
+revision=$(git rev-parse HEAD 2> /dev/null || echo unknown)
+modules=images/trainer; [ -n "$cuda" ] || modules+=,images/operator
+mvn -B -q -Dquick -DskipTests -Pimages "-Dswav.revision=$revision" "${options[@]}" -pl "$modules" -am package >&2
+for tar in ${cuda:-images/operator/target/image.tar} "images/trainer/target/image$cuda.tar"; do
+  [ ! -f "$tar" ] || echo "$home/$tar: $(($(stat -c %s "$tar") / 1000000)) MB, $(tar -xOf "$tar" manifest.json | sed 's/.*"RepoTags":\["\([^"]*\)".*/\1/')"
+done

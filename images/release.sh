@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything of a release, made from what is committed: jars, image tars, the chart, the definition, bills of materials
+# (CycloneDX) and checksums. Twice from one commit, and on one base, gives the same bytes.
+#   ./swav release --dry-run [--out DIR] [--base REF]
+#   --out DIR   where it goes (default: .swav/release)
+#   --base REF  what the images stand on; see ./swav images --help
+# Nothing is published: docs/release.md says how what lies in DIR is.
+set -euo pipefail
+home=$(cd "$(dirname "$0")/.." && pwd)
+out=$home/.swav/release; base=(); dry=false
+fail() { echo "swav: $*" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --dry-run) dry=true; shift ;;
+    --out) [ $# -ge 2 ] || fail "--out needs a folder"; out=$(mkdir -p "$2" && cd "$2" && pwd); shift 2 ;;
+    --base) [ $# -ge 2 ] || fail "--base needs a name"; base=("-Dswav.base.image=$2"); shift 2 ;;
+    --help | -h) sed -n '2,7s/^# \?//p' "$0"; exit 0 ;;
+    *) fail "release: unknown option $1; --help tells more" ;;
+  esac
+done
+$dry || fail "publishing is yours: ./swav release --dry-run makes everything, docs/release.md says how it is published"
+cd "$home"
+revision=$(git rev-parse HEAD) || fail "a release is made from a commit, and this is no Git checkout"
+[ -z "$(git status --porcelain)" ] || echo "swav: uncommitted changes are left out of the release" >&2
+version=$(sed -n 's/^appVersion: *//p' charts/swav-operator/Chart.yaml)
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/swav-release.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+git archive "$revision" | tar -x -C "$work"
+cd "$work"
+echo "swav: building $version from ${revision:0:12} ..." >&2
+mvn -B -q -Dquick -DskipTests -Pimages "-Dswav.revision=$revision" "-Dswav.image.tag=$version" "${base[@]}" \
+  -pl images/trainer,images/operator,e2e -am package >&2
+
+release=$work/release; mkdir -p "$release"
+for jar in crds/target/swav-crds operator/target/swav-operator trainer-image/target/swav-trainer; do
+  cp "$jar"-*.jar "$release/$(basename "$jar")-$version.jar"
+done
+cp e2e/target/swav.jar "$release/swav-cli-$version.jar"
+for image in operator trainer; do
+  cp "images/$image/target/image.tar" "$release/swav-$image-$version-image.tar"
+  cp "images/$image/target/image/swav/opt/swav/sbom.cdx.json" "$release/swav-$image-$version.cdx.json"
+done
+cp charts/swav-operator/files/swavjobs.swav.io-v1.yml "$release/"
+# as helm package does it, with an order and times of our own
+tar --sort=name --mtime="@$(git -C "$home" log -1 --format=%ct "$revision")" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+  --exclude-from=charts/swav-operator/.helmignore -C charts -cf - swav-operator | gzip -n -9 > "$release/swav-operator-$version.tgz"
+(cd "$release" && LC_ALL=C sha256sum -- * > SHA256SUMS)
+mkdir -p "$out"
+rm -rf "${out:?}"/*
+mv "$release"/* "$out/"
+(cd "$out" && sha256sum --check --quiet SHA256SUMS)
+ls -l "$out" | awk 'NR > 1 {printf "%12d  %s\n", $5, $9}'
