@@ -116,12 +116,12 @@ jq -n --argjson restricted "$(json examples/restricted.yaml)" --argjson quicksta
     | .spec.elastic = {minReplicas: 1, maxReplicas: 2, growAfterSeconds: 1}
     | .spec.template.spec.containers[0].resources = {requests: {cpu: "200m", memory: "512Mi"}, limits: {memory: "4Gi"}}
     | .spec.checkpoint = {uri: ("file:///data/checkpoints-" + $job), everySteps: 50}
-    | .spec.training.epochs = (env.SWAV_EPOCHS // "20" | tonumber)' \
+    | .spec.training.epochs = (env.SWAV_EPOCHS // "100" | tonumber)' \
   | kubectl -n $ns apply "${validate[@]}" -f -
 applied=$SECONDS
 until_true 300 "two trainers" status_is .status.world.size 2
 say "two trainers at step $(status .status.progress.step), $((SECONDS - applied)) s after apply"
-trainers | jq -r '.items[] | "\(.metadata.name): container started \(.status.containerStatuses[0].state.running.startedAt), Ready \(.status.conditions[] | select(.type == "Ready") | .lastTransitionTime), "
+trainers | jq -r '.items[] | select(.status.containerStatuses[0].state.running) | "\(.metadata.name): container started \(.status.containerStatuses[0].state.running.startedAt), Ready \(.status.conditions[] | select(.type == "Ready") | .lastTransitionTime), "
   + "\((.status.conditions[] | select(.type == "Ready") | .lastTransitionTime | fromdate) - (.status.containerStatuses[0].state.running.startedAt | fromdate)) s"'
 
 # 5. One pod evicted, as kubectl drain does it.
@@ -129,8 +129,12 @@ step_past() { [ "$(status '.status.progress.step // 0')" -gt "$1" ]; }
 until_true 300 "ten steps" step_past 10
 victim=$(trainers | jq -r '[.items[] | select(.status.phase == "Running")][0].metadata.name')
 policy=v1; [ "$minor" -ge 22 ] || policy=v1beta1
-printf '{"apiVersion":"policy/%s","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' $policy "$victim" $ns \
-  | kubectl create --raw "/api/v1/namespaces/$ns/pods/$victim/eviction" -f - > /dev/null
+leaves() { [ -n "$(kubectl -n $ns get pod "$victim" -o jsonpath='{.metadata.deletionTimestamp}')" ]; }
+evict() { # an answer may be lost, or say that it has to be asked again
+  printf '{"apiVersion":"policy/%s","kind":"Eviction","metadata":{"name":"%s","namespace":"%s"}}' $policy "$victim" $ns \
+    | kubectl create --raw "/api/v1/namespaces/$ns/pods/$victim/eviction" -f - || leaves
+}
+until_true 120 "eviction of $victim" evict
 say "evicted $victim at step $(status .status.progress.step)"
 evicted() { [ "$(status .status.ledger.preemptions)" -ge 1 ] && status_is .status.world.size 2 && ! status '.status.world.members[].pod' | grep -qx "$victim"; }
 until_true 300 "a world of two without $victim" evicted
