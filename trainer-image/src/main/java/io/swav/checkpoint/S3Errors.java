@@ -32,8 +32,8 @@ final class S3Errors {
         String message = String.valueOf(e.getMessage());
         if (message.contains("Unable to load credentials") || message.contains("Unable to load region")) {
             return new IOException(
-                    message.replaceAll("\\s+", " ").replaceAll("\\[.*", "").strip()
-                            + " Give the pod AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from a Secret, or a"
+                    "the AWS SDK finds no " + (message.contains("region") ? "region" : "credentials")
+                            + ". Give the pod AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from a Secret, or a"
                             + " ServiceAccount with a role; and AWS_REGION or checkpoint.s3.region",
                     e);
         }

@@ -104,8 +104,11 @@ public final class ImportCommand implements Callable<Integer> {
         try {
             return Safetensors.read(file);
         } catch (IOException e) {
-            int code = Files.exists(file) ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT;
-            throw new Fatal(code, "cannot read weights " + file + ": " + e.getMessage(), e);
+            boolean there = Files.exists(file);
+            throw new Fatal(
+                    there ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT,
+                    "cannot read weights " + file + ": " + (there ? e.getMessage() : "there is no such file"),
+                    e);
         }
     }
 
