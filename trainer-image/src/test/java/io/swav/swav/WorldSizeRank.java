@@ -30,7 +30,7 @@ final class WorldSizeRank {
 
     private WorldSizeRank() {}
 
-    /** Arguments: rank, size, steps, Bitwise or Fast (with bf16 or without), samples a group, samples that share batch statistics, learning rate, file for rank 0's weights; then, for a part of a run, its first step and the folder of checkpoints. */
+    /** Arguments: rank, size, steps, Bitwise or Fast (with bf16 or without), samples a group, samples that share batch statistics, learning rate, file for rank 0's weights; then, for a part of a run, its first step (the part from 0 saves its end, others go on from there) and the folder of checkpoints. */
     public static void main(String[] args) throws IOException, CheckpointException {
         int size = Integer.parseInt(args[1]);
         int steps = Integer.parseInt(args[2]);
@@ -72,7 +72,7 @@ final class WorldSizeRank {
                     RankProcess.say("loss " + loss);
                 }
             }
-            if (args.length > 8 && world.rank() == 0) {
+            if (args.length > 8 && first == 0 && world.rank() == 0) {
                 CheckpointState now = new CheckpointState(steps, 0, 31, "cfg", size, "", 1, "");
                 store(args[9]).save(new Snapshot(learner.model().state(), learner.optimizer()).copied(now));
             }

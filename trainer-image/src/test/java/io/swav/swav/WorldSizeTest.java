@@ -62,6 +62,20 @@ class WorldSizeTest {
         assertThat(train(3, 8, "Bitwise-bf16", 4, 4, 0.5)).isEqualTo(alone).hasSize(2);
     }
 
+    /** A checkpoint of four ranks, and twenty steps from it at other world sizes. */
+    @Test
+    void savedAtFourIsResumedAtAnyWorldSize() throws Exception {
+        Set<String> quiet = train(1, 26, "Bitwise", 4, 4, 0.5);
+        String checkpoints = temp.resolve("checkpoints").toString();
+        train(4, 6, "Bitwise", 4, 4, 0.5, "0", checkpoints);
+        for (int size : new int[] {1, 3, 7}) {
+            assertThat(train(size, 26, "Bitwise", 4, 4, 0.5, "6", checkpoints))
+                    .as("%d ranks", size)
+                    .isEqualTo(quiet)
+                    .hasSize(2);
+        }
+    }
+
     /** With local batch norm Fast differs from Bitwise only where a collective sums in an order of its own. */
     @Test
     void fastOverSocketsIsExactWithLocalBatchNorm() throws Exception {
