@@ -154,8 +154,8 @@ public final class CheckpointCommand implements Callable<Integer> {
                 return Contract.EXIT_BAD_DATA;
             }
             out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(checkpoint.state()));
-            tensors(out, Checkpoints.MODEL, checkpoint.model());
-            tensors(out, Checkpoints.OPTIMIZER, checkpoint.optimizer());
+            tensors(out, CheckpointFiles.MODEL, checkpoint.model());
+            tensors(out, CheckpointFiles.OPTIMIZER, checkpoint.optimizer());
             return Contract.EXIT_OK;
         }
 

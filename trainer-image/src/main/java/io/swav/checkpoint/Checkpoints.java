@@ -1,11 +1,7 @@
 package io.swav.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.ReadableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -17,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,16 +27,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class Checkpoints implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
-    static final String MODEL = "model.safetensors";
-    static final String OPTIMIZER = "optimizer.safetensors";
-    static final String STATE = "state.json";
     private static final String BACKBONE = "export/backbone.safetensors";
     /** Checkpoints that the fence reads; a writer left behind is at most one checkpoint ahead of its world. */
     private static final int FENCE = 5;
-
-    private static final int CHUNK = 1 << 20;
     /** From here on ranks save together: below, finding each other takes as long as writing. */
     private static final long SHARED_BYTES = 64L << 20;
 
@@ -77,6 +66,7 @@ public final class Checkpoints implements AutoCloseable {
     public record Saved(Entry entry, double seconds) {}
 
     private final Store store;
+    private final CheckpointFiles files;
     private final Owner owner;
     private final int keep;
     private final Map<Long, Entry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
@@ -84,6 +74,7 @@ public final class Checkpoints implements AutoCloseable {
     /** @param keep newest checkpoints that stay */
     public Checkpoints(Store store, Owner owner, int keep) {
         this.store = store;
+        this.files = new CheckpointFiles(store);
         this.owner = owner;
         this.keep = keep;
     }
@@ -108,7 +99,7 @@ public final class Checkpoints implements AutoCloseable {
                     return new Resume(Optional.of(checkpoint), passedOver);
                 } catch (DamagedException e) {
                     String problem = String.valueOf(e.getMessage());
-                    LOG.warn("passing over checkpoint {}: {}", at(step), problem);
+                    LOG.warn("passing over checkpoint {}: {}", CheckpointFiles.at(step), problem);
                     passedOver.put(step, problem);
                 }
             }
@@ -136,12 +127,12 @@ public final class Checkpoints implements AutoCloseable {
      * @throws IOException also when it is damaged, missing, or of another configuration
      */
     public Checkpoint load(long step) throws IOException {
-        Manifest manifest = manifest(step);
-        CheckpointState state = ours(state(step, manifest));
+        Manifest manifest = files.manifest(step);
+        CheckpointState state = ours(files.state(step, manifest));
         return new Checkpoint(
                 state,
-                read(step, manifest, MODEL, Safetensors::read),
-                read(step, manifest, OPTIMIZER, Safetensors::read));
+                files.tensors(step, manifest, CheckpointFiles.MODEL),
+                files.tensors(step, manifest, CheckpointFiles.OPTIMIZER));
     }
 
     private CheckpointState ours(CheckpointState state) throws DamagedException {
@@ -164,10 +155,10 @@ public final class Checkpoints implements AutoCloseable {
     /** What is wrong with a checkpoint; empty when every byte of it is what was written, for this configuration. */
     private String problem(long step) throws IOException {
         try {
-            Manifest manifest = manifest(step);
-            CheckpointState state = state(step, manifest);
+            Manifest manifest = files.manifest(step);
+            CheckpointState state = files.state(step, manifest);
             for (String file : manifest.files().keySet()) {
-                read(step, manifest, file, Checkpoints::pass);
+                files.check(step, manifest, file);
             }
             return state.configDigest().equals(owner.configDigest())
                             || owner.configDigest().isEmpty()
@@ -202,8 +193,8 @@ public final class Checkpoints implements AutoCloseable {
         Entry entry = known.get(step);
         if (entry == null) {
             try {
-                Manifest manifest = manifest(step);
-                entry = entry(state(step, manifest), manifest, Optional.empty());
+                Manifest manifest = files.manifest(step);
+                entry = entry(files.state(step, manifest), manifest, Optional.empty());
             } catch (DamagedException e) {
                 CheckpointState unreadable = new CheckpointState(step, 0, 0, "", 0, "", 0, "");
                 entry = new Entry(unreadable, "", 0, Optional.of(String.valueOf(e.getMessage())));
@@ -214,11 +205,11 @@ public final class Checkpoints implements AutoCloseable {
     }
 
     private Entry entry(long step, CheckpointState state, String problem) throws IOException {
-        return entry(state, manifest(step), Optional.of(problem));
+        return entry(state, files.manifest(step), Optional.of(problem));
     }
 
     private static Entry entry(CheckpointState state, Manifest manifest, Optional<String> problem) {
-        Manifest.Entry model = manifest.files().get(MODEL);
+        Manifest.Entry model = manifest.files().get(CheckpointFiles.MODEL);
         long bytes = manifest.files().values().stream()
                 .mapToLong(Manifest.Entry::bytes)
                 .sum();
@@ -249,7 +240,7 @@ public final class Checkpoints implements AutoCloseable {
             fence(checkpoint.state().generation());
             if (!holds(step)) {
                 known.remove(step);
-                store.remove(at(step), Manifest.NAME);
+                store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 write(checkpoint, ranks);
             }
             double seconds = (System.nanoTime() - start) / 1e9;
@@ -264,7 +255,7 @@ public final class Checkpoints implements AutoCloseable {
         } catch (IOException e) {
             throw new CheckpointException(
                     Kind.CannotWrite,
-                    "cannot save checkpoint " + at(step) + " to " + store.uri() + ": " + told(e)
+                    "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": " + told(e)
                             + "; training goes on and the next save tries again",
                     e);
         }
@@ -277,7 +268,9 @@ public final class Checkpoints implements AutoCloseable {
                 return;
             } catch (IOException e) {
                 LOG.warn(
-                        "{} is saved by one rank now: {}", at(checkpoint.state().step()), told(e));
+                        "{} is saved by one rank now: {}",
+                        CheckpointFiles.at(checkpoint.state().step()),
+                        told(e));
             }
         }
         write(checkpoint, Share.ALONE);
@@ -285,44 +278,16 @@ public final class Checkpoints implements AutoCloseable {
 
     private void write(Checkpoint checkpoint, Share share) throws IOException, CheckpointException {
         CheckpointState state = checkpoint.state();
-        try (Store.Draft draft = store.draft(at(state.step()), state.generation(), share)) {
-            Map<String, Manifest.Entry> files = tensors(draft, checkpoint);
-            byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
-            try (Store.Sink sink = draft.create(STATE)) {
-                Digests digests = new Digests();
-                digests.over(sink).write(ByteBuffer.wrap(json));
-                sink.commit();
-                files.put(STATE, digests.entry());
-            }
+        try (Store.Draft draft = store.draft(CheckpointFiles.at(state.step()), state.generation(), share)) {
+            Map<String, Manifest.Entry> written = CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
+            written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
             fence(state.generation());
-            draft.commit(Manifest.NAME, Manifest.of(draft.location(), files).toJson());
+            draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
         } catch (FileAlreadyExistsException e) {
             if (!holds(state.step())) {
                 throw e;
             }
         }
-    }
-
-    /** Writes both large files, then waits until both are there: ranks that share them need not wait for each other. */
-    private Map<String, Manifest.Entry> tensors(Store.Draft draft, Checkpoint checkpoint) throws IOException {
-        Map<String, String> metadata = Map.of(
-                "format", "pt", "step", Long.toString(checkpoint.state().step()), "config", owner.configDigest());
-        Map<String, Manifest.Entry> files = new TreeMap<>();
-        try (Store.Sink model = draft.createShared(MODEL);
-                Store.Sink optimizer = draft.createShared(OPTIMIZER)) {
-            files.put(MODEL, tensors(model, checkpoint.model(), metadata));
-            files.put(OPTIMIZER, tensors(optimizer, checkpoint.optimizer(), metadata));
-            model.commit();
-            optimizer.commit();
-        }
-        return files;
-    }
-
-    private static Manifest.Entry tensors(
-            Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata) throws IOException {
-        Digests digests = new Digests();
-        Safetensors.write(digests.over(sink), tensors, metadata);
-        return digests.entry();
     }
 
     /** Whether several ranks save faster than one: where each has its own line to the store, and for large states. */
@@ -339,9 +304,11 @@ public final class Checkpoints implements AutoCloseable {
         if (steps().contains(checkpoint.state().step())) {
             return; // rank 0 finds it there, too
         }
-        try (Store.Draft draft =
-                store.draft(at(checkpoint.state().step()), checkpoint.state().generation(), share)) {
-            tensors(draft, checkpoint);
+        try (Store.Draft draft = store.draft(
+                CheckpointFiles.at(checkpoint.state().step()),
+                checkpoint.state().generation(),
+                share)) {
+            CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
         }
     }
 
@@ -369,18 +336,18 @@ public final class Checkpoints implements AutoCloseable {
         int readable = 0;
         for (long step : steps()) {
             try {
-                CheckpointState other = state(step, manifest(step));
+                CheckpointState other = files.state(step, files.manifest(step));
                 if (other.job().equals(owner.job()) && other.generation() > generation) {
                     throw new CheckpointException(
                             Kind.NewerWorld,
-                            at(step) + " was written by generation " + other.generation() + ", this is generation "
-                                    + generation);
+                            CheckpointFiles.at(step) + " was written by generation " + other.generation()
+                                    + ", this is generation " + generation);
                 }
                 if (++readable == FENCE) {
                     return;
                 }
             } catch (DamagedException | NoSuchFileException unreadable) {
-                LOG.debug("{}: {}", at(step), unreadable.toString());
+                LOG.debug("{}: {}", CheckpointFiles.at(step), unreadable.toString());
             }
         }
     }
@@ -396,13 +363,14 @@ public final class Checkpoints implements AutoCloseable {
                 }
             }
             for (long step : surplus(own, keep, saved)) {
-                store.remove(at(step), Manifest.NAME);
+                store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 known.remove(step);
             }
             Set<String> locations = new HashSet<>();
             for (long step : steps()) {
                 try {
-                    locations.add(at(step) + "/" + manifest(step).location());
+                    locations.add(CheckpointFiles.at(step) + "/"
+                            + files.manifest(step).location());
                 } catch (DamagedException unreadable) {
                     return; // what it points at is not known
                 }
@@ -429,89 +397,6 @@ public final class Checkpoints implements AutoCloseable {
                 .map(matcher -> Long.parseLong(matcher.group(1)))
                 .sorted(Comparator.reverseOrder())
                 .toList();
-    }
-
-    private static String at(long step) {
-        return "step-" + step;
-    }
-
-    private Manifest manifest(long step) throws IOException {
-        Manifest manifest = Manifest.parse(small(at(step) + "/" + Manifest.NAME));
-        for (String file : List.of(MODEL, OPTIMIZER, STATE)) {
-            if (!manifest.files().containsKey(file)) {
-                throw new DamagedException(Manifest.NAME + " is damaged: it does not name " + file);
-            }
-        }
-        return manifest;
-    }
-
-    private CheckpointState state(long step, Manifest manifest) throws IOException {
-        byte[] json = read(step, manifest, STATE, (channel, size, name) -> bytes(channel, size));
-        try {
-            CheckpointState state = JSON.readValue(json, CheckpointState.class);
-            if (state != null && state.step() == step) {
-                return state;
-            }
-        } catch (JsonProcessingException e) {
-            LOG.debug("{}", e.toString());
-        }
-        throw new DamagedException(STATE + " is not the state of step " + step);
-    }
-
-    @FunctionalInterface
-    private interface Reader<T> {
-        T read(ReadableByteChannel channel, long size, String name) throws IOException;
-    }
-
-    /** Reads one file in one pass, and compares it with the manifest. */
-    private <T> T read(long step, Manifest manifest, String file, Reader<T> reader) throws IOException {
-        Manifest.Entry expected = manifest.files().get(file);
-        String name = at(step) + "/" + manifest.location() + file;
-        try (Store.Source source = store.open(name)) {
-            Digests digests = new Digests();
-            if (expected == null || source.size() != expected.bytes()) {
-                throw new DamagedException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
-                        + (expected == null ? 0 : expected.bytes()));
-            }
-            ReadableByteChannel channel = digests.over(source);
-            T value = reader.read(channel, source.size(), name);
-            pass(channel, source.size(), name);
-            if (!digests.entry().equals(expected)) {
-                throw new DamagedException(name + " is damaged: its SHA-256 is not its manifest's");
-            }
-            return value;
-        } catch (NoSuchFileException e) {
-            throw new DamagedException(name + " is missing");
-        }
-    }
-
-    /** Reads to the end. */
-    private static long pass(ReadableByteChannel channel, long size, String name) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(CHUNK);
-        long passed = 0;
-        for (int read = 0; read >= 0; read = channel.read(buffer.clear())) {
-            passed += read;
-        }
-        return passed;
-    }
-
-    private byte[] small(String name) throws IOException {
-        try (Store.Source source = store.open(name)) {
-            return bytes(source, source.size());
-        } catch (NoSuchFileException e) {
-            throw new DamagedException(name + " is missing");
-        }
-    }
-
-    private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
-        if (size > CHUNK) {
-            throw new DamagedException("has " + size + " bytes where a few hundred are expected");
-        }
-        ByteBuffer buffer = ByteBuffer.allocate((int) size);
-        for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {
-            read = channel.read(buffer);
-        }
-        return buffer.array();
     }
 
     /** A message that says what happened also where the JDK's is only a file's name. */

@@ -1,0 +1,163 @@
+package io.swav.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one checkpoint consists of in a store, {@code step-N/}, and how it is checked. Which there are and which of them
+ * count is {@link Checkpoints}' to say.
+ */
+final class CheckpointFiles {
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointFiles.class);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    static final String MODEL = "model.safetensors";
+    static final String OPTIMIZER = "optimizer.safetensors";
+    static final String STATE = "state.json";
+
+    private static final int CHUNK = 1 << 20;
+
+    private final Store store;
+
+    CheckpointFiles(Store store) {
+        this.store = store;
+    }
+
+    static String at(long step) {
+        return "step-" + step;
+    }
+
+    /**
+     * Writes both large files, then waits until both are there: ranks that share them need not wait for each other.
+     *
+     * @param config digest of the writer's configuration, for their metadata
+     */
+    static Map<String, Manifest.Entry> writeTensors(Store.Draft draft, Checkpoint checkpoint, String config)
+            throws IOException {
+        Map<String, String> metadata =
+                Map.of("format", "pt", "step", Long.toString(checkpoint.state().step()), "config", config);
+        Map<String, Manifest.Entry> files = new TreeMap<>();
+        try (Store.Sink model = draft.createShared(MODEL);
+                Store.Sink optimizer = draft.createShared(OPTIMIZER)) {
+            files.put(MODEL, write(model, checkpoint.model(), metadata));
+            files.put(OPTIMIZER, write(optimizer, checkpoint.optimizer(), metadata));
+            model.commit();
+            optimizer.commit();
+        }
+        return files;
+    }
+
+    private static Manifest.Entry write(Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata)
+            throws IOException {
+        Digests digests = new Digests();
+        Safetensors.write(digests.over(sink), tensors, metadata);
+        return digests.entry();
+    }
+
+    static Manifest.Entry writeState(Store.Draft draft, CheckpointState state) throws IOException {
+        byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
+        try (Store.Sink sink = draft.create(STATE)) {
+            Digests digests = new Digests();
+            digests.over(sink).write(ByteBuffer.wrap(json));
+            sink.commit();
+            return digests.entry();
+        }
+    }
+
+    /** @param file {@link #MODEL} or {@link #OPTIMIZER} */
+    Map<String, HostTensor> tensors(long step, Manifest manifest, String file) throws IOException {
+        return read(step, manifest, file, Safetensors::read);
+    }
+
+    /** @throws DamagedException unless every byte is what the manifest says */
+    void check(long step, Manifest manifest, String file) throws IOException {
+        read(step, manifest, file, CheckpointFiles::pass);
+    }
+
+    Manifest manifest(long step) throws IOException {
+        Manifest manifest = Manifest.parse(small(at(step) + "/" + Manifest.NAME));
+        for (String file : List.of(MODEL, OPTIMIZER, STATE)) {
+            if (!manifest.files().containsKey(file)) {
+                throw new DamagedException(Manifest.NAME + " is damaged: it does not name " + file);
+            }
+        }
+        return manifest;
+    }
+
+    CheckpointState state(long step, Manifest manifest) throws IOException {
+        byte[] json = read(step, manifest, STATE, (channel, size, name) -> bytes(channel, size));
+        try {
+            CheckpointState state = JSON.readValue(json, CheckpointState.class);
+            if (state != null && state.step() == step) {
+                return state;
+            }
+        } catch (JsonProcessingException e) {
+            LOG.debug("{}", e.toString());
+        }
+        throw new DamagedException(STATE + " is not the state of step " + step);
+    }
+
+    @FunctionalInterface
+    private interface Reader<T> {
+        T read(ReadableByteChannel channel, long size, String name) throws IOException;
+    }
+
+    /** Reads one file in one pass, and compares it with the manifest. */
+    private <T> T read(long step, Manifest manifest, String file, Reader<T> reader) throws IOException {
+        Manifest.Entry expected = manifest.files().get(file);
+        String name = at(step) + "/" + manifest.location() + file;
+        try (Store.Source source = store.open(name)) {
+            Digests digests = new Digests();
+            if (expected == null || source.size() != expected.bytes()) {
+                throw new DamagedException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
+                        + (expected == null ? 0 : expected.bytes()));
+            }
+            ReadableByteChannel channel = digests.over(source);
+            T value = reader.read(channel, source.size(), name);
+            pass(channel, source.size(), name);
+            if (!digests.entry().equals(expected)) {
+                throw new DamagedException(name + " is damaged: its SHA-256 is not its manifest's");
+            }
+            return value;
+        } catch (NoSuchFileException e) {
+            throw new DamagedException(name + " is missing");
+        }
+    }
+
+    /** Reads to the end. */
+    private static long pass(ReadableByteChannel channel, long size, String name) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(CHUNK);
+        long passed = 0;
+        for (int read = 0; read >= 0; read = channel.read(buffer.clear())) {
+            passed += read;
+        }
+        return passed;
+    }
+
+    private byte[] small(String name) throws IOException {
+        try (Store.Source source = store.open(name)) {
+            return bytes(source, source.size());
+        } catch (NoSuchFileException e) {
+            throw new DamagedException(name + " is missing");
+        }
+    }
+
+    private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
+        if (size > CHUNK) {
+            throw new DamagedException("has " + size + " bytes where a few hundred are expected");
+        }
+        ByteBuffer buffer = ByteBuffer.allocate((int) size);
+        for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {
+            read = channel.read(buffer);
+        }
+        return buffer.array();
+    }
+}
