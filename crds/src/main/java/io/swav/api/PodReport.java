@@ -59,7 +59,8 @@ public record PodReport(
      * What the writer of checkpoints, rank 0, knows of them.
      *
      * @param newest the catalogue, newest first, ten at most
-     * @param problem why saving fails at present; null while it works
+     * @param problem why saving fails, or a training cannot be resumed, at present; null while both work
+     * @param cannotResume whether {@code problem} is that nothing can be resumed
      * @param saveSeconds 95th percentile of the last saves; null before the first
      * @param answered the last request (see {@link Contract#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
      */
@@ -68,6 +69,7 @@ public record PodReport(
     public record Checkpoints(
             List<SwavJobStatus.CheckpointEntry> newest,
             @Nullable String problem,
+            boolean cannotResume,
             @Nullable Double saveSeconds,
             @Nullable String answered) {}
 

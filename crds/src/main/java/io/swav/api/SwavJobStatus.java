@@ -57,13 +57,13 @@ public record SwavJobStatus(
     public static final SwavJobStatus EMPTY =
             new SwavJobStatus(null, null, null, null, null, null, null, null, null, null);
 
-    public Optional<JobCondition> condition(String type) {
+    public Optional<JobCondition> condition(ConditionType type) {
         return conditions == null
                 ? Optional.empty()
-                : conditions.stream().filter(c -> c.type().equals(type)).findFirst();
+                : conditions.stream().filter(c -> c.type().equals(type.name())).findFirst();
     }
 
-    public boolean isTrue(String type) {
+    public boolean isTrue(ConditionType type) {
         return condition(type).filter(c -> c.status().equals("True")).isPresent();
     }
 

@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.swav.api.ConditionType;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -112,11 +113,11 @@ public final class JobRun implements AutoCloseable {
             story.news(status).forEach(line::say);
             line.show(JobLine.of(next));
             note(status);
-            if (status.isTrue("Complete")) {
+            if (status.isTrue(ConditionType.Complete)) {
                 line.say(JobLine.of(next));
                 return Optional.of(outcome());
             }
-            if (status.isTrue("Failed")) {
+            if (status.isTrue(ConditionType.Failed)) {
                 throw new LocalClusterException("the job failed\n" + report(status));
             }
         }

@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhoo
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.ConditionType;
 import io.swav.api.Contract;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
@@ -96,7 +97,7 @@ class OperatorIT {
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Pending");
-            assertThat(message("Ready")).contains("waiting for pods: 0 ready, 1 needed");
+            assertThat(message(ConditionType.Ready)).contains("waiting for pods: 0 ready, 1 needed");
         });
 
         trainers.ready("job-0");
@@ -107,7 +108,7 @@ class OperatorIT {
         trainers.training("job-1", first, 7);
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Running");
-            assertThat(status().isTrue("Ready")).isTrue();
+            assertThat(status().isTrue(ConditionType.Ready)).isTrue();
             assertThat(requireNonNull(status().progress()).step()).isEqualTo(7);
             assertThat(requireNonNull(status().world()).collective()).isEqualTo("NCCL 2.27.3");
             assertThat(status().observedGeneration()).isEqualTo(1);
@@ -127,9 +128,9 @@ class OperatorIT {
         trainers.done("job-2", last.generation(), 100);
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Complete");
-            assertThat(status().isTrue("Complete")).isTrue();
-            assertThat(status().isTrue("Ready")).isTrue();
-            assertThat(status().isTrue("Reconciling")).isFalse();
+            assertThat(status().isTrue(ConditionType.Complete)).isTrue();
+            assertThat(status().isTrue(ConditionType.Ready)).isTrue();
+            assertThat(status().isTrue(ConditionType.Reconciling)).isFalse();
             assertThat(requireNonNull(status().progress()).step()).isEqualTo(100);
         });
         assertThat(events()).contains("PodsCreated", "WorldPublished", "PodPreempted", "Complete");
@@ -160,7 +161,7 @@ class OperatorIT {
         soon().untilAsserted(() -> {
             assertThat(trainers.pods()).isEmpty();
             assertThat(status().phase()).isEqualTo("Suspended");
-            assertThat(status().isTrue("Suspended")).isTrue();
+            assertThat(status().isTrue(ConditionType.Suspended)).isTrue();
         });
         apply("replicas: 1, suspend: false");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-3"));
@@ -174,8 +175,9 @@ class OperatorIT {
         trainers.failed("job-0", Contract.EXIT_NO_INPUT, "spec.data.uri: /data does not exist");
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Failed");
-            assertThat(message("Failed")).contains("job-0").contains("/data does not exist");
-            assertThat(status().condition("DataReady").orElseThrow().status()).isEqualTo("False");
+            assertThat(message(ConditionType.Failed)).contains("job-0").contains("/data does not exist");
+            assertThat(status().condition(ConditionType.DataReady).orElseThrow().status())
+                    .isEqualTo("False");
             assertThat(trainers.pods()).as("the failed one stays for its log").containsExactly("job-0");
         });
         assertThat(events()).contains("PodFailed", "Failed");
@@ -188,7 +190,7 @@ class OperatorIT {
         trainers.failed("job-0", Contract.EXIT_SOFTWARE, "boom");
         soon().untilAsserted(() -> assertThat(trainers.pods()).contains("job-1"));
         trainers.failed("job-1", Contract.EXIT_SOFTWARE, "boom again");
-        soon().untilAsserted(() -> assertThat(message("Failed"))
+        soon().untilAsserted(() -> assertThat(message(ConditionType.Failed))
                 .contains("2 failures, recovery.maxFailures allows 1")
                 .contains("boom again"));
     }
@@ -198,7 +200,7 @@ class OperatorIT {
         apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Invalid");
-            assertThat(message("Stalled"))
+            assertThat(message(ConditionType.Stalled))
                     .contains("spec.replicas is below spec.elastic.minReplicas")
                     .contains("spec.assignment.mode Queue is not available yet");
             assertThat(status().observedGeneration()).isEqualTo(1);
@@ -213,7 +215,7 @@ class OperatorIT {
         trainers.ready("job-0");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
         apply("replicas: 1, model: {prototypes: 30}");
-        soon().untilAsserted(() -> assertThat(message("Stalled")).contains("spec.model cannot change"));
+        soon().untilAsserted(() -> assertThat(message(ConditionType.Stalled)).contains("spec.model cannot change"));
         assertThat(members()).containsExactly("job-0");
         assertThat(client.configMaps()
                         .inNamespace(namespace)
@@ -312,7 +314,7 @@ class OperatorIT {
             assertThat(trainers.world().hold()).isTrue();
             assertThat(members()).containsExactly("job-0");
             assertThat(status().phase()).isEqualTo("Holding");
-            assertThat(message("Ready")).contains("1 ready, 2 needed");
+            assertThat(message(ConditionType.Ready)).contains("1 ready, 2 needed");
             assertThat(ledger().failures()).isEqualTo(1);
         });
         trainers.ready("job-2");
@@ -421,9 +423,13 @@ class OperatorIT {
         try {
             apply("replicas: 1");
             soon().untilAsserted(() -> {
-                assertThat(status().condition("Reconciling").orElseThrow().reason())
+                assertThat(status().condition(ConditionType.Reconciling)
+                                .orElseThrow()
+                                .reason())
                         .isEqualTo("ApiError");
-                assertThat(message("Ready")).contains("trying again").contains("nobody.swav.io");
+                assertThat(message(ConditionType.Ready))
+                        .contains("trying again")
+                        .contains("nobody.swav.io");
             });
         } finally {
             client.admissionRegistration()
@@ -434,7 +440,10 @@ class OperatorIT {
         }
         soon().untilAsserted(() -> {
             assertThat(trainers.pods()).hasSize(1);
-            assertThat(status().condition("Reconciling").orElseThrow().reason()).isEqualTo("Pending");
+            assertThat(status().condition(ConditionType.Reconciling)
+                            .orElseThrow()
+                            .reason())
+                    .isEqualTo("Pending");
         });
     }
 
@@ -545,7 +554,7 @@ class OperatorIT {
         return Optional.ofNullable(status).orElse(SwavJobStatus.EMPTY);
     }
 
-    private String message(String condition) {
+    private String message(ConditionType condition) {
         return status().condition(condition).orElseThrow().message();
     }
 

@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.ConditionType;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -60,7 +61,8 @@ class SwavJobIT {
     void trainsToItsEndInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
         SwavJob job = job("small", 2, "epochs: 1", 2);
         client.resource(job).create();
-        SwavJobStatus ended = statusOf(job, status -> status.isTrue("Complete") || status.isTrue("Failed"), "ends");
+        SwavJobStatus ended = statusOf(
+                job, status -> status.isTrue(ConditionType.Complete) || status.isTrue(ConditionType.Failed), "ends");
         assertThat(ended.conditions())
                 .as("conditions")
                 .anyMatch(c -> c.type().equals("Complete") && c.status().equals("True"));
@@ -87,12 +89,12 @@ class SwavJobIT {
         resource.patch(MERGE, "{\"spec\": {\"suspend\": true, \"replicas\": 1, \"elastic\": {\"minReplicas\": 1}}}");
         SwavJobStatus suspended = statusOf(
                 paused,
-                status -> status.isTrue("Suspended")
+                status -> status.isTrue(ConditionType.Suspended)
                         && newest(status).step() > onDemand
                         && pods("paused").isEmpty(),
                 "saves and frees its nodes");
         long pausedAt = newest(suspended).step();
-        assertThat(suspended.condition("Suspended").orElseThrow().message())
+        assertThat(suspended.condition(ConditionType.Suspended).orElseThrow().message())
                 .contains("it will go on from step " + pausedAt + " in file://");
 
         Path model = dir.resolve("paused/step-" + onDemand + "/model.safetensors");
@@ -117,7 +119,7 @@ class SwavJobIT {
         client.resource(paused).delete();
         SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000);
         client.resource(quiet).create();
-        CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue("Complete"), "ends"));
+        CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue(ConditionType.Complete), "ends"));
         assertThat(other.step()).isEqualTo(end.step());
         assertThat(other.digest()).as("weights without a pause").isEqualTo(end.digest());
     }
@@ -127,7 +129,7 @@ class SwavJobIT {
                 .patch(MERGE, "{\"metadata\": {\"annotations\": {\"swav.io/checkpoint\": \"" + request + "\"}}}");
         return statusOf(
                 job,
-                status -> status.condition("CheckpointsSaved")
+                status -> status.condition(ConditionType.CheckpointsSaved)
                         .filter(saved -> saved.message().contains("swav.io/checkpoint=" + request + " is answered"))
                         .isPresent(),
                 "saves on demand");

@@ -20,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * whether it is quicker than the notice that a cloud gives.
  */
 final class CheckpointStatus {
-    static final String SAVED = ConditionType.CheckpointsSaved.name();
-    static final String EXCEEDS_NOTICE = ConditionType.CheckpointExceedsNotice.name();
-
     private final Optional<PodReport.Checkpoints> told;
     private final SwavJobStatus before;
 
@@ -68,11 +65,10 @@ final class CheckpointStatus {
         }
         Optional<String> problem = told.map(PodReport.Checkpoints::problem);
         if (problem.isPresent()) {
-            boolean reading = problem.get().startsWith("cannot re"); // read, resume
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     false,
-                    reading ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
+                    told.get().cannotResume() ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
                     problem.get());
         } else if (told.isPresent()) {
             conditions.add(

@@ -27,7 +27,7 @@ final class Conditions {
     }
 
     Conditions add(ConditionType type, String status, ConditionReason reason, String message) {
-        String since = before.condition(type.name())
+        String since = before.condition(type)
                 .filter(old -> old.status().equals(status))
                 .map(JobCondition::lastTransitionTime)
                 .orElseGet(() -> now.truncatedTo(ChronoUnit.SECONDS).toString());
@@ -37,7 +37,7 @@ final class Conditions {
 
     /** As it was, where there is nothing new to say of it. */
     void keep(ConditionType type) {
-        before.condition(type.name()).ifPresent(conditions::add);
+        before.condition(type).ifPresent(conditions::add);
     }
 
     List<JobCondition> list() {

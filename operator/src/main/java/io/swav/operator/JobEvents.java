@@ -3,6 +3,7 @@ package io.swav.operator;
 import io.fabric8.kubernetes.api.model.EventBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
@@ -22,6 +23,13 @@ import org.slf4j.LoggerFactory;
 /** Tells in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that fails is only logged. */
 final class JobEvents {
     private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
+    /** Told when they become true. */
+    private static final List<ConditionType> TOLD = List.of(
+            ConditionType.Complete,
+            ConditionType.Failed,
+            ConditionType.Stalled,
+            ConditionType.Suspended,
+            ConditionType.CheckpointExceedsNotice);
 
     private final KubernetesClient client;
 
@@ -72,21 +80,20 @@ final class JobEvents {
     /** Ends and obstacles, which show in the status: told when their condition becomes true. */
     void tellChanges(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        for (String type :
-                new String[] {"Complete", "Failed", "Stalled", "Suspended", CheckpointStatus.EXCEEDS_NOTICE}) {
-            boolean alreadySaid = type.equals("Stalled") && now.isTrue("Failed");
+        for (ConditionType type : TOLD) {
+            boolean alreadySaid = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);
             if (now.isTrue(type) && !before.isTrue(type) && !alreadySaid) {
-                boolean warning = !type.equals("Complete") && !type.equals("Suspended");
-                now.condition(type).ifPresent(c -> emit(job, warning, type, c.message(), at));
+                boolean warning = type != ConditionType.Complete && type != ConditionType.Suspended;
+                now.condition(type).ifPresent(c -> emit(job, warning, type.name(), c.message(), at));
             }
         }
         tellSaving(job, before, now, at);
     }
 
     private void tellSaving(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
-        now.condition(CheckpointStatus.SAVED).ifPresent(saved -> {
+        now.condition(ConditionType.CheckpointsSaved).ifPresent(saved -> {
             boolean failed = saved.status().equals("False");
-            boolean wasFailing = before.condition(CheckpointStatus.SAVED)
+            boolean wasFailing = before.condition(ConditionType.CheckpointsSaved)
                     .filter(old -> old.status().equals("False"))
                     .isPresent();
             if (failed != wasFailing) {

@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
@@ -93,7 +94,7 @@ final class JobPage {
     }
 
     private static String colour(SwavJobStatus status, String phase) {
-        if (status.isTrue("Failed") || status.isTrue("Stalled")) {
+        if (status.isTrue(ConditionType.Failed) || status.isTrue(ConditionType.Stalled)) {
             return "bad";
         }
         return switch (phase) {
@@ -107,7 +108,8 @@ final class JobPage {
         if (status.observedGeneration() == null) {
             return "The operator has not seen this job yet.";
         }
-        String ready = status.condition("Ready").map(JobCondition::message).orElse("");
+        String ready =
+                status.condition(ConditionType.Ready).map(JobCondition::message).orElse("");
         return Objects.equals(status.observedGeneration(), job.getMetadata().getGeneration())
                 ? ready
                 : ready + " (said of an earlier spec: the operator has not seen the present one yet)";

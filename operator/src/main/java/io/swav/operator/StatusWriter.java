@@ -328,7 +328,7 @@ final class StatusWriter {
     }
 
     private boolean dataOpened() {
-        return before.isTrue("DataReady")
+        return before.isTrue(ConditionType.DataReady)
                 || seen.reports().values().stream()
                         .anyMatch(report ->
                                 report.state() != PodReport.State.Starting && report.state() != PodReport.State.Failed);

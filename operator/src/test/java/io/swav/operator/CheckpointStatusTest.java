@@ -63,7 +63,7 @@ class CheckpointStatusTest {
                                 "False",
                                 "saving takes 14.9 s (95th percentile) and notice is 15 s (recovery.noticeSeconds)"));
         assertThat(conditions(null, null)).hasSize(1);
-        assertThat(conditions("cannot read checkpoints of file:///c", null)
+        assertThat(conditions("cannot read checkpoints of file:///c", true, null)
                         .get(0)
                         .reason())
                 .isEqualTo("CannotResume");
@@ -89,11 +89,16 @@ class CheckpointStatusTest {
     }
 
     private static List<JobCondition> conditions(@Nullable String problem, @Nullable Double seconds) throws Exception {
+        return conditions(problem, false, seconds);
+    }
+
+    private static List<JobCondition> conditions(
+            @Nullable String problem, boolean cannotResume, @Nullable Double seconds) throws Exception {
         SwavJobSpec spec = SwavJobSpecs.complete(
                 "test",
                 new ObjectMapper()
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
-        PodReport.Checkpoints told = new PodReport.Checkpoints(List.of(GOOD), problem, seconds, null);
+        PodReport.Checkpoints told = new PodReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
         CheckpointStatus.of(Map.of("a", report("a", told)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);
@@ -106,7 +111,7 @@ class CheckpointStatusTest {
     }
 
     private static PodReport report(String pod, CheckpointEntry... newest) {
-        return report(pod, new PodReport.Checkpoints(List.of(newest), null, null, null));
+        return report(pod, new PodReport.Checkpoints(List.of(newest), null, false, null, null));
     }
 
     private static PodReport report(String pod, PodReport.Checkpoints told) {

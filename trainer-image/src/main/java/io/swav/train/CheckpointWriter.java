@@ -63,6 +63,7 @@ final class CheckpointWriter implements AutoCloseable {
     private boolean leftBehind;
     private List<CheckpointEntry> listed = List.of();
     private @Nullable String problem;
+    private boolean cannotResume;
     private String answered = "";
 
     CheckpointWriter(Checkpoints store, StepMachine machine, Progress progress) {
@@ -108,7 +109,7 @@ final class CheckpointWriter implements AutoCloseable {
      */
     synchronized void resuming(@Nullable String why) {
         if (why != null) {
-            tell(why);
+            tell(why, true);
         } else if (problem != null) {
             problem = null;
             publish();
@@ -387,17 +388,22 @@ final class CheckpointWriter implements AutoCloseable {
                 entry.state().time());
     }
 
-    private synchronized void tell(String why) {
+    private void tell(String why) {
+        tell(why, false);
+    }
+
+    private synchronized void tell(String why, boolean resuming) {
         if (!why.equals(problem)) {
             LOG.error("{}", why);
         }
         problem = why;
+        cannotResume = resuming;
         publish();
     }
 
     private synchronized void publish() {
-        progress.checkpoints(
-                new PodReport.Checkpoints(listed, problem, percentile(), answered.isEmpty() ? null : answered));
+        progress.checkpoints(new PodReport.Checkpoints(
+                listed, problem, problem != null && cannotResume, percentile(), answered.isEmpty() ? null : answered));
     }
 
     private synchronized @Nullable Double percentile() {
