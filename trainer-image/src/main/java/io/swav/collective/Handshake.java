@@ -37,10 +37,6 @@ final class Handshake {
 
     /** Who calls whom, for which of their lines. */
     record Hello(long generation, int rank, String uid, int peerRank, String peerUid, int line) {
-        Hello(long generation, int rank, String uid, int peerRank, String peerUid) {
-            this(generation, rank, uid, peerRank, peerUid, 0);
-        }
-
         byte[] encode(byte[] nonce) {
             byte[] from = uid.getBytes(StandardCharsets.UTF_8);
             byte[] to = peerUid.getBytes(StandardCharsets.UTF_8);

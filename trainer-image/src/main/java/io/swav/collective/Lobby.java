@@ -14,12 +14,7 @@ import java.util.Optional;
  */
 public final class Lobby<C> {
     /** Who calls, in which generation, for which of its lines. */
-    public record Caller(long generation, int rank, String uid, int line) {
-        /** For its first line. */
-        public Caller(long generation, int rank, String uid) {
-            this(generation, rank, uid, 0);
-        }
-    }
+    public record Caller(long generation, int rank, String uid, int line) {}
 
     private final Map<Caller, C> parked = new HashMap<>();
     private long oldest;

@@ -1,20 +1,13 @@
 package io.swav.swav;
 
-import java.io.IOException;
-import java.nio.file.Files;
+import io.swav.tensor.HostMemory;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
 
 /**
  * Whether what backward needs of one more unit fits into memory beside what is kept already. Where it does not, the unit
  * is forwarded twice, which gives the same bits.
  */
 final class GraphMemory {
-    private static final String[] CGROUP_LIMITS = {
-        "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"
-    };
-
     private final long budget;
     private long perUnit;
 
@@ -38,34 +31,8 @@ final class GraphMemory {
     }
 
     private static long free() {
-        long free = available().orElse(Runtime.getRuntime().maxMemory());
-        for (String file : CGROUP_LIMITS) {
-            Optional<Long> limit = number(Path.of(file));
-            if (limit.isPresent()) {
-                free = Math.min(free, limit.get());
-            }
-        }
-        return free;
-    }
-
-    private static Optional<Long> available() {
-        try {
-            List<String> lines = Files.readAllLines(Path.of("/proc/meminfo"));
-            return lines.stream()
-                    .filter(line -> line.startsWith("MemAvailable:"))
-                    .map(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
-                    .findFirst();
-        } catch (IOException e) {
-            return Optional.empty();
-        }
-    }
-
-    private static Optional<Long> number(Path file) {
-        try {
-            String text = Files.readString(file).strip();
-            return text.matches("\\d{1,18}") ? Optional.of(Long.parseLong(text)) : Optional.empty();
-        } catch (IOException e) {
-            return Optional.empty();
-        }
+        HostMemory host = new HostMemory(Path.of("/"));
+        long free = host.available().orElse(Runtime.getRuntime().maxMemory());
+        return Math.min(free, host.limit().orElse(Long.MAX_VALUE));
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.train;
 
 import io.swav.api.Contract;
+import io.swav.tensor.HostMemory;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -13,10 +14,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** What a trainer needs of its machine, or its container, before any library is loaded. */
 final class MachineChecks {
@@ -76,12 +75,14 @@ final class MachineChecks {
     }
 
     private Finding memory() {
-        long available = meminfo("MemAvailable").orElse(Long.MAX_VALUE);
-        OptionalLong limit = number(root.resolve("sys/fs/cgroup/memory.max"));
-        OptionalLong used = number(root.resolve("sys/fs/cgroup/memory.current"));
-        long left = limit.isPresent() ? Math.min(available, limit.getAsLong() - used.orElse(0)) : available;
+        HostMemory host = new HostMemory(root);
+        long available = host.available().orElse(Long.MAX_VALUE);
+        OptionalLong limit = host.limit();
+        long left = limit.isPresent()
+                ? Math.min(available, limit.getAsLong() - host.used().orElse(0))
+                : available;
         String found = megabytes(left) + " available of "
-                + megabytes(meminfo("MemTotal").orElse(0))
+                + megabytes(host.total().orElse(0))
                 + (limit.isPresent() ? ", limit of this container " + megabytes(limit.getAsLong()) : "");
         return left >= LEAST_MEMORY
                 ? Finding.good("memory", found)
@@ -176,27 +177,6 @@ final class MachineChecks {
                 .sorted()
                 .collect(Collectors.joining(", "));
         return Finding.good("settings", names.isEmpty() ? "no SWAV_ or NCCL_ variable" : names);
-    }
-
-    private OptionalLong meminfo(String name) {
-        try (Stream<String> lines = Files.lines(root.resolve("proc/meminfo"))) {
-            return lines.filter(line -> line.startsWith(name + ":"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-                    .findFirst();
-        } catch (IOException e) {
-            return OptionalLong.empty();
-        }
-    }
-
-    private static OptionalLong number(Path file) {
-        try {
-            return Optional.of(Files.readString(file).strip())
-                    .filter(text -> text.matches("\\d{1,18}"))
-                    .map(text -> OptionalLong.of(Long.parseLong(text)))
-                    .orElse(OptionalLong.empty());
-        } catch (IOException e) {
-            return OptionalLong.empty();
-        }
     }
 
     private static String megabytes(long bytes) {

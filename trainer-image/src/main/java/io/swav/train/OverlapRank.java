@@ -1,8 +1,6 @@
 package io.swav.train;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Background;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
@@ -11,6 +9,7 @@ import io.swav.swav.Architecture;
 import io.swav.swav.Communication;
 import io.swav.swav.Larc;
 import io.swav.swav.Learner;
+import io.swav.swav.NoiseCrops;
 import io.swav.swav.Phase;
 import io.swav.swav.Settings;
 import io.swav.swav.Sinkhorn;
@@ -20,9 +19,7 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
@@ -55,7 +52,8 @@ final class OverlapRank {
             for (int step = -1; step < steps; step++) {
                 for (Learner learner : List.of(with, without)) {
                     long start = System.nanoTime();
-                    learner.lossAndGradients(OverlapRank::crops, runs, world, step + 1L, 1);
+                    learner.lossAndGradients(
+                            (scope, group) -> NoiseCrops.of(scope, CROPS, GROUP, group), runs, world, step + 1L, 1);
                     learner.averageGradients();
                     learner.apply(0.1);
                     long took = System.nanoTime() - start;
@@ -111,18 +109,5 @@ final class OverlapRank {
         Learner learner = new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), manager);
         learner.model().initialize(31);
         return learner;
-    }
-
-    private static List<NDArray> crops(NDManager manager, int group) {
-        SplittableRandom random = new SplittableRandom(group);
-        List<NDArray> arrays = new ArrayList<>();
-        for (Settings.Crops crops : CROPS) {
-            float[] values = new float[crops.count() * GROUP * 3 * crops.side() * crops.side()];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = (float) (random.nextDouble() * 4 - 2);
-            }
-            arrays.add(manager.create(values, new Shape((long) crops.count() * GROUP, 3, crops.side(), crops.side())));
-        }
-        return arrays;
     }
 }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -19,6 +20,12 @@ public final class Ranked {
 
     public interface Body<T> {
         T run(Collective collective, NDManager manager) throws Exception;
+    }
+
+    /** One rank's part of {@link #each}. */
+    @FunctionalInterface
+    public interface Connect<C extends Collective> {
+        C over(Collective sockets) throws Exception;
     }
 
     private Ranked() {}
@@ -80,6 +87,32 @@ public final class Ranked {
         } finally {
             threads.shutdown();
             listeners.forEach(PeerListener::close);
+        }
+    }
+
+    /** What {@code connect} makes of every rank of {@code world}, all at the same time; closed if one of them fails. */
+    public static <C extends Collective> List<C> each(List<Collective> world, Connect<C> connect) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(world.size());
+        try {
+            List<Future<C>> ranks = world.stream()
+                    .map(one -> threads.submit(() -> connect.over(one)))
+                    .toList();
+            List<C> made = new ArrayList<>();
+            Optional<ExecutionException> failure = Optional.empty();
+            for (Future<C> rank : ranks) {
+                try {
+                    made.add(rank.get());
+                } catch (ExecutionException e) {
+                    failure = Optional.of(e);
+                }
+            }
+            if (failure.isPresent()) {
+                made.forEach(Collective::close);
+                throw failure.get();
+            }
+            return made;
+        } finally {
+            threads.shutdown();
         }
     }
 

@@ -26,7 +26,7 @@ class TcpMeshTest {
     void aCallerWithAnotherKeyIsRefusedByBothSides() throws Exception {
         byte[] other = "another key, as long as the right one".getBytes(StandardCharsets.UTF_8);
         try (PeerListener listener = Ranked.listener("a")) {
-            assertThatThrownBy(() -> dial(new Handshake(other), listener, new Hello(1, 1, "b", 0, "a")))
+            assertThatThrownBy(() -> dial(new Handshake(other), listener, new Hello(1, 1, "b", 0, "a", 0)))
                     .isInstanceOf(Handshake.Refused.class)
                     .hasMessageContaining("key");
         }
@@ -63,11 +63,13 @@ class TcpMeshTest {
         try (PeerListener listener = Ranked.listener("a")) {
             listener.fence(5);
             Handshake handshake = new Handshake(Ranked.KEY);
-            assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a"))).isEqualTo(Verdict.Stale);
-            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a"))).isEqualTo(Verdict.Welcome);
-            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a")))
+            assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a", 0)))
+                    .isEqualTo(Verdict.Stale);
+            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a", 0)))
+                    .isEqualTo(Verdict.Welcome);
+            assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a", 0)))
                     .isEqualTo(Verdict.Stranger);
-            listener.await(new Lobby.Caller(6, 1, "b"), System.nanoTime() + LONG.toNanos(), () -> false)
+            listener.await(new Lobby.Caller(6, 1, "b", 0), System.nanoTime() + LONG.toNanos(), () -> false)
                     .close();
         }
     }

@@ -348,7 +348,7 @@ final class ProtocolModel {
         }
 
         private Lobby.Caller caller(World in, int ofRank, String ofUid) {
-            return new Lobby.Caller(mutant == Mutant.NO_FENCE ? 0 : in.generation(), ofRank, ofUid);
+            return new Lobby.Caller(mutant == Mutant.NO_FENCE ? 0 : in.generation(), ofRank, ofUid, 0);
         }
 
         /** Hello, and the verdict back; silence ends in another call. */

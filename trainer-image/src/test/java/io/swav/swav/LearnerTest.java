@@ -6,23 +6,21 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 class LearnerTest {
     private static final Architecture TINY = Architecture.of("tiny", "small", 32, 16, 20);
+    private static final List<Settings.Crops> CROPS = List.of(new Settings.Crops(2, 16), new Settings.Crops(2, 12));
     private static final Run[] ALONE = {new Run(0, 4)};
 
     private final NDManager manager = NDManager.newBaseManager();
@@ -48,7 +46,7 @@ class LearnerTest {
                 16,
                 4,
                 normGroup,
-                List.of(new Settings.Crops(2, 16), new Settings.Crops(2, 12)),
+                CROPS,
                 new Sinkhorn(0.05, 3),
                 0.1,
                 new Larc(0.9, 1e-6, 1e-3, false),
@@ -60,18 +58,7 @@ class LearnerTest {
 
     /** Crops that depend on step and group alone. */
     static Learner.CropSource crops(long step) {
-        return (manager, group) -> {
-            SplittableRandom random = new SplittableRandom(step * 1000 + group);
-            List<NDArray> crops = new ArrayList<>();
-            for (int side : new int[] {16, 12}) {
-                float[] values = new float[2 * 4 * 3 * side * side];
-                for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) (random.nextDouble() * 4 - 2);
-                }
-                crops.add(manager.create(values, new Shape(8, 3, side, side)));
-            }
-            return crops;
-        };
+        return (manager, group) -> NoiseCrops.of(manager, CROPS, 4, step * 1000 + group);
     }
 
     private Learner learner(Settings settings, GraphMemory memory) {

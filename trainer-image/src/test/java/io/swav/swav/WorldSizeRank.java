@@ -1,8 +1,6 @@
 package io.swav.swav;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
@@ -19,10 +17,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.SplittableRandom;
 
 /** One rank of {@link WorldSizeTest}: trains on made-up crops and says the digest of its state. */
 final class WorldSizeRank {
@@ -65,7 +61,12 @@ final class WorldSizeRank {
             }
             for (int step = first; step < steps; step++) {
                 int now = step;
-                learner.lossAndGradients((scope, g) -> crops(scope, settings, now * GROUPS + g), runs, world, step, 1);
+                learner.lossAndGradients(
+                        (scope, g) -> NoiseCrops.of(scope, settings.crops(), settings.group(), now * GROUPS + g),
+                        runs,
+                        world,
+                        step,
+                        1);
                 double loss = learner.averageGradients().loss();
                 learner.apply(learningRate);
                 if (step == steps - 1) {
@@ -98,19 +99,5 @@ final class WorldSizeRank {
         }
         HostTensor.restore(checkpoint.model(), learner.model().state(), "checkpoint");
         HostTensor.restore(checkpoint.optimizer(), learner.optimizer(), "checkpoint");
-    }
-
-    private static List<NDArray> crops(NDManager scope, Settings settings, long key) {
-        SplittableRandom random = new SplittableRandom(key);
-        int group = settings.group();
-        List<NDArray> arrays = new ArrayList<>();
-        for (Settings.Crops crops : settings.crops()) {
-            float[] values = new float[crops.count() * group * 3 * crops.side() * crops.side()];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = (float) (random.nextDouble() * 4 - 2);
-            }
-            arrays.add(scope.create(values, new Shape((long) crops.count() * group, 3, crops.side(), crops.side())));
-        }
-        return arrays;
     }
 }

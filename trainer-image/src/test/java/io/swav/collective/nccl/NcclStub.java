@@ -3,7 +3,6 @@ package io.swav.collective.nccl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.swav.collective.Collective;
 import io.swav.collective.Ranked;
 import io.swav.collective.TcpCollective;
 import java.io.IOException;
@@ -13,11 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.stream.Stream;
 
 /** libnccl.so.2, libcudart.so.12 and libcuda.so.1 for a machine without a GPU, compiled here from src/test/resources/nccl. */
@@ -73,30 +67,9 @@ public final class NcclStub {
 
     static List<NcclCollective> connect(int size, Communicator.Patience patience) throws Exception {
         folder();
-        List<Collective> sockets = Ranked.connect(size);
-        ExecutorService threads = Executors.newFixedThreadPool(size);
-        try {
-            List<Future<NcclCollective>> ranks = sockets.stream()
-                    .map(mesh -> threads.submit(
-                            () -> NcclCollective.over((TcpCollective) mesh, patience, Communicator::close)))
-                    .toList();
-            List<NcclCollective> world = new ArrayList<>();
-            Optional<ExecutionException> failure = Optional.empty();
-            for (Future<NcclCollective> rank : ranks) {
-                try {
-                    world.add(rank.get());
-                } catch (ExecutionException e) {
-                    failure = Optional.of(e);
-                }
-            }
-            if (failure.isPresent()) {
-                world.forEach(NcclCollective::close);
-                throw failure.get();
-            }
-            return world;
-        } finally {
-            threads.shutdown();
-        }
+        return Ranked.each(
+                Ranked.connect(size),
+                sockets -> NcclCollective.over((TcpCollective) sockets, patience, Communicator::close));
     }
 
     /** Names of this process's threads that a communicator has: the stub's own, and those that wait for its calls. */

@@ -12,15 +12,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** One world after another, over the stub. */
 class TransportTest {
-    private final Map<String, Transport> transports = new LinkedHashMap<>();
+    private final Map<String, Transport> transports = new ConcurrentHashMap<>();
     private Path folder = Path.of("");
 
     @BeforeEach
@@ -178,32 +174,11 @@ class TransportTest {
     }
 
     private List<Collective> connect(AtomicBoolean cancelled, String... uids) throws Exception {
-        List<Collective> sockets = Ranked.world(uids.length);
-        ExecutorService threads = Executors.newFixedThreadPool(uids.length);
-        try {
-            List<Future<Collective>> ranks = new ArrayList<>();
-            for (Collective one : sockets) {
-                Transport transport = transports.computeIfAbsent(
-                        uids[one.rank()], uid -> new Transport(Optional.of(NcclStub.versions())));
-                ranks.add(threads.submit(() -> transport.over(one, List.of(uids), cancelled::get)));
-            }
-            List<Collective> world = new ArrayList<>();
-            Optional<ExecutionException> failure = Optional.empty();
-            for (Future<Collective> rank : ranks) {
-                try {
-                    world.add(rank.get());
-                } catch (ExecutionException e) {
-                    failure = Optional.of(e);
-                }
-            }
-            if (failure.isPresent()) {
-                world.forEach(Collective::close);
-                throw failure.get();
-            }
-            return world;
-        } finally {
-            threads.shutdown();
-        }
+        return Ranked.each(Ranked.world(uids.length), one -> {
+            Transport transport = transports.computeIfAbsent(
+                    uids[one.rank()], uid -> new Transport(Optional.of(NcclStub.versions())));
+            return transport.over(one, List.of(uids), cancelled::get);
+        });
     }
 
     private List<String> made() throws IOException {
