@@ -2,7 +2,7 @@
 # Everything of a release, made from what is committed: jars, image tars, the chart, the definition, bills of materials
 # (CycloneDX) and checksums. Twice from one commit, and on one base, gives the same bytes.
 #   ./swav release --dry-run [--out DIR] [--base REF]
-#   --out DIR   where it goes (default: .swav/release)
+#   --out DIR   where it goes (default: .swav/release); an earlier release there is replaced, anything else stays
 #   --base REF  what the images stand on; see ./swav images --help
 # Nothing is published: docs/release.md says how what lies in DIR is.
 set -euo pipefail
@@ -19,6 +19,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 $dry || fail "publishing is yours: ./swav release --dry-run makes everything, docs/release.md says how it is published"
+sums=$out/SHA256SUMS
+[ -f "$sums" ] || [ -z "$(ls -A "$out" 2> /dev/null)" ] || fail "$out holds other things than a release; choose an empty folder"
 cd "$home"
 revision=$(git rev-parse HEAD) || fail "a release is made from a commit, and this is no Git checkout"
 [ -z "$(git status --porcelain)" ] || echo "swav: uncommitted changes are left out of the release" >&2
@@ -47,7 +49,7 @@ tar --sort=name --mtime="@$(git -C "$home" log -1 --format=%ct "$revision")" --o
   --exclude-from=charts/swav-operator/.helmignore -C charts -cf - swav-operator | gzip -n -9 > "$release/swav-operator-$version.tgz"
 (cd "$release" && LC_ALL=C sha256sum -- * > SHA256SUMS)
 mkdir -p "$out"
-rm -rf "${out:?}"/*
+[ ! -f "$sums" ] || (cd "$out" && cut -c 67- SHA256SUMS | xargs -r -d '\n' rm -f -- SHA256SUMS)
 mv "$release"/* "$out/"
 (cd "$out" && sha256sum --check --quiet SHA256SUMS)
 ls -l "$out" | awk 'NR > 1 {printf "%12d  %s\n", $5, $9}'
