@@ -47,6 +47,11 @@ record ContainerView(String name, State state, int runs, Optional<Exited> last, 
         return new ContainerView(name, state, runs, last, isStarted, isReady);
     }
 
+    /** What it waits for stays the same; it is looked at again then. */
+    ContainerView waitUntil(Instant then) {
+        return state instanceof Waiting w ? withState(new Waiting(w.reason(), w.message(), then)) : this;
+    }
+
     ContainerView waitAgain(Waiting waiting, Exited ended) {
         return new ContainerView(name, waiting, runs, Optional.of(ended), false, false);
     }

@@ -38,6 +38,7 @@ final class PodWorker implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(PodWorker.class);
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration GATE = Duration.ofMillis(100);
     private static final int LAST_WORDS = 2048;
     /** What a container has of the machine's environment. */
     private static final List<String> INHERITED =
@@ -46,6 +47,7 @@ final class PodWorker implements Runnable {
     private final KubernetesClient client;
     private final Images images;
     private final ScheduledExecutorService timer;
+    private final StartGate gate;
     private final PodFolder folder;
     private final PodVolumes volumes;
     private final BlockingQueue<Runnable> happenings = new LinkedBlockingQueue<>();
@@ -57,10 +59,17 @@ final class PodWorker implements Runnable {
     private @Nullable PodStatus written;
     private boolean done;
 
-    PodWorker(KubernetesClient client, Images images, ScheduledExecutorService timer, Path pods, Pod pod) {
+    PodWorker(
+            KubernetesClient client,
+            Images images,
+            ScheduledExecutorService timer,
+            StartGate gate,
+            Path pods,
+            Pod pod) {
         this.client = client;
         this.images = images;
         this.timer = timer;
+        this.gate = gate;
         this.folder = PodFolder.of(pods, pod);
         this.volumes = new PodVolumes(client, pod, folder.volumes());
         this.pod = pod;
@@ -149,6 +158,10 @@ final class PodWorker implements Runnable {
     private void start(Container container) {
         String name = container.getName();
         Instant now = Instant.now();
+        if (container.getReadinessProbe() != null && !gate.enter(inGate(name), now)) {
+            view = view.with(name, c -> c.waitUntil(now.plus(GATE)));
+            return;
+        }
         int run = view.container(name).runs();
         try {
             List<String> raw = images.commandLine(container)
@@ -186,7 +199,12 @@ final class PodWorker implements Runnable {
         }
     }
 
+    private String inGate(String container) {
+        return pod.getMetadata().getUid() + "/" + container;
+    }
+
     private void waitToStart(String name, String reason, @Nullable String message) {
+        gate.leave(inGate(name));
         ContainerView.Waiting waiting = new ContainerView.Waiting(
                 reason, message == null ? "" : message, Instant.now().plus(RETRY));
         view = view.with(name, c -> c.withState(waiting));
@@ -221,6 +239,7 @@ final class PodWorker implements Runnable {
 
     private void ended(Container container, int run, int code, Instant since) {
         String name = container.getName();
+        gate.leave(inGate(name));
         processes.remove(name);
         Prober prober = probers.remove(name);
         if (prober != null) {
@@ -261,7 +280,11 @@ final class PodWorker implements Runnable {
         } else if (finding instanceof Prober.Started) {
             view = view.with(name, c -> c.withProbes(true, c.ready()));
         } else {
-            view = view.with(name, c -> c.withProbes(c.started(), finding instanceof Prober.Ready));
+            boolean ready = finding instanceof Prober.Ready;
+            if (ready) {
+                gate.ready(inGate(name));
+            }
+            view = view.with(name, c -> c.withProbes(c.started(), ready));
         }
     }
 
@@ -376,6 +399,7 @@ final class PodWorker implements Runnable {
     private void abandon() {
         probers.values().forEach(Prober::close);
         processes.values().forEach(ContainerProcess::kill);
+        processes.keySet().forEach(name -> gate.leave(inGate(name)));
         folder.clear();
         done = true;
     }

@@ -57,6 +57,7 @@ public final class ProcessNode implements AutoCloseable {
     private final Options options;
     private final Images images;
     private final Path pods;
+    private final StartGate gate = new StartGate();
     private final Set<String> names = new HashSet<>();
     private final Map<String, PodWorker> workers = new HashMap<>();
     private final List<Thread> threads = new ArrayList<>();
@@ -159,7 +160,7 @@ public final class ProcessNode implements AutoCloseable {
                     worker.changed(pod);
                     return;
                 }
-                PodWorker added = new PodWorker(client, images, timer, pods, pod);
+                PodWorker added = new PodWorker(client, images, timer, gate, pods, pod);
                 workers.put(uid, added);
                 Thread thread = daemon(added, "pod-" + pod.getMetadata().getName());
                 threads.add(thread);
