@@ -18,12 +18,19 @@ final class Pictures {
     private static final Set<String> EXTENSIONS = Set.of("jpg", "jpeg", "png", "bmp", "webp", "ppm", "tif", "tiff");
 
     static {
-        Natives.find(Core.NATIVE_LIBRARY_NAME)
-                .ifPresentOrElse(library -> System.load(library.toString()), OpenCV::loadLocally);
+        System.load(Natives.find(Core.NATIVE_LIBRARY_NAME)
+                .orElseGet(Pictures::unpacked)
+                .toString());
         Core.setNumThreads(0); // the threads are ours: one picture a thread
     }
 
     private Pictures() {}
+
+    /** The jar's own loader would unpack 65 MB at every start. */
+    private static Path unpacked() {
+        String resource = "/nu/pattern/opencv/linux/x86_64/" + System.mapLibraryName(Core.NATIVE_LIBRARY_NAME);
+        return Natives.unpack(OpenCV.class, resource, "opencv-" + Core.VERSION);
+    }
 
     static boolean isPicture(String fileName) {
         int dot = fileName.lastIndexOf('.');

@@ -1,11 +1,19 @@
 package io.swav.tensor;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URL;
+import java.net.URLConnection;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Native libraries that were unpacked when the image was built. Elsewhere each library unpacks its own at its start,
- * which takes seconds and a folder to write to.
+ * Native libraries that were unpacked when the image was built. Elsewhere each library unpacks its own at its first
+ * start, which takes seconds and a folder to write to.
  */
 public final class Natives {
     /** System property: the folder, of everything but libtorch. */
@@ -22,5 +30,37 @@ public final class Natives {
     /** The library of this name in that folder, empty where there is no such folder. */
     public static Optional<Path> find(String name) {
         return folder().map(folder -> folder.resolve(System.mapLibraryName(name)));
+    }
+
+    /**
+     * The library that a jar holds, unpacked to {@code $XDG_CACHE_HOME/swav}, by default {@code ~/.cache/swav}, unless
+     * it is there from an earlier start.
+     *
+     * @param resource absolute name in the jar of {@code owner}
+     * @param version sets it apart from others of the same name
+     */
+    public static Path unpack(Class<?> owner, String resource, String version) {
+        String base = System.getenv("XDG_CACHE_HOME");
+        Path cache =
+                base == null || base.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(base);
+        Path file = cache.resolve(Path.of("swav", "natives", version))
+                .resolve(Path.of(resource).getFileName());
+        try {
+            URL source = Objects.requireNonNull(owner.getResource(resource), resource);
+            URLConnection connection = source.openConnection();
+            try (InputStream in = connection.getInputStream()) {
+                if (!Files.isRegularFile(file) || Files.size(file) != connection.getContentLengthLong()) {
+                    Files.createDirectories(file.getParent());
+                    // others may start now too: each writes its own, and all that arrive are the same
+                    Path part = Files.createTempFile(file.getParent(), "unpacking", "");
+                    Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+                    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "cannot unpack a native library to " + file + ": set XDG_CACHE_HOME to a folder to write to", e);
+        }
+        return file;
     }
 }

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -150,15 +151,16 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private int train(Environment env, Outside outside, Progress progress, Notice notice) {
-        try (NDManager root = started()) {
+        // takes a second or two, in which the data is opened; what goes wrong is thrown again where it is needed
+        CompletableFuture<Path> torch = CompletableFuture.supplyAsync(Torch::start);
+        try {
             SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
             Optional<Checkpoints> store = store(spec, env);
-            Choice choice = choice(env);
-            LOG.info("collectives: {}", choice.why());
             try (Journal journalOut = journal(env);
-                    Transport transport = new Transport(choice.nccl());
                     PeerListener listener = listen(env);
-                    Batches batches = workshop.batches(spec)) {
+                    Batches batches = workshop.batches(spec);
+                    NDManager root = started();
+                    Transport transport = transport(env)) {
                 progress.listening(env.podIp() + ":" + listener.port());
                 long steps = steps(spec, batches.stepsPerEpoch());
                 progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
@@ -195,13 +197,16 @@ public final class TrainCommand implements Callable<Integer> {
             }
         } catch (RuntimeException | Error e) {
             progress.state(State.Failed, progress.generation(), explained(e).getMessage());
+            torch.exceptionally(failed -> Path.of("")).join(); // a process that ends while it loads a library may crash
             throw e;
         }
     }
 
-    private Choice choice(Environment env) {
+    private Transport transport(Environment env) {
         try {
-            return Choice.make(collective != null ? collective : env.collective(), variables);
+            Choice choice = Choice.make(collective != null ? collective : env.collective(), variables);
+            LOG.info("collectives: {}", choice.why());
+            return new Transport(choice.nccl());
         } catch (IllegalArgumentException e) {
             throw new Fatal(
                     Contract.EXIT_CONFIG,
