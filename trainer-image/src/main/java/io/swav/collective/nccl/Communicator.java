@@ -208,10 +208,10 @@ final class Communicator implements AutoCloseable {
 
     /** NCCL may see first that something is wrong; who it was, the sockets tell. */
     private CollectiveException named(CollectiveException e) {
-        Optional<CollectiveException> lost = Optional.empty();
+        Optional<CollectiveException> lost = lost();
         for (long start = System.nanoTime(); lost.isEmpty() && System.nanoTime() - start < GRACE_NANOS; ) {
-            lost = lost();
             LockSupport.parkNanos(WATCH_NANOS);
+            lost = lost();
         }
         return lost.orElse(e);
     }
