@@ -1,7 +1,8 @@
 package io.swav.data;
 
 import java.io.IOException;
-import java.net.URI;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,10 +53,16 @@ public interface DataSet extends AutoCloseable {
         return ImageFolder.open(folder);
     }
 
-    /** The local path of a data URI. */
+    /** The local path of a data URI. Characters that a URI would have escaped, as those of patterns, may stand in it. */
     static Path path(String uri) {
         if (uri.startsWith("file:")) {
-            return Path.of(URI.create(uri).getPath());
+            String rest = uri.substring("file:".length());
+            int start = rest.startsWith("//") ? rest.indexOf('/', 2) : 0;
+            try {
+                return Path.of(URLDecoder.decode(rest.substring(start).replace("+", "%2B"), StandardCharsets.UTF_8));
+            } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+                throw DataException.noInput("data.uri " + uri + " names no path: give file:///folder", e);
+            }
         }
         if (uri.contains("://")) {
             throw DataException.noInput("data.uri " + uri

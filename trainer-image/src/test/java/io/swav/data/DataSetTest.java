@@ -57,6 +57,9 @@ class DataSetTest {
         try (DataSet data = DataSet.open("file://" + folder + "/*1.tar")) {
             assertThat(data.size()).isEqualTo(10);
         }
+        try (DataSet data = DataSet.open("file:" + folder + "/s-00000%3f.tar")) {
+            assertThat(data.size()).isEqualTo(25);
+        }
         refused(folder + "/*9.tar", Contract.EXIT_NO_INPUT, "matches *9.tar");
     }
 
@@ -79,6 +82,9 @@ class DataSetTest {
     void aMissingOrEmptyFolderIsNamed() {
         refused(folder.resolve("none").toString(), Contract.EXIT_NO_INPUT, folder.resolve("none") + " does not exist");
         refused(folder.toString(), Contract.EXIT_NO_INPUT, folder + " holds neither");
+        refused("file://" + folder + "/no such {1}", Contract.EXIT_NO_INPUT, folder + "/no such {1} does not exist");
+        refused("file://nowhere", Contract.EXIT_NO_INPUT, "file://nowhere names no path");
+        refused("file:///a%zz", Contract.EXIT_NO_INPUT, "file:///a%zz names no path");
         refused("s3://bucket/data", Contract.EXIT_NO_INPUT, "s3://bucket/data");
     }
 
