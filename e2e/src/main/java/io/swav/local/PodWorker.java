@@ -204,7 +204,7 @@ final class PodWorker implements Runnable {
     }
 
     private void waitToStart(String name, String reason, @Nullable String message) {
-        gate.leave(inGate(name));
+        gate.leave(inGate(name), Instant.now());
         ContainerView.Waiting waiting = new ContainerView.Waiting(
                 reason, message == null ? "" : message, Instant.now().plus(RETRY));
         view = view.with(name, c -> c.withState(waiting));
@@ -239,7 +239,7 @@ final class PodWorker implements Runnable {
 
     private void ended(Container container, int run, int code, Instant since) {
         String name = container.getName();
-        gate.leave(inGate(name));
+        gate.leave(inGate(name), Instant.now());
         processes.remove(name);
         Prober prober = probers.remove(name);
         if (prober != null) {
@@ -282,7 +282,7 @@ final class PodWorker implements Runnable {
         } else {
             boolean ready = finding instanceof Prober.Ready;
             if (ready) {
-                gate.ready(inGate(name));
+                gate.ready(inGate(name), Instant.now());
             }
             view = view.with(name, c -> c.withProbes(c.started(), ready));
         }
@@ -399,7 +399,7 @@ final class PodWorker implements Runnable {
     private void abandon() {
         probers.values().forEach(Prober::close);
         processes.values().forEach(ContainerProcess::kill);
-        processes.keySet().forEach(name -> gate.leave(inGate(name)));
+        processes.keySet().forEach(name -> gate.leave(inGate(name), Instant.now()));
         folder.clear();
         done = true;
     }

@@ -6,6 +6,8 @@ import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
 class StartGateTest {
+    private static final Instant LATER = Instant.EPOCH.plus(StartGate.SETTLE);
+
     private final StartGate gate = new StartGate();
     private final Instant now = Instant.EPOCH;
 
@@ -17,28 +19,40 @@ class StartGateTest {
 
     @Test
     void oneAfterTheOtherBesideAReadyOne() {
-        gate.ready("a");
-        assertThat(gate.enter("b", now)).isTrue();
-        assertThat(gate.enter("c", now)).isFalse();
-        gate.ready("b");
-        assertThat(gate.enter("c", now)).isTrue();
-        gate.leave("c");
-        assertThat(gate.enter("d", now)).isTrue();
+        gate.ready("a", now);
+        assertThat(gate.enter("b", LATER)).isTrue();
+        assertThat(gate.enter("c", LATER)).isFalse();
+        gate.leave("b", LATER);
+        assertThat(gate.enter("c", LATER)).isTrue();
+    }
+
+    @Test
+    void notWhileTheOthersGetOverAComingOrAGoing() {
+        gate.ready("a", now);
+        gate.ready("b", now);
+        gate.ready("b", LATER); // again, after a probe that failed
+        assertThat(gate.enter("c", LATER.minusMillis(1))).isFalse();
+        assertThat(gate.enter("c", LATER)).isTrue();
+        gate.leave("c", LATER);
+        gate.leave("b", LATER);
+        assertThat(gate.enter("d", LATER)).isFalse();
+        assertThat(gate.enter("d", LATER.plus(StartGate.SETTLE))).isTrue();
     }
 
     @Test
     void oneThatNeverGetsReadyHoldsTheOthersUpForAWhileOnly() {
-        gate.ready("a");
-        gate.enter("b", now);
-        assertThat(gate.enter("c", now.plus(StartGate.PATIENCE).minusMillis(1))).isFalse();
-        assertThat(gate.enter("c", now.plus(StartGate.PATIENCE))).isTrue();
+        gate.ready("a", now);
+        gate.enter("b", LATER);
+        assertThat(gate.enter("c", LATER.plus(StartGate.PATIENCE).minusMillis(1)))
+                .isFalse();
+        assertThat(gate.enter("c", LATER.plus(StartGate.PATIENCE))).isTrue();
     }
 
     @Test
     void whenTheReadyOnesHaveEndedThereIsNobodyToSlow() {
-        gate.ready("a");
-        gate.enter("b", now);
-        gate.leave("a");
-        assertThat(gate.enter("c", now)).isTrue();
+        gate.ready("a", now);
+        gate.enter("b", LATER);
+        gate.leave("a", LATER);
+        assertThat(gate.enter("c", LATER)).isTrue();
     }
 }
