@@ -60,6 +60,21 @@ final class RollCall {
         return verdicts;
     }
 
+    /**
+     * Name of a member that a peer has waited for half the time already, if there is one. A change of the world would
+     * begin its time anew.
+     */
+    static Optional<String> suspect(World world, Duration age, Map<String, PodSeen> pods, Duration hungAfter) {
+        if (world.size() < 2) {
+            return Optional.empty();
+        }
+        return of(world, age, pods, hungAfter.dividedBy(2)).entrySet().stream()
+                .filter(entry -> entry.getValue().hung())
+                .flatMap(entry -> Optional.ofNullable(pods.get(entry.getKey())).stream())
+                .map(PodSeen::name)
+                .findFirst();
+    }
+
     private Optional<Verdict> heard(PodSeen member, List<PodSeen> peers) {
         Signs signs = member.signs();
         for (PodSeen peer : peers) {

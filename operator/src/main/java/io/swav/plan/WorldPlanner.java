@@ -141,13 +141,17 @@ public final class WorldPlanner {
     }
 
     private void callTheRoll() {
-        Duration age = book.since() == null ? Duration.ZERO : Duration.between(book.since(), now);
-        verdicts.putAll(RollCall.of(seen.world(), age, byUid, bounds.hungAfter()));
+        verdicts.putAll(RollCall.of(seen.world(), age(), byUid, bounds.hungAfter()));
         presentPods().map(pod -> pod.signs().silence()).filter(Objects::nonNull).forEach(silence -> {
             // also when nobody reports any more: somebody has to look whether the API server answers
             Duration left = Signs.UNHEARD.minus(silence).plusMillis(1);
             again.add(now.plus(left.isNegative() ? Signs.UNHEARD : left));
         });
+    }
+
+    /** Of the world. */
+    private Duration age() {
+        return book.since() == null ? Duration.ZERO : Duration.between(book.since(), now);
     }
 
     /** Counts every pod that leaves, died, or does not answer since the last plan, and every member that vanished, once. */
@@ -357,6 +361,11 @@ public final class WorldPlanner {
         if (next.size() < bounds.min()) {
             return new WorldPlan.Keep(names(joining) + " ready to join; the world grows when " + bounds.min()
                     + " are there, the minimum that was raised");
+        }
+        Optional<String> suspect = RollCall.suspect(seen.world(), age(), byUid, bounds.hungAfter());
+        if (suspect.isPresent()) {
+            return new WorldPlan.Keep(names(joining) + " ready to join, when it is known whether " + suspect.get()
+                    + ", which its peers wait for, hangs");
         }
         Instant since = book.since();
         Instant grow = since == null ? now : since.plus(bounds.growAfter());

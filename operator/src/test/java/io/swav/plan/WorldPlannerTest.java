@@ -193,6 +193,37 @@ class WorldPlannerTest {
                 .containsExactly("job-0", "job-1", "job-2");
     }
 
+    /** bounds: hung after 60 s. */
+    @Test
+    void nobodyJoinsWhileItIsNotKnownWhetherAMemberHangs() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        Book book = Book.EMPTY.published(T0.minusSeconds(500));
+        PodSeen newcomer = pod(2, STANDINGS.get(1));
+        for (int seconds : new int[] {20, 40, 70}) {
+            Signs waits = signs(1, true, seconds);
+            Signs silent = signs(seconds, false, seconds);
+            List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
+            Plan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
+            if (seconds == 40) {
+                assertThat(plan.world()).isInstanceOf(WorldPlan.Keep.class);
+                assertThat(plan.world().why()).contains("job-2 ready to join, when it is known whether job-1");
+            } else {
+                assertThat(names(plan)).contains("job-2");
+                assertThat(names(plan).contains("job-1")).isEqualTo(seconds == 20);
+            }
+        }
+    }
+
+    private static Signs signs(int silence, boolean awaiting, int stalled) {
+        return new Signs(
+                Duration.ofSeconds(silence),
+                awaiting,
+                Optional.of(Duration.ofSeconds(stalled)),
+                Optional.empty(),
+                12,
+                Optional.empty());
+    }
+
     @Test
     void aSpareTakesTheLostMembersPlaceAtOnce() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
