@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.api.model.PodList;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.local.Commands;
@@ -282,20 +284,14 @@ final class Storm implements AutoCloseable {
         return fit.isEmpty() ? Optional.empty() : Optional.of(fit.get(Math.floorMod(planned.pick(), fit.size())));
     }
 
+    /** By the taint's key alone: whoever else changes the node meanwhile, as its heartbeat, is not in the way. */
     private void taint(String node, boolean on) {
-        client.nodes().withName(node).edit(n -> {
-            n.getSpec().getTaints().removeIf(taint -> taint.getKey().equals(SPOT));
-            return on
-                    ? n.edit()
-                            .editSpec()
-                            .addNewTaint()
-                            .withKey(SPOT)
-                            .withEffect("NoSchedule")
-                            .endTaint()
-                            .endSpec()
-                            .build()
-                    : n;
-        });
+        String change = on ? "\"effect\": \"NoSchedule\"" : "\"$patch\": \"delete\"";
+        client.nodes()
+                .withName(node)
+                .patch(
+                        PatchContext.of(PatchType.STRATEGIC_MERGE),
+                        "{\"spec\": {\"taints\": [{\"key\": \"%s\", %s}]}}".formatted(SPOT, change));
     }
 
     /** A node whose trainers have gone stands for a new one. */
