@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 /** A real S3 server, S3Proxy, in a process of its own, over a folder. */
 public final class S3Server implements AutoCloseable {
     static final String BUCKET = "bucket";
-    private static final Path JARS = Path.of("../s3-server/target/lib");
+    private static final Path JARS = Path.of("../e2e/s3-server/target/lib");
 
     private final Process process;
     private final int port;
