@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum { OK = 0, SYSTEM = 2, INTERNAL = 3, ARGUMENT = 4, USAGE = 5, REMOTE = 6, PROGRESS = 7 };
-enum { INT64 = 4, FLOAT32 = 7, FLOAT64 = 8 };
+enum { INT64 = 4, FLOAT32 = 7, FLOAT64 = 8, BFLOAT16 = 9 };
 enum { SUM = 0, MIN = 3 };
 enum { MAX_RANKS = 64, LIVE = 0x600d, DEAD = 0xdead };
 #define CONFIG_MAGIC 0xcafebeef
@@ -240,7 +240,11 @@ static int meet(comm_t *comm) {
 /* ---- moving data ---- */
 struct transfer { int peer, out, done; char *at; size_t left; };
 
-static size_t width(int type) { return type == FLOAT32 ? 4 : 8; }
+static size_t width(int type) { return type == BFLOAT16 ? 2 : type == FLOAT32 ? 4 : 8; }
+
+/* Bytes that communicators of this process have sent. */
+static atomic_long sent;
+long ncclStubSent(void) { return atomic_load(&sent); }
 
 /* All at once; on one socket in order. */
 static int move(comm_t *comm, struct transfer *all, int count) {
@@ -257,7 +261,11 @@ static int move(comm_t *comm, struct transfer *all, int count) {
             while (one->left) {
                 ssize_t n = one->out ? send(comm->peers[one->peer], one->at, one->left, MSG_NOSIGNAL)
                                      : recv(comm->peers[one->peer], one->at, one->left, 0);
-                if (n > 0) { one->at += n; one->left -= n; moved = 1; continue; }
+                if (n > 0) {
+                    if (one->out) atomic_fetch_add(&sent, n);
+                    one->at += n; one->left -= n; moved = 1;
+                    continue;
+                }
                 if (n == 0 || (errno != EAGAIN && errno != EINTR)) return REMOTE;
                 break;
             }
@@ -278,6 +286,25 @@ static int move(comm_t *comm, struct transfer *all, int count) {
         *a = op->detail == SUM ? *a + b : (b < *a ? b : *a); \
     }
 
+static float widened(uint16_t half) {
+    uint32_t bits = (uint32_t) half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* To the nearest, ties to even; not for NaN. */
+static uint16_t rounded(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+/* Every partial sum is rounded, as where values travel around a ring. */
+static void add_halves(uint16_t *into, const uint16_t *other, size_t count) {
+    for (size_t i = 0; i < count; i++) into[i] = rounded(widened(into[i]) + widened(other[i]));
+}
+
 static int reduce(comm_t *comm, struct op *op) {
     size_t bytes = op->count * width(op->type);
     char *all = malloc(bytes * comm->size + 1);
@@ -295,6 +322,7 @@ static int reduce(comm_t *comm, struct op *op) {
         switch (op->type) {
             case FLOAT32: REDUCE(float) break;
             case FLOAT64: REDUCE(double) break;
+            case BFLOAT16: add_halves((uint16_t *) all, (uint16_t *) (all + peer * bytes), op->count); break;
             default: REDUCE(int64_t)
         }
     }
@@ -527,7 +555,7 @@ static int issue(
     enum kind kind, const void *from, void *into, size_t count, int type, int detail, comm_t *comm, stream_t stream) {
     int result = enter(comm, NULL);
     if (result == ARGUMENT) return result;
-    if (!stream || (type != INT64 && type != FLOAT32 && type != FLOAT64)) result = ARGUMENT;
+    if (!stream || (type != INT64 && type != FLOAT32 && type != FLOAT64 && type != BFLOAT16)) result = ARGUMENT;
     if (result != OK) return leave(comm, result);
     struct op *op = calloc(1, sizeof *op);
     *op = (struct op){kind, from, into, count, type, detail, comm, stream, grouped};

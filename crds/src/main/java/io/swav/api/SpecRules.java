@@ -25,6 +25,8 @@ public final class SpecRules {
             "spec.training.batchNorm.groupSize has to be a multiple of training.groupSize that divides training.globalBatch";
     static final String BITWISE = "spec.training.reproducibility Bitwise needs training.batchNorm.groupSize equal to"
             + " training.groupSize, or unset; use Fast to share batch statistics among groups";
+    static final String ROUNDED = "spec.training.gradients.precision bf16 needs training.reproducibility Fast: what is"
+            + " rounded between trainers depends on how many there are";
     static final String WARM_UP = "spec.training.optimizer.warmupEpochs is longer than spec.training.epochs";
     static final String FIXED_MODEL = "spec.model cannot change: make a new SwavJob";
     static final String FIXED_DATA = "spec.data cannot change: make a new SwavJob";
@@ -58,6 +60,9 @@ public final class SpecRules {
                 !training.reproducibility().equals("Bitwise") || normed == null || normed.equals(training.groupSize()),
                 BITWISE,
                 broken);
+        // an older definition on the server does not set it
+        boolean rounded = "bf16".equals(training.gradients().precision());
+        check(!training.reproducibility().equals("Bitwise") || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);
         return List.copyOf(broken);
     }

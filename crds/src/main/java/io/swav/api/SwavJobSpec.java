@@ -322,6 +322,10 @@ public record SwavJobSpec(
             message = SpecRules.BITWISE,
             fieldPath = ".batchNorm")
     @ValidationRule(
+            value = "self.reproducibility != 'Bitwise' || self.gradients.precision == 'fp32'",
+            message = SpecRules.ROUNDED,
+            fieldPath = ".gradients")
+    @ValidationRule(
             value = "self.optimizer.warmupEpochs <= double(self.epochs)",
             message = SpecRules.WARM_UP,
             fieldPath = ".optimizer")
@@ -399,7 +403,7 @@ public record SwavJobSpec(
         }
     }
 
-    /** The schema's values of {@link Training#precision}. */
+    /** The schema's values of {@link Training#precision} and {@link Gradients#precision}. */
     enum Precision {
         fp32,
         bf16
@@ -476,7 +480,15 @@ public record SwavJobSpec(
             @Default("25")
             @Min(0)
             @Max(1024)
-            Integer bucketMegabytes) {}
+            Integer bucketMegabytes,
+
+            @JsonPropertyDescription(
+                    "As what gradients travel between trainers: fp32 (default), or bf16, which halves the"
+                            + " bytes and rounds them; needs reproducibility Fast. Trainers add up in fp32 over TCP, NCCL"
+                            + " in its own way.")
+            @Default("fp32")
+            @SchemaFrom(type = Precision.class)
+            String precision) {}
 
     /** SwAV's colour and blur settings; see SWAV section 3 "multi-crop". */
     @JsonIgnoreProperties(ignoreUnknown = true)

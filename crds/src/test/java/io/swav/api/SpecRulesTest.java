@@ -12,6 +12,7 @@ import static io.swav.api.SpecRules.GROUPS;
 import static io.swav.api.SpecRules.GROUP_SIZE;
 import static io.swav.api.SpecRules.MAX_REPLICAS;
 import static io.swav.api.SpecRules.MIN_REPLICAS;
+import static io.swav.api.SpecRules.ROUNDED;
 import static io.swav.api.SpecRules.SCALES;
 import static io.swav.api.SpecRules.TWO_CROPS;
 import static io.swav.api.SpecRules.WARM_UP;
@@ -59,6 +60,8 @@ class SpecRulesTest {
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 8192}}", List.of(BATCH_NORM)),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 192}}", List.of(BATCH_NORM)),
                 arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM, BITWISE)),
+                arguments("training: {gradients: {precision: bf16}}", List.of(ROUNDED)),
+                arguments("training: {reproducibility: Fast, gradients: {precision: bf16}}", List.of()),
                 arguments("training: {epochs: 5}", List.of(WARM_UP)),
                 arguments("training: {epochs: 10}", List.of()),
                 arguments("training: {epochs: 1, optimizer: {warmupEpochs: 0.5}}", List.of()),

@@ -1,5 +1,7 @@
 package io.swav.collective;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -12,6 +14,9 @@ import java.util.function.Consumer;
  * world, a rank does everything at once on the thread that asks.
  */
 public final class Background implements AutoCloseable {
+    /** When a piece was under way, in the time of {@link System#nanoTime}, which the processes of one Linux share. */
+    public record Piece(long from, long to) {}
+
     /** A name that a profile, or a test that looks for threads left behind, finds. */
     public static final String THREAD = "gradients";
 
@@ -19,8 +24,9 @@ public final class Background implements AutoCloseable {
     private final Collective line;
     private final ExecutorService thread;
     private CompletableFuture<Void> pieces = CompletableFuture.completedFuture(null);
-    private long nanos;
-    private long exposedNanos;
+    private final List<Piece> done = new ArrayList<>();
+    private long waitedFrom;
+    private long waitedTo;
 
     public Background(Collective collective) {
         this.collective = collective;
@@ -49,7 +55,7 @@ public final class Background implements AutoCloseable {
                 () -> {
                     long start = System.nanoTime();
                     piece.accept(line);
-                    nanos += System.nanoTime() - start;
+                    done.add(new Piece(start, System.nanoTime()));
                 },
                 thread);
     }
@@ -60,19 +66,19 @@ public final class Background implements AutoCloseable {
      * @throws RuntimeException what one of them failed with
      */
     public void await() {
-        long start = System.nanoTime();
+        waitedFrom = System.nanoTime();
         collective.await(pieces);
-        exposedNanos = System.nanoTime() - start;
+        waitedTo = System.nanoTime();
     }
 
-    /** After {@link #await}: time in which a piece was under way. */
-    public long nanos() {
-        return nanos;
+    /** After {@link #await}: all that another thread did, in order. */
+    public List<Piece> pieces() {
+        return List.copyOf(done);
     }
 
-    /** After {@link #await}: how long that waited. */
-    public long exposedNanos() {
-        return exposedNanos;
+    /** After {@link #await}: when that waited. */
+    public Piece waited() {
+        return new Piece(waitedFrom, waitedTo);
     }
 
     /**

@@ -22,6 +22,12 @@ public interface Collective extends AutoCloseable {
     /** In place sum over ranks; every rank gets the same bits, in an order the implementation chooses. */
     void allReduceSum(NDArray inOut);
 
+    /**
+     * The same of FLOAT32 of one dimension, for which bfloat16 travels: half the bytes, and a sum that is rounded to it. The
+     * values it is made of may be rounded, or what is added up on the way, as the implementation does.
+     */
+    void allReduceRoundedSum(NDArray inOut);
+
     /** In place minimum over ranks. */
     void allReduceMin(NDArray inOut);
 

@@ -29,6 +29,11 @@ public final class SoloCollective implements Collective {
     }
 
     @Override
+    public void allReduceRoundedSum(NDArray inOut) {
+        check();
+    }
+
+    @Override
     public void allReduceMin(NDArray inOut) {
         check();
     }

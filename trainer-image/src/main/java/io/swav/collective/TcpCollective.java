@@ -75,6 +75,12 @@ public final class TcpCollective implements Collective {
         reduce(Reduction.SUM, inOut);
     }
 
+    /** What comes from others is rounded, added in float32, and the sum rounded once more. */
+    @Override
+    public void allReduceRoundedSum(NDArray inOut) {
+        RoundedSum.run(this, inOut);
+    }
+
     @Override
     public void allReduceMin(NDArray inOut) {
         reduce(Reduction.MIN, inOut);
@@ -243,6 +249,11 @@ public final class TcpCollective implements Collective {
      */
     public void checkPeers() {
         wire.checkPeers();
+    }
+
+    /** Bytes of messages that this rank has sent, over all its sockets. */
+    long sentBytes() {
+        return lines.stream().mapToLong(Wire::sentBytes).sum();
     }
 
     @Override

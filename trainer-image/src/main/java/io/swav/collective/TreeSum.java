@@ -199,21 +199,6 @@ public final class TreeSum {
         }
     }
 
-    /** Elements [from, to) of every subtree's array. */
-    private record Span(long from, long to) {
-        /** Part {@code index} of {@code parts} equal to within one element. */
-        Span part(int index, int parts) {
-            long count = to - from;
-            return new Span(from + count * index / parts, from + count * (index + 1) / parts);
-        }
-
-        void of(NDArray array, int peer, List<Transfer> transfers) {
-            if (to > from) {
-                transfers.add(new Transfer(peer, array, from, to - from));
-            }
-        }
-    }
-
     /** The exchange of spans of subtrees' sums; the total replaces the first of {@code mine}. */
     private record Reduce(Collective collective, int groups, List<Run> runs, List<NDArray> mine) {
         void run(Span all) {

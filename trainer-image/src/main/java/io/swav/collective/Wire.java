@@ -30,6 +30,7 @@ final class Wire implements AutoCloseable {
     private final Selector selector;
     private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
     private volatile @Nullable String broken;
+    private long sentBytes;
 
     /** @param peers by rank, null at this process's own; owned from here on */
     Wire(long generation, @Nullable SocketChannel[] peers) throws IOException {
@@ -55,6 +56,11 @@ final class Wire implements AutoCloseable {
         return scratch.slice(0, bytes).order(ByteOrder.nativeOrder());
     }
 
+    /** Of all messages so far, without their frames. */
+    long sentBytes() {
+        return sentBytes;
+    }
+
     private interface Work {
         void run() throws IOException;
     }
@@ -63,6 +69,7 @@ final class Wire implements AutoCloseable {
     void exchange(Collection<Message> sends, Collection<Message> receives) {
         whole(() -> {
             for (Message message : sends) {
+                sentBytes += message.body().remaining();
                 link(message.peer()).send(message.body());
             }
             for (Message message : receives) {

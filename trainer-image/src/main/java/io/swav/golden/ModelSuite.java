@@ -140,6 +140,7 @@ final class ModelSuite implements Suite {
                 field(meta, "freeze").asLong(),
                 run.localNorm(),
                 Settings.BUCKET_BYTES,
+                Precision.FP32,
                 Precision.FP32);
     }
 

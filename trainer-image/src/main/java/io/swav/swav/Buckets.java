@@ -12,7 +12,7 @@ import java.util.Map;
  */
 final class Buckets {
     /** Of the first bucket of the array, the last that is summed; each one further on may be twice as large. */
-    private static final long FIRST_BYTES = 1 << 20;
+    private static final long FIRST_BYTES = 256 << 10;
 
     /** Told of elements [from, to) that are final. */
     @FunctionalInterface

@@ -1,9 +1,22 @@
 package io.swav.swav;
 
+import io.swav.collective.Background.Piece;
+import java.util.List;
+
 /**
  * What summing a step's gradients over ranks took.
  *
- * @param nanos in which a sum was under way
- * @param exposedNanos of them in which nothing else was: after backward, until the last sum was there
+ * @param sums when each was under way, waiting for peers included
+ * @param exposed when nothing else was: after backward, until the last sum was there
  */
-public record Communication(long nanos, long exposedNanos) {}
+public record Communication(List<Piece> sums, Piece exposed) {
+    static final Communication NONE = new Communication(List.of(), new Piece(0, 0));
+
+    public long nanos() {
+        return sums.stream().mapToLong(sum -> sum.to() - sum.from()).sum();
+    }
+
+    public long exposedNanos() {
+        return exposed.to() - exposed.from();
+    }
+}

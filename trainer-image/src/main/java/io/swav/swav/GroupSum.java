@@ -11,22 +11,30 @@ import io.swav.tensor.Kernels;
 final class GroupSum {
     private final TreeSum.Local own;
     private final boolean oneOrder;
+    /** Elements before this one may travel as bfloat16. */
+    private final long rounded;
+
     private int next;
 
-    private GroupSum(TreeSum.Local own, boolean oneOrder, int next) {
+    private GroupSum(TreeSum.Local own, boolean oneOrder, long rounded, int next) {
         this.own = own;
         this.oneOrder = oneOrder;
+        this.rounded = rounded;
         this.next = next;
     }
 
     /** One order for every world, one array a group: the same bits everywhere. */
     static GroupSum inOneOrder(int groups, Run run) {
-        return new GroupSum(new TreeSum.Local(groups, run), true, run.from());
+        return new GroupSum(new TreeSum.Local(groups, run), true, 0, run.from());
     }
 
-    /** Ranks in the collective's own order; a rank's {@code parts} arrays in pairs, which rounds least. */
-    static GroupSum acrossRanks(int parts) {
-        return new GroupSum(new TreeSum.Local(parts, new Run(0, parts)), false, 0);
+    /**
+     * Ranks in the collective's own order; a rank's {@code parts} arrays in pairs, which rounds least.
+     *
+     * @param rounded elements before this one travel as bfloat16; 0 for none
+     */
+    static GroupSum acrossRanks(int parts, long rounded) {
+        return new GroupSum(new TreeSum.Local(parts, new Run(0, parts)), false, rounded, 0);
     }
 
     /** Takes over {@code flat}. */
@@ -41,17 +49,19 @@ final class GroupSum {
 
     /** The last of this rank's arrays, taken over before its values are there: the sum is made a span at a time. */
     Open last(NDArray flat, Run[] runs) {
-        return new Open(own.last(flat), oneOrder, runs);
+        return new Open(own.last(flat), oneOrder, rounded, runs);
     }
 
     static final class Open {
         private final TreeSum.Open own;
         private final boolean oneOrder;
+        private final long rounded;
         private final Run[] runs;
 
-        private Open(TreeSum.Open own, boolean oneOrder, Run[] runs) {
+        private Open(TreeSum.Open own, boolean oneOrder, long rounded, Run[] runs) {
             this.own = own;
             this.oneOrder = oneOrder;
+            this.rounded = rounded;
             this.runs = runs.clone();
         }
 
@@ -60,9 +70,15 @@ final class GroupSum {
             own.add(from, to);
             if (oneOrder) {
                 own.reduce(collective, runs, from, to);
-            } else {
-                try (NDManager scope = own.result().getManager().newSubManager()) {
-                    collective.allReduceSum(Kernels.rows(scope, own.result(), from, to));
+                return;
+            }
+            long middle = Math.max(from, Math.min(to, rounded));
+            try (NDManager scope = own.result().getManager().newSubManager()) {
+                if (middle > from) {
+                    collective.allReduceRoundedSum(Kernels.rows(scope, own.result(), from, middle));
+                }
+                if (to > middle) {
+                    collective.allReduceSum(Kernels.rows(scope, own.result(), middle, to));
                 }
             }
         }

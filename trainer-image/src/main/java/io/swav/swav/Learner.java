@@ -39,7 +39,7 @@ public final class Learner implements AutoCloseable {
     private final Map<String, NDArray> momentumViews;
     private final GraphMemory memory;
     private @Nullable Step step;
-    private Communication communication = new Communication(0, 0);
+    private Communication communication = Communication.NONE;
     private Consumer<Phase> watcher = phase -> {};
 
     /** A learner with fresh weights from spec.training.seed. */

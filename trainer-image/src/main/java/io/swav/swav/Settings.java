@@ -3,6 +3,7 @@ package io.swav.swav;
 import io.swav.api.SwavJobSpec;
 import io.swav.tensor.Precision;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the step needs to know of a job.
@@ -15,6 +16,7 @@ import java.util.List;
  * @param bitwise sums in one fixed order; needs {@code normGroup} = {@code group}
  * @param bucketBytes of gradients that are summed over ranks at a time, while backward goes on; 0: all after it
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
+ * @param gradients as what they travel between ranks; a rank adds up in float32
  */
 public record Settings(
         int batch,
@@ -27,7 +29,8 @@ public record Settings(
         long frozenSteps,
         boolean bitwise,
         long bucketBytes,
-        Precision precision) {
+        Precision precision,
+        Precision gradients) {
 
     /** What a job has that says nothing else. */
     public static final long BUCKET_BYTES = 25L << 20;
@@ -43,6 +46,11 @@ public record Settings(
         if (bitwise && normGroup != group) {
             throw new IllegalArgumentException("training.reproducibility Bitwise needs batchNorm.groupSize = "
                     + "training.groupSize, they are " + normGroup + " and " + group);
+        }
+        if (bitwise && gradients != Precision.FP32) {
+            throw new IllegalArgumentException(
+                    "training.gradients.precision bf16 needs training.reproducibility Fast: what "
+                            + "is rounded between trainers depends on how many there are");
         }
         crops = List.copyOf(crops);
         if (crops.stream().mapToInt(Crops::count).sum() < 2) {
@@ -75,22 +83,36 @@ public record Settings(
                 training.prototypesFrozenSteps(),
                 training.reproducibility().equals("Bitwise"),
                 training.gradients().bucketMegabytes() * (1L << 20),
-                precision(training.precision()));
+                precision("training.precision", training.precision()),
+                precision("training.gradients.precision", training.gradients().precision()));
     }
 
-    private static Precision precision(String name) {
+    private static Precision precision(String field, @Nullable String name) {
+        if (name == null) {
+            return Precision.FP32; // a config from before there was the field
+        }
         return switch (name) {
             case "fp32" -> Precision.FP32;
             case "bf16" -> Precision.BF16;
-            default ->
-                throw new IllegalArgumentException("training.precision is '" + name + "', it must be fp32 or bf16");
+            default -> throw new IllegalArgumentException(field + " is '" + name + "', it must be fp32 or bf16");
         };
     }
 
     /** The same for a global batch of one group. */
     Settings smallest() {
         return new Settings(
-                group, group, group, crops, sinkhorn, temperature, larc, frozenSteps, bitwise, bucketBytes, precision);
+                group,
+                group,
+                group,
+                crops,
+                sinkhorn,
+                temperature,
+                larc,
+                frozenSteps,
+                bitwise,
+                bucketBytes,
+                precision,
+                gradients);
     }
 
     public int groups() {

@@ -224,9 +224,10 @@ final class Step implements AutoCloseable {
     void backward() {
         watcher.accept(Phase.BACKWARD);
         // with local batch norm every unit is one group, and the one order is free: then Fast too has the same bits
-        GroupSum flats = settings.bitwise() || settings.span() == 1
+        boolean rounded = settings.gradients() == Precision.BF16;
+        GroupSum flats = settings.bitwise() || (settings.span() == 1 && !rounded)
                 ? GroupSum.inOneOrder(settings.groups(), runs[collective.rank()])
-                : GroupSum.acrossRanks(works.size());
+                : GroupSum.acrossRanks(works.size(), rounded ? model.parameters.size() : 0);
         long size = codesAt() + model.architecture().prototypes();
         for (Work work : works.subList(0, works.size() - 1)) {
             NDArray flat = flat(size);
@@ -337,9 +338,7 @@ final class Step implements AutoCloseable {
     /** After {@link #average}. */
     Communication communication() {
         Background background = sums;
-        return background == null
-                ? new Communication(0, 0)
-                : new Communication(background.nanos(), background.exposedNanos());
+        return background == null ? Communication.NONE : new Communication(background.pieces(), background.waited());
     }
 
     /** What every crop of this rank's groups became, see {@link Learner#outputs}. */

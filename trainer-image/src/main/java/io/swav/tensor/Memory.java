@@ -88,6 +88,33 @@ public final class Memory {
         }
     }
 
+    /** Elements of a FLOAT32 array that have room for {@code count} of bfloat16: DJL has no arrays of that type. */
+    public static long packed(long count) {
+        return (count + 1) / 2;
+    }
+
+    /** Writes {@code values}, rounded to bfloat16, into {@link #packed} elements of {@code room} from {@code at} on. */
+    public static void pack(Part values, NDArray room, long at) {
+        Interop.scoped(() -> halves(room, at, values.count()).copy_(values.tensor()));
+    }
+
+    /** What {@link #pack} has written. */
+    public static void unpack(NDArray room, long at, Part values) {
+        Interop.scoped(() -> values.tensor().copy_(halves(room, at, values.count())));
+    }
+
+    /** Adds what {@link #pack} has written to float32 values. */
+    public static void addPacked(Part into, NDArray room, long at) {
+        Interop.scoped(() -> torch.add_out(into.tensor(), into.tensor(), halves(room, at, into.count())));
+    }
+
+    private static Tensor halves(NDArray room, long at, long count) {
+        return Interop.borrow(room)
+                .narrow(0, at, packed(count))
+                .view(torch.ScalarType.BFloat16)
+                .narrow(0, 0, count);
+    }
+
     /** {@code into} = {@code left} + {@code right}; it may be one of them. */
     public static void add(Part into, Part left, Part right) {
         Interop.scoped(() -> torch.add_out(into.tensor(), left.tensor(), right.tensor()));

@@ -6,13 +6,16 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,32 +27,51 @@ import picocli.CommandLine.Spec;
         name = "allreduce",
         mixinStandardHelpOptions = true,
         description = {
-            "Sums an array over several processes on loopback, around the ring and in the tree's order, in turns with the "
+            "Sums an array over several processes on loopback, in any order and in the tree's order, in turns with the "
                     + "same bytes through plain sockets.",
-            "Figures are medians over rounds; ratios are taken within a round."
+            "Figures are medians over rounds; ratios are taken within a round. On a machine that does other things as well, "
+                    + "the ratio of processor time says more than that of the clock."
         })
 public final class AllReduceBench implements Callable<Integer> {
     private static final Duration TIMEOUT = Duration.ofMinutes(10);
     private static final int SMALL_SUMS = 3000;
 
     /**
-     * @param bytesPerSecond that each rank sends while it sums around the ring: 2(W−1)/W of the array
+     * @param bytesPerSecond that each rank sends while it sums: 2(W−1)/W of the array
      * @param ceilingBytesPerSecond the same bytes through plain sockets, see {@link PlainRing}
      * @param ratio of the two
-     * @param treeOverRing time of the sum in one order over the ring's
+     * @param cpuRatio the same of all ranks' processor time
+     * @param treeOverAny time of the sum in one order over that in any order
+     * @param treeOverAnyCpu the same of all ranks' processor time
      * @param smallMicros of a sum of 12 KB
      */
     public record Result(
             double bytesPerSecond,
             double ceilingBytesPerSecond,
             double ratio,
-            double treeOverRing,
+            double cpuRatio,
+            double treeOverAny,
+            double treeOverAnyCpu,
             Quantiles smallMicros) {}
 
     /** Of one call. */
     public record Quantiles(double p50, double p99) {}
 
-    private record Round(long ceiling, long ring, long tree) {}
+    /** By the clock of rank 0, and of all ranks' processors. */
+    private record Times(long nanos, long cpuNanos) {}
+
+    private record Round(Times ceiling, Times any, Times tree) {
+        /** @param said in this round, by rank */
+        static Round of(List<long[]> said) {
+            return new Round(times(said, 0), times(said, 2), times(said, 4));
+        }
+
+        private static Times times(List<long[]> said, int column) {
+            return new Times(
+                    said.get(0)[column],
+                    said.stream().mapToLong(line -> line[column + 1]).sum());
+        }
+    }
 
     @Option(names = "--ranks", description = "Processes (default: ${DEFAULT-VALUE}).")
     private int ranks = 4;
@@ -75,46 +97,60 @@ public final class AllReduceBench implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
         long bytes = megabytes * 1_000_000L;
-        ConcurrentLinkedQueue<String> said = new ConcurrentLinkedQueue<>();
+        List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
+                .limit(ranks)
+                .toList();
         Optional<String> problem = RankProcesses.run(
                 List.of(), // the compiler that a trainer runs with
                 AllReduceRank.class,
                 ranks,
                 TIMEOUT,
                 List.of(String.valueOf(rounds), String.valueOf(bytes), String.valueOf(SMALL_SUMS)),
-                (rank, line) -> said.add(line));
+                (rank, line) -> said.get(rank)
+                        .add(Arrays.stream(line.split(" ", -1))
+                                .mapToLong(Long::parseLong)
+                                .toArray()));
         if (problem.isPresent()) {
             spec.commandLine().getErr().println("swav bench allreduce: " + problem.get());
             return 1;
         }
-        List<long[]> lines = said.stream()
-                .map(line -> Arrays.stream(line.split(" ", -1))
-                        .mapToLong(Long::parseLong)
-                        .toArray())
-                .toList();
-        List<Round> measured = lines.subList(0, rounds).stream()
-                .map(line -> new Round(line[0], line[1], line[2]))
-                .toList();
-        long[] small = lines.get(rounds);
+        List<Round> measured = new ArrayList<>();
+        for (int round = 0; round < rounds; round++) {
+            measured.add(Round.of(said.stream().map(Queue::remove).toList()));
+        }
+        long[] small = said.get(0).remove();
         Arrays.sort(small);
         double sent = bytesSent(bytes, ranks);
         Result result = new Result(
-                median(measured, round -> sent * 1e9 / round.ring()),
-                median(measured, round -> sent * 1e9 / round.ceiling()),
-                median(measured, round -> (double) round.ceiling() / round.ring()),
-                median(measured, round -> (double) round.tree() / round.ring()),
+                median(measured, round -> sent * 1e9 / round.any().nanos()),
+                median(measured, round -> sent * 1e9 / round.ceiling().nanos()),
+                median(
+                        measured,
+                        round -> (double) round.ceiling().nanos() / round.any().nanos()),
+                median(
+                        measured,
+                        round -> (double) round.ceiling().cpuNanos()
+                                / round.any().cpuNanos()),
+                median(
+                        measured,
+                        round -> (double) round.tree().nanos() / round.any().nanos()),
+                median(
+                        measured,
+                        round -> (double) round.tree().cpuNanos() / round.any().cpuNanos()),
                 new Quantiles(small[small.length / 2] / 1e3, small[small.length * 99 / 100] / 1e3));
         out.printf(
                 Locale.ROOT,
-                "%d ranks, %d MB: %.0f MB/s a rank, plain sockets %.0f MB/s, ratio %.2f%n"
-                        + "in the tree's order: %.2f of the ring's time%n"
+                "%d ranks, %d MB: %.0f MB/s a rank, plain sockets %.0f MB/s, ratio %.2f, of processor time %.2f%n"
+                        + "in the tree's order: %.2f of the time, %.2f of the processors'%n"
                         + "12 KB: p50 %.0f µs, p99 %.0f µs%n",
                 ranks,
                 megabytes,
                 result.bytesPerSecond() / 1e6,
                 result.ceilingBytesPerSecond() / 1e6,
                 result.ratio(),
-                result.treeOverRing(),
+                result.cpuRatio(),
+                result.treeOverAny(),
+                result.treeOverAnyCpu(),
                 result.smallMicros().p50(),
                 result.smallMicros().p99());
         out.flush();

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import com.sun.management.OperatingSystemMXBean;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.TreeSum;
@@ -11,6 +12,7 @@ import io.swav.golden.RankProcess;
 import io.swav.tensor.Memory;
 import io.swav.tensor.Torch;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -19,6 +21,8 @@ import java.util.stream.IntStream;
 final class AllReduceRank {
     private static final int SMALL_FLOATS = 12 * 1024 / Float.BYTES;
     private static final int SMALL_WARM_UP = 1000;
+    private static final OperatingSystemMXBean MACHINE =
+            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     private AllReduceRank() {}
 
@@ -27,8 +31,8 @@ final class AllReduceRank {
     }
 
     /**
-     * Arguments: rank, size, rounds, bytes of the large sum, small sums. Rank 0 says {@code ceiling ring tree} in
-     * nanoseconds for every round, then a line of the nanoseconds of every small sum.
+     * Arguments: rank, size, rounds, bytes of the large sum, small sums. Every rank says {@code ceiling chunks tree} for every
+     * round, for each nanoseconds and those of its processor; rank 0 then a line of the nanoseconds of every small sum.
      */
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[0]);
@@ -48,11 +52,11 @@ final class AllReduceRank {
             long sent = AllReduceBench.bytesSent(bytes, size);
             NDArray signal = manager.zeros(new Shape(1), DataType.INT64);
             for (int round = -1; round < rounds; round++) { // the first one warms up
-                long ceiling = nanos(world, signal, () -> plain.push(sent, from, into));
-                long ring = nanos(world, signal, () -> world.allReduceSum(values));
-                long tree = nanos(world, signal, () -> sumTree(world, values));
-                if (rank == 0 && round >= 0) {
-                    RankProcess.say(ceiling + " " + ring + " " + tree);
+                String ceiling = times(world, signal, () -> plain.push(sent, from, into));
+                String chunks = times(world, signal, () -> world.allReduceSum(values));
+                String tree = times(world, signal, () -> sumTree(world, values));
+                if (round >= 0) {
+                    RankProcess.say(ceiling + " " + chunks + " " + tree);
                 }
             }
             NDArray small = manager.ones(new Shape(SMALL_FLOATS));
@@ -71,7 +75,7 @@ final class AllReduceRank {
         }
     }
 
-    /** One group a rank: the same bytes as the ring's. */
+    /** One group a rank: the same bytes. */
     private static void sumTree(Collective world, NDArray values) {
         Run[] runs = IntStream.range(0, world.size())
                 .mapToObj(rank -> Run.of(world.size(), rank, world.size()))
@@ -82,11 +86,12 @@ final class AllReduceRank {
     }
 
     /** From when everybody is there until everybody is done. */
-    private static long nanos(Collective world, NDArray signal, Work work) throws IOException {
+    private static String times(Collective world, NDArray signal, Work work) throws IOException {
         world.allReduceMin(signal);
         long start = System.nanoTime();
+        long cpu = MACHINE.getProcessCpuTime();
         work.run();
         world.allReduceMin(signal);
-        return System.nanoTime() - start;
+        return System.nanoTime() - start + " " + (MACHINE.getProcessCpuTime() - cpu);
     }
 }

@@ -65,6 +65,11 @@ final class Awaiting {
         }
 
         @Override
+        public void allReduceRoundedSum(NDArray inOut) {
+            run(() -> inner.allReduceRoundedSum(inOut));
+        }
+
+        @Override
         public void allReduceMin(NDArray inOut) {
             run(() -> inner.allReduceMin(inOut));
         }

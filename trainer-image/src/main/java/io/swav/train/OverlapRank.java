@@ -21,6 +21,7 @@ import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** One rank of {@code bench overlap}: resnet18 on noise, one group of 64 a rank. */
@@ -31,8 +32,9 @@ final class OverlapRank {
     private OverlapRank() {}
 
     /**
-     * Arguments: rank, size, steps, bytes of a bucket. Says for every step, after one to warm up, with and without
-     * overlap in turns: {@code overlap step communication exposed communicationCpu exposedCpu}, in nanoseconds.
+     * Arguments: rank, size, steps, bytes of a bucket, precision in which gradients travel. Says for every step, after one to
+     * warm up, with and without overlap in turns: {@code overlap step communication exposed communicationCpu exposedCpu}, in
+     * nanoseconds, then when backward ended, and beginning and end of every sum.
      */
     public static void main(String[] args) throws IOException {
         int size = Integer.parseInt(args[1]);
@@ -44,8 +46,8 @@ final class OverlapRank {
                 .toArray(Run[]::new);
         try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size);
                 NDManager manager = NDManager.newBaseManager("PyTorch");
-                Learner with = learner(size, Long.parseLong(args[3]), manager);
-                Learner without = learner(size, 0, manager)) {
+                Learner with = learner(size, Long.parseLong(args[3]), Precision.valueOf(args[4]), manager);
+                Learner without = learner(size, 0, Precision.valueOf(args[4]), manager)) {
             SumsCpu cpu = new SumsCpu();
             with.watch(cpu);
             without.watch(cpu);
@@ -59,8 +61,12 @@ final class OverlapRank {
                     long took = System.nanoTime() - start;
                     if (step >= 0) {
                         Communication sums = learner.communication();
+                        String times = sums.sums().stream()
+                                .map(sum -> " " + sum.from() + " " + sum.to())
+                                .collect(Collectors.joining());
                         RankProcess.say((learner == with ? 1 : 0) + " " + took + " " + sums.nanos() + " "
-                                + sums.exposedNanos() + " " + cpu.all + " " + (cpu.all - cpu.hidden));
+                                + sums.exposedNanos() + " " + cpu.all + " " + (cpu.all - cpu.hidden) + " "
+                                + sums.exposed().from() + times);
                     }
                 }
             }
@@ -93,7 +99,7 @@ final class OverlapRank {
         }
     }
 
-    private static Learner learner(int size, long bucketBytes, NDManager manager) {
+    private static Learner learner(int size, long bucketBytes, Precision gradients, NDManager manager) {
         Settings settings = new Settings(
                 GROUP * size,
                 GROUP,
@@ -103,9 +109,10 @@ final class OverlapRank {
                 0.1,
                 new Larc(0.9, 1e-6, 1e-3, false),
                 0,
-                true,
+                gradients == Precision.FP32,
                 bucketBytes,
-                Precision.FP32);
+                Precision.FP32,
+                gradients);
         Learner learner = new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), manager);
         learner.model().initialize(31);
         return learner;

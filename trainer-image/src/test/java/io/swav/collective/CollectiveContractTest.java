@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What every implementation promises. */
 class CollectiveContractTest {
-    /** One element, odd, the direct path, and several slices of the ring. */
+    /** One element, odd, the direct path, and several slices of chunks. */
     private static final int[] LENGTHS = {1, 3, 1000, 2_000_001};
 
     private enum Transport {
@@ -79,6 +80,57 @@ class CollectiveContractTest {
                 assertThat((double) sums.get(0)[at]).isCloseTo(expected, within(1e-5));
             }
         }
+    }
+
+    /** bfloat16 has 8 bits; who rounds what on the way is free. */
+    @ParameterizedTest
+    @MethodSource("worlds")
+    void roundedSumsAreCloseAndTheSameEverywhere(World world) throws Exception {
+        int size = world.size();
+        for (int length : LENGTHS) {
+            List<float[]> sums = Ranked.run(world.connect(), (collective, manager) -> {
+                NDArray mine = manager.create(values(length, collective.rank()));
+                collective.allReduceRoundedSum(mine);
+                return mine.toFloatArray();
+            });
+            assertThat(sums).map(Arrays::hashCode).containsOnly(Arrays.hashCode(sums.get(0)));
+            float[] expected = new float[length];
+            float[] magnitude = new float[length];
+            for (int rank = 0; rank < size; rank++) {
+                float[] its = values(length, rank);
+                for (int i = 0; i < length; i++) {
+                    expected[i] += its[i];
+                    magnitude[i] += Math.abs(its[i]);
+                }
+            }
+            for (int i = 0; i < length; i++) {
+                double error = Math.abs(sums.get(0)[i] - expected[i]);
+                if (error > size * magnitude[i] / 256) {
+                    throw new AssertionError("element " + i + " of " + length + " is off by " + error);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("worldsOfSeveral")
+    void roundedSumsTakeHalfTheBytes(World world) throws Exception {
+        long exact = sent(world, Collective::allReduceSum);
+        long rounded = sent(world, Collective::allReduceRoundedSum);
+        assertThat(rounded).isEqualTo(exact / 2).isPositive();
+    }
+
+    /** Bytes that all ranks send for a sum that divides evenly. */
+    private static long sent(World world, BiConsumer<Collective, NDArray> sum) throws Exception {
+        long before = world.transport() == Transport.Nccl ? NcclStub.sentBytes() : 0;
+        long overSockets = Ranked.run(world.connect(), (collective, manager) -> {
+                    sum.accept(collective, manager.ones(new Shape(600_000)));
+                    return collective instanceof TcpCollective tcp ? tcp.sentBytes() : 0;
+                })
+                .stream()
+                .mapToLong(Number::longValue)
+                .sum();
+        return world.transport() == Transport.Nccl ? NcclStub.sentBytes() - before : overSockets;
     }
 
     @ParameterizedTest

@@ -38,10 +38,10 @@ class LearnerTest {
     }
 
     static Settings settings(int normGroup, boolean bitwise) {
-        return settings(normGroup, bitwise, Precision.FP32);
+        return settings(normGroup, bitwise, Precision.FP32, Precision.FP32);
     }
 
-    private static Settings settings(int normGroup, boolean bitwise, Precision precision) {
+    static Settings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
         return new Settings(
                 16,
                 4,
@@ -53,7 +53,8 @@ class LearnerTest {
                 1,
                 bitwise,
                 8 << 10,
-                precision);
+                precision,
+                gradients);
     }
 
     /** Crops that depend on step and group alone. */
@@ -96,7 +97,7 @@ class LearnerTest {
     @Test
     void halfPrecisionTracksTheLoss() {
         try (Learner full = learner(settings(4, true), new GraphMemory());
-                Learner half = learner(settings(4, true, Precision.BF16), new GraphMemory())) {
+                Learner half = learner(settings(4, true, Precision.BF16, Precision.FP32), new GraphMemory())) {
             byte[] start = half.digest();
             for (int i = 0; i < 12; i++) {
                 full.lossAndGradients(crops(0), ALONE, solo, i, 5);

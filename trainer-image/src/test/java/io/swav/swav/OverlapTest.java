@@ -2,8 +2,10 @@ package io.swav.swav;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Background;
 import io.swav.collective.Collective;
@@ -11,6 +13,8 @@ import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
+import io.swav.collective.nccl.NcclStub;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,24 +47,71 @@ class OverlapTest {
     void bucketsShrinkTowardsTheBeginningAndGoInOneOrder() {
         Layout layout = new Layout();
         for (int i = 0; i < 10; i++) {
-            layout.add("w" + i, 1 << 18); // one MiB each
+            layout.add("w" + i, 1 << 16); // a quarter of a MiB each
         }
         List<String> told = new ArrayList<>();
-        Buckets buckets = new Buckets(layout, layout.size() + 16, 5 << 20, (from, to) -> told.add(from + "-" + to));
+        Buckets buckets = new Buckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
         // 1, 2, 4, then what is left
         assertThat(buckets.count()).isEqualTo(4);
         for (int i : new int[] {0, 1, 2, 9, 8, 6, 7, 5, 4, 3}) {
             buckets.done("w" + i);
         }
-        long mib = 1 << 18;
+        long one = 1 << 16;
         assertThat(told)
                 .containsExactly(
-                        7 * mib + "-" + (10 * mib + 16), 3 * mib + "-" + 7 * mib, mib + "-" + 3 * mib, "0-" + mib);
+                        7 * one + "-" + (10 * one + 16), 3 * one + "-" + 7 * one, one + "-" + 3 * one, "0-" + one);
         assertThat(buckets.complete()).isTrue();
         assertThatThrownBy(() -> buckets.done("w3")).hasMessageContaining("w3 is no longer awaited");
-        Buckets one = new Buckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
-        assertThat(one.count()).isEqualTo(1);
-        assertThat(one.complete()).isFalse();
+        Buckets whole = new Buckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
+        assertThat(whole.count()).isEqualTo(1);
+        assertThat(whole.complete()).isFalse();
+    }
+
+    /** Rounding between ranks changes a gradient's last bits, over either transport, and nothing else of a step. */
+    @Test
+    void gradientsMayTravelRounded() throws Exception {
+        List<Average> exact = averages(Ranked.connect(2), Precision.FP32);
+        for (List<? extends Collective> world : List.of(Ranked.connect(2), NcclStub.connect(2))) {
+            List<Average> rounded = averages(world, Precision.BF16);
+            assertThat(rounded.get(0).loss()).isCloseTo(exact.get(0).loss(), within(1e-6));
+            for (int parameter = 0; parameter < exact.get(0).gradients().size(); parameter++) {
+                float[] expected = exact.get(0).gradients().get(parameter);
+                float[] values = rounded.get(0).gradients().get(parameter);
+                assertThat(Arrays.equals(values, rounded.get(1).gradients().get(parameter)))
+                        .as("the same everywhere: parameter %d", parameter)
+                        .isTrue();
+                double error = 0;
+                double length = 0;
+                for (int i = 0; i < values.length; i++) {
+                    error += Math.pow((double) values[i] - expected[i], 2);
+                    length += Math.pow(expected[i], 2);
+                }
+                // of 2 values of 8 bits, each rounded to the nearest
+                assertThat(error).as("parameter %d", parameter).isLessThanOrEqualTo(length / 10_000);
+                assertThat(error > 0).as("parameter %d", parameter).isEqualTo(length > 0);
+            }
+        }
+    }
+
+    @Test
+    void whatIsRoundedBetweenRanksIsNotBitwise() {
+        assertThatThrownBy(() -> LearnerTest.settings(4, true, Precision.FP32, Precision.BF16))
+                .hasMessageContaining("training.gradients.precision bf16 needs training.reproducibility Fast");
+    }
+
+    private record Average(double loss, List<float[]> gradients) {}
+
+    private static List<Average> averages(List<? extends Collective> world, Precision precision) throws Exception {
+        return Ranked.run(world, (collective, manager) -> {
+            try (Learner learner = learner(manager, LearnerTest.settings(4, false, Precision.FP32, precision))) {
+                begin(learner, collective, 0);
+                double loss = learner.averageGradients().loss();
+                List<float[]> gradients = learner.gradients(manager).values().stream()
+                        .map(NDArray::toFloatArray)
+                        .toList();
+                return new Average(loss, gradients);
+            }
+        });
     }
 
     /** A peer that goes at every stage of a step: the survivor's state stays whole, and no thread of the step is left. */

@@ -46,7 +46,8 @@ final class WorldSizeRank {
                     2,
                     mode.startsWith("Bitwise"),
                     8 << 10, // several buckets
-                    mode.endsWith("bf16") ? Precision.BF16 : Precision.FP32);
+                    mode.endsWith("bf16") ? Precision.BF16 : Precision.FP32,
+                    Precision.FP32);
         }
     }
 

@@ -23,7 +23,9 @@ class AllReduceBenchTest {
         assertThat(figures.path("ratio").doubleValue())
                 .isEqualTo(ratio, Offset.offset(1e-9))
                 .isPositive();
-        assertThat(figures.path("treeOverRing").doubleValue()).isPositive();
+        assertThat(figures.path("cpuRatio").doubleValue()).isPositive();
+        assertThat(figures.path("treeOverAny").doubleValue()).isPositive();
+        assertThat(figures.path("treeOverAnyCpu").doubleValue()).isPositive();
         JsonNode small = figures.path("smallMicros");
         assertThat(small.path("p50").doubleValue()).isPositive();
         assertThat(small.path("p99").doubleValue())

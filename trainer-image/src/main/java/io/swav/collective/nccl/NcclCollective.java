@@ -2,6 +2,7 @@ package io.swav.collective.nccl;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranks;
@@ -88,6 +89,25 @@ public final class NcclCollective implements Collective {
             allReduce(inOut, nccl.ncclSum);
         } else {
             sockets.allReduceSum(inOut);
+        }
+    }
+
+    /** Values are rounded before, and NCCL adds in its own way: with bfloat16 in between. */
+    @Override
+    public void allReduceRoundedSum(NDArray inOut) {
+        if (!onDevice(inOut)) {
+            sockets.allReduceRoundedSum(inOut);
+            return;
+        }
+        long count = inOut.size();
+        try (NDArray packed =
+                inOut.getManager().create(new Shape(Memory.packed(count)), DataType.FLOAT32, inOut.getDevice())) {
+            Memory.Part values = new Memory.Part(inOut, 0, count);
+            Memory.pack(values, packed, 0);
+            Pointer at = at(packed, 0);
+            communicator.run((comm, stream) -> Communicator.checked(
+                    nccl.ncclAllReduce(at, at, count, nccl.ncclBfloat16, nccl.ncclSum, comm, stream)));
+            Memory.unpack(packed, 0, values);
         }
     }
 

@@ -3,6 +3,7 @@ package io.swav.collective.nccl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.jna.Function;
 import io.swav.collective.Ranked;
 import io.swav.collective.TcpCollective;
 import java.io.IOException;
@@ -87,6 +88,12 @@ public final class NcclStub {
         return names.stream()
                 .filter(name -> name.startsWith("nccl-") && !name.equals("nccl-output"))
                 .toList();
+    }
+
+    /** Bytes that the communicators of this process have sent so far. */
+    public static long sentBytes() {
+        String library = folder().resolve("libnccl.so.2").toString();
+        return Function.getFunction(library, "ncclStubSent").invokeLong(new Object[0]);
     }
 
     static long sockets() throws IOException {
