@@ -16,15 +16,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Collectives over a full mesh of sockets, for arrays in host memory. Small arrays go straight from every rank to every
- * other and are reduced in rank order by each (one hop); large sums run around a ring (reduce-scatter, then all-gather:
- * 2(W−1)/W of the array over each link, whatever W), a slice at a time so that scratch memory stays small. {@link
- * TcpMesh} makes them, with a second socket to every peer for {@link #beside}.
+ * other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from all, reduces it, and
+ * gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice at a time so that
+ * scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link #beside}.
  */
 public final class TcpCollective implements Collective {
-    /** Up to here, bytes times peers, one hop of everything to everyone is faster than the ring's 2(W−1) hops. */
+    /** Up to here, bytes times peers, one hop of everything to everyone is faster than two of chunks. */
     private static final int DIRECT_BYTES = 256 << 10;
-    /** Bytes of one rank's chunk in a slice of the ring. */
+    /** Of one rank's chunk in a slice: the larger, the fewer times ranks wait for each other. */
     private static final int CHUNK_BYTES = 2 << 20;
+    /** Of the chunks that arrive from all others; at 4 ranks this bounds nothing. */
+    private static final int ARRIVING_BYTES = 8 << 20;
 
     /** Sockets to every peer. */
     static final int LINES = 2;
@@ -96,10 +98,7 @@ public final class TcpCollective implements Collective {
             reduceDirectly(reduction, bytes, type);
             return;
         }
-        int slice = CHUNK_BYTES * size();
-        for (int at = 0; at < bytes.capacity(); at += Math.min(slice, bytes.capacity() - at)) {
-            reduceAround(reduction, slice(bytes, at, Math.min(slice, bytes.capacity() - at)), type);
-        }
+        reduceInChunks(reduction, bytes, type);
     }
 
     private void reduceDirectly(Reduction reduction, ByteBuffer bytes, DataType type) {
@@ -113,27 +112,40 @@ public final class TcpCollective implements Collective {
         bytes.duplicate().put(total);
     }
 
-    /** The ring: after W−1 hops rank r holds the whole of chunk r+1, after W−1 more everyone holds every chunk. */
-    private void reduceAround(Reduction reduction, ByteBuffer bytes, DataType type) {
-        int next = ranks[(rank + 1) % size()];
-        int previous = ranks[(rank + size() - 1) % size()];
-        for (int hop = 0; hop < size() - 1; hop++) {
-            ByteBuffer partial = chunk(bytes, rank - hop, type);
-            ByteBuffer mine = chunk(bytes, rank - hop - 1, type);
-            ByteBuffer arriving = wire.scratch(mine.capacity());
-            wire.exchange(List.of(new Message(next, partial)), List.of(new Message(previous, arriving.duplicate())));
-            reduction.apply(mine, arriving, type);
-        }
-        for (int hop = 0; hop < size() - 1; hop++) {
-            wire.exchange(
-                    List.of(new Message(next, chunk(bytes, rank + 1 - hop, type))),
-                    List.of(new Message(previous, chunk(bytes, rank - hop, type))));
+    /** The totals of one slice travel with the chunks of the next, so that ranks wait for each other once a slice. */
+    private void reduceInChunks(Reduction reduction, ByteBuffer bytes, DataType type) {
+        List<Integer> others = others();
+        int width = type.getNumOfBytes();
+        int chunk = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others.size());
+        int slice = chunk / width * width * size();
+        ByteBuffer finished = slice(bytes, 0, 0);
+        for (int at = 0; at < bytes.capacity() || finished.capacity() > 0; at += finished.capacity()) {
+            ByteBuffer next = slice(bytes, at, Math.min(slice, bytes.capacity() - at));
+            ByteBuffer mine = part(next, rank, size(), width);
+            ByteBuffer arriving = wire.scratch(mine.capacity() * others.size());
+            List<Message> sends = new ArrayList<>();
+            List<Message> receives = new ArrayList<>();
+            for (int nth = 0; nth < others.size(); nth++) {
+                int peer = others.get(nth);
+                sends.add(new Message(ranks[peer], part(finished, rank, size(), width)));
+                receives.add(new Message(ranks[peer], part(finished, peer, size(), width)));
+                sends.add(new Message(ranks[peer], part(next, peer, size(), width)));
+                receives.add(new Message(ranks[peer], block(arriving, nth, mine.capacity())));
+            }
+            wire.exchange(sends, receives);
+            for (int nth = 0; nth < others.size() && mine.capacity() > 0; nth++) {
+                reduction.apply(mine, block(arriving, nth, mine.capacity()), type);
+            }
+            finished = next;
         }
     }
 
-    /** Part {@code index} mod W of W parts of whole elements, equal to within one element. */
-    private ByteBuffer chunk(ByteBuffer bytes, int index, DataType type) {
-        return part(bytes, Math.floorMod(index, size()), size(), type.getNumOfBytes());
+    private static ByteBuffer block(ByteBuffer blocks, int nth, int length) {
+        return slice(blocks, nth * length, length);
+    }
+
+    private List<Integer> others() {
+        return IntStream.range(0, size()).filter(peer -> peer != rank).boxed().toList();
     }
 
     private static ByteBuffer part(ByteBuffer bytes, int index, int parts, int elementBytes) {
@@ -194,8 +206,7 @@ public final class TcpCollective implements Collective {
     private void gather(ByteBuffer mine, ByteBuffer all) {
         int length = mine.capacity();
         slice(all, rank * length, length).put(mine.duplicate());
-        List<Integer> others =
-                IntStream.range(0, size()).filter(peer -> peer != rank).boxed().toList();
+        List<Integer> others = others();
         wire.exchange(
                 messages(others, peer -> mine.duplicate()),
                 messages(others, peer -> slice(all, peer * length, length)));
