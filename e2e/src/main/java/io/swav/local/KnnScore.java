@@ -28,7 +28,7 @@ final class KnnScore {
             throw new IllegalArgumentException("spec.data.evalUri is missing");
         }
         Torch.start();
-        try (NDManager manager = NDManager.newBaseManager();
+        try (NDManager manager = Torch.root();
                 DataSet train = DataSet.open(spec.data().uri());
                 DataSet evaluation = DataSet.open(test)) {
             Model model =

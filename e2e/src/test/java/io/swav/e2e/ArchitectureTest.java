@@ -3,6 +3,9 @@ package io.swav.e2e;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.core.domain.JavaCall;
+import com.tngtech.archunit.core.domain.properties.HasName;
+import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
@@ -73,6 +76,35 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.bytedeco..", "ai.djl.pytorch..");
+
+    /** A pointer to what lies on a device cannot be read: bytes come and go by HostBytes, which asks where an array lies. */
+    @ArchTest
+    static final ArchRule onePlaceReadsAndWritesArraysAsHostMemory = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName("io.swav.tensor.HostBytes")
+            .and()
+            .doNotHaveFullyQualifiedName("io.swav.tensor.Memory")
+            .should()
+            .callMethodWhere(
+                    JavaCall.Predicates.target(HasName.Predicates.nameMatching("(const_|mutable_)?data_ptr.*")))
+            .because("Memory gives addresses to libraries that compute on the device, everything else is HostBytes'");
+
+    @ArchTest
+    static final ArchRule ncclAloneTakesAddresses = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.swav.collective.nccl..")
+            .should()
+            .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("address"))
+                    .and(JavaCall.Predicates.target(
+                            HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.tensor.Memory")))));
+
+    /** DJL's default is a device of its own choice. */
+    @ArchTest
+    static final ArchRule onePlaceChoosesTheDevice = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName("io.swav.tensor.Torch")
+            .should()
+            .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("newBaseManager")));
 
     @ArchTest
     static final ArchRule thePaperKnowsNoCluster = noClasses()

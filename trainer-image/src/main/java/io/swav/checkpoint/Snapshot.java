@@ -1,7 +1,7 @@
 package io.swav.checkpoint;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A copy of model and optimizer in host memory that is used again for every save: allocated, and each page touched,
@@ -20,6 +21,8 @@ public final class Snapshot {
     private final Map<String, HostTensor> model = new LinkedHashMap<>();
     private final Map<String, HostTensor> optimizer = new LinkedHashMap<>();
     private final List<Slice> slices = new ArrayList<>();
+    /** Arrays on a device: their bytes here are the copy. */
+    private final List<HostBytes> remote = new ArrayList<>();
     /** Owners of the memory that slices read. */
     private final List<NDArray> arrays = new ArrayList<>();
 
@@ -39,24 +42,36 @@ public final class Snapshot {
     }
 
     private HostTensor prepared(NDArray array) {
-        ByteBuffer from = Memory.view(array);
-        ByteBuffer to = ByteBuffer.allocateDirect(from.capacity());
-        for (int at = 0; at < from.capacity(); at += SLICE) {
-            int length = Math.min(SLICE, from.capacity() - at);
-            slices.add(new Slice(from.slice(at, length), to.slice(at, length)));
+        HostBytes own = HostBytes.toFill(array);
+        ByteBuffer to = own.shared() ? sliced(own.bytes()) : own.bytes();
+        if (!own.shared()) {
+            remote.add(own);
         }
         arrays.add(array);
         List<Long> shape = Arrays.stream(array.getShape().getShape()).boxed().toList();
         return new HostTensor(array.getDataType(), shape, to);
     }
 
-    /** Bytes that a copy holds. */
-    public long bytes() {
-        return slices.stream().mapToLong(slice -> slice.to().capacity()).sum();
+    private ByteBuffer sliced(ByteBuffer from) {
+        ByteBuffer to = ByteBuffer.allocateDirect(from.capacity());
+        for (int at = 0; at < from.capacity(); at += SLICE) {
+            int length = Math.min(SLICE, from.capacity() - at);
+            slices.add(new Slice(from.slice(at, length), to.slice(at, length)));
+        }
+        return to;
     }
 
-    /** Copies all arrays, on all cores; they must not change meanwhile. */
+    /** Bytes that a copy holds. */
+    public long bytes() {
+        return Stream.of(model, optimizer)
+                .flatMap(tensors -> tensors.values().stream())
+                .mapToLong(tensor -> tensor.bytes().capacity())
+                .sum();
+    }
+
+    /** Copies all arrays, those in host memory on all cores; they must not change meanwhile. */
     public void copy() {
+        remote.forEach(HostBytes::load);
         IntStream.range(0, slices.size()).parallel().forEach(i -> {
             Slice slice = slices.get(i);
             slice.to().duplicate().put(slice.from().duplicate());

@@ -3,7 +3,7 @@ package io.swav.collective;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.swav.collective.Wire.Message;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -15,10 +15,11 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collectives over a full mesh of sockets, for arrays in host memory. Small arrays go straight from every rank to every
- * other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from all, reduces it, and
- * gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice at a time so that
- * scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link #beside}.
+ * Collectives over a full mesh of sockets; arrays on a device travel through host memory. Small arrays go straight from
+ * every rank to every other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from
+ * all, reduces it, and gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice
+ * at a time so that scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link
+ * #beside}.
  */
 public final class TcpCollective implements Collective {
     /** Up to here, bytes times peers, one hop of everything to everyone is faster than two of chunks. */
@@ -93,7 +94,12 @@ public final class TcpCollective implements Collective {
             return;
         }
         DataType type = inOut.getDataType();
-        ByteBuffer bytes = Memory.view(inOut);
+        HostBytes host = HostBytes.of(inOut);
+        reduce(reduction, host.bytes(), type);
+        host.store();
+    }
+
+    private void reduce(Reduction reduction, ByteBuffer bytes, DataType type) {
         if ((long) bytes.capacity() * (size() - 1) <= DIRECT_BYTES) {
             reduceDirectly(reduction, bytes, type);
             return;
@@ -163,7 +169,16 @@ public final class TcpCollective implements Collective {
     @Override
     public void broadcast(NDArray inOut, int root) {
         Ranks.check(root, size());
-        ByteBuffer bytes = Memory.view(inOut);
+        if (rank == root) {
+            broadcast(HostBytes.of(inOut).bytes(), inOut.getDataType().getNumOfBytes(), root);
+        } else {
+            HostBytes host = HostBytes.toFill(inOut);
+            broadcast(host.bytes(), inOut.getDataType().getNumOfBytes(), root);
+            host.store();
+        }
+    }
+
+    private void broadcast(ByteBuffer bytes, int elementBytes, int root) {
         List<Integer> receivers =
                 IntStream.range(0, size()).filter(peer -> peer != root).boxed().toList();
         if ((long) bytes.capacity() * receivers.size() <= DIRECT_BYTES || receivers.size() == 1) {
@@ -174,7 +189,6 @@ public final class TcpCollective implements Collective {
             }
             return;
         }
-        int elementBytes = inOut.getDataType().getNumOfBytes();
         if (rank == root) {
             wire.exchange(
                     messages(receivers, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)),
@@ -200,7 +214,9 @@ public final class TcpCollective implements Collective {
     @Override
     public void allGather(NDArray mine, NDArray all) {
         checkGather(mine, all, size());
-        gather(Memory.view(mine), Memory.view(all));
+        HostBytes host = HostBytes.toFill(all);
+        gather(HostBytes.of(mine).bytes(), host.bytes());
+        host.store();
     }
 
     private void gather(ByteBuffer mine, ByteBuffer all) {
@@ -214,20 +230,22 @@ public final class TcpCollective implements Collective {
 
     @Override
     public void exchange(List<Transfer> sends, List<Transfer> receives) {
-        wire.exchange(transfers(sends), transfers(receives));
+        List<HostBytes> arriving = receives.stream()
+                .map(transfer -> HostBytes.toFill(transfer.array(), transfer.from(), transfer.count()))
+                .toList();
+        List<HostBytes> leaving = sends.stream()
+                .map(transfer -> HostBytes.of(transfer.array(), transfer.from(), transfer.count()))
+                .toList();
+        wire.exchange(transfers(sends, leaving), transfers(receives, arriving));
+        arriving.forEach(HostBytes::store);
     }
 
-    private List<Message> transfers(List<Transfer> transfers) {
+    private List<Message> transfers(List<Transfer> transfers, List<HostBytes> bodies) {
         List<Message> messages = new ArrayList<>(transfers.size());
-        for (Transfer transfer : transfers) {
-            Ranks.check(transfer.peer(), size());
-            int width = transfer.array().getDataType().getNumOfBytes();
-            messages.add(new Message(
-                    ranks[transfer.peer()],
-                    slice(
-                            Memory.view(transfer.array()),
-                            (int) transfer.from() * width,
-                            (int) transfer.count() * width)));
+        for (int i = 0; i < transfers.size(); i++) {
+            int peer = transfers.get(i).peer();
+            Ranks.check(peer, size());
+            messages.add(new Message(ranks[peer], bodies.get(i).bytes()));
         }
         return messages;
     }

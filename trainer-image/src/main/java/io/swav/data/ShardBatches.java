@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -153,7 +153,9 @@ public final class ShardBatches implements Batches {
             SwavJobSpec.CropSpec crop = spec.crops().get(r);
             Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
             NDArray array = manager.create(shape, DataType.FLOAT32);
-            Memory.view(array).asFloatBuffer().put(ready.buffers.get(r).rewind());
+            HostBytes values = HostBytes.toFill(array);
+            values.bytes().asFloatBuffer().put(ready.buffers.get(r).rewind());
+            values.store();
             arrays.add(array);
         }
         synchronized (this) {

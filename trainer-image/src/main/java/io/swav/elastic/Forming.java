@@ -1,6 +1,5 @@
 package io.swav.elastic;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -12,6 +11,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.TcpMesh;
 import io.swav.collective.nccl.Transport;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Torch;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -57,7 +57,7 @@ public final class Forming {
      * @throws CollectiveException when a peer was lost; every rank then has the state it had before
      */
     public static void share(Collective collective, Replica replica) {
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
+        try (NDManager manager = Torch.root()) {
             Agreement agreement = agree(collective, replica);
             if (agreement.step() == Agreement.NOTHING) {
                 if (collective.rank() == 0) {
@@ -138,7 +138,7 @@ public final class Forming {
 
     /** What is agreed on is small, and stays in host memory. */
     private static NDManager host() {
-        return NDManager.newBaseManager(Device.cpu(), "PyTorch");
+        return Torch.host();
     }
 
     private static InetSocketAddress address(World.Member member) {

@@ -83,7 +83,7 @@ public final class EvalCommand {
         private double evaluate() throws EvalException {
             SwavJobSpec spec = SwavJobSpecs.load(config);
             Torch.start();
-            try (NDManager manager = NDManager.newBaseManager();
+            try (NDManager manager = Torch.root();
                     DataSet trainData = DataSet.open(train);
                     DataSet testData = DataSet.open(test)) {
                 Path weights = which.weights;

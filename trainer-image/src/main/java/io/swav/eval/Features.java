@@ -8,7 +8,8 @@ import io.swav.data.CentreView;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
 import io.swav.swav.Model;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
+import io.swav.tensor.Torch;
 import java.util.Arrays;
 
 /** A frozen backbone's pooled features of a labelled data set: one row a picture. */
@@ -46,16 +47,18 @@ public final class Features {
         float[] values = new float[Math.multiplyExact(data.size(), width)];
         int[] labels = new int[data.size()];
         CentreView view = new CentreView(side);
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             for (int from = 0; from < data.size(); from += BATCH) {
                 int count = Math.min(BATCH, data.size() - from);
                 try (NDManager scope = manager.newSubManager()) {
                     NDArray pictures = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
-                    var pixels = Memory.view(pictures).asFloatBuffer();
+                    HostBytes host = HostBytes.toFill(pictures);
+                    var pixels = host.bytes().asFloatBuffer();
                     for (int i = 0; i < count; i++) {
                         view.read(data, from + i, pixels);
                         labels[from + i] = label(data, from + i);
                     }
+                    host.store();
                     float[] rows = model.features(scope, pictures).toFloatArray();
                     System.arraycopy(rows, 0, values, from * width, rows.length);
                 }

@@ -12,6 +12,7 @@ import io.swav.swav.Architecture;
 import io.swav.swav.Model;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -37,7 +38,7 @@ final class ArchSuite implements Suite {
     }
 
     private static void one(Npz arrays, String key, JsonNode meta, String name, Consumer<GoldenCase> report) {
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             Formula formula = new Formula(field(meta, "seed").asLong());
             Map<String, NDArray> state = state(manager, meta, formula);
             Map<String, Shape> shapes = new LinkedHashMap<>();

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.swav.Larc;
+import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,7 +19,7 @@ final class LarcSuite implements Suite {
     @Override
     public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
         try (Npz arrays = fixture.arrays();
-                NDManager manager = NDManager.newBaseManager()) {
+                NDManager manager = Torch.root()) {
             Guard.run(fixture.stem(), report, name -> steps(arrays, manager, name, report));
         }
     }

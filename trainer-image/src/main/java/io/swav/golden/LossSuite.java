@@ -11,6 +11,7 @@ import io.swav.collective.Run;
 import io.swav.swav.Sinkhorn;
 import io.swav.swav.SwappedPrediction;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -52,7 +53,7 @@ final class LossSuite implements Suite {
         Run run = share.run();
         String rank = key + "/w" + world.size() + "/r" + world.rank() + "/";
         for (int step = 0; step < shape.get(0); step++) {
-            try (NDManager manager = NDManager.newBaseManager()) {
+            try (NDManager manager = Torch.root()) {
                 NDArray all = arrays.array(manager, key + "/scores");
                 NDArray ofStep =
                         Kernels.rows(manager, all, step, step + 1L).reshape(new Shape((long) crops * rows, prototypes));

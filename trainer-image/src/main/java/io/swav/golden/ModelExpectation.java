@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.swav.Learner;
 import io.swav.tensor.Kernels;
+import io.swav.tensor.Torch;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -76,7 +77,7 @@ final class ModelExpectation {
 
     /** Rows of all crops over the global batch, crop by crop, whoever computed them. */
     private float[] gather(List<Learner.Output> outputs, Function<Learner.Output, List<NDArray>> part) {
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             List<NDArray> first = part.apply(outputs.get(0));
             long columns = first.get(0).getShape().get(1);
             NDArray all = manager.zeros(new Shape((long) first.size() * share.rows(), columns));

@@ -15,6 +15,7 @@ import io.swav.swav.Settings;
 import io.swav.swav.Sinkhorn;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -78,7 +79,7 @@ final class ModelSuite implements Suite {
     }
 
     private static void train(Run run, Npz source, Npz expected, Collective world, Consumer<GoldenCase> report) {
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             Map<String, NDArray> init = initial(source, manager);
             Map<String, Shape> shapes = new LinkedHashMap<>();
             init.forEach((name, array) -> shapes.put(name, array.getShape()));

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.swav.Sinkhorn;
+import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -34,7 +35,7 @@ final class SinkhornSuite implements Suite {
     }
 
     private static void one(Npz arrays, String key, Collective world, String name, Consumer<GoldenCase> report) {
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             NDArray scores = arrays.array(manager, key + "/scores");
             int rows = Math.toIntExact(scores.getShape().get(0));
             Sinkhorn sinkhorn = new Sinkhorn(arrays.number(key + "/epsilon"), (int) arrays.number(key + "/iters"));

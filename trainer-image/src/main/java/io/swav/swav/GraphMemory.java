@@ -1,6 +1,8 @@
 package io.swav.swav;
 
+import io.swav.tensor.DeviceMemory;
 import io.swav.tensor.HostMemory;
+import io.swav.tensor.Torch;
 import java.nio.file.Path;
 
 /**
@@ -11,7 +13,7 @@ final class GraphMemory {
     private final long budget;
     private long perUnit;
 
-    /** Half of the memory that is free now. */
+    /** Half of the memory that is free now where the units are computed. */
     GraphMemory() {
         this(free() / 2);
     }
@@ -30,7 +32,12 @@ final class GraphMemory {
         perUnit = Math.max(perUnit, bytes);
     }
 
+    /** Where a device does not tell what it has, one unit is kept. */
     private static long free() {
+        return Torch.onGpu() ? DeviceMemory.free().orElse(0) : freeInHost();
+    }
+
+    private static long freeInHost() {
         HostMemory host = new HostMemory(Path.of("/"));
         long free = host.available().orElse(Runtime.getRuntime().maxMemory());
         return Math.min(free, host.limit().orElse(Long.MAX_VALUE));

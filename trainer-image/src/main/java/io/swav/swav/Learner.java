@@ -7,8 +7,8 @@ import io.swav.api.SwavJobSpec;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
+import io.swav.tensor.HostBytes;
 import io.swav.tensor.Kernels;
-import io.swav.tensor.Memory;
 import io.swav.tensor.Torch;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -100,7 +100,7 @@ public final class Learner implements AutoCloseable {
         ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * state().size());
         for (NDArray array : state()) {
             CRC32C sum = new CRC32C();
-            sum.update(Memory.view(array));
+            sum.update(HostBytes.of(array).bytes());
             sums.putLong(sum.getValue());
         }
         return sums.array();

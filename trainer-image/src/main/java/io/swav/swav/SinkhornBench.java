@@ -74,7 +74,7 @@ public final class SinkhornBench implements Callable<Integer> {
     }
 
     private static Case measure(int batch, int prototypes, int iterations) {
-        try (NDManager manager = NDManager.newBaseManager()) {
+        try (NDManager manager = Torch.root()) {
             NDArray features = manager.randomNormal(new Shape(batch, 128)).normalize(2, 1);
             NDArray centres = manager.randomNormal(new Shape(prototypes, 128)).normalize(2, 1);
             List<List<NDArray>> scores = new ArrayList<>();

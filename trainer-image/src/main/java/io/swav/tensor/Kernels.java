@@ -10,7 +10,6 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.BoolPointer;
-import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.pytorch.LongArrayRefOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensorTensor_T;
@@ -181,10 +180,15 @@ public final class Kernels {
     }
 
     /**
-     * Mean and biased variance by channel. libtorch adds up channels-last values one by one in float32, which loses
-     * digits over many rows; so it gets short runs of rows, whose moments are then merged.
+     * Mean and biased variance by channel. On the CPU libtorch adds up channels-last values one by one in float32, which
+     * loses digits over many rows; so it gets short runs of rows, whose moments are then merged. Its CUDA kernel merges
+     * the moments of many short runs by itself.
      */
     private static Tensor[] moments(Tensor x) {
+        if (!x.is_cpu()) {
+            T_TensorTensor_T result = torch.batch_norm_update_stats(x, new TensorOptional(), new TensorOptional(), 0.0);
+            return new Tensor[] {result.get0(), result.get1()};
+        }
         long channels = x.size(1);
         long rows = x.numel() / channels;
         Tensor all = (x.dim() == 4 ? x.permute(0, 2, 3, 1) : x)
@@ -204,8 +208,7 @@ public final class Kernels {
             variances.push_back(result.get1());
         }
         Tensor each = torch.stack(means);
-        Tensor weights =
-                torch.tensor(shares).to(x.device(), torch.ScalarType.Float).view(1, parts);
+        Tensor weights = torch.tensor(shares).view(1, parts);
         Tensor mean = torch.mm(weights, each);
         Tensor variance =
                 torch.mm(weights, torch.stack(variances).add(each.sub(mean).square()));
@@ -362,10 +365,10 @@ public final class Kernels {
             for (NDArray array : arrays) {
                 norms.push_back(borrow(array).norm());
             }
-            Tensor all = torch.stack(norms).to(torch.ScalarType.Double);
-            double[] values = new double[arrays.size()];
-            new DoublePointer(all.data_ptr()).get(values);
-            return values;
+            try (NDManager host = Torch.host()) {
+                return give(host, torch.stack(norms).to(torch.ScalarType.Double))
+                        .toDoubleArray();
+            }
         });
     }
 

@@ -3,42 +3,16 @@ package io.swav.tensor;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
-/** The bytes of an array in place. */
+/** Arithmetic on parts of arrays and on bytes in host memory, and where an array lies on its device. */
 public final class Memory {
     private Memory() {}
 
     /**
-     * A direct view, native byte order, of a contiguous array in host memory: reads and writes go to the array. It is
-     * valid while {@code array} is open and keeps nothing alive: hold the array.
-     *
-     * @throws IllegalArgumentException when the array is not contiguous, not in host memory, or 2 GiB or larger
-     */
-    public static ByteBuffer view(NDArray array) {
-        return Interop.scoped(() -> {
-            Tensor tensor = Interop.borrow(array);
-            long bytes = tensor.numel() * tensor.element_size();
-            if (!tensor.is_contiguous() || !tensor.is_cpu() || bytes > Integer.MAX_VALUE) {
-                throw new IllegalArgumentException("no view of " + array.getShape() + " " + array.getDataType() + " on "
-                        + array.getDevice() + ": it must be contiguous, in host memory and under 2 GiB");
-            }
-            ByteBuffer view = bytes == 0
-                    ? ByteBuffer.allocateDirect(0)
-                    : new BytePointer(tensor.data_ptr())
-                            .position(0)
-                            .capacity(bytes)
-                            .asByteBuffer();
-            return view.order(ByteOrder.nativeOrder());
-        });
-    }
-
-    /**
-     * Where element {@code from} of a contiguous array lies, on its device; nothing is kept alive: hold the array.
+     * Where element {@code from} of a contiguous array lies, on its device, for libraries that compute there; nothing is
+     * kept alive: hold the array. For bytes to read or write there is {@link HostBytes}.
      *
      * @throws IllegalArgumentException when the array is not contiguous
      */
@@ -55,30 +29,17 @@ public final class Memory {
     /** {@code into += other}, elementwise over direct buffers. */
     public static void add(ByteBuffer into, ByteBuffer other, DataType type) {
         Interop.scoped(() -> {
-            Tensor sum = over(into, type);
-            return torch.add_out(sum, sum, over(other, type));
+            Tensor sum = HostBytes.over(into, type);
+            return torch.add_out(sum, sum, HostBytes.over(other, type));
         });
     }
 
     /** {@code into = min(into, other)}, elementwise over direct buffers. */
     public static void min(ByteBuffer into, ByteBuffer other, DataType type) {
         Interop.scoped(() -> {
-            Tensor least = over(into, type);
-            return torch.minimum_out(least, least, over(other, type));
+            Tensor least = HostBytes.over(into, type);
+            return torch.minimum_out(least, least, HostBytes.over(other, type));
         });
-    }
-
-    private static Tensor over(ByteBuffer bytes, DataType type) {
-        torch.ScalarType scalars = switch (type) {
-            case FLOAT32 -> torch.ScalarType.Float;
-            case FLOAT64 -> torch.ScalarType.Double;
-            case INT64 -> torch.ScalarType.Long;
-            default -> throw new IllegalArgumentException("no reduction over " + type);
-        };
-        return torch.from_blob(
-                new BytePointer(bytes.slice()),
-                new long[] {bytes.remaining() / type.getNumOfBytes()},
-                new TensorOptions(scalars));
     }
 
     /** The elements [from, from + count) of an array of one dimension, on whatever device it lies. */

@@ -1,6 +1,8 @@
 package io.swav.tensor;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -13,6 +15,7 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.openblas.global.openblas;
 import org.bytedeco.openblas.global.openblas_nolapack;
+import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -21,6 +24,7 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class Torch {
     private static final String LOAD = "org.bytedeco.javacpp.loadLibraries";
+    private static final String ENGINE = "PyTorch";
     private static final String LIBRARY = "libtorch_cpu.so";
 
     private Torch() {}
@@ -48,7 +52,27 @@ public final class Torch {
     /** Whether it has a GPU to compute on. */
     public static boolean onGpu() {
         start();
+        return cuda();
+    }
+
+    private static boolean cuda() {
         return torch.hasCUDA() && torch.cuda_is_available();
+    }
+
+    /** Where this process computes. */
+    public static Device device() {
+        return onGpu() ? Device.gpu() : Device.cpu();
+    }
+
+    /** A fresh root of arrays on {@link #device}. */
+    public static NDManager root() {
+        return NDManager.newBaseManager(device(), ENGINE);
+    }
+
+    /** A fresh root of arrays in host memory, whatever computes: small agreements among processes. */
+    public static NDManager host() {
+        start();
+        return NDManager.newBaseManager(Device.cpu(), ENGINE);
     }
 
     /** The libtorch_cpu.so files mapped into this process. */
@@ -67,7 +91,7 @@ public final class Torch {
         // JavaCPP counts the whole process against this limit, libtorch's tensors included: no limit
         System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
-        Engine engine = Engine.getEngine("PyTorch");
+        Engine engine = Engine.getEngine(ENGINE);
         Path library = only("after DJL loaded it");
         String folder = String.valueOf(library.getParent());
         System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
@@ -77,7 +101,18 @@ public final class Torch {
         withoutOpenBlas();
         Loader.load(torch.class);
         only("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
+        if (cuda()) {
+            exact();
+        }
         return library;
+    }
+
+    /** cuDNN rounds operands of float32 to 19 bits, and takes what is fastest today, unless it is told not to. */
+    private static void exact() {
+        Context context = torch.globalContext();
+        context.setAllowTF32CuDNN(false);
+        context.setDeterministicCuDNN(true);
+        context.setBenchmarkCuDNN(false);
     }
 
     /**

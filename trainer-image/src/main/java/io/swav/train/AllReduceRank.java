@@ -9,7 +9,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.TreeSum;
 import io.swav.golden.RankProcess;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -44,11 +44,11 @@ final class AllReduceRank {
         Torch.setThreads(1);
         try (Collective world = RankProcess.join(rank, size);
                 PlainRing plain = PlainRing.connect(world);
-                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+                NDManager manager = Torch.host()) {
             NDArray values = manager.zeros(new Shape(bytes / Float.BYTES));
-            ByteBuffer from = Memory.view(values);
+            ByteBuffer from = HostBytes.of(values).bytes();
             NDArray other = manager.zeros(values.getShape());
-            ByteBuffer into = Memory.view(other);
+            ByteBuffer into = HostBytes.of(other).bytes();
             long sent = AllReduceBench.bytesSent(bytes, size);
             NDArray signal = manager.zeros(new Shape(1), DataType.INT64);
             for (int round = -1; round < rounds; round++) { // the first one warms up

@@ -107,7 +107,7 @@ public final class CheckpointBench implements Callable<Integer> {
         List<Double> stalls = new ArrayList<>();
         List<Double> seconds;
         long bytes;
-        try (NDManager root = NDManager.newBaseManager("PyTorch");
+        try (NDManager root = Torch.root();
                 Learner learner = new Learner(job, root);
                 Checkpoints store = new Checkpoints(
                         Stores.open(uri, Stores.service(Optional.of(s3))),

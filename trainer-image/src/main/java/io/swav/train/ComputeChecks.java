@@ -45,7 +45,7 @@ final class ComputeChecks {
     private static Finding libtorch() {
         try {
             Torch.start();
-            try (NDManager manager = NDManager.newBaseManager("PyTorch");
+            try (NDManager manager = Torch.root();
                     NDArray two = manager.create(1f).add(1f)) {
                 String sum = two.getFloat() == 2f ? "" : ", but 1 + 1 = " + two.getFloat();
                 String found = Engine.getEngine("PyTorch").getVersion() + " on " + two.getDevice() + sum;

@@ -72,7 +72,7 @@ public final class ImportCommand implements Callable<Integer> {
         }
         Map<String, HostTensor> given = named(read());
         Torch.start();
-        try (NDManager root = NDManager.newBaseManager("PyTorch");
+        try (NDManager root = Torch.root();
                 Learner learner = new Learner(job, root);
                 Checkpoints store = new Checkpoints(
                         options.open(uri),

@@ -45,7 +45,7 @@ final class OverlapRank {
                 .mapToObj(rank -> new Run(rank, rank + 1))
                 .toArray(Run[]::new);
         try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size);
-                NDManager manager = NDManager.newBaseManager("PyTorch");
+                NDManager manager = Torch.root();
                 Learner with = learner(size, Long.parseLong(args[3]), Precision.valueOf(args[4]), manager);
                 Learner without = learner(size, 0, Precision.valueOf(args[4]), manager)) {
             SumsCpu cpu = new SumsCpu();

@@ -159,7 +159,7 @@ public final class TrainCommand implements Callable<Integer> {
             try (Journal journalOut = journal(env);
                     PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec);
-                    NDManager root = started();
+                    NDManager root = Torch.root();
                     Transport transport = transport(env)) {
                 progress.listening(env.podIp() + ":" + listener.port());
                 long steps = steps(spec, batches.stepsPerEpoch());
@@ -214,11 +214,6 @@ public final class TrainCommand implements Callable<Integer> {
                             + Contract.ENV_COLLECTIVE + "=Auto)",
                     e);
         }
-    }
-
-    private static NDManager started() {
-        Torch.start();
-        return NDManager.newBaseManager("PyTorch");
     }
 
     private Path configFile(Environment env) {

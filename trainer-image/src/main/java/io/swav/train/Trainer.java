@@ -1,6 +1,5 @@
 package io.swav.train;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -16,6 +15,7 @@ import io.swav.data.Batches;
 import io.swav.elastic.Forming;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
+import io.swav.tensor.Torch;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -313,7 +313,7 @@ public final class Trainer implements AutoCloseable {
         } else {
             help(world, collective.rank());
         }
-        try (NDManager manager = NDManager.newBaseManager(Device.cpu(), "PyTorch")) {
+        try (NDManager manager = Torch.host()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
         }

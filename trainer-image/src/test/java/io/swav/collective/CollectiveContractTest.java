@@ -9,16 +9,19 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
 import io.swav.collective.nccl.NcclStub;
+import io.swav.tensor.AsOnDevice;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,7 +34,17 @@ class CollectiveContractTest {
     private enum Transport {
         Solo,
         Tcp,
+        /** Sockets between arrays that lie on devices. */
+        TcpOfDevices,
         Nccl
+    }
+
+    private static Optional<AsOnDevice> device = Optional.empty();
+
+    @AfterEach
+    void arraysLieInHostMemory() {
+        device.ifPresent(AsOnDevice::close);
+        device = Optional.empty();
     }
 
     private record World(Transport transport, int size) {
@@ -39,6 +52,10 @@ class CollectiveContractTest {
             return switch (transport) {
                 case Solo -> List.of(new SoloCollective());
                 case Tcp -> Ranked.connect(size);
+                case TcpOfDevices -> {
+                    device = Optional.of(AsOnDevice.begin());
+                    yield Ranked.connect(size);
+                }
                 case Nccl -> NcclStub.connect(size);
             };
         }
@@ -51,8 +68,10 @@ class CollectiveContractTest {
     }
 
     private static List<World> worldsOfSeveral() {
-        return Stream.of(Transport.Tcp, Transport.Nccl)
-                .flatMap(transport -> Stream.of(2, 3, 5).map(size -> new World(transport, size)))
+        return Stream.concat(
+                        Stream.of(Transport.Tcp, Transport.Nccl)
+                                .flatMap(transport -> Stream.of(2, 3, 5).map(size -> new World(transport, size))),
+                        Stream.of(new World(Transport.TcpOfDevices, 3)))
                 .toList();
     }
 

@@ -9,6 +9,7 @@ import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
+import io.swav.tensor.AsOnDevice;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -44,6 +45,16 @@ class ShardBatchesTest {
             assertThat(crops.get(1).getShape()).isEqualTo(new Shape(12, 3, 8, 8));
             assertThat(crops.get(0).max().getFloat()).isLessThan(3);
             assertThat(crops.get(0).min().getFloat()).isGreaterThan(-3);
+        }
+    }
+
+    @Test
+    void aDeviceGetsTheSameCrops() throws IOException {
+        write(Set.of());
+        List<float[]> host = crops(spec(1, 0), 0, GROUPS);
+        try (AsOnDevice device = AsOnDevice.begin()) {
+            assertThat(device).isNotNull();
+            assertThat(crops(spec(1, 0), 0, GROUPS)).usingRecursiveComparison().isEqualTo(host);
         }
     }
 

@@ -8,7 +8,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
-import io.swav.tensor.Memory;
+import io.swav.tensor.HostBytes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
@@ -122,7 +122,7 @@ final class ToyMachine implements StepMachine {
     public byte[] digest() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            state().forEach(array -> digest.update(Memory.view(array)));
+            state().forEach(array -> digest.update(HostBytes.of(array).bytes()));
             return digest.digest();
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);

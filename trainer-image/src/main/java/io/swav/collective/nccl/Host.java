@@ -1,9 +1,9 @@
 package io.swav.collective.nccl;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
+import io.swav.tensor.Torch;
 import java.nio.ByteBuffer;
 
 /** Small agreements in host memory, over sockets. */
@@ -36,6 +36,6 @@ final class Host {
     }
 
     private static NDManager manager() {
-        return NDManager.newBaseManager(Device.cpu(), "PyTorch");
+        return Torch.host();
     }
 }
