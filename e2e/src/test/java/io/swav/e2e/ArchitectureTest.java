@@ -4,8 +4,10 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.domain.JavaCall;
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.properties.HasName;
 import com.tngtech.archunit.core.domain.properties.HasOwner;
+import com.tngtech.archunit.core.domain.properties.HasParameterTypes;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
@@ -105,6 +107,22 @@ class ArchitectureTest {
             .doNotHaveFullyQualifiedName("io.swav.tensor.Torch")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("newBaseManager")));
+
+    /**
+     * The host waits for a device at every value that it reads, and at every number that it gives to DJL, which makes an
+     * array there of it. A step reads once, by Kernels.
+     */
+    @ArchTest
+    static final ArchRule aStepWaitsForTheDeviceInOnePlace = noClasses()
+            .that()
+            .resideInAPackage("io.swav.swav..")
+            .should()
+            .callMethodWhere(JavaCall.Predicates.target(
+                            HasOwner.Predicates.With.owner(JavaClass.Predicates.assignableTo("ai.djl.ndarray.NDArray")))
+                    .and(JavaCall.Predicates.target(HasName.Predicates.nameMatching(
+                                    "to(Float|Double|Long|Int|Boolean)?Array|toByteBuffer|get(Float|Double|Long|Int)"))
+                            .or(JavaCall.Predicates.target(
+                                    HasParameterTypes.Predicates.rawParameterTypes("java.lang.Number")))));
 
     @ArchTest
     static final ArchRule thePaperKnowsNoCluster = noClasses()

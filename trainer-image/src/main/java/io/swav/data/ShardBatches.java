@@ -5,10 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.HostBytes;
+import io.swav.tensor.Staging;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -56,7 +54,7 @@ public final class ShardBatches implements Batches {
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
     private final Set<Key> given = new LinkedHashSet<>(); // of prepared; a dropped step asks again
-    private final Deque<List<FloatBuffer>> spare = new ArrayDeque<>();
+    private final Deque<List<Staging>> spare = new ArrayDeque<>();
     private int fromGroup;
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
@@ -69,7 +67,7 @@ public final class ShardBatches implements Batches {
     private record Worker(MultiCrop crops, Raster picture) {}
 
     /** Crops in the making: one buffer a resolution; nothing more is made once they are not wanted. */
-    private record Prepared(List<FloatBuffer> buffers, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
+    private record Prepared(List<Staging> buffers, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public ShardBatches(SwavJobSpec spec, DataSet data) {
         this.spec = spec;
@@ -136,6 +134,7 @@ public final class ShardBatches implements Batches {
         Prepared ready;
         synchronized (this) {
             forget(key -> key.step < step);
+            given.remove(wanted); // it is read below: it must not be the oldest that makes room
             ready = prepared.computeIfAbsent(wanted, this::prepare);
             ahead = Math.min(ahead + 1, 2 * (toGroup - fromGroup));
             prepareAhead();
@@ -153,9 +152,7 @@ public final class ShardBatches implements Batches {
             SwavJobSpec.CropSpec crop = spec.crops().get(r);
             Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
             NDArray array = manager.create(shape, DataType.FLOAT32);
-            HostBytes values = HostBytes.toFill(array);
-            values.bytes().asFloatBuffer().put(ready.buffers.get(r).rewind());
-            values.store();
+            ready.buffers.get(r).copyTo(array);
             arrays.add(array);
         }
         synchronized (this) {
@@ -210,7 +207,7 @@ public final class ShardBatches implements Batches {
     }
 
     private synchronized Prepared prepare(Key key) {
-        List<FloatBuffer> buffers = spare.isEmpty() ? allocate() : spare.pop();
+        List<Staging> buffers = spare.isEmpty() ? allocate() : spare.pop();
         AtomicBoolean unwanted = new AtomicBoolean();
         long epoch = sampler.epochOf(key.step);
         long position = first(key.step, key.group);
@@ -227,13 +224,10 @@ public final class ShardBatches implements Batches {
         return new Prepared(buffers, CompletableFuture.allOf(tasks), unwanted);
     }
 
-    private List<FloatBuffer> allocate() {
-        List<FloatBuffer> buffers = new ArrayList<>();
+    private List<Staging> allocate() {
+        List<Staging> buffers = new ArrayList<>();
         for (SwavJobSpec.CropSpec crop : spec.crops()) {
-            int bytes = Math.toIntExact(4 * values(crop));
-            buffers.add(ByteBuffer.allocateDirect(bytes)
-                    .order(ByteOrder.nativeOrder())
-                    .asFloatBuffer());
+            buffers.add(Staging.of(values(crop)));
         }
         return buffers;
     }
@@ -241,6 +235,10 @@ public final class ShardBatches implements Batches {
     private void recycleWhenDone(Prepared old) {
         old.unwanted.set(true);
         var unused = old.done.whenComplete((nothing, failure) -> {
+            if (!old.buffers.get(0).reusable()) {
+                old.buffers.forEach(Staging::close);
+                return;
+            }
             synchronized (this) {
                 spare.push(old.buffers);
             }
@@ -248,7 +246,7 @@ public final class ShardBatches implements Batches {
     }
 
     /** All crops of the sample at {@code position}, written to row {@code row} of every crop's block. */
-    private void cropSample(List<FloatBuffer> buffers, int row, long epoch, long position) {
+    private void cropSample(List<Staging> buffers, int row, long epoch, long position) {
         if (closed) {
             return;
         }
@@ -260,7 +258,7 @@ public final class ShardBatches implements Batches {
             }
         }
         worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
-            FloatBuffer buffer = buffers.get(resolution).duplicate();
+            FloatBuffer buffer = buffers.get(resolution).values().duplicate();
             buffer.position(3 * crop.pixels() * (index * groupSize + row));
             for (float[] plane : crop.planes) {
                 buffer.put(plane, 0, crop.pixels());
@@ -308,6 +306,7 @@ public final class ShardBatches implements Batches {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        forget(key -> true);
         data.close();
     }
 }

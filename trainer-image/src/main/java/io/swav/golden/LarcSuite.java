@@ -2,13 +2,18 @@ package io.swav.golden;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.swav.Larc;
+import io.swav.swav.Layout;
+import io.swav.tensor.Kernels;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** {@code larc_*.npz}: parameters and momentum after every step. */
@@ -39,19 +44,56 @@ final class LarcSuite implements Suite {
         }
         for (int step = 0; step < rates.length; step++) {
             String suffix = "/step" + step + "/";
-            List<Larc.Slot> slots = new ArrayList<>();
-            parameters.forEach((parameter, values) -> {
+            Map<String, NDArray> gradients = new LinkedHashMap<>();
+            for (String parameter : parameters.keySet()) {
                 NDArray gradient = arrays.array(manager, "grad" + suffix + parameter);
-                NDArray velocity = velocities.get(parameter);
-                if (velocity != null && !Float.isNaN(gradient.sum().getFloat())) {
-                    slots.add(new Larc.Slot(values, gradient, velocity));
+                if (!Float.isNaN(gradient.sum().getFloat())) {
+                    gradients.put(parameter, gradient);
                 }
-            });
-            larc.step(slots, rates[step], step);
+            }
+            step(manager, larc, parameters, gradients, velocities, rates[step]);
             report.accept(
                     worst(arrays, "param" + suffix, parameters).against(name + "/step" + step + " param", TOLERANCE));
             report.accept(worst(arrays, "momentum" + suffix, velocities)
                     .against(name + "/step" + step + " momentum", TOLERANCE));
+        }
+    }
+
+    /** Lays out what has a gradient, steps, and copies back. */
+    private static void step(
+            NDManager manager,
+            Larc larc,
+            Map<String, NDArray> parameters,
+            Map<String, NDArray> gradients,
+            Map<String, NDArray> velocities,
+            double rate) {
+        try (NDManager scope = manager.newSubManager()) {
+            Layout layout = new Layout();
+            gradients.forEach(
+                    (name, gradient) -> layout.add(name, gradient.getShape().getShape()));
+            List<NDArray> flats = new ArrayList<>();
+            List<Map<String, NDArray>> views = new ArrayList<>();
+            for (Map<String, NDArray> from : List.of(parameters, gradients, velocities)) {
+                NDArray flat = scope.zeros(new Shape(layout.size()));
+                Map<String, NDArray> places = layout.views(scope, flat, 0);
+                copy(from, places, places.keySet());
+                flats.add(flat);
+                views.add(places);
+            }
+            Larc.Norms norms = Larc.Norms.of(
+                    scope,
+                    List.copyOf(views.get(0).values()),
+                    List.copyOf(views.get(1).values()));
+            Larc.Flat flat = new Larc.Flat(flats.get(0), flats.get(1), flats.get(2), layout.owners(scope));
+            larc.step(scope, flat, norms, rate);
+            copy(views.get(0), parameters, gradients.keySet());
+            copy(views.get(2), velocities, gradients.keySet());
+        }
+    }
+
+    private static void copy(Map<String, NDArray> from, Map<String, NDArray> to, Set<String> names) {
+        for (String name : names) {
+            Kernels.copy(Objects.requireNonNull(from.get(name), name), Objects.requireNonNull(to.get(name), name));
         }
     }
 

@@ -2,7 +2,10 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import io.swav.tensor.Kernels;
+import java.util.List;
+import java.util.Optional;
 
 /** Batch norm over dimension 1, local to the unit or synchronized among ranks, as the tape's moments say. */
 final class BatchNorm {
@@ -37,25 +40,21 @@ final class BatchNorm {
         }
         Moments.Shared shared = tape.moments.of(x);
         try (NDManager scope = tape.manager.newSubManager()) {
-            Kernels.copy(scope.create(shared.mean()), mean);
-            Kernels.copy(scope.create(shared.unbiased()), variance);
-            NDArray biased = scope.create(shared.variance());
-            tape.save(tape.manager.create(shared.mean()));
-            tape.save(tape.manager.create(shared.invStd(EPSILON)));
-            tape.save(tape.manager.create(new float[] {(float) shared.count()}));
-            return Kernels.batchNormFixed(tape.manager, x, weight, bias, mean, biased, EPSILON);
+            Kernels.copy(shared.mean(), mean);
+            Kernels.copy(shared.unbiased(scope), variance);
+            tape.save(Kernels.clone(tape.manager, shared.mean()));
+            NDArray invStd = shared.invStd(scope, EPSILON);
+            invStd.attach(tape.manager);
+            tape.save(invStd);
+            tape.save(Kernels.clone(tape.manager, shared.count()));
+            return Kernels.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
         }
     }
 
     /** Consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
         boolean shared = tape.moments.synchronize();
-        float count = 0;
-        if (shared) {
-            NDArray number = tape.restore();
-            count = number.getFloat();
-            tape.spent(number);
-        }
+        Optional<NDArray> count = shared ? Optional.of(tape.restore()) : Optional.empty();
         NDArray invStd = tape.restore();
         NDArray mean = tape.restore();
         NDArray x = tape.restore();
@@ -63,9 +62,9 @@ final class BatchNorm {
         Kernels.NormGradient result =
                 Kernels.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
         NDArray dx = result.input();
-        if (shared) {
-            dx = sharedInput(
-                    tape, dy, x, weight, mean, invStd, tape.moments.sum(result.weight(), result.bias()), count);
+        if (count.isPresent()) {
+            dx = sharedInput(tape, dy, x, weight, mean, invStd, result, count.get());
+            tape.spent(count.get());
         }
         gradients.add(name + ".weight", result.weight());
         gradients.add(name + ".bias", result.bias());
@@ -78,23 +77,32 @@ final class BatchNorm {
 
     /** w·invstd·(dy − mean(dy) − x̂·mean(dy·x̂)) with means over all peers, as scale·dy + slope·x + offset. */
     private static NDArray sharedInput(
-            Tape tape, NDArray dy, NDArray x, NDArray weight, NDArray mean, NDArray invStd, float[][] sums, float n) {
-        float[] w = weight.toFloatArray();
-        float[] m = mean.toFloatArray();
-        float[] s = invStd.toFloatArray();
-        float[] scale = new float[w.length];
-        float[] slope = new float[w.length];
-        float[] offset = new float[w.length];
-        for (int c = 0; c < w.length; c++) {
-            double a = (double) w[c] * s[c];
-            double b = -a * s[c] * sums[0][c] / n;
-            scale[c] = (float) a;
-            slope[c] = (float) b;
-            offset[c] = (float) (-a * sums[1][c] / n - b * m[c]);
-        }
+            Tape tape,
+            NDArray dy,
+            NDArray x,
+            NDArray weight,
+            NDArray mean,
+            NDArray invStd,
+            Kernels.NormGradient own,
+            NDArray count) {
         try (NDManager scope = tape.manager.newSubManager()) {
-            return Kernels.channelwise(
-                    tape.manager, dy, scope.create(scale), x, scope.create(slope), scope.create(offset));
+            List<NDArray> sums = tape.moments.sum(scope, own.weight(), own.bias());
+            NDArray s = wide(scope, invStd);
+            NDArray a = wide(scope, weight).muli(s);
+            NDArray minus = a.neg();
+            NDArray b = minus.mul(s).muli(wide(scope, sums.get(0))).divi(count);
+            NDArray c = minus.muli(wide(scope, sums.get(1))).divi(count).subi(b.mul(wide(scope, mean)));
+            return Kernels.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
         }
+    }
+
+    private static NDArray wide(NDManager scope, NDArray array) {
+        NDArray wide = array.toType(DataType.FLOAT64, true);
+        wide.attach(scope);
+        return wide;
+    }
+
+    private static NDArray narrow(NDArray array) {
+        return array.toType(DataType.FLOAT32, true);
     }
 }

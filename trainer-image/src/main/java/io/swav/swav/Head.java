@@ -31,7 +31,8 @@ final class Head {
         tape.save(x);
         NDArray y = linear(tape, x, LAST);
         tape.done(x);
-        NDArray lengths = y.norm(new int[] {1}, true).maximum(EPSILON);
+        NDArray lengths = y.norm(new int[] {1}, true);
+        Kernels.atLeast(lengths, EPSILON);
         tape.save(lengths);
         y.divi(lengths);
         tape.save(y);

@@ -4,35 +4,56 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.tensor.Kernels;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Named arrays side by side in one flat array, each at a multiple of 16 elements; the gaps stay zero. */
-final class Layout {
-    private static final int ALIGN = 16;
+/** Named arrays side by side in one flat array, each at a multiple of {@link #ROW} elements; the gaps stay zero. */
+public final class Layout {
+    /** No row of so many elements belongs to two arrays: a factor an array is a factor a row. */
+    public static final int ROW = 256;
 
     /** Where one array lies. */
-    record Slot(String name, Shape shape, long offset) {}
+    public record Slot(String name, Shape shape, long offset) {}
 
     private final Map<String, Slot> slots = new LinkedHashMap<>();
     private long size;
 
-    Slot add(String name, long... shape) {
+    public Slot add(String name, long... shape) {
         Slot slot = new Slot(name, new Shape(shape), size);
         if (slots.put(name, slot) != null) {
             throw new IllegalStateException("two arrays are named " + name);
         }
-        size += (slot.shape().size() + ALIGN - 1) / ALIGN * ALIGN;
+        size += (slot.shape().size() + ROW - 1) / ROW * ROW;
         return slot;
     }
 
     /** Elements of the flat array. */
-    long size() {
+    public long size() {
         return size;
     }
 
     Iterable<Slot> slots() {
         return slots.values();
+    }
+
+    /** Where the array of this name begins. */
+    long offset(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            throw new IllegalStateException("no array named " + name);
+        }
+        return slot.offset();
+    }
+
+    /** For every row of the flat array, the number of the array that it belongs to, counted from 0: (rows) INT64. */
+    public NDArray owners(NDManager manager) {
+        long[] owners = new long[Math.toIntExact(size / ROW)];
+        int number = 0;
+        for (Slot slot : slots.values()) {
+            Arrays.fill(owners, (int) (slot.offset() / ROW), owners.length, number++);
+        }
+        return manager.create(owners);
     }
 
     /** Makes the gaps of a flat array of {@link #size} elements or more zeros, and whatever lies behind the last slot. */
@@ -46,7 +67,7 @@ final class Layout {
     }
 
     /** A view of every array within {@code flat} from {@code base} on, in the order they were added. */
-    Map<String, NDArray> views(NDManager manager, NDArray flat, long base) {
+    public Map<String, NDArray> views(NDManager manager, NDArray flat, long base) {
         Map<String, NDArray> views = new LinkedHashMap<>();
         for (Slot slot : slots.values()) {
             views.put(

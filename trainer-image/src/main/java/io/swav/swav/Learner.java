@@ -11,7 +11,6 @@ import io.swav.tensor.HostBytes;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Torch;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +36,7 @@ public final class Learner implements AutoCloseable {
     private final Model model;
     private final NDArray momentum;
     private final Map<String, NDArray> momentumViews;
+    private final NDArray owners;
     private final GraphMemory memory;
     private @Nullable Step step;
     private Communication communication = Communication.NONE;
@@ -61,6 +61,7 @@ public final class Learner implements AutoCloseable {
         this.model = new Model(architecture, root);
         this.momentum = root.zeros(new Shape(model.parameters.size()));
         this.momentumViews = model.parameters.views(root, momentum, 0);
+        this.owners = model.parameters.owners(root);
     }
 
     /** {@code to} is told of every phase at its beginning, on the training thread. */
@@ -150,7 +151,7 @@ public final class Learner implements AutoCloseable {
     /**
      * Waits for gradients, statistics and loss summed over all ranks.
      *
-     * @throws NotFiniteException on every rank alike when the loss is NaN or infinite
+     * @throws NotFiniteException on every rank alike when the loss or a gradient is NaN or infinite
      * @throws io.swav.collective.CollectiveException when a peer is lost; nothing of the step is under way then
      */
     public StepResult averageGradients() {
@@ -198,32 +199,17 @@ public final class Learner implements AutoCloseable {
         Step done = current();
         NDArray total = done.total();
         try (NDManager scope = root.newSubManager()) {
-            Map<String, NDArray> gradients = model.parameters.views(scope, total, 0);
-            boolean frozen = done.globalStep() < settings.frozenSteps();
-            List<Larc.Slot> slots = new ArrayList<>();
-            model.weightViews.forEach((name, weight) -> {
-                if (!(frozen && name.equals(Model.PROTOTYPES))) {
-                    NDArray parameter = name.equals(Model.PROTOTYPES) ? done.prototypes() : weight;
-                    slots.add(new Larc.Slot(parameter, of(gradients, name), of(momentumViews, name)));
-                }
-            });
-            settings.larc().step(slots, learningRate, done.globalStep());
-            Kernels.copy(done.prototypes(), of(model.weightViews, Model.PROTOTYPES));
+            Kernels.copy(done.prototypes(), model.weight(Model.PROTOTYPES));
+            Larc.Flat flat = new Larc.Flat(model.weights, total, momentum, owners);
+            settings.larc().step(scope, flat.before(scope, done.moved()), done.norms(), learningRate);
             NDArray statistics =
                     Kernels.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
-            statistics.divi(settings.groups() / settings.span());
+            int spans = settings.groups() / settings.span();
+            Kernels.divide(statistics, spans);
             model.update(statistics, done.resolutions());
         }
         discard();
         watcher.accept(Phase.IDLE);
-    }
-
-    private static NDArray of(Map<String, NDArray> arrays, String name) {
-        NDArray array = arrays.get(name);
-        if (array == null) {
-            throw new IllegalStateException("no array named " + name);
-        }
-        return array;
     }
 
     private Step current() {

@@ -132,7 +132,7 @@ public final class Model {
                 Kernels.copy(fresh, view);
             }
         });
-        counters.muli(0);
+        Kernels.fill(counters, 0);
     }
 
     private float[] initial(Layout.Slot slot, long seed) {
@@ -267,15 +267,13 @@ public final class Model {
             blend(
                     Kernels.view(scope, statistics, backboneBuffers, ofHead),
                     Kernels.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
-            long[] passes = new long[norms.size()];
-            Arrays.fill(passes, resolutions);
-            passes[passes.length - 1] = 1;
-            counters.addi(scope.create(passes));
+            Kernels.add(Kernels.rows(scope, counters, 0, norms.size() - 1), resolutions);
+            Kernels.add(Kernels.rows(scope, counters, norms.size() - 1, norms.size()), 1);
         }
     }
 
     private static void blend(NDArray running, NDArray batch) {
-        running.muli(1 - BatchNorm.UPDATE);
+        Kernels.scale(running, 1 - BatchNorm.UPDATE);
         Kernels.addScaled(running, batch, BatchNorm.UPDATE);
     }
 }

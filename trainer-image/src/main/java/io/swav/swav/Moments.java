@@ -7,7 +7,6 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.tensor.Kernels;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -17,11 +16,14 @@ import java.util.Queue;
  * Synchronized statistics are kept, so that a second forward of the same unit needs no peer.
  */
 final class Moments {
-    private final Optional<Collective> peers;
+    /** The ranks that share, and the owner of the statistics that they were told. */
+    private record Peers(Collective collective, NDManager keeper) {}
+
+    private final Optional<Peers> peers;
     private final Queue<Shared> recorded = new ArrayDeque<>();
     private final Queue<Shared> replay = new ArrayDeque<>();
 
-    private Moments(Optional<Collective> peers) {
+    private Moments(Optional<Peers> peers) {
         this.peers = peers;
     }
 
@@ -29,9 +31,9 @@ final class Moments {
         return new Moments(Optional.empty());
     }
 
-    /** The unit's share of a span that the ranks of {@code peers} own together. */
-    static Moments shared(Collective peers) {
-        return new Moments(Optional.of(peers));
+    /** The unit's share of a span that the ranks of {@code collective} own together; {@code keeper} outlives its tapes. */
+    static Moments shared(Collective collective, NDManager keeper) {
+        return new Moments(Optional.of(new Peers(collective, keeper)));
     }
 
     boolean synchronize() {
@@ -45,44 +47,26 @@ final class Moments {
         recorded.clear();
     }
 
-    /** Mean, biased variance (C) and the number of values behind each, over all peers. */
-    static final class Shared {
-        private final float[] mean;
-        private final float[] variance;
-        private final double count;
-
-        private Shared(float[] mean, float[] variance, double count) {
-            this.mean = mean;
-            this.variance = variance;
-            this.count = count;
+    /**
+     * Of all peers together, where they compute.
+     *
+     * @param mean (C) FLOAT32
+     * @param variance (C) FLOAT32, biased
+     * @param count (1) FLOAT64, values behind each
+     */
+    record Shared(NDArray mean, NDArray variance, NDArray count) {
+        /** The variance times count/(count − 1). */
+        NDArray unbiased(NDManager scope) {
+            NDArray others = Kernels.clone(scope, count);
+            Kernels.add(others, -1.0);
+            Kernels.atLeast(others, 1);
+            NDArray ratio = Kernels.clone(scope, count).divi(others).toType(DataType.FLOAT32, false);
+            return Kernels.clone(scope, variance).muli(ratio);
         }
 
-        float[] mean() {
-            return mean.clone();
-        }
-
-        float[] variance() {
-            return variance.clone();
-        }
-
-        double count() {
-            return count;
-        }
-
-        float[] unbiased() {
-            float[] result = variance.clone();
-            for (int c = 0; c < result.length; c++) {
-                result[c] *= (float) (count / Math.max(1, count - 1));
-            }
-            return result;
-        }
-
-        float[] invStd(double epsilon) {
-            float[] result = new float[variance.length];
-            for (int c = 0; c < result.length; c++) {
-                result[c] = (float) (1 / Math.sqrt(variance[c] + epsilon));
-            }
-            return result;
+        /** 1/√(variance + ε). */
+        NDArray invStd(NDManager scope, double epsilon) {
+            return Kernels.inverseRoot(scope, variance, epsilon);
         }
     }
 
@@ -95,57 +79,52 @@ final class Moments {
     }
 
     private Shared measure(NDArray x) {
-        Collective collective = peers.orElseThrow();
-        int channels = Math.toIntExact(x.getShape().get(1));
-        int row = 2 * channels + 1;
+        Peers party = peers.orElseThrow();
+        long channels = x.getShape().get(1);
+        int ranks = party.collective().size();
         try (NDManager scope = x.getManager().newSubManager()) {
             List<NDArray> own = Kernels.moments(scope, x);
-            double[] mine = new double[row];
-            float[] means = own.get(0).toFloatArray();
-            float[] variances = own.get(1).toFloatArray();
-            for (int c = 0; c < channels; c++) {
-                mine[c] = means[c];
-                mine[channels + c] = variances[c];
-            }
-            mine[row - 1] = (double) x.size() / channels;
-            NDArray all = scope.zeros(new Shape((long) row * collective.size()), DataType.FLOAT64);
-            collective.allGather(scope.create(mine), all);
-            return merge(all.toDoubleArray(), channels, collective.size());
+            NDArray count = scope.create(new Shape(1), DataType.FLOAT64);
+            Kernels.fill(count, (double) x.size() / channels);
+            NDArray mine = Kernels.concat(scope, List.of(own.get(0), own.get(1), count), 0);
+            NDArray all = scope.zeros(new Shape(mine.size() * ranks), DataType.FLOAT64);
+            party.collective().allGather(mine, all);
+            Shared merged = merge(scope, all, channels, ranks);
+            merged.mean().attach(party.keeper());
+            merged.variance().attach(party.keeper());
+            merged.count().attach(party.keeper());
+            return merged;
         }
     }
 
-    private static Shared merge(double[] all, int channels, int ranks) {
-        int row = 2 * channels + 1;
-        double count = 0;
+    /** Of every rank in turn, mean (C), biased variance (C) and count (1). */
+    private static Shared merge(NDManager scope, NDArray all, long channels, int ranks) {
+        long row = 2 * channels + 1;
+        NDArray count = scope.zeros(new Shape(1), DataType.FLOAT64);
         for (int r = 0; r < ranks; r++) {
-            count += all[r * row + row - 1];
+            count.addi(Kernels.view(scope, all, r * row + 2 * channels, 1));
         }
-        float[] mean = new float[channels];
-        float[] variance = new float[channels];
-        for (int c = 0; c < channels; c++) {
-            double centre = 0;
-            for (int r = 0; r < ranks; r++) {
-                centre += all[r * row + c] * all[r * row + row - 1] / count;
-            }
-            double squares = 0;
-            for (int r = 0; r < ranks; r++) {
-                double off = all[r * row + c] - centre;
-                squares += (all[r * row + channels + c] + off * off) * all[r * row + row - 1];
-            }
-            mean[c] = (float) centre;
-            variance[c] = (float) (squares / count);
+        NDArray centre = scope.zeros(new Shape(channels), DataType.FLOAT64);
+        for (int r = 0; r < ranks; r++) {
+            NDArray weight = Kernels.view(scope, all, r * row + 2 * channels, 1);
+            centre.addi(Kernels.view(scope, all, r * row, channels).mul(weight).divi(count));
         }
-        return new Shared(mean, variance, count);
+        NDArray squares = scope.zeros(new Shape(channels), DataType.FLOAT64);
+        for (int r = 0; r < ranks; r++) {
+            NDArray weight = Kernels.view(scope, all, r * row + 2 * channels, 1);
+            NDArray off = Kernels.view(scope, all, r * row, channels).sub(centre);
+            NDArray deviation = off.muli(off).addi(Kernels.view(scope, all, r * row + channels, channels));
+            squares.addi(deviation.muli(weight));
+        }
+        return new Shared(
+                centre.toType(DataType.FLOAT32, false), squares.divi(count).toType(DataType.FLOAT32, false), count);
     }
 
-    /** Sums two arrays of (C) over the peers. */
-    float[][] sum(NDArray first, NDArray second) {
-        int channels = Math.toIntExact(first.size());
-        try (NDManager scope = first.getManager().newSubManager()) {
-            NDArray both = Kernels.concat(scope, List.of(first, second), 0);
-            peers.orElseThrow().allReduceSum(both);
-            float[] values = both.toFloatArray();
-            return new float[][] {Arrays.copyOf(values, channels), Arrays.copyOfRange(values, channels, 2 * channels)};
-        }
+    /** Sums two arrays of (C) over the peers; attached to {@code scope}. */
+    List<NDArray> sum(NDManager scope, NDArray first, NDArray second) {
+        long channels = first.size();
+        NDArray both = Kernels.concat(scope, List.of(first, second), 0);
+        peers.orElseThrow().collective().allReduceSum(both);
+        return List.of(Kernels.view(scope, both, 0, channels), Kernels.view(scope, both, channels, channels));
     }
 }

@@ -51,7 +51,8 @@ public record Sinkhorn(double epsilon, int iterations) {
                 List<NDArray> logits = new ArrayList<>();
                 for (int a = 0; a < assigned; a++) {
                     NDArray top = Kernels.view(scope, highest, a * prototypes, prototypes);
-                    NDArray logit = group.get(a).sub(top).muli(1 / epsilon);
+                    NDArray logit = group.get(a).sub(top);
+                    Kernels.scale(logit, 1 / epsilon);
                     logit.attach(manager);
                     logits.add(logit);
                 }

@@ -10,6 +10,7 @@ import io.swav.collective.Run;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Precision;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,10 +40,11 @@ final class Step implements AutoCloseable {
     private final Map<String, NDArray> weights;
     private final List<Work> works = new ArrayList<>();
     private int resolutions;
-    private long agreed;
+    private @Nullable NDArray agreed;
     private GroupSum.@Nullable Open sum;
     private @Nullable Background sums;
     private @Nullable NDArray total;
+    private Larc.@Nullable Norms norms;
 
     /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
     private final class Work {
@@ -98,9 +100,9 @@ final class Step implements AutoCloseable {
         this.globalStep = globalStep;
         this.watcher = watcher;
         NDArray raw = model.weight(Model.PROTOTYPES);
-        try (NDArray lengths = raw.norm(new int[] {1}, true);
-                NDArray bounded = lengths.maximum(NORMALIZE_EPSILON)) {
-            this.prototypes = raw.div(bounded);
+        try (NDArray lengths = raw.norm(new int[] {1}, true)) {
+            Kernels.atLeast(lengths, NORMALIZE_EPSILON);
+            this.prototypes = raw.div(lengths);
             prototypes.attach(manager);
         }
         this.weights = new LinkedHashMap<>(model.weightViews);
@@ -132,7 +134,7 @@ final class Step implements AutoCloseable {
     /** Scores of all units; graphs are kept where memory allows. */
     void forward(Learner.CropSource crops) {
         long kept = 0;
-        for (Unit unit : Unit.of(runs, collective, settings.span())) {
+        for (Unit unit : Unit.of(manager, runs, collective, settings.span())) {
             watcher.accept(Phase.DECODE);
             List<List<NDArray>> perGroup = new ArrayList<>();
             for (int group = unit.from(); group < unit.to(); group++) {
@@ -202,12 +204,13 @@ final class Step implements AutoCloseable {
                 NDArray negated = values.neg();
                 Kernels.copy(negated, Kernels.rows(scope, both, 0, size));
                 negated.close();
-                NDArray last = scope.create(new double[] {word});
-                Kernels.copy(last, Kernels.rows(scope, both, size, size + 1));
+                NDArray last = Kernels.rows(manager, both, size, size + 1);
+                Kernels.fill(last, (double) word);
                 collective.allReduceMin(both);
-                agreed = (long) both.getDouble(size);
-                both.muli(-1);
-                Kernels.copy(Kernels.rows(scope, both, 0, size), values);
+                agreed = last;
+                NDArray highest = Kernels.rows(scope, both, 0, size);
+                Kernels.scale(highest, -1);
+                Kernels.copy(highest, values);
             }
         }
 
@@ -311,28 +314,72 @@ final class Step implements AutoCloseable {
         return gradients;
     }
 
-    /** Waits for the sums over all groups of all ranks. */
+    /** Waits for the sums over all groups of all ranks, and for the device: the one time in a step. */
     StepResult average() {
         GroupSum.Open open = sum;
         Background background = sums;
-        if (open == null || background == null) {
+        NDArray word = agreed;
+        if (open == null || background == null || word == null) {
             throw new IllegalStateException("lossAndGradients comes before averageGradients");
         }
         background.await();
         NDArray flat = open.total();
         total = flat;
-        double loss;
-        double perplexity;
+        Larc.Norms measured = norms(flat);
+        norms = measured;
+        double[] seen;
         try (NDManager scope = manager.newSubManager()) {
-            loss = Kernels.view(scope, flat, lossAt()).getFloat();
-            perplexity = perplexity(
-                    Kernels.view(scope, flat, codesAt(), model.architecture().prototypes())
-                            .toFloatArray());
+            seen = Kernels.read(List.of(
+                    Kernels.view(scope, flat, lossAt()),
+                    word,
+                    sum(scope, measured.parameters()),
+                    sum(scope, measured.gradients()),
+                    Kernels.view(scope, flat, codesAt(), model.architecture().prototypes())));
         }
-        if (!Double.isFinite(loss)) {
+        if (!Double.isFinite(seen[0])) {
             throw new NotFiniteException("the loss", globalStep);
         }
-        return new StepResult(loss, perplexity, agreed);
+        if (!Double.isFinite(seen[2]) || !Double.isFinite(seen[3])) {
+            throw new NotFiniteException("a gradient", globalStep);
+        }
+        return new StepResult(seen[0], perplexity(Arrays.copyOfRange(seen, 4, seen.length)), (long) seen[1]);
+    }
+
+    private static NDArray sum(NDManager scope, NDArray values) {
+        NDArray all = values.sum();
+        all.attach(scope);
+        return all;
+    }
+
+    private Larc.Norms norms(NDArray flat) {
+        try (NDManager scope = manager.newSubManager()) {
+            Map<String, NDArray> gradients = model.parameters.views(scope, flat, 0);
+            List<NDArray> moving = new ArrayList<>(weights.values());
+            List<NDArray> movers = new ArrayList<>(gradients.values());
+            if (frozen()) {
+                moving.remove(moving.size() - 1);
+                movers.remove(movers.size() - 1);
+            }
+            return Larc.Norms.of(manager, moving, movers);
+        }
+    }
+
+    private boolean frozen() {
+        return globalStep < settings.frozenSteps();
+    }
+
+    /** Elements of the flat arrays that this step moves: all parameters, or those before the frozen prototypes. */
+    long moved() {
+        return frozen() ? model.parameters.offset(Model.PROTOTYPES) : model.parameters.size();
+    }
+
+    /** After {@link #average}: of the parameters that are moved. */
+    Larc.Norms norms() {
+        Larc.Norms measured = norms;
+        if (measured == null) {
+            throw new IllegalStateException("averageGradients comes before apply");
+        }
+        return measured;
     }
 
     /** After {@link #average}. */
@@ -359,13 +406,13 @@ final class Step implements AutoCloseable {
         return outputs;
     }
 
-    private static double perplexity(float[] sums) {
+    private static double perplexity(double[] sums) {
         double mass = 0;
-        for (float sum : sums) {
+        for (double sum : sums) {
             mass += sum;
         }
         double entropy = 0;
-        for (float sum : sums) {
+        for (double sum : sums) {
             if (sum > 0) {
                 entropy -= sum / mass * Math.log(sum / mass);
             }

@@ -35,12 +35,13 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
             for (int v = 0; v < crops; v++) {
                 NDArray target = v < assigned ? all.sub(codes.get(v)) : all;
                 NDArray mass = target.sum(new int[] {1}, true);
-                NDArray logits = scores.get(v).div(temperature);
+                NDArray logits = Kernels.divided(scope, scores.get(v), temperature);
                 NDArray logs = logits.logSoftmax(1);
                 NDArray products = logs.mul(target);
                 terms.add(products.sum());
                 NDArray gradient = logs.exp();
-                gradient.muli(mass).subi(target).muli(scale / temperature);
+                gradient.muli(mass).subi(target);
+                Kernels.scale(gradient, scale / temperature);
                 Kernels.copy(gradient, gradients.get(v));
                 List.of(mass, logits, logs, products, gradient).forEach(NDArray::close);
                 if (target != all) {
@@ -52,7 +53,7 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
                 loss.addi(term);
                 term.close();
             }
-            loss.muli(-scale);
+            Kernels.scale(loss, -scale);
             loss.attach(manager);
             return loss;
         }

@@ -18,8 +18,8 @@ import java.util.stream.IntStream;
  */
 record Unit(int from, int to, boolean first, Moments moments) {
 
-    /** The units of this rank's run, ascending. */
-    static List<Unit> of(Run[] runs, Collective collective, int span) {
+    /** The units of this rank's run, ascending; {@code manager} owns what they keep. */
+    static List<Unit> of(NDManager manager, Run[] runs, Collective collective, int span) {
         Run run = runs[collective.rank()];
         List<Unit> units = new ArrayList<>();
         for (int from = run.from(); from < run.to(); ) {
@@ -28,7 +28,8 @@ record Unit(int from, int to, boolean first, Moments moments) {
             int[] owners = IntStream.range(0, runs.length)
                     .filter(rank -> runs[rank].from() < end && runs[rank].to() > start)
                     .toArray();
-            Moments moments = owners.length == 1 ? Moments.local() : Moments.shared(collective.subgroup(owners));
+            Moments moments =
+                    owners.length == 1 ? Moments.local() : Moments.shared(collective.subgroup(owners), manager);
             int to = Math.min(run.to(), end);
             units.add(new Unit(from, to, from == start, moments));
             from = to;

@@ -35,13 +35,9 @@ public final class HostBytes {
                     + ": it must be contiguous and under 2 GiB");
         }
         this.shared = tensor.is_cpu() && !copies;
-        ByteBuffer buffer = !shared || count == 0
-                ? ByteBuffer.allocateDirect((int) (count * width))
-                : new BytePointer(tensor.data_ptr())
-                        .position(0)
-                        .capacity((from + count) * width)
-                        .asByteBuffer()
-                        .slice((int) (from * width), (int) (count * width));
+        ByteBuffer buffer = shared && count > 0
+                ? memory(tensor, (from + count) * width).slice((int) (from * width), (int) (count * width))
+                : ByteBuffer.allocateDirect((int) (count * width));
         this.bytes = buffer.order(ByteOrder.nativeOrder());
     }
 
@@ -69,6 +65,18 @@ public final class HostBytes {
     /** Of elements [from, from + count), to be written whole and then stored. */
     public static HostBytes toFill(NDArray array, long from, long count) {
         return Interop.scoped(() -> new HostBytes(array, from, count));
+    }
+
+    /** The memory of a contiguous array that lies in host memory for certain, whatever tests want. */
+    static ByteBuffer own(NDArray array) {
+        return Interop.scoped(() -> {
+            Tensor tensor = Interop.borrow(array);
+            return memory(tensor, tensor.numel() * tensor.element_size()).order(ByteOrder.nativeOrder());
+        });
+    }
+
+    private static ByteBuffer memory(Tensor tensor, long length) {
+        return new BytePointer(tensor.data_ptr()).position(0).capacity(length).asByteBuffer();
     }
 
     /** Position 0, limit and capacity the bytes' number. */

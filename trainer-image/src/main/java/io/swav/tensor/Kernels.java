@@ -10,13 +10,19 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.BoolPointer;
+import org.bytedeco.pytorch.Dispatcher;
+import org.bytedeco.pytorch.GenericList;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.LongArrayRefOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.T_TensorTensor_T;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.TensorType;
 import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -327,6 +333,63 @@ public final class Kernels {
         return scoped(() -> give(manager, torch.clone(borrow(array))));
     }
 
+    /** x·factor in place. Numbers that DJL takes become arrays on the device first, for which the host waits. */
+    public static void scale(NDArray x, double factor) {
+        scoped(() -> borrow(x).mul_(new Scalar(factor)));
+    }
+
+    /** x·factor. */
+    public static NDArray scaled(NDManager manager, NDArray x, double factor) {
+        return scoped(() -> give(manager, borrow(x).mul(new Scalar(factor))));
+    }
+
+    /** x/divisor in place. */
+    public static void divide(NDArray x, double divisor) {
+        scoped(() -> borrow(x).div_(new Scalar(divisor)));
+    }
+
+    /** x/divisor. */
+    public static NDArray divided(NDManager manager, NDArray x, double divisor) {
+        return scoped(() -> give(manager, borrow(x).div(new Scalar(divisor))));
+    }
+
+    /** 1/√(x + number), in double precision and rounded once. */
+    public static NDArray inverseRoot(NDManager manager, NDArray x, double number) {
+        return scoped(() -> give(
+                manager,
+                borrow(x)
+                        .to(torch.ScalarType.Double)
+                        .add(new Scalar(number))
+                        .sqrt()
+                        .reciprocal()
+                        .to(torch.ScalarType.Float)));
+    }
+
+    /** max(x, least) in place; NaN stays. */
+    public static void atLeast(NDArray x, double least) {
+        scoped(() -> borrow(x).clamp_min_(new Scalar(least)));
+    }
+
+    /** min(x, most) in place; NaN stays. */
+    public static void atMost(NDArray x, double most) {
+        scoped(() -> borrow(x).clamp_max_(new Scalar(most)));
+    }
+
+    /** x + number in place. */
+    public static void add(NDArray x, double number) {
+        scoped(() -> borrow(x).add_(new Scalar(number)));
+    }
+
+    /** The same of an array of integers. */
+    public static void add(NDArray x, long number) {
+        scoped(() -> borrow(x).add_(new Scalar(number)));
+    }
+
+    /** Makes every element {@code value}. */
+    public static void fill(NDArray x, double value) {
+        scoped(() -> borrow(x).fill_(new Scalar(value)));
+    }
+
     /** {@code target += factor·source}, in place. */
     public static void addScaled(NDArray target, NDArray source, double factor) {
         scoped(() -> borrow(target).add_(borrow(source), new Scalar(factor)));
@@ -358,18 +421,53 @@ public final class Kernels {
         });
     }
 
-    /** Euclidean norms of the arrays, one number each. */
-    public static double[] norms(List<NDArray> arrays) {
+    /** Euclidean norms of the arrays, (n) FLOAT64; on a GPU many arrays a launch. */
+    public static NDArray norms(NDManager manager, List<NDArray> arrays) {
         return scoped(() -> {
-            TensorVector norms = new TensorVector();
-            for (NDArray array : arrays) {
-                norms.push_back(borrow(array).norm());
-            }
-            try (NDManager host = Torch.host()) {
-                return give(host, torch.stack(norms).to(torch.ScalarType.Double))
-                        .toDoubleArray();
-            }
+            GenericList list = new GenericList(new Type.TypePtr(TensorType.get()));
+            arrays.forEach(array -> list.push_back(new IValue(borrow(array))));
+            IValueVector stack = new IValueVector(new IValue(list), new IValue(new Scalar(2)), new IValue());
+            Dispatcher.realSingleton()
+                    .findSchemaOrThrow("aten::_foreach_norm", "Scalar")
+                    .callBoxed(stack);
+            return give(manager, torch.stack(stack.get(0).toTensorVector()).to(torch.ScalarType.Double));
         });
+    }
+
+    /** {@code target += factor·source} in place, with a factor for each of n rows of equal length: flat, flat, (n). */
+    public static void addScaledRows(NDArray target, NDArray source, NDArray factors) {
+        scoped(() -> {
+            long rows = factors.size();
+            return borrow(target)
+                    .view(rows, -1)
+                    .addcmul_(borrow(source).view(rows, -1), borrow(factors).view(rows, 1));
+        });
+    }
+
+    /** (n): the elements of {@code table} at the (n) INT64 places. */
+    public static NDArray at(NDManager manager, NDArray table, NDArray places) {
+        return scoped(() -> give(manager, borrow(table).index_select(0, borrow(places))));
+    }
+
+    /** {@code yes} where {@code flags} is not 0, else {@code no}, as FLOAT32. */
+    public static NDArray where(NDManager manager, NDArray flags, NDArray yes, double no) {
+        return scoped(() -> give(
+                manager,
+                torch.where(borrow(flags).ne(new Scalar(0)), borrow(yes), new Scalar(no))
+                        .to(torch.ScalarType.Float)));
+    }
+
+    /** All elements of the arrays in their order, read from the device at once: the host waits for it here. */
+    public static double[] read(List<NDArray> arrays) {
+        try (NDManager host = Torch.host()) {
+            return scoped(() -> {
+                        TensorVector parts = new TensorVector();
+                        arrays.forEach(
+                                array -> parts.push_back(borrow(array).view(-1).to(torch.ScalarType.Double)));
+                        return give(host, torch.cat(parts, 0));
+                    })
+                    .toDoubleArray();
+        }
     }
 
     private static TensorOptional some(NDArray array) {

@@ -9,8 +9,10 @@ import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
+import io.swav.tensor.Kernels;
 import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
+import java.lang.reflect.Proxy;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -212,6 +214,32 @@ class LearnerTest {
                     .hasMessageContaining("learningRate");
             assertThat(learner.digest()).isEqualTo(before);
         }
+    }
+
+    /** The loss may be finite still: what the ranks have summed to is looked at as well. */
+    @Test
+    void aGradientThatIsNotFiniteIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(8, false), new GraphMemory())) {
+            byte[] before = learner.digest();
+            learner.lossAndGradients(crops(0), ALONE, spoiling(solo), 0, 5);
+            assertThatThrownBy(() -> learner.averageGradients())
+                    .isInstanceOf(NotFiniteException.class)
+                    .hasMessageContaining("a gradient at step 0");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
+    /** Whose sums begin with what is not a number. */
+    private static Collective spoiling(Collective sound) {
+        return (Collective) Proxy.newProxyInstance(
+                LearnerTest.class.getClassLoader(), new Class<?>[] {Collective.class}, (proxy, method, arguments) -> {
+                    Object result = method.invoke(sound, arguments);
+                    if (method.getName().equals("allReduceSum")) {
+                        NDArray array = (NDArray) arguments[0];
+                        Kernels.fill(Kernels.rows(array.getManager(), array, 0, 1), Double.NaN);
+                    }
+                    return method.getName().equals("beside") ? proxy : result;
+                });
     }
 
     @Test

@@ -82,6 +82,29 @@ class HostBytesTest {
     }
 
     @Test
+    void stagedValuesArriveAndWhatADeviceFetchesIsUsedOnce() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            NDArray array = manager.zeros(new Shape(2, 2));
+            try (Staging staged = Staging.of(4)) {
+                assertThat(staged.reusable()).isTrue();
+                for (float first : new float[] {1, 5}) {
+                    staged.values().clear().put(new float[] {first, 2, 3, 4});
+                    staged.copyTo(array);
+                    assertThat(array.toFloatArray()).containsExactly(first, 2, 3, 4);
+                }
+            }
+            try (AsOnDevice device = AsOnDevice.begin();
+                    Staging staged = Staging.of(4)) {
+                assertThat(device).isNotNull();
+                assertThat(staged.reusable()).isFalse();
+                staged.values().put(new float[] {6, 7, 8, 9});
+                staged.copyTo(array);
+            }
+            assertThat(array.toFloatArray()).containsExactly(6, 7, 8, 9);
+        }
+    }
+
+    @Test
     void refusesWhatHasNoBytesInOrder() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray transposed = manager.create(new float[6], new Shape(2, 3)).transpose();
