@@ -1,13 +1,15 @@
 package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodList;
+import io.fabric8.kubernetes.api.model.Taint;
+import io.fabric8.kubernetes.api.model.TaintBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.local.Commands;
@@ -18,6 +20,7 @@ import io.swav.local.LocalStack;
 import io.swav.local.storm.Happening.Kind;
 import io.swav.local.storm.StormScript.Planned;
 import java.io.IOException;
+import java.net.HttpURLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -43,6 +46,7 @@ import org.jspecify.annotations.Nullable;
 final class Storm implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
     private static final String SPOT = "aws-node-termination-handler/spot-itn";
+    private static final int TAINT_TRIES = 20;
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /**
@@ -284,14 +288,27 @@ final class Storm implements AutoCloseable {
         return fit.isEmpty() ? Optional.empty() : Optional.of(fit.get(Math.floorMod(planned.pick(), fit.size())));
     }
 
-    /** By the taint's key alone: whoever else changes the node meanwhile, as its heartbeat, is not in the way. */
+    /** The list of taints is replaced whole, so it is read first; who else changed the node meanwhile is no reason to stop. */
     private void taint(String node, boolean on) {
-        String change = on ? "\"effect\": \"NoSchedule\"" : "\"$patch\": \"delete\"";
-        client.nodes()
-                .withName(node)
-                .patch(
-                        PatchContext.of(PatchType.STRATEGIC_MERGE),
-                        "{\"spec\": {\"taints\": [{\"key\": \"%s\", %s}]}}".formatted(SPOT, change));
+        for (int again = TAINT_TRIES; ; again--) {
+            try {
+                client.nodes().withName(node).edit(n -> tainted(n, on));
+                return;
+            } catch (KubernetesClientException e) {
+                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT || again == 0) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private static Node tainted(Node node, boolean on) {
+        List<Taint> taints = new ArrayList<>(node.getSpec().getTaints());
+        taints.removeIf(taint -> taint.getKey().equals(SPOT));
+        if (on) {
+            taints.add(new TaintBuilder().withKey(SPOT).withEffect("NoSchedule").build());
+        }
+        return node.edit().editSpec().withTaints(taints).endSpec().build();
     }
 
     /** A node whose trainers have gone stands for a new one. */
