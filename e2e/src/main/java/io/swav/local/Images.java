@@ -16,6 +16,9 @@ final class Images {
     /** As in an image: {@code command} replaces both, {@code args} replaces {@code arguments} alone. */
     record Image(List<String> entrypoint, List<String> arguments) {}
 
+    /** System property: the jar of this build, where this process runs from folders of classes. */
+    private static final String JAR = "swav.jar";
+
     private final Map<String, Image> byNamePart;
 
     Images(Map<String, Image> byNamePart) {
@@ -24,16 +27,31 @@ final class Images {
 
     /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
     static Images trainer() {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        List<String> entrypoint = new ArrayList<>(List.of(java));
-        entrypoint.addAll(io.swav.train.Main.JVM_OPTIONS);
-        entrypoint.addAll(List.of("-Xshare:auto", "-cp", classPath(), io.swav.train.Main.class.getName()));
+        List<String> entrypoint = java(io.swav.train.Main.JVM_OPTIONS, io.swav.train.Main.class.getName());
         return new Images(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
     }
 
-    /** This process's class path, its entries absolute: a container has a working folder of its own. */
-    static String classPath() {
-        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+    /**
+     * The command of a JVM that runs a class of this build. Classes come ready to use from the archive that the build
+     * made of a trainer's (JEP 310, JEP 350), where it fits the class path; the JVM looks, and does without otherwise.
+     */
+    static List<String> java(List<String> options, String main) {
+        String classPath = classPath();
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options);
+        command.add("-Xshare:auto");
+        if (!classPath.contains(File.pathSeparator)) {
+            command.add("-XX:SharedArchiveFile=" + Path.of(classPath).resolveSibling("swav.jsa"));
+        }
+        command.addAll(List.of("-cp", classPath, main));
+        return command;
+    }
+
+    /** Of this build, absolute: a container has a working folder of its own. */
+    private static String classPath() {
+        String path = System.getProperty(JAR, System.getProperty("java.class.path"));
+        return Arrays.stream(path.split(File.pathSeparator, -1))
                 .map(entry -> Path.of(entry).toAbsolutePath().toString())
                 .collect(Collectors.joining(File.pathSeparator));
     }

@@ -229,14 +229,8 @@ public final class LocalStack {
         if (Daemon.find(dir, name).isPresent()) {
             return;
         }
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1", // short-lived and light: start fast, leave the cores to the trainers
-                "-Xmx256m",
-                "-cp",
-                Images.classPath(),
-                main));
+        // short-lived and light: start fast, leave the cores to the trainers
+        List<String> command = Images.java(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"), main);
         command.addAll(arguments);
         Daemon.start(dir, name, command, Map.of());
     }
