@@ -1,6 +1,7 @@
 package io.swav.local;
 
 import io.swav.local.storm.StormCommand;
+import io.swav.train.Version;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -49,6 +50,6 @@ public final class Main {
             }
             return io.swav.train.Main.explain(failure, command, parsed);
         });
-        return swav;
+        return Version.of(swav);
     }
 }

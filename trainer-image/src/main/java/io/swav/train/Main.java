@@ -42,7 +42,7 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new Main())
+        System.exit(Version.of(new CommandLine(new Main()))
                 .setExecutionExceptionHandler(Main::explain)
                 .execute(arguments));
     }

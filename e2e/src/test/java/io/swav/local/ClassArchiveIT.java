@@ -1,0 +1,33 @@
+package io.swav.local;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.train.Main;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A JVM takes an archive that does not fit for none, without a word. */
+class ClassArchiveIT {
+    @Test
+    void aTrainerStartsFromTheArchiveOfThisBuild(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("classes.log");
+        List<String> options = new ArrayList<>(Main.JVM_OPTIONS);
+        options.add("-Xlog:class+load:file=" + log);
+        List<String> command = Images.java(options, Main.class.getName());
+        command.add("--version");
+
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertThat(process.waitFor()).as(said).isZero();
+        assertThat(said).startsWith("SwAV Operator ").doesNotContain("unknown");
+        assertThat(Files.readString(log))
+                .containsPattern("io\\.swav\\.train\\.Main source: shared objects file \\(top\\)")
+                .containsPattern("org\\.slf4j\\.Logger source: shared objects file \\(top\\)");
+    }
+}
