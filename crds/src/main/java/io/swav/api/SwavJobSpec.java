@@ -14,6 +14,7 @@ import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import io.fabric8.kubernetes.model.annotation.SpecReplicas;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -246,7 +247,26 @@ public record SwavJobSpec(
             @Default("2")
             @Min(1)
             @Max(512)
-            Integer workers) {}
+            Integer workers,
+
+            @JsonPropertyDescription(
+                    "Where crops are made of decoded pictures: Host (default), by the workers, or Device,"
+                            + " where the network is computed: for pods with a GPU and so few CPU cores that it waits for"
+                            + " them. The crops are the same but for rounding, a level of 255 here and there.")
+            @Default("Host")
+            @SchemaFrom(type = AugmentOn.class)
+            String augmentOn) {
+        /** A definition, or a spec kept by an operator, from before there was a choice means the host. */
+        public Data {
+            augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host.name());
+        }
+    }
+
+    /** The schema's values of {@link Data#augmentOn}. */
+    enum AugmentOn {
+        Host,
+        Device
+    }
 
     /** One resolution: {@code count} square crops of {@code size} pixels, area fraction in [minScale, maxScale]. */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -27,6 +27,7 @@ import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -94,6 +95,8 @@ class SpecRulesTest {
                 arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),
                 arguments("data: {uri: file:///other}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, evalUri: file:///e}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, augmentOn: Host}", List.of()),
+                arguments("data: {uri: file:///data, augmentOn: Device}", List.of(FIXED_DATA)),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
                 arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
@@ -113,6 +116,14 @@ class SpecRulesTest {
         assertThat(SpecRules.changed(read(before), read(now))).containsExactlyInAnyOrderElementsOf(expected);
     }
 
+    @Test
+    void dataFromBeforeThereWasADeviceIsTheHosts() {
+        JsonNode before = spec("");
+        ((ObjectNode) before.get("data")).remove("augmentOn");
+
+        assertThat(SpecRules.changed(read(before), read(spec("")))).isEmpty();
+    }
+
     static Stream<Arguments> wrongFields() {
         return Stream.of(
                 arguments("crops: []", "spec.crops needs at least 1"),
@@ -124,6 +135,7 @@ class SpecRulesTest {
                 arguments("training: {optimizer: {momentum: 1}}", "spec.training.optimizer.momentum is 1, has to be b"),
                 arguments("data: {}", "spec.data.uri is missing"),
                 arguments("data: {uri: ''}", "spec.data.uri is empty"),
+                arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", has to be one of"),
                 arguments("suspend: 1", "spec.suspend is 1, has to be true or false"),
                 arguments(
                         "replicas: 65, training: {epochs: 5}", "a group is never cut, so more trainers would idle; "));

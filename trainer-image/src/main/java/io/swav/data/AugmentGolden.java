@@ -1,19 +1,23 @@
 package io.swav.data;
 
+import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.BiConsumer;
 import java.util.function.ToDoubleFunction;
 
 /**
  * This package against numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of a fixture
- * folder): operations with fixed factors pixel by pixel, random ones by their distributions.
+ * folder): operations with fixed factors pixel by pixel, on the host and on the device that computes,
+ * random ones by their distributions.
  */
 public final class AugmentGolden {
     private static final int DRAWS = 20_000;
@@ -41,10 +45,12 @@ public final class AugmentGolden {
     public static List<Check> run(Path folder) throws IOException {
         JsonNode meta =
                 new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
-        try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"))) {
+        try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"));
+                NDManager device = Torch.root()) {
             AugmentGolden golden = new AugmentGolden(arrays, meta);
             for (String name : arrays.names()) {
-                golden.fixedFactor(name);
+                golden.fixedFactor(name, "", new Operations.Host());
+                golden.fixedFactor(name, " on " + device.getDevice(), new Operations.Device(device));
             }
             golden.boxes();
             golden.distributions();
@@ -52,7 +58,7 @@ public final class AugmentGolden {
         }
     }
 
-    private void fixedFactor(String name) throws IOException {
+    private void fixedFactor(String name, String where, Operations operations) throws IOException {
         int slash = name.indexOf('/');
         if (!name.startsWith("img") || slash < 0 || name.endsWith("/input")) {
             return;
@@ -60,69 +66,63 @@ public final class AugmentGolden {
         Raster picture = raster(name.substring(0, slash) + "/input");
         String[] parts = name.substring(slash + 1).split("_", -1);
         double factor = parts.length == 2 ? Double.parseDouble(parts[1]) : 0;
+        String title = name + where;
         switch (parts[0]) {
-            case "brightness" -> {
-                Colours.brightness(picture, (float) factor);
-                max(name, picture, 1);
-            }
-            case "contrast" -> {
-                Colours.contrast(picture, (float) factor);
-                max(name, picture, 1);
-            }
-            case "saturation" -> {
-                Colours.saturation(picture, (float) factor);
-                max(name, picture, 1);
+            case "brightness", "contrast", "saturation" -> {
+                CropPlan.Colour colour = CropPlan.Colour.valueOf(parts[0].toUpperCase(Locale.ROOT));
+                operations.change(picture, new CropPlan.Change(colour, (float) factor));
+                max(title, name, picture, 1);
             }
             case "gray" -> {
-                Colours.grey(picture);
-                max(name, picture, 1);
+                operations.grey(picture);
+                max(title, name, picture, 1);
             }
             case "hue" -> {
-                Colours.hue(picture, (float) factor);
-                mean(name, picture, 2);
+                operations.change(picture, new CropPlan.Change(CropPlan.Colour.HUE, (float) factor));
+                mean(title, name, picture, 2);
             }
             case "blur" -> {
-                new Blur().apply(picture, factor);
-                mean(name, picture, 1.5);
-                max(name, picture, 8);
+                operations.blur(picture, factor);
+                mean(title, name, picture, 1.5);
+                max(title, name, picture, 8);
             }
             case "hflip" -> {
                 Raster flipped = new Raster();
                 CropBox whole = CropBox.whole(picture.width, picture.height);
-                new Resampler().resize(picture, whole, true, flipped, picture.width, picture.height);
-                max(name, flipped, 0);
+                operations.resize(picture, whole, true, flipped, picture.width, picture.height);
+                max(title, name, flipped, 0);
             }
             case "resized" -> {
-                Raster resized = resizedCrop(picture, parts, 2);
-                mean(name, resized, 1);
-                max(name, resized, 3);
+                Raster resized = resizedCrop(operations, picture, parts, 2);
+                mean(title, name, resized, 1);
+                max(title, name, resized, 3);
             }
-            case "normalized" -> normalised(name, parts);
-            default -> checks.add(new Check(name + " (no such operation here)", Double.NaN, 0));
+            case "normalized" -> normalised(operations, title, name, parts);
+            default -> checks.add(new Check(title + " (no such operation here)", Double.NaN, 0));
         }
     }
 
     /** {@code parts} from {@code at} on are top, left, height, width, "to" and the side. */
-    private static Raster resizedCrop(Raster picture, String[] parts, int at) {
+    private static Raster resizedCrop(Operations operations, Raster picture, String[] parts, int at) {
         int[] box = Arrays.stream(parts, at, at + 4).mapToInt(Integer::parseInt).toArray();
         int size = Integer.parseInt(parts[at + 4].substring(2));
         Raster resized = new Raster();
-        new Resampler().resize(picture, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
+        operations.resize(picture, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
         return resized;
     }
 
     /** Normalisation alone: of the reference's own crop, whose levels are whole. */
-    private void normalised(String name, String[] parts) throws IOException {
+    private void normalised(Operations operations, String title, String name, String[] parts) throws IOException {
         String image = name.substring(0, name.indexOf('/'));
         Raster picture = raster(
                 image + "/resized_crop_" + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
-        MultiCrop.normalise(picture);
+        operations.normalise(picture);
         float[] wanted = arrays.get(name).floats();
         double error = 0;
         for (int i = 0; i < wanted.length; i++) {
             error = Math.max(error, Math.abs(wanted[i] - picture.planes[i / picture.pixels()][i % picture.pixels()]));
         }
-        checks.add(new Check(name + " max", error, 1e-5));
+        checks.add(new Check(title + " max", error, 1e-5));
     }
 
     private Raster raster(String name) throws IOException {
@@ -132,14 +132,14 @@ public final class AugmentGolden {
         return raster;
     }
 
-    private void max(String name, Raster picture, double tolerance) throws IOException {
+    private void max(String title, String name, Raster picture, double tolerance) throws IOException {
         checks.add(new Check(
-                name + " max", Arrays.stream(differences(name, picture)).max().orElse(0), tolerance));
+                title + " max", Arrays.stream(differences(name, picture)).max().orElse(0), tolerance));
     }
 
-    private void mean(String name, Raster picture, double tolerance) throws IOException {
+    private void mean(String title, String name, Raster picture, double tolerance) throws IOException {
         checks.add(new Check(
-                name + " mean",
+                title + " mean",
                 Arrays.stream(differences(name, picture)).average().orElse(0),
                 tolerance));
     }
@@ -198,9 +198,15 @@ public final class AugmentGolden {
 
     private void distributions() throws IOException {
         Raster picture = raster("stat_image_64");
-        MultiCrop colours = new MultiCrop(List.of(), SWAV);
-        stats("color_distortion_stats", picture, colours::distort);
-        double unchanged = stats("blur_stats", picture, colours::blur);
+        Blur blur = new Blur();
+        stats("color_distortion_stats", picture, (out, random) -> {
+            List<CropPlan.Change> changes = CropPlan.changes(random, SWAV);
+            MultiCrop.recolour(out, changes, CropPlan.grey(random, SWAV));
+        });
+        double unchanged = stats(
+                "blur_stats",
+                picture,
+                (out, random) -> CropPlan.sigma(random, SWAV).ifPresent(sigma -> blur.apply(out, sigma)));
         checks.add(new Check(
                 "blur_unchanged_fraction",
                 Math.abs(unchanged - meta.get("blur_unchanged_fraction").asDouble()),

@@ -7,7 +7,8 @@ package io.swav.data;
  * ends in whole levels. Not safe for use by several threads.
  */
 final class Blur {
-    private static final int PASSES = 3;
+    static final int PASSES = 3;
+
     private float[] padded = new float[0];
 
     /** In place; {@code sigma} in pixels. */

@@ -1,25 +1,34 @@
 package io.swav.data;
 
+import static io.swav.tensor.PictureKernels.LUMA_B;
+import static io.swav.tensor.PictureKernels.LUMA_G;
+import static io.swav.tensor.PictureKernels.LUMA_R;
+
 /**
  * The colour operations of torchvision's ColorJitter and RandomGrayscale on one picture, in place. Factors are
  * torchvision's: 1 changes nothing for brightness, contrast and saturation; hue turns by a fraction of the full circle.
  * Grey is ITU-R 601's luma.
  */
 final class Colours {
-    private static final float LUMA_R = 0.299f;
-    private static final float LUMA_G = 0.587f;
-    private static final float LUMA_B = 0.114f;
-
     private Colours() {}
 
-    static void brightness(Raster picture, float factor) {
+    static void change(Raster picture, CropPlan.Change change) {
+        switch (change.colour()) {
+            case BRIGHTNESS -> brightness(picture, change.factor());
+            case CONTRAST -> contrast(picture, change.factor());
+            case SATURATION -> saturation(picture, change.factor());
+            case HUE -> hue(picture, change.factor());
+        }
+    }
+
+    private static void brightness(Raster picture, float factor) {
         for (float[] plane : picture.planes) {
             blend(plane, picture.pixels(), factor, 0);
         }
     }
 
     /** Away from, or towards, the mean grey of the picture. */
-    static void contrast(Raster picture, float factor) {
+    private static void contrast(Raster picture, float factor) {
         float offset = (1 - factor) * meanLuma(picture);
         for (float[] plane : picture.planes) {
             blend(plane, picture.pixels(), factor, offset);
@@ -60,7 +69,7 @@ final class Colours {
         return (a + b) + (c + d);
     }
 
-    static void saturation(Raster picture, float factor) {
+    private static void saturation(Raster picture, float factor) {
         float[] r = picture.planes[0];
         float[] g = picture.planes[1];
         float[] b = picture.planes[2];
@@ -87,15 +96,20 @@ final class Colours {
         }
     }
 
+    /** What a turn by part of the circle adds to a hue of 8 bits. */
+    static int shift(float turn) {
+        return (int) (turn * 255);
+    }
+
     /**
      * Turns the hue in HSV by {@code turn} in [-0.5, 0.5]. Hue and saturation pass through 8 bits on the way, as in
      * Pillow's HSV pictures.
      */
-    static void hue(Raster picture, float turn) {
+    private static void hue(Raster picture, float turn) {
         float[] r = picture.planes[0];
         float[] g = picture.planes[1];
         float[] b = picture.planes[2];
-        int shift = (int) (turn * 255);
+        int shift = shift(turn);
         int n = picture.pixels();
         for (int i = 0; i < n; i++) {
             float red = r[i];

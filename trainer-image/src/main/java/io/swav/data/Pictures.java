@@ -2,9 +2,11 @@ package io.swav.data;
 
 import io.swav.tensor.Natives;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import nu.pattern.OpenCV;
 import org.opencv.core.Core;
@@ -37,25 +39,34 @@ final class Pictures {
         return dot >= 0 && EXTENSIONS.contains(fileName.substring(dot + 1).toLowerCase(Locale.ROOT));
     }
 
+    /** A decoded picture: rows of pixels of blue, green and red. */
+    record Bgr(ByteBuffer bytes, int width, int height) {}
+
     /**
-     * Decodes to RGB. EXIF orientation is ignored, as torchvision's loader ignores it.
+     * Decodes. EXIF orientation is ignored, as torchvision's loader ignores it.
      *
      * @return false if these bytes are not a whole picture
      */
     static boolean decode(byte[] encoded, Raster to) {
+        Optional<Bgr> picture = decode(encoded);
+        picture.ifPresent(to::load);
+        return picture.isPresent();
+    }
+
+    /** The same; empty if these bytes are not a whole picture. */
+    static Optional<Bgr> decode(byte[] encoded) {
         if (encoded.length == 0 || isTruncatedJpeg(encoded)) {
-            return false;
+            return Optional.empty();
         }
         MatOfByte bytes = new MatOfByte(encoded);
         Mat picture = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
         try {
             if (picture.empty()) {
-                return false;
+                return Optional.empty();
             }
             byte[] bgr = new byte[picture.rows() * picture.cols() * 3];
             picture.get(0, 0, bgr);
-            to.load(bgr, picture.cols(), picture.rows(), 2);
-            return true;
+            return Optional.of(new Bgr(ByteBuffer.wrap(bgr), picture.cols(), picture.rows()));
         } finally {
             bytes.release();
             picture.release();

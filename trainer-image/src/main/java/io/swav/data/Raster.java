@@ -1,5 +1,7 @@
 package io.swav.data;
 
+import io.swav.tensor.PictureKernels;
+
 /**
  * An RGB picture as three planes of levels in [0, 255], row-major. Levels are whole numbers between two operations, as in
  * the 8-bit pictures of the reference: what rounding adds to a picture is part of the augmentation. Mutable, and its arrays are reused from picture to
@@ -15,9 +17,9 @@ final class Raster {
         return (level + 0x1p23f) - 0x1p23f;
     }
 
-    /** To the whole number below (or, within a ten thousandth, above). */
+    /** To the whole number below (or, within a ten thousandth, above); half a level too low for 0. */
     static float truncate(float level) {
-        return round(level - 0.4999f);
+        return round(level - PictureKernels.TO_BELOW);
     }
 
     int pixels() {
@@ -40,6 +42,10 @@ final class Raster {
         for (int c = 0; c < 3; c++) {
             System.arraycopy(other.planes[c], 0, planes[c], 0, pixels());
         }
+    }
+
+    void load(Pictures.Bgr picture) {
+        load(picture.bytes().array(), picture.width(), picture.height(), 2);
     }
 
     /** @param bytes height · width · 3, interleaved; {@code red} is 0 for RGB and 2 for BGR */

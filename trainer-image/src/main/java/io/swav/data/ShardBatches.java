@@ -2,19 +2,13 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.Staging;
 import java.io.IOException;
-import java.nio.FloatBuffer;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -30,55 +24,52 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The crops of a data set, made ahead of need by {@code data.workers} threads, one picture a task. Which pixels a group
- * holds depends on (seed, step, group) alone: every crop has its own random stream, and a picture that cannot be decoded
+ * The crops of a data set, made ahead of need by {@code data.workers} threads, one picture a task; for
+ * {@code data.augmentOn: Device} they decode, and the crops are made when they are asked for. Which pixels a group holds depends on (seed, step, group) alone: every crop has its own random stream, and a picture that cannot be decoded
  * is replaced by the next one of the epoch's permutation (cropped with the random stream of the one it stands for).
  */
 public final class ShardBatches implements Batches {
     private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);
-    /** Bytes of crops to hold ready, unless two groups need more. */
+    /** Bytes of groups to hold ready, unless two need more. */
     private static final long AHEAD_BYTES = 256L << 20;
+
+    private static final int MIN_AHEAD = 2;
+    private static final int MAX_AHEAD = 64;
 
     private static final int CLOSE_SECONDS = 10;
 
     private final SwavJobSpec spec;
     private final DataSet data;
     private final Sampler sampler;
-    private final long seed;
     private final int groupSize;
-    private final int maxAhead;
+    private final Augmenter augmenter;
     private final ExecutorService workers;
-    private final ThreadLocal<Worker> scratch;
     private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
     private final Set<Key> given = new LinkedHashSet<>(); // of prepared; a dropped step asks again
-    private final Deque<List<Staging>> spare = new ArrayDeque<>();
     private int fromGroup;
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
     private int ahead; // groups to prepare ahead of need
+    private int maxAhead = MIN_AHEAD; // until it is known how large they are
 
     private volatile boolean closed;
 
     private record Key(long step, int group) {}
 
-    private record Worker(MultiCrop crops, Raster picture) {}
-
-    /** Crops in the making: one buffer a resolution; nothing more is made once they are not wanted. */
-    private record Prepared(List<Staging> buffers, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
+    /** Crops in the making; nothing more is made once they are not wanted. */
+    private record Prepared(Augmenter.Group group, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public ShardBatches(SwavJobSpec spec, DataSet data) {
         this.spec = spec;
         this.data = data;
-        this.seed = spec.training().seed();
         this.groupSize = spec.training().groupSize();
-        this.sampler = new Sampler(data.size(), spec.training().globalBatch(), seed);
-        this.scratch = ThreadLocal.withInitial(
-                () -> new Worker(new MultiCrop(spec.crops(), spec.training().augmentation()), new Raster()));
-        long bytes = 4L * spec.crops().stream().mapToLong(this::values).sum();
-        this.maxAhead = (int) Math.max(2, Math.min(64, AHEAD_BYTES / bytes));
+        this.sampler = new Sampler(
+                data.size(), spec.training().globalBatch(), spec.training().seed());
+        boolean device = spec.data().augmentOn().equals("Device");
+        this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
         this.workers = Executors.newFixedThreadPool(Math.max(1, spec.data().workers()), task -> {
             Thread thread = new Thread(task, "crops-" + number.getAndIncrement());
@@ -96,10 +87,6 @@ public final class ShardBatches implements Batches {
             data.close();
             throw e;
         }
-    }
-
-    private long values(SwavJobSpec.CropSpec crop) {
-        return 3L * crop.count() * groupSize * crop.size() * crop.size();
     }
 
     @Override
@@ -147,16 +134,11 @@ public final class ShardBatches implements Batches {
             }
             throw e;
         }
-        List<NDArray> arrays = new ArrayList<>();
-        for (int r = 0; r < spec.crops().size(); r++) {
-            SwavJobSpec.CropSpec crop = spec.crops().get(r);
-            Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
-            NDArray array = manager.create(shape, DataType.FLOAT32);
-            ready.buffers.get(r).copyTo(array);
-            arrays.add(array);
-        }
+        List<NDArray> arrays = ready.group.crops(manager);
         synchronized (this) {
             given.add(wanted);
+            long fit = AHEAD_BYTES / Math.max(1, ready.group.bytes());
+            maxAhead = (int) Math.max(MIN_AHEAD, Math.min(MAX_AHEAD, fit));
         }
         return arrays;
     }
@@ -179,7 +161,7 @@ public final class ShardBatches implements Batches {
             boolean gone = which.test(entry.getKey());
             if (gone) {
                 given.remove(entry.getKey());
-                recycleWhenDone(entry.getValue());
+                closeWhenDone(entry.getValue());
             }
             return gone;
         });
@@ -207,73 +189,53 @@ public final class ShardBatches implements Batches {
     }
 
     private synchronized Prepared prepare(Key key) {
-        List<Staging> buffers = spare.isEmpty() ? allocate() : spare.pop();
+        Augmenter.Group group = augmenter.begin();
         AtomicBoolean unwanted = new AtomicBoolean();
         long epoch = sampler.epochOf(key.step);
         long position = first(key.step, key.group);
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;
-            Runnable crop = () -> {
+            Runnable add = () -> {
                 if (!unwanted.get()) {
-                    cropSample(buffers, at, epoch, position + at);
+                    add(group, at, epoch, position + at);
                 }
             };
-            tasks[row] = CompletableFuture.runAsync(crop, workers);
+            tasks[row] = CompletableFuture.runAsync(add, workers);
         }
-        return new Prepared(buffers, CompletableFuture.allOf(tasks), unwanted);
+        return new Prepared(group, CompletableFuture.allOf(tasks), unwanted);
     }
 
-    private List<Staging> allocate() {
-        List<Staging> buffers = new ArrayList<>();
-        for (SwavJobSpec.CropSpec crop : spec.crops()) {
-            buffers.add(Staging.of(values(crop)));
-        }
-        return buffers;
-    }
-
-    private void recycleWhenDone(Prepared old) {
+    private static void closeWhenDone(Prepared old) {
         old.unwanted.set(true);
-        var unused = old.done.whenComplete((nothing, failure) -> {
-            if (!old.buffers.get(0).reusable()) {
-                old.buffers.forEach(Staging::close);
-                return;
-            }
-            synchronized (this) {
-                spare.push(old.buffers);
-            }
-        });
+        var unused = old.done.whenComplete((nothing, failure) -> old.group.close());
     }
 
-    /** All crops of the sample at {@code position}, written to row {@code row} of every crop's block. */
-    private void cropSample(List<Staging> buffers, int row, long epoch, long position) {
+    /** The sample at {@code position}, or the one that replaces it, as a row of the group. */
+    private void add(Augmenter.Group group, int row, long epoch, long position) {
         if (closed) {
             return;
         }
-        Worker worker = scratch.get();
         int sample = sampler.sampleAt(epoch, position);
-        for (long next = position; !decode(sampler.sampleAt(epoch, next), worker.picture); next++) {
-            if (next - position >= data.size() - 1) {
+        Optional<Pictures.Bgr> picture = decode(sample);
+        for (long next = position + 1; picture.isEmpty(); next++) {
+            if (next - position >= data.size()) {
                 throw DataException.badData("not one picture of data.uri can be decoded");
             }
+            picture = decode(sampler.sampleAt(epoch, next));
         }
-        worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
-            FloatBuffer buffer = buffers.get(resolution).values().duplicate();
-            buffer.position(3 * crop.pixels() * (index * groupSize + row));
-            for (float[] plane : crop.planes) {
-                buffer.put(plane, 0, crop.pixels());
-            }
-        });
+        group.add(row, picture.get(), epoch, sample);
     }
 
-    private boolean decode(int sample, Raster to) {
+    private Optional<Pictures.Bgr> decode(int sample) {
         if (bad.contains(sample)) {
-            return false;
+            return Optional.empty();
         }
         String why = "it cannot be decoded";
         try {
-            if (Pictures.decode(data.read(sample), to)) {
-                return true;
+            Optional<Pictures.Bgr> picture = Pictures.decode(data.read(sample));
+            if (picture.isPresent()) {
+                return picture;
             }
         } catch (IOException e) {
             why = e.toString();
@@ -292,7 +254,7 @@ public final class ShardBatches implements Batches {
                     bad.size(),
                     limit);
         }
-        return false;
+        return Optional.empty();
     }
 
     @Override

@@ -113,15 +113,19 @@ public final class HostBytes {
 
     /** The values in a direct buffer as a tensor over them. */
     static Tensor over(ByteBuffer bytes, DataType type) {
-        torch.ScalarType scalars = switch (type) {
-            case FLOAT32 -> torch.ScalarType.Float;
-            case FLOAT64 -> torch.ScalarType.Double;
-            case INT64 -> torch.ScalarType.Long;
-            default -> throw new IllegalArgumentException("no values of " + type + " in host memory");
-        };
         return torch.from_blob(
                 new BytePointer(bytes.slice()),
                 new long[] {bytes.remaining() / type.getNumOfBytes()},
-                new TensorOptions(scalars));
+                new TensorOptions(scalars(type)));
+    }
+
+    static torch.ScalarType scalars(DataType type) {
+        return switch (type) {
+            case FLOAT32 -> torch.ScalarType.Float;
+            case FLOAT64 -> torch.ScalarType.Double;
+            case INT64 -> torch.ScalarType.Long;
+            case UINT8 -> torch.ScalarType.Byte;
+            default -> throw new IllegalArgumentException("no values of " + type + " in host memory");
+        };
     }
 }

@@ -107,9 +107,10 @@ public final class Torch {
         return library;
     }
 
-    /** cuDNN rounds operands of float32 to 19 bits, and takes what is fastest today, unless it is told not to. */
+    /** They round operands of float32 to 19 bits, and cuDNN takes what is fastest today, unless they are told not to. */
     private static void exact() {
         Context context = torch.globalContext();
+        context.setAllowTF32CuBLAS(false);
         context.setAllowTF32CuDNN(false);
         context.setDeterministicCuDNN(true);
         context.setBenchmarkCuDNN(false);

@@ -23,11 +23,14 @@ final class ConfigDigest {
 
     private ConfigDigest() {}
 
-    /** First 16 hex digits of SHA-256 over model, data, crops, assignment and training. */
+    /** First 16 hex digits of SHA-256 over model, data and where it is augmented, crops, assignment and training. */
     static String of(SwavJobSpec spec) {
         ObjectNode all = JSON.createObjectNode();
         all.set("model", JSON.valueToTree(spec.model()));
         all.put("data", spec.data().uri());
+        if (spec.data().augmentOn().equals("Device")) { // checkpoints from before there was a choice are the host's
+            all.put("augmentOn", "Device");
+        }
         all.set("crops", JSON.valueToTree(spec.crops()));
         all.set("assignment", JSON.valueToTree(spec.assignment()));
         ObjectNode training = JSON.valueToTree(spec.training());

@@ -19,8 +19,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ShardBatchesTest {
     private static final int GROUPS = 4;
@@ -33,10 +34,11 @@ class ShardBatchesTest {
         Torch.start();
     }
 
-    @Test
-    void shapesAreThoseOfTheCrops() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void shapesAreThoseOfTheCrops(String on) throws IOException {
         write(Set.of());
-        try (ShardBatches batches = ShardBatches.open(spec(1, 0));
+        try (ShardBatches batches = ShardBatches.open(spec(1, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
             assertThat(batches.samples()).isEqualTo(40);
             assertThat(batches.stepsPerEpoch()).isEqualTo(2);
@@ -48,22 +50,26 @@ class ShardBatchesTest {
         }
     }
 
-    @Test
-    void aDeviceGetsTheSameCrops() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void aDeviceGetsTheSameCrops(String on) throws IOException {
         write(Set.of());
-        List<float[]> host = crops(spec(1, 0), 0, GROUPS);
+        List<float[]> host = crops(spec(1, 0, on), 0, GROUPS);
         try (AsOnDevice device = AsOnDevice.begin()) {
             assertThat(device).isNotNull();
-            assertThat(crops(spec(1, 0), 0, GROUPS)).usingRecursiveComparison().isEqualTo(host);
+            assertThat(crops(spec(1, 0, on), 0, GROUPS))
+                    .usingRecursiveComparison()
+                    .isEqualTo(host);
         }
     }
 
-    @Test
-    void threadsWorldAndOrderOfAskingChangeNoBit() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void threadsWorldAndOrderOfAskingChangeNoBit(String on) throws IOException {
         write(Set.of());
-        List<float[]> alone = crops(spec(1, 0), 0, GROUPS);
-        List<float[]> first = crops(spec(4, 0), 0, 2);
-        List<float[]> second = crops(spec(3, 0), 2, GROUPS);
+        List<float[]> alone = crops(spec(1, 0, on), 0, GROUPS);
+        List<float[]> first = crops(spec(4, 0, on), 0, 2);
+        List<float[]> second = crops(spec(3, 0, on), 2, GROUPS);
 
         for (int step = 0; step < 4; step++) {
             for (int group = 0; group < GROUPS; group++) {
@@ -71,7 +77,7 @@ class ShardBatchesTest {
                 assertThat(other).isEqualTo(alone.get(step * GROUPS + group));
             }
         }
-        try (ShardBatches batches = ShardBatches.open(spec(2, 0));
+        try (ShardBatches batches = ShardBatches.open(spec(2, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
             batches.expect(0, 0, GROUPS);
             for (int group = GROUPS - 1; group >= 0; group--) {
@@ -83,10 +89,11 @@ class ShardBatchesTest {
         }
     }
 
-    @Test
-    void aStepThatIsDroppedIsNotDecodedAgain() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void aStepThatIsDroppedIsNotDecodedAgain(String on) throws IOException {
         write(Set.of());
-        try (ShardBatches batches = ShardBatches.open(spec(1, 0));
+        try (ShardBatches batches = ShardBatches.open(spec(1, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
             batches.expect(1, 0, 3);
             List<float[]> before = new ArrayList<>();
@@ -101,16 +108,17 @@ class ShardBatchesTest {
         }
     }
 
-    @Test
-    void undecodablePicturesAreReplacedTheSameWayInEveryWorld() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void undecodablePicturesAreReplacedTheSameWayInEveryWorld(String on) throws IOException {
         write(Set.of(3, 4, 17));
-        List<float[]> alone = crops(spec(1, 3), 0, GROUPS);
-        List<float[]> second = crops(spec(2, 3), 2, GROUPS);
+        List<float[]> alone = crops(spec(1, 3, on), 0, GROUPS);
+        List<float[]> second = crops(spec(2, 3, on), 2, GROUPS);
 
         for (int step = 0; step < 4; step++) {
             assertThat(second.get(step * 2)).isEqualTo(alone.get(step * GROUPS + 2));
         }
-        try (ShardBatches batches = ShardBatches.open(spec(1, 3));
+        try (ShardBatches batches = ShardBatches.open(spec(1, 3, on));
                 NDManager manager = NDManager.newBaseManager()) {
             for (int step = 0; step < 4; step++) {
                 for (int group = 0; group < GROUPS; group++) {
@@ -121,10 +129,11 @@ class ShardBatchesTest {
         }
     }
 
-    @Test
-    void tooManyUndecodablePicturesEndTheJobNamingOne() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void tooManyUndecodablePicturesEndTheJobNamingOne(String on) throws IOException {
         write(Set.of(3, 4, 17));
-        assertThatThrownBy(() -> crops(spec(1, 2), 0, GROUPS))
+        assertThatThrownBy(() -> crops(spec(1, 2, on), 0, GROUPS))
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining("data.maxBadSamples (2)")
                 .hasMessageContaining("s-000000.tar:");
@@ -155,15 +164,15 @@ class ShardBatchesTest {
         }
     }
 
-    private SwavJobSpec spec(int workers, int maxBad) throws IOException {
+    private SwavJobSpec spec(int workers, int maxBad, String augmentOn) throws IOException {
         String json = """
                 {"replicas": 1, "elastic": {"minReplicas": 1, "maxReplicas": 4},
                  "model": {"architecture": "tiny", "stem": "small"},
-                 "data": {"uri": "%s", "workers": %d, "maxBadSamples": %d},
+                 "data": {"uri": "%s", "workers": %d, "maxBadSamples": %d, "augmentOn": "%s"},
                  "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0},
                            {"count": 3, "size": 8, "minScale": 0.05, "maxScale": 0.14}],
                  "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10}}
-                """.formatted(folder.toUri(), workers, maxBad);
+                """.formatted(folder.toUri(), workers, maxBad, augmentOn);
         return SwavJobSpecs.complete("test", new ObjectMapper().readTree(json));
     }
 }

@@ -1,0 +1,100 @@
+package io.swav.data;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Staging;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/** Crops made by the threads that add the pictures. */
+final class HostAugmenter implements Augmenter {
+    private final List<SwavJobSpec.CropSpec> crops;
+    private final int groupSize;
+    private final long seed;
+    private final ThreadLocal<Worker> scratch;
+    private final Queue<List<Staging>> spare = new ConcurrentLinkedQueue<>();
+
+    private record Worker(MultiCrop crops, Raster picture) {}
+
+    HostAugmenter(SwavJobSpec spec) {
+        this.crops = spec.crops();
+        this.groupSize = spec.training().groupSize();
+        this.seed = spec.training().seed();
+        this.scratch = ThreadLocal.withInitial(
+                () -> new Worker(new MultiCrop(crops, spec.training().augmentation()), new Raster()));
+    }
+
+    @Override
+    public Group begin() {
+        List<Staging> buffers = spare.poll();
+        return new Made(buffers == null ? allocate() : buffers);
+    }
+
+    private List<Staging> allocate() {
+        List<Staging> buffers = new ArrayList<>();
+        for (SwavJobSpec.CropSpec crop : crops) {
+            buffers.add(Staging.of(values(crop)));
+        }
+        return buffers;
+    }
+
+    private long values(SwavJobSpec.CropSpec crop) {
+        return 3L * crop.count() * groupSize * crop.size() * crop.size();
+    }
+
+    /** One buffer a resolution. */
+    private final class Made implements Group {
+        private final List<Staging> buffers;
+
+        Made(List<Staging> buffers) {
+            this.buffers = buffers;
+        }
+
+        @Override
+        public void add(int row, Pictures.Bgr picture, long epoch, long sample) {
+            Worker worker = scratch.get();
+            worker.picture.load(picture);
+            worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
+                FloatBuffer buffer = buffers.get(resolution).values();
+                buffer.position(3 * crop.pixels() * (index * groupSize + row));
+                for (float[] plane : crop.planes) {
+                    buffer.put(plane, 0, crop.pixels());
+                }
+            });
+        }
+
+        @Override
+        public List<NDArray> crops(NDManager manager) {
+            List<NDArray> arrays = new ArrayList<>();
+            for (int r = 0; r < crops.size(); r++) {
+                SwavJobSpec.CropSpec crop = crops.get(r);
+                Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
+                NDArray array = manager.create(shape, DataType.FLOAT32);
+                buffers.get(r).copyTo(array);
+                arrays.add(array);
+            }
+            return arrays;
+        }
+
+        @Override
+        public long bytes() {
+            return Float.BYTES
+                    * crops.stream().mapToLong(HostAugmenter.this::values).sum();
+        }
+
+        @Override
+        public void close() {
+            if (buffers.get(0).reusable()) {
+                spare.add(buffers);
+            } else {
+                buffers.forEach(Staging::close);
+            }
+        }
+    }
+}

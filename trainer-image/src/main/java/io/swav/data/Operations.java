@@ -1,0 +1,129 @@
+package io.swav.data;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.tensor.PictureKernels;
+import io.swav.tensor.Staging;
+import java.util.function.BiConsumer;
+import java.util.stream.IntStream;
+
+/** The operations of augmentation, each by itself on one picture: the host's and the device's side by side. */
+interface Operations {
+    void resize(Raster from, CropBox box, boolean flip, Raster to, int width, int height);
+
+    void change(Raster picture, CropPlan.Change change);
+
+    void grey(Raster picture);
+
+    void blur(Raster picture, double sigma);
+
+    void normalise(Raster picture);
+
+    /** On the host. */
+    final class Host implements Operations {
+        private final Resampler resampler = new Resampler();
+        private final Blur blur = new Blur();
+
+        @Override
+        public void resize(Raster from, CropBox box, boolean flip, Raster to, int width, int height) {
+            resampler.resize(from, box, flip, to, width, height);
+        }
+
+        @Override
+        public void change(Raster picture, CropPlan.Change change) {
+            Colours.change(picture, change);
+        }
+
+        @Override
+        public void grey(Raster picture) {
+            Colours.grey(picture);
+        }
+
+        @Override
+        public void blur(Raster picture, double sigma) {
+            blur.apply(picture, sigma);
+        }
+
+        @Override
+        public void normalise(Raster picture) {
+            MultiCrop.normalise(picture);
+        }
+    }
+
+    /** On the device of a manager's arrays. */
+    final class Device implements Operations {
+        private final NDManager root;
+
+        Device(NDManager root) {
+            this.root = root;
+        }
+
+        @Override
+        public void resize(Raster from, CropBox box, boolean flip, Raster to, int width, int height) {
+            to.resize(width, height);
+            try (NDManager scratch = root.newSubManager()) {
+                byte[] rgb = from.toBytes();
+                NDArray bytes = scratch.create(new Shape(rgb.length), DataType.UINT8);
+                try (Staging staging = Staging.once(DataType.UINT8, rgb.length)) {
+                    for (int i = 0; i < rgb.length; i++) {
+                        staging.bytes().put(i - i % 3 + 2 - i % 3, rgb[i]);
+                    }
+                    staging.copyTo(bytes);
+                }
+                double origin = 3.0 * (box.top() * from.width + box.left());
+                double[] row = {0, origin, 3.0 * from.width, box.height(), box.width(), flip ? 1 : 0};
+                NDArray made = scratch.create(new Shape(1, 3, height, width), DataType.FLOAT32);
+                PictureKernels.cut(
+                        bytes, scratch.create(row, new Shape(1, row.length)), box.height(), box.width(), made);
+                read(made, to);
+            }
+        }
+
+        @Override
+        public void change(Raster picture, CropPlan.Change change) {
+            BiConsumer<NDArray, NDArray> operation = DeviceAugmenter.operation(change.colour());
+            on(picture, operation, 1, new double[] {0, DeviceAugmenter.factor(change)});
+        }
+
+        @Override
+        public void grey(Raster picture) {
+            on(picture, PictureKernels::grey, 1, new double[] {0});
+        }
+
+        @Override
+        public void blur(Raster picture, double sigma) {
+            BiConsumer<NDArray, NDArray> passes =
+                    (pictures, table) -> PictureKernels.blur(pictures, table, Blur.PASSES);
+            on(picture, passes, 1, DeviceAugmenter.filter(0, sigma));
+        }
+
+        @Override
+        public void normalise(Raster picture) {
+            double[] scales = IntStream.range(0, 6)
+                    .mapToDouble(i -> i < 3 ? MultiCrop.scale(i) : MultiCrop.offset(i - 3))
+                    .toArray();
+            on(picture, PictureKernels::normalise, 2, scales);
+        }
+
+        private void on(Raster picture, BiConsumer<NDArray, NDArray> operation, int rows, double[] numbers) {
+            try (NDManager scratch = root.newSubManager()) {
+                float[] levels = new float[3 * picture.pixels()];
+                for (int c = 0; c < 3; c++) {
+                    System.arraycopy(picture.planes[c], 0, levels, c * picture.pixels(), picture.pixels());
+                }
+                NDArray array = scratch.create(levels, new Shape(1, 3, picture.height, picture.width));
+                operation.accept(array, scratch.create(numbers, new Shape(rows, numbers.length / rows)));
+                read(array, picture);
+            }
+        }
+
+        private static void read(NDArray from, Raster to) {
+            float[] levels = from.toFloatArray();
+            for (int c = 0; c < 3; c++) {
+                System.arraycopy(levels, c * to.pixels(), to.planes[c], 0, to.pixels());
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+package io.swav.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Torch;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The device's crops against the host's, on decoded pictures. */
+class DeviceAugmenterTest {
+    private static final List<SwavJobSpec.CropSpec> CROPS =
+            List.of(new SwavJobSpec.CropSpec(2, 40, 0.14, 1.0), new SwavJobSpec.CropSpec(3, 17, 0.05, 0.14));
+    private static final long SEED = 31;
+
+    private NDManager root;
+
+    @BeforeEach
+    void open() {
+        root = Torch.root();
+    }
+
+    @AfterEach
+    void close() {
+        root.close();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0, 0, 1, 0.001",
+        "1, 0, 0, 30, 0.05",
+        "0, 1, 0, 1, 0.001",
+        "0, 0, 1, 2, 0.01",
+        "1, 1, 1, 30, 0.05",
+        "0.8, 0.2, 0.5, 30, 0.05"
+    })
+    void cropsAreTheHostsButForRounding(double jitter, double grey, double blur, double most, double onAverage)
+            throws IOException {
+        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, jitter, grey, blur);
+        List<Pictures.Bgr> pictures = pictures();
+        List<float[]> host = host(augmentation, pictures);
+        List<float[]> device = device(augmentation, pictures);
+        for (int r = 0; r < CROPS.size(); r++) {
+            assertThat(device.get(r)).hasSameSizeAs(host.get(r));
+            double sum = 0;
+            double max = 0;
+            long different = 0;
+            for (int i = 0; i < host.get(r).length; i++) {
+                double levels = Math.abs(host.get(r)[i] - device.get(r)[i]) * 255 * 0.23;
+                max = Math.max(max, levels);
+                sum += levels;
+                different += levels > 0.01 ? 1 : 0;
+            }
+            double mean = sum / host.get(r).length;
+            System.out.printf(
+                    "%s %s %s r%d max %.2f mean %.5f different %.4f%n",
+                    jitter, grey, blur, r, max, mean, different / (double) host.get(r).length);
+            assertThat(max).as("levels, worst").isLessThan(most + 0.5);
+            assertThat(mean).as("levels, mean").isLessThan(onAverage);
+        }
+    }
+
+    /** What is not resized has the same bits, but that the host's 0 is sometimes half a level too low. */
+    @Test
+    void coloursAndBlurAreTheHosts() throws IOException {
+        Operations host = new Operations.Host();
+        Operations device = new Operations.Device(root);
+        Random random = new Random(1);
+        for (Pictures.Bgr picture : pictures()) {
+            for (int i = 0; i < 5; i++) {
+                float turn = random.nextFloat() - 0.5f;
+                for (CropPlan.Colour colour : CropPlan.Colour.values()) {
+                    float factor = colour == CropPlan.Colour.HUE ? turn : 2 * random.nextFloat();
+                    CropPlan.Change change = new CropPlan.Change(colour, factor);
+                    same(
+                            picture,
+                            change.toString(),
+                            raster -> host.change(raster, change),
+                            r -> device.change(r, change));
+                }
+                double sigma = 0.1 + 1.9 * random.nextDouble();
+                same(
+                        picture,
+                        "blur " + sigma,
+                        raster -> host.blur(raster, sigma),
+                        raster -> device.blur(raster, sigma));
+            }
+            same(picture, "grey", host::grey, device::grey);
+            same(picture, "normalise", host::normalise, device::normalise);
+        }
+    }
+
+    private interface Operation {
+        void on(Raster raster);
+    }
+
+    private static void same(Pictures.Bgr picture, String what, Operation host, Operation device) {
+        Raster expected = new Raster();
+        expected.load(picture);
+        host.on(expected);
+        Raster made = new Raster();
+        made.load(picture);
+        device.on(made);
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < made.pixels(); i++) {
+                float one = expected.planes[c][i] == -0.5f ? 0 : expected.planes[c][i];
+                assertThat(made.planes[c][i])
+                        .as("%s, channel %d, pixel %d", what, c, i)
+                        .isEqualTo(one + 0f);
+            }
+        }
+    }
+
+    @Test
+    void aBoxAsLargeAsTheCropIsCopied() throws IOException {
+        Operations device = new Operations.Device(root);
+        for (Pictures.Bgr picture : pictures()) {
+            Raster from = new Raster();
+            from.load(picture);
+            Raster to = new Raster();
+            CropBox box = new CropBox(
+                    from.height / 3, from.width / 2, from.height - from.height / 3, from.width - from.width / 2);
+            for (boolean flip : new boolean[] {false, true}) {
+                device.resize(from, box, flip, to, box.width(), box.height());
+                for (int c = 0; c < 3; c++) {
+                    for (int y = 0; y < box.height(); y++) {
+                        for (int x = 0; x < box.width(); x++) {
+                            int column = box.left() + (flip ? box.width() - 1 - x : x);
+                            assertThat(to.planes[c][y * box.width() + x])
+                                    .isEqualTo(from.planes[c][(box.top() + y) * from.width + column]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /** Threads put rows in any order; asked again, a group gives the same again. */
+    @Test
+    void theOrderOfRowsChangesNoBit() throws IOException {
+        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+        List<Pictures.Bgr> pictures = pictures();
+        List<float[]> first = device(augmentation, pictures);
+        List<Integer> order = new ArrayList<>();
+        for (int row = 0; row < pictures.size(); row++) {
+            order.add(row);
+        }
+        Collections.shuffle(order, new Random(2));
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
+            order.forEach(row -> group.add(row, pictures.get(row), 0, row));
+            for (int times = 0; times < 2; times++) {
+                List<NDArray> crops = group.crops(root);
+                for (int r = 0; r < CROPS.size(); r++) {
+                    assertThat(crops.get(r).toFloatArray()).isEqualTo(first.get(r));
+                }
+            }
+        }
+    }
+
+    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<Pictures.Bgr> pictures) {
+        List<float[]> crops = new ArrayList<>();
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
+            for (int row = 0; row < pictures.size(); row++) {
+                group.add(row, pictures.get(row), 0, row);
+            }
+            group.crops(root).forEach(array -> crops.add(array.toFloatArray()));
+        }
+        return crops;
+    }
+
+    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<Pictures.Bgr> pictures) {
+        List<float[]> crops = new ArrayList<>();
+        for (SwavJobSpec.CropSpec spec : CROPS) {
+            crops.add(new float[3 * spec.count() * pictures.size() * spec.size() * spec.size()]);
+        }
+        MultiCrop maker = new MultiCrop(CROPS, augmentation);
+        Raster picture = new Raster();
+        for (int row = 0; row < pictures.size(); row++) {
+            int at = row;
+            picture.load(pictures.get(row));
+            maker.crop(picture, SEED, 0, row, (resolution, index, crop) -> {
+                int from = 3 * crop.pixels() * (index * pictures.size() + at);
+                for (int c = 0; c < 3; c++) {
+                    System.arraycopy(crop.planes[c], 0, crops.get(resolution), from + c * crop.pixels(), crop.pixels());
+                }
+            });
+        }
+        return crops;
+    }
+
+    /** Of many shapes, decoded from JPEG and PNG. */
+    private static List<Pictures.Bgr> pictures() throws IOException {
+        int[][] sizes = {
+            {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
+        };
+        List<Pictures.Bgr> pictures = new ArrayList<>();
+        for (int i = 0; i < sizes.length; i++) {
+            boolean grey = i % 3 == 1;
+            pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i));
+        }
+        return pictures;
+    }
+
+    private static Pictures.Bgr picture(int width, int height, boolean grey, String format, int seed)
+            throws IOException {
+        BufferedImage image =
+                new BufferedImage(width, height, grey ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
+        Random random = new Random(seed);
+        for (int i = 0; i < width * height * image.getRaster().getNumBands(); i++) {
+            int at = i / image.getRaster().getNumBands();
+            double wave = 128
+                    + 150 * Math.sin((at % width) / 9.0 + Math.floorDiv(at, width) / 7.0 + i % 3)
+                    + 20 * random.nextGaussian();
+            image.getRaster()
+                    .setSample(at % width, at / width, i % image.getRaster().getNumBands(), (int)
+                            Math.max(0, Math.min(255, wave)));
+        }
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        assertThat(ImageIO.write(image, format, bytes)).isTrue();
+        return Pictures.decode(bytes.toByteArray()).orElseThrow();
+    }
+}
