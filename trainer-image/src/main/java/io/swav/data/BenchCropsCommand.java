@@ -1,7 +1,9 @@
 package io.swav.data;
 
+import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -14,12 +16,13 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav bench crops}: pictures a CPU-second through decoding and multi-crop, on one thread. */
+/** {@code swav bench crops}: pictures a CPU-second through decoding and multi-crop, on one thread, made in either way. */
 @Command(
         name = "crops",
         description = "Measures decoding and multi-crop: pictures a CPU-second on one thread.",
         mixinStandardHelpOptions = true)
 public final class BenchCropsCommand implements Callable<Integer> {
+    private static final int GROUP = 16;
     private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
@@ -28,20 +31,32 @@ public final class BenchCropsCommand implements Callable<Integer> {
     @Option(names = "--seconds", description = "CPU-seconds to measure each case (default: ${DEFAULT-VALUE}).")
     private double seconds = 5;
 
-    /** One measured case; {@code decodesPerCpuSecond} is decoding alone. */
-    public record Case(String picture, String crops, double picturesPerCpuSecond, double decodesPerCpuSecond) {}
+    /**
+     * One measured case, in pictures a CPU-second.
+     *
+     * @param host decoded and cropped by a worker
+     * @param decoded alone
+     * @param handedOver decoded by a worker, and given to the device: all it does with augmentOn Device
+     * @param device cropped by the thread that computes, with augmentOn Device: on a GPU, only asked for
+     */
+    public record Case(String picture, String crops, double host, double decoded, double handedOver, double device) {}
 
     @Override
     public Integer call() throws IOException {
+        Torch.setThreads(1);
         List<Case> cases = List.of(measure(500, 375, 224, 6, 96), measure(32, 32, 32, 4, 20));
         for (Case one : cases) {
             System.out.printf(
                     Locale.ROOT,
-                    "%s JPEG, crops %s: %.1f pictures a CPU-second (decoding alone %.0f)%n",
+                    "%s JPEG, crops %s: %.1f pictures a CPU-second (decoding alone %.0f); augmentOn Device: %.0f for a"
+                            + " worker, %.1f for the thread that computes (%s)%n",
                     one.picture,
                     one.crops,
-                    one.picturesPerCpuSecond,
-                    one.decodesPerCpuSecond);
+                    one.host,
+                    one.decoded,
+                    one.handedOver,
+                    one.device,
+                    Torch.device());
         }
         if (json != null) {
             new ObjectMapper().writeValue(json.toFile(), Map.of("cases", cases));
@@ -61,7 +76,28 @@ public final class BenchCropsCommand implements Callable<Integer> {
             crops.crop(picture, 31, 0, sample[0]++, (resolution, index, crop) -> {});
         });
         double decoding = rate(() -> Pictures.decode(jpeg, picture));
-        return new Case(width + "x" + height, "2x" + large + "+" + smallCount + "x" + small, whole, decoding);
+        String name = "2x" + large + "+" + smallCount + "x" + small;
+        DeviceAugmenter augmenter = new DeviceAugmenter(specs, SWAV, GROUP, 31);
+        double handedOver =
+                GROUP * rate(() -> group(augmenter, jpeg, sample[0]++).close());
+        try (NDManager root = Torch.root();
+                Augmenter.Group group = group(augmenter, jpeg, 0)) {
+            double device = GROUP
+                    * rate(() -> {
+                        try (NDManager scope = root.newSubManager()) {
+                            group.crops(scope);
+                        }
+                    });
+            return new Case(width + "x" + height, name, whole, decoding, handedOver, device);
+        }
+    }
+
+    private static Augmenter.Group group(DeviceAugmenter augmenter, byte[] jpeg, long epoch) {
+        Augmenter.Group group = augmenter.begin();
+        for (int row = 0; row < GROUP; row++) {
+            group.add(row, Pictures.decode(jpeg).orElseThrow(), epoch, row);
+        }
+        return group;
     }
 
     /** Times a CPU-second of this thread, after a warm-up of the same length. */

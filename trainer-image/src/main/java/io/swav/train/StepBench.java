@@ -67,6 +67,12 @@ public final class StepBench implements Callable<Integer> {
     @Option(names = "--steps", description = "Measured steps, after four to warm up (default: ${DEFAULT-VALUE}).")
     private int steps = 10;
 
+    @Option(
+            names = "--augment-on",
+            paramLabel = "WHERE",
+            description = "spec.data.augmentOn of the job, Host or Device (default: ${DEFAULT-VALUE}).")
+    private String augmentOn = "Host";
+
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
     private @Nullable Path json;
 
@@ -132,6 +138,8 @@ public final class StepBench implements Callable<Integer> {
                     name,
                     "--steps",
                     String.valueOf(steps),
+                    "--augment-on",
+                    augmentOn,
                     "--json",
                     answer.toString()));
             ProcessBuilder child = new ProcessBuilder(command);
@@ -174,7 +182,8 @@ public final class StepBench implements Callable<Integer> {
                 .put("prototypes", setup.prototypes());
         root.putObject("data")
                 .put("uri", folder.resolve("train").toUri().toString())
-                .put("workers", 1);
+                .put("workers", 1)
+                .put("augmentOn", augmentOn);
         root.set("crops", new ObjectMapper().valueToTree(setup.crops()));
         root.putObject("training")
                 .put("globalBatch", setup.batch())

@@ -38,38 +38,40 @@ class DeviceAugmenterTest {
         root.close();
     }
 
+    /**
+     * Resampling adds in another order, and so now and then rounds to another level; what comes after keeps or enlarges that.
+     * Strong colours reach 0, which is half a level too low on the host.
+     */
     @ParameterizedTest
     @CsvSource({
-        "0, 0, 0, 1, 0.001",
-        "1, 0, 0, 30, 0.05",
-        "0, 1, 0, 1, 0.001",
-        "0, 0, 1, 2, 0.01",
-        "1, 1, 1, 30, 0.05",
-        "0.8, 0.2, 0.5, 30, 0.05"
+        "150, 1, 0, 0, 0, 1, 0.001",
+        "150, 1, 0, 1, 0, 1, 0.001",
+        "150, 1, 0, 0, 1, 1, 0.002",
+        "40, 0.3, 1, 0, 0, 5, 0.002",
+        "40, 0.3, 1, 1, 1, 5, 0.002",
+        "150, 1, 1, 0, 0, 15, 0.3",
+        "150, 1, 1, 1, 1, 15, 0.3",
+        "150, 1, 0.8, 0.2, 0.5, 15, 0.3"
     })
-    void cropsAreTheHostsButForRounding(double jitter, double grey, double blur, double most, double onAverage)
+    void cropsAreTheHostsButForRounding(
+            double contrast, double strength, double jitter, double grey, double blur, double most, double onAverage)
             throws IOException {
-        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, jitter, grey, blur);
-        List<Pictures.Bgr> pictures = pictures();
+        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, grey, blur);
+        List<Pictures.Bgr> pictures = pictures(contrast);
         List<float[]> host = host(augmentation, pictures);
         List<float[]> device = device(augmentation, pictures);
         for (int r = 0; r < CROPS.size(); r++) {
             assertThat(device.get(r)).hasSameSizeAs(host.get(r));
+            int plane = CROPS.get(r).size() * CROPS.get(r).size();
             double sum = 0;
             double max = 0;
-            long different = 0;
             for (int i = 0; i < host.get(r).length; i++) {
-                double levels = Math.abs(host.get(r)[i] - device.get(r)[i]) * 255 * 0.23;
+                double levels = Math.abs(host.get(r)[i] - device.get(r)[i]) / MultiCrop.scale(i / plane % 3);
                 max = Math.max(max, levels);
                 sum += levels;
-                different += levels > 0.01 ? 1 : 0;
             }
-            double mean = sum / host.get(r).length;
-            System.out.printf(
-                    "%s %s %s r%d max %.2f mean %.5f different %.4f%n",
-                    jitter, grey, blur, r, max, mean, different / (double) host.get(r).length);
-            assertThat(max).as("levels, worst").isLessThan(most + 0.5);
-            assertThat(mean).as("levels, mean").isLessThan(onAverage);
+            assertThat(max).as("levels, worst").isLessThan(most + 0.1);
+            assertThat(sum / host.get(r).length).as("levels, on average").isLessThan(onAverage);
         }
     }
 
@@ -79,7 +81,7 @@ class DeviceAugmenterTest {
         Operations host = new Operations.Host();
         Operations device = new Operations.Device(root);
         Random random = new Random(1);
-        for (Pictures.Bgr picture : pictures()) {
+        for (Pictures.Bgr picture : pictures(150)) {
             for (int i = 0; i < 5; i++) {
                 float turn = random.nextFloat() - 0.5f;
                 for (CropPlan.Colour colour : CropPlan.Colour.values()) {
@@ -127,7 +129,7 @@ class DeviceAugmenterTest {
     @Test
     void aBoxAsLargeAsTheCropIsCopied() throws IOException {
         Operations device = new Operations.Device(root);
-        for (Pictures.Bgr picture : pictures()) {
+        for (Pictures.Bgr picture : pictures(150)) {
             Raster from = new Raster();
             from.load(picture);
             Raster to = new Raster();
@@ -152,7 +154,7 @@ class DeviceAugmenterTest {
     @Test
     void theOrderOfRowsChangesNoBit() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
-        List<Pictures.Bgr> pictures = pictures();
+        List<Pictures.Bgr> pictures = pictures(150);
         List<float[]> first = device(augmentation, pictures);
         List<Integer> order = new ArrayList<>();
         for (int row = 0; row < pictures.size(); row++) {
@@ -202,19 +204,19 @@ class DeviceAugmenterTest {
     }
 
     /** Of many shapes, decoded from JPEG and PNG. */
-    private static List<Pictures.Bgr> pictures() throws IOException {
+    private static List<Pictures.Bgr> pictures(double contrast) throws IOException {
         int[][] sizes = {
             {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
         };
         List<Pictures.Bgr> pictures = new ArrayList<>();
         for (int i = 0; i < sizes.length; i++) {
             boolean grey = i % 3 == 1;
-            pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i));
+            pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i, contrast));
         }
         return pictures;
     }
 
-    private static Pictures.Bgr picture(int width, int height, boolean grey, String format, int seed)
+    private static Pictures.Bgr picture(int width, int height, boolean grey, String format, int seed, double contrast)
             throws IOException {
         BufferedImage image =
                 new BufferedImage(width, height, grey ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
@@ -222,7 +224,7 @@ class DeviceAugmenterTest {
         for (int i = 0; i < width * height * image.getRaster().getNumBands(); i++) {
             int at = i / image.getRaster().getNumBands();
             double wave = 128
-                    + 150 * Math.sin((at % width) / 9.0 + Math.floorDiv(at, width) / 7.0 + i % 3)
+                    + contrast * Math.sin((at % width) / 9.0 + Math.floorDiv(at, width) / 7.0 + i % 3)
                     + 20 * random.nextGaussian();
             image.getRaster()
                     .setSample(at % width, at / width, i % image.getRaster().getNumBands(), (int)
