@@ -80,9 +80,9 @@ train() { # train NAME RANKS CONFIG: trainers that share the card; weights in $W
   return $code
 }
 
-job() { # job NAME STEPS MODEL [MORE]: $WORK/NAME.json
+job() { # job NAME STEPS MODEL [MORE [AUGMENT_ON]]: $WORK/NAME.json
   cat > "$WORK/$1.json" <<JSON
-{"replicas": 2, "data": {"uri": "file://$WORK/data/train"}, "model": {$3, "prototypes": 100},
+{"replicas": 2, "data": {"uri": "file://$WORK/data/train", "augmentOn": "${5:-Host}"}, "model": {$3, "prototypes": 100},
  "crops": [{"count": 2, "size": 32, "minScale": 0.3, "maxScale": 1}], "checkpoint": {"everySteps": 20},
  "training": {"globalBatch": 128, "groupSize": 32, "maxSteps": $2, "seed": 3${4:+, $4}}}
 JSON
@@ -106,6 +106,7 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   job tiny 20 '"architecture": "tiny"'
   job longer 40 '"architecture": "tiny"'
   job half 20 '"architecture": "tiny"' '"precision": "bf16"'
+  job device 20 '"architecture": "tiny"' "" Device
   job stem 20 '"architecture": "resnet18", "stem": "imagenet"'
   case_of of1 1 tiny "trainer, 1 rank on the card"
   case_of of2 2 tiny "trainer, 2 ranks on the card"
@@ -114,14 +115,19 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   case_of straight 1 longer "trainer, 40 steps"
   same of1 straight 40 "weights of 40 steps and of 20 and 20"
   case_of bf16 1 half "trainer, bf16"
+  case_of device1 1 device "trainer, crops made on the card, 1 rank"
+  case_of device2 2 device "trainer, crops made on the card, 2 ranks"
+  same device1 device2 20 "weights of 1 and 2 ranks, crops made on the card"
   # libtorch's gradient of max pooling adds with atomics on a GPU: these may differ (decision 041)
   case_of stem1 1 stem "trainer, resnet18 with the ImageNet stem, 1 rank"
   case_of stem2 2 stem "trainer, resnet18 with the ImageNet stem, 2 ranks"
   same stem1 stem2 20 "weights of 1 and 2 ranks, with max pooling"
   if trainer eval knn --config "$WORK/tiny.json" --weights "$WORK/of1/step-40" --train "$WORK/data/train" --test "$WORK/data/test" > "$WORK/knn" 2>&1
   then pass "$(tail -n 1 "$WORK/knn")"; else fail "kNN: $(tail -n 3 "$WORK/knn" | tr '\n' ' ')"; fi
-  if trainer bench step --case resnet50 --steps 20 > "$WORK/bench" 2>&1
-  then pass "bench step (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step: $(tail -n 1 "$WORK/bench")"; fi
+  for on in Host Device; do
+    if trainer bench step --case resnet50 --steps 20 --augment-on $on > "$WORK/bench" 2>&1
+    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step: $(tail -n 1 "$WORK/bench")"; fi
+  done
 else
   skip "trainer on the GPU: this libtorch computes on the CPU; set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cu128"
 fi
