@@ -1,23 +1,30 @@
 #!/usr/bin/env bash
-# What only a machine with a GPU can show, a line each: PASS, FAIL or SKIP, and why. Brings nothing from the network; build
-# before (./swav --help builds all but the tests: mvn -DskipTests package), here or on another machine of the same kind.
-# None of this has run on a GPU yet: without one, only doctor and the stub's part have. Expect the first run to find something.
+# What only a machine with a GPU can show, a line each: PASS, FAIL or SKIP, why, and the seconds it took. Brings nothing from
+# the network; build before (mvn -DskipTests package), here or on another machine of the same kind, and carry crds/target/classes,
+# trainer-image/target/classes and test-classes, e2e/target/lib (360 MB; without pytorch-native-cpu-*.jar 250, where
+# PYTORCH_LIBRARY_PATH names PyTorch 2.7.1 for CUDA 12.8). None of this has run on a GPU yet: all of it has, without one, on the CPU.
 #   e2e/gpu/run.sh [RANKS ...]     numbers of ranks that share the card (default: 2 3 4)
-#   SWAV_REHEARSE=1 e2e/gpu/run.sh   without a GPU: the trainer's part on the CPU, to see that the script is right
+#   SWAV_MINUTES=9 e2e/gpu/run.sh    how long it may take (default: 9): a line gets what is left at most, later ones are skipped
+#   SWAV_REHEARSE=1 e2e/gpu/run.sh   without a GPU: the trainer's part on the CPU, smaller, to see that the script is right
 # Libraries are looked for as trainers do: LD_LIBRARY_PATH, beside PYTORCH_LIBRARY_PATH, the system's folders. Exit codes: 0 all that
-# could run passed, 1 something failed, 2 there is nothing built, 77 no GPU (then a stub stands in for NCCL).
+# ran passed, 1 something failed, 2 there is nothing built, 3 the time was up before the end, 77 no GPU (a stub stands in for NCCL).
 set -uo pipefail
 HOME_DIR=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$HOME_DIR" || exit 2
-case ${1:-} in -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;; esac
+case ${1:-} in -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;; esac
 RANKS=${*:-2 3 4}
 WORK=$(mktemp -d); trap 'rm -rf "$WORK"' EXIT
-FAILED=0
+FAILED=0 LATE=0 MARK=$SECONDS END=$((SECONDS + 60 * ${SWAV_MINUTES:-9}))
 
 line() { printf '%s\n' "$*"; }
-pass() { line "PASS  $*"; }
+pass() { line "PASS  $* [$((SECONDS - MARK)) s]"; MARK=$SECONDS; }
 skip() { line "SKIP  $*"; }
-fail() { line "FAIL  $*"; FAILED=1; }
+fail() { line "FAIL  $* [$((SECONDS - MARK)) s]"; FAILED=1 MARK=$SECONDS; }
+late() { # late WHAT: true, and said, when no time is left for it
+  [ $((END - SECONDS)) -lt 10 ] || return 1
+  skip "$1: the time is up"; LATE=1
+}
+within() { timeout -k 5 "$((END > SECONDS ? END - SECONDS : 1))" "$@"; } # it ends with code 124 when the time is up
 
 JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
 "$JAVA" -version > /dev/null 2>&1 || { line "there is no java: set JAVA_HOME to a JDK 17"; exit 2; }
@@ -29,9 +36,11 @@ LIBRARIES=$(find "$HOME_DIR/e2e/target/lib" -name '*.jar' ! -name 'swav-*' | LC_
 CLASS_PATH=$CLASSES/test-classes:$CLASSES/classes:$HOME_DIR/crds/target/classes:$LIBRARIES
 export OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
-trainer() { "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.train.Main "$@"; }
+trainer() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.train.Main "$@"; }
 card() { # card LIBRARIES RANKS...: the cases of CardRank
-  "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.collective.nccl.CardRun "$@" 2> "$WORK/card.err" || FAILED=1
+  local code=0
+  within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.collective.nccl.CardRun "$@" 2> "$WORK/card.err" || code=$?
+  if [ $code = 0 ]; then pass "NCCL, all cases"; else fail "NCCL, a case of the above, or the run of them: exit code $code"; fi
   grep -E 'Exception|Error' "$WORK/card.err" | head -n 5
 }
 
@@ -89,28 +98,36 @@ JSON
 }
 
 case_of() { # case_of NAME RANKS CONFIG WHAT
-  local started=$SECONDS
+  late "$4" && return
   if train "$1" "$2" "$WORK/$3.json"; then
-    pass "$4 ($((SECONDS - started)) s): $(grep -h ' formed, ' "$WORK/$1.0.log" | head -n 1)"
+    pass "$4: $(grep -h ' formed, ' "$WORK/$1.0.log" | head -n 1)"
   else
     fail "$4: $(tail -n 3 "$WORK/$1.0.log" | tr '\n' ' ')"
   fi
 }
 
 same() { # same NAME NAME STEP WHAT
-  if cmp -s "$WORK/$1/step-$3/model.safetensors" "$WORK/$2/step-$3/model.safetensors"; then pass "$4: the same bits"; else fail "$4: other bits"; fi
+  if ! [ -f "$WORK/$1/step-$3/model.safetensors" ] || ! [ -f "$WORK/$2/step-$3/model.safetensors" ]; then
+    skip "$4: one of them did not come to step $3"
+  elif cmp -s "$WORK/$1/step-$3/model.safetensors" "$WORK/$2/step-$3/model.safetensors"; then pass "$4: the same bits"; else fail "$4: other bits"; fi
 }
 
 if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.json"; then
-  trainer data synth --out "$WORK/data" > /dev/null 2>&1
+  stem=20 bench=(--case resnet50 --steps 20); [ -z "${SWAV_REHEARSE:-}" ] || stem=4 bench=(--case resnet18 --steps 4)
+  if trainer data synth --out "$WORK/data" > "$WORK/synth" 2>&1; then pass "pictures"; else fail "pictures: $(tail -n 3 "$WORK/synth" | tr '\n' ' ')"; fi
   job tiny 20 '"architecture": "tiny"'
   job longer 40 '"architecture": "tiny"'
   job half 20 '"architecture": "tiny"' '"precision": "bf16"'
   job device 20 '"architecture": "tiny"' "" Device
-  job stem 20 '"architecture": "resnet18", "stem": "imagenet"'
+  job stem $stem '"architecture": "resnet18", "stem": "imagenet"'
   case_of of1 1 tiny "trainer, 1 rank on the card"
   case_of of2 2 tiny "trainer, 2 ranks on the card"
   same of1 of2 20 "weights of 1 and 2 ranks"
+  for on in Host Device; do
+    if late "bench step, crops by the $on"; then :
+    elif trainer bench step "${bench[@]}" --augment-on $on > "$WORK/bench" 2>&1
+    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step: $(tail -n 1 "$WORK/bench")"; fi
+  done
   case_of of1 1 longer "trainer, 20 steps more from its checkpoint"
   case_of straight 1 longer "trainer, 40 steps"
   same of1 straight 40 "weights of 40 steps and of 20 and 20"
@@ -121,14 +138,13 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   # libtorch's gradient of max pooling adds with atomics on a GPU: these may differ (decision 041)
   case_of stem1 1 stem "trainer, resnet18 with the ImageNet stem, 1 rank"
   case_of stem2 2 stem "trainer, resnet18 with the ImageNet stem, 2 ranks"
-  same stem1 stem2 20 "weights of 1 and 2 ranks, with max pooling"
-  if trainer eval knn --config "$WORK/tiny.json" --weights "$WORK/of1/step-40" --train "$WORK/data/train" --test "$WORK/data/test" > "$WORK/knn" 2>&1
+  same stem1 stem2 $stem "weights of 1 and 2 ranks, with max pooling"
+  if late kNN; then :
+  elif trainer eval knn --config "$WORK/tiny.json" --weights "$WORK/of1/step-40" --train "$WORK/data/train" --test "$WORK/data/test" > "$WORK/knn" 2>&1
   then pass "$(tail -n 1 "$WORK/knn")"; else fail "kNN: $(tail -n 3 "$WORK/knn" | tr '\n' ' ')"; fi
-  for on in Host Device; do
-    if trainer bench step --case resnet50 --steps 20 --augment-on $on > "$WORK/bench" 2>&1
-    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step: $(tail -n 1 "$WORK/bench")"; fi
-  done
 else
   skip "trainer on the GPU: this libtorch computes on the CPU; set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cu128"
 fi
-exit $FAILED
+line "      $SECONDS s in all"
+[ $FAILED = 0 ] || exit 1
+[ $LATE = 0 ] || exit 3

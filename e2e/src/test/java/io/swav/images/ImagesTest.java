@@ -3,6 +3,7 @@ package io.swav.images;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.charts.Golden;
+import io.swav.train.Main;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,6 +85,24 @@ class ImagesTest {
     void optionsAreOptions(String image) throws IOException {
         assertThat(Files.readAllLines(IMAGES.resolve(image + "/options")))
                 .allMatch(line -> line.startsWith("-") || line.startsWith("#"));
+    }
+
+    /** Else what is measured and run on this machine is not what pods run. */
+    @Test
+    void theTrainerIsSetUpAsItIsWithoutAnImage() throws Exception {
+        assertThat(Files.readAllLines(IMAGES.resolve("trainer/options"))).containsAll(Main.JVM_OPTIONS);
+        assertThat(environment(Files.readString(IMAGES.resolve("trainer/Dockerfile"))))
+                .containsAllEntriesOf(Main.ENVIRONMENT);
+    }
+
+    /** Libtorch for CPUs would be a second one there; its base has its own. */
+    @Test
+    void theImageForCudaTellsOfNoLibtorchForCpus() throws Exception {
+        assertThat(texts(
+                        pom(IMAGES.resolve("trainer")),
+                        "//*[local-name()='profile'][*[local-name()='id']='cuda']//*[local-name()='exclusion']"
+                                + "/*[local-name()='artifactId']"))
+                .containsExactly("pytorch-native-cpu");
     }
 
     private static List<String> entrypoint(String main) throws Exception {

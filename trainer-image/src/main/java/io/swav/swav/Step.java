@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Background;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
+import io.swav.tensor.HostMemory;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Precision;
 import java.util.ArrayList;
@@ -159,6 +160,9 @@ final class Step implements AutoCloseable {
                 graph.tape().close();
             }
             works.add(work);
+        }
+        if (!prototypes.getDevice().isGpu()) {
+            HostMemory.trim(); // here a step holds most: what forward has freed is as much as the gradient that comes
         }
     }
 

@@ -1,5 +1,6 @@
 package io.swav.tensor;
 
+import com.sun.jna.Function;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,11 @@ public record HostMemory(Path root) {
     /** By the container, where {@link #limit} is of version 2. */
     public OptionalLong used() {
         return number("sys/fs/cgroup/memory.current");
+    }
+
+    /** Gives back to the system what this process has freed and its allocator (glibc's) keeps for later. */
+    public static void trim() {
+        Function.getFunction("c", "malloc_trim").invokeInt(new Object[] {0L});
     }
 
     private OptionalLong meminfo(String name) {

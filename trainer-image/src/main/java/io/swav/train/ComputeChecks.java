@@ -20,6 +20,8 @@ import java.util.stream.Stream;
 
 /** What it computes with: libtorch, GPU, NCCL. Loads them. */
 final class ComputeChecks {
+    private static final String LIBRARY_PATH = "PYTORCH_LIBRARY_PATH";
+
     private final Map<String, String> env;
     private final Path root;
 
@@ -42,7 +44,17 @@ final class ComputeChecks {
     }
 
     /** Loads it and has it add. */
-    private static Finding libtorch() {
+    private Finding libtorch() {
+        List<String> missing = missing();
+        if (!missing.isEmpty()) {
+            return Finding.bad(
+                    "libtorch",
+                    env.get(LIBRARY_PATH) + " has no " + String.join(", no ", missing),
+                    LIBRARY_PATH
+                            + " has to name the folder torch/lib of an installed PyTorch 2.7.1, with its CUDA where"
+                            + " PYTORCH_FLAVOR says so: an image of --cuda stands on a base that has one"
+                            + " (images/trainer/cuda-base.Dockerfile)");
+        }
         try {
             Torch.start();
             try (NDManager manager = Torch.root();
@@ -56,11 +68,30 @@ final class ComputeChecks {
         } catch (RuntimeException | LinkageError e) {
             return Finding.bad(
                     "libtorch",
-                    "does not load: " + e,
+                    "does not load: " + deepest(e),
                     "DJL unpacks it to DJL_CACHE_DIR (default ~/.djl.ai, 500 MB), which must be writable; where"
                             + " PYTORCH_LIBRARY_PATH names another libtorch it has to be 2.7.1, with PYTORCH_VERSION and"
                             + " PYTORCH_FLAVOR to match");
         }
+    }
+
+    /** Libraries that the folder named by the environment would have to hold; empty where it names none. */
+    private List<String> missing() {
+        String folder = env.getOrDefault(LIBRARY_PATH, "");
+        if (folder.isBlank()) {
+            return List.of();
+        }
+        boolean cuda = env.getOrDefault("PYTORCH_FLAVOR", "").startsWith("cu");
+        return Stream.of("libc10.so", "libtorch.so", "libtorch_cpu.so", cuda ? "libtorch_cuda.so" : "libtorch.so")
+                .distinct()
+                .filter(name -> !Files.exists(Path.of(folder, name)))
+                .toList();
+    }
+
+    /** An error of a class that did not initialize says nothing: what it was caused by does. */
+    private static Throwable deepest(Throwable failure) {
+        Throwable cause = failure.getCause();
+        return cause == null ? failure : deepest(cause);
     }
 
     private static Finding oneLibtorch() {

@@ -11,6 +11,7 @@ import io.swav.golden.GoldenCommand;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -38,6 +39,13 @@ public final class Main {
      * first collection.
      */
     public static final List<String> JVM_OPTIONS = List.of("-XX:+UseSerialGC", "-Xms48m", "-Xmn12m");
+
+    /**
+     * Of a trainer's process. OpenMP's threads sleep while they wait, as pods share nodes, and arrays lie in huge pages
+     * where the kernel gives them to who asks.
+     */
+    public static final Map<String, String> ENVIRONMENT =
+            Map.of("OMP_WAIT_POLICY", "PASSIVE", "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
     private Main() {}
 

@@ -144,7 +144,7 @@ public final class StepBench implements Callable<Integer> {
                     answer.toString()));
             ProcessBuilder child = new ProcessBuilder(command);
             child.environment().put("OMP_NUM_THREADS", "1");
-            child.environment().put("OMP_WAIT_POLICY", "PASSIVE");
+            Main.ENVIRONMENT.forEach(child.environment()::putIfAbsent);
             child.redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(ProcessBuilder.Redirect.INHERIT);
             if (child.start().waitFor() != 0) {
                 throw new IOException("the process that measures " + name + " failed");

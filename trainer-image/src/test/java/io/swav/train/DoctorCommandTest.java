@@ -83,6 +83,18 @@ class DoctorCommandTest {
         assertThat(finding("threads").path("advice").asText()).contains("OMP_WAIT_POLICY=PASSIVE");
     }
 
+    /** An image for CUDA on a base without PyTorch. */
+    @Test
+    void aFolderWithoutLibtorchIsNamed() throws Exception {
+        Files.createFile(folder.resolve("libtorch_cpu.so"));
+        env.put("PYTORCH_LIBRARY_PATH", folder.toString());
+        env.put("PYTORCH_FLAVOR", "cu128");
+        assertThat(examine(Path.of("/"))).isEqualTo(1);
+        assertThat(finding("libtorch").path("found").asText())
+                .isEqualTo(folder + " has no libc10.so, no libtorch.so, no libtorch_cuda.so");
+        assertThat(finding("libtorch").path("advice").asText()).contains("an installed PyTorch 2.7.1");
+    }
+
     @Test
     void aChoiceThatDoesNotExistIsNamed() throws Exception {
         env.put(Contract.ENV_COLLECTIVE, "Infiniband");
