@@ -15,7 +15,7 @@ class AllReduceBenchTest {
     void writesItsFigures(@TempDir Path folder) throws Exception {
         Path json = folder.resolve("allreduce.json");
         int exit = new CommandLine(new AllReduceBench())
-                .execute("--ranks", "3", "--megabytes", "3", "--rounds", "1", "--json", json.toString());
+                .execute("--ranks", "3", "--megabytes", "24", "--rounds", "1", "--json", json.toString());
         assertThat(exit).isZero();
         JsonNode figures = new ObjectMapper().readTree(json.toFile());
         double ratio = figures.path("bytesPerSecond").doubleValue()
