@@ -4,6 +4,7 @@ import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
 import io.fabric8.kubeapitest.binary.BinaryManager;
 import io.fabric8.kubeapitest.binary.OSInfo;
 import io.fabric8.kubeapitest.binary.repo.BinaryRepo;
+import io.swav.tensor.CacheFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -42,18 +43,11 @@ public final class KubeSetup {
                     .orElseThrow(() -> new LocalClusterException("KUBEBUILDER_ASSETS=" + assets
                             + " has no etcd and kube-apiserver; correct the folder or unset the variable"));
         }
-        Path built = cache().resolve(BUILT);
+        Path built = CacheFolder.of(env).resolve(BUILT);
         return KubeBinaries.in(built.resolve("bin"))
                 .filter(found -> found.controllerManager().isPresent()) // the build may have stopped half-way
                 .or(this::download)
                 .orElseGet(() -> build(built));
-    }
-
-    /** {@code $XDG_CACHE_HOME/swav}, by default {@code ~/.cache/swav}. */
-    private Path cache() {
-        String xdg = env.get("XDG_CACHE_HOME");
-        Path base = xdg == null || xdg.isBlank() ? Path.of(env.getOrDefault("HOME", "/root"), ".cache") : Path.of(xdg);
-        return base.resolve("swav");
     }
 
     private Optional<KubeBinaries> download() {
@@ -65,7 +59,7 @@ public final class KubeSetup {
             }
             say.accept("downloading etcd and kube-apiserver (Fabric8 kube-api-test) ...");
             BinaryManager manager = new BinaryManager(KubeAPIServerConfigBuilder.anAPIServerConfig()
-                    .withTestDir(cache().resolve("kube-api-test").toString())
+                    .withTestDir(CacheFolder.of(env).resolve("kube-api-test").toString())
                     .build());
             manager.initAndDownloadIfRequired();
             return KubeBinaries.in(Path.of(manager.binaries().getApiServer().getParent()));

@@ -33,33 +33,38 @@ public final class Natives {
     }
 
     /**
-     * The library that a jar holds, unpacked to {@code $XDG_CACHE_HOME/swav}, by default {@code ~/.cache/swav}, unless
-     * it is there from an earlier start.
+     * The library that a jar holds, unpacked to the {@link CacheFolder} unless it is there from an earlier start.
      *
      * @param resource absolute name in the jar of {@code owner}
      * @param version sets it apart from others of the same name
      */
     public static Path unpack(Class<?> owner, String resource, String version) {
-        String base = System.getenv("XDG_CACHE_HOME");
-        Path cache =
-                base == null || base.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(base);
-        Path file = cache.resolve(Path.of("swav", "natives", version))
-                .resolve(Path.of(resource).getFileName());
+        return unpack(
+                Objects.requireNonNull(owner.getResource(resource), resource),
+                CacheFolder.of(System.getenv()).resolve("natives").resolve(version));
+    }
+
+    static Path unpack(URL source, Path folder) {
+        Path file = folder.resolve(Path.of(source.getPath()).getFileName());
         try {
-            URL source = Objects.requireNonNull(owner.getResource(resource), resource);
             URLConnection connection = source.openConnection();
+            if (Files.isRegularFile(file) && Files.size(file) == connection.getContentLengthLong()) {
+                return file;
+            }
+            Files.createDirectories(folder);
+            // others may start now too: each writes its own, and all that arrive are the same
+            Path part = Files.createTempFile(folder, "unpacking", "");
             try (InputStream in = connection.getInputStream()) {
-                if (!Files.isRegularFile(file) || Files.size(file) != connection.getContentLengthLong()) {
-                    Files.createDirectories(file.getParent());
-                    // others may start now too: each writes its own, and all that arrive are the same
-                    Path part = Files.createTempFile(file.getParent(), "unpacking", "");
-                    Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
-                    Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-                }
+                Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+                Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(part);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(
-                    "cannot unpack a native library to " + file + ": set XDG_CACHE_HOME to a folder to write to", e);
+                    "cannot unpack a native library to " + file
+                            + ": set XDG_CACHE_HOME to a folder to write to, with room for it",
+                    e);
         }
         return file;
     }

@@ -1,18 +1,26 @@
 package io.swav.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +28,12 @@ import org.junit.jupiter.api.io.TempDir;
 class NativesTest {
     private static final List<String> BINDINGS = List.of(
             "/org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so", "/org/bytedeco/pytorch/linux-x86_64/libjnitorch.so");
+
+    private static final byte[] LIBRARY = new byte[100_000];
+
+    static {
+        new Random(3).nextBytes(LIBRARY);
+    }
 
     @Test
     void nothingIsUnpackedWhereItLiesReady(@TempDir Path folder, @TempDir Path home) throws Exception {
@@ -63,6 +77,46 @@ class NativesTest {
         try (Stream<Path> left = Files.walk(home)) {
             assertThat(left.filter(file -> file.toString().endsWith(".so"))).isEmpty();
         }
+    }
+
+    @Test
+    void whatIsThereIsNotUnpackedAgain(@TempDir Path folder) throws Exception {
+        URL library = library(folder, false);
+        Path unpacked = Natives.unpack(library, folder.resolve("cache"));
+        assertThat(unpacked).hasFileName("library.so").hasBinaryContent(LIBRARY);
+        byte[] other = new byte[LIBRARY.length];
+        Files.write(unpacked, other);
+        assertThat(Natives.unpack(library, folder.resolve("cache")))
+                .isEqualTo(unpacked)
+                .hasBinaryContent(other);
+        Files.write(unpacked, new byte[1]); // as a crash of the machine may leave it
+        assertThat(Natives.unpack(library, folder.resolve("cache"))).hasBinaryContent(LIBRARY);
+    }
+
+    @Test
+    void nothingIsLeftOfWhatDidNotArriveWhole(@TempDir Path folder) throws Exception {
+        URL library = library(folder, true);
+        assertThatThrownBy(() -> Natives.unpack(library, folder.resolve("cache")))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("set XDG_CACHE_HOME")
+                .hasCauseInstanceOf(ZipException.class);
+        assertThat(folder.resolve("cache")).isEmptyDirectory();
+    }
+
+    /** In a jar, its bytes perhaps damaged. */
+    private static URL library(Path folder, boolean damaged) throws IOException {
+        Path jar = folder.resolve("of.jar");
+        ZipEntry entry = new ZipEntry("natives/library.so");
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar))) {
+            out.putNextEntry(entry);
+            out.write(LIBRARY);
+        }
+        if (damaged) {
+            byte[] bytes = Files.readAllBytes(jar);
+            Arrays.fill(bytes, bytes.length / 4, bytes.length / 2, (byte) 0xff);
+            Files.write(jar, bytes);
+        }
+        return URI.create("jar:" + jar.toUri() + "!/" + entry.getName()).toURL();
     }
 
     private static String withoutNatives() {
