@@ -37,13 +37,16 @@ public final class Layout {
         return slots.values();
     }
 
-    /** Where the array of this name begins. */
-    long offset(String name) {
-        Slot slot = slots.get(name);
-        if (slot == null) {
-            throw new IllegalStateException("no array named " + name);
+    /** The arrays that were added before the one of this name, where they are. */
+    Layout before(String name) {
+        Layout before = new Layout();
+        for (Slot slot : slots.values()) {
+            if (slot.name().equals(name)) {
+                return before;
+            }
+            before.add(slot.name(), slot.shape().getShape());
         }
-        return slot.offset();
+        throw new IllegalStateException("no array named " + name);
     }
 
     /** For every row of the flat array, the number of the array that it belongs to, counted from 0: (rows) INT64. */

@@ -201,7 +201,7 @@ public final class Learner implements AutoCloseable {
         try (NDManager scope = root.newSubManager()) {
             Kernels.copy(done.prototypes(), model.weight(Model.PROTOTYPES));
             Larc.Flat flat = new Larc.Flat(model.weights, total, momentum, owners);
-            settings.larc().step(scope, flat.before(scope, done.moved()), done.norms(), learningRate);
+            settings.larc().step(scope, flat.before(scope, done.moved().size()), done.norms(), learningRate);
             NDArray statistics =
                     Kernels.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
             int spans = settings.groups() / settings.span();

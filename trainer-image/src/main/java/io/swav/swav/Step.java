@@ -357,24 +357,19 @@ final class Step implements AutoCloseable {
 
     private Larc.Norms norms(NDArray flat) {
         try (NDManager scope = manager.newSubManager()) {
-            Map<String, NDArray> gradients = model.parameters.views(scope, flat, 0);
-            List<NDArray> moving = new ArrayList<>(weights.values());
-            List<NDArray> movers = new ArrayList<>(gradients.values());
-            if (frozen()) {
-                moving.remove(moving.size() - 1);
-                movers.remove(movers.size() - 1);
-            }
-            return Larc.Norms.of(manager, moving, movers);
+            Map<String, NDArray> gradients = moved().views(scope, flat, 0);
+            List<NDArray> moving = weights.entrySet().stream()
+                    .filter(weight -> gradients.containsKey(weight.getKey()))
+                    .map(Map.Entry::getValue)
+                    .toList();
+            return Larc.Norms.of(manager, moving, List.copyOf(gradients.values()));
         }
     }
 
-    private boolean frozen() {
-        return globalStep < settings.frozenSteps();
-    }
-
-    /** Elements of the flat arrays that this step moves: all parameters, or those before the frozen prototypes. */
-    long moved() {
-        return frozen() ? model.parameters.offset(Model.PROTOTYPES) : model.parameters.size();
+    /** What this step moves: all parameters, or those before the prototypes while these are frozen. */
+    Layout moved() {
+        boolean frozen = globalStep < settings.frozenSteps();
+        return frozen ? model.parameters.before(Model.PROTOTYPES) : model.parameters;
     }
 
     /** After {@link #average}: of the parameters that are moved. */
