@@ -31,7 +31,7 @@ public final class Commands {
         }
     }
 
-    static void pause(Duration time) {
+    public static void pause(Duration time) {
         try {
             Thread.sleep(time.toMillis());
         } catch (InterruptedException e) {

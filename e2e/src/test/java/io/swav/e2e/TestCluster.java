@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /** One API server for all test classes of a run, started when the first asks for it, ended after the last. */
-final class TestCluster implements BeforeAllCallback, ParameterResolver {
+public final class TestCluster implements BeforeAllCallback, ParameterResolver {
     private record Shared(LocalCluster cluster, KubernetesClient client) implements AutoCloseable {
         @Override
         public void close() {

@@ -1,13 +1,9 @@
 package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodList;
-import io.fabric8.kubernetes.api.model.Taint;
-import io.fabric8.kubernetes.api.model.TaintBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.swav.api.Contract;
@@ -20,7 +16,6 @@ import io.swav.local.LocalStack;
 import io.swav.local.storm.Happening.Kind;
 import io.swav.local.storm.StormScript.Planned;
 import java.io.IOException;
-import java.net.HttpURLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -45,8 +40,6 @@ import org.jspecify.annotations.Nullable;
 /** Runs a job and lets the script happen to it, one event at a time, most of them when it has got over the one before. */
 final class Storm implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
-    private static final String SPOT = "aws-node-termination-handler/spot-itn";
-    private static final int TAINT_TRIES = 20;
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /**
@@ -243,7 +236,7 @@ final class Storm implements AutoCloseable {
                         .filter(members::contains)
                         .toList();
                 happened(planned.kind(), way, names, planned);
-                taint(node.get().getKey(), true);
+                SpotTaint.put(client, node.get().getKey());
                 tainted.put(node.get().getKey(), new TreeSet<>(names));
             }
         }
@@ -288,29 +281,6 @@ final class Storm implements AutoCloseable {
         return fit.isEmpty() ? Optional.empty() : Optional.of(fit.get(Math.floorMod(planned.pick(), fit.size())));
     }
 
-    /** The list of taints is replaced whole, so it is read first; who else changed the node meanwhile is no reason to stop. */
-    private void taint(String node, boolean on) {
-        for (int again = TAINT_TRIES; ; again--) {
-            try {
-                client.nodes().withName(node).edit(n -> tainted(n, on));
-                return;
-            } catch (KubernetesClientException e) {
-                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT || again == 0) {
-                    throw e;
-                }
-            }
-        }
-    }
-
-    private static Node tainted(Node node, boolean on) {
-        List<Taint> taints = new ArrayList<>(node.getSpec().getTaints());
-        taints.removeIf(taint -> taint.getKey().equals(SPOT));
-        if (on) {
-            taints.add(new TaintBuilder().withKey(SPOT).withEffect("NoSchedule").build());
-        }
-        return node.edit().editSpec().withTaints(taints).endSpec().build();
-    }
-
     /** A node whose trainers have gone stands for a new one. */
     private void clearTaints() {
         if (absence != null) {
@@ -323,7 +293,7 @@ final class Storm implements AutoCloseable {
                 .toList();
         clear.forEach(node -> {
             tainted.remove(node);
-            taint(node, false);
+            SpotTaint.take(client, node);
         });
     }
 

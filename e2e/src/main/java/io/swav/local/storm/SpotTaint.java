@@ -1,0 +1,63 @@
+package io.swav.local.storm;
+
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Taint;
+import io.fabric8.kubernetes.api.model.TaintBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.utils.ExponentialBackoffIntervalCalculator;
+import io.swav.local.Commands;
+import java.net.HttpURLConnection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/** The taint by which a node of a cloud says that it will soon be taken away. */
+final class SpotTaint {
+    static final String KEY = "aws-node-termination-handler/spot-itn";
+
+    private SpotTaint() {}
+
+    static void put(KubernetesClient client, String node) {
+        edit(client, node, taints -> {
+            taints.add(new TaintBuilder().withKey(KEY).withEffect("NoSchedule").build());
+            return taints;
+        });
+    }
+
+    static void take(KubernetesClient client, String node) {
+        edit(client, node, UnaryOperator.identity());
+    }
+
+    /**
+     * The list of taints is replaced whole, so it is read first; who else changed the node meanwhile is no reason to stop.
+     *
+     * @param change gets the other taints
+     */
+    private static void edit(KubernetesClient client, String node, UnaryOperator<List<Taint>> change) {
+        var pauses = ExponentialBackoffIntervalCalculator.from(
+                client.getConfiguration().getRequestConfig());
+        while (true) {
+            try {
+                client.nodes().withName(node).edit(now -> with(now, change.apply(others(now))));
+                return;
+            } catch (KubernetesClientException e) {
+                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT || !pauses.shouldRetry()) {
+                    throw e;
+                }
+            }
+            Commands.pause(Duration.ofMillis(pauses.nextReconnectInterval()));
+        }
+    }
+
+    private static List<Taint> others(Node node) {
+        List<Taint> taints = new ArrayList<>(node.getSpec().getTaints());
+        taints.removeIf(taint -> taint.getKey().equals(KEY));
+        return taints;
+    }
+
+    private static Node with(Node node, List<Taint> taints) {
+        return node.edit().editSpec().withTaints(taints).endSpec().build();
+    }
+}
