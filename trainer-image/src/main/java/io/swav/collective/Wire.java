@@ -30,6 +30,9 @@ final class Wire implements AutoCloseable {
     private final Selector selector;
     private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
     private volatile @Nullable String broken;
+    /** What broke it, where that was not told by {@link #breakOff}: whoever asks later hears of the same peer. */
+    private volatile @Nullable Exception first;
+
     private long sentBytes;
 
     /** @param peers by rank, null at this process's own; owned from here on */
@@ -100,6 +103,7 @@ final class Wire implements AutoCloseable {
             if (reason != null) {
                 throw new CollectiveException(reason, failure);
             }
+            first = failure;
             breakOff(String.valueOf(failure.getMessage()));
             throw new CollectiveException("generation " + generation + ": " + failure.getMessage(), failure);
         }
@@ -123,7 +127,8 @@ final class Wire implements AutoCloseable {
     private void checkWhole() {
         String reason = broken;
         if (reason != null) {
-            throw new CollectiveException(reason);
+            Exception cause = first;
+            throw cause == null ? new CollectiveException(reason) : new CollectiveException(reason, cause);
         }
     }
 

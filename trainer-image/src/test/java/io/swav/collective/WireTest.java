@@ -56,11 +56,13 @@ class WireTest {
                 there.write(ByteBuffer.wrap(bytes));
                 there.close();
                 List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
-                assertThatThrownBy(() -> receiver.exchange(List.of(), due))
-                        .isInstanceOfSatisfying(
-                                CollectiveException.class,
-                                lost -> assertThat(lost.lostRank()).hasValue(1))
-                        .hasMessageContaining(message);
+                for (int call = 0; call < 2; call++) { // whoever comes later hears the same
+                    assertThatThrownBy(() -> receiver.exchange(List.of(), due))
+                            .isInstanceOfSatisfying(
+                                    CollectiveException.class,
+                                    lost -> assertThat(lost.lostRank()).hasValue(1))
+                            .hasMessageContaining(message);
+                }
             }
         }
     }
