@@ -17,7 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real processes whose world changes under them; the weights must be those of one process left in peace. */
 class ElasticProcessesTest {
     private static final int STEPS = 300;
-    private static final String PACE = "-Dtoy.stepMillis=50";
+    /** So many steps last a minute: time for processes to start and for worlds to change, until a test hurries. */
+    private static final String PACE = "-Dtoy.stepMillis=200";
 
     @TempDir
     static Path shared;
@@ -71,6 +72,7 @@ class ElasticProcessesTest {
             assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
             trainers.awaitGeneration("b");
 
+            trainers.hurry();
             assertThat(trainers.exitCode("b")).isZero();
             assertThat(trainers.exitCode("d")).isZero();
             // with notice nothing fails: the only world that may have ended by a failure is the first
@@ -108,6 +110,7 @@ class ElasticProcessesTest {
             trainers.awaitGeneration("a");
             signal("-CONT", b);
             assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.hurry();
             assertThat(trainers.exitCode("a")).isZero();
         }
         assertThat(model(out)).isEqualTo(quiet);
@@ -128,6 +131,7 @@ class ElasticProcessesTest {
             assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
             trainers.start("c");
             trainers.publish("a", "c");
+            trainers.hurry();
             assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
             assertThat(trainers.exitCode("c")).as(trainers.tail("c")).isZero();
             Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
@@ -147,6 +151,7 @@ class ElasticProcessesTest {
             trainers.awaitStep("a", 40);
             a.destroyForcibly();
             b.destroyForcibly();
+            trainers.hurry();
             trainers.start("c");
             trainers.start("d");
             trainers.start("e");
@@ -172,6 +177,7 @@ class ElasticProcessesTest {
             first.destroy();
             assertThat(trainers.exitCode("first")).isEqualTo(Contract.EXIT_PREEMPTED);
             assertThat(trainers.tail("first")).contains("saved step");
+            trainers.hurry();
             trainers.start("second");
             assertThat(trainers.exitCode("second")).isZero();
             assertThat(trainers.tail("second")).contains("resumed from the checkpoint of step");

@@ -9,6 +9,8 @@ import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
 import io.swav.tensor.HostBytes;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
@@ -19,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
  * group, a minimum that carries the generation, a tree sum in pieces on the communication thread while the step goes on,
- * momentum. A step takes at least {@code toy.stepMillis}.
+ * momentum. A step takes at least {@code toy.stepMillis} until there is the file {@code toy.hurry}.
  */
 final class ToyMachine implements StepMachine {
     private static final int LENGTH = 30_000;
@@ -30,6 +32,7 @@ final class ToyMachine implements StepMachine {
     private final NDArray momentum;
     private final NDArray counter;
     private final long stepMillis = Long.getLong("toy.stepMillis", 0);
+    private final Path hurry = Path.of(System.getProperty("toy.hurry", ""));
     private final int groups;
     private NDManager scope;
     private NDArray gradients;
@@ -79,7 +82,8 @@ final class ToyMachine implements StepMachine {
                 open.add(from, end);
                 open.reduce(line, runs, from, end);
             });
-            long left = TimeUnit.MILLISECONDS.toNanos(stepMillis) - (System.nanoTime() - start);
+            long pace = Files.isRegularFile(hurry) ? 0 : stepMillis;
+            long left = TimeUnit.MILLISECONDS.toNanos(pace) - (System.nanoTime() - start);
             LockSupport.parkNanos(left * PIECE / to);
         }
     }

@@ -53,6 +53,7 @@ final class Trainers implements AutoCloseable {
                 "-XX:TieredStopAtLevel=1",
                 "-Xmx256m"));
         command.addAll(options);
+        command.add("-Dtoy.hurry=" + hurryFile());
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
@@ -89,6 +90,11 @@ final class Trainers implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** From here on steps are not held up. */
+    void hurry() throws IOException {
+        Files.createFile(hurryFile());
     }
 
     /** Publishes the next generation; all pods must have reported an address. */
@@ -156,6 +162,10 @@ final class Trainers implements AutoCloseable {
     /** A file a pod. */
     Path journals() {
         return folder.resolve("journal");
+    }
+
+    private Path hurryFile() {
+        return folder.resolve("hurry");
     }
 
     private Path log(String pod) {
