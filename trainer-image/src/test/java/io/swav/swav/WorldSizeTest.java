@@ -52,7 +52,7 @@ class WorldSizeTest {
                             WorldSizeRank.class,
                             size,
                             Duration.ofMinutes(5),
-                            List.of("50"),
+                            List.of("20"),
                             (rank, line) -> said.add(line)))
                     .isEmpty();
             bySize.put(size, said);
