@@ -12,12 +12,12 @@ final class Raster {
     int width;
     int height;
 
-    /** To the nearest whole number, for 0 ≤ level < 2^22; adding 2^23 leaves no bits for a fraction, and vectorises. */
+    /** To the nearest whole number, for |level| < 2^22; among 2^23 to 2^24 there are no bits for a fraction. Vectorises. */
     static float round(float level) {
-        return (level + 0x1p23f) - 0x1p23f;
+        return (level + 0x1.8p23f) - 0x1.8p23f;
     }
 
-    /** To the whole number below (or, within a ten thousandth, above); half a level too low for 0. */
+    /** To the whole number below (or, within a ten thousandth, above). */
     static float truncate(float level) {
         return round(level - PictureKernels.TO_BELOW);
     }
