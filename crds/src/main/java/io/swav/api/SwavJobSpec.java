@@ -508,7 +508,12 @@ public record SwavJobSpec(
                             + " in its own way.")
             @Default("fp32")
             @SchemaFrom(type = Precision.class)
-            String precision) {}
+            String precision) {
+        /** A spec kept by an operator from before there was a choice means fp32. */
+        public Gradients {
+            precision = Objects.requireNonNullElse(precision, Precision.fp32.name());
+        }
+    }
 
     /** SwAV's colour and blur settings; see SWAV section 3 "multi-crop". */
     @JsonIgnoreProperties(ignoreUnknown = true)
