@@ -61,6 +61,9 @@ public final class Progress {
         Runnable tell;
         synchronized (this) {
             boolean same = state == to && generation == inGeneration && Objects.equals(message, why);
+            if (to == State.Done) {
+                measureRate(System.nanoTime()); // of a job that has ended before anybody asked
+            }
             state = to;
             generation = inGeneration;
             message = why;
@@ -150,11 +153,7 @@ public final class Progress {
     synchronized PodReport report() {
         OptionalLong backSince = awaiting.backSince();
         long now = System.nanoTime();
-        if (rateStep >= 0 && step > rateStep) {
-            rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
-            rateStep = step;
-            rateSince = now;
-        }
+        measureRate(now);
         return new PodReport(
                 pod,
                 uid,
@@ -178,6 +177,14 @@ public final class Progress {
                 checkpoints,
                 collective,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    private void measureRate(long now) {
+        if (rateStep >= 0 && step > rateStep) {
+            rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
+            rateStep = step;
+            rateSince = now;
+        }
     }
 
     /** JSON has no NaN. */

@@ -1,0 +1,20 @@
+package io.swav.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.PodReport.State;
+import org.junit.jupiter.api.Test;
+
+class ProgressTest {
+    @Test
+    void aJobThatEndsBeforeItsFirstReportHasARate() throws Exception {
+        Progress progress = new Progress("pod", "uid", () -> 1);
+        progress.job(32, 3, 3);
+        progress.state(State.Training, 1, null);
+        progress.step(1, new StepMachine.Outcome(2, 3, 0), 0);
+        Thread.sleep(2);
+        progress.step(2, new StepMachine.Outcome(2, 3, 0), 0);
+        progress.state(State.Done, 1, "done");
+        assertThat(progress.report().imagesPerSecond()).isPositive().isLessThanOrEqualTo(32 * 500.0);
+    }
+}
