@@ -42,6 +42,12 @@ public final class Contract {
     /** What carries collectives: Auto (unset), Nccl or Tcp. */
     public static final String ENV_COLLECTIVE = "SWAV_COLLECTIVE";
 
+    /**
+     * Seconds that a step takes at least, unset for none: to try on a small job what happens to one whose steps take so
+     * long.
+     */
+    public static final String ENV_STEP_SECONDS = "SWAV_STEP_SECONDS";
+
     public static final String PORT = "swav";
 
     /** Trainer exit codes, after sysexits(3). The permanent ones would fail again on any pod. */

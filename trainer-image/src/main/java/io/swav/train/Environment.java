@@ -4,6 +4,7 @@ import io.swav.api.Contract;
 import io.swav.collective.nccl.Choice;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.Optional;
  * @param runDirectory where the ready file goes
  * @param journal folder for the journal
  * @param collective what carries collectives
+ * @param leastStep how long a step takes at least
  */
 record Environment(
         String namespace,
@@ -32,7 +34,8 @@ record Environment(
         Optional<Path> configDirectory,
         Optional<Path> runDirectory,
         Optional<Path> journal,
-        Choice.Wanted collective) {
+        Choice.Wanted collective,
+        Duration leastStep) {
 
     /**
      * Of a pod of a SwavJob.
@@ -79,7 +82,8 @@ record Environment(
                 folder(env, Contract.ENV_CONFIG_DIR),
                 folder(env, Contract.ENV_RUN_DIR),
                 folder(env, Contract.ENV_JOURNAL),
-                collective(env.getOrDefault(Contract.ENV_COLLECTIVE, "")));
+                collective(env.getOrDefault(Contract.ENV_COLLECTIVE, "")),
+                leastStep(env.getOrDefault(Contract.ENV_STEP_SECONDS, "")));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {
@@ -104,6 +108,19 @@ record Environment(
                         Contract.EXIT_CONFIG,
                         Contract.ENV_COLLECTIVE + " is \"" + text + "\", not one of "
                                 + Arrays.toString(Choice.Wanted.values())));
+    }
+
+    private static Duration leastStep(String text) {
+        try {
+            double seconds = text.isEmpty() ? 0 : Double.parseDouble(text);
+            if (seconds >= 0 && seconds <= 3600) {
+                return Duration.ofNanos((long) (seconds * 1e9));
+            }
+        } catch (NumberFormatException e) {
+            // told below, as a number out of range is
+        }
+        throw new Fatal(
+                Contract.EXIT_CONFIG, Contract.ENV_STEP_SECONDS + " is \"" + text + "\", not seconds from 0 to 3600");
     }
 
     private static int port(String text) {

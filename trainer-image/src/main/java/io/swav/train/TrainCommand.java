@@ -176,7 +176,8 @@ public final class TrainCommand implements Callable<Integer> {
                         spec.training().seed(),
                         ConfigDigest.of(spec),
                         env.jobUid(),
-                        spec.recovery().startOver());
+                        spec.recovery().startOver(),
+                        env.leastStep());
                 try (StepMachine machine = machine(spec, root, batches.stepsPerEpoch());
                         Trainer trainer = new Trainer(
                                 plan,

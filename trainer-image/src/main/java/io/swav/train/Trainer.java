@@ -19,6 +19,7 @@ import io.swav.tensor.Torch;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.slf4j.Logger;
@@ -55,6 +56,7 @@ public final class Trainer implements AutoCloseable {
      * @param every between checkpoints, beside the steps
      * @param job uid of the SwavJob, empty outside a cluster
      * @param startOver whether to start from zero where there are checkpoints and none is usable
+     * @param leastStep how long a step takes at least
      */
     public record Plan(
             String uid,
@@ -66,7 +68,8 @@ public final class Trainer implements AutoCloseable {
             long seed,
             String configDigest,
             String job,
-            boolean startOver) {}
+            boolean startOver,
+            Duration leastStep) {}
 
     /** What a trainer works with; opened and closed by the caller. */
     public record Parts(
@@ -289,6 +292,7 @@ public final class Trainer implements AutoCloseable {
                 step,
                 word(collective).number());
         StepMachine.Outcome outcome = machine.averageGradients(collective);
+        linger(start);
         state.apply(); // no collective past this line
         watchman.step(System.nanoTime() - start);
         progress.step(state.step(), outcome, parts.batches().skipped());
@@ -297,6 +301,13 @@ public final class Trainer implements AutoCloseable {
                 step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
         console.step(state.step(), outcome, collective.size());
         return Word.of(outcome.agreed());
+    }
+
+    private void linger(long start) {
+        long end = start + plan.leastStep().toNanos();
+        for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
+            LockSupport.parkNanos(left);
+        }
     }
 
     /** Rank 0 saves; nobody goes before that is done, so that any other can do it if rank 0 dies of it. */

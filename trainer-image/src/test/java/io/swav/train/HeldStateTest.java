@@ -11,6 +11,7 @@ import io.swav.checkpoint.Stores;
 import io.swav.collective.CollectiveException;
 import io.swav.tensor.Torch;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -63,7 +64,8 @@ class HeldStateTest {
 
     private static HeldState held(
             StepMachine machine, Checkpoints store, CheckpointWriter writer, boolean startOver, String seen) {
-        Trainer.Plan plan = new Trainer.Plan("uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver);
+        Trainer.Plan plan =
+                new Trainer.Plan("uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO);
         return new HeldState(machine, Optional.of(store), plan, Journal.none(), Optional.of(writer), () -> seen);
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.api.Contract;
 import io.swav.data.Split;
 import io.swav.local.DrawnPictures;
 import io.swav.local.JobRun;
@@ -11,6 +12,7 @@ import io.swav.local.LocalStack;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -47,6 +49,13 @@ public final class StormCommand implements Callable<Integer> {
 
     @Option(names = "--steps", description = "Steps of the job (default: ${DEFAULT-VALUE}).")
     private long steps = 300;
+
+    @Option(
+            names = "--step-seconds",
+            paramLabel = "SECONDS",
+            description = "How long a step takes at least: time for trainers to start between two events, as the steps"
+                    + " of a job worth a cluster leave it (default: ${DEFAULT-VALUE}).")
+    private double stepSeconds = 0.4;
 
     @Option(names = "--kills", description = "SIGKILL to a trainer (default: ${DEFAULT-VALUE}).")
     private int kills = 10;
@@ -178,7 +187,7 @@ public final class StormCommand implements Callable<Integer> {
             System.out.println("storm:");
             try (Storm storm = new Storm(
                     stack,
-                    job.object("storm", stormy, elastic(Math.max(max, ranks), spares), env),
+                    job.object("storm", stormy, elastic(Math.max(max, ranks), spares), paced(env)),
                     setting,
                     LiveLine.standard())) {
                 outcome = storm.run();
@@ -218,6 +227,12 @@ public final class StormCommand implements Callable<Integer> {
         return new StormJob.Elastic(ranks, most, beside, everySteps, hungAfter);
     }
 
+    private Map<String, String> paced(Map<String, String> variables) {
+        Map<String, String> all = new LinkedHashMap<>(variables);
+        all.putIfAbsent(Contract.ENV_STEP_SECONDS, Double.toString(stepSeconds));
+        return all;
+    }
+
     /** The folder of the quiet run, made now unless it is there. */
     private Path quietRun(LocalStack stack, StormJob job, Path home) throws IOException {
         Path folder = quiet == null ? home.resolve("quiet") : quiet.toAbsolutePath();
@@ -233,8 +248,8 @@ public final class StormCommand implements Callable<Integer> {
         LocalCluster.deleteTree(folder);
         Files.createDirectories(folder);
         System.out.println("quiet run:");
-        try (JobRun run =
-                new JobRun(stack, job.object("quiet", folder, elastic(ranks, 0), Map.of()), LiveLine.standard())) {
+        try (JobRun run = new JobRun(
+                stack, job.object("quiet", folder, elastic(ranks, 0), paced(Map.of())), LiveLine.standard())) {
             run.await(now -> {});
             run.delete();
         }
