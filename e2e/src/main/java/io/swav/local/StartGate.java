@@ -16,7 +16,7 @@ import java.util.Set;
  */
 final class StartGate {
     static final Duration PATIENCE = Duration.ofSeconds(20);
-    static final Duration SETTLE = Duration.ofMillis(1500);
+    static final Duration SETTLE = Duration.ofMillis(700);
 
     private final Map<String, Instant> starting = new HashMap<>();
     private final Set<String> ready = new HashSet<>();
