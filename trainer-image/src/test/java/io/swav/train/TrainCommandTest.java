@@ -22,6 +22,8 @@ import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 /** The command in this process: what it leaves behind, and what it says when it cannot. */
@@ -92,6 +94,22 @@ class TrainCommandTest {
             assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_PORT_IN_USE);
             assertThat(said).contains("port " + taken.getLocalPort()).contains("in use");
         }
+    }
+
+    @Test
+    void aStepTakesAsLongAsAskedFor() {
+        variables.put(Contract.ENV_STEP_SECONDS, "0.1");
+        long start = System.nanoTime();
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_OK);
+        assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(4 * 100_000_000L);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fast", "-1", "NaN", "3601"})
+    void aBadPaceIsNamed(String pace) {
+        variables.put(Contract.ENV_STEP_SECONDS, pace);
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_STEP_SECONDS is \"" + pace + "\"");
     }
 
     @Test
