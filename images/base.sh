@@ -9,7 +9,8 @@ fail() { printf '%s\n' "base.sh: $*" >&2; exit 1; }
 command -v mmdebstrap > /dev/null || fail "mmdebstrap is needed: apt-get install mmdebstrap"
 [ "$(id -u)" = 0 ] || fail "needs root, to set up packages in the new root file system"
 out=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")
-mirror=${2:-$(apt-get indextargets --format '$(REPO_URI)' 2> /dev/null | grep -m 1 -E '/debian/?$' || true)}
+mirror=${2:-$(apt-get --print-uris update 2> /dev/null | sed -n "s#^'\(.*/debian/\)dists/.*#\1#p" || true)}
+mirror=${mirror%%$'\n'*}
 work=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-1764000000}

@@ -33,7 +33,8 @@ free=$(df -Pm "$DIR" | awk 'NR == 2 {print $4}')
 
 # 1. Debian's packages, unpacked but not installed. Lists of our own, because deb-src is rarely among the machine's.
 STEP="reading the machine's apt settings"
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>> "$LOG" | grep -m1 -E '/debian/?$') \
+# what an update would ask for, and not indextargets, which is empty before the first update
+mirror=$(apt-get --print-uris update 2>> "$LOG" | sed -n "s#^'\(.*/debian/\)dists/.*#\1#p") && mirror=${mirror%%$'\n'*} && [ -n "$mirror" ] \
   || fail "this machine's apt has no Debian mirror, from which the control plane could be built"
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r $keyring ] || fail "$keyring is missing: apt-get install debian-archive-keyring"
