@@ -40,6 +40,9 @@ import org.jspecify.annotations.Nullable;
 /** Runs a job and lets the script happen to it, one event at a time, most of them when it has got over the one before. */
 final class Storm implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
+    /** Before a storm is cut off: what happens later is not got over, and looks like a loss. */
+    private static final double LAST_CALM_SECONDS = 20;
+
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /**
@@ -132,6 +135,9 @@ final class Storm implements AutoCloseable {
     }
 
     private void next() {
+        if (setting.seconds() > 0 && secondsDone() > setting.seconds() - LAST_CALM_SECONDS) {
+            return;
+        }
         Planned clock = StormScript.killByClock(setting.wishes(), clockKills + 1, setting.seed());
         boolean peace = atPeace();
         if (peace
