@@ -91,6 +91,8 @@ public final class Torch {
         // JavaCPP counts the whole process against this limit, libtorch's tensors included: no limit
         System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+        // or DJL tells Amazon of this instance, which takes seconds where nobody answers, and downloads what it misses
+        System.setProperty("ai.djl.offline", "true");
         Engine engine = Engine.getEngine(ENGINE);
         Path library = only("after DJL loaded it");
         String folder = String.valueOf(library.getParent());
