@@ -76,7 +76,7 @@ final class ResidualBlock {
         NDArray y = tape.restore();
         Kernels.reluBackward(dy, y);
         tape.spent(y);
-        NDArray straight = Kernels.clone(tape.manager, dy);
+        NDArray straight = Kernels.share(tape.manager, dy); // neither way writes to it: their last layers have no ReLU
         if (shortcut.isPresent()) {
             straight = shortcut.get().backward(tape, gradients, straight, true);
         }

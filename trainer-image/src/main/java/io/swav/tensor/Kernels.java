@@ -328,6 +328,11 @@ public final class Kernels {
         }
     }
 
+    /** The same values in the same storage, which lives until both are closed. */
+    public static NDArray share(NDManager manager, NDArray array) {
+        return scoped(() -> give(manager, borrow(array)));
+    }
+
     /** The same values in a storage of their own. */
     public static NDArray clone(NDManager manager, NDArray array) {
         return scoped(() -> give(manager, torch.clone(borrow(array))));
