@@ -259,7 +259,7 @@ final class StatusWriter {
                         ConditionType.Complete,
                         phase == Phase.Complete,
                         ended ? reason : ConditionReason.NotYet,
-                        ended ? why : "training goes on")
+                        ended ? why : "not all steps are done")
                 .add(
                         ConditionType.Failed,
                         phase == Phase.Failed || phase == Phase.Invalid,
