@@ -9,5 +9,5 @@ build() { # build LIBRARY gcc's arguments
 FOLDER=$1
 mkdir -p "$FOLDER"
 build libcuda.so.1 -x c /dev/null
-build libcudart.so.12 "$here/cudart.c"
+build libcudart.so.12 -pthread "$here/cudart.c"
 build libnccl.so.2 -pthread "$here/nccl.c"

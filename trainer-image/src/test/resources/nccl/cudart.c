@@ -1,45 +1,182 @@
-/* A CUDA runtime without a GPU: "device memory" is host memory, streams only count. */
+/* A CUDA runtime without a GPU: "device memory" is host memory. Nothing that is put on a stream is done before somebody
+ * asks or waits for it, so that whoever forgets to wait reads what was there before. A test can hold streams back.
+ * libtorch computes on the CPU, in the thread that calls it: so its stream, the default one, is done with everything when
+ * a call comes back, unless it is held. */
+#define _GNU_SOURCE
 #include "cudart.h"
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct CUstream_st *cudaStream_t;
 typedef struct CUevent_st {
     cudaStream_t stream;
-    long target;
-    int recorded;
+    long recorded, done; /* how often */
+    int users;           /* the owner, and tasks */
 } *cudaEvent_t;
+struct task {
+    enum { COPY, RECORD, AWAIT } kind;
+    void *into;
+    const void *from;
+    size_t count;
+    cudaEvent_t event;
+    long number; /* of the event's records */
+    long issued; /* operations of NCCL that come before */
+    struct task *next;
+};
 struct cudaPointerAttributes {
     int type, device;
     void *devicePointer, *hostPointer;
 };
 enum { SUCCESS = 0, INVALID = 1, NOT_READY = 600 };
+enum { HOLD_LIBTORCH = 1, HOLD_OTHERS = 2 };
+enum { NAP_MICROS = 50, NAPS = 200000 };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct CUstream_st libtorch = {.last = &libtorch.first};
+static cudaStream_t streams = &libtorch;
+static int held;
+static long events, copied;
+
+static void release(cudaEvent_t event) {
+    if (event && --event->users == 0) free(event);
+}
+
+static int ready(cudaStream_t stream, const struct task *task) {
+    if (held & (stream == &libtorch ? HOLD_LIBTORCH : HOLD_OTHERS)) return 0;
+    if (task->kind == AWAIT) return task->event->done >= task->number;
+    return atomic_load(&stream->finished) >= task->issued;
+}
+
+static void drop(cudaStream_t stream) {
+    struct task *task = stream->first;
+    stream->first = task->next;
+    if (!stream->first) stream->last = &stream->first;
+    release(task->event);
+    free(task);
+}
+
+/* Whatever can be done now, on all streams. */
+static void run(void) {
+    for (int moved = 1; moved;) {
+        moved = 0;
+        for (cudaStream_t stream = streams; stream; stream = stream->next)
+            for (; stream->first && ready(stream, stream->first); moved = 1) {
+                struct task *task = stream->first;
+                if (task->kind == COPY) memcpy(task->into, task->from, task->count);
+                if (task->kind == RECORD) task->event->done = task->number;
+                drop(stream);
+            }
+    }
+}
+
+static int finish(cudaStream_t stream) {
+    run();
+    for (int naps = 0; stream->first; naps++) {
+        if (naps == NAPS) return NOT_READY;
+        pthread_mutex_unlock(&mutex);
+        usleep(NAP_MICROS);
+        pthread_mutex_lock(&mutex);
+        run();
+    }
+    return SUCCESS;
+}
+
+static int put(cudaStream_t stream, struct task task) {
+    if (!stream) stream = &libtorch;
+    struct task *own = malloc(sizeof *own);
+    *own = task;
+    own->issued = atomic_load(&stream->issued);
+    if (own->event) own->event->users++;
+    *stream->last = own;
+    stream->last = &own->next;
+    return stream == &libtorch && !(held & HOLD_LIBTORCH) ? finish(stream) : SUCCESS;
+}
 
 int cudaGetDeviceCount(int *count) { *count = 1; return SUCCESS; }
 int cudaSetDevice(int device) { return device == 0 ? SUCCESS : INVALID; }
 int cudaDriverGetVersion(int *version) { *version = 12090; return SUCCESS; }
 int cudaRuntimeGetVersion(int *version) { *version = 12090; return SUCCESS; }
 const char *cudaGetErrorString(int error) { return error == NOT_READY ? "not ready" : "invalid argument"; }
-int cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) { *stream = calloc(1, sizeof **stream); return SUCCESS; }
-int cudaStreamDestroy(cudaStream_t stream) { free(stream); return SUCCESS; }
-int cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *event = calloc(1, sizeof **event); return SUCCESS; }
-int cudaEventDestroy(cudaEvent_t event) { free(event); return SUCCESS; }
+
+int cudaStreamCreateWithFlags(cudaStream_t *made, unsigned flags) {
+    cudaStream_t stream = *made = calloc(1, sizeof *stream);
+    stream->last = &stream->first;
+    pthread_mutex_lock(&mutex);
+    stream->next = libtorch.next;
+    libtorch.next = stream;
+    pthread_mutex_unlock(&mutex);
+    return SUCCESS;
+}
+
+int cudaStreamDestroy(cudaStream_t stream) {
+    pthread_mutex_lock(&mutex);
+    cudaStream_t *at = &libtorch.next;
+    while (*at != stream) at = &(*at)->next;
+    *at = stream->next;
+    while (stream->first) drop(stream);
+    pthread_mutex_unlock(&mutex);
+    free(stream);
+    return SUCCESS;
+}
+
+int cudaStreamSynchronize(cudaStream_t stream) {
+    pthread_mutex_lock(&mutex);
+    int result = finish(stream ? stream : &libtorch);
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+int cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
+    *event = calloc(1, sizeof **event);
+    pthread_mutex_lock(&mutex);
+    (*event)->users = 1;
+    events++;
+    pthread_mutex_unlock(&mutex);
+    return SUCCESS;
+}
+
+int cudaEventDestroy(cudaEvent_t event) {
+    pthread_mutex_lock(&mutex);
+    release(event);
+    events--;
+    pthread_mutex_unlock(&mutex);
+    return SUCCESS;
+}
 
 int cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    pthread_mutex_lock(&mutex);
     event->stream = stream;
-    event->target = stream ? atomic_load(&stream->issued) : 0;
-    event->recorded = 1;
-    return SUCCESS;
+    int result = put(stream, (struct task){.kind = RECORD, .event = event, .number = ++event->recorded});
+    pthread_mutex_unlock(&mutex);
+    return result;
 }
 
 int cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
-    if (!event->recorded) return INVALID;
+    pthread_mutex_lock(&mutex);
+    int result = event->recorded
+        ? put(stream, (struct task){.kind = AWAIT, .event = event, .number = event->recorded})
+        : INVALID;
     if (stream && !event->stream) atomic_store(&stream->ordered, 1);
-    return SUCCESS;
+    pthread_mutex_unlock(&mutex);
+    return result;
 }
 
 int cudaEventQuery(cudaEvent_t event) {
-    return !event->stream || atomic_load(&event->stream->finished) >= event->target ? SUCCESS : NOT_READY;
+    pthread_mutex_lock(&mutex);
+    run();
+    int result = event->done >= event->recorded ? SUCCESS : NOT_READY;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+int cudaMemcpyAsync(void *into, const void *from, size_t count, int kind, cudaStream_t stream) {
+    pthread_mutex_lock(&mutex);
+    copied++;
+    int result = put(stream, (struct task){.kind = COPY, .into = into, .from = from, .count = count});
+    pthread_mutex_unlock(&mutex);
+    return result;
 }
 
 int cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *pointer) {
@@ -47,4 +184,37 @@ int cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const voi
     attributes->type = 2; /* device */
     attributes->devicePointer = (void *) pointer;
     return SUCCESS;
+}
+
+/* For tests: which streams do nothing from now on, HOLD_LIBTORCH, HOLD_OTHERS, both or none; all others do what they can. */
+void cudaStubHold(int which) {
+    pthread_mutex_lock(&mutex);
+    held = which;
+    run();
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Copies that were asked for. */
+long cudaStubCopied(void) {
+    pthread_mutex_lock(&mutex);
+    long count = copied;
+    pthread_mutex_unlock(&mutex);
+    return count;
+}
+
+/* Events that are not destroyed. */
+long cudaStubEvents(void) {
+    pthread_mutex_lock(&mutex);
+    long count = events;
+    pthread_mutex_unlock(&mutex);
+    return count;
+}
+
+/* Streams likewise. */
+long cudaStubStreams(void) {
+    pthread_mutex_lock(&mutex);
+    long count = 0;
+    for (cudaStream_t stream = libtorch.next; stream; stream = stream->next) count++;
+    pthread_mutex_unlock(&mutex);
+    return count;
 }

@@ -2,6 +2,7 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.tensor.CopyStream;
 import java.util.List;
 
 /** Makes the crops of groups out of decoded pictures. */
@@ -12,6 +13,9 @@ interface Augmenter {
     interface Group extends AutoCloseable {
         /** The picture of one row. */
         void add(int row, Pictures.Bgr picture, long epoch, long sample);
+
+        /** Once every row is there: begins to bring to the device what {@link #crops} will need there. */
+        void prefetch(CopyStream copies);
 
         /** As {@link Batches#group} says, once every row is there; again when asked again. */
         List<NDArray> crops(NDManager manager);

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.CopyStream;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.PictureKernels;
 import io.swav.tensor.Staging;
@@ -74,6 +75,11 @@ final class DeviceAugmenter implements Augmenter {
         }
 
         @Override
+        public void prefetch(CopyStream copies) {
+            Arrays.stream(rows).forEach(row -> row.bytes.prefetch(copies));
+        }
+
+        @Override
         public List<NDArray> crops(NDManager manager) {
             try (NDManager scratch = manager.newSubManager()) {
                 NDArray bytes = fetch(scratch);
@@ -93,12 +99,8 @@ final class DeviceAugmenter implements Augmenter {
         }
 
         private NDArray fetch(NDManager scratch) {
-            List<NDArray> pictures = new ArrayList<>();
-            for (Row row : rows) {
-                NDArray picture = scratch.create(new Shape(row.size()), DataType.UINT8);
-                row.bytes.copyTo(picture);
-                pictures.add(picture);
-            }
+            List<NDArray> pictures =
+                    Arrays.stream(rows).map(row -> row.bytes.toArray(scratch)).toList();
             NDArray all = Kernels.concat(scratch, pictures, 0);
             pictures.forEach(NDArray::close);
             return all;
@@ -257,10 +259,10 @@ final class DeviceAugmenter implements Augmenter {
                     .flatMap(List::stream)
                     .flatMapToDouble(Arrays::stream)
                     .toArray();
-            NDArray flat = scratch.create(new Shape(numbers.length), DataType.FLOAT64);
+            NDArray flat;
             try (Staging staging = Staging.once(DataType.FLOAT64, numbers.length)) {
                 staging.bytes().asDoubleBuffer().put(numbers);
-                staging.copyTo(flat);
+                flat = staging.toArray(scratch);
             }
             long from = 0;
             for (int i = 0; i < tables.size(); i++) {

@@ -2,9 +2,9 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.CopyStream;
 import io.swav.tensor.Staging;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
@@ -39,13 +39,13 @@ final class HostAugmenter implements Augmenter {
     private List<Staging> allocate() {
         List<Staging> buffers = new ArrayList<>();
         for (SwavJobSpec.CropSpec crop : crops) {
-            buffers.add(Staging.of(values(crop)));
+            buffers.add(Staging.of(shape(crop)));
         }
         return buffers;
     }
 
-    private long values(SwavJobSpec.CropSpec crop) {
-        return 3L * crop.count() * groupSize * crop.size() * crop.size();
+    private Shape shape(SwavJobSpec.CropSpec crop) {
+        return new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
     }
 
     /** One buffer a resolution. */
@@ -70,22 +70,19 @@ final class HostAugmenter implements Augmenter {
         }
 
         @Override
+        public void prefetch(CopyStream copies) {
+            buffers.forEach(buffer -> buffer.prefetch(copies));
+        }
+
+        @Override
         public List<NDArray> crops(NDManager manager) {
-            List<NDArray> arrays = new ArrayList<>();
-            for (int r = 0; r < crops.size(); r++) {
-                SwavJobSpec.CropSpec crop = crops.get(r);
-                Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
-                NDArray array = manager.create(shape, DataType.FLOAT32);
-                buffers.get(r).copyTo(array);
-                arrays.add(array);
-            }
-            return arrays;
+            return buffers.stream().map(buffer -> buffer.toArray(manager)).toList();
         }
 
         @Override
         public long bytes() {
             return Float.BYTES
-                    * crops.stream().mapToLong(HostAugmenter.this::values).sum();
+                    * crops.stream().mapToLong(crop -> shape(crop).size()).sum();
         }
 
         @Override

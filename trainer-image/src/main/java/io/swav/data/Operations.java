@@ -65,12 +65,12 @@ interface Operations {
             to.resize(width, height);
             try (NDManager scratch = root.newSubManager()) {
                 byte[] rgb = from.toBytes();
-                NDArray bytes = scratch.create(new Shape(rgb.length), DataType.UINT8);
+                NDArray bytes;
                 try (Staging staging = Staging.once(DataType.UINT8, rgb.length)) {
                     for (int i = 0; i < rgb.length; i++) {
                         staging.bytes().put(i - i % 3 + 2 - i % 3, rgb[i]);
                     }
-                    staging.copyTo(bytes);
+                    bytes = staging.toArray(scratch);
                 }
                 double origin = 3.0 * (box.top() * from.width + box.left());
                 double[] row = {0, origin, 3.0 * from.width, box.height(), box.width(), flip ? 1 : 0};

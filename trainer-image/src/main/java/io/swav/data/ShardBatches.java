@@ -3,6 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.tensor.CopyStream;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -30,10 +31,14 @@ import org.slf4j.LoggerFactory;
  */
 public final class ShardBatches implements Batches {
     private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);
-    /** Bytes of groups to hold ready, unless two need more. */
+    /** Bytes of groups to hold ready, unless the fewest need more. */
     private static final long AHEAD_BYTES = 256L << 20;
 
+    /** One that is asked for, and one in the making. */
     private static final int MIN_AHEAD = 2;
+    /** And one between them, on its way to the device. */
+    private static final int MIN_AHEAD_OF_DEVICE = 3;
+
     private static final int MAX_AHEAD = 64;
 
     private static final int CLOSE_SECONDS = 10;
@@ -43,6 +48,8 @@ public final class ShardBatches implements Batches {
     private final Sampler sampler;
     private final int groupSize;
     private final Augmenter augmenter;
+    private final Optional<CopyStream> copies;
+    private final int minAhead;
     private final ExecutorService workers;
     private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
 
@@ -53,7 +60,7 @@ public final class ShardBatches implements Batches {
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
     private int ahead; // groups to prepare ahead of need
-    private int maxAhead = MIN_AHEAD; // until it is known how large they are
+    private int maxAhead; // the least until it is known how large they are
 
     private volatile boolean closed;
 
@@ -63,8 +70,16 @@ public final class ShardBatches implements Batches {
     private record Prepared(Augmenter.Group group, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public ShardBatches(SwavJobSpec spec, DataSet data) {
+        this(spec, data, CopyStream.open());
+    }
+
+    /** @param copies brings a group to the device while the one before it is computed; closed here */
+    ShardBatches(SwavJobSpec spec, DataSet data, Optional<CopyStream> copies) {
         this.spec = spec;
         this.data = data;
+        this.copies = copies;
+        this.minAhead = copies.isPresent() ? MIN_AHEAD_OF_DEVICE : MIN_AHEAD;
+        this.maxAhead = minAhead;
         this.groupSize = spec.training().groupSize();
         this.sampler = new Sampler(
                 data.size(), spec.training().globalBatch(), spec.training().seed());
@@ -123,7 +138,7 @@ public final class ShardBatches implements Batches {
             forget(key -> key.step < step);
             given.remove(wanted); // it is read below: it must not be the oldest that makes room
             ready = prepared.computeIfAbsent(wanted, this::prepare);
-            ahead = Math.min(ahead + 1, 2 * (toGroup - fromGroup));
+            ahead = Math.min(ahead + 1, minAhead * (toGroup - fromGroup));
             prepareAhead();
         }
         try {
@@ -135,10 +150,11 @@ public final class ShardBatches implements Batches {
             throw e;
         }
         List<NDArray> arrays = ready.group.crops(manager);
+        copies.ifPresent(stream -> prefetch(after(wanted), stream));
         synchronized (this) {
             given.add(wanted);
             long fit = AHEAD_BYTES / Math.max(1, ready.group.bytes());
-            maxAhead = (int) Math.max(MIN_AHEAD, Math.min(MAX_AHEAD, fit));
+            maxAhead = (int) Math.max(minAhead, Math.min(MAX_AHEAD, fit));
         }
         return arrays;
     }
@@ -156,6 +172,18 @@ public final class ShardBatches implements Batches {
         return sampler.firstPosition(step) + (long) group * groupSize;
     }
 
+    private synchronized Key after(Key key) {
+        boolean last = key.group == toGroup - 1;
+        return last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
+    }
+
+    /** If it is ready: whoever waits for it here keeps the device waiting. */
+    private synchronized void prefetch(Key next, CopyStream stream) {
+        Optional.ofNullable(prepared.get(next))
+                .filter(ready -> ready.done.isDone() && !ready.done.isCompletedExceptionally())
+                .ifPresent(ready -> ready.group.prefetch(stream));
+    }
+
     private synchronized void forget(Predicate<Key> which) {
         prepared.entrySet().removeIf(entry -> {
             boolean gone = which.test(entry.getKey());
@@ -169,15 +197,14 @@ public final class ShardBatches implements Batches {
 
     /**
      * Keeps groups in the making, in the order in which they will be asked for: one step's after a change of the world,
-     * when every processor is needed for the first step, and by and by two. Those that were given stay for the case that
+     * when every processor is needed for the first step, and by and by two or more. Those that were given stay for the case that
      * the step is dropped, while there is room.
      */
     private synchronized void prepareAhead() {
         int limit = Math.min(maxAhead, ahead);
         while (prepared.size() - given.size() < limit) {
             Key key = cursor;
-            boolean last = key.group == toGroup - 1;
-            cursor = last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
+            cursor = after(key);
             if (!prepared.containsKey(key)) {
                 if (prepared.size() >= maxAhead) {
                     Key oldest = given.iterator().next();
@@ -269,6 +296,7 @@ public final class ShardBatches implements Batches {
             Thread.currentThread().interrupt();
         }
         forget(key -> true);
+        copies.ifPresent(CopyStream::close);
         data.close();
     }
 }

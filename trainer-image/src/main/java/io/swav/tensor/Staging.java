@@ -3,6 +3,7 @@ package io.swav.tensor;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -14,7 +15,8 @@ import org.bytedeco.pytorch.global.torch;
 
 /**
  * Values in host memory on their way to arrays. Where a GPU computes it is pinned, so that the GPU fetches them while the
- * host goes on; then it is used once: closed, it waits in libtorch's hands until they were fetched.
+ * host goes on; then it is used once: closed, it is not free before they were fetched, by libtorch, which sees to that
+ * itself, or by a {@link CopyStream}.
  */
 public final class Staging implements AutoCloseable {
     /** Owner of pinned memory. */
@@ -22,8 +24,14 @@ public final class Staging implements AutoCloseable {
 
     private final Optional<NDArray> array;
     private final ByteBuffer bytes;
+    private final DataType type;
+    private final Shape shape;
+    private Optional<CopyStream.Transfer> ahead = Optional.empty();
 
-    private Staging(DataType type, long size, boolean once, boolean pinned) {
+    private Staging(DataType type, Shape shape, boolean once, boolean pinned) {
+        long size = shape.size();
+        this.type = type;
+        this.shape = shape;
         this.owner = once ? Optional.of(Torch.host()) : Optional.empty();
         this.array = owner.map(manager -> allocate(manager, type, size, pinned));
         this.bytes = array.map(memory -> HostBytes.own(memory))
@@ -31,14 +39,14 @@ public final class Staging implements AutoCloseable {
     }
 
     /** FLOAT32. */
-    public static Staging of(long size) {
+    public static Staging of(Shape shape) {
         boolean gpu = Torch.onGpu();
-        return new Staging(DataType.FLOAT32, size, gpu || HostBytes.copies, gpu);
+        return new Staging(DataType.FLOAT32, shape, gpu || HostBytes.copies, gpu);
     }
 
     /** Used once wherever it is computed, so that what comes in many sizes goes back to libtorch when it is closed. */
     public static Staging once(DataType type, long size) {
-        return new Staging(type, size, true, Torch.onGpu());
+        return new Staging(type, new Shape(size), true, Torch.onGpu());
     }
 
     private static NDArray allocate(NDManager manager, DataType type, long size, boolean pinned) {
@@ -60,13 +68,25 @@ public final class Staging implements AutoCloseable {
         return bytes().asFloatBuffer();
     }
 
-    /** Whether other values may be written after {@link #copyTo}; otherwise close it. */
+    /** Whether other values may be written after {@link #toArray}; otherwise close it. */
     public boolean reusable() {
         return owner.isEmpty();
     }
 
-    /** Gives {@code target}, of as many elements of the same type, these values; from pinned memory, as soon as it is its turn. */
-    public void copyTo(NDArray target) {
+    /** Once all is written: begins to bring it to the device for the next {@link #toArray}. One time; not where it is reusable. */
+    public void prefetch(CopyStream copies) {
+        if (ahead.isEmpty()) {
+            ahead = array.map(memory -> copies.begin(owner.orElseThrow(), memory, shape));
+        }
+    }
+
+    /** A new array of these values, as often as it is asked for; from pinned memory, as soon as it is the copy's turn. */
+    public NDArray toArray(NDManager manager) {
+        Optional<CopyStream.Transfer> waiting = ahead.filter(transfer -> !transfer.taken());
+        if (waiting.isPresent()) {
+            return waiting.get().take(manager);
+        }
+        NDArray target = manager.create(shape, type);
         if (array.isPresent()) {
             Interop.scoped(() -> Interop.borrow(target).view(-1).copy_(Interop.borrow(array.get()), true));
         } else {
@@ -74,10 +94,11 @@ public final class Staging implements AutoCloseable {
             host.bytes().put(bytes());
             host.store();
         }
+        return target;
     }
 
     @Override
     public void close() {
-        owner.ifPresent(NDManager::close);
+        ahead.ifPresentOrElse(CopyStream.Transfer::end, () -> owner.ifPresent(NDManager::close));
     }
 }

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
 import io.swav.tensor.AsOnDevice;
+import io.swav.tensor.CudaStub;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -17,7 +18,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,6 +110,71 @@ class ShardBatchesTest {
             assertThat(batches.group(manager, 1, 2).get(1).toFloatArray()).isEqualTo(before.get(2));
             assertThatThrownBy(() -> batches.group(manager, 1, 3)).isInstanceOf(DataException.class);
         }
+    }
+
+    /** Over a CUDA runtime that copies nothing before somebody waits for it. */
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void prefetchedGroupsHaveTheSameCropsThroughEveryChangeOfTheWorld(String on) throws Exception {
+        write(Set.of());
+        List<float[]> alone = crops(spec(1, 0, on), 0, GROUPS);
+        CudaStub.copies().close();
+        long left = CudaStub.left();
+        try (AsOnDevice device = AsOnDevice.begin();
+                NDManager root = NDManager.newBaseManager();
+                ShardBatches batches = prefetching(on)) {
+            assertThat(device).isNotNull();
+            Random random = new Random(7);
+            long before = CudaStub.copied();
+            for (int step = 0; step < 4; step++) {
+                for (int world = 0; world < 6; world++) { // five steps that are dropped somewhere, and a whole one
+                    int from = random.nextInt(GROUPS);
+                    int to = from + 1 + random.nextInt(GROUPS - from);
+                    int last = world < 5 ? from + random.nextInt(to - from + 1) : to;
+                    batches.expect(step, from, to);
+                    try (NDManager manager = root.newSubManager()) {
+                        for (int group = from; group < last; group++) {
+                            assertThat(batches.group(manager, step, group)
+                                            .get(1)
+                                            .toFloatArray())
+                                    .as("step %s, world %s, group %s", step, world, group)
+                                    .isEqualTo(alone.get(step * GROUPS + group));
+                            TimeUnit.MILLISECONDS.sleep(10); // the next is decoded
+                        }
+                    }
+                }
+            }
+            assertThat(CudaStub.copied() - before).isGreaterThan(4);
+        }
+        assertThat(CudaStub.left()).isEqualTo(left);
+    }
+
+    /** One group a step, the fewest: when it is asked for, the next one is already there to be sent. */
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void everyGroupIsOnItsWayWhileTheOneBeforeIsComputed(String on) throws Exception {
+        write(Set.of());
+        CudaStub.copies().close();
+        try (AsOnDevice device = AsOnDevice.begin();
+                NDManager manager = NDManager.newBaseManager();
+                ShardBatches batches = prefetching(on)) {
+            assertThat(device).isNotNull();
+            batches.expect(0, 2, 3);
+            long aGroup = on.equals("Host") ? 2 : 4; // resolutions, or pictures
+            long before = CudaStub.copied();
+            for (int step = 0; step < 10; step++) {
+                batches.group(manager, step, 2);
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+            assertThat(CudaStub.copied() - before)
+                    .as("of ten, the first two are not decoded in time, and others may not be on a busy machine")
+                    .isGreaterThanOrEqualTo(5 * aGroup);
+        }
+    }
+
+    private ShardBatches prefetching(String on) throws IOException {
+        SwavJobSpec spec = spec(2, 0, on);
+        return new ShardBatches(spec, DataSet.open(spec.data().uri()), Optional.of(CudaStub.copies()));
     }
 
     @ParameterizedTest

@@ -1,6 +1,7 @@
 package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
+import io.swav.tensor.CopyStream;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -29,8 +30,6 @@ final class Communicator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Communicator.class);
     /** A pod has one GPU. */
     static final int DEVICE = 0;
-    /** libtorch works on the device's legacy default stream: nothing here sets another. */
-    private static final @Nullable CUstream_st LIBTORCH = null;
 
     private static final int CONFIG_MAGIC = 0xcafebeef;
     private static final int UNSET = Integer.MIN_VALUE;
@@ -190,7 +189,7 @@ final class Communicator implements AutoCloseable {
         try {
             check();
             cuda(cudart.cudaSetDevice(DEVICE));
-            cuda(cudart.cudaEventRecord(before, LIBTORCH));
+            cuda(cudart.cudaEventRecord(before, CopyStream.LIBTORCH));
             cuda(cudart.cudaStreamWaitEvent(stream, before, 0));
             group(calls);
             await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");

@@ -28,7 +28,7 @@ public final class NcclStub {
     }
 
     /** The folder of the libraries, which this process has then loaded; without gcc the test is skipped. */
-    static Path folder() {
+    public static Path folder() {
         assumeTrue(
                 Stream.of(System.getenv("PATH").split(":", -1)).anyMatch(bin -> Files.exists(Path.of(bin, "gcc"))),
                 "NCCL is not tested: gcc, which compiles the stub, is not on the PATH");

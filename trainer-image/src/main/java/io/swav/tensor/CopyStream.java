@@ -1,0 +1,155 @@
+package io.swav.tensor;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayDeque;
+import java.util.Optional;
+import java.util.Queue;
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies pinned memory to the device while that computes, on a stream of its own. libtorch hands memory out again by what is
+ * queued on its own stream, and knows nothing of this one. So both ends of a copy stay here until it is over; who takes the
+ * array before gets it behind a wait in libtorch's stream. The host waits for nothing but in {@link #close}. One thread at a time.
+ */
+public final class CopyStream implements AutoCloseable {
+    /** libtorch works on the device's legacy default stream: nothing here sets another. */
+    public static final @Nullable CUstream_st LIBTORCH = null;
+
+    private static final Logger LOG = LoggerFactory.getLogger(CopyStream.class);
+
+    /** Those on their way. */
+    final NDManager arrays = Torch.root();
+
+    private final CUstream_st stream = new CUstream_st();
+    private final CUevent_st allocated;
+    /** Not wanted any more, and maybe not over. */
+    private final Queue<Transfer> ended = new ArrayDeque<>();
+
+    CopyStream() {
+        check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+        this.allocated = event();
+    }
+
+    /** Empty where this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch has loaded. */
+    public static Optional<CopyStream> open() {
+        if (!Torch.onGpu()) {
+            return Optional.empty();
+        }
+        try {
+            Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
+        } catch (LinkageError e) {
+            LOG.warn("the GPU waits while crops are copied to it: {}", e.toString());
+            return Optional.empty();
+        }
+        return Optional.of(new CopyStream());
+    }
+
+    /** One copy; its owner ends it. */
+    final class Transfer {
+        private final NDManager owner;
+        private final NDArray target;
+        private final CUevent_st copied;
+        private boolean taken;
+
+        private Transfer(NDManager owner, NDArray target) {
+            this.owner = owner;
+            this.target = target;
+            this.copied = event();
+        }
+
+        boolean taken() {
+            return taken;
+        }
+
+        /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
+        NDArray take(NDManager manager) {
+            check(cudart.cudaStreamWaitEvent(LIBTORCH, copied, 0));
+            taken = true;
+            target.attach(manager);
+            return target;
+        }
+
+        /** Frees the pinned memory, and the array if nobody took it, as soon as the copy is over. */
+        void end() {
+            ended.add(this);
+            sweep();
+        }
+
+        private boolean freed() {
+            int result = cudart.cudaEventQuery(copied);
+            if (result == cudart.cudaErrorNotReady) {
+                return false;
+            }
+            check(result);
+            owner.close();
+            if (!taken) {
+                target.close();
+            }
+            check(cudart.cudaEventDestroy(copied));
+            return true;
+        }
+    }
+
+    /**
+     * Begins to copy {@code pinned} to a new array.
+     *
+     * @param owner of the pinned memory, closed when the transfer has ended
+     */
+    Transfer begin(NDManager owner, NDArray pinned, Shape shape) {
+        sweep();
+        Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
+        // whatever else used this memory is on libtorch's stream
+        check(cudart.cudaEventRecord(allocated, LIBTORCH));
+        check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
+        long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
+        check(cudart.cudaMemcpyAsync(
+                new At(transfer.target), new At(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
+        check(cudart.cudaEventRecord(transfer.copied, stream));
+        return transfer;
+    }
+
+    private void sweep() {
+        while (!ended.isEmpty() && ended.peek().freed()) {
+            ended.remove();
+        }
+    }
+
+    /** After all transfers have ended. */
+    @Override
+    public void close() {
+        check(cudart.cudaStreamSynchronize(stream));
+        sweep();
+        check(cudart.cudaEventDestroy(allocated));
+        check(cudart.cudaStreamDestroy(stream));
+        arrays.close();
+    }
+
+    private static CUevent_st event() {
+        CUevent_st event = new CUevent_st();
+        check(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
+        return event;
+    }
+
+    private static void check(int result) {
+        if (result != cudart.cudaSuccess) {
+            throw new IllegalStateException(
+                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
+        }
+    }
+
+    private static final class At extends Pointer {
+        At(NDArray array) {
+            super((Pointer) null);
+            this.address = Memory.address(array, 0);
+        }
+    }
+}
