@@ -92,9 +92,11 @@ class ArchitectureTest {
             .because("Memory gives addresses to libraries that compute on the device, everything else is HostBytes'");
 
     @ArchTest
-    static final ArchRule ncclAloneTakesAddresses = noClasses()
+    static final ArchRule whoeverSpeaksToCudaTakesAddresses = noClasses()
             .that()
             .resideOutsideOfPackage("io.swav.collective.nccl..")
+            .and()
+            .haveNameNotMatching("io\\.swav\\.tensor\\.CopyStream.*")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("address"))
                     .and(JavaCall.Predicates.target(
@@ -110,12 +112,14 @@ class ArchitectureTest {
 
     /**
      * The host waits for a device at every value that it reads, and at every number that it gives to DJL, which makes an
-     * array there of it. A step reads once, by Kernels.
+     * array there of it. A step reads once, by Kernels; who brings it its crops, never.
      */
     @ArchTest
     static final ArchRule aStepWaitsForTheDeviceInOnePlace = noClasses()
             .that()
             .resideInAPackage("io.swav.swav..")
+            .or()
+            .haveNameMatching("io\\.swav\\.data\\.(ShardBatches|\\w+Augmenter).*")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(
                             HasOwner.Predicates.With.owner(JavaClass.Predicates.assignableTo("ai.djl.ndarray.NDArray")))

@@ -26,8 +26,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The crops of a data set, made ahead of need by {@code data.workers} threads, one picture a task; for
- * {@code data.augmentOn: Device} they decode, and the crops are made when they are asked for. Which pixels a group holds depends on (seed, step, group) alone: every crop has its own random stream, and a picture that cannot be decoded
- * is replaced by the next one of the epoch's permutation (cropped with the random stream of the one it stands for).
+ * {@code data.augmentOn: Device} they decode, and the crops are made when they are asked for. To a GPU the next group is on its
+ * way while one is computed. Which pixels a group holds depends on (seed, step, group) alone: every crop has its own random
+ * stream, and a picture that cannot be decoded is replaced by the next one of the epoch's permutation (cropped with the random
+ * stream of the one it stands for).
  */
 public final class ShardBatches implements Batches {
     private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);

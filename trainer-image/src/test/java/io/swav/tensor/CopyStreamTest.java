@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -140,16 +141,20 @@ class CopyStreamTest {
     }
 
     @Test
-    void closingWaits() {
-        NDManager owner;
+    void closingWaits() throws InterruptedException {
+        NDManager owner = Torch.host();
+        Thread later = new Thread(() -> {
+            LockSupport.parkNanos(200_000_000);
+            CudaStub.hold(Held.NONE);
+        });
         try (CopyStream own = CudaStub.copies()) {
             CudaStub.hold(Held.LIBTORCH); // the copy is not begun before this goes on
-            owner = Torch.host();
             own.begin(owner, filled(owner, 7), new Shape(SIZE)).end();
             assertThat(owner.isOpen()).isTrue();
-            CudaStub.hold(Held.NONE);
+            later.start();
         }
         assertThat(owner.isOpen()).isFalse();
+        later.join();
     }
 
     /** Pinned memory that is freed is soon another's: what is freed too early, or read too early, has other values. */
