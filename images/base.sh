@@ -2,10 +2,11 @@
 # A base image from Debian 12's own packages, for where no registry of images can be reached: a Java 17 runtime and nothing
 # that the trainer or the operator does not need.
 #   images/base.sh OUT.tar [MIRROR]    then: ./swav images --base tar://$PWD/OUT.tar
+#   TORCH=FOLDER images/base.sh ...    with a libtorch 2.7.1 for CUDA in it (e2e/gpu/libtorch.sh makes one): for ./swav images --cuda
 # Needs root, mmdebstrap (apt-get install mmdebstrap) and a Debian mirror, by default the one of this machine's apt.
 set -euo pipefail
 fail() { printf '%s\n' "base.sh: $*" >&2; exit 1; }
-[ $# -ge 1 ] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 command -v mmdebstrap > /dev/null || fail "mmdebstrap is needed: apt-get install mmdebstrap"
 [ "$(id -u)" = 0 ] || fail "needs root, to set up packages in the new root file system"
 out=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -26,15 +27,29 @@ mmdebstrap --mode=root --variant=essential --include=openjdk-17-jre-headless,ca-
 
 echo "image ..."
 digest() { sha256sum "$1" | cut -c 1-64; }
-layer=$(digest "$work/layer.tar")
-mkdir -p "$work/image/$layer"
-mv "$work/layer.tar" "$work/image/$layer/layer.tar"
 created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
+folders=() ids= layers= history= environment='"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","LANG=C.UTF-8"'
+add() { # add FILE: as the next layer
+  local layer; layer=$(digest "$1")
+  mkdir -p "$work/image/$layer"
+  mv "$1" "$work/image/$layer/layer.tar"
+  folders+=("$layer") ids+="${ids:+,}\"sha256:$layer\"" layers+="${layers:+,}\"$layer/layer.tar\""
+  history+="${history:+,}{\"created\":\"$created\",\"created_by\":\"images/base.sh\"}"
+}
+pack() { tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$@"; }
+add "$work/layer.tar"
+if [ -n "${TORCH:-}" ]; then
+  # where PyTorch's own image has it: swav.torch.folder of images/trainer/pom.xml
+  place=/opt/conda/lib/python3.11/site-packages/torch/lib
+  pack --mode=go=rX --transform "s#^\.#.$place#" -C "$TORCH" -cf "$work/torch.tar" .
+  add "$work/torch.tar"
+  environment+=",\"LD_LIBRARY_PATH=$place\""
+fi
 cat > "$work/config.json" << JSON
-{"architecture":"amd64","os":"linux","created":"$created","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","LANG=C.UTF-8"]},"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]},"history":[{"created":"$created","created_by":"images/base.sh"}]}
+{"architecture":"amd64","os":"linux","created":"$created","config":{"Env":[$environment]},"rootfs":{"type":"layers","diff_ids":[$ids]},"history":[$history]}
 JSON
 config=$(digest "$work/config.json").json
 mv "$work/config.json" "$work/image/$config"
-printf '[{"Config":"%s","RepoTags":["swav/base:bookworm"],"Layers":["%s/layer.tar"]}]' "$config" "$layer" > "$work/image/manifest.json"
-tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work/image" -cf "$out" manifest.json "$config" "$layer"
+printf '[{"Config":"%s","RepoTags":["swav/base:bookworm"],"Layers":[%s]}]' "$config" "$layers" > "$work/image/manifest.json"
+pack -C "$work/image" -cf "$out" manifest.json "$config" "${folders[@]}"
 echo "$out: $(($(stat -c %s "$out") / 1000000)) MB"
