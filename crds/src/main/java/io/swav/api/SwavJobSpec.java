@@ -230,8 +230,9 @@ public record SwavJobSpec(
             @Size(min = 1, max = 4096)
             String uri,
 
-            @JsonPropertyDescription("Labelled pictures in the same form, for kNN top-1 (status.progress.knnTop1);"
-                    + " unset: no evaluation.")
+            @JsonPropertyDescription("Labelled pictures in the same form: when training has ended, kNN top-1 of (at"
+                    + " most 2,000 of) them among (at most 10,000 of) the training pictures is told in"
+                    + " status.progress.knnTop1. Unset: no evaluation.")
             @Size(min = 1, max = 4096)
             @Nullable
             String evalUri,

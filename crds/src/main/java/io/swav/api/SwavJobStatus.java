@@ -134,7 +134,7 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Prototypes in use: exp of the entropy of the mean code, from 1 to K.") @Nullable
             Double prototypePerplexity,
 
-            @JsonPropertyDescription("kNN top-1 on data.evalUri, percent.") @Nullable
+            @JsonPropertyDescription("kNN top-1 of the finished model on data.evalUri, percent.") @Nullable
             Double knnTop1,
 
             @JsonPropertyDescription("Seconds to the last step at the present rate.") @Nullable

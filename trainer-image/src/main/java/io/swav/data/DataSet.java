@@ -40,7 +40,7 @@ public interface DataSet extends AutoCloseable {
         boolean pattern = last.contains("*") || last.contains("?");
         Path folder = pattern && path.getParent() != null ? path.getParent() : path;
         if (!Files.isDirectory(folder)) {
-            throw DataException.noInput("data folder " + folder + " does not exist (data.uri: " + uri
+            throw DataException.noInput("data folder " + folder + " does not exist (" + uri
                     + "); give a folder of tar shards or of pictures");
         }
         List<Path> shards = list(folder, pattern ? last : "*.tar");
@@ -48,7 +48,7 @@ public interface DataSet extends AutoCloseable {
             return ShardFolder.open(shards);
         }
         if (pattern) {
-            throw DataException.noInput("no file in " + folder + " matches " + last + " (data.uri: " + uri + ")");
+            throw DataException.noInput("no file in " + folder + " matches " + last + " (" + uri + ")");
         }
         return ImageFolder.open(folder);
     }

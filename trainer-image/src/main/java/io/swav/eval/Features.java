@@ -11,6 +11,8 @@ import io.swav.swav.Model;
 import io.swav.tensor.HostBytes;
 import io.swav.tensor.Torch;
 import java.util.Arrays;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
 
 /** A frozen backbone's pooled features of a labelled data set: one row a picture. */
 public final class Features {
@@ -43,24 +45,41 @@ public final class Features {
      * @throws DataException if a picture cannot be decoded or has no label
      */
     public static Features of(Model model, DataSet data, int side) {
+        return of(model, data, side, data.size(), () -> false);
+    }
+
+    /**
+     * Of so many pictures, spread evenly over the data set.
+     *
+     * @param atMost all, if there are no more
+     * @param stop asked now and then
+     * @throws CancellationException when it is to stop
+     * @throws DataException if a picture cannot be decoded or has no label
+     */
+    public static Features of(Model model, DataSet data, int side, int atMost, BooleanSupplier stop) {
+        int rows = Math.min(data.size(), atMost);
         int width = model.architecture().width();
-        float[] values = new float[Math.multiplyExact(data.size(), width)];
-        int[] labels = new int[data.size()];
+        float[] values = new float[Math.multiplyExact(rows, width)];
+        int[] labels = new int[rows];
         CentreView view = new CentreView(side);
         try (NDManager manager = Torch.root()) {
-            for (int from = 0; from < data.size(); from += BATCH) {
-                int count = Math.min(BATCH, data.size() - from);
+            for (int from = 0; from < rows; from += BATCH) {
+                if (stop.getAsBoolean()) {
+                    throw new CancellationException();
+                }
+                int count = Math.min(BATCH, rows - from);
                 try (NDManager scope = manager.newSubManager()) {
                     NDArray pictures = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
                     HostBytes host = HostBytes.toFill(pictures);
                     var pixels = host.bytes().asFloatBuffer();
                     for (int i = 0; i < count; i++) {
-                        view.read(data, from + i, pixels);
-                        labels[from + i] = label(data, from + i);
+                        int sample = Math.toIntExact((long) (from + i) * data.size() / rows);
+                        view.read(data, sample, pixels);
+                        labels[from + i] = label(data, sample);
                     }
                     host.store();
-                    float[] rows = model.features(scope, pictures).toFloatArray();
-                    System.arraycopy(rows, 0, values, from * width, rows.length);
+                    float[] features = model.features(scope, pictures).toFloatArray();
+                    System.arraycopy(features, 0, values, from * width, features.length);
                 }
             }
         }

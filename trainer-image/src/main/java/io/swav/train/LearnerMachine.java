@@ -8,6 +8,7 @@ import io.swav.swav.LearningRate;
 import io.swav.swav.StepResult;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /** SwAV's {@link Learner} at the learning rate of each step. */
 record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine {
@@ -30,6 +31,11 @@ record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine
     @Override
     public void apply(long step) {
         learner.apply(rate.at(step));
+    }
+
+    @Override
+    public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
+        return evaluation.top1(learner.model(), stop);
     }
 
     @Override

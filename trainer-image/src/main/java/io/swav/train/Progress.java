@@ -31,6 +31,7 @@ public final class Progress {
     private @Nullable Double rate;
     private @Nullable String lostPeer;
     private @Nullable String collective;
+    private @Nullable Double knnTop1;
     private PodReport.@Nullable Checkpoints checkpoints;
     private final Awaiting awaiting = new Awaiting();
     private final StepClock clock = new StepClock();
@@ -117,6 +118,11 @@ public final class Progress {
         checkpoints = of;
     }
 
+    /** @param percent of the finished model */
+    synchronized void knn(double percent) {
+        knnTop1 = percent;
+    }
+
     synchronized void step(long applied, StepMachine.Outcome of, long skippedSamples) {
         clock.applied(System.nanoTime());
         step = applied;
@@ -167,7 +173,7 @@ public final class Progress {
                 finite(outcome == null ? null : outcome.loss()),
                 rate,
                 finite(outcome == null ? null : outcome.prototypePerplexity()),
-                null,
+                knnTop1,
                 skipped,
                 message,
                 lostPeer,

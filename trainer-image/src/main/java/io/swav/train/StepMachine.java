@@ -6,6 +6,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /** One model and its optimizer, as the step loop drives them: three calls a step, no collective in the last. */
 public interface StepMachine extends AutoCloseable {
@@ -44,6 +45,9 @@ public interface StepMachine extends AutoCloseable {
 
     /** Publishes the step that began as {@code step}. */
     void apply(long step);
+
+    /** kNN top-1 of the backbone as it is, in percent; see {@link Evaluation#top1}. */
+    double evaluate(Evaluation evaluation, BooleanSupplier stop);
 
     /** All state in a fixed order, for broadcast; writing to the arrays changes it. */
     List<NDArray> state();

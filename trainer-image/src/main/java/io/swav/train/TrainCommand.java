@@ -159,6 +159,7 @@ public final class TrainCommand implements Callable<Integer> {
             try (Journal journalOut = journal(env);
                     PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec);
+                    Evaluation evaluation = Evaluation.open(spec);
                     NDManager root = Torch.root();
                     Transport transport = transport(env)) {
                 progress.listening(env.podIp() + ":" + listener.port());
@@ -188,6 +189,7 @@ public final class TrainCommand implements Callable<Integer> {
                                         outside.worlds(),
                                         new Forming(listener, transport, outside.worlds(), FORMING),
                                         store,
+                                        Optional.ofNullable(evaluation),
                                         progress,
                                         journalOut,
                                         notice))) {

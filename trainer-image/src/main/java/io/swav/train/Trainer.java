@@ -12,13 +12,16 @@ import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Run;
 import io.swav.data.Batches;
+import io.swav.data.DataException;
 import io.swav.elastic.Forming;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
 import io.swav.tensor.Torch;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -71,7 +74,11 @@ public final class Trainer implements AutoCloseable {
             boolean startOver,
             Duration leastStep) {}
 
-    /** What a trainer works with; opened and closed by the caller. */
+    /**
+     * What a trainer works with; opened and closed by the caller.
+     *
+     * @param evaluation of the finished model, by rank 0
+     */
     public record Parts(
             NDManager root,
             StepMachine machine,
@@ -79,6 +86,7 @@ public final class Trainer implements AutoCloseable {
             WorldSource worlds,
             Forming forming,
             Optional<Checkpoints> store,
+            Optional<Evaluation> evaluation,
             Progress progress,
             Journal journal,
             Notice notice) {}
@@ -243,6 +251,9 @@ public final class Trainer implements AutoCloseable {
             }
         }
         finish(world, collective);
+        if (collective.rank() == 0) {
+            parts.evaluation().ifPresent(this::evaluate);
+        }
         return Optional.of(done("all " + plan.steps() + " steps"));
     }
 
@@ -327,6 +338,20 @@ public final class Trainer implements AutoCloseable {
         try (NDManager manager = Torch.host()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
+        }
+    }
+
+    /** The others have gone, and the state is saved: a figure is all that can be lost. */
+    private void evaluate(Evaluation evaluation) {
+        progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
+        try {
+            double top1 = parts.machine().evaluate(evaluation, parts.notice()::given);
+            progress.knn(top1);
+            LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
+        } catch (CancellationException told) {
+            LOG.warn("told to go: no kNN; swav eval knn makes up for it");
+        } catch (DataException e) {
+            LOG.warn("no kNN: {}", e.getMessage());
         }
     }
 

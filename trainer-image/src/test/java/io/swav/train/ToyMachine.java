@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
@@ -105,6 +106,11 @@ final class ToyMachine implements StepMachine {
         weights.subi(momentum.mul(.001f));
         counter.addi(1);
         scope.close();
+    }
+
+    @Override
+    public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
+        throw new UnsupportedOperationException();
     }
 
     @Override
