@@ -67,6 +67,9 @@ class SwavJobIT {
                 .as("conditions")
                 .anyMatch(c -> c.type().equals("Complete") && c.status().equals("True"));
         assertThat(dir.resolve("small/export/backbone.safetensors")).isNotEmptyFile();
+        assertThat(Objects.requireNonNull(ended.progress()).knnTop1())
+                .as("kNN of the finished model, percent")
+                .isBetween(0.0, 100.0);
         assertThat(Monitoring.problems(metrics()))
                 .as("what alerts and dashboard ask for, after a real run")
                 .isEmpty();
@@ -146,7 +149,7 @@ class SwavJobIT {
                   template:
                     spec: {containers: [{name: trainer, image: swav-trainer}]}
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
-                  data: {uri: file://%1$s/data/train}
+                  data: {uri: file://%1$s/data/train, evalUri: file://%1$s/data/test}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]
                   training: {globalBatch: 32, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
                     optimizer: {warmupEpochs: 0.5}}
