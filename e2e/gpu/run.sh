@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What only a machine with a GPU can show, a line each: PASS, FAIL or SKIP, why, and the seconds it took. Brings nothing from
-# the network; build before (mvn -DskipTests package), here or on another machine of the same kind, and carry crds/target/classes,
-# trainer-image/target/classes and test-classes, e2e/target/lib (360 MB; without pytorch-native-cpu-*.jar 250, where
-# PYTORCH_LIBRARY_PATH names PyTorch 2.7.1 for CUDA 12.8). None of this has run on a GPU yet: all of it has, without one, on the CPU.
+# the network; build before (mvn -DskipTests package). For a machine without network, Java or room for all of that at once:
+# e2e/gpu/pack.sh here, e2e/gpu/join.sh there; for the trainer's part it needs a libtorch for CUDA (e2e/gpu/libtorch.sh), for NCCL's
+# not. None of this has run on a GPU yet: all of it has, without one, on the CPU.
 #   e2e/gpu/run.sh [RANKS ...]     numbers of ranks that share the card (default: 2 3 4)
 #   SWAV_MINUTES=9 e2e/gpu/run.sh    how long it may take (default: 9): a line gets what is left at most, later ones are skipped
 #   SWAV_REHEARSE=1 e2e/gpu/run.sh   without a GPU: the trainer's part on the CPU, smaller, to see that the script is right
