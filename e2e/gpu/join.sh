@@ -28,8 +28,10 @@ join() { # join NAME unpack|look: false when it is not whole
   [ -z "$missing" ] || { echo "$name: of $count pieces missing:$missing"; return 1; }
   echo "$name: all $count pieces"
   [ "$2" = unpack ] || return 0
+  if [ -f "$folder/$name" ] && [ -z "$(find "${parts[@]}" -newer "$folder/$name")" ]; then return 0; fi
   mkdir -p "$folder/home"
   cat "${parts[@]}" | decompress | tar -x -C "$folder/home" || { echo "$name: these pieces do not make a whole: of two builds?"; return 1; }
+  touch "$folder/$name" # unpacked
 }
 
 if [ "${1:-}" != run ]; then
