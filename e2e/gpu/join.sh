@@ -9,7 +9,10 @@ case ${1:--h} in -*) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;; 
 mkdir -p "$1/pieces"
 folder=$(cd "$1" && pwd); shift
 for piece in "$here"/target/*-of-*; do
-  [ ! -f "$piece" ] || cp "$piece" "$folder/pieces/"
+  [ -f "$piece" ] || continue
+  name=$(basename "$piece")
+  find "$folder/pieces" -name "${name%%.*}.*" ! -name "*-of-${name##*-}" -delete # of an earlier build
+  cp "$piece" "$folder/pieces/"
 done
 
 decompress() {
