@@ -6,7 +6,10 @@
 # Needs root, mmdebstrap (apt-get install mmdebstrap) and a Debian mirror, by default the one of this machine's apt.
 set -euo pipefail
 fail() { printf '%s\n' "base.sh: $*" >&2; exit 1; }
-[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+case ${1:-} in
+  -h | --help) sed -n '2,7s/^# //p' "$0"; exit 0 ;;
+  "" | -*) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
+esac
 command -v mmdebstrap > /dev/null || fail "mmdebstrap is needed: apt-get install mmdebstrap"
 [ "$(id -u)" = 0 ] || fail "needs root, to set up packages in the new root file system"
 out=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")

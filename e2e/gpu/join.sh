@@ -5,7 +5,10 @@
 # Pieces may come in any order, in as many calls as it takes, each with some of them in e2e/gpu/target; the trainer's suffice for NCCL.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-case ${1:--h} in -*) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;; esac
+case ${1:-} in
+  -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  "" | -*) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
 mkdir -p "$1/pieces"
 folder=$(cd "$1" && pwd); shift
 for piece in "$here"/target/*-of-*; do

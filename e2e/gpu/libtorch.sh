@@ -7,7 +7,10 @@
 # it failed, and torch.linalg is left out. The trainer uses neither sparse arrays, nor FFT, nor torch.linalg, nor cuRAND's library.
 set -euo pipefail
 fail() { printf '%s\n' "libtorch.sh: $*" >&2; exit 1; }
-case ${1:--h} in -*) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case ${1:-} in
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  "" | -*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
 for tool in mvn gcc nm readelf; do command -v $tool > /dev/null || fail "$tool is needed"; done
 mkdir -p "$1"
 folder=$(cd "$1" && pwd); shift

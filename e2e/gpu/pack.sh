@@ -7,7 +7,10 @@
 # There, e2e/gpu/join.sh takes them. Needs mvn, a JDK, tar, xz; the other machine glibc as new as this one's, tar, xz or python3.
 set -euo pipefail
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
-case ${1:-} in -*) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;; esac
+case ${1:-} in
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  -*) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
 libtorch=${1:+$(cd "$1" && pwd)}
 cd "$home"
 out=$home/e2e/gpu/target
