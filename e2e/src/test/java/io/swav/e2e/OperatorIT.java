@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
@@ -501,13 +503,47 @@ class OperatorIT {
         client.resources(SwavJob.class).inNamespace(namespace).withName("job").delete();
         soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
             assertThat(trainers.pods()).isEmpty();
-            assertThat(client.configMaps()
-                            .inNamespace(namespace)
-                            .withLabel(Contract.LABEL_JOB)
-                            .list()
-                            .getItems())
-                    .isEmpty();
+            assertThat(jobMaps()).isEmpty();
         });
+    }
+
+    @Test
+    void aDeletedJobLeavesTheMetricsAndIsNotPlannedAgain() throws Exception {
+        String labels = "job=\"job\",namespace=\"" + namespace + "\"";
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
+        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "/data does not exist");
+        soon().untilAsserted(() ->
+                assertThat(get("/metrics")).contains("swav_job_condition{condition=\"Failed\"," + labels + "} 1.0"));
+        client.resources(SwavJob.class).inNamespace(namespace).withName("job").delete();
+        soon().untilAsserted(() -> assertThat(get("/metrics")).doesNotContain(labels));
+
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(get("/metrics")).contains("swav_job_replicas{" + labels + "} 1.0"));
+        client.resources(SwavJob.class)
+                .inNamespace(namespace)
+                .withName("job")
+                .withPropagationPolicy(DeletionPropagation.FOREGROUND)
+                .delete();
+        soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
+            assertThat(get("/metrics")).doesNotContain(labels);
+            assertThat(client.resources(SwavJob.class)
+                            .inNamespace(namespace)
+                            .withName("job")
+                            .get())
+                    .as("nothing is made that would keep it")
+                    .isNull();
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(jobMaps()).isEmpty();
+        });
+    }
+
+    private List<ConfigMap> jobMaps() {
+        return client.configMaps()
+                .inNamespace(namespace)
+                .withLabel(Contract.LABEL_JOB)
+                .list()
+                .getItems();
     }
 
     @Test

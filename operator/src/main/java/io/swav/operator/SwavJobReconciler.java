@@ -33,8 +33,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
-/** Observe, plan, act, one status write. */
-@ControllerConfiguration(name = "swavjob", fieldManager = Owned.FIELD_MANAGER)
+/**
+ * Observe, plan, act, one status write. All events trigger it, because that of a deletion is otherwise not told, and
+ * what the process remembers of the job would stay.
+ */
+@ControllerConfiguration(name = "swavjob", fieldManager = Owned.FIELD_MANAGER, triggerReconcilerOnAllEvents = true)
 final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
@@ -81,7 +84,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     @Override
     public UpdateControl<SwavJob> reconcile(SwavJob job, Context<SwavJob> context) {
-        if (job.isMarkedForDeletion()) {
+        if (job.isMarkedForDeletion() || context.isPrimaryResourceDeleted()) {
             forget(job);
             return UpdateControl.noUpdate();
         }
