@@ -56,6 +56,9 @@ final class PodObserver {
 
     private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
 
+    private static final String NEVER_REPORTED =
+            "ended with exit code 0 and never reported: is this the trainer's image and command?";
+
     private PodObserver() {}
 
     /**
@@ -94,10 +97,7 @@ final class PodObserver {
                         report.filter(r -> r.state() == PodReport.State.Leaving).map(r -> TOLD_TO_GO))
                 .or(() -> signs.isSilent() ? silence : Optional.empty());
         if ("Succeeded".equals(phase)) {
-            boolean done = report.map(PodObserver::isDone).orElse(true);
-            return done
-                    ? new Standing.Done()
-                    : new Standing.Dead(Cause.PREEMPTED, notice.orElse("the trainer left before the end"));
+            return exitedWithZero(notice, report);
         }
         if ("Failed".equals(phase)) {
             return dead(pod, notice, report);
@@ -111,6 +111,16 @@ final class PodObserver {
             return new Standing.Ready(address.get());
         }
         return new Standing.Starting(silence.orElseGet(() -> waitingFor(pod, report)));
+    }
+
+    /** A trainer reports before it enters a world, so that a pod which never did has done nothing for the job. */
+    private static Standing exitedWithZero(Optional<String> notice, Optional<PodReport> report) {
+        if (report.filter(PodObserver::isDone).isPresent()) {
+            return new Standing.Done();
+        }
+        return report.isPresent() || notice.isPresent()
+                ? new Standing.Dead(Cause.PREEMPTED, notice.orElse("the trainer left before the end"))
+                : new Standing.Dead(Cause.FAILED, NEVER_REPORTED);
     }
 
     private static boolean isDone(PodReport report) {

@@ -120,11 +120,23 @@ class PodObserverTest {
 
     @Test
     void exitZeroIsTheEndOnlyWhenTheStepsAreDone() {
-        assertThat(see("phase: Succeeded", "", null)).isEqualTo(new Standing.Done());
         assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new Standing.Done());
         assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new Standing.Done());
         assertThat(see("phase: Succeeded", "", report(State.Training, 10)))
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer left before the end"));
+    }
+
+    @Test
+    void exitZeroWithoutAnyReportIsAFailure() {
+        Standing failed = new Standing.Dead(
+                Cause.FAILED, "ended with exit code 0 and never reported: is this the trainer's image and command?");
+        assertThat(see("phase: Succeeded", "", null)).isEqualTo(failed);
+        assertThat(see("phase: Succeeded", "", report("another-uid", State.Done, 100)))
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(failed);
+        assertThat(see("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+                .as("it was told to go before it could report")
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the pod was deleted"));
     }
 
     private static String ended(int exit, String reason, String message) {
