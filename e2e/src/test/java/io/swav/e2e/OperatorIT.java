@@ -229,6 +229,31 @@ class OperatorIT {
     }
 
     @Test
+    void aTemplateThatBreaksWhileTheJobTrainsStopsNewPodsAlone() {
+        formOfTwo("replicas: 2");
+        long step = 7;
+        for (String broken : List.of("{spec: {containers: []}}", "{spec: {containers: [{}]}}")) {
+            applyTemplate("replicas: 2", broken);
+            client.pods().inNamespace(namespace).withName("job-1").delete();
+            soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+            step += 10;
+            long made = step;
+            trainers.training("job-0", trainers.world().generation(), made);
+            soon().untilAsserted(() -> {
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(made);
+                assertThat(status().phase()).isEqualTo("Running");
+                assertThat(message(ConditionType.Stalled)).contains("spec.template");
+            });
+        }
+        assertThat(trainers.pods()).containsExactly("job-0");
+        apply("replicas: 2");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).hasSize(2);
+            assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
+        });
+    }
+
+    @Test
     void aNewOperatorCarriesOnWhereTheOldOneStopped() throws IOException {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
@@ -572,12 +597,16 @@ class OperatorIT {
     }
 
     private void apply(String spec, String podSpec) {
+        applyTemplate(spec, "{spec: {containers: [{name: trainer, image: swav-trainer}], " + podSpec + "}}");
+    }
+
+    private void applyTemplate(String spec, String template) {
         SwavJob job = Serialization.unmarshal("""
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
                 metadata: {name: job, namespace: %s}
-                spec: {%s, data: {uri: file:///data}, template: {spec: {containers: [{name: trainer, image: swav-trainer}], %s}}}
-                """.formatted(namespace, spec, podSpec), SwavJob.class);
+                spec: {%s, data: {uri: file:///data}, template: %s}
+                """.formatted(namespace, spec, template), SwavJob.class);
         client.resource(job).fieldManager("test").forceConflicts().serverSideApply();
     }
 

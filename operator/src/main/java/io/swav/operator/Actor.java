@@ -56,7 +56,7 @@ final class Actor {
      * What came of a plan.
      *
      * @param published whether world and book were written, or needed no writing
-     * @param refusal the API server's words when it refused a pod of the template
+     * @param refusal why no pod can be made of the template, in the API server's words where it refused one
      * @param trouble its words when it failed at something else, which the next plan will try again
      */
     record Outcome(boolean published, Optional<String> refusal, Optional<String> trouble) {}
@@ -73,7 +73,7 @@ final class Actor {
             writeWorld(seen, plan);
             published = true;
             plan.kill().forEach(pod -> delete(job, pod, true));
-            Optional<String> refusal = createPods(job, accepted, plan.create());
+            Optional<String> refusal = createPods(job, plan.create());
             plan.delete().forEach(pod -> delete(job, pod, false));
             pruneProgress(seen);
             return new Outcome(published, refusal, Optional.empty());
@@ -129,12 +129,14 @@ final class Actor {
         mapWritten.accept(apply(WorldMap.of(seen.job(), world, plan.book(), before.resourceVersion())));
     }
 
-    private Optional<String> createPods(SwavJob job, SwavJobSpec accepted, List<String> names) {
+    /** From the job's present template: the accepted spec is kept without one. */
+    private Optional<String> createPods(SwavJob job, List<String> names) {
         JsonNode template = job.getSpec().template();
+        Optional<String> problem = TrainerPod.problem(template);
+        if (names.isEmpty() || template == null || problem.isPresent()) {
+            return problem.filter(words -> !names.isEmpty());
+        }
         for (String name : names) {
-            if (template == null) {
-                throw new IllegalStateException("no template to create " + name + " of " + accepted);
-            }
             try {
                 podCreated.accept(
                         client.resource(TrainerPod.of(job, template, name)).create());

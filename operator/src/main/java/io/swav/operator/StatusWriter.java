@@ -285,13 +285,19 @@ final class StatusWriter {
     private Optional<String> stall(Phase phase) {
         if (!seen.problems().isEmpty()) {
             String problems = String.join("; ", seen.problems());
-            return Optional.of(
-                    phase == Phase.Invalid ? problems : problems + " (the job goes on with the spec it had before)");
+            return Optional.of(phase == Phase.Invalid ? problems : problems + " (" + goesOn() + ")");
         }
         if (phase == Phase.Failed) {
             return Optional.ofNullable(book.end()).map(Book.End::message);
         }
         return outcome.refusal().map(words -> "the API server refuses the pod of spec.template: " + words);
+    }
+
+    private String goesOn() {
+        boolean noPod =
+                TrainerPod.problem(seen.job().getSpec().template()).isPresent();
+        return "the job goes on with the spec it had before"
+                + (noPod ? ", and no pod can be made until spec.template is mended" : "");
     }
 
     private ConditionReason stallReason(Phase phase) {

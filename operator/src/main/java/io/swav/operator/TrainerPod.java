@@ -1,5 +1,7 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.api.model.Container;
@@ -30,7 +32,9 @@ import org.jspecify.annotations.Nullable;
  * restartPolicy, which is Never because a pod that ends is replaced, and the two labels by which pods are found.
  */
 final class TrainerPod {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** As in Kubernetes, null is the same as nothing; otherwise {@code env: null} would be no list to add to. */
+    private static final ObjectMapper JSON =
+            new ObjectMapper().setDefaultSetterInfo(JsonSetter.Value.construct(Nulls.SKIP, Nulls.SKIP));
     private static final String CONFIG_VOLUME = "swav-config";
     private static final String RUN_VOLUME = "swav-run";
     /** Seconds until pods of a silent node are cleared; Kubernetes' own 300 would leave a hole in the world. */

@@ -67,6 +67,17 @@ class DependentsTest {
     }
 
     @Test
+    void nullInATemplateIsNothing() {
+        SwavJob job = Jobs.job("replicas: 2");
+        assertThat(TrainerPod.of(
+                        job,
+                        Jobs.yaml("{spec: {volumes: null, tolerations: null,"
+                                + " containers: [{name: trainer, env: null, ports: [null], volumeMounts: null}]}}"),
+                        "job-0"))
+                .isEqualTo(TrainerPod.of(job, Jobs.yaml("{spec: {containers: [{name: trainer}]}}"), "job-0"));
+    }
+
+    @Test
     void aBadTemplateIsNamed() {
         assertThat(TrainerPod.problem(null))
                 .hasValueSatisfying(p -> assertThat(p).contains("spec.template is missing"));
@@ -74,6 +85,8 @@ class DependentsTest {
                 .hasValueSatisfying(p -> assertThat(p).contains("spec.template.spec.containers is empty"));
         assertThat(TrainerPod.problem(Jobs.yaml("{spec: {containers: 5}}")))
                 .hasValueSatisfying(p -> assertThat(p).contains("spec.template is not a pod template"));
+        assertThat(TrainerPod.problem(Jobs.yaml("{spec: {containers: [null]}}")))
+                .hasValueSatisfying(p -> assertThat(p).contains("spec.template.spec.containers is empty"));
         assertThat(TrainerPod.problem(Jobs.richTemplate())).isEmpty();
     }
 
