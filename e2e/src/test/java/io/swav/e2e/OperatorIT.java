@@ -253,6 +253,23 @@ class OperatorIT {
         });
     }
 
+    /** Trainers' reports come every second, and each of them brings a plan. */
+    @Test
+    void aRefusedPodIsNotTriedWithEveryReportButAtOnceWhenTheJobChanges() {
+        formOfTwo("replicas: 2");
+        applyTemplate("replicas: 2", "{spec: {containers: [{name: trainer}]}}");
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(
+                        status().condition(ConditionType.Stalled).orElseThrow().reason())
+                .isEqualTo("PodRefused"));
+        await().during(Duration.ofSeconds(5))
+                .atMost(Duration.ofSeconds(10))
+                .untilAsserted(() -> assertThat(message(ConditionType.Stalled)).contains("spec.containers[0].image"));
+        apply("replicas: 2");
+        soon().untilAsserted(() ->
+                assertThat(trainers.pods()).as("one number was used up").containsExactly("job-0", "job-3"));
+    }
+
     @Test
     void aNewOperatorCarriesOnWhereTheOldOneStopped() throws IOException {
         apply("replicas: 2");

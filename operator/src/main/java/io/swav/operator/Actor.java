@@ -18,6 +18,8 @@ import io.swav.plan.PodSeen;
 import io.swav.plan.WorldPlan;
 import java.net.HttpURLConnection;
 import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +34,7 @@ import org.slf4j.LoggerFactory;
 /** Makes a plan true, in an order in which a crash at any point is mended by the next plan. */
 final class Actor {
     private static final Logger LOG = LoggerFactory.getLogger(Actor.class);
+    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
     private static final int KEY_BYTES = 32;
     private static final int UNPROCESSABLE = 422;
     /** Answers that say no to this pod rather than to this moment. */
@@ -44,6 +47,8 @@ final class Actor {
     private final SecureRandom random = new SecureRandom();
     /** metadata.generation of the job, by uid, for which its dependents were applied by this process. */
     private final Map<String, Long> applied = new ConcurrentHashMap<>();
+    /** The last of each job, by uid. */
+    private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
 
     /** @param podCreated and {@code mapWritten} tell the caches at once what the watch will tell later */
     Actor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
@@ -56,12 +61,28 @@ final class Actor {
      * What came of a plan.
      *
      * @param published whether world and book were written, or needed no writing
-     * @param refusal why no pod can be made of the template, in the API server's words where it refused one
-     * @param trouble its words when it failed at something else, which the next plan will try again
+     * @param refusal the one that stands, of this plan or an earlier one
+     * @param trouble the API server's words when it failed at something else, which the next plan will try again
      */
-    record Outcome(boolean published, Optional<String> refusal, Optional<String> trouble) {}
+    record Outcome(boolean published, Optional<Refusal> refusal, Optional<String> trouble) {}
 
-    Outcome act(Snapshot seen, SwavJobSpec accepted, Plan plan) {
+    /**
+     * A pod of the template was refused. Every report of a trainer brings a plan, so the same pod is not tried again
+     * with each of them.
+     *
+     * @param words why, the API server's where it refused
+     * @param generation metadata.generation of the job that asked for the pod: another may ask for a better one
+     * @param until when it is tried again
+     */
+    record Refusal(String words, long generation, Instant until) {}
+
+    /** The one that stands. */
+    Optional<Refusal> refusal(SwavJob job, Instant now) {
+        return Optional.ofNullable(refusals.get(uid(job)))
+                .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
+    }
+
+    Outcome act(Snapshot seen, SwavJobSpec accepted, Plan plan, Instant now) {
         SwavJob job = seen.job();
         boolean published = false;
         try {
@@ -73,10 +94,12 @@ final class Actor {
             writeWorld(seen, plan);
             published = true;
             plan.kill().forEach(pod -> delete(job, pod, true));
-            Optional<String> refusal = createPods(job, plan.create());
+            createPods(job, plan.create())
+                    .ifPresent(words -> refusals.put(
+                            uid(job), new Refusal(words, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL))));
             plan.delete().forEach(pod -> delete(job, pod, false));
             pruneProgress(seen);
-            return new Outcome(published, refusal, Optional.empty());
+            return new Outcome(published, refusal(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // somebody wrote in between: the retry sees it
@@ -88,6 +111,7 @@ final class Actor {
 
     void forget(SwavJob job) {
         applied.remove(uid(job));
+        refusals.remove(uid(job));
     }
 
     private void applyDependents(SwavJob job, SwavJobSpec accepted) {
@@ -129,7 +153,11 @@ final class Actor {
         mapWritten.accept(apply(WorldMap.of(seen.job(), world, plan.book(), before.resourceVersion())));
     }
 
-    /** From the job's present template: the accepted spec is kept without one. */
+    /**
+     * From the job's present template: the accepted spec is kept without one.
+     *
+     * @return why one was refused
+     */
     private Optional<String> createPods(SwavJob job, List<String> names) {
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);

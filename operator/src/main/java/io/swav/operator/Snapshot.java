@@ -6,9 +6,11 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.plan.Observed;
 import io.swav.plan.PodSeen;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All that one reconciliation looks at, read once from the informers.
@@ -39,7 +41,8 @@ record Snapshot(
                         && worldMap.world().rankOf(pod.uid()).isPresent());
     }
 
-    Observed observed() {
-        return new Observed(job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step());
+    /** @param refusedUntil no pod is created before; null where none has been refused */
+    Observed observed(@Nullable Instant refusedUntil) {
+        return new Observed(job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step(), refusedUntil);
     }
 }

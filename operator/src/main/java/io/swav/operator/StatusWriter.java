@@ -290,12 +290,11 @@ final class StatusWriter {
         if (phase == Phase.Failed) {
             return Optional.ofNullable(book.end()).map(Book.End::message);
         }
-        return outcome.refusal().map(words -> "the API server refuses the pod of spec.template: " + words);
+        return outcome.refusal().map(refusal -> "the API server refuses the pod of spec.template: " + refusal.words());
     }
 
     private String goesOn() {
-        boolean noPod =
-                TrainerPod.problem(seen.job().getSpec().template()).isPresent();
+        boolean noPod = TrainerPod.problem(seen.job().getSpec().template()).isPresent();
         return "the job goes on with the spec it had before"
                 + (noPod ? ", and no pod can be made until spec.template is mended" : "");
     }

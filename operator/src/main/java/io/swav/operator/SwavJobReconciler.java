@@ -16,6 +16,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.operator.Actor.Outcome;
+import io.swav.operator.Actor.Refusal;
 import io.swav.plan.Bounds;
 import io.swav.plan.Plan;
 import io.swav.plan.WorldPlanner;
@@ -42,7 +43,6 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
-    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
     private static final Duration AFTER_TROUBLE = Duration.ofSeconds(1);
     private static final Outcome NOTHING_DONE = new Outcome(false, Optional.empty(), Optional.empty());
     private static final Duration AT_LEAST = Duration.ofMillis(50);
@@ -98,10 +98,12 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
             Snapshot seen = observed.get();
-            Optional<Plan> plan = seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(), now));
+            Instant refused = actor.refusal(job, now).map(Refusal::until).orElse(null);
+            Optional<Plan> plan =
+                    seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(refused), now));
             Outcome outcome = NOTHING_DONE;
             if (plan.isPresent()) {
-                outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get());
+                outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
                 events.tell(job, plan.get(), outcome, now);
             }
             return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now);
@@ -140,7 +142,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         Instant again = plan.flatMap(Plan::again).orElse(Instant.MAX);
         if (outcome.refusal().isPresent()) {
-            again = earlier(again, now.plus(AFTER_REFUSAL));
+            again = earlier(again, outcome.refusal().get().until());
         }
         if (outcome.trouble().isPresent()) {
             again = earlier(again, now.plus(AFTER_TROUBLE));

@@ -35,6 +35,7 @@ final class TrainerPod {
     /** As in Kubernetes, null is the same as nothing; otherwise {@code env: null} would be no list to add to. */
     private static final ObjectMapper JSON =
             new ObjectMapper().setDefaultSetterInfo(JsonSetter.Value.construct(Nulls.SKIP, Nulls.SKIP));
+
     private static final String CONFIG_VOLUME = "swav-config";
     private static final String RUN_VOLUME = "swav-run";
     /** Seconds until pods of a silent node are cleared; Kubernetes' own 300 would leave a hole in the world. */

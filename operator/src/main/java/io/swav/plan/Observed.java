@@ -1,7 +1,9 @@
 package io.swav.plan;
 
 import io.swav.api.World;
+import java.time.Instant;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A snapshot of one job.
@@ -11,8 +13,20 @@ import java.util.List;
  * @param book kept beside the world
  * @param pods all pods of the job, ended ones included
  * @param step global steps applied by now, for the incidents
+ * @param refusedUntil no pod is created before, because one like it has been refused; null for no refusal
  */
-public record Observed(String job, World world, Book book, List<PodSeen> pods, long step) {
+public record Observed(
+        String job,
+        World world,
+        Book book,
+        List<PodSeen> pods,
+        long step,
+        @Nullable Instant refusedUntil) {
+
+    public Observed(String job, World world, Book book, List<PodSeen> pods, long step) {
+        this(job, world, book, pods, step, null);
+    }
+
     public Observed {
         pods = List.copyOf(pods);
     }

@@ -507,9 +507,13 @@ public final class WorldPlanner {
 
     private List<String> create() {
         int missing = podsWanted() - alive();
-        Instant retry = book.retryAt();
-        if (missing > 0 && retry != null && now.isBefore(retry)) {
-            again.add(retry);
+        Optional<Instant> later = Stream.of(
+                        Optional.ofNullable(book.retryAt()), Optional.ofNullable(seen.refusedUntil()))
+                .flatMap(Optional::stream)
+                .filter(now::isBefore)
+                .max(Comparator.naturalOrder());
+        if (missing > 0 && later.isPresent()) {
+            again.add(later.get());
             return List.of();
         }
         List<String> names = new ArrayList<>();

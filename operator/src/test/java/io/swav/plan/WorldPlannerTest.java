@@ -278,6 +278,20 @@ class WorldPlannerTest {
     }
 
     @Test
+    void whileARefusalStandsEverythingButCreatingGoesOn() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(4)));
+        Observed seen = new Observed("job", world, Book.EMPTY, pods, 0, T0.plusSeconds(30));
+        Plan refused = WorldPlanner.plan(bounds(2, 1, 0), seen, T0);
+        assertThat(names(refused)).containsExactly("job-0");
+        assertThat(refused.create()).isEmpty();
+        assertThat(refused.book().nextPod()).as("no number is used up").isZero();
+        assertThat(refused.again()).contains(T0.plusSeconds(30));
+        assertThat(WorldPlanner.plan(bounds(2, 1, 0), seen, T0.plusSeconds(30)).create())
+                .hasSize(1);
+    }
+
+    @Test
     void aMemberThatFailsIsReplacedAtOnceAndCountsUntilTheLimit() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<PodSeen> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
