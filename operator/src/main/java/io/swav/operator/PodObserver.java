@@ -34,7 +34,7 @@ final class PodObserver {
             "aws-node-termination-handler/asg-lifecycle-termination",
             "node.kubernetes.io/out-of-service");
 
-    /** status.reason of pods that kubelet or scheduler took away. */
+    /** status.reason of pods that a kubelet did not admit, or took away. */
     private static final Set<String> TAKEN_AWAY = Set.of(
             "Evicted",
             "Preempting",
@@ -43,10 +43,11 @@ final class PodObserver {
             "Shutdown",
             "Terminated",
             "NodeAffinity",
-            "OutOfcpu",
-            "OutOfmemory",
-            "OutOfpods",
+            "TopologyAffinityError",
             "UnexpectedAdmissionError");
+
+    /** The reason is this and the resource's name: cpu, pods, nvidia.com/gpu. */
+    private static final String OUT_OF = "OutOf";
 
     /** 128 and the number of SIGKILL. */
     private static final int KILLED = 137;
@@ -180,7 +181,7 @@ final class PodObserver {
             return new Standing.Dead(Cause.PREEMPTED, notice.get());
         }
         String reason = pod.getStatus().getReason();
-        if (reason != null && TAKEN_AWAY.contains(reason)) {
+        if (reason != null && (TAKEN_AWAY.contains(reason) || reason.startsWith(OUT_OF))) {
             String message = pod.getStatus().getMessage();
             return new Standing.Dead(Cause.PREEMPTED, message == null ? reason : reason + ": " + message);
         }

@@ -16,6 +16,8 @@ import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PodObserverTest {
     private static final String READY = "phase: Running, conditions: [{type: Ready, status: 'True'}]";
@@ -116,6 +118,27 @@ class PodObserverTest {
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "Evicted: disk"));
         assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the pod was deleted"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "Evicted",
+                "NodeAffinity",
+                "NodeShutdown",
+                "OutOfcpu",
+                "OutOfephemeral-storage",
+                "OutOfmemory",
+                "OutOfnvidia.com/gpu",
+                "OutOfpods",
+                "Preempting",
+                "Terminated",
+                "TopologyAffinityError",
+                "UnexpectedAdmissionError"
+            })
+    void aPodThatItsNodeDoesNotAdmitOrTakesAwayIsNoFailure(String reason) {
+        assertThat(see("phase: Failed, reason: '" + reason + "', message: no room", "", null))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, reason + ": no room"));
     }
 
     @Test
