@@ -39,7 +39,11 @@ public sealed interface Standing {
         /** Would fail again on any pod: wrong configuration. */
         PERMANENT,
         /** The data is missing or no pictures, for any pod. */
-        NO_DATA
+        NO_DATA;
+
+        boolean isPermanent() {
+            return this == PERMANENT || this == NO_DATA;
+        }
     }
 
     /** Whether the pod counts towards the pods that are wanted. */

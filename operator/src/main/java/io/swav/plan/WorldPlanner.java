@@ -38,7 +38,8 @@ import org.jspecify.annotations.Nullable;
  * so that ranks are stable.
  *
  * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once, one that
- * never got there after a delay that doubles each time, until a new world has made a step.
+ * never got there after a delay that doubles each time, until a new world has made a step. A permanent failure ends the
+ * job, unless it has already made a step.
  */
 public final class WorldPlanner {
     static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
@@ -166,7 +167,7 @@ public final class WorldPlanner {
             } else if (pod.standing() instanceof Dead dead) {
                 boolean failure = dead.cause() != Cause.PREEMPTED;
                 boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
-                if (first && (dead.cause() == Cause.PERMANENT || dead.cause() == Cause.NO_DATA)) {
+                if (first && dead.cause().isPermanent() && !hasTrained()) {
                     String reason =
                             dead.cause() == Cause.NO_DATA ? Book.End.NO_DATA : ConditionReason.TrainerRefused.name();
                     String message = "Pod " + pod.name() + " failed for good: " + dead.why();
@@ -179,6 +180,11 @@ public final class WorldPlanner {
                 incident(member.pod(), member.uid(), Kind.Preemption, "the pod vanished without notice");
             }
         }
+    }
+
+    /** Whether the job has made a step: then its configuration and data are good, and what is bad is one pod's place. */
+    private boolean hasTrained() {
+        return book.account().pace() != null || seen.pods().stream().anyMatch(pod -> trained(pod.signs()) > 0);
     }
 
     /** Whether this was not known yet. */

@@ -317,6 +317,38 @@ class WorldPlannerTest {
     }
 
     @Test
+    void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        PodSeen broken = pod(1, new Standing.Dead(Cause.NO_DATA, "exit code 66: /data does not exist"));
+        PodSeen trains = pod(
+                0,
+                STANDINGS.get(1),
+                new Signs(
+                        Duration.ofSeconds(1),
+                        false,
+                        Optional.empty(),
+                        Optional.empty(),
+                        12,
+                        Optional.of(new PodReport.Regroup(3, null, 0, 1, 0.5))));
+        Plan first = plan(bounds(2, 1, 0), world, Book.EMPTY, List.of(trains, broken), T0);
+        assertThat(first.book().end()).isNull();
+        assertThat(first.delete()).isEmpty();
+        assertThat(first.book().account().counts().failures()).isEqualTo(1);
+
+        PodSeen silent = pod(0, STANDINGS.get(1));
+        Book trained = first.book().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
+        Plan later = plan(bounds(2, 1, 0), world, trained, List.of(silent, broken), T0);
+        assertThat(later.book().end()).as("the book remembers the step").isNull();
+        assertThat(later.create()).isEmpty();
+        assertThat(later.again()).as("another is tried after a delay").contains(T0.plusSeconds(1));
+
+        Bounds one = new Bounds(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
+        assertThat(plan(one, world, trained, List.of(silent, broken), T0).world().why())
+                .isEqualTo("2 failures, recovery.maxFailures allows 1; the last: job-1: exit code 66: /data does not"
+                        + " exist");
+    }
+
+    @Test
     void theJobIsCompleteWhenAllMembersHaveEndedOrTheWaitIsOver() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<PodSeen> pods = List.of(pod(0, new Standing.Done()), pod(1, STANDINGS.get(1)));
