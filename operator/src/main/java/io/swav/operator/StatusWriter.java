@@ -220,7 +220,7 @@ final class StatusWriter {
     private List<JobCondition> conditions(Phase phase) {
         Conditions conditions =
                 new Conditions(before, now, seen.job().getMetadata().getGeneration());
-        String why = plan.map(p -> p.world().why()).orElseGet(() -> String.join("; ", seen.problems()));
+        String why = plan.map(p -> p.world().why() + notAccepted(phase)).orElseGet(this::problems);
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
         boolean full = seen.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
@@ -281,21 +281,34 @@ final class StatusWriter {
         return Optional.ofNullable(book.end()).map(end -> ConditionReason.valueOf(end.reason()));
     }
 
+    private String problems() {
+        return String.join("; ", seen.problems());
+    }
+
+    /** Behind the end of a job, which no edit changes. */
+    private String notAccepted(Phase phase) {
+        boolean ended = phase == Phase.Complete || phase == Phase.Failed;
+        return ended && !seen.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
+    }
+
     /** What a person has to mend before anything moves on. */
     private Optional<String> stall(Phase phase) {
-        if (!seen.problems().isEmpty()) {
-            String problems = String.join("; ", seen.problems());
-            return Optional.of(phase == Phase.Invalid ? problems : problems + " (" + goesOn() + ")");
+        if (phase == Phase.Complete) {
+            return Optional.empty();
         }
         if (phase == Phase.Failed) {
-            return Optional.ofNullable(book.end()).map(Book.End::message);
+            return Optional.ofNullable(book.end()).map(end -> end.message() + notAccepted(phase));
+        }
+        if (!seen.problems().isEmpty()) {
+            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
         }
         return outcome.refusal().map(refusal -> "the API server refuses the pod of spec.template: " + refusal.words());
     }
 
-    private String goesOn() {
+    private String goesOn(Phase phase) {
         boolean noPod = TrainerPod.problem(seen.job().getSpec().template()).isPresent();
-        return "the job goes on with the spec it had before"
+        return (phase == Phase.Suspended ? "the job stays suspended" : "the job goes on")
+                + " with the spec it had before"
                 + (noPod ? ", and no pod can be made until spec.template is mended" : "");
     }
 

@@ -1,0 +1,105 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.ConditionType;
+import io.swav.api.PodReport;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpecs;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.World;
+import io.swav.operator.Actor.Outcome;
+import io.swav.plan.Account;
+import io.swav.plan.Book;
+import io.swav.plan.Bounds;
+import io.swav.plan.Plan;
+import io.swav.plan.PodSeen;
+import io.swav.plan.Signs;
+import io.swav.plan.Standing;
+import io.swav.plan.WorldPlanner;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** The status of what the planner makes of a snapshot. */
+class StatusWriterTest {
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
+    private static final World WORLD =
+            new World(4, "uid-1", List.of(new World.Member("b", "uid-b", "10.0.0.1:7000")), "w");
+    private static final List<String> REJECTED = List.of("spec.model cannot change");
+
+    @Test
+    void theEndOfAJobStandsWhateverIsEditedAfterwards() {
+        SwavJob job = Jobs.job("replicas: 1");
+        SwavJobStatus complete = status(job, REJECTED, WORLD, ended(true, "Complete", "Training is complete"));
+        assertThat(complete.isTrue(ConditionType.Ready)).isTrue();
+        assertThat(complete.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(complete, ConditionType.Ready).reason()).isEqualTo("Complete");
+        assertThat(condition(complete, ConditionType.Ready).message())
+                .isEqualTo("Training is complete; an edit was not accepted: spec.model cannot change");
+
+        SwavJobStatus failed = status(job, REJECTED, WORLD, ended(false, "TooManyFailures", "11 failures"));
+        assertThat(condition(failed, ConditionType.Stalled).reason()).isEqualTo("TooManyFailures");
+        assertThat(condition(failed, ConditionType.Stalled).message())
+                .isEqualTo("11 failures; an edit was not accepted: spec.model cannot change");
+    }
+
+    @Test
+    void whatARejectedEditLeavesInForceIsSaid() {
+        assertThat(stalled(Jobs.job("replicas: 1")))
+                .isEqualTo("spec.model cannot change (the job goes on with the spec it had before)");
+        assertThat(stalled(Jobs.job("replicas: 1, suspend: true")))
+                .isEqualTo("spec.model cannot change (the job stays suspended with the spec it had before)");
+        SwavJob broken = Jobs.job("replicas: 1");
+        broken.setSpec(SwavJobSpecs.complete(
+                "test",
+                Jobs.yaml("{replicas: 1, data: {uri: file:///data}, template: {spec: {containers: []}}}")));
+        assertThat(stalled(broken))
+                .endsWith("(the job goes on with the spec it had before,"
+                        + " and no pod can be made until spec.template is mended)");
+    }
+
+    private static String stalled(SwavJob job) {
+        return condition(status(job, REJECTED, WORLD, Book.EMPTY), ConditionType.Stalled)
+                .message();
+    }
+
+    private static JobCondition condition(SwavJobStatus status, ConditionType type) {
+        return status.condition(type).orElseThrow();
+    }
+
+    private static Book ended(boolean complete, String reason, String message) {
+        return book(new Book.End(complete, reason, message, NOW));
+    }
+
+    private static Book book(Book.@Nullable End end) {
+        return new Book(9, NOW, 0, null, Set.of(), Set.of(), Set.of(), Account.EMPTY, null, end);
+    }
+
+    /** Pod b, a member of the world, is Ready; the pods of the other reports are gone. */
+    private static SwavJobStatus status(
+            SwavJob job, List<String> problems, World world, Book book, PodReport... reports) {
+        PodSeen pod = new PodSeen("b", "uid-b", NOW, new Standing.Ready("10.0.0.1:7000"), Signs.NONE);
+        Map<String, PodReport> byPod = new HashMap<>();
+        for (PodReport report : reports) {
+            byPod.put(report.pod(), report);
+        }
+        Snapshot seen = new Snapshot(
+                job,
+                Optional.of(job.getSpec()),
+                problems,
+                new WorldMap(world, book, "", "", "1"),
+                List.of(pod),
+                byPod,
+                Optional.empty());
+        Plan plan = WorldPlanner.plan(Bounds.of(job.getSpec()), seen.observed(null), NOW);
+        return StatusWriter.status(
+                seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
+    }
+}
