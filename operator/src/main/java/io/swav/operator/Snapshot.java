@@ -7,6 +7,7 @@ import io.swav.api.SwavJobSpec;
 import io.swav.plan.Observed;
 import io.swav.plan.PodSeen;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,9 +29,21 @@ record Snapshot(
         Map<String, PodReport> reports,
         Optional<ConfigMap> progressMap) {
 
+    /**
+     * Of the most advanced trainer of the newest world that anybody has reported: a dead pod may have been further
+     * than those that came after it and went back to a checkpoint.
+     */
+    Optional<PodReport> latest() {
+        return reports.values().stream()
+                .filter(report -> report.steps() > 0)
+                .max(Comparator.comparingLong(PodReport::generation)
+                        .thenComparing(PodReport::step)
+                        .thenComparing(PodReport::time));
+    }
+
     /** Global steps applied, as far as anybody has reported. */
     long step() {
-        return reports.values().stream().mapToLong(PodReport::step).max().orElse(0);
+        return latest().map(PodReport::step).orElse(0L);
     }
 
     /** Whether a member of the world whose pod is alive has not been heard lately. */

@@ -20,7 +20,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.time.Instant;
 import java.util.Collection;
-import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -78,7 +78,7 @@ final class StatusWriter {
                 ready,
                 Owned.selector(seen.job()),
                 worldStatus(),
-                progress(),
+                progress(phase),
                 checkpoints.newest(),
                 ledger(),
                 conditions(phase));
@@ -143,18 +143,38 @@ final class StatusWriter {
         return first == null || first.generation() != world.generation() ? null : first.collective();
     }
 
-    /** As the most advanced trainer tells it; what has been reported once stays when all pods are gone. */
+    private @Nullable Progress progress(Phase phase) {
+        @Nullable Progress told = progress();
+        boolean rests =
+                EnumSet.of(Phase.Pending, Phase.Holding, Phase.Suspended).contains(phase);
+        return told == null || !rests
+                ? told
+                : new Progress(
+                        told.step(),
+                        told.steps(),
+                        told.epoch(),
+                        told.loss(),
+                        0.0,
+                        told.prototypePerplexity(),
+                        told.knnTop1(),
+                        null,
+                        told.skippedSamples());
+    }
+
+    /**
+     * What has been reported once stays when all pods are gone. Fewer steps than before count only when a trainer makes
+     * them again, from a checkpoint.
+     */
     private @Nullable Progress progress() {
         Collection<PodReport> reports = seen.reports().values();
-        Optional<PodReport> latest = reports.stream()
-                .filter(report -> report.steps() > 0)
-                .max(Comparator.comparingLong(PodReport::step).thenComparing(PodReport::time));
+        Optional<PodReport> latest = seen.latest();
         @Nullable Progress old = before.progress();
         if (latest.isEmpty()) {
             return old;
         }
         PodReport report = latest.get();
-        if (old != null && old.step() != null && report.step() < old.step()) {
+        boolean trains = report.state() == PodReport.State.Training && report.generation() == world.generation();
+        if (old != null && old.step() != null && report.step() < old.step() && !trains) {
             return old;
         }
         Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();

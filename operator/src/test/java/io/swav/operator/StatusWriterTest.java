@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionType;
@@ -8,6 +9,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpecs;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.World;
 import io.swav.operator.Actor.Outcome;
 import io.swav.plan.Account;
@@ -58,11 +60,79 @@ class StatusWriterTest {
                 .isEqualTo("spec.model cannot change (the job stays suspended with the spec it had before)");
         SwavJob broken = Jobs.job("replicas: 1");
         broken.setSpec(SwavJobSpecs.complete(
-                "test",
-                Jobs.yaml("{replicas: 1, data: {uri: file:///data}, template: {spec: {containers: []}}}")));
+                "test", Jobs.yaml("{replicas: 1, data: {uri: file:///data}, template: {spec: {containers: []}}}")));
         assertThat(stalled(broken))
                 .endsWith("(the job goes on with the spec it had before,"
                         + " and no pod can be made until spec.template is mended)");
+    }
+
+    @Test
+    void stepsThatAreMadeAgainFromACheckpointAreSeen() {
+        SwavJob job = Jobs.job("replicas: 1");
+        job.setStatus(before(100));
+        PodReport dead = report("a", "Failed", 3, 99);
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 81)).step())
+                .isEqualTo(81);
+        assertThat(progress(job, WORLD, dead, report("b", "Ready", 0, 0)).step())
+                .as("nobody trains yet")
+                .isEqualTo(100);
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 3, 81)).step())
+                .as("of a world that is gone")
+                .isEqualTo(100);
+        job.setStatus(before(81));
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 83)).step())
+                .as("a dead pod is not ahead of those that train")
+                .isEqualTo(83);
+    }
+
+    /** Incidents name it, and what was lost is reckoned from it. */
+    @Test
+    void theStepOfTheJobIsNotThatOfADeadPod() {
+        Map<String, PodReport> reports = Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
+        assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, Book.EMPTY, reports)
+                        .observed(null)
+                        .step())
+                .isEqualTo(83);
+    }
+
+    @Test
+    void whereNobodyTrainsTheRateIsZeroAndNoEndIsForeseen() {
+        PodReport report = report("b", "Training", 4, 90);
+        Progress trains = progress(Jobs.job("replicas: 1"), WORLD, report);
+        assertThat(trains.imagesPerSecond()).isEqualTo(128.5);
+        assertThat(trains.etaSeconds()).isPositive();
+
+        World hold = new World(4, "uid-1", WORLD.members(), "w", true, List.of());
+        SwavJob two = Jobs.job("replicas: 2, elastic: {minReplicas: 2}");
+        assertRests(progress(two, hold, report));
+
+        SwavJob suspended = Jobs.job("replicas: 1, suspend: true");
+        suspended.setStatus(before(100));
+        assertRests(progress(suspended, new World(5, "uid-1", List.of(), "suspended")));
+    }
+
+    private static void assertRests(Progress progress) {
+        assertThat(progress.imagesPerSecond()).isZero();
+        assertThat(progress.etaSeconds()).isNull();
+        assertThat(progress.loss()).as("what was learnt stays").isEqualTo(3.25);
+    }
+
+    private static Progress progress(SwavJob job, World world, PodReport... reports) {
+        return requireNonNull(status(job, List.of(), world, Book.EMPTY, reports).progress());
+    }
+
+    private static SwavJobStatus before(long step) {
+        SwavJobStatus told =
+                status(Jobs.job("replicas: 1"), List.of(), WORLD, Book.EMPTY, report("b", "Training", 4, step));
+        assertThat(requireNonNull(told.progress()).step()).isEqualTo(step);
+        return told;
+    }
+
+    private static PodReport report(String pod, String state, long generation, long step) {
+        return Jobs.report("""
+                {pod: %1$s, uid: uid-%1$s, state: %2$s, generation: %3$d, seenGeneration: %3$d, step: %4$d, steps: 200,
+                 loss: 3.25, imagesPerSecond: 128.5, time: t}
+                """.formatted(pod, state, generation, step));
     }
 
     private static String stalled(SwavJob job) {
@@ -85,12 +155,19 @@ class StatusWriterTest {
     /** Pod b, a member of the world, is Ready; the pods of the other reports are gone. */
     private static SwavJobStatus status(
             SwavJob job, List<String> problems, World world, Book book, PodReport... reports) {
-        PodSeen pod = new PodSeen("b", "uid-b", NOW, new Standing.Ready("10.0.0.1:7000"), Signs.NONE);
         Map<String, PodReport> byPod = new HashMap<>();
         for (PodReport report : reports) {
             byPod.put(report.pod(), report);
         }
-        Snapshot seen = new Snapshot(
+        Snapshot seen = snapshot(job, problems, world, book, byPod);
+        Plan plan = WorldPlanner.plan(Bounds.of(job.getSpec()), seen.observed(null), NOW);
+        return StatusWriter.status(seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
+    }
+
+    private static Snapshot snapshot(
+            SwavJob job, List<String> problems, World world, Book book, Map<String, PodReport> byPod) {
+        PodSeen pod = new PodSeen("b", "uid-b", NOW, new Standing.Ready("10.0.0.1:7000"), Signs.NONE);
+        return new Snapshot(
                 job,
                 Optional.of(job.getSpec()),
                 problems,
@@ -98,8 +175,5 @@ class StatusWriterTest {
                 List.of(pod),
                 byPod,
                 Optional.empty());
-        Plan plan = WorldPlanner.plan(Bounds.of(job.getSpec()), seen.observed(null), NOW);
-        return StatusWriter.status(
-                seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
     }
 }

@@ -343,7 +343,9 @@ class WorldPlannerTest {
         assertThat(later.again()).as("another is tried after a delay").contains(T0.plusSeconds(1));
 
         Bounds one = new Bounds(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
-        assertThat(plan(one, world, trained, List.of(silent, broken), T0).world().why())
+        assertThat(plan(one, world, trained, List.of(silent, broken), T0)
+                        .world()
+                        .why())
                 .isEqualTo("2 failures, recovery.maxFailures allows 1; the last: job-1: exit code 66: /data does not"
                         + " exist");
     }
