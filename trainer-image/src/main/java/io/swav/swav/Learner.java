@@ -8,6 +8,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.tensor.HostBytes;
+import io.swav.tensor.HostMemory;
 import io.swav.tensor.Kernels;
 import io.swav.tensor.Torch;
 import java.nio.ByteBuffer;
@@ -121,6 +122,7 @@ public final class Learner implements AutoCloseable {
             trial.backward();
             trial.average();
         }
+        HostMemory.trim(); // the first real step would not find its places among what this one has freed
     }
 
     /**
