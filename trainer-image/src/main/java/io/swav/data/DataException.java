@@ -26,6 +26,11 @@ public final class DataException extends RuntimeException {
         return new DataException(Contract.EXIT_NO_INPUT, message + ": " + cause, cause);
     }
 
+    /** There, but not to be had now: another try, perhaps on another machine, may read it. */
+    public static DataException cannotRead(String message, Throwable cause) {
+        return new DataException(Contract.EXIT_SOFTWARE, message + ": " + cause, cause);
+    }
+
     /** There, but damaged, too small or not what it should be. */
     public static DataException badData(String message) {
         return new DataException(Contract.EXIT_BAD_DATA, message);

@@ -17,7 +17,12 @@ public interface DataSet extends AutoCloseable {
 
     int size();
 
-    /** The encoded picture. */
+    /**
+     * The encoded picture.
+     *
+     * @throws java.io.EOFException when its file is too short for it, which is so for everybody
+     * @throws IOException when it cannot be read now
+     */
     byte[] read(int sample) throws IOException;
 
     int label(int sample);

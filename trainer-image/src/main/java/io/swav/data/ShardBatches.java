@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.tensor.CopyStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -14,6 +15,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -29,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * {@code data.augmentOn: Device} they decode, and the crops are made when they are asked for. To a GPU the next group is on its
  * way while one is computed. Which pixels a group holds depends on (seed, step, group) alone: every crop has its own random
  * stream, and a picture that cannot be decoded is replaced by the next one of the epoch's permutation (cropped with the random
- * stream of the one it stands for).
+ * stream of the one it stands for). One that cannot be read is not replaced: that is so for one process alone, or for a while.
  */
 public final class ShardBatches implements Batches {
     private static final Logger log = LoggerFactory.getLogger(ShardBatches.class);
@@ -44,6 +46,11 @@ public final class ShardBatches implements Batches {
     private static final int MAX_AHEAD = 64;
 
     private static final int CLOSE_SECONDS = 10;
+
+    /** Doubled from one try to the next: some three seconds in all. */
+    private static final long FIRST_PAUSE_MILLIS = 100;
+
+    private static final long LAST_PAUSE_MILLIS = 1600;
 
     private final SwavJobSpec spec;
     private final DataSet data;
@@ -64,7 +71,7 @@ public final class ShardBatches implements Batches {
     private int ahead; // groups to prepare ahead of need
     private int maxAhead; // the least until it is known how large they are
 
-    private volatile boolean closed;
+    private final CountDownLatch closing = new CountDownLatch(1);
 
     private record Key(long step, int group) {}
 
@@ -242,7 +249,7 @@ public final class ShardBatches implements Batches {
 
     /** The sample at {@code position}, or the one that replaces it, as a row of the group. */
     private void add(Augmenter.Group group, int row, long epoch, long position) {
-        if (closed) {
+        if (closing.getCount() == 0) {
             return;
         }
         int sample = sampler.sampleAt(epoch, position);
@@ -262,12 +269,12 @@ public final class ShardBatches implements Batches {
         }
         String why = "it cannot be decoded";
         try {
-            Optional<Pictures.Bgr> picture = Pictures.decode(data.read(sample));
+            Optional<Pictures.Bgr> picture = Pictures.decode(read(sample));
             if (picture.isPresent()) {
                 return picture;
             }
-        } catch (IOException e) {
-            why = e.toString();
+        } catch (EOFException e) {
+            why = String.valueOf(e.getMessage());
         }
         if (bad.add(sample)) {
             int limit = spec.data().maxBadSamples();
@@ -286,9 +293,35 @@ public final class ShardBatches implements Batches {
         return Optional.empty();
     }
 
+    /** Tries again for a while, as a file server that is restarted answers with errors meanwhile. */
+    private byte[] read(int sample) throws EOFException {
+        for (long pause = FIRST_PAUSE_MILLIS; ; pause *= 2) {
+            try {
+                return data.read(sample);
+            } catch (EOFException e) {
+                throw e;
+            } catch (IOException e) {
+                if (pause > LAST_PAUSE_MILLIS || closes(pause)) {
+                    throw DataException.cannotRead("cannot read " + data.name(sample), e);
+                }
+                log.warn("reading {} again: {}", data.name(sample), e.toString());
+            }
+        }
+    }
+
+    /** Waits; true as soon as this is being closed. */
+    private boolean closes(long millis) {
+        try {
+            return closing.await(millis, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
+        }
+    }
+
     @Override
     public void close() {
-        closed = true;
+        closing.countDown();
         workers.shutdown(); // no interrupt: it would close the shards' channels under other threads
         try {
             if (!workers.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {

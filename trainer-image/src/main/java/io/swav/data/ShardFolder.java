@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -131,7 +132,7 @@ final class ShardFolder implements DataSet {
         ByteBuffer buffer = ByteBuffer.allocate(size);
         while (buffer.hasRemaining()) {
             if (channel.read(buffer, offset + buffer.position()) < 0) {
-                throw new IOException("the file ends at byte " + (offset + buffer.position()));
+                throw new EOFException("the file ends at byte " + (offset + buffer.position()));
             }
         }
         return buffer.array();

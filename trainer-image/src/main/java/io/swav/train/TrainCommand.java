@@ -53,7 +53,7 @@ import picocli.CommandLine.Option;
             "65:the data is damaged",
             "66:the data is missing",
             "69:the port is in use",
-            "70:a fault of this program, or training diverged",
+            "70:a fault of this program, training diverged, or data could not be read for some seconds",
             "73:checkpoints cannot be written",
             "78:the configuration is wrong",
             "143:left on notice before the job was done"

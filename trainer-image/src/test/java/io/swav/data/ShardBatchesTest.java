@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
 import io.swav.tensor.AsOnDevice;
@@ -21,8 +22,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntPredicate;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -208,11 +213,94 @@ class ShardBatchesTest {
                 .hasMessageContaining("s-000000.tar:");
     }
 
-    /** Second resolution of four steps' groups [from, to), prefetched. */
-    private static List<float[]> crops(SwavJobSpec spec, int from, int to) {
-        List<float[]> all = new ArrayList<>();
-        try (ShardBatches batches = ShardBatches.open(spec);
+    @ParameterizedTest
+    @ValueSource(strings = {"Host", "Device"})
+    void aReadThatFailsOnceChangesNoCrop(String on) throws IOException {
+        write(Set.of());
+        SwavJobSpec spec = spec(3, 0, on);
+        List<float[]> well = crops(spec, 0, GROUPS);
+        Set<Integer> failed = ConcurrentHashMap.newKeySet();
+        try (ShardBatches batches = over(spec, sample -> sample % 5 == 0 && failed.add(sample))) {
+            assertThat(crops(batches, 0, GROUPS)).usingRecursiveComparison().isEqualTo(well);
+            assertThat(batches.skipped()).isZero();
+        }
+        assertThat(failed).isNotEmpty();
+    }
+
+    /** More than data.maxBadSamples of them, at that: no reason to give the job up. */
+    @Test
+    void readsThatGoOnFailingEndThisProcessAndNotTheJob() throws IOException {
+        write(Set.of());
+        try (ShardBatches batches = over(spec(4, 0, "Host"), sample -> true);
                 NDManager manager = NDManager.newBaseManager()) {
+            assertThatThrownBy(() -> batches.group(manager, 0, 0))
+                    .isInstanceOfSatisfying(
+                            DataException.class,
+                            e -> assertThat(Contract.isPermanent(e.exitCode())).isFalse())
+                    .hasMessageContaining("cannot read " + folder.resolve("s-000000.tar") + ":key")
+                    .hasMessageContaining("Stale file handle");
+        }
+    }
+
+    @Test
+    void readsThatAreTriedAgainDoNotHoldUpTheEnd() throws Exception {
+        write(Set.of());
+        CountDownLatch begun = new CountDownLatch(1);
+        ShardBatches batches = over(spec(1, 0, "Host"), sample -> {
+            begun.countDown();
+            return true;
+        });
+        batches.expect(0, 0, GROUPS);
+        begun.await();
+        TimeUnit.MILLISECONDS.sleep(800); // the next pauses are of 0.8 s and more
+        long start = System.nanoTime();
+        batches.close();
+        assertThat(System.nanoTime() - start).isLessThan(TimeUnit.MILLISECONDS.toNanos(500));
+    }
+
+    private static ShardBatches over(SwavJobSpec spec, IntPredicate fails) {
+        DataSet data = DataSet.open(spec.data().uri());
+        return new ShardBatches(spec, new DataSet() {
+            @Override
+            public byte[] read(int sample) throws IOException {
+                if (fails.test(sample)) {
+                    throw new IOException("Stale file handle");
+                }
+                return data.read(sample);
+            }
+
+            @Override
+            public int size() {
+                return data.size();
+            }
+
+            @Override
+            public int label(int sample) {
+                return data.label(sample);
+            }
+
+            @Override
+            public String name(int sample) {
+                return data.name(sample);
+            }
+
+            @Override
+            public void close() {
+                data.close();
+            }
+        });
+    }
+
+    private static List<float[]> crops(SwavJobSpec spec, int from, int to) {
+        try (ShardBatches batches = ShardBatches.open(spec)) {
+            return crops(batches, from, to);
+        }
+    }
+
+    /** Second resolution of four steps' groups [from, to), prefetched. */
+    private static List<float[]> crops(ShardBatches batches, int from, int to) {
+        List<float[]> all = new ArrayList<>();
+        try (NDManager manager = NDManager.newBaseManager()) {
             batches.expect(0, from, to);
             for (int step = 0; step < 4; step++) {
                 for (int group = from; group < to; group++) {
