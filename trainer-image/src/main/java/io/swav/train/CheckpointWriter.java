@@ -329,8 +329,9 @@ final class CheckpointWriter implements AutoCloseable {
     private void committed(Order order, double took) {
         synchronized (this) {
             committed = Math.max(committed, order.state().step());
-            seconds.put(order.state().step(), took);
-            lastSeconds.addLast(took);
+            if (seconds.putIfAbsent(order.state().step(), took) == null) { // later it was only found there
+                lastSeconds.addLast(took);
+            }
             if (lastSeconds.size() > SAVES) {
                 lastSeconds.removeFirst();
             }

@@ -150,11 +150,10 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** Below the minimum: the state waits in memory, and once in the store. */
+    /** Below the minimum: the state waits in memory, and once in the store; a step that is there already stays as it is. */
     private void hold(Membership.Hold hold) {
         World world = hold.world();
-        boolean unsaved = parts.store().map(store -> !store.holds(state.step())).orElse(false);
-        if (world.generation() > last.generation() && hold.leads() && state.step() >= 0 && unsaved) {
+        if (world.generation() > last.generation() && hold.leads() && state.step() >= 0) {
             writer.ifPresent(to -> to.begin(state.describe(world), "", Share.ALONE));
         }
         last = world;
@@ -191,7 +190,7 @@ public final class Trainer implements AutoCloseable {
             return steps(world, collective);
         } catch (CollectiveException e) {
             failed(world, e);
-            if (parts.store().map(store -> store.holds(plan.steps())).orElse(false)) {
+            if (othersFinished()) {
                 return Optional.of(done("the others finished"));
             }
             parts.worlds().awaitLater(world.generation(), retryMillis);
@@ -200,6 +199,15 @@ public final class Trainer implements AutoCloseable {
         } finally {
             watchman.rest();
         }
+    }
+
+    /**
+     * Whether the job ended without this member: it came too late, or lost its peers in the last step or after it.
+     * Otherwise they cannot have: the store, which may be slow or away, is not asked.
+     */
+    private boolean othersFinished() {
+        boolean possible = state.step() < 0 || state.step() >= plan.steps() - 1;
+        return possible && parts.store().map(store -> store.holds(plan.steps())).orElse(false);
     }
 
     private Collective connect(World world, int rank) {
