@@ -34,12 +34,10 @@ final class GraphMemory {
 
     /** Where a device does not tell what it has, one unit is kept. */
     private static long free() {
-        return Torch.onGpu() ? DeviceMemory.free().orElse(0) : freeInHost();
-    }
-
-    private static long freeInHost() {
-        HostMemory host = new HostMemory(Path.of("/"));
-        long free = host.available().orElse(Runtime.getRuntime().maxMemory());
-        return Math.min(free, host.limit().orElse(Long.MAX_VALUE));
+        return Torch.onGpu()
+                ? DeviceMemory.free().orElse(0)
+                : new HostMemory(Path.of("/"))
+                        .free()
+                        .orElse(Runtime.getRuntime().maxMemory());
     }
 }

@@ -28,9 +28,35 @@ public record HostMemory(Path root) {
         return newer.isPresent() ? newer : number("sys/fs/cgroup/memory/memory.limit_in_bytes");
     }
 
-    /** By the container, where {@link #limit} is of version 2. */
-    public OptionalLong used() {
-        return number("sys/fs/cgroup/memory.current");
+    /**
+     * Of the container, without the pages of files that the kernel gives up first: what the kubelet calls its working set.
+     * Both versions count them as used.
+     */
+    OptionalLong used() {
+        OptionalLong newer = used("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file");
+        return newer.isPresent()
+                ? newer
+                : used(
+                        "sys/fs/cgroup/memory/memory.usage_in_bytes",
+                        "sys/fs/cgroup/memory/memory.stat",
+                        "total_inactive_file");
+    }
+
+    private OptionalLong used(String usage, String statistics, String inactive) {
+        OptionalLong all = number(usage);
+        long files = line(statistics, inactive + " ").orElse(0);
+        return all.isPresent() ? OptionalLong.of(Math.max(0, all.getAsLong() - files)) : all;
+    }
+
+    /** What may yet be taken without swapping and without the container's end; empty where nothing tells. */
+    public OptionalLong free() {
+        OptionalLong available = available();
+        OptionalLong limit = limit();
+        if (limit.isEmpty()) {
+            return available;
+        }
+        long left = Math.max(0, limit.getAsLong() - used().orElse(0));
+        return OptionalLong.of(Math.min(left, available.orElse(Long.MAX_VALUE)));
     }
 
     /** Gives back to the system what this process has freed and its allocator (glibc's) keeps for later. */
@@ -39,9 +65,15 @@ public record HostMemory(Path root) {
     }
 
     private OptionalLong meminfo(String name) {
-        try (Stream<String> lines = Files.lines(root.resolve("proc/meminfo"))) {
-            return lines.filter(line -> line.startsWith(name + ":"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+        OptionalLong kilobytes = line("proc/meminfo", name + ":");
+        return kilobytes.isPresent() ? OptionalLong.of(kilobytes.getAsLong() << 10) : kilobytes;
+    }
+
+    /** The number of the line that begins so. */
+    private OptionalLong line(String file, String begin) {
+        try (Stream<String> lines = Files.lines(root.resolve(file))) {
+            return lines.filter(line -> line.startsWith(begin))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
                     .findFirst();
         } catch (IOException e) {
             return OptionalLong.empty();

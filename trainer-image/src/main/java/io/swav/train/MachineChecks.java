@@ -76,11 +76,8 @@ final class MachineChecks {
 
     private Finding memory() {
         HostMemory host = new HostMemory(root);
-        long available = host.available().orElse(Long.MAX_VALUE);
         OptionalLong limit = host.limit();
-        long left = limit.isPresent()
-                ? Math.min(available, limit.getAsLong() - host.used().orElse(0))
-                : available;
+        long left = host.free().orElse(Long.MAX_VALUE);
         String found = megabytes(left) + " available of "
                 + megabytes(host.total().orElse(0))
                 + (limit.isPresent() ? ", limit of this container " + megabytes(limit.getAsLong()) : "");
