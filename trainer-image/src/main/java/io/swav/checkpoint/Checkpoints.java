@@ -39,8 +39,14 @@ public final class Checkpoints implements AutoCloseable {
      *
      * @param job uid of the SwavJob, empty outside a cluster
      * @param configDigest empty takes any configuration's
+     * @param replaces whether a save may replace another training's checkpoint of the same step
      */
-    public record Owner(String job, String configDigest) {}
+    public record Owner(String job, String configDigest, boolean replaces) {
+        /** One that leaves other trainings' checkpoints alone. */
+        public Owner(String job, String configDigest) {
+            this(job, configDigest, false);
+        }
+    }
 
     /**
      * A checkpoint as the catalogue tells of it.
@@ -136,11 +142,15 @@ public final class Checkpoints implements AutoCloseable {
     }
 
     private CheckpointState ours(CheckpointState state) throws DamagedException {
-        if (!owner.configDigest().isEmpty() && !state.configDigest().equals(owner.configDigest())) {
+        if (!isOurs(state)) {
             throw new DamagedException("belongs to another configuration (digest " + state.configDigest()
                     + ", this job's is " + owner.configDigest() + ")");
         }
         return state;
+    }
+
+    private boolean isOurs(CheckpointState state) {
+        return owner.configDigest().isEmpty() || state.configDigest().equals(owner.configDigest());
     }
 
     /** Whether this step was saved for this configuration, and is undamaged; false when the store cannot be read. */
@@ -160,10 +170,7 @@ public final class Checkpoints implements AutoCloseable {
             for (String file : manifest.files().keySet()) {
                 files.check(step, manifest, file);
             }
-            return state.configDigest().equals(owner.configDigest())
-                            || owner.configDigest().isEmpty()
-                    ? ""
-                    : "belongs to another configuration (digest " + state.configDigest() + ")";
+            return isOurs(state) ? "" : "belongs to another configuration (digest " + state.configDigest() + ")";
         } catch (DamagedException e) {
             return String.valueOf(e.getMessage());
         }
@@ -218,10 +225,10 @@ public final class Checkpoints implements AutoCloseable {
 
     /**
      * Commits a checkpoint, reads it back, and removes the oldest ones past {@code keep}. A step that is there already
-     * and verifies stays as it is.
+     * and verifies stays as it is, and so does one of another configuration and another job, unless the owner replaces.
      *
-     * @throws CheckpointException when the store cannot be written, or holds a checkpoint of a later generation: this
-     *     writer was left behind by its world
+     * @throws CheckpointException when the store cannot be written, holds another training's checkpoint of this step, or
+     *     one of a later generation: this writer was left behind by its world
      */
     public Saved save(Checkpoint checkpoint) throws CheckpointException {
         return save(checkpoint, 1);
@@ -239,6 +246,7 @@ public final class Checkpoints implements AutoCloseable {
         try {
             fence(checkpoint.state().generation());
             if (!holds(step)) {
+                spare(step);
                 known.remove(step);
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 write(checkpoint, ranks);
@@ -258,6 +266,23 @@ public final class Checkpoints implements AutoCloseable {
                     "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": " + told(e)
                             + "; training goes on and the next save tries again",
                     e);
+        }
+    }
+
+    /** Two trainings whose steps fall together would otherwise remove each other's checkpoints. */
+    private void spare(long step) throws CheckpointException, IOException {
+        CheckpointState there;
+        try {
+            there = files.state(step, files.manifest(step));
+        } catch (DamagedException none) {
+            return;
+        }
+        if (!owner.replaces() && !isOurs(there) && !there.job().equals(owner.job())) {
+            throw new CheckpointException(
+                    Kind.CannotWrite,
+                    CheckpointFiles.at(step) + " in " + store.uri() + " is another training's (job " + there.job()
+                            + ", configuration " + there.configDigest()
+                            + ") and stays; the next save tries again. Give each training a checkpoint.uri of its own");
         }
     }
 

@@ -265,7 +265,8 @@ public final class TrainCommand implements Callable<Integer> {
             return Optional.empty();
         }
         int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);
-        Checkpoints.Owner owner = new Checkpoints.Owner(env.jobUid(), ConfigDigest.of(spec));
+        Checkpoints.Owner owner = new Checkpoints.Owner(
+                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
         try {
             Store store = Stores.open(uri.get(), Stores.service(wanted.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();

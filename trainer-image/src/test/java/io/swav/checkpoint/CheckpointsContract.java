@@ -97,6 +97,26 @@ abstract class CheckpointsContract {
     }
 
     @Test
+    void anotherTrainingsCheckpointOfTheSameStepStays() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        Checkpoints second = new Checkpoints(store(), new Owner("second", "other"), 5);
+        assertThatThrownBy(() -> second.save(checkpoint(1, 1, "other")))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining(
+                        "step-1 in " + store().uri() + " is another training's (job job, configuration cfg)")
+                .hasMessageContaining("a checkpoint.uri of its own")
+                .extracting(e -> ((CheckpointException) e).kind())
+                .isEqualTo(Kind.CannotWrite);
+        assertThat(newest(checkpoints(5))).isEqualTo(checkpoint(1, 1));
+        second.save(checkpoint(2, 1, "other"));
+        assertThat(steps()).containsExactly("step-1", "step-2");
+
+        Checkpoints startsOver = new Checkpoints(store(), new Owner("second", "other", true), 5);
+        startsOver.save(checkpoint(1, 1, "other"));
+        assertThat(startsOver.holds(1)).isTrue();
+    }
+
+    @Test
     void aWriterLeftBehindByItsWorldIsRefused() throws Exception {
         Checkpoints checkpoints = checkpoints(5);
         checkpoints.save(checkpoint(1, 4));
