@@ -262,6 +262,8 @@ public final class TrainCommand implements Callable<Integer> {
         Optional<SwavJobSpec.Checkpoint> wanted = Optional.ofNullable(spec.checkpoint());
         Optional<String> uri = out != null ? Optional.of(out.toString()) : wanted.map(SwavJobSpec.Checkpoint::uri);
         if (uri.isEmpty()) {
+            LOG.warn("there is no checkpoint.uri: the weights are kept nowhere, and are gone when training ends; set"
+                    + " spec.checkpoint.uri, or with --config say --out DIR");
             return Optional.empty();
         }
         int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);

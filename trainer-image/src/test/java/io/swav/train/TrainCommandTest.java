@@ -16,9 +16,12 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -137,6 +140,36 @@ class TrainCommandTest {
         assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_CONFIG);
         assertThat(said).contains("another configuration");
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
+    }
+
+    @Test
+    void weightsThatAreKeptNowhereAreWarnedOf() throws Exception {
+        assertThat(process("--config", spec)).containsOnlyOnce("the weights are kept nowhere");
+        assertThat(process("--config", spec, "--out", out)).doesNotContain("kept nowhere");
+    }
+
+    /** What a process says that trains to the end; the log is not {@link System#err}'s to catch in this one. */
+    private String process(Object... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                ToyWorkshop.class.getName()));
+        Arrays.stream(arguments).map(Object::toString).forEach(command::add);
+        Path log = folder.resolve("log");
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            assertThat(process.waitFor(3, TimeUnit.MINUTES)).isTrue();
+            assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(Contract.EXIT_OK);
+            return Files.readString(log);
+        } finally {
+            process.destroyForcibly();
+        }
     }
 
     @Test
