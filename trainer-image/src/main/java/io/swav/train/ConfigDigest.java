@@ -21,6 +21,10 @@ final class ConfigDigest {
     /** How long and how exactly it is computed, not what. */
     private static final List<String> LEFT_OUT = List.of("maxSteps", "reproducibility", "threads", "gradients");
 
+    /** What two configurations must have in common to go on from each other's checkpoints, in words. */
+    static final String COVERS =
+            "model, data.uri, data.augmentOn, crops, assignment, and training without " + String.join(", ", LEFT_OUT);
+
     private ConfigDigest() {}
 
     /** First 16 hex digits of SHA-256 over model, data and where it is augmented, crops, assignment and training. */

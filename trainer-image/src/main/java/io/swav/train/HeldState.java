@@ -82,7 +82,10 @@ final class HeldState implements Replica {
             writer.ifPresent(to -> to.resuming(null));
         } catch (CheckpointException e) {
             if (e.kind() == CheckpointException.Kind.NoneUsable) {
-                throw new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+                throw new Fatal(
+                        Contract.EXIT_CONFIG,
+                        e.getMessage() + ". Jobs of one configuration have equal " + ConfigDigest.COVERS,
+                        e);
             }
             throw cannotBegin(String.valueOf(e.getMessage()), e);
         }

@@ -138,7 +138,9 @@ class TrainCommandTest {
         assertThat(train("--config", spec, "--out", out)).isZero();
         Files.writeString(spec, SPEC.formatted(2));
         assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_CONFIG);
-        assertThat(said).contains("another configuration");
+        assertThat(said)
+                .contains("another configuration")
+                .contains("model, data.uri, data.augmentOn, crops, assignment, and training without maxSteps, ");
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
     }
 
