@@ -61,9 +61,6 @@ public final class Checkpoints implements AutoCloseable {
         }
     }
 
-    /** What there is to resume from, and the newer ones that were passed over: step to reason. */
-    public record Resume(Optional<Checkpoint> checkpoint, Map<Long, String> passedOver) {}
-
     /**
      * A save that is committed.
      *
@@ -95,14 +92,14 @@ public final class Checkpoints implements AutoCloseable {
      * @param startOver whether none at all is an answer where there are some that cannot be used
      * @throws CheckpointException when the store cannot be read now, or all it holds is unusable
      */
-    public Resume newest(boolean startOver) throws CheckpointException {
+    public Optional<Checkpoint> newest(boolean startOver) throws CheckpointException {
         Map<Long, String> passedOver = new LinkedHashMap<>();
         try {
             for (long step : steps()) {
                 try {
                     Checkpoint checkpoint = load(step);
                     known.put(step, entry(step, checkpoint.state(), ""));
-                    return new Resume(Optional.of(checkpoint), passedOver);
+                    return Optional.of(checkpoint);
                 } catch (DamagedException e) {
                     String problem = String.valueOf(e.getMessage());
                     LOG.warn("passing over checkpoint {}: {}", CheckpointFiles.at(step), problem);
@@ -124,7 +121,7 @@ public final class Checkpoints implements AutoCloseable {
                             + " from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
                             + " again)");
         }
-        return new Resume(Optional.empty(), passedOver);
+        return Optional.empty();
     }
 
     /**

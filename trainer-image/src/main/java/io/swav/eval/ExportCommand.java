@@ -74,7 +74,7 @@ public final class ExportCommand implements Callable<Integer> {
         try (Checkpoints store = new Checkpoints(options.open(uri), new Checkpoints.Owner("", ""), 1)) {
             return one.matches()
                     ? store.load(Long.parseLong(one.group(2)))
-                    : store.newest(false).checkpoint().orElseThrow(() -> new IOException("it holds no checkpoint"));
+                    : store.newest(false).orElseThrow(() -> new IOException("it holds no checkpoint"));
         }
     }
 }

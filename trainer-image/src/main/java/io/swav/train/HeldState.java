@@ -76,7 +76,7 @@ final class HeldState implements Replica {
             return;
         }
         try {
-            Optional<Checkpoint> newest = store.get().newest(plan.startOver()).checkpoint();
+            Optional<Checkpoint> newest = store.get().newest(plan.startOver());
             newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
             step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
             writer.ifPresent(to -> to.resuming(null));

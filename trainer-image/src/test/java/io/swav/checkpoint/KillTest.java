@@ -46,7 +46,7 @@ class KillTest {
         for (int kill = 1; kill <= KILLS; kill++) {
             Said said = saveAndKill(uri, port, kill, random);
             inTheMiddle += said.begun > said.saved ? 1 : 0;
-            Optional<Checkpoint> found = Saver.open(uri, port).newest(false).checkpoint();
+            Optional<Checkpoint> found = Saver.open(uri, port).newest(false);
             long step = found.map(each -> each.state().step()).orElse(0L);
             assertThat(step)
                     .as("seed %d, kill %d: newest step; the process had begun %d", SEED, kill, said.begun)

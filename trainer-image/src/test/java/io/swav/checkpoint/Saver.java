@@ -19,11 +19,7 @@ final class Saver {
     public static void main(String[] args) throws Exception {
         int port = Integer.parseInt(args[1]);
         Checkpoints checkpoints = open(args[0], port);
-        long step = checkpoints
-                .newest(false)
-                .checkpoint()
-                .map(each -> each.state().step())
-                .orElse(0L);
+        long step = checkpoints.newest(false).map(each -> each.state().step()).orElse(0L);
         while (true) {
             step++;
             System.out.println("begun " + step);

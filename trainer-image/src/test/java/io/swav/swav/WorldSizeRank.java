@@ -100,7 +100,7 @@ final class WorldSizeRank {
     }
 
     private static void resume(Learner learner, Part part) throws CheckpointException {
-        Checkpoint checkpoint = store(part).newest(false).checkpoint().orElseThrow();
+        Checkpoint checkpoint = store(part).newest(false).orElseThrow();
         if (checkpoint.state().step() != part.first()) {
             throw new IllegalStateException(
                     "the newest checkpoint is of step " + checkpoint.state().step());
