@@ -12,7 +12,6 @@ import org.jspecify.annotations.Nullable;
  * @param state where the trainer stands
  * @param address host:port at which it listens for peers; null until it listens
  * @param generation of the world it is in, 0 for none
- * @param seenGeneration newest generation it has read
  * @param step global steps applied
  * @param steps global steps in the whole job
  * @param loss of the last applied step, mean over the global batch, nats
@@ -37,7 +36,6 @@ public record PodReport(
         State state,
         @Nullable String address,
         long generation,
-        long seenGeneration,
         long step,
         long steps,
         int epoch,

@@ -187,7 +187,6 @@ final class FakeTrainers implements AutoCloseable {
                 .put("state", state.name())
                 .put("address", "10.0.0.1:" + (7000 + name.hashCode() % 1000))
                 .put("generation", generation)
-                .put("seenGeneration", generation)
                 .put("collective", "NCCL 2.27.3")
                 .put("step", step)
                 .put("steps", 100)

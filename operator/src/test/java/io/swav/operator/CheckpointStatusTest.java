@@ -116,7 +116,7 @@ class CheckpointStatusTest {
 
     private static PodReport report(String pod, PodReport.Checkpoints told) {
         return Jobs.report("""
-                {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, seenGeneration: 3, step: 60, steps: 100,
+                {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, step: 60, steps: 100,
                  checkpoints: %2$s, time: "%3$s"}
                 """.formatted(pod, Serialization.asJson(told), NOW));
     }

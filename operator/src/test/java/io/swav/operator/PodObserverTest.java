@@ -173,7 +173,7 @@ class PodObserverTest {
 
     private static PodReport report(String uid, State state, long step) {
         return Jobs.report("""
-                {pod: job-0, uid: %s, state: %s, address: "10.0.0.1:7000", generation: 1, seenGeneration: 1, step: %d,
+                {pod: job-0, uid: %s, state: %s, address: "10.0.0.1:7000", generation: 1, step: %d,
                  steps: 100, message: words, time: t}
                 """.formatted(uid, state, step));
     }

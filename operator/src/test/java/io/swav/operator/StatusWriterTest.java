@@ -130,7 +130,7 @@ class StatusWriterTest {
 
     private static PodReport report(String pod, String state, long generation, long step) {
         return Jobs.report("""
-                {pod: %1$s, uid: uid-%1$s, state: %2$s, generation: %3$d, seenGeneration: %3$d, step: %4$d, steps: 200,
+                {pod: %1$s, uid: uid-%1$s, state: %2$s, generation: %3$d, step: %4$d, steps: 200,
                  loss: 3.25, imagesPerSecond: 128.5, time: t}
                 """.formatted(pod, state, generation, step));
     }

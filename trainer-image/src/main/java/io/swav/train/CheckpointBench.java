@@ -117,7 +117,7 @@ public final class CheckpointBench implements Callable<Integer> {
                     new LearnerMachine(learner, LearningRate.of(job.training().optimizer(), 100, 10_000));
             bytes = new Snapshot(machine.model(), machine.optimizer()).bytes();
             NDArray crops = root.randomNormal(new Shape(2L * BATCH, 3, SIDE, SIDE));
-            Progress progress = new Progress("bench", "bench", () -> 1);
+            Progress progress = new Progress("bench", "bench");
             try (CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
                 writer.lead(true);
                 for (long step = 1; writer.saved().size() <= saves; step++) {

@@ -6,14 +6,12 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.OptionalLong;
-import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** What this trainer would say of itself now; written by the training thread, read by the reporter. */
 public final class Progress {
     private final String pod;
     private final String uid;
-    private final LongSupplier seenGeneration;
     private Runnable changed = () -> {};
     private State state = State.Starting;
     private boolean leaving;
@@ -36,11 +34,9 @@ public final class Progress {
     private final Awaiting awaiting = new Awaiting();
     private final StepClock clock = new StepClock();
 
-    /** @param seenGeneration newest generation read */
-    public Progress(String pod, String uid, LongSupplier seenGeneration) {
+    public Progress(String pod, String uid) {
         this.pod = pod;
         this.uid = uid;
-        this.seenGeneration = seenGeneration;
     }
 
     /** Called, outside the lock, on every change that should be told at once. */
@@ -166,7 +162,6 @@ public final class Progress {
                 leaving && state != State.Done && state != State.Failed ? State.Leaving : state,
                 address,
                 generation,
-                seenGeneration.getAsLong(),
                 step,
                 steps,
                 (int) (step / stepsPerEpoch),

@@ -138,8 +138,7 @@ public final class TrainCommand implements Callable<Integer> {
         try (Outside outside = config == null
                 ? Outside.cluster(env)
                 : Outside.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
-            Progress progress = new Progress(
-                    env.pod(), env.podUid(), () -> outside.worlds().newest().generation());
+            Progress progress = new Progress(env.pod(), env.podUid());
             try (ProgressReporter reporter =
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);

@@ -22,7 +22,7 @@ class HeldStateTest {
     @TempDir
     Path folder;
 
-    private final Progress progress = new Progress("pod", "uid", () -> 1);
+    private final Progress progress = new Progress("pod", "uid");
 
     @Test
     void anEmptyStoreThatWasNotEmptyIsWaitedFor() throws Exception {

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class ProgressTest {
     @Test
     void aJobThatEndsBeforeItsFirstReportHasARate() throws Exception {
-        Progress progress = new Progress("pod", "uid", () -> 1);
+        Progress progress = new Progress("pod", "uid");
         progress.job(32, 3, 3);
         progress.state(State.Training, 1, null);
         progress.step(1, new StepMachine.Outcome(2, 3, 0), 0);

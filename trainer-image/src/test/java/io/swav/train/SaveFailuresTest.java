@@ -28,7 +28,7 @@ class SaveFailuresTest {
     @TempDir
     Path folder;
 
-    private final Progress progress = new Progress("a", "uid-a", () -> 1);
+    private final Progress progress = new Progress("a", "uid-a");
 
     @Test
     void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {

@@ -48,7 +48,7 @@ class StoreCallsTest {
     Path folder;
 
     private final Worlds worlds = new Worlds();
-    private final Progress progress = new Progress("a", "a", () -> 1);
+    private final Progress progress = new Progress("a", "a");
     private final AtomicInteger saving = new AtomicInteger();
     private final AtomicInteger training = new AtomicInteger();
     private volatile @Nullable Thread trainingThread;
