@@ -47,10 +47,10 @@ public final class ShardBatches implements Batches {
 
     private static final int CLOSE_SECONDS = 10;
 
-    /** Doubled from one try to the next: some three seconds in all. */
+    /** Doubled from one try to the next. */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
-    private static final long LAST_PAUSE_MILLIS = 1600;
+    private static final long LONGEST_PAUSE_MILLIS = 3000;
 
     private final SwavJobSpec spec;
     private final DataSet data;
@@ -293,15 +293,19 @@ public final class ShardBatches implements Batches {
         return Optional.empty();
     }
 
-    /** Tries again for a while, as a file server that is restarted answers with errors meanwhile. */
+    /**
+     * Tries again, as a file server that is restarted answers with errors meanwhile; for half the time after which this
+     * trainer, for which the others wait, would be taken for hung.
+     */
     private byte[] read(int sample) throws EOFException {
-        for (long pause = FIRST_PAUSE_MILLIS; ; pause *= 2) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(spec.recovery().hungAfterSeconds()) / 2;
+        for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
             try {
                 return data.read(sample);
             } catch (EOFException e) {
                 throw e;
             } catch (IOException e) {
-                if (pause > LAST_PAUSE_MILLIS || closes(pause)) {
+                if (System.nanoTime() > end || closes(pause)) {
                     throw DataException.cannotRead("cannot read " + data.name(sample), e);
                 }
                 log.warn("reading {} again: {}", data.name(sample), e.toString());

@@ -328,7 +328,7 @@ class ShardBatchesTest {
                  "data": {"uri": "%s", "workers": %d, "maxBadSamples": %d, "augmentOn": "%s"},
                  "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0},
                            {"count": 3, "size": 8, "minScale": 0.05, "maxScale": 0.14}],
-                 "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10}}
+                 "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10}, "recovery": {"hungAfterSeconds": 4}}
                 """.formatted(folder.toUri(), workers, maxBad, augmentOn);
         return SwavJobSpecs.complete("test", new ObjectMapper().readTree(json));
     }
