@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodList;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.swav.api.Contract;
@@ -40,6 +41,8 @@ import org.jspecify.annotations.Nullable;
 /** Runs a job and lets the script happen to it, one event at a time, most of them when it has got over the one before. */
 final class Storm implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
+    /** Longer than a grace period. */
+    private static final Duration END = Duration.ofSeconds(60);
     /** Before a storm is cut off: what happens later is not got over, and looks like a loss. */
     private static final double LAST_CALM_SECONDS = 20;
 
@@ -107,7 +110,8 @@ final class Storm implements AutoCloseable {
                 }
             }
             if (cut()) {
-                client.resource(job).delete();
+                run.delete();
+                awaitEnd();
             }
         }
         List<String> missed = script.stream()
@@ -120,6 +124,22 @@ final class Storm implements AutoCloseable {
 
     private boolean cut() {
         return setting.seconds() > 0 && secondsDone() > setting.seconds();
+    }
+
+    /** Until then trainers make steps, and each notes them at its own time. */
+    private void awaitEnd() {
+        long end = System.nanoTime() + END.toNanos();
+        while (!trainers().list().getItems().isEmpty()) {
+            if (System.nanoTime() > end) {
+                throw new LocalClusterException(
+                        "trainers of a deleted job are still there after " + END.toSeconds() + " s");
+            }
+            follower.await(LOOK);
+        }
+    }
+
+    private FilterWatchListDeletable<Pod, PodList, PodResource> trainers() {
+        return pods().withLabel(Contract.LABEL_JOB, job.getMetadata().getName());
     }
 
     private double secondsDone() {
@@ -266,9 +286,7 @@ final class Storm implements AutoCloseable {
     /** A node with a member on it, without which others go on; and all the job's pods there. */
     private Optional<Map.Entry<String, List<Pod>>> node(Planned planned, List<String> members) {
         Map<String, List<Pod>> byNode = new TreeMap<>();
-        for (Pod pod : pods().withLabel(Contract.LABEL_JOB, job.getMetadata().getName())
-                .list()
-                .getItems()) {
+        for (Pod pod : trainers().list().getItems()) {
             if (pod.getSpec().getNodeName() != null
                     && "Running".equals(pod.getStatus().getPhase())) {
                 byNode.computeIfAbsent(pod.getSpec().getNodeName(), n -> new ArrayList<>())
