@@ -360,6 +360,8 @@ public final class Trainer implements AutoCloseable {
             LOG.warn("told to go: no kNN; swav eval knn makes up for it");
         } catch (DataException e) {
             LOG.warn("no kNN: {}", e.getMessage());
+        } catch (RuntimeException e) { // libtorch's, as where memory does not suffice
+            LOG.warn("no kNN; swav eval knn makes up for it", e);
         }
     }
 
