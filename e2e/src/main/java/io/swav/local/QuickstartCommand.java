@@ -2,7 +2,11 @@ package io.swav.local;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.SwavJobSpec;
 import io.swav.data.Split;
+import io.swav.eval.EvalException;
+import io.swav.eval.Evaluation;
+import io.swav.eval.Knn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -75,7 +79,7 @@ final class QuickstartCommand implements Callable<Integer> {
                 QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
 
         System.err.println("kNN of the untrained network ...");
-        double before = KnnScore.of(job.spec(), Optional.empty());
+        double before = knn(job.spec(), Optional.empty(), split.test().get());
         System.out.printf(Locale.ROOT, "kNN top-1, untrained network: %.1f %%%n", before);
 
         LocalStack stack = LocalStack.up(cluster, 1, Map.of(), System.err::println);
@@ -87,7 +91,7 @@ final class QuickstartCommand implements Callable<Integer> {
             outcome = run.await(new Unrest(client, line, job.spec().maxReplicas()));
         }
         Path weights = output.resolve("export").resolve("backbone.safetensors");
-        double after = KnnScore.of(job.spec(), Optional.of(weights));
+        double after = knn(job.spec(), Optional.of(weights), split.test().get());
         Result result = new Result(
                 before,
                 after,
@@ -109,6 +113,15 @@ final class QuickstartCommand implements Callable<Integer> {
                     + " swavjobs,pods; ./swav down --dir " + cluster + " ends it.");
         }
         return 0;
+    }
+
+    /** In percent; without {@code weights} of the network before training. */
+    private static double knn(SwavJobSpec spec, Optional<Path> weights, String test) {
+        try {
+            return Evaluation.top1(spec, weights, spec.data().uri(), test, Knn.DEFAULT);
+        } catch (EvalException e) {
+            throw new LocalClusterException(String.valueOf(e.getMessage()), e);
+        }
     }
 
     private static void print(Result result) {

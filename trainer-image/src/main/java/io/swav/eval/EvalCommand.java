@@ -1,19 +1,15 @@
 package io.swav.eval;
 
-import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
 import io.swav.api.InvalidSpecException;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobSpecs;
 import io.swav.data.DataException;
-import io.swav.data.DataSet;
-import io.swav.swav.Model;
-import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -37,9 +33,13 @@ public final class EvalCommand {
 
         @Option(names = "--untrained", description = "The network before training, for comparison.")
         private boolean untrained;
+
+        Optional<Path> given() {
+            return untrained ? Optional.empty() : Optional.ofNullable(weights);
+        }
     }
 
-    private abstract static class Evaluation implements Callable<Integer> {
+    private abstract static class Measurement implements Callable<Integer> {
         @ArgGroup(multiplicity = "1")
         private Which which = new Which();
 
@@ -57,12 +57,12 @@ public final class EvalCommand {
 
         abstract String name();
 
-        abstract double top1(Features trainFeatures, Features testFeatures);
+        abstract Evaluation.Classifier classifier();
 
         @Override
         public Integer call() throws IOException {
             try {
-                double top1 = evaluate();
+                double top1 = Evaluation.top1(SwavJobSpecs.load(config), which.given(), train, test, classifier());
                 System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
                 if (json != null) {
                     new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
@@ -79,21 +79,6 @@ public final class EvalCommand {
                 return e.exitCode();
             }
         }
-
-        private double evaluate() throws EvalException {
-            SwavJobSpec spec = SwavJobSpecs.load(config);
-            Torch.start();
-            try (NDManager manager = Torch.root();
-                    DataSet trainData = DataSet.open(train);
-                    DataSet testData = DataSet.open(test)) {
-                Path weights = which.weights;
-                Model model = which.untrained || weights == null
-                        ? Weights.untrained(spec, manager)
-                        : Weights.load(spec, weights, manager);
-                int side = spec.crops().get(0).size();
-                return top1(Features.of(model, trainData, side), Features.of(model, testData, side));
-            }
-        }
     }
 
     /** {@code swav eval knn}. */
@@ -101,7 +86,7 @@ public final class EvalCommand {
             name = "knn",
             description = "Weighted nearest neighbours by cosine similarity; nothing is trained.",
             mixinStandardHelpOptions = true)
-    public static final class KnnCommand extends Evaluation {
+    public static final class KnnCommand extends Measurement {
         @Option(names = "--k", description = "Neighbours (default: ${DEFAULT-VALUE}).")
         private int k = Knn.DEFAULT.k();
 
@@ -111,8 +96,8 @@ public final class EvalCommand {
         }
 
         @Override
-        double top1(Features trainFeatures, Features testFeatures) {
-            return new Knn(k, Knn.DEFAULT.temperature()).top1(trainFeatures, testFeatures);
+        Evaluation.Classifier classifier() {
+            return new Knn(k, Knn.DEFAULT.temperature());
         }
     }
 
@@ -121,7 +106,7 @@ public final class EvalCommand {
             name = "linear",
             description = "Trains a linear classifier on frozen features of the pictures' centres.",
             mixinStandardHelpOptions = true)
-    public static final class LinearCommand extends Evaluation {
+    public static final class LinearCommand extends Measurement {
         @Option(names = "--epochs", description = "Epochs (default: ${DEFAULT-VALUE}).")
         private int epochs = LinearProbe.DEFAULT.epochs();
 
@@ -131,11 +116,10 @@ public final class EvalCommand {
         }
 
         @Override
-        double top1(Features trainFeatures, Features testFeatures) {
+        Evaluation.Classifier classifier() {
             LinearProbe swav = LinearProbe.DEFAULT;
             return new LinearProbe(
-                            epochs, swav.learningRate(), swav.momentum(), swav.weightDecay(), swav.batch(), swav.seed())
-                    .top1(trainFeatures, testFeatures);
+                    epochs, swav.learningRate(), swav.momentum(), swav.weightDecay(), swav.batch(), swav.seed());
         }
     }
 }

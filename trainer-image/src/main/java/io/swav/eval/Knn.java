@@ -9,7 +9,7 @@ import java.util.Arrays;
  *
  * @param k neighbours
  */
-public record Knn(int k, double temperature) {
+public record Knn(int k, double temperature) implements Evaluation.Classifier {
     /** What every figure of this project uses unless it says otherwise. */
     public static final Knn DEFAULT = new Knn(20, 0.07);
 
@@ -20,11 +20,7 @@ public record Knn(int k, double temperature) {
         }
     }
 
-    /**
-     * @param train features to search
-     * @param test features to classify
-     * @return the part of {@code test} that is classified rightly, in percent
-     */
+    @Override
     public double top1(Features train, Features test) {
         return top1OfNormalised(train.normalised(), test.normalised());
     }

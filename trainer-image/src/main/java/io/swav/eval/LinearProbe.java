@@ -8,11 +8,12 @@ import java.util.SplittableRandom;
  * epoch (SwAV paper, appendix on linear evaluation). Features are taken once, from the centre view, instead of from
  * fresh random crops in every epoch: quicker, and a little below the paper's protocol.
  */
-public record LinearProbe(int epochs, double learningRate, double momentum, double weightDecay, int batch, long seed) {
+public record LinearProbe(int epochs, double learningRate, double momentum, double weightDecay, int batch, long seed)
+        implements Evaluation.Classifier {
     /** SwAV's settings; its learning rate is at batch 256. */
     public static final LinearProbe DEFAULT = new LinearProbe(100, 0.3, 0.9, 1e-6, 256, 31);
 
-    /** @return the part of {@code test} that is classified rightly, in percent */
+    @Override
     public double top1(Features train, Features test) {
         int classes = Math.max(train.classes(), test.classes());
         int width = train.width();

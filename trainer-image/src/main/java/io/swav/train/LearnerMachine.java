@@ -3,6 +3,7 @@ package io.swav.train;
 import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
+import io.swav.eval.Evaluation;
 import io.swav.swav.Learner;
 import io.swav.swav.LearningRate;
 import io.swav.swav.StepResult;
@@ -35,7 +36,7 @@ record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine
 
     @Override
     public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
-        return evaluation.top1(learner.model(), stop);
+        return evaluation.quickKnn(learner.model(), stop);
     }
 
     @Override

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.collective.Run;
+import io.swav.eval.Evaluation;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -46,7 +47,7 @@ public interface StepMachine extends AutoCloseable {
     /** Publishes the step that began as {@code step}. */
     void apply(long step);
 
-    /** kNN top-1 of the backbone as it is, in percent; see {@link Evaluation#top1}. */
+    /** kNN top-1 of the backbone as it is, in percent; see {@link Evaluation#quickKnn}. */
     double evaluate(Evaluation evaluation, BooleanSupplier stop);
 
     /** All state in a fixed order, for broadcast; writing to the arrays changes it. */

@@ -15,6 +15,7 @@ import io.swav.collective.nccl.Transport;
 import io.swav.data.Batches;
 import io.swav.data.DataException;
 import io.swav.elastic.Forming;
+import io.swav.eval.Evaluation;
 import io.swav.swav.NotFiniteException;
 import io.swav.tensor.Torch;
 import java.io.IOException;
@@ -158,7 +159,7 @@ public final class TrainCommand implements Callable<Integer> {
             try (Journal journalOut = journal(env);
                     PeerListener listener = listen(env);
                     Batches batches = workshop.batches(spec);
-                    Evaluation evaluation = Evaluation.open(spec);
+                    Evaluation evaluation = evaluation(spec);
                     NDManager root = Torch.root();
                     Transport transport = transport(env)) {
                 progress.listening(env.podIp() + ":" + listener.port());
@@ -202,6 +203,12 @@ public final class TrainCommand implements Callable<Integer> {
             torch.exceptionally(failed -> Path.of("")).join(); // a process that ends while it loads a library may crash
             throw e;
         }
+    }
+
+    /** Opened before training: better to know after seconds than after days that its pictures are not there. */
+    private static @Nullable Evaluation evaluation(SwavJobSpec spec) {
+        String test = spec.data().evalUri();
+        return test == null ? null : Evaluation.open(spec, spec.data().uri(), test);
     }
 
     private Transport transport(Environment env) {

@@ -16,6 +16,7 @@ import io.swav.data.DataException;
 import io.swav.elastic.Forming;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
+import io.swav.eval.Evaluation;
 import io.swav.tensor.Torch;
 import java.time.Duration;
 import java.time.Instant;

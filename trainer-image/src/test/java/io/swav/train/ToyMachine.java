@@ -8,6 +8,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
+import io.swav.eval.Evaluation;
 import io.swav.tensor.HostBytes;
 import java.nio.file.Files;
 import java.nio.file.Path;
