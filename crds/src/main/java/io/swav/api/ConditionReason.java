@@ -32,5 +32,6 @@ public enum ConditionReason {
     SaveFailed,
     CannotResume,
     InTime,
-    TooSlow
+    TooSlow,
+    NoCheckpointUri
 }

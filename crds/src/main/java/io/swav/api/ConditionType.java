@@ -12,5 +12,6 @@ public enum ConditionType {
     Complete,
     Failed,
     CheckpointsSaved,
-    CheckpointExceedsNotice
+    CheckpointExceedsNotice,
+    WeightsNotKept
 }

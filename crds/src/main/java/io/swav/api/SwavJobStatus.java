@@ -50,7 +50,8 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
-                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, each with a reason and a sentence.")
+                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason and"
+                        + " a sentence.")
         @Nullable
         List<JobCondition> conditions) {
 

@@ -135,7 +135,7 @@ class OperatorIT {
             assertThat(status().isTrue(ConditionType.Reconciling)).isFalse();
             assertThat(requireNonNull(status().progress()).step()).isEqualTo(100);
         });
-        assertThat(events()).contains("PodsCreated", "WorldPublished", "PodPreempted", "Complete");
+        assertThat(events()).contains("WeightsNotKept", "PodsCreated", "WorldPublished", "PodPreempted", "Complete");
         assertThat(trainers.pods()).as("ended pods stay for their logs").containsExactly("job-1", "job-2");
     }
 

@@ -58,9 +58,14 @@ final class CheckpointStatus {
                 .findFirst();
     }
 
-    /** Nothing for a job that saves nothing; what the writer said last while there is none. */
+    /** That a job saves nothing, for one that does not; what the writer said last while there is none. */
     void addTo(Conditions conditions, SwavJobSpec spec) {
         if (spec.checkpoint().uri() == null) {
+            conditions.add(
+                    ConditionType.WeightsNotKept,
+                    true,
+                    ConditionReason.NoCheckpointUri,
+                    "there is no spec.checkpoint.uri: nothing is saved, and the weights are gone when the job ends");
             return;
         }
         Optional<String> problem = told.map(PodReport.Checkpoints::problem);

@@ -29,7 +29,8 @@ final class JobEvents {
             ConditionType.Failed,
             ConditionType.Stalled,
             ConditionType.Suspended,
-            ConditionType.CheckpointExceedsNotice);
+            ConditionType.CheckpointExceedsNotice,
+            ConditionType.WeightsNotKept);
 
     private final KubernetesClient client;
 

@@ -67,6 +67,17 @@ class StatusWriterTest {
     }
 
     @Test
+    void aJobThatSavesNothingIsWarnedOf() {
+        SwavJobStatus nowhere = status(Jobs.job("replicas: 1"), List.of(), WORLD, Book.EMPTY);
+        assertThat(nowhere.isTrue(ConditionType.WeightsNotKept)).isTrue();
+        assertThat(condition(nowhere, ConditionType.WeightsNotKept).message()).contains("no spec.checkpoint.uri");
+
+        SwavJob saves = Jobs.job("replicas: 1, checkpoint: {uri: file:///c}");
+        assertThat(status(saves, List.of(), WORLD, Book.EMPTY).condition(ConditionType.WeightsNotKept))
+                .isEmpty();
+    }
+
+    @Test
     void stepsThatAreMadeAgainFromACheckpointAreSeen() {
         SwavJob job = Jobs.job("replicas: 1");
         job.setStatus(before(100));
