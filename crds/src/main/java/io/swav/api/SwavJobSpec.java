@@ -232,7 +232,8 @@ public record SwavJobSpec(
 
             @JsonPropertyDescription("Labelled pictures in the same form: when training has ended, kNN top-1 of (at"
                     + " most 2,000 of) them among (at most 10,000 of) the training pictures is told in"
-                    + " status.progress.knnTop1. Unset: no evaluation.")
+                    + " status.progress.knnTop1. Where several trained, the operator gives it two minutes (swav eval"
+                    + " knn takes all pictures and any time). Unset: no evaluation.")
             @Size(min = 1, max = 4096)
             @Nullable
             String evalUri,

@@ -358,7 +358,8 @@ public final class Trainer implements AutoCloseable {
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
         } catch (CancellationException told) {
-            LOG.warn("told to go: no kNN; swav eval knn makes up for it");
+            LOG.warn("no kNN: told to go before it was ready, as the operator does two minutes after the other"
+                    + " trainers have ended; swav eval knn makes up for it");
         } catch (DataException e) {
             LOG.warn("no kNN: {}", e.getMessage());
         } catch (RuntimeException e) { // libtorch's, as where memory does not suffice
