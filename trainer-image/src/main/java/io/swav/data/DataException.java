@@ -1,6 +1,11 @@
 package io.swav.data;
 
 import io.swav.api.Contract;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Objects;
 
 /** The data cannot be used as it is; the message names the file or field and says what to do. */
 @SuppressWarnings("serial")
@@ -29,6 +34,15 @@ public final class DataException extends RuntimeException {
     /** There, but not to be had now: another try, perhaps on another machine, may read it. */
     public static DataException cannotRead(String message, Throwable cause) {
         return new DataException(Contract.EXIT_SOFTWARE, message + ": " + cause, cause);
+    }
+
+    /** What its user has to mend is told from what a file server, for instance, does for a while. */
+    static DataException cannotOpen(Path path, Exception e) {
+        Throwable why = e instanceof UncheckedIOException ? Objects.requireNonNull(e.getCause()) : e;
+        String message = path + " cannot be read";
+        return why instanceof NoSuchFileException || why instanceof AccessDeniedException
+                ? noInput(message, why)
+                : cannotRead(message, why);
     }
 
     /** There, but damaged, too small or not what it should be. */

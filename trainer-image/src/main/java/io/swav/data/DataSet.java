@@ -1,6 +1,9 @@
 package io.swav.data;
 
+import io.swav.api.Contract;
+import io.swav.api.SwavJobSpec;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
@@ -8,7 +11,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
+import org.slf4j.LoggerFactory;
 
 /** Pictures by index, with labels where there are any; safe for use by several threads. */
 public interface DataSet extends AutoCloseable {
@@ -37,14 +42,14 @@ public interface DataSet extends AutoCloseable {
      * Opens {@code file:///folder} or a plain path: a folder of tar shards, or of pictures in class sub-folders, or of
      * pictures alone. The last part may be a pattern for shards, as in {@code /data/cifar/*-train-*.tar}.
      *
-     * @throws DataException naming the folder or the file that is missing, empty or damaged
+     * @throws DataException naming the folder or the file that is missing, empty or damaged, or cannot be read now
      */
     static DataSet open(String uri) {
         Path path = path(uri);
         String last = path.getFileName() == null ? "" : path.getFileName().toString();
         boolean pattern = last.contains("*") || last.contains("?");
         Path folder = pattern && path.getParent() != null ? path.getParent() : path;
-        if (!Files.isDirectory(folder)) {
+        if (!ImageFolder.isFolder(folder)) {
             throw DataException.noInput("data folder " + folder + " does not exist (" + uri
                     + "); give a folder of tar shards or of pictures");
         }
@@ -56,6 +61,21 @@ public interface DataSet extends AutoCloseable {
             throw DataException.noInput("no file in " + folder + " matches " + last + " (" + uri + ")");
         }
         return ImageFolder.open(folder);
+    }
+
+    /** The same, tried again for a while where something cannot be read now. */
+    static DataSet open(String uri, SwavJobSpec spec) {
+        Patience patience = new Patience(spec, new CountDownLatch(1));
+        while (true) {
+            try {
+                return open(uri);
+            } catch (DataException e) {
+                if (Contract.isPermanent(e.exitCode()) || !patience.lasts()) {
+                    throw e;
+                }
+                LoggerFactory.getLogger(DataSet.class).warn("opening {} again: {}", uri, e.getMessage());
+            }
+        }
     }
 
     /** The local path of a data URI. Characters that a URI would have escaped, as those of patterns, may stand in it. */
@@ -80,8 +100,8 @@ public interface DataSet extends AutoCloseable {
         PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern);
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(f -> matcher.matches(f.getFileName())).sorted().toList();
-        } catch (IOException e) {
-            throw DataException.noInput("data folder " + folder + " cannot be read", e);
+        } catch (IOException | UncheckedIOException e) {
+            throw DataException.cannotOpen(folder, e);
         }
     }
 }

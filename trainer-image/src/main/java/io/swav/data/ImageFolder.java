@@ -3,7 +3,9 @@ package io.swav.data;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -40,13 +42,24 @@ final class ImageFolder implements DataSet {
             return new ImageFolder(
                     files, labels.stream().mapToInt(Integer::intValue).toArray());
         } catch (IOException | UncheckedIOException e) {
-            throw DataException.noInput("data folder " + folder + " cannot be read", e);
+            throw DataException.cannotOpen(folder, e);
         }
     }
 
     static List<Path> classFolders(Path folder) throws IOException {
         try (Stream<Path> children = Files.list(folder)) {
-            return children.filter(Files::isDirectory).sorted().toList();
+            return children.filter(ImageFolder::isFolder).sorted().toList();
+        }
+    }
+
+    /** Other than {@link Files#isDirectory} this does not take an error for a no. */
+    static boolean isFolder(Path path) {
+        try {
+            return Files.readAttributes(path, BasicFileAttributes.class).isDirectory();
+        } catch (NoSuchFileException e) {
+            return false;
+        } catch (IOException e) {
+            throw DataException.cannotOpen(path, e);
         }
     }
 

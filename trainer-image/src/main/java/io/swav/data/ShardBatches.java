@@ -47,11 +47,6 @@ public final class ShardBatches implements Batches {
 
     private static final int CLOSE_SECONDS = 10;
 
-    /** Doubled from one try to the next. */
-    private static final long FIRST_PAUSE_MILLIS = 100;
-
-    private static final long LONGEST_PAUSE_MILLIS = 3000;
-
     private final SwavJobSpec spec;
     private final DataSet data;
     private final Sampler sampler;
@@ -104,7 +99,7 @@ public final class ShardBatches implements Batches {
 
     /** Opens {@code data.uri} of the job. */
     public static ShardBatches open(SwavJobSpec spec) {
-        DataSet data = DataSet.open(spec.data().uri());
+        DataSet data = DataSet.open(spec.data().uri(), spec);
         try {
             return new ShardBatches(spec, data);
         } catch (RuntimeException e) {
@@ -293,33 +288,19 @@ public final class ShardBatches implements Batches {
         return Optional.empty();
     }
 
-    /**
-     * Tries again, as a file server that is restarted answers with errors meanwhile; for half the time after which this
-     * trainer, for which the others wait, would be taken for hung.
-     */
     private byte[] read(int sample) throws EOFException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(spec.recovery().hungAfterSeconds()) / 2;
-        for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS)) {
+        Patience patience = new Patience(spec, closing);
+        while (true) {
             try {
                 return data.read(sample);
             } catch (EOFException e) {
                 throw e;
             } catch (IOException e) {
-                if (System.nanoTime() > end || closes(pause)) {
+                if (!patience.lasts()) {
                     throw DataException.cannotRead("cannot read " + data.name(sample), e);
                 }
                 log.warn("reading {} again: {}", data.name(sample), e.toString());
             }
-        }
-    }
-
-    /** Waits; true as soon as this is being closed. */
-    private boolean closes(long millis) {
-        try {
-            return closing.await(millis, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return true;
         }
     }
 

@@ -59,17 +59,15 @@ final class ShardFolder implements DataSet {
             requireEndMark(path, channel);
             Map<String, Integer> labels = new TreeMap<>();
             List<TarArchiveEntry> found = new ArrayList<>();
-            try (TarFile tar = new TarFile(path)) {
-                for (TarArchiveEntry entry : tar.getEntries()) {
-                    String name = entry.getName();
-                    if (entry.getDataOffset() + entry.getSize() > channel.size()) {
-                        throw truncated(path, "entry " + name + " reaches past the end");
-                    }
-                    if (entry.isFile() && Pictures.isPicture(name)) {
-                        found.add(entry);
-                    } else if (entry.isFile() && name.endsWith(".cls")) {
-                        labels.put(key(name), label(path, channel, entry));
-                    }
+            for (TarArchiveEntry entry : entries(path, channel)) {
+                String name = entry.getName();
+                if (entry.getDataOffset() + entry.getSize() > channel.size()) {
+                    throw truncated(path, "entry " + name + " reaches past the end");
+                }
+                if (entry.isFile() && Pictures.isPicture(name)) {
+                    found.add(entry);
+                } else if (entry.isFile() && name.endsWith(".cls")) {
+                    labels.put(key(name), label(path, channel, entry));
                 }
             }
             for (TarArchiveEntry entry : found) {
@@ -78,9 +76,25 @@ final class ShardFolder implements DataSet {
                 pictures.add(new Picture(
                         shard, entry.getName(), entry.getDataOffset(), Math.toIntExact(entry.getSize()), label));
             }
-        } catch (IOException | IllegalArgumentException | ArithmeticException e) {
-            throw DataException.badData(path + " is not a readable tar file (truncated or damaged)", e);
+        } catch (EOFException | IllegalArgumentException | ArithmeticException e) {
+            throw damaged(path, e);
+        } catch (IOException e) {
+            throw DataException.cannotOpen(path, e);
         }
+    }
+
+    static List<TarArchiveEntry> entries(Path path, FileChannel channel) {
+        try (TarFile tar = new TarFile(new ShardChannel(channel))) {
+            return tar.getEntries();
+        } catch (UncheckedIOException e) {
+            throw DataException.cannotOpen(path, e);
+        } catch (IOException e) {
+            throw damaged(path, e);
+        }
+    }
+
+    private static DataException damaged(Path path, Exception e) {
+        return DataException.badData(path + " is not a readable tar file (truncated or damaged)", e);
     }
 
     /** A tar file ends with records of zeros; one cut between two entries would otherwise look whole. */

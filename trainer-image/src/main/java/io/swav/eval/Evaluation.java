@@ -41,10 +41,10 @@ public final class Evaluation implements AutoCloseable {
      * @throws DataException when the pictures are not there
      */
     public static Evaluation open(SwavJobSpec spec, String train, String test) {
-        DataSet testData = DataSet.open(test);
+        DataSet testData = DataSet.open(test, spec);
         try {
             return new Evaluation(
-                    DataSet.open(train), testData, spec.crops().get(0).size());
+                    DataSet.open(train, spec), testData, spec.crops().get(0).size());
         } catch (RuntimeException e) {
             testData.close();
             throw e;

@@ -54,7 +54,7 @@ import picocli.CommandLine.Option;
             "65:the data is damaged",
             "66:the data is missing",
             "69:the port is in use",
-            "70:a fault of this program, training diverged, or data could not be read for some seconds",
+            "70:a fault of this program, training diverged, or data could not be read for a while",
             "73:checkpoints cannot be written",
             "78:the configuration is wrong",
             "143:left on notice before the job was done"

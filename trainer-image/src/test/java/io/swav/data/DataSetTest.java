@@ -3,12 +3,21 @@ package io.swav.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobSpecs;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -100,6 +109,63 @@ class DataSetTest {
         for (int length = 0; length < content; length += 100) {
             Files.write(shard, Arrays.copyOf(whole, length));
             refused(folder.toString(), Contract.EXIT_BAD_DATA, shard.toString());
+        }
+    }
+
+    /** A link to itself gives an error that no missing file gives: it stands for those of a file server. */
+    @Test
+    void whatCannotBeReadNowIsNobodysFault() throws IOException {
+        Path shard = folder.resolve("s-000000.tar");
+        Files.createSymbolicLink(shard, shard);
+        refused(folder.toString(), Contract.EXIT_SOFTWARE, shard + " cannot be read");
+        refused(shard.toString(), Contract.EXIT_SOFTWARE, shard + " cannot be read");
+        Path pictures = Files.createDirectory(folder.resolve("pictures"));
+        Files.createSymbolicLink(pictures.resolve("class"), shard);
+        refused(pictures.toString(), Contract.EXIT_SOFTWARE, pictures.resolve("class") + " cannot be read");
+        Files.delete(shard);
+        Files.createSymbolicLink(shard, folder.resolve("nowhere"));
+        refused(folder.toString(), Contract.EXIT_NO_INPUT, shard + " cannot be read");
+    }
+
+    @Test
+    void anErrorOfTheDiskIsNotTakenForADamagedTar() throws IOException {
+        shards(folder, 1, 1);
+        Path shard = folder.resolve("s-000000.tar");
+        FileChannel closed = FileChannel.open(shard);
+        closed.close();
+        assertThatThrownBy(() -> ShardFolder.entries(shard, closed))
+                .isInstanceOfSatisfying(
+                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(Contract.EXIT_SOFTWARE))
+                .hasMessageContaining(shard + " cannot be read");
+    }
+
+    @Test
+    void aTrainerOpensAgainWhatCannotBeReadNow() throws Exception {
+        Path shard = folder.resolve("s-000000.tar");
+        Files.createSymbolicLink(shard, shard);
+        SwavJobSpec spec = patient(1);
+        assertThatThrownBy(() -> DataSet.open(folder.toString(), spec).close())
+                .isInstanceOf(DataException.class)
+                .hasMessageContaining(shard + " cannot be read");
+
+        CompletableFuture<DataSet> opening =
+                CompletableFuture.supplyAsync(() -> DataSet.open(folder.toString(), patient(60)));
+        Path whole = Files.createDirectory(folder.resolve("whole"));
+        shards(whole, 3, 3);
+        TimeUnit.MILLISECONDS.sleep(300);
+        Files.move(whole.resolve("s-000000.tar"), shard, StandardCopyOption.ATOMIC_MOVE);
+        try (DataSet data = opening.get(1, TimeUnit.MINUTES)) {
+            assertThat(data.size()).isEqualTo(3);
+        }
+    }
+
+    private static SwavJobSpec patient(int hungAfterSeconds) {
+        try {
+            return SwavJobSpecs.complete("test", new ObjectMapper().readTree("""
+                    {"data": {"uri": "file:///d"}, "recovery": {"hungAfterSeconds": %d}}
+                    """.formatted(hungAfterSeconds)));
+        } catch (JsonProcessingException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
