@@ -138,7 +138,7 @@ public final class OverlapBench implements Callable<Integer> {
                 overlap,
                 after);
         PrintWriter out = spec.commandLine().getOut();
-        out.printf(Locale.ROOT, "%d ranks, %d steps, seconds a step%n", ranks, steps);
+        out.printf(Locale.ROOT, "%d ranks, %d steps, milliseconds a step%n", ranks, steps);
         out.printf("                       step  communication  exposed   transfer  exposed    its CPU  exposed%n");
         print(out, "while backward runs", overlap);
         print(out, "after backward", after);
@@ -173,14 +173,14 @@ public final class OverlapBench implements Callable<Integer> {
     private static void print(PrintWriter out, String what, Mode mode) {
         out.printf(
                 Locale.ROOT,
-                "%-20s %6.3f  %13.3f  %7.3f  %9.3f  %7.3f  %9.3f  %7.3f%n",
+                "%-20s %6.1f  %13.1f  %7.1f  %9.1f  %7.1f  %9.1f  %7.1f%n",
                 what,
-                mode.stepSeconds(),
-                mode.communicationSeconds(),
-                mode.exposedSeconds(),
-                mode.transferSeconds(),
-                mode.exposedTransferSeconds(),
-                mode.communicationCpuSeconds(),
-                mode.exposedCpuSeconds());
+                1e3 * mode.stepSeconds(),
+                1e3 * mode.communicationSeconds(),
+                1e3 * mode.exposedSeconds(),
+                1e3 * mode.transferSeconds(),
+                1e3 * mode.exposedTransferSeconds(),
+                1e3 * mode.communicationCpuSeconds(),
+                1e3 * mode.exposedCpuSeconds());
     }
 }
