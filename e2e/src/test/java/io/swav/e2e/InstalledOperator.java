@@ -11,8 +11,6 @@ import io.swav.local.Daemon;
 import io.swav.local.LocalCluster;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -103,11 +101,7 @@ final class InstalledOperator implements AutoCloseable {
     HttpResponse<String> get(String path) throws IOException, InterruptedException {
         Matcher address = ADDRESS.matcher(log());
         assertThat(address.find()).as("the log names the address").isTrue();
-        return HttpClient.newHttpClient()
-                .send(
-                        HttpRequest.newBuilder(URI.create(address.group(1) + path))
-                                .build(),
-                        HttpResponse.BodyHandlers.ofString());
+        return Http.get(URI.create(address.group(1) + path));
     }
 
     /** From now on it sees and does nothing, though it is there. */

@@ -16,9 +16,6 @@ import io.swav.operator.OperatorConfig;
 import io.swav.operator.SwavOperator;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
@@ -117,11 +114,7 @@ class LeaderElectionIT {
     }
 
     private static String body(SwavOperator operator, String path) throws IOException, InterruptedException {
-        return HttpClient.newHttpClient()
-                .send(
-                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + operator.port() + path))
-                                .build(),
-                        HttpResponse.BodyHandlers.ofString())
+        return Http.get(URI.create("http://127.0.0.1:" + operator.port() + path))
                 .body();
     }
 }

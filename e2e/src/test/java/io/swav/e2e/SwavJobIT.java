@@ -17,9 +17,6 @@ import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalStack;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -175,12 +172,7 @@ class SwavJobIT {
     }
 
     private static String metrics() throws Exception {
-        return HttpClient.newHttpClient()
-                .send(
-                        HttpRequest.newBuilder(stack.awaitPage().resolve("metrics"))
-                                .build(),
-                        HttpResponse.BodyHandlers.ofString())
-                .body();
+        return Http.get(stack.awaitPage().resolve("metrics")).body();
     }
 
     private static List<Pod> pods(String job) {

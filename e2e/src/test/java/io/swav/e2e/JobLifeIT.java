@@ -1,0 +1,148 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.DeletionPropagation;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.ConditionType;
+import io.swav.api.Contract;
+import io.swav.api.World;
+import io.swav.local.LocalCluster;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What a job goes through when nothing is wrong with it: it trains, scales, is suspended, ends, is deleted, and is measured. */
+class JobLifeIT extends OperatedJob {
+    JobLifeIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+        super(client, cluster);
+    }
+
+    @Test
+    void trainsFromTheFirstWorldToTheEndThroughALostPod() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Pending");
+            assertThat(message(ConditionType.Ready)).contains("waiting for pods: 0 ready, 1 needed");
+        });
+
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        long first = trainers.world().generation();
+        trainers.training("job-0", first, 7);
+        trainers.training("job-1", first, 7);
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(status().isTrue(ConditionType.Ready)).isTrue();
+            assertThat(requireNonNull(status().progress()).step()).isEqualTo(7);
+            assertThat(requireNonNull(status().world()).collective()).isEqualTo("NCCL 2.27.3");
+            assertThat(status().observedGeneration()).isEqualTo(1);
+        });
+
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1", "job-2"));
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1", "job-2"));
+        World last = trainers.world();
+        assertThat(last.generation()).isEqualTo(first + 2);
+        assertThat(requireNonNull(status().ledger()).preemptions()).isEqualTo(1);
+        assertThat(requireNonNull(status().ledger()).failures()).isZero();
+
+        trainers.done("job-1", last.generation(), 100);
+        trainers.done("job-2", last.generation(), 100);
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Complete");
+            assertThat(status().isTrue(ConditionType.Complete)).isTrue();
+            assertThat(status().isTrue(ConditionType.Ready)).isTrue();
+            assertThat(status().isTrue(ConditionType.Reconciling)).isFalse();
+            assertThat(requireNonNull(status().progress()).step()).isEqualTo(100);
+        });
+        assertThat(events()).contains("WeightsNotKept", "PodsCreated", "WorldPublished", "PodPreempted", "Complete");
+        assertThat(trainers.pods()).as("ended pods stay for their logs").containsExactly("job-1", "job-2");
+    }
+
+    @Test
+    void scalesBothWaysAndSuspends() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+
+        job().scale(3);
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(3));
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1", "job-2"));
+
+        job().scale(1);
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+        assertThat(requireNonNull(status().ledger()).preemptions())
+                .as("our own doing")
+                .isZero();
+
+        apply("replicas: 1, suspend: true");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(status().phase()).isEqualTo("Suspended");
+            assertThat(status().isTrue(ConditionType.Suspended)).isTrue();
+        });
+        apply("replicas: 1, suspend: false");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-3"));
+    }
+
+    @Test
+    void deletionTakesEverythingAlong() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        job().delete();
+        soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(jobMaps()).isEmpty();
+        });
+    }
+
+    @Test
+    void aDeletedJobLeavesTheMetricsAndIsNotPlannedAgain() throws Exception {
+        String labels = "job=\"job\",namespace=\"" + namespace + "\"";
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
+        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "/data does not exist");
+        soon().untilAsserted(() ->
+                assertThat(get("/metrics")).contains("swav_job_condition{condition=\"Failed\"," + labels + "} 1.0"));
+        job().delete();
+        soon().untilAsserted(() -> assertThat(get("/metrics")).doesNotContain(labels));
+
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(get("/metrics")).contains("swav_job_replicas{" + labels + "} 1.0"));
+        job().withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
+        soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
+            assertThat(get("/metrics")).doesNotContain(labels);
+            assertThat(job().get()).as("nothing is made that would keep it").isNull();
+            assertThat(trainers.pods()).isEmpty();
+            assertThat(jobMaps()).isEmpty();
+        });
+    }
+
+    private List<ConfigMap> jobMaps() {
+        return client.configMaps()
+                .inNamespace(namespace)
+                .withLabel(Contract.LABEL_JOB)
+                .list()
+                .getItems();
+    }
+
+    @Test
+    void healthAndMetricsTellTheTruth() throws Exception {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(get("/metrics"))
+                .contains("swav_job_replicas{job=\"job\",namespace=\"" + namespace + "\"} 2.0"));
+        assertThat(get("/healthz")).isEqualTo("ok\n");
+    }
+}

@@ -1,0 +1,178 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.ConditionType;
+import io.swav.api.Contract;
+import io.swav.api.PodReport;
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.local.LocalCluster;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** Trainers fail, hang, do not answer, or lie on a dead node. */
+class LostTrainersIT extends OperatedJob {
+    LostTrainersIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+        super(client, cluster);
+    }
+
+    @Test
+    void aPermanentFailureEndsTheJobWithTheTrainersWords() {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+
+        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "spec.data.uri: /data does not exist");
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Failed");
+            assertThat(message(ConditionType.Failed)).contains("job-0").contains("/data does not exist");
+            assertThat(status().condition(ConditionType.DataReady).orElseThrow().status())
+                    .isEqualTo("False");
+            assertThat(trainers.pods()).as("the failed one stays for its log").containsExactly("job-0");
+        });
+        assertThat(events()).contains("PodFailed", "Failed");
+    }
+
+    @Test
+    void tooManyFailuresEndTheJob() {
+        apply("replicas: 1, recovery: {maxFailures: 1}");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+        trainers.failed("job-0", Contract.EXIT_SOFTWARE, "boom");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).contains("job-1"));
+        trainers.failed("job-1", Contract.EXIT_SOFTWARE, "boom again");
+        soon().untilAsserted(() -> assertThat(message(ConditionType.Failed))
+                .contains("2 failures, recovery.maxFailures allows 1")
+                .contains("boom again"));
+    }
+
+    @Test
+    void aHungMemberIsKilledReplacedAndPriced() throws IOException {
+        formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}, elastic: {growAfterSeconds: 0}");
+        trainers.silent("job-1");
+        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 9));
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.world().lost()).hasSize(1);
+            assertThat(trainers.pods()).as("killed and replaced").containsExactly("job-0", "job-2");
+        });
+        long generation = trainers.world().generation();
+        trainers.training("job-0", 8, new PodReport.Regroup(generation, 2.5, 1, 1, 0.5));
+        soon().untilAsserted(() -> assertThat(ledger().incidents()).last().satisfies(incident -> {
+            assertThat(incident.kind()).isEqualTo("Hang");
+            assertThat(incident.pod()).isEqualTo("job-1");
+            assertThat(incident.reason()).contains("job-0 has waited for it").contains("it has not reported for");
+            assertThat(incident.generation()).isEqualTo(generation);
+            assertThat(incident.stepsLost()).isEqualTo(1);
+            assertThat(incident.secondsPaused()).isEqualTo(2.5);
+        }));
+        stopOperator();
+        startOperator();
+        trainers.training("job-0", 9, new PodReport.Regroup(generation, 2.5, 1, 2, 1));
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(9));
+        assertThat(ledger().stepsLost())
+                .as("another operator counts nothing twice")
+                .isEqualTo(1);
+        assertThat(ledger().hangs()).isEqualTo(1);
+        assertThat(ledger().preemptions()).isZero();
+        assertThat(ledger().secondsLostByCause()).containsEntry("Hang", 2.5);
+        assertThat(ledger().goodput()).isBetween(0.01, 1.0);
+        assertThat(events()).contains("PodHung", "PodKilled", "TrainingResumed");
+    }
+
+    @Test
+    void aMemberThatDoesNotAnswerIsPutOutAndMayComeBack() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        String uid = trainers.world().members().get(1).uid();
+        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 3, "lostPeer", uid));
+        await().during(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(members())
+                        .as("it reports, so the two settle it among themselves")
+                        .containsExactly("job-0", "job-1"));
+        trainers.silent("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).as("not killed, but replaced").containsExactly("job-0", "job-1", "job-2");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+            assertThat(status().replicas()).isEqualTo(2);
+        });
+        trainers.training("job-0", trainers.world().generation(), 8);
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1");
+            assertThat(trainers.pods()).as("its replacement is not needed").containsExactly("job-0", "job-1");
+        });
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(ledger().preemptions()).isEqualTo(2));
+    }
+
+    @Test
+    void belowTheMinimumItHoldsAndResumes() {
+        formOfTwo("replicas: 2, elastic: {minReplicas: 2, growAfterSeconds: 0}");
+        trainers.killed("job-1");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.world().hold()).isTrue();
+            assertThat(members()).containsExactly("job-0");
+            assertThat(status().phase()).isEqualTo("Holding");
+            assertThat(message(ConditionType.Ready)).contains("1 ready, 2 needed");
+            assertThat(ledger().failures()).isEqualTo(1);
+        });
+        trainers.ready("job-2");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.world().hold()).isFalse();
+            assertThat(members()).containsExactly("job-0", "job-2");
+        });
+        long generation = trainers.world().generation();
+        trainers.training("job-0", 8, new PodReport.Regroup(generation, 12.5, 1, 1, 0.5));
+        trainers.training("job-2", 8, new PodReport.Regroup(generation, null, 0, 1, 0.5));
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(ledger().stepsLost()).isEqualTo(1);
+            assertThat(ledger().secondsLostByCause()).containsEntry("Failure", 12.5);
+            assertThat(ledger().incidents()).extracting(Incident::kind).endsWith("Failure", "Resize");
+        });
+    }
+
+    @Test
+    void aPodOnADeadNodeIsRemovedWhenNobodyElseDoes() {
+        client.resource(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        try {
+            formOfTwo(
+                    "replicas: 2",
+                    "terminationGracePeriodSeconds: 1, nodeName: " + namespace
+                            + ", tolerations: [{key: node.kubernetes.io/unreachable, operator: Exists},"
+                            + " {key: node.kubernetes.io/not-ready, operator: Exists}]");
+            client.nodes()
+                    .withName(namespace)
+                    .editStatus(node -> new NodeBuilder(node)
+                            .withNewStatus()
+                            .addNewCondition()
+                            .withType("Ready")
+                            .withStatus("Unknown")
+                            .endCondition()
+                            .endStatus()
+                            .build());
+            client.pods().inNamespace(namespace).withName("job-1").delete();
+            soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+            assertThat(trainers.pods())
+                    .as("there is no kubelet that would end it")
+                    .contains("job-1");
+            soon().atMost(Duration.ofSeconds(40))
+                    .untilAsserted(() -> assertThat(trainers.pods()).doesNotContain("job-1"));
+            assertThat(ledger().preemptions()).isEqualTo(1);
+            assertThat(members()).as("job-0 is heard, so it stays").containsExactly("job-0");
+        } finally {
+            client.nodes().withName(namespace).delete();
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.ConditionType;
+import io.swav.api.PodReport;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpecs;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.World;
+import io.swav.local.LocalCluster;
+import io.swav.operator.OperatorConfig;
+import io.swav.operator.SwavOperator;
+import java.io.IOException;
+import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** The operator and a job against a real API server; kubelet and trainers are played by the test. */
+@ExtendWith(TestCluster.class)
+abstract class OperatedJob {
+    final String namespace = "op-" + UUID.randomUUID().toString().substring(0, 8);
+    final KubernetesClient client;
+    final LocalCluster cluster;
+    final FakeTrainers trainers;
+    private SwavOperator operator;
+
+    OperatedJob(KubernetesClient client, LocalCluster cluster) throws IOException {
+        this.client = client;
+        this.cluster = cluster;
+        this.trainers = new FakeTrainers(client, namespace, "job");
+        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
+        client.resource(SwavJobSpecs.crd())
+                .waitUntilCondition(
+                        crd -> crd.getStatus() != null
+                                && crd.getStatus().getConditions().stream()
+                                        .anyMatch(c -> c.getType().equals("Established")
+                                                && c.getStatus().equals("True")),
+                        30,
+                        TimeUnit.SECONDS);
+        this.operator = operator();
+    }
+
+    private SwavOperator operator() throws IOException {
+        return SwavOperator.start(OperatorConfig.of(Optional.of(cluster.kubeconfig()), "all", 0));
+    }
+
+    void stopOperator() {
+        operator.close();
+    }
+
+    void startOperator() throws IOException {
+        operator = operator();
+    }
+
+    @BeforeEach
+    void makeNamespace() {
+        client.resource(new NamespaceBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .addToLabels("test", namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+    }
+
+    @AfterEach
+    void clean() {
+        trainers.close();
+        job().delete();
+        operator.close();
+        client.namespaces().withName(namespace).delete();
+    }
+
+    /** Two trainers that have made seven steps in the first world. */
+    void formOfTwo(String spec) {
+        formOfTwo(spec, "");
+    }
+
+    void formOfTwo(String spec, String podSpec) {
+        apply(spec, podSpec);
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        PodReport.Regroup first = new PodReport.Regroup(trainers.world().generation(), null, 0, 7, 3.5);
+        trainers.training("job-0", 7, first);
+        trainers.training("job-1", 7, first);
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+    }
+
+    void apply(String spec) {
+        apply(spec, "");
+    }
+
+    void apply(String spec, String podSpec) {
+        applyTemplate(spec, "{spec: {containers: [{name: trainer, image: swav-trainer}], " + podSpec + "}}");
+    }
+
+    void applyTemplate(String spec, String template) {
+        SwavJob job = Serialization.unmarshal("""
+                apiVersion: swav.io/v1alpha1
+                kind: SwavJob
+                metadata: {name: job, namespace: %s}
+                spec: {%s, data: {uri: file:///data}, template: %s}
+                """.formatted(namespace, spec, template), SwavJob.class);
+        client.resource(job).fieldManager("test").forceConflicts().serverSideApply();
+    }
+
+    Resource<SwavJob> job() {
+        return client.resources(SwavJob.class).inNamespace(namespace).withName("job");
+    }
+
+    SwavJobStatus status() {
+        return Optional.ofNullable(job().get().getStatus()).orElse(SwavJobStatus.EMPTY);
+    }
+
+    SwavJobStatus.Ledger ledger() {
+        return requireNonNull(status().ledger());
+    }
+
+    String message(ConditionType condition) {
+        return status().condition(condition).orElseThrow().message();
+    }
+
+    List<String> members() {
+        return trainers.world().members().stream().map(World.Member::pod).toList();
+    }
+
+    List<String> events() {
+        return client.v1().events().inNamespace(namespace).list().getItems().stream()
+                .map(Event::getReason)
+                .toList();
+    }
+
+    /** What the operator's port answers. */
+    String get(String path) throws IOException, InterruptedException {
+        return Http.get(URI.create("http://127.0.0.1:" + operator.port() + path))
+                .body();
+    }
+
+    static ConditionFactory soon() {
+        return await().atMost(Duration.ofSeconds(20)).ignoreExceptions();
+    }
+}

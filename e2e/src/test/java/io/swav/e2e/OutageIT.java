@@ -1,0 +1,152 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
+import io.fabric8.kubernetes.api.model.admissionregistration.v1.ValidatingWebhookConfigurationBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.ConditionType;
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.World;
+import io.swav.local.LocalCluster;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The operator, or the API server that it works with, goes away or errs for a while. */
+class OutageIT extends OperatedJob {
+    OutageIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+        super(client, cluster);
+    }
+
+    @Test
+    void aNewOperatorCarriesOnWhereTheOldOneStopped() throws IOException {
+        apply("replicas: 2");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
+        trainers.ready("job-0");
+        trainers.ready("job-1");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
+        Secret key = handshake();
+        stopOperator();
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        startOperator();
+
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1", "job-2"));
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().ledger()).preemptions()).isEqualTo(1));
+        assertThat(handshake().getData()).isEqualTo(key.getData());
+    }
+
+    private Secret handshake() {
+        return client.secrets().inNamespace(namespace).withName("job-handshake").get();
+    }
+
+    @Test
+    void afterTheApiServerWasAwayNobodyIsBlamedAndStatusCatchesUp() {
+        formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}");
+        World before = trainers.world();
+        List<Incident> incidents = ledger().incidents();
+        cluster.stopApiServer();
+        try {
+            await().pollDelay(Duration.ofSeconds(9)).until(() -> true);
+        } finally {
+            cluster.startApiServer();
+            awaitControllers();
+        }
+        trainers.training("job-0", before.generation(), 20);
+        trainers.training("job-1", before.generation(), 20);
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(20));
+        assertThat(trainers.world()).isEqualTo(before);
+        assertThat(ledger().incidents()).isEqualTo(incidents);
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+    }
+
+    /** They notice later that the server is back, and until then pods of a new service account are refused. */
+    private void awaitControllers() {
+        client.resource(new ServiceAccountBuilder()
+                        .withNewMetadata()
+                        .withName("later")
+                        .withNamespace(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        Pod pod = new PodBuilder()
+                .withNewMetadata()
+                .withName("later")
+                .withNamespace(namespace)
+                .endMetadata()
+                .withNewSpec()
+                .withServiceAccountName("later")
+                .addNewContainer()
+                .withName("any")
+                .withImage("any")
+                .endContainer()
+                .endSpec()
+                .build();
+        soon().atMost(Duration.ofMinutes(2))
+                .until(() -> client.resource(pod).dryRun(true).create() != null);
+    }
+
+    @Test
+    void anApiErrorWhilePodsAreMadeIsToldAndTriedAgain() {
+        client.resource(new ValidatingWebhookConfigurationBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .addNewWebhook()
+                        .withName("nobody.swav.io")
+                        .withAdmissionReviewVersions("v1")
+                        .withSideEffects("None")
+                        .withFailurePolicy("Fail")
+                        .withTimeoutSeconds(1)
+                        .withNewNamespaceSelector()
+                        .addToMatchLabels("test", namespace)
+                        .endNamespaceSelector()
+                        .addNewRule()
+                        .withApiGroups("")
+                        .withApiVersions("v1")
+                        .withOperations("CREATE")
+                        .withResources("pods")
+                        .endRule()
+                        .withNewClientConfig()
+                        .withUrl("https://127.0.0.1:1/nobody")
+                        .endClientConfig()
+                        .endWebhook()
+                        .build())
+                .create();
+        try {
+            apply("replicas: 1");
+            soon().untilAsserted(() -> {
+                assertThat(status().condition(ConditionType.Reconciling)
+                                .orElseThrow()
+                                .reason())
+                        .isEqualTo("ApiError");
+                assertThat(message(ConditionType.Ready))
+                        .contains("trying again")
+                        .contains("nobody.swav.io");
+            });
+        } finally {
+            client.admissionRegistration()
+                    .v1()
+                    .validatingWebhookConfigurations()
+                    .withName(namespace)
+                    .delete();
+        }
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).hasSize(1);
+            assertThat(status().condition(ConditionType.Reconciling)
+                            .orElseThrow()
+                            .reason())
+                    .isEqualTo("Pending");
+        });
+    }
+}

@@ -1,0 +1,94 @@
+package io.swav.e2e;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.ConditionType;
+import io.swav.api.Contract;
+import io.swav.local.LocalCluster;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What users get wrong in a spec is told and does no harm, also when the job trains already. */
+class WrongSpecIT extends OperatedJob {
+    WrongSpecIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+        super(client, cluster);
+    }
+
+    @Test
+    void aSpecThatBreaksARuleMakesNoPodsAndSaysWhichField() {
+        apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo("Invalid");
+            assertThat(message(ConditionType.Stalled))
+                    .contains("spec.replicas is below spec.elastic.minReplicas")
+                    .contains("spec.assignment.mode Queue is not available yet");
+            assertThat(status().observedGeneration()).isEqualTo(1);
+        });
+        assertThat(trainers.pods()).isEmpty();
+    }
+
+    @Test
+    void anImmutableFieldThatChangesIsToldAndNotFollowed() {
+        apply("replicas: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
+        trainers.ready("job-0");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        apply("replicas: 1, model: {prototypes: 30}");
+        soon().untilAsserted(() -> assertThat(message(ConditionType.Stalled)).contains("spec.model cannot change"));
+        assertThat(members()).containsExactly("job-0");
+        assertThat(client.configMaps()
+                        .inNamespace(namespace)
+                        .withName("job-config")
+                        .get()
+                        .getData()
+                        .get(Contract.CONFIG_KEY))
+                .contains("\"prototypes\" : 3000");
+    }
+
+    @Test
+    void aTemplateThatBreaksWhileTheJobTrainsStopsNewPodsAlone() {
+        formOfTwo("replicas: 2");
+        long step = 7;
+        for (String broken : List.of("{spec: {containers: []}}", "{spec: {containers: [{}]}}")) {
+            applyTemplate("replicas: 2", broken);
+            client.pods().inNamespace(namespace).withName("job-1").delete();
+            soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+            step += 10;
+            long made = step;
+            trainers.training("job-0", trainers.world().generation(), made);
+            soon().untilAsserted(() -> {
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(made);
+                assertThat(status().phase()).isEqualTo("Running");
+                assertThat(message(ConditionType.Stalled)).contains("spec.template");
+            });
+        }
+        assertThat(trainers.pods()).containsExactly("job-0");
+        apply("replicas: 2");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).hasSize(2);
+            assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
+        });
+    }
+
+    /** Trainers' reports come every second, and each of them brings a plan. */
+    @Test
+    void aRefusedPodIsNotTriedWithEveryReportButAtOnceWhenTheJobChanges() {
+        formOfTwo("replicas: 2");
+        applyTemplate("replicas: 2", "{spec: {containers: [{name: trainer}]}}");
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(
+                        status().condition(ConditionType.Stalled).orElseThrow().reason())
+                .isEqualTo("PodRefused"));
+        await().during(Duration.ofSeconds(5))
+                .atMost(Duration.ofSeconds(10))
+                .untilAsserted(() -> assertThat(message(ConditionType.Stalled)).contains("spec.containers[0].image"));
+        apply("replicas: 2");
+        soon().untilAsserted(() ->
+                assertThat(trainers.pods()).as("one number was used up").containsExactly("job-0", "job-3"));
+    }
+}
