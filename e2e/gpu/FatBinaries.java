@@ -20,12 +20,11 @@ import java.util.function.Predicate;
  * several GPU architectures.
  *
  * <pre>
- *   java FatBinaries.java list FILE ...            what is in there
  *   java FatBinaries.java prune 90 FROM TO         TO is FROM with what compute capability 9.0 takes, and zeros for the rest
  * </pre>
  *
- * <p>{@code prune} leaves every address as it was: the file is as long as before, and compresses. It computes on other
- * architectures no more.
+ * <p>Every address stays as it was: the file is as long as before, and compresses. It computes on other architectures no
+ * more.
  *
  * <p>Layout, little endian. Container: u32 magic, u16 version, u16 length of this header, u64 bytes that follow it.
  * Entry: u16 kind (1 is PTX, 2 machine code), u32 length of this header at 4, u64 bytes that follow it at 8, u32
@@ -54,22 +53,17 @@ public final class FatBinaries {
     record Section(int at, int length) {}
 
     public static void main(String[] args) throws IOException {
-        if (args.length >= 2 && args[0].equals("list")) {
-            for (String name : List.of(args).subList(1, args.length)) {
-                Path file = Path.of(name);
-                print(file.getFileName() + ": ", tally(containers(map(file, false))), Files.size(file));
-            }
-        } else if (args.length == 4 && args[0].equals("prune")) {
+        if (args.length == 4 && args[0].equals("prune")) {
             prune(Integer.parseInt(args[1].replace("sm_", "")), Path.of(args[2]), Path.of(args[3]));
         } else {
-            System.err.println("usage: FatBinaries list FILE ... | prune ARCHITECTURE FROM TO");
+            System.err.println("usage: FatBinaries prune ARCHITECTURE FROM TO");
             System.exit(2);
         }
     }
 
     private static void prune(int arch, Path from, Path to) throws IOException {
         Files.copy(from, to, StandardCopyOption.REPLACE_EXISTING);
-        ByteBuffer file = map(to, true);
+        ByteBuffer file = map(to);
         List<Container> containers = containers(file);
         print(from.getFileName() + " had ", tally(containers), Files.size(from));
         List<Entry> kept = new ArrayList<>();
@@ -180,12 +174,9 @@ public final class FatBinaries {
         System.out.println(line);
     }
 
-    private static ByteBuffer map(Path file, boolean write) throws IOException {
-        try (FileChannel channel = write
-                ? FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)
-                : FileChannel.open(file, StandardOpenOption.READ)) {
-            return channel.map(write ? FileChannel.MapMode.READ_WRITE : FileChannel.MapMode.READ_ONLY, 0, channel.size())
-                    .order(ByteOrder.LITTLE_ENDIAN);
+    private static ByteBuffer map(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size()).order(ByteOrder.LITTLE_ENDIAN);
         }
     }
 }

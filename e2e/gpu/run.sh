@@ -126,7 +126,7 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   for on in Host Device; do
     if late "bench step, crops by the $on"; then :
     elif trainer bench step "${bench[@]}" --augment-on $on > "$WORK/bench" 2>&1
-    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step: $(tail -n 1 "$WORK/bench")"; fi
+    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step, crops by the $on: $(tail -n 1 "$WORK/bench")"; fi
   done
   case_of of1 1 longer "trainer, 20 steps more from its checkpoint"
   case_of straight 1 longer "trainer, 40 steps"

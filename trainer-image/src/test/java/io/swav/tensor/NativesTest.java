@@ -11,7 +11,6 @@ import java.net.URI;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -40,10 +39,7 @@ class NativesTest {
         for (String binding : BINDINGS) {
             try (InputStream in = Natives.class.getResourceAsStream(binding)) {
                 assertThat(in).as(binding).isNotNull();
-                Files.copy(
-                        in,
-                        folder.resolve(Path.of(binding).getFileName().toString()),
-                        StandardCopyOption.REPLACE_EXISTING);
+                Files.copy(in, folder.resolve(Path.of(binding).getFileName().toString()));
             }
         }
         Path output = home.resolve("output");
