@@ -22,6 +22,8 @@ final class ModelTrainer {
     private static final int FORMING = 600;
     private static final int RETRY = 30;
     private static final int PATIENCE = 250;
+    /** Between two looks of the watchman. */
+    private static final int WATCH = 20;
 
     private enum Phase {
         DECIDE,
@@ -65,6 +67,7 @@ final class ModelTrainer {
     private long decidedOn;
     private long lastSign;
     private long laterSeen;
+    private long nextLook;
     private long patience;
     private boolean secondRound;
     private int source;
@@ -146,7 +149,7 @@ final class ModelTrainer {
         }
     }
 
-    /** The watchman looks every 20 ticks, and so does this. */
+    /** As the watchman looks. */
     private boolean abandons() {
         boolean inside = switch (phase) {
             case AGREE, RECEIVE, TOGETHER, MINIMUM, COMPUTE, SUM -> true;
@@ -155,10 +158,11 @@ final class ModelTrainer {
         if (!inside || mutant == Mutant.NEVER_ABANDONS) {
             return false;
         }
-        if (seen.get().generation() > world.generation() && laterSeen < 0) {
-            laterSeen = time.now();
-            for (int look = 20; look <= 2 * PATIENCE; look += 20) {
-                soon(look);
+        if (seen.get().generation() > world.generation()) {
+            laterSeen = laterSeen < 0 ? time.now() : laterSeen;
+            if (time.now() >= nextLook) {
+                nextLook = time.now() + WATCH;
+                soon(WATCH);
             }
         }
         long allowed = mutant == Mutant.ABANDONS_AT_ONCE ? 0 : patience;
