@@ -1,5 +1,6 @@
 package io.swav.plan;
 
+import io.swav.api.PodReport;
 import io.swav.api.SwavJobStatus.Incident;
 import java.time.Duration;
 import java.time.Instant;
@@ -70,6 +71,29 @@ public record Account(
             long droppedSteps,
             long keptSteps,
             double keptSeconds) {
+
+        /** @param reports of trainers that have made steps in it */
+        static Begun of(long generation, List<Signs> reports) {
+            long start = 0;
+            Optional<Double> pause = Optional.empty();
+            long dropped = Long.MAX_VALUE;
+            long steps = 0;
+            double seconds = 0;
+            for (Signs signs : reports) {
+                PodReport.Regroup regroup = signs.regroup().orElseThrow();
+                start = Math.max(start, signs.step() - regroup.keptSteps());
+                Double own = regroup.pauseSeconds();
+                if (own != null) {
+                    pause = Optional.of(Math.max(own, pause.orElse(0.0)));
+                    dropped = Math.min(dropped, regroup.droppedSteps()); // what one has finished is not lost
+                }
+                if (regroup.keptSteps() > steps) {
+                    steps = regroup.keptSteps();
+                    seconds = regroup.keptSeconds();
+                }
+            }
+            return new Begun(generation, start, pause, pause.isEmpty() ? 0 : dropped, steps, seconds);
+        }
 
         double stepSeconds() {
             return keptSeconds / keptSteps;

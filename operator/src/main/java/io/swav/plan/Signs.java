@@ -37,6 +37,13 @@ public record Signs(
         return silence != null && !isSilent();
     }
 
+    /** The generation in which this trainer has made a step; 0 for none. */
+    long trainedIn() {
+        return regroup.filter(how -> how.keptSteps() > 0)
+                .map(PodReport.Regroup::generation)
+                .orElse(0L);
+    }
+
     boolean silentFor(Duration limit) {
         return isSilent() && silence != null && silence.compareTo(limit) > 0;
     }

@@ -358,7 +358,7 @@ class WorldPlannerTest {
         assertThat(finishing.world()).isInstanceOf(WorldPlan.Keep.class);
         assertThat(finishing.create()).isEmpty();
 
-        Plan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(WorldPlanner.FINISH));
+        Plan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(Bookkeeper.FINISH));
         assertThat(over.book().end()).isNotNull().matches(Book.End::complete);
         assertThat(over.delete()).extracting(PodSeen::name).containsExactly("job-1");
 
