@@ -1,7 +1,8 @@
 /* A CUDA runtime without a GPU: "device memory" is host memory. Nothing that is put on a stream is done before somebody
  * asks or waits for it, so that whoever forgets to wait reads what was there before. A test can hold streams back.
  * libtorch computes on the CPU, in the thread that calls it: so its stream, the default one, is done with everything when
- * a call comes back, unless it is held. */
+ * a call comes back, unless it is held. As ranks may be threads of one process, every thread has a default stream of its
+ * own. */
 #define _GNU_SOURCE
 #include "cudart.h"
 #include <pthread.h>
@@ -34,8 +35,9 @@ enum { HOLD_LIBTORCH = 1, HOLD_OTHERS = 2 };
 enum { NAP_MICROS = 50, NAPS = 200000 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct CUstream_st libtorch = {.last = &libtorch.first};
-static cudaStream_t streams = &libtorch;
+static cudaStream_t streams;
+static __thread cudaStream_t libtorch;
+static pthread_key_t thread_end;
 static int held;
 static long events, copied;
 
@@ -44,7 +46,7 @@ static void release(cudaEvent_t event) {
 }
 
 static int ready(cudaStream_t stream, const struct task *task) {
-    if (held & (stream == &libtorch ? HOLD_LIBTORCH : HOLD_OTHERS)) return 0;
+    if (held & (stream->default_ ? HOLD_LIBTORCH : HOLD_OTHERS)) return 0;
     if (task->kind == AWAIT) return task->event->done >= task->number;
     return atomic_load(&stream->finished) >= task->issued;
 }
@@ -69,6 +71,15 @@ static void run(void) {
                 drop(stream);
             }
     }
+    for (cudaStream_t *at = &streams; *at;) {
+        cudaStream_t stream = *at;
+        if (stream->destroyed && !stream->first) {
+            *at = stream->next;
+            free(stream);
+        } else {
+            at = &stream->next;
+        }
+    }
 }
 
 static int finish(cudaStream_t stream) {
@@ -83,15 +94,50 @@ static int finish(cudaStream_t stream) {
     return SUCCESS;
 }
 
+static int reached(cudaStream_t stream, long operation) {
+    pthread_mutex_lock(&mutex);
+    run();
+    int result = !stream->first || stream->first->issued > operation;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+static cudaStream_t create(int default_) {
+    cudaStream_t stream = calloc(1, sizeof *stream);
+    stream->reached = reached;
+    stream->last = &stream->first;
+    stream->default_ = default_;
+    stream->next = streams;
+    return streams = stream;
+}
+
+/* As soon as it is done. */
+static void destroy(cudaStream_t stream) {
+    pthread_mutex_lock(&mutex);
+    stream->destroyed = 1;
+    run();
+    pthread_mutex_unlock(&mutex);
+}
+
+static void thread_ends(void *stream) { destroy(stream); }
+
+__attribute__((constructor)) static void begin(void) { pthread_key_create(&thread_end, thread_ends); }
+
+static cudaStream_t of(cudaStream_t stream) {
+    if (stream) return stream;
+    if (!libtorch) pthread_setspecific(thread_end, libtorch = create(1));
+    return libtorch;
+}
+
 static int put(cudaStream_t stream, struct task task) {
-    if (!stream) stream = &libtorch;
+    stream = of(stream);
     struct task *own = malloc(sizeof *own);
     *own = task;
     own->issued = atomic_load(&stream->issued);
     if (own->event) own->event->users++;
     *stream->last = own;
     stream->last = &own->next;
-    return stream == &libtorch && !(held & HOLD_LIBTORCH) ? finish(stream) : SUCCESS;
+    return stream->default_ && !(held & HOLD_LIBTORCH) ? finish(stream) : SUCCESS;
 }
 
 int cudaGetDeviceCount(int *count) { *count = 1; return SUCCESS; }
@@ -101,29 +147,20 @@ int cudaRuntimeGetVersion(int *version) { *version = 12090; return SUCCESS; }
 const char *cudaGetErrorString(int error) { return error == NOT_READY ? "not ready" : "invalid argument"; }
 
 int cudaStreamCreateWithFlags(cudaStream_t *made, unsigned flags) {
-    cudaStream_t stream = *made = calloc(1, sizeof *stream);
-    stream->last = &stream->first;
     pthread_mutex_lock(&mutex);
-    stream->next = libtorch.next;
-    libtorch.next = stream;
+    *made = create(0);
     pthread_mutex_unlock(&mutex);
     return SUCCESS;
 }
 
 int cudaStreamDestroy(cudaStream_t stream) {
-    pthread_mutex_lock(&mutex);
-    cudaStream_t *at = &libtorch.next;
-    while (*at != stream) at = &(*at)->next;
-    *at = stream->next;
-    while (stream->first) drop(stream);
-    pthread_mutex_unlock(&mutex);
-    free(stream);
+    destroy(stream);
     return SUCCESS;
 }
 
 int cudaStreamSynchronize(cudaStream_t stream) {
     pthread_mutex_lock(&mutex);
-    int result = finish(stream ? stream : &libtorch);
+    int result = finish(of(stream));
     pthread_mutex_unlock(&mutex);
     return result;
 }
@@ -214,7 +251,7 @@ long cudaStubEvents(void) {
 long cudaStubStreams(void) {
     pthread_mutex_lock(&mutex);
     long count = 0;
-    for (cudaStream_t stream = libtorch.next; stream; stream = stream->next) count++;
+    for (cudaStream_t stream = streams; stream; stream = stream->next) count += !stream->default_;
     pthread_mutex_unlock(&mutex);
     return count;
 }

@@ -49,6 +49,7 @@ struct op {
 struct batch {
     struct op *ops;
     stream_t stream;
+    long number; /* among the operations on the stream */
     int stalled;
     struct batch *next;
 };
@@ -61,7 +62,8 @@ typedef struct comm {
     pthread_mutex_t mutex;
     pthread_cond_t work;
     struct batch *first;
-    int shrunk; /* has its sockets already */
+    struct batch *failed; /* does not move, and is not over before an abort */
+    int shrunk;           /* has its sockets already */
 } comm_t;
 
 static __thread int depth;
@@ -401,11 +403,16 @@ static void *work(void *of) {
         if (batch) comm->first = batch->next;
         pthread_mutex_unlock(&comm->mutex);
         if (!batch) break;
-        while (batch->stalled && !atomic_load(&comm->stop)) nap();
+        while ((batch->stalled || !batch->stream->reached(batch->stream, batch->number)) && !atomic_load(&comm->stop)) nap();
         int result = atomic_load(&comm->stop) ? INTERNAL : perform(comm, batch->ops);
-        if (result != OK) atomic_store(&comm->state, result);
-        else atomic_fetch_add(&batch->stream->finished, 1);
-        drop(batch);
+        if (result == OK) {
+            atomic_fetch_add(&batch->stream->finished, 1);
+            drop(batch);
+        } else {
+            atomic_store(&comm->state, result);
+            batch->next = comm->failed;
+            comm->failed = batch;
+        }
     }
     return NULL;
 }
@@ -422,6 +429,16 @@ static comm_t *create(int rank, int size) {
     return comm;
 }
 
+/* What was launched leaves the device, whatever came of it. */
+static void give_up(struct batch *batch) {
+    while (batch) {
+        struct batch *next = batch->next;
+        atomic_fetch_add(&batch->stream->finished, 1);
+        drop(batch);
+        batch = next;
+    }
+}
+
 /* The struct stays, so that a later call on it is seen; its thread and sockets go. */
 static void end(comm_t *comm) {
     pthread_mutex_lock(&comm->mutex);
@@ -431,11 +448,9 @@ static void end(comm_t *comm) {
     pthread_join(comm->worker, NULL);
     while (atomic_load(&comm->inside)) nap();
     comm->life = DEAD;
-    while (comm->first) {
-        struct batch *next = comm->first->next;
-        drop(comm->first);
-        comm->first = next;
-    }
+    give_up(comm->first);
+    give_up(comm->failed);
+    comm->first = comm->failed = NULL;
     for (int peer = 0; peer < comm->size; peer++) {
         if (comm->peers[peer] >= 0) close(comm->peers[peer]);
     }
@@ -534,14 +549,14 @@ int ncclGroupEnd(void) {
     int stalled = 0, result = enter(comm, &stalled);
     if (result == ARGUMENT) return result;
     struct batch *batch = calloc(1, sizeof *batch);
-    *batch = (struct batch){ops, ops->stream, stalled, NULL};
+    *batch = (struct batch){.ops = ops, .stream = ops->stream, .stalled = stalled};
     int bad = !atomic_exchange(&batch->stream->ordered, 0) || atomic_load(&comm->state) == PROGRESS;
     if (result != OK || bad || atomic_load(&comm->state) != OK) {
         drop(batch);
         if (result == OK && bad) atomic_store(&comm->state, USAGE);
         return leave(comm, result != OK ? result : atomic_load(&comm->state));
     }
-    atomic_fetch_add(&batch->stream->issued, 1);
+    batch->number = atomic_fetch_add(&batch->stream->issued, 1);
     pthread_mutex_lock(&comm->mutex);
     struct batch **last = &comm->first;
     while (*last) last = &(*last)->next;

@@ -10,6 +10,9 @@ import java.util.concurrent.CompletionException;
  * arrays of the same shape and type (FLOAT32, FLOAT64, INT64; contiguous; on the device of the implementation).
  * All throw {@link CollectiveException} when a peer is lost or {@link #abort} was called; the arrays' contents are
  * then undefined and the collective is of no further use.
+ *
+ * <p>Arrays on a device are in the order of its work: what it is asked for after an operation finds the result, while
+ * the host may be ahead. Before the host trusts what came of operations, it calls {@link #settle}.
  */
 public interface Collective extends AutoCloseable {
     int rank();
@@ -57,12 +60,27 @@ public interface Collective extends AutoCloseable {
         }
     }
 
-    /** The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. */
+    /**
+     * The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. The
+     * first call for these ranks may have to meet them, so all make it at the same place of their order.
+     */
     Collective subgroup(int[] ranks);
 
     /**
+     * Waits until all operations of this one and its subgroups are over.
+     *
+     * @throws CollectiveException when one of them has failed
+     */
+    default void settle() {}
+
+    /** Whether operations of which the calls are back wait for other ranks now; for any thread. */
+    default boolean waits() {
+        return false;
+    }
+
+    /**
      * The same ranks over connections of their own, so that another thread may use it while one uses this: neither waits
-     * behind the other. The first call may have to meet the other ranks, so all make it at the same place of their order;
+     * behind the other. Its operations are over when they return, and the device goes on meanwhile. The first call may have to meet the other ranks, so all make it at the same place of their order;
      * every call gives the same one. It is aborted with this one, and lives no longer.
      */
     Collective beside();

@@ -16,7 +16,9 @@ public final class CollectiveException extends RuntimeException {
 
     public CollectiveException(String message, Throwable cause) {
         super(message, cause);
-        this.lostRank = cause instanceof LostPeerException lost ? lost.rank() : NOBODY;
+        this.lostRank = cause instanceof LostPeerException lost
+                ? lost.rank()
+                : cause instanceof CollectiveException first ? first.lostRank : NOBODY;
     }
 
     /** The rank whose connection failed, where one did: it may itself only have given up on another. */

@@ -79,6 +79,7 @@ public final class Forming {
             int root = Arrays.binarySearch(party, agreement.source());
             if (collective.rank() == agreement.source()) {
                 replica.arrays().forEach(array -> group.broadcast(array, root));
+                group.settle();
             } else {
                 receive(group, root, replica, agreement.step(), manager);
             }
@@ -96,6 +97,7 @@ public final class Forming {
             group.broadcast(copy, root);
             whole.add(copy);
         }
+        group.settle();
         Iterator<NDArray> from = whole.iterator();
         replica.arrays().forEach(array -> Kernels.copy(from.next(), array));
         replica.received(step);

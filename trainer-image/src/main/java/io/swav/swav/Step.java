@@ -327,6 +327,7 @@ final class Step implements AutoCloseable {
             throw new IllegalStateException("lossAndGradients comes before averageGradients");
         }
         background.await();
+        collective.settle();
         NDArray flat = open.total();
         total = flat;
         Larc.Norms measured = norms(flat);

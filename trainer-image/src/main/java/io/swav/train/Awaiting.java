@@ -2,18 +2,31 @@ package io.swav.train;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
+import io.swav.collective.SoloCollective;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
-/** Whether the training thread waits for its peers now; a trainer that nobody hears of and that waits is not hung. */
+/**
+ * Whether the training thread, or its device, waits for its peers now; a trainer that nobody hears of and that waits is
+ * not hung.
+ */
 final class Awaiting {
     private volatile OptionalLong backSince = OptionalLong.of(System.nanoTime());
+    /** When the device was last seen to wait. */
+    private volatile long seen = System.nanoTime();
 
-    /** When it last came back from its peers, of {@link System#nanoTime}; empty while it waits for them. */
+    private volatile Collective current = new SoloCollective();
+
+    /** When it last came back from its peers, of {@link System#nanoTime}; empty while it, or its device, waits for them. */
     OptionalLong backSince() {
-        return backSince;
+        if (current.waits()) {
+            seen = System.nanoTime();
+            return OptionalLong.empty();
+        }
+        OptionalLong back = backSince;
+        return back.isPresent() ? OptionalLong.of(Math.max(back.getAsLong(), seen)) : back;
     }
 
     <T> T during(Supplier<T> work) {
@@ -25,8 +38,9 @@ final class Awaiting {
         }
     }
 
-    /** The same collective, each of whose operations counts as waiting. */
+    /** The same collective, each of whose operations counts as waiting, until there is another. */
     Collective around(Collective collective) {
+        current = collective;
         return new Watched(collective);
     }
 
@@ -87,6 +101,16 @@ final class Awaiting {
         @Override
         public void exchange(List<Transfer> sends, List<Transfer> receives) {
             run(() -> inner.exchange(sends, receives));
+        }
+
+        @Override
+        public void settle() {
+            run(inner::settle);
+        }
+
+        @Override
+        public boolean waits() {
+            return inner.waits();
         }
 
         @Override

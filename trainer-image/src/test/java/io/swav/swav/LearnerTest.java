@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.tensor.Kernels;
@@ -16,6 +17,7 @@ import java.lang.reflect.Proxy;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -229,16 +231,37 @@ class LearnerTest {
         }
     }
 
+    /** On a device the host hears of it only where it waits. */
+    @Test
+    void aReductionThatFailedUnseenIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+            byte[] before = learner.digest();
+            Collective failing = instead("settle", solo, arguments -> {
+                throw new CollectiveException("lost rank 1");
+            });
+            learner.lossAndGradients(crops(0), ALONE, failing, 0, 5);
+            assertThatThrownBy(() -> learner.averageGradients()).hasMessage("lost rank 1");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
     /** Whose sums begin with what is not a number. */
     private static Collective spoiling(Collective sound) {
+        return instead("allReduceSum", sound, arguments -> {
+            NDArray array = (NDArray) arguments[0];
+            Kernels.fill(Kernels.rows(array.getManager(), array, 0, 1), Double.NaN);
+        });
+    }
+
+    /** The same, alone in its world, but for one method. */
+    private static Collective instead(String name, Collective solo, Consumer<Object[]> body) {
         return (Collective) Proxy.newProxyInstance(
                 LearnerTest.class.getClassLoader(), new Class<?>[] {Collective.class}, (proxy, method, arguments) -> {
-                    Object result = method.invoke(sound, arguments);
-                    if (method.getName().equals("allReduceSum")) {
-                        NDArray array = (NDArray) arguments[0];
-                        Kernels.fill(Kernels.rows(array.getManager(), array, 0, 1), Double.NaN);
+                    if (method.getName().equals(name)) {
+                        body.accept(arguments);
+                        return null;
                     }
-                    return method.getName().equals("beside") ? proxy : result;
+                    return method.getName().equals("beside") ? proxy : method.invoke(solo, arguments);
                 });
     }
 

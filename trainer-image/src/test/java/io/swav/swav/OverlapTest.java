@@ -14,14 +14,19 @@ import io.swav.collective.Ranked;
 import io.swav.collective.Run;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.nccl.NcclStub;
+import io.swav.tensor.CudaStub;
 import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Sums over ranks that run while backward does. */
 class OverlapTest {
@@ -31,6 +36,11 @@ class OverlapTest {
     static void start() {
         Torch.start();
         Torch.setThreads(1);
+    }
+
+    @AfterEach
+    void streamsFlow() {
+        CudaStub.hold(CudaStub.Held.NONE);
     }
 
     private static Learner learner(NDManager manager, Settings settings) {
@@ -152,6 +162,32 @@ class OverlapTest {
                     .as("stage %d", at)
                     .noneMatch(thread -> thread.getName().equals(Background.THREAD)));
         }
+    }
+
+    /** Over NCCL, with batch norm local or synchronized: the device waits for peers, in order; the host only for the sums. */
+    @ParameterizedTest
+    @ValueSource(ints = {4, 16})
+    void theHostGoesThroughAStepBeforeItsPeerBegins(int normGroup) throws Exception {
+        CountDownLatch rests = new CountDownLatch(1);
+        CountDownLatch through = new CountDownLatch(1);
+        List<Boolean> met = Ranked.run(NcclStub.connect(2), (world, manager) -> {
+            try (Learner learner = learner(manager, LearnerTest.settings(normGroup, normGroup == 4))) {
+                begin(learner, world, 0);
+                learner.averageGradients();
+                learner.apply(0.5);
+                if (world.rank() == 1) {
+                    rests.countDown();
+                    return through.await(20, TimeUnit.SECONDS);
+                }
+                rests.await();
+                CudaStub.hold(CudaStub.Held.LIBTORCH); // or the stub would wait for what a device waits for
+                begin(learner, world, 1);
+                through.countDown();
+                world.abort();
+                return true;
+            }
+        });
+        assertThat(met).containsExactly(true, true);
     }
 
     private static void leave(Learner learner, Collective world, int stage) {

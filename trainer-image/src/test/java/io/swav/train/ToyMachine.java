@@ -68,6 +68,7 @@ final class ToyMachine implements StepMachine {
         scope = root.newSubManager();
         NDArray generation = scope.create(new long[] {word});
         collective.allReduceMin(generation);
+        collective.settle();
         agreed = generation.getLong(0);
         Run own = runs[collective.rank()];
         TreeSum.Local local = new TreeSum.Local(groups, own);

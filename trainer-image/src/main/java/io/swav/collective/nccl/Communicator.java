@@ -1,14 +1,11 @@
 package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
-import io.swav.tensor.CopyStream;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
-import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.cuda.global.nccl;
@@ -20,11 +17,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One non-blocking NCCL communicator with a stream of its own. Its operations begin when libtorch's work so far is done
- * and are over when {@link #run} returns: the host waits for them, because only the host can give up on them.
+ * One non-blocking NCCL communicator with a stream of its own. Its operations begin when libtorch's work so far is done.
+ * Only the host can give up on them: where nobody waits for what is under way, a thread looks after it.
  *
- * <p>One thread at a time runs operations; {@link #abort} may come from any other. It is the only call that may overlap
- * with another, and only where that one does not come back.
+ * <p>One thread at a time runs operations; {@link #abort} may come from any other. It is the only call of NCCL that may
+ * overlap with another, and only where that one does not come back.
  */
 final class Communicator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Communicator.class);
@@ -38,9 +35,6 @@ final class Communicator implements AutoCloseable {
     private static final long STUCK_MILLIS = 300;
     private static final int SPINS = 2000;
     private static final long PARK_NANOS = 50_000;
-    private static final long WATCH_NANOS = Duration.ofMillis(5).toNanos();
-    /** A peer that is done with the same operation may hang up a moment before it is over here. */
-    private static final long GRACE_NANOS = Duration.ofMillis(200).toNanos();
 
     /** Calls of one group. */
     interface Calls {
@@ -57,11 +51,15 @@ final class Communicator implements AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final ncclComm comm = new ncclComm();
-    private final CUstream_st stream = new CUstream_st();
-    private final CUevent_st before = new CUevent_st();
-    private final CUevent_st after = new CUevent_st();
+    private final Pipeline pipeline;
     private final Runnable watch;
-    private volatile @Nullable String broken;
+    private volatile @Nullable CollectiveException broken;
+    /** Operations may be under way that no thread waits for. */
+    private volatile boolean unattended;
+    /** When last looked at, they waited for other ranks. */
+    private volatile boolean waiting;
+
+    private volatile @Nullable Thread attendant;
     /** NCCL knows of it. Guarded by {@code comm}, as is {@link #freed}. */
     private boolean begun;
 
@@ -72,9 +70,7 @@ final class Communicator implements AutoCloseable {
     private Communicator(Runnable watch) {
         this.watch = watch;
         cuda(cudart.cudaSetDevice(DEVICE));
-        cuda(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
-        cuda(cudart.cudaEventCreateWithFlags(before, cudart.cudaEventDisableTiming));
-        cuda(cudart.cudaEventCreateWithFlags(after, cudart.cudaEventDisableTiming));
+        this.pipeline = new Pipeline();
     }
 
     /** A name for a new communicator, for rank 0 to tell the others. */
@@ -109,12 +105,12 @@ final class Communicator implements AutoCloseable {
                 patience);
     }
 
-    /** What is left when those ranks go; nothing may be under way. This one can still only be aborted afterwards. */
+    /** What is left when those ranks go, between operations. This one can still only be aborted afterwards. */
     Communicator shrink(int[] excluded, Patience patience, Runnable newWatch) {
         Communicator made = new Communicator(newWatch);
         lock.lock();
         try {
-            check();
+            settle();
             return made.formed(
                     () -> {
                         try (ncclConfig_t config = config()) {
@@ -183,43 +179,135 @@ final class Communicator implements AutoCloseable {
                 .nvlsCTAs(UNSET);
     }
 
-    /** Issues the calls as one group and waits until they are done on the device. */
+    /**
+     * Issues the calls as one group, in the order of libtorch's work: what that is asked for from here on begins when they
+     * are over. That they have failed, a later call may be the first to say.
+     */
     void run(Calls calls) {
+        try {
+            Pipeline.Operation operation = attended(calls);
+            // without the lock: while the device's queue is full this does not come back, and may need an abort
+            operation.holdLibtorch();
+            check();
+        } catch (CollectiveException e) {
+            throw failed(e);
+        }
+    }
+
+    private Pipeline.Operation attended(Calls calls) {
         lock.lock();
         try {
-            check();
-            cuda(cudart.cudaSetDevice(DEVICE));
-            cuda(cudart.cudaEventRecord(before, CopyStream.LIBTORCH));
-            cuda(cudart.cudaStreamWaitEvent(stream, before, 0));
-            group(calls);
-            await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");
-            cuda(cudart.cudaEventRecord(after, stream));
-            await(() -> finished(after), FOREVER, "the operation");
-        } catch (CollectiveException e) {
-            CollectiveException named = broken == null ? named(e) : e;
-            breakOff(String.valueOf(named.getMessage()));
-            free();
-            throw named;
+            Pipeline.Operation operation = launch(calls);
+            attend();
+            return operation;
         } finally {
             lock.unlock();
         }
     }
 
-    /** NCCL may see first that something is wrong; who it was, the sockets tell. */
-    private CollectiveException named(CollectiveException e) {
-        Optional<CollectiveException> lost = lost();
-        for (long start = System.nanoTime(); lost.isEmpty() && System.nanoTime() - start < GRACE_NANOS; ) {
-            LockSupport.parkNanos(WATCH_NANOS);
-            lost = lost();
+    /** Issues the calls as one group and waits until they are over; libtorch's work goes on meanwhile. */
+    void runToTheEnd(Calls calls) {
+        toTheEnd(() -> launch(calls));
+    }
+
+    /** Waits until all that was run is over. */
+    void settle() {
+        toTheEnd(this::check);
+    }
+
+    private void toTheEnd(Runnable first) {
+        lock.lock();
+        try {
+            first.run();
+            await(this::over, FOREVER, "the operation");
+        } catch (CollectiveException e) {
+            throw failed(e);
+        } finally {
+            lock.unlock();
         }
-        return lost.orElse(e);
+    }
+
+    private Pipeline.Operation launch(Calls calls) {
+        check();
+        cuda(cudart.cudaSetDevice(DEVICE));
+        Pipeline.Operation operation = pipeline.begin();
+        group(calls);
+        await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");
+        pipeline.launched(operation);
+        return operation;
+    }
+
+    private boolean over() {
+        asyncState(); // or an error would look like an operation that never ends
+        boolean all = pipeline.over();
+        unattended = unattended && !all;
+        return all;
+    }
+
+    /** Whether operations that no thread waits for wait for other ranks. */
+    boolean waits() {
+        return waiting;
+    }
+
+    private void attend() {
+        unattended = true;
+        Thread thread = attendant;
+        if (thread == null) {
+            thread = new Thread(this::lookAfter, "nccl-attend");
+            thread.setDaemon(true);
+            thread.start();
+            attendant = thread;
+        }
+        LockSupport.unpark(thread);
+    }
+
+    private void lookAfter() {
+        try {
+            cuda(cudart.cudaSetDevice(DEVICE));
+            while (broken == null) {
+                Peers peers = new Peers(watch);
+                while (unattended && broken == null) {
+                    look();
+                    peers.check();
+                    LockSupport.parkNanos(Peers.LOOK_NANOS);
+                }
+                waiting = false;
+                if (broken == null) {
+                    LockSupport.park(this);
+                }
+            }
+        } catch (CollectiveException e) {
+            failed(e);
+        }
+        waiting = false;
+    }
+
+    /** Whoever has the lock sees for itself how things are. */
+    private void look() {
+        boolean mine = lock.tryLock();
+        waiting = false;
+        if (mine) {
+            try {
+                if (broken == null && !over()) {
+                    waiting = pipeline.waits();
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private CollectiveException failed(CollectiveException e) {
+        CollectiveException named = broken == null ? new Peers(watch).behind(e) : e;
+        end(named);
+        return named;
     }
 
     private void group(Calls calls) {
         checked(nccl.ncclGroupStart());
         boolean issued = false;
         try {
-            calls.issue(comm, stream);
+            calls.issue(comm, pipeline.stream());
             issued = true;
         } finally {
             int ended = nccl.ncclGroupEnd();
@@ -228,16 +316,6 @@ final class Communicator implements AutoCloseable {
                 checked(ended);
             }
         }
-    }
-
-    private boolean finished(CUevent_st event) {
-        asyncState(); // or an error would look like an operation that never ends
-        int result = cudart.cudaEventQuery(event);
-        if (result == cudart.cudaErrorNotReady) {
-            return false;
-        }
-        cuda(result);
-        return true;
     }
 
     /** @return success, or in progress */
@@ -249,19 +327,11 @@ final class Communicator implements AutoCloseable {
 
     private void await(BooleanSupplier done, Duration deadline, String what) {
         long start = System.nanoTime();
-        long watched = start;
-        Optional<CollectiveException> lost = Optional.empty();
+        Peers peers = new Peers(watch);
         for (int turn = 0; !done.getAsBoolean(); turn++) {
             check();
-            long now = System.nanoTime();
-            if (now - watched >= WATCH_NANOS && lost.isEmpty()) {
-                watched = now;
-                lost = lost();
-            }
-            if (lost.isPresent() && now - watched >= GRACE_NANOS) {
-                throw lost.get();
-            }
-            if (now - start >= deadline.toNanos()) {
+            peers.check();
+            if (System.nanoTime() - start >= deadline.toNanos()) {
                 throw new CollectiveException("NCCL: " + what + " did not come within " + deadline.toSeconds() + " s");
             }
             if (turn < SPINS) {
@@ -274,19 +344,10 @@ final class Communicator implements AutoCloseable {
         check();
     }
 
-    private Optional<CollectiveException> lost() {
-        try {
-            watch.run();
-            return Optional.empty();
-        } catch (CollectiveException e) {
-            return Optional.of(e);
-        }
-    }
-
     private void check() {
-        String reason = broken;
+        CollectiveException reason = broken;
         if (reason != null) {
-            throw new CollectiveException(reason);
+            throw new CollectiveException(String.valueOf(reason.getMessage()), reason);
         }
     }
 
@@ -294,15 +355,20 @@ final class Communicator implements AutoCloseable {
         return broken == null;
     }
 
-    private void breakOff(String reason) {
+    private void breakOff(CollectiveException reason) {
         if (broken == null) {
             broken = reason;
         }
+        LockSupport.unpark(attendant);
     }
 
     /** Frees the thread that waits in an operation, at once. */
     void abort() {
-        breakOff("aborted");
+        end(new CollectiveException("aborted"));
+    }
+
+    private void end(CollectiveException reason) {
+        breakOff(reason);
         boolean mine = false;
         try {
             mine = lock.tryLock(STUCK_MILLIS, TimeUnit.MILLISECONDS);
@@ -317,7 +383,7 @@ final class Communicator implements AutoCloseable {
     }
 
     private void free() {
-        breakOff("closed");
+        breakOff(closed());
         synchronized (comm) {
             if (freed) {
                 return;
@@ -362,10 +428,14 @@ final class Communicator implements AutoCloseable {
                 freed = true;
             }
             bounded("the end of a communicator", () -> nccl.ncclCommDestroy(comm));
-            breakOff("closed");
+            breakOff(closed());
         } catch (CollectiveException e) {
             LOG.debug("closing a communicator: {}", e.getMessage());
         }
+    }
+
+    private static CollectiveException closed() {
+        return new CollectiveException("closed");
     }
 
     private void bounded(String what, Patiently.Call start) {
@@ -377,9 +447,7 @@ final class Communicator implements AutoCloseable {
     private void release() {
         if (!released) {
             released = true;
-            cudart.cudaEventDestroy(before);
-            cudart.cudaEventDestroy(after);
-            cudart.cudaStreamDestroy(stream);
+            pipeline.destroy();
         }
     }
 

@@ -10,8 +10,10 @@ import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
 import io.swav.tensor.Memory;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -30,36 +32,56 @@ public final class NcclCollective implements Collective {
 
     private final TcpCollective sockets;
     private final Communicator communicator;
+    private final Order order;
     private final Consumer<Communicator> retire;
-    /** All that were made of this one. */
-    private final List<NcclCollective> subgroups = new CopyOnWriteArrayList<>();
+    /** By rank, as made of this one. */
+    private final Map<List<Integer>, NcclCollective> subgroups = new ConcurrentHashMap<>();
 
-    private @Nullable NcclCollective beside;
+    private volatile @Nullable NcclCollective beside;
 
-    /** @param retire gets the communicator when this is closed */
-    NcclCollective(TcpCollective sockets, Communicator communicator, Consumer<Communicator> retire) {
+    /** How operations stand to what libtorch is asked for. */
+    private enum Order {
+        /** It does the next thing when they are over; the host goes on at once. */
+        OF_THE_DEVICE,
+        /** It goes on meanwhile; they are over when they return. */
+        OF_THE_HOST
+    }
+
+    private NcclCollective(
+            TcpCollective sockets, Communicator communicator, Order order, Consumer<Communicator> retire) {
         this.sockets = sockets;
         this.communicator = communicator;
+        this.order = order;
         this.retire = retire;
     }
 
     /**
      * A fresh communicator among the ranks of {@code sockets}, all of which call this; takes them over.
      *
+     * @param retire gets the communicator when this is closed
      * @throws CollectiveException when it does not come about; the sockets are then of no more use
      */
     static NcclCollective over(TcpCollective sockets, Communicator.Patience patience, Consumer<Communicator> retire) {
-        return made(sockets, retire, () -> {
+        return made(sockets, retire, fresh(sockets, patience));
+    }
+
+    private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.Patience patience) {
+        return () -> {
             byte[] id = sockets.rank() == 0 ? Communicator.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
             Host.broadcast(sockets, id);
             return Communicator.init(id, sockets.rank(), sockets.size(), patience, sockets::checkPeers);
-        });
+        };
     }
 
     static NcclCollective made(
             TcpCollective sockets, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
+        return made(sockets, Order.OF_THE_DEVICE, retire, communicator);
+    }
+
+    private static NcclCollective made(
+            TcpCollective sockets, Order order, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
         try {
-            return new NcclCollective(sockets, communicator.get(), retire);
+            return new NcclCollective(sockets, communicator.get(), order, retire);
         } catch (CollectiveException e) {
             sockets.abort(); // or the others would wait for this rank
             throw e;
@@ -105,7 +127,7 @@ public final class NcclCollective implements Collective {
             Memory.Part values = new Memory.Part(inOut, 0, count);
             Memory.pack(values, packed, 0);
             Pointer at = at(packed, 0);
-            communicator.run((comm, stream) -> Communicator.checked(
+            run((comm, stream) -> Communicator.checked(
                     nccl.ncclAllReduce(at, at, count, nccl.ncclBfloat16, nccl.ncclSum, comm, stream)));
             Memory.unpack(packed, 0, values);
         }
@@ -122,7 +144,7 @@ public final class NcclCollective implements Collective {
 
     private void allReduce(NDArray inOut, int operation) {
         Pointer at = at(inOut, 0);
-        communicator.run((comm, stream) ->
+        run((comm, stream) ->
                 Communicator.checked(nccl.ncclAllReduce(at, at, inOut.size(), type(inOut), operation, comm, stream)));
     }
 
@@ -134,7 +156,7 @@ public final class NcclCollective implements Collective {
             return;
         }
         Pointer at = at(inOut, 0);
-        communicator.run((comm, stream) ->
+        run((comm, stream) ->
                 Communicator.checked(nccl.ncclBroadcast(at, at, inOut.size(), type(inOut), root, comm, stream)));
     }
 
@@ -145,7 +167,7 @@ public final class NcclCollective implements Collective {
             return;
         }
         TcpCollective.checkGather(mine, all, size());
-        communicator.run((comm, stream) -> Communicator.checked(
+        run((comm, stream) -> Communicator.checked(
                 nccl.ncclAllGather(at(mine, 0), at(all, 0), mine.size(), type(mine), comm, stream)));
     }
 
@@ -158,7 +180,7 @@ public final class NcclCollective implements Collective {
             return;
         }
         Stream.concat(sends.stream(), receives.stream()).forEach(one -> Ranks.check(one.peer(), size()));
-        communicator.run((comm, stream) -> {
+        run((comm, stream) -> {
             for (Transfer send : sends) {
                 Communicator.checked(nccl.ncclSend(
                         at(send.array(), send.from()), send.count(), type(send.array()), send.peer(), comm, stream));
@@ -182,33 +204,57 @@ public final class NcclCollective implements Collective {
         if (ranks.length == 1) {
             return new SoloCollective();
         }
-        NcclCollective subgroup = over(sockets.subgroup(ranks), PATIENCE, Communicator::close);
-        subgroups.add(subgroup);
-        return subgroup;
+        return subgroups.computeIfAbsent(
+                Arrays.stream(ranks).boxed().toList(), mine -> of(sockets.subgroup(ranks), order));
     }
 
     @Override
     public Collective beside() {
         NcclCollective other = beside;
         if (other == null) {
-            other = over(sockets.beside(), PATIENCE, Communicator::close);
-            subgroups.add(other);
+            other = of(sockets.beside(), Order.OF_THE_HOST);
             beside = other;
         }
         return other;
+    }
+
+    private static NcclCollective of(TcpCollective some, Order order) {
+        return made(some, order, Communicator::close, fresh(some, PATIENCE));
+    }
+
+    private Stream<NcclCollective> others() {
+        return Stream.concat(subgroups.values().stream(), Stream.ofNullable(beside));
+    }
+
+    private void run(Communicator.Calls calls) {
+        switch (order) {
+            case OF_THE_DEVICE -> communicator.run(calls);
+            case OF_THE_HOST -> communicator.runToTheEnd(calls);
+        }
+    }
+
+    @Override
+    public void settle() {
+        communicator.settle();
+        subgroups.values().forEach(NcclCollective::settle);
+    }
+
+    @Override
+    public boolean waits() {
+        return communicator.waits() || subgroups.values().stream().anyMatch(NcclCollective::waits);
     }
 
     /** The sockets first: that is how the peers learn of it. */
     @Override
     public void abort() {
         sockets.abort();
-        subgroups.forEach(NcclCollective::abort);
+        others().forEach(NcclCollective::abort);
         communicator.abort();
     }
 
     @Override
     public void close() {
-        subgroups.forEach(NcclCollective::close);
+        others().forEach(NcclCollective::close);
         retire.accept(communicator);
         sockets.close();
     }

@@ -63,8 +63,9 @@ public final class CardRank {
     private String run(String what) throws InterruptedException, IOException {
         return switch (what) {
             case "contract" -> contract();
-            case "killed" -> gone(true);
-            case "hung" -> gone(false);
+            case "killed" -> gone(true, true);
+            case "hung" -> gone(false, true);
+            case "ahead" -> gone(true, false);
             case "shrink" -> shrink();
             case "worlds" -> worlds();
             case "bench" -> bench();
@@ -97,15 +98,19 @@ public final class CardRank {
                 }
                 NDArray sum = card.array(manager, values(length, world.rank()));
                 world.allReduceSum(sum);
+                world.settle();
                 check(Arrays.equals(sum.toFloatArray(), expected), "sum of " + length);
                 NDArray least = card.array(manager, values(length, world.rank()));
                 world.allReduceMin(least);
+                world.settle();
                 check(least.toFloatArray()[0] <= values(length, 0)[0], "minimum of " + length);
                 NDArray root = card.array(manager, values(length, world.rank()));
                 world.broadcast(root, size - 1);
+                world.settle();
                 check(Arrays.equals(root.toFloatArray(), values(length, size - 1)), "broadcast of " + length);
                 NDArray all = card.zeros(manager, (long) length * size);
                 world.allGather(card.array(manager, values(length, world.rank())), all);
+                world.settle();
                 float[] last = Arrays.copyOfRange(all.toFloatArray(), length * (size - 1), length * size);
                 check(Arrays.equals(last, values(length, size - 1)), "gather of " + length);
             }
@@ -128,6 +133,7 @@ public final class CardRank {
             }
         }
         world.exchange(sends, receives);
+        world.settle();
         for (Transfer got : receives) {
             check(Arrays.equals(got.array().toFloatArray(), values(length, got.peer())), "from " + got.peer());
         }
@@ -139,6 +145,7 @@ public final class CardRank {
                 .toArray();
         NDArray one = card.array(manager, 1);
         world.subgroup(mine).allReduceSum(one);
+        world.settle();
         check(mine.length == 1 || one.toFloatArray()[0] == mine.length, "subgroup of " + mine.length);
     }
 
@@ -151,7 +158,7 @@ public final class CardRank {
                 .toArray(Run[]::new);
         Run[] alone = {Run.of(groups, 0, 1)};
         float[] sum = tree(runs[world.rank()], groups, length, manager)
-                .reduce(world, runs)
+                .reduce(world.beside(), runs) // where the CPU adds up, it must not be ahead of the card
                 .toFloatArray();
         float[] expected = tree(alone[0], groups, length, manager)
                 .reduce(new io.swav.collective.SoloCollective(), alone)
@@ -167,8 +174,12 @@ public final class CardRank {
         return local;
     }
 
-    /** The last rank is killed, or takes no part any more; rank 0, whose doing it is, says how long it took until it was free. */
-    private String gone(boolean killed) {
+    /**
+     * The last rank is killed, or takes no part any more; rank 0, whose doing it is, says how long it took until it was free.
+     *
+     * @param settles whether the host waits for every sum, or issues them as fast as the card takes them
+     */
+    private String gone(boolean killed, boolean settles) {
         int last = sockets.size() - 1;
         AtomicLong since = new AtomicLong(Long.MAX_VALUE);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -185,6 +196,9 @@ public final class CardRank {
                     giveUpSoon(world, since);
                 }
                 world.allReduceSum(values);
+                if (settles) {
+                    world.settle();
+                }
             }
         } catch (CollectiveException e) {
             check(!killed || e.lostRank().isPresent(), "nobody is missed: " + e.getMessage());
@@ -244,6 +258,7 @@ public final class CardRank {
                 NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray one = card.array(manager, 1 << world.rank());
             world.allReduceSum(one);
+            world.settle();
             check(one.toFloatArray()[0] == (1 << size) - 1, "sum among " + size);
         }
     }
@@ -293,6 +308,7 @@ public final class CardRank {
         for (int i = -2; i < times; i++) { // two warm up
             long start = System.nanoTime();
             world.allReduceSum(values);
+            world.settle();
             if (i >= 0) {
                 nanos[i] = System.nanoTime() - start;
             }

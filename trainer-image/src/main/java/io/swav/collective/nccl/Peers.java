@@ -1,0 +1,58 @@
+package io.swav.collective.nccl;
+
+import io.swav.collective.CollectiveException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/** What somebody who waits for other ranks hears of them by another way than NCCL. One thread at a time. */
+final class Peers {
+    static final long LOOK_NANOS = Duration.ofMillis(5).toNanos();
+    /** A peer that is done with the same operation may hang up a moment before it is over here. */
+    private static final long GRACE_NANOS = Duration.ofMillis(200).toNanos();
+
+    private final Runnable watch;
+    private long looked = System.nanoTime();
+    private Optional<CollectiveException> lost = Optional.empty();
+
+    /** @param watch throws CollectiveException when there is no more use in waiting */
+    Peers(Runnable watch) {
+        this.watch = watch;
+    }
+
+    /**
+     * To be called again and again.
+     *
+     * @throws CollectiveException when one has been gone for a moment
+     */
+    void check() {
+        long now = System.nanoTime();
+        if (lost.isPresent()) {
+            if (now - looked >= GRACE_NANOS) {
+                throw lost.get();
+            }
+        } else if (now - looked >= LOOK_NANOS) {
+            looked = now;
+            lost = gone();
+        }
+    }
+
+    /** NCCL may see first that something is wrong; who it was, the sockets tell, a moment later maybe. */
+    CollectiveException behind(CollectiveException seen) {
+        Optional<CollectiveException> cause = gone();
+        for (long start = System.nanoTime(); cause.isEmpty() && System.nanoTime() - start < GRACE_NANOS; ) {
+            LockSupport.parkNanos(LOOK_NANOS);
+            cause = gone();
+        }
+        return cause.orElse(seen);
+    }
+
+    private Optional<CollectiveException> gone() {
+        try {
+            watch.run();
+            return Optional.empty();
+        } catch (CollectiveException e) {
+            return Optional.of(e);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package io.swav.collective.nccl;
+
+import io.swav.tensor.CopyStream;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.global.cudart;
+
+/** A stream for one communicator's operations, and which of them the device is not done with. One thread at a time. */
+final class Pipeline {
+    /**
+     * One of them.
+     *
+     * @param before libtorch's work that it waits for
+     */
+    record Operation(CUevent_st before, CUevent_st after) {
+        /** Whatever libtorch is asked for from here on begins when this is over. */
+        void holdLibtorch() {
+            Communicator.cuda(cudart.cudaStreamWaitEvent(CopyStream.LIBTORCH, after, 0));
+        }
+    }
+
+    private final CUstream_st stream = new CUstream_st();
+    private final List<Operation> all = new ArrayList<>();
+    /** Oldest first. */
+    private final Deque<Operation> underWay = new ArrayDeque<>();
+    /** Those that are over, whose events serve again. */
+    private final Deque<Operation> spare = new ArrayDeque<>();
+
+    Pipeline() {
+        Communicator.cuda(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+    }
+
+    CUstream_st stream() {
+        return stream;
+    }
+
+    /** The next operation, which begins when all that libtorch was asked for is done; what it is goes to {@link #stream}. */
+    Operation begin() {
+        Operation operation = spare.isEmpty() ? made() : spare.remove();
+        Communicator.cuda(cudart.cudaEventRecord(operation.before(), CopyStream.LIBTORCH));
+        Communicator.cuda(cudart.cudaStreamWaitEvent(stream, operation.before(), 0));
+        return operation;
+    }
+
+    /** All of it is on the stream. */
+    void launched(Operation operation) {
+        Communicator.cuda(cudart.cudaEventRecord(operation.after(), stream));
+        underWay.add(operation);
+    }
+
+    /** Whether the device is done with all of them. */
+    boolean over() {
+        while (!underWay.isEmpty() && happened(underWay.element().after())) {
+            spare.add(underWay.remove());
+        }
+        return underWay.isEmpty();
+    }
+
+    /** Whether the oldest that is not over waits for nothing but the other ranks. */
+    boolean waits() {
+        return !over() && happened(underWay.element().before());
+    }
+
+    /** When nothing is under way any more, or will not be for long. */
+    void destroy() {
+        all.forEach(operation -> {
+            cudart.cudaEventDestroy(operation.before());
+            cudart.cudaEventDestroy(operation.after());
+        });
+        cudart.cudaStreamDestroy(stream);
+    }
+
+    private Operation made() {
+        Operation operation = new Operation(event(), event());
+        all.add(operation);
+        return operation;
+    }
+
+    private static CUevent_st event() {
+        CUevent_st event = new CUevent_st();
+        Communicator.cuda(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
+        return event;
+    }
+
+    private static boolean happened(CUevent_st event) {
+        int result = cudart.cudaEventQuery(event);
+        if (result == cudart.cudaErrorNotReady) {
+            return false;
+        }
+        Communicator.cuda(result);
+        return true;
+    }
+}

@@ -1,0 +1,195 @@
+package io.swav.collective.nccl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.tensor.CopyStream;
+import io.swav.tensor.CudaStub;
+import io.swav.tensor.CudaStub.Held;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.global.cudart;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Operations are in the order of the device's work, the host is ahead of it, and nothing hangs where no thread waits. Rank 0
+ * is this thread; while libtorch's stream is held, its calls come back as on a device that has other things to do.
+ */
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class DeviceOrderTest {
+    private static final Duration FREE = Duration.ofSeconds(1);
+
+    private final NDManager manager = Torch.host();
+    private List<NcclCollective> world = List.of();
+
+    @BeforeEach
+    void connect() throws Exception {
+        world = NcclStub.connect(3);
+    }
+
+    @AfterEach
+    void nothingIsLeft() throws IOException {
+        CudaStub.hold(Held.NONE);
+        world.forEach(Collective::abort);
+        world.forEach(Collective::close);
+        manager.close();
+        assertThat(NcclStub.folder().resolve("misuse")).doesNotExist();
+        await().atMost(Duration.ofSeconds(20)).until(NcclStub::threads, List::isEmpty);
+        assertThat(CudaStub.left()).as("events and streams").isZero();
+    }
+
+    private NcclCollective mine() {
+        return world.get(0);
+    }
+
+    private NDArray ones() {
+        return manager.ones(new Shape(1000));
+    }
+
+    /** The other ranks do their part. */
+    private void others(Body body) {
+        CompletableFuture.allOf(world.stream()
+                        .skip(1)
+                        .map(one -> CompletableFuture.runAsync(() -> body.run(one)))
+                        .toArray(CompletableFuture[]::new))
+                .join();
+    }
+
+    private interface Body {
+        void run(Collective collective);
+    }
+
+    @Test
+    void theHostGoesOnWithoutItsPeers() {
+        CudaStub.hold(Held.LIBTORCH);
+        NDArray first = ones();
+        NDArray second = ones();
+        mine().allReduceSum(first);
+        mine().allReduceSum(second);
+        others(collective -> {
+            collective.allReduceSum(ones());
+            collective.allReduceSum(ones());
+        });
+        CudaStub.hold(Held.NONE);
+        mine().settle();
+        assertThat(first.getFloat(999)).isEqualTo(3);
+        assertThat(second.getFloat(999)).isEqualTo(3);
+    }
+
+    @Test
+    void whatLibtorchIsAskedForNextWaits() {
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        try (CUevent_st next = new CUevent_st()) {
+            Communicator.cuda(cudart.cudaEventCreateWithFlags(next, cudart.cudaEventDisableTiming));
+            Communicator.cuda(cudart.cudaEventRecord(next, CopyStream.LIBTORCH));
+            CudaStub.hold(Held.NONE);
+            assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaErrorNotReady);
+            others(collective -> collective.allReduceSum(ones()));
+            await().untilAsserted(() -> assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaSuccess));
+            Communicator.cuda(cudart.cudaEventDestroy(next));
+        }
+    }
+
+    @Test
+    void onlyWhatHasBegunWaitsForPeers() {
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        await().during(Duration.ofMillis(100)).until(() -> !mine().waits()); // this rank's own work is not done
+        CudaStub.hold(Held.NONE);
+        await().until(mine()::waits);
+        others(collective -> collective.allReduceSum(ones()));
+        await().until(() -> !mine().waits());
+        mine().settle();
+    }
+
+    @Test
+    void aLostPeerIsSeenWhileNoThreadWaits() throws IOException {
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        world.get(2).abort();
+        await().atMost(FREE).until(() -> failure(mine()).contains("rank 2"));
+        assertThatThrownBy(mine()::settle)
+                .isInstanceOfSatisfying(
+                        CollectiveException.class, e -> assertThat(e.lostRank()).hasValue(2));
+        world.get(1).abort();
+        await().atMost(FREE).until(NcclStub::threads, List::isEmpty);
+    }
+
+    /** As it is while the device's queue is full: the call that makes libtorch wait does not come back. */
+    @Test
+    void aLostPeerFreesTheThreadThatIsStuckInTheRuntime() {
+        CompletableFuture<String> stuck = CompletableFuture.supplyAsync(() -> failure(mine()));
+        await().until(mine()::waits);
+        world.get(2).abort();
+        await().atMost(FREE).until(stuck::isDone);
+        assertThat(stuck.join()).contains("rank 2");
+    }
+
+    @Test
+    void anErrorIsSeenWhileNoThreadWaits() throws IOException {
+        Files.writeString(NcclStub.folder().resolve("fault"), "0 4 async"); // init, sum, its group, sum, its group
+        try {
+            CudaStub.hold(Held.LIBTORCH);
+            mine().allReduceSum(ones());
+            assertThatThrownBy(() -> {
+                        mine().allReduceSum(ones());
+                        mine().settle();
+                    })
+                    .hasMessageContaining("internal error");
+        } finally {
+            Files.delete(NcclStub.folder().resolve("fault"));
+        }
+    }
+
+    @Test
+    void settlingAwaitsSubgroupsToo() {
+        int[] pair = {0, 1};
+        CompletableFuture<Collective> theirs =
+                CompletableFuture.supplyAsync(() -> world.get(1).subgroup(pair));
+        Collective subgroup = mine().subgroup(pair);
+        assertThat(mine().subgroup(pair)).as("made once").isSameAs(subgroup);
+        CudaStub.hold(Held.LIBTORCH);
+        NDArray one = ones();
+        subgroup.allReduceSum(one);
+        CompletableFuture.runAsync(() -> theirs.join().allReduceSum(ones())).join();
+        CudaStub.hold(Held.NONE);
+        mine().settle();
+        assertThat(one.getFloat(0)).isEqualTo(2);
+    }
+
+    /** Aborted while the host is ahead: what was launched leaves the device, and libtorch's stream goes on. */
+    @Test
+    void anAbortLetsLibtorchGoOn() {
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        mine().abort();
+        CudaStub.hold(Held.NONE);
+        Communicator.cuda(cudart.cudaStreamSynchronize(CopyStream.LIBTORCH));
+        assertThatThrownBy(mine()::settle).hasMessage("aborted");
+    }
+
+    private String failure(Collective collective) {
+        try {
+            while (true) {
+                collective.allReduceSum(ones());
+            }
+        } catch (CollectiveException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+}
