@@ -1,7 +1,9 @@
 package io.swav.collective;
 
+import io.swav.tensor.SideStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -23,6 +25,7 @@ public final class Background implements AutoCloseable {
     private final Collective collective;
     private final Collective line;
     private final ExecutorService thread;
+    private final Optional<SideStream> stream = SideStream.ofProcess();
     private CompletableFuture<Void> pieces = CompletableFuture.completedFuture(null);
     private final List<Piece> done = new ArrayList<>();
     private long waitedFrom;
@@ -51,9 +54,11 @@ public final class Background implements AutoCloseable {
         if (pieces.isCompletedExceptionally()) {
             collective.await(pieces);
         }
+        Runnable begin = stream.map(SideStream::fork).orElse(() -> {});
         pieces = pieces.thenRunAsync(
                 () -> {
                     long start = System.nanoTime();
+                    begin.run();
                     piece.accept(line);
                     done.add(new Piece(start, System.nanoTime()));
                 },
@@ -68,6 +73,7 @@ public final class Background implements AutoCloseable {
     public void await() {
         waitedFrom = System.nanoTime();
         collective.await(pieces);
+        stream.ifPresent(SideStream::join);
         waitedTo = System.nanoTime();
     }
 
@@ -104,5 +110,6 @@ public final class Background implements AutoCloseable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        stream.ifPresent(SideStream::join); // pieces that failed may have left the device something to do
     }
 }

@@ -10,8 +10,6 @@ import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,9 +19,6 @@ import org.slf4j.LoggerFactory;
  * array before gets it behind a wait in libtorch's stream. The host waits for nothing but in {@link #close}. One thread at a time.
  */
 public final class CopyStream implements AutoCloseable {
-    /** libtorch works on the device's legacy default stream: nothing here sets another. */
-    public static final @Nullable CUstream_st LIBTORCH = null;
-
     private static final Logger LOG = LoggerFactory.getLogger(CopyStream.class);
 
     /** Those on their way. */
@@ -72,7 +67,7 @@ public final class CopyStream implements AutoCloseable {
 
         /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
         NDArray take(NDManager manager) {
-            check(cudart.cudaStreamWaitEvent(LIBTORCH, copied, 0));
+            check(cudart.cudaStreamWaitEvent(SideStream.ofThread(), copied, 0));
             taken = true;
             target.attach(manager);
             return target;
@@ -108,11 +103,10 @@ public final class CopyStream implements AutoCloseable {
         sweep();
         Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
         // whatever else used this memory is on libtorch's stream
-        check(cudart.cudaEventRecord(allocated, LIBTORCH));
+        check(cudart.cudaEventRecord(allocated, SideStream.ofThread()));
         check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
         long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
-        check(cudart.cudaMemcpyAsync(
-                new At(transfer.target), new At(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
+        check(cudart.cudaMemcpyAsync(at(transfer.target), at(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
         check(cudart.cudaEventRecord(transfer.copied, stream));
         return transfer;
     }
@@ -146,10 +140,7 @@ public final class CopyStream implements AutoCloseable {
         }
     }
 
-    private static final class At extends Pointer {
-        At(NDArray array) {
-            super((Pointer) null);
-            this.address = Memory.address(array, 0);
-        }
+    private static Address at(NDArray array) {
+        return new Address(Memory.address(array, 0));
     }
 }

@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import java.util.function.Supplier;
-import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 
@@ -19,7 +18,7 @@ final class Interop {
 
     /** A Tensor over the array's handle. It does not own: use it only while {@code array} is open. */
     static Tensor borrow(NDArray array) {
-        return new Tensor(new Handle(((PtNDArray) array).getHandle()));
+        return new Tensor(new Address(((PtNDArray) array).getHandle()));
     }
 
     /** Hands a Tensor over to {@code manager}, which frees it from now on; {@code tensor} itself stays the caller's. */
@@ -35,13 +34,6 @@ final class Interop {
     static <T> T scoped(Supplier<T> body) {
         try (PointerScope scope = new PointerScope()) {
             return body.get();
-        }
-    }
-
-    private static final class Handle extends Pointer {
-        Handle(long address) {
-            super((Pointer) null);
-            this.address = address;
         }
     }
 }

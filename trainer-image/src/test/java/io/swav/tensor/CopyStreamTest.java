@@ -67,8 +67,7 @@ class CopyStreamTest {
     /** What the device computes: an array as it finds it when it is its turn. */
     private NDArray computed(NDArray from) {
         NDArray result = filled(manager, -1);
-        int put = cudart.cudaMemcpyAsync(
-                pointer(result), pointer(from), SIZE * 4L, cudart.cudaMemcpyDefault, CopyStream.LIBTORCH);
+        int put = cudart.cudaMemcpyAsync(pointer(result), pointer(from), SIZE * 4L, cudart.cudaMemcpyDefault, null);
         assertThat(put).isZero();
         return result;
     }

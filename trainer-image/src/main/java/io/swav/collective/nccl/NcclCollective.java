@@ -8,6 +8,7 @@ import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranks;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
+import io.swav.tensor.Address;
 import io.swav.tensor.Memory;
 import java.time.Duration;
 import java.util.Arrays;
@@ -268,14 +269,7 @@ public final class NcclCollective implements Collective {
     }
 
     private static Pointer at(NDArray array, long from) {
-        return new At(Memory.address(array, from));
-    }
-
-    private static final class At extends Pointer {
-        At(long address) {
-            super((Pointer) null);
-            this.address = address;
-        }
+        return new Address(Memory.address(array, from));
     }
 
     private static int type(NDArray array) {

@@ -1,6 +1,6 @@
 package io.swav.collective.nccl;
 
-import io.swav.tensor.CopyStream;
+import io.swav.tensor.SideStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -14,12 +14,12 @@ final class Pipeline {
     /**
      * One of them.
      *
-     * @param before libtorch's work that it waits for
+     * @param before what libtorch was asked for first
      */
     record Operation(CUevent_st before, CUevent_st after) {
         /** Whatever libtorch is asked for from here on begins when this is over. */
         void holdLibtorch() {
-            Communicator.cuda(cudart.cudaStreamWaitEvent(CopyStream.LIBTORCH, after, 0));
+            Communicator.cuda(cudart.cudaStreamWaitEvent(SideStream.ofThread(), after, 0));
         }
     }
 
@@ -41,7 +41,7 @@ final class Pipeline {
     /** The next operation, which begins when all that libtorch was asked for is done; what it is goes to {@link #stream}. */
     Operation begin() {
         Operation operation = spare.isEmpty() ? made() : spare.remove();
-        Communicator.cuda(cudart.cudaEventRecord(operation.before(), CopyStream.LIBTORCH));
+        Communicator.cuda(cudart.cudaEventRecord(operation.before(), SideStream.ofThread()));
         Communicator.cuda(cudart.cudaStreamWaitEvent(stream, operation.before(), 0));
         return operation;
     }

@@ -9,9 +9,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.tensor.CopyStream;
 import io.swav.tensor.CudaStub;
 import io.swav.tensor.CudaStub.Held;
+import io.swav.tensor.SideStream;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -96,7 +96,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         try (CUevent_st next = new CUevent_st()) {
             Communicator.cuda(cudart.cudaEventCreateWithFlags(next, cudart.cudaEventDisableTiming));
-            Communicator.cuda(cudart.cudaEventRecord(next, CopyStream.LIBTORCH));
+            Communicator.cuda(cudart.cudaEventRecord(next, SideStream.ofThread()));
             CudaStub.hold(Held.NONE);
             assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaErrorNotReady);
             others(collective -> collective.allReduceSum(ones()));
@@ -179,7 +179,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         mine().abort();
         CudaStub.hold(Held.NONE);
-        Communicator.cuda(cudart.cudaStreamSynchronize(CopyStream.LIBTORCH));
+        Communicator.cuda(cudart.cudaStreamSynchronize(SideStream.ofThread()));
         assertThatThrownBy(mine()::settle).hasMessage("aborted");
     }
 

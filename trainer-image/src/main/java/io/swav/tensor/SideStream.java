@@ -1,0 +1,135 @@
+package io.swav.tensor;
+
+import com.sun.jna.Function;
+import com.sun.jna.Pointer;
+import com.sun.jna.Structure;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.javacpp.Loader;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A stream of the device for what a second thread asks libtorch for: beside what the first asks for, which otherwise would
+ * all come before it, because the host is ahead of the device. One for the process: libtorch keeps freed memory by stream.
+ */
+public final class SideStream {
+    private static final Logger LOG = LoggerFactory.getLogger(SideStream.class);
+    private static final ThreadLocal<CUstream_st> OF_THREAD = new ThreadLocal<>();
+
+    private final CUstream_st stream = new CUstream_st();
+    private final Consumer<CUstream_st> libtorch;
+    /** Events that nothing is to be read from any more. */
+    private final Queue<CUevent_st> spare = new ConcurrentLinkedQueue<>();
+
+    private static final class OfProcess {
+        static final Optional<SideStream> STREAM = open();
+
+        private static Optional<SideStream> open() {
+            if (!Torch.onGpu()) {
+                return Optional.empty();
+            }
+            try {
+                Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
+                return Optional.of(new SideStream(Libtorch.find()));
+            } catch (LinkageError e) {
+                LOG.warn("gradients are summed when all of backward is done: {}", e.toString());
+                return Optional.empty();
+            }
+        }
+    }
+
+    /** @param libtorch is to send what the calling thread asks for to this stream */
+    SideStream(Consumer<CUstream_st> libtorch) {
+        this.libtorch = libtorch;
+        check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+    }
+
+    /** Empty where this process does not compute on a GPU, or cannot tell libtorch. */
+    public static Optional<SideStream> ofProcess() {
+        return OfProcess.STREAM;
+    }
+
+    /** Where the calling thread's work for libtorch goes: null, the device's legacy default stream, unless it runs beside. */
+    public static @Nullable CUstream_st ofThread() {
+        return OF_THREAD.get();
+    }
+
+    /**
+     * To be run by the second thread: what that asks for from then on comes after what the calling thread has asked for
+     * until now, and beside what this asks for from here on.
+     */
+    public Runnable fork() {
+        CUevent_st asked = event();
+        check(cudart.cudaEventRecord(asked, ofThread()));
+        return () -> {
+            if (OF_THREAD.get() == null) {
+                libtorch.accept(stream);
+                OF_THREAD.set(stream);
+            }
+            check(cudart.cudaStreamWaitEvent(stream, asked, 0));
+            spare.add(asked);
+        };
+    }
+
+    /** What the calling thread asks for from here on comes after all that the second has asked for. */
+    public void join() {
+        CUevent_st done = event();
+        check(cudart.cudaEventRecord(done, stream));
+        check(cudart.cudaStreamWaitEvent(ofThread(), done, 0));
+        spare.add(done);
+    }
+
+    private CUevent_st event() {
+        CUevent_st known = spare.poll();
+        if (known != null) {
+            return known;
+        }
+        CUevent_st event = new CUevent_st();
+        check(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
+        return event;
+    }
+
+    private static void check(int result) {
+        if (result != cudart.cudaSuccess) {
+            throw new IllegalStateException(
+                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
+        }
+    }
+
+    /** Of a test. */
+    void close() {
+        spare.forEach(event -> check(cudart.cudaEventDestroy(event)));
+        check(cudart.cudaStreamDestroy(stream));
+    }
+
+    /** How it is told, by its own names: the presets have these functions in a library of hundreds of MB. */
+    record Libtorch(Function external, Function choose) implements Consumer<CUstream_st> {
+        static Libtorch find() {
+            return new Libtorch(
+                    Function.getFunction("c10_cuda", "_ZN3c104cuda21getStreamFromExternalEP11CUstream_sta"),
+                    Function.getFunction("c10_cuda", "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE"));
+        }
+
+        /** For the calling thread. */
+        @Override
+        public void accept(CUstream_st stream) {
+            byte device = 0;
+            Object value = external.invoke(Value.class, new Object[] {new Pointer(stream.address()), device});
+            choose.invokeVoid(new Object[] {value});
+        }
+    }
+
+    /** {@code c10::cuda::CUDAStream}: kind and number of the device in the first word, the stream in the second. */
+    @Structure.FieldOrder({"device", "id"})
+    public static final class Value extends Structure implements Structure.ByValue {
+        public long device;
+        public long id;
+    }
+}
