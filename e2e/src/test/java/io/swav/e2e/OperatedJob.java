@@ -48,6 +48,7 @@ abstract class OperatedJob {
         client.resource(SwavJobSpecs.crd())
                 .waitUntilCondition(
                         crd -> crd.getStatus() != null
+                                && crd.getStatus().getConditions() != null
                                 && crd.getStatus().getConditions().stream()
                                         .anyMatch(c -> c.getType().equals("Established")
                                                 && c.getStatus().equals("True")),
