@@ -25,14 +25,19 @@ public final class Background implements AutoCloseable {
     private final Collective collective;
     private final Collective line;
     private final ExecutorService thread;
-    private final Optional<SideStream> stream = SideStream.ofProcess();
+    private final Optional<SideStream> stream;
     private CompletableFuture<Void> pieces = CompletableFuture.completedFuture(null);
     private final List<Piece> done = new ArrayList<>();
     private long waitedFrom;
     private long waitedTo;
 
     public Background(Collective collective) {
+        this(collective, SideStream.ofProcess());
+    }
+
+    Background(Collective collective, Optional<SideStream> stream) {
         this.collective = collective;
+        this.stream = stream;
         this.line = collective.beside();
         this.thread = Executors.newSingleThreadExecutor(work -> {
             Thread made = new Thread(work, THREAD);

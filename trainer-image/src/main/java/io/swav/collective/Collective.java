@@ -2,6 +2,7 @@ package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -73,15 +74,16 @@ public interface Collective extends AutoCloseable {
      */
     default void settle() {}
 
-    /** Whether operations of which the calls are back wait for other ranks now; for any thread. */
-    default boolean waits() {
-        return false;
+    /** Whether the device waits for other ranks now; for any thread. Empty where the host waits for them, in its calls. */
+    default Optional<Boolean> waits() {
+        return Optional.empty();
     }
 
     /**
      * The same ranks over connections of their own, so that another thread may use it while one uses this: neither waits
-     * behind the other. Its operations are over when they return, and the device goes on meanwhile. The first call may have to meet the other ranks, so all make it at the same place of their order;
-     * every call gives the same one. It is aborted with this one, and lives no longer.
+     * behind the other. Its operations are over when they return; the device goes on meanwhile. The first call may have to
+     * meet the other ranks, so all make it at the same place of their order; every call gives the same one. It is aborted
+     * with this one, and lives no longer.
      */
     Collective beside();
 

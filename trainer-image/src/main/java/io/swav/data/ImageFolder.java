@@ -59,6 +59,9 @@ final class ImageFolder implements DataSet {
         } catch (NoSuchFileException e) {
             return false;
         } catch (IOException e) {
+            if (path.getParent() != null && Files.isRegularFile(path.getParent())) {
+                return false; // nothing can be there
+            }
             throw DataException.cannotOpen(path, e);
         }
     }

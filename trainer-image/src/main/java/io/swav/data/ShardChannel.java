@@ -14,27 +14,35 @@ import java.nio.channels.SeekableByteChannel;
 record ShardChannel(FileChannel file) implements SeekableByteChannel {
     @Override
     public int read(ByteBuffer to) {
+        return (int) number(() -> file.read(to));
+    }
+
+    private interface Call {
+        long result() throws IOException;
+    }
+
+    private static long number(Call call) {
         try {
-            return file.read(to);
+            return call.result();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     @Override
-    public long position() throws IOException {
-        return file.position();
+    public long position() {
+        return number(file::position);
     }
 
     @Override
-    public SeekableByteChannel position(long to) throws IOException {
-        file.position(to);
+    public SeekableByteChannel position(long to) {
+        number(() -> file.position(to).position());
         return this;
     }
 
     @Override
-    public long size() throws IOException {
-        return file.size();
+    public long size() {
+        return number(file::size);
     }
 
     @Override

@@ -431,9 +431,10 @@ final class Step implements AutoCloseable {
     /** Ends what is still being summed first: its arrays are freed here. */
     @Override
     public void close() {
-        if (sums != null) {
-            sums.close();
+        try (manager) { // last
+            if (sums != null) {
+                sums.close();
+            }
         }
-        manager.close();
     }
 }

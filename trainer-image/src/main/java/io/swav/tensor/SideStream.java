@@ -3,9 +3,9 @@ package io.swav.tensor;
 import com.sun.jna.Function;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
+import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
@@ -18,6 +18,7 @@ import org.slf4j.LoggerFactory;
 /**
  * A stream of the device for what a second thread asks libtorch for: beside what the first asks for, which otherwise would
  * all come before it, because the host is ahead of the device. One for the process: libtorch keeps freed memory by stream.
+ * All but what {@link #fork} gives is the first thread's to call.
  */
 public final class SideStream {
     private static final Logger LOG = LoggerFactory.getLogger(SideStream.class);
@@ -25,8 +26,10 @@ public final class SideStream {
 
     private final CUstream_st stream = new CUstream_st();
     private final Consumer<CUstream_st> libtorch;
-    /** Events that nothing is to be read from any more. */
-    private final Queue<CUevent_st> spare = new ConcurrentLinkedQueue<>();
+    /** Of forks since the last join. */
+    private final Queue<CUevent_st> forked = new ArrayDeque<>();
+
+    private final Queue<CUevent_st> spare = new ArrayDeque<>();
 
     private static final class OfProcess {
         static final Optional<SideStream> STREAM = open();
@@ -67,6 +70,7 @@ public final class SideStream {
      */
     public Runnable fork() {
         CUevent_st asked = event();
+        forked.add(asked);
         check(cudart.cudaEventRecord(asked, ofThread()));
         return () -> {
             if (OF_THREAD.get() == null) {
@@ -74,16 +78,17 @@ public final class SideStream {
                 OF_THREAD.set(stream);
             }
             check(cudart.cudaStreamWaitEvent(stream, asked, 0));
-            spare.add(asked);
         };
     }
 
-    /** What the calling thread asks for from here on comes after all that the second has asked for. */
+    /** When the second thread rests: what the calling one asks for from here on comes after all that the second has asked for. */
     public void join() {
         CUevent_st done = event();
         check(cudart.cudaEventRecord(done, stream));
         check(cudart.cudaStreamWaitEvent(ofThread(), done, 0));
         spare.add(done);
+        spare.addAll(forked);
+        forked.clear();
     }
 
     private CUevent_st event() {
@@ -105,6 +110,7 @@ public final class SideStream {
 
     /** Of a test. */
     void close() {
+        spare.addAll(forked);
         spare.forEach(event -> check(cudart.cudaEventDestroy(event)));
         check(cudart.cudaStreamDestroy(stream));
     }

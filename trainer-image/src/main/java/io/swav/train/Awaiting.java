@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
 import io.swav.collective.SoloCollective;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
@@ -21,7 +22,7 @@ final class Awaiting {
 
     /** When it last came back from its peers, of {@link System#nanoTime}; empty while it, or its device, waits for them. */
     OptionalLong backSince() {
-        if (current.waits()) {
+        if (current.waits().orElse(false)) {
             seen = System.nanoTime();
             return OptionalLong.empty();
         }
@@ -103,13 +104,14 @@ final class Awaiting {
             run(() -> inner.exchange(sends, receives));
         }
 
+        /** Of the device, which may have work of its own to do first: {@link #waits} knows. */
         @Override
         public void settle() {
-            run(inner::settle);
+            inner.settle();
         }
 
         @Override
-        public boolean waits() {
+        public Optional<Boolean> waits() {
             return inner.waits();
         }
 
@@ -126,7 +128,11 @@ final class Awaiting {
 
         @Override
         public void await(CompletableFuture<?> work) {
-            run(() -> inner.await(work));
+            if (waits().isPresent()) {
+                inner.await(work);
+            } else {
+                run(() -> inner.await(work));
+            }
         }
 
         @Override

@@ -2,6 +2,7 @@ package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -56,14 +57,17 @@ final class Communicator implements AutoCloseable {
     private volatile @Nullable CollectiveException broken;
     /** Operations may be under way that no thread waits for. */
     private volatile boolean unattended;
-    /** When last looked at, they waited for other ranks. */
+
     private volatile boolean waiting;
 
     private volatile @Nullable Thread attendant;
     /** NCCL knows of it. Guarded by {@code comm}, as is {@link #freed}. */
     private boolean begun;
 
+    /** NCCL is being told, or has been, that it is of no more use. */
     private boolean freed;
+
+    private final CountDownLatch gone = new CountDownLatch(1);
     private boolean released;
 
     /** @param watch throws CollectiveException when there is no more use in waiting for the peers */
@@ -107,10 +111,13 @@ final class Communicator implements AutoCloseable {
 
     /** What is left when those ranks go, between operations. This one can still only be aborted afterwards. */
     Communicator shrink(int[] excluded, Patience patience, Runnable newWatch) {
-        Communicator made = new Communicator(newWatch);
         lock.lock();
         try {
-            settle();
+            check();
+            if (!over()) {
+                throw new CollectiveException("a communicator with operations under way does not shrink");
+            }
+            Communicator made = new Communicator(newWatch);
             return made.formed(
                     () -> {
                         try (ncclConfig_t config = config()) {
@@ -231,6 +238,7 @@ final class Communicator implements AutoCloseable {
         check();
         cuda(cudart.cudaSetDevice(DEVICE));
         Pipeline.Operation operation = pipeline.begin();
+        check(); // it may have been stuck in a full queue, until an abort ended what was in it
         group(calls);
         await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");
         pipeline.launched(operation);
@@ -241,10 +249,11 @@ final class Communicator implements AutoCloseable {
         asyncState(); // or an error would look like an operation that never ends
         boolean all = pipeline.over();
         unattended = unattended && !all;
+        waiting = !all && pipeline.waits();
         return all;
     }
 
-    /** Whether operations that no thread waits for wait for other ranks. */
+    /** Whether, when last looked at, the device waited for other ranks. */
     boolean waits() {
         return waiting;
     }
@@ -271,26 +280,23 @@ final class Communicator implements AutoCloseable {
                     peers.check();
                     LockSupport.parkNanos(Peers.LOOK_NANOS);
                 }
-                waiting = false;
                 if (broken == null) {
                     LockSupport.park(this);
                 }
             }
         } catch (CollectiveException e) {
             failed(e);
+        } catch (RuntimeException e) {
+            failed(new CollectiveException("NCCL: " + e, e)); // or nobody would look any more
         }
-        waiting = false;
     }
 
     /** Whoever has the lock sees for itself how things are. */
     private void look() {
-        boolean mine = lock.tryLock();
-        waiting = false;
-        if (mine) {
+        if (lock.tryLock()) {
             try {
-                if (broken == null && !over()) {
-                    waiting = pipeline.waits();
-                }
+                check();
+                over();
             } finally {
                 lock.unlock();
             }
@@ -298,7 +304,12 @@ final class Communicator implements AutoCloseable {
     }
 
     private CollectiveException failed(CollectiveException e) {
-        CollectiveException named = broken == null ? new Peers(watch).behind(e) : e;
+        CollectiveException reason = broken;
+        if (reason != null) {
+            end(reason);
+            return again(reason);
+        }
+        CollectiveException named = new Peers(watch).behind(e);
         end(named);
         return named;
     }
@@ -328,8 +339,8 @@ final class Communicator implements AutoCloseable {
     private void await(BooleanSupplier done, Duration deadline, String what) {
         long start = System.nanoTime();
         Peers peers = new Peers(watch);
+        check();
         for (int turn = 0; !done.getAsBoolean(); turn++) {
-            check();
             peers.check();
             if (System.nanoTime() - start >= deadline.toNanos()) {
                 throw new CollectiveException("NCCL: " + what + " did not come within " + deadline.toSeconds() + " s");
@@ -347,24 +358,34 @@ final class Communicator implements AutoCloseable {
     private void check() {
         CollectiveException reason = broken;
         if (reason != null) {
-            throw new CollectiveException(String.valueOf(reason.getMessage()), reason);
+            throw again(reason);
         }
+    }
+
+    private static CollectiveException again(CollectiveException reason) {
+        return new CollectiveException(String.valueOf(reason.getMessage()), reason);
     }
 
     boolean healthy() {
         return broken == null;
     }
 
-    private void breakOff(CollectiveException reason) {
+    /** Whoever waits in an operation stops waiting; what is under way on the device stays there until {@link #abort}. */
+    void breakOff(CollectiveException reason) {
         if (broken == null) {
             broken = reason;
         }
+        waiting = false;
         LockSupport.unpark(attendant);
     }
 
-    /** Frees the thread that waits in an operation, at once. */
+    static CollectiveException aborted() {
+        return new CollectiveException("aborted");
+    }
+
+    /** Frees the thread that waits in an operation, and the device. */
     void abort() {
-        end(new CollectiveException("aborted"));
+        end(aborted());
     }
 
     private void end(CollectiveException reason) {
@@ -382,18 +403,22 @@ final class Communicator implements AutoCloseable {
         }
     }
 
+    /** What was under way may use its arrays until this is back. */
     private void free() {
         breakOff(closed());
+        boolean first;
         synchronized (comm) {
-            if (freed) {
-                return;
-            }
+            first = !freed;
             freed = true;
             if (!begun) {
                 return; // the thread that is still making it does this when it is back
             }
         }
-        abortComm();
+        if (first) {
+            abortComm();
+        } else {
+            awaitGone();
+        }
     }
 
     private void abortComm() {
@@ -402,6 +427,17 @@ final class Communicator implements AutoCloseable {
             if (result != nccl.ncclSuccess) {
                 LOG.warn("aborting a communicator: {}", words(result));
             }
+        }
+        gone.countDown();
+    }
+
+    private void awaitGone() {
+        try {
+            if (!gone.await(FINALIZE.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.warn("aborting a communicator takes more than {} s", FINALIZE.toSeconds());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -427,6 +463,7 @@ final class Communicator implements AutoCloseable {
             synchronized (comm) {
                 freed = true;
             }
+            gone.countDown(); // as far as arrays go
             bounded("the end of a communicator", () -> nccl.ncclCommDestroy(comm));
             breakOff(closed());
         } catch (CollectiveException e) {

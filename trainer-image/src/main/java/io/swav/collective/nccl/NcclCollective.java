@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -241,16 +242,35 @@ public final class NcclCollective implements Collective {
     }
 
     @Override
-    public boolean waits() {
-        return communicator.waits() || subgroups.values().stream().anyMatch(NcclCollective::waits);
+    public Optional<Boolean> waits() {
+        return Optional.of(communicators().anyMatch(Communicator::waits));
     }
 
-    /** The sockets first: that is how the peers learn of it. */
+    /**
+     * The sockets first: that is how the peers learn of it. Then all communicators at once: the end of one may wait for the
+     * whole device, and so for another's operation.
+     */
     @Override
     public void abort() {
         sockets.abort();
-        others().forEach(NcclCollective::abort);
-        communicator.abort();
+        communicators().forEach(one -> one.breakOff(Communicator.aborted()));
+        List<Thread> threads =
+                communicators().map(one -> new Thread(one::abort, "nccl-abort")).toList();
+        threads.forEach(Thread::start);
+        threads.forEach(NcclCollective::join);
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Its own first. */
+    private Stream<Communicator> communicators() {
+        return Stream.concat(Stream.of(communicator), others().flatMap(NcclCollective::communicators));
     }
 
     @Override

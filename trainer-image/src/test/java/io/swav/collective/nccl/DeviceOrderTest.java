@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.global.cudart;
 import org.junit.jupiter.api.AfterEach;
@@ -109,11 +110,11 @@ class DeviceOrderTest {
     void onlyWhatHasBegunWaitsForPeers() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
-        await().during(Duration.ofMillis(100)).until(() -> !mine().waits()); // this rank's own work is not done
+        await().during(Duration.ofMillis(100)).until(() -> !waits()); // this rank's own work is not done
         CudaStub.hold(Held.NONE);
-        await().until(mine()::waits);
+        await().until(this::waits);
         others(collective -> collective.allReduceSum(ones()));
-        await().until(() -> !mine().waits());
+        await().until(() -> !waits());
         mine().settle();
     }
 
@@ -134,26 +135,45 @@ class DeviceOrderTest {
     @Test
     void aLostPeerFreesTheThreadThatIsStuckInTheRuntime() {
         CompletableFuture<String> stuck = CompletableFuture.supplyAsync(() -> failure(mine()));
-        await().until(mine()::waits);
+        await().until(this::waits);
         world.get(2).abort();
         await().atMost(FREE).until(stuck::isDone);
         assertThat(stuck.join()).contains("rank 2");
     }
 
+    /** Rank 1's NCCL gives up, and its sockets stay: nothing but this rank's NCCL tells. */
     @Test
     void anErrorIsSeenWhileNoThreadWaits() throws IOException {
-        Files.writeString(NcclStub.folder().resolve("fault"), "0 4 async"); // init, sum, its group, sum, its group
-        try {
-            CudaStub.hold(Held.LIBTORCH);
-            mine().allReduceSum(ones());
-            assertThatThrownBy(() -> {
-                        mine().allReduceSum(ones());
-                        mine().settle();
-                    })
-                    .hasMessageContaining("internal error");
-        } finally {
-            Files.delete(NcclStub.folder().resolve("fault"));
-        }
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        Files.writeString(NcclStub.folder().resolve("fault"), "1 1 error");
+        CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(world.get(1)));
+        assertThat(other.join()).startsWith("NCCL: ");
+        Files.delete(NcclStub.folder().resolve("fault"));
+        CudaStub.hold(Held.NONE);
+        await().atMost(FREE)
+                .until(() -> NcclStub.threads().stream()
+                                .filter("nccl-attend"::equals)
+                                .count()
+                        == 0);
+        assertThatThrownBy(mine()::settle).hasMessageContaining("remote process exited");
+    }
+
+    /** The device's queue is full before an operation is on it: the call that puts it there holds the communicator. */
+    @Test
+    void aLostPeerFreesTheThreadThatIsStuckBeforeItsOperation() {
+        CudaStub.hold(Held.LIBTORCH);
+        mine().allReduceSum(ones());
+        CudaStub.hold(Held.NONE);
+        await().until(this::waits);
+        Thread me = Thread.currentThread(); // its stream is the one that waits
+        CompletableFuture<Void> end = CompletableFuture.runAsync(() -> {
+            await().until(() -> Stream.of(me.getStackTrace())
+                    .anyMatch(at -> at.getMethodName().equals("cudaEventRecord")));
+            world.get(2).abort();
+        });
+        assertThat(failure(mine())).contains("rank 2");
+        end.join();
     }
 
     @Test
@@ -181,6 +201,10 @@ class DeviceOrderTest {
         CudaStub.hold(Held.NONE);
         Communicator.cuda(cudart.cudaStreamSynchronize(SideStream.ofThread()));
         assertThatThrownBy(mine()::settle).hasMessage("aborted");
+    }
+
+    private boolean waits() {
+        return mine().waits().orElseThrow();
     }
 
     private String failure(Collective collective) {
