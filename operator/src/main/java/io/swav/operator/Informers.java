@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
@@ -13,6 +14,7 @@ import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEven
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -56,8 +58,15 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    Observer observer(Hearing hearing) {
-        return new Observer(maps::get, nodes::get, hearing);
+    Observer observer(KubernetesClient client, Hearing hearing) {
+        return new Observer(
+                maps::get,
+                nodes::get,
+                pod -> Optional.ofNullable(client.pods()
+                        .inNamespace(pod.getNamespace().orElseThrow())
+                        .withName(pod.getName())
+                        .get()),
+                hearing);
     }
 
     /** Tells the cache of a pod that the watch will show later, so that the next plan does not create it again. */

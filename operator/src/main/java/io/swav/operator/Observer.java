@@ -12,6 +12,7 @@ import io.swav.api.PodReport;
 import io.swav.api.SpecRules;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.World;
 import io.swav.plan.PodSeen;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,11 +22,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads the informers' caches into a {@link Snapshot}; asks the API server nothing. */
+/**
+ * Reads the informers' caches into a {@link Snapshot}. The API server is asked one thing: whether a member's pod is gone
+ * that no cache has. After a start its pods may be of an earlier time than the world (a list from an API server's cache).
+ */
 final class Observer {
     private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -34,17 +40,22 @@ final class Observer {
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
+    private final Function<ResourceID, Optional<Pod>> livePods;
     private final Hearing hearing;
 
+    /** @param livePods as the API server has them now */
     Observer(
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
+            Function<ResourceID, Optional<Pod>> livePods,
             Hearing hearing) {
         this.maps = maps;
         this.nodes = nodes;
+        this.livePods = livePods;
         this.hearing = hearing;
     }
 
+    /** @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer */
     Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
         return observe(
                 job, allPods, map(job, Contract.progressName(job.getMetadata().getName())), now);
@@ -57,10 +68,11 @@ final class Observer {
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
         Map<String, Duration> silence = hearing.listen(job.getMetadata().getUid(), everyReport.values(), now);
-        for (Pod pod : allPods) {
-            if (!isOwnedBy(pod, job)) {
-                continue;
-            }
+        WorldMap worldMap = WorldMap.read(job, map(job, Contract.worldName(name)));
+        List<Pod> own = new ArrayList<>(
+                allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
+        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
+        for (Pod pod : own) {
             String podName = pod.getMetadata().getName();
             Optional<PodReport> report = Optional.ofNullable(everyReport.get(podName));
             report.ifPresent(r -> reports.put(podName, r));
@@ -81,10 +93,21 @@ final class Observer {
                 job,
                 problems.isEmpty() ? Optional.of(job.getSpec()) : before,
                 problems,
-                WorldMap.read(job, map(job, Contract.worldName(name))),
+                worldMap,
                 pods,
                 reports,
                 progress);
+    }
+
+    private List<Pod> unseen(World world, List<Pod> pods, String namespace) {
+        Set<String> uids = pods.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet());
+        return world.members().stream()
+                .filter(member -> !uids.contains(member.uid()))
+                .flatMap(member -> livePods
+                        .apply(new ResourceID(member.pod(), namespace))
+                        .filter(pod -> pod.getMetadata().getUid().equals(member.uid()))
+                        .stream())
+                .toList();
     }
 
     private static List<String> problems(SwavJob job, Optional<SwavJobSpec> before) {

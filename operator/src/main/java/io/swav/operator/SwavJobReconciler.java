@@ -113,16 +113,16 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /**
-     * Before anybody's silence is judged the API server itself is asked; empty when it does not answer, because then
-     * nobody could be heard.
+     * Before anybody's silence or absence is judged the API server itself is asked; empty when it does not answer, because
+     * then nobody could be heard.
      */
     private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
-        Observer observer = informers().observer(hearing);
-        Snapshot cached = observer.observe(job, pods, now);
-        if (!cached.isAnybodySilent()) {
-            return Optional.of(cached);
-        }
+        Observer observer = informers().observer(client, hearing);
         try {
+            Snapshot cached = observer.observe(job, pods, now);
+            if (!cached.isAnybodySilent()) {
+                return Optional.of(cached);
+            }
             ConfigMap progress = client.configMaps()
                     .inNamespace(job.getMetadata().getNamespace())
                     .withName(Contract.progressName(job.getMetadata().getName()))
