@@ -29,7 +29,7 @@ import javax.crypto.spec.SecretKeySpec;
 final class Handshake {
     static final int TIMEOUT_MILLIS = 3000;
     private static final int MAGIC = 0x53774156;
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
     private static final int NONCE = 32;
     private static final int MAC = 32;
     private static final int MAX_UID = 256;

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * every rank to every other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from
  * all, reduces it, and gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice
  * at a time so that scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link
- * #beside}.
+ * #beside} and a third that tells of hang-ups.
  */
 public final class TcpCollective implements Collective {
     /** Up to here, bytes times peers, one hop of everything to everyone is faster than two of chunks. */
@@ -29,10 +29,11 @@ public final class TcpCollective implements Collective {
     /** Of the chunks that arrive from all others; at 4 ranks this bounds nothing. */
     private static final int ARRIVING_BYTES = 8 << 20;
 
-    /** Sockets to every peer. */
-    static final int LINES = 2;
+    /** Sockets to every peer: two that carry messages, and the lifeline. */
+    static final int LINES = 3;
 
     private final List<Wire> lines;
+    private final Lifeline lifeline;
     private final Wire wire;
     /** Rank in the wire's world of every rank of this one. */
     private final int[] ranks;
@@ -40,8 +41,9 @@ public final class TcpCollective implements Collective {
     private final int rank;
     private final boolean owner;
 
-    private TcpCollective(List<Wire> lines, int line, int[] ranks, int rank, boolean owner) {
+    private TcpCollective(List<Wire> lines, Lifeline lifeline, int line, int[] ranks, int rank, boolean owner) {
         this.lines = lines;
+        this.lifeline = lifeline;
         this.wire = lines.get(line);
         this.ranks = ranks;
         this.rank = rank;
@@ -50,12 +52,18 @@ public final class TcpCollective implements Collective {
 
     /** @param peers for each line, handshaken sockets by rank, null at {@code rank}; owned from here on */
     static TcpCollective over(@Nullable SocketChannel[][] peers, int rank, long generation) throws IOException {
+        Lifeline lifeline = new Lifeline(peers[LINES - 1]);
         List<Wire> lines = new ArrayList<>();
-        for (@Nullable SocketChannel[] line : peers) {
-            lines.add(new Wire(generation, line));
+        for (@Nullable SocketChannel[] line : Arrays.asList(peers).subList(0, LINES - 1)) {
+            lines.add(new Wire(generation, line, lifeline));
         }
         return new TcpCollective(
-                List.copyOf(lines), 0, IntStream.range(0, peers[0].length).toArray(), rank, true);
+                List.copyOf(lines),
+                lifeline,
+                0,
+                IntStream.range(0, peers[0].length).toArray(),
+                rank,
+                true);
     }
 
     @Override
@@ -260,7 +268,8 @@ public final class TcpCollective implements Collective {
     public TcpCollective subgroup(int[] members) {
         Ranks.subgroup(members, rank, size());
         int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
-        return new TcpCollective(lines, lines.indexOf(wire), inWire, Arrays.binarySearch(members, rank), false);
+        return new TcpCollective(
+                lines, lifeline, lines.indexOf(wire), inWire, Arrays.binarySearch(members, rank), false);
     }
 
     @Override
@@ -268,7 +277,7 @@ public final class TcpCollective implements Collective {
         if (wire != lines.get(0)) {
             throw new IllegalStateException("this one stands beside another already");
         }
-        return new TcpCollective(lines, 1, ranks, rank, false);
+        return new TcpCollective(lines, lifeline, 1, ranks, rank, false);
     }
 
     /**
@@ -288,13 +297,18 @@ public final class TcpCollective implements Collective {
     @Override
     public void abort() {
         lines.forEach(line -> line.breakOff("aborted"));
+        lifeline.close();
     }
 
     /** Of a subgroup, or of one beside another, it does nothing: the sockets belong to the whole. */
     @Override
     public void close() {
         if (owner) {
+            if (lines.stream().allMatch(Wire::isWhole)) {
+                lifeline.leave();
+            }
             lines.forEach(Wire::close);
+            lifeline.close();
         }
     }
 }

@@ -160,7 +160,10 @@ public final class TcpMesh {
         return address.isUnresolved() ? new InetSocketAddress(address.getHostString(), address.getPort()) : address;
     }
 
-    /** Small messages leave at once; a host that vanished while nothing was on its way to it is noticed in ten seconds. */
+    /**
+     * Small messages leave at once. A host that vanished is noticed in ten seconds where nothing was on its way to it, as on
+     * the lifeline.
+     */
     static void tune(SocketChannel channel) throws IOException {
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
         channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);

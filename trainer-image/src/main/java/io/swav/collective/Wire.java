@@ -8,14 +8,26 @@ import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connected, handshaken socket to every other rank, and messages over them. A single thread moves all messages of
- * a call at once by non-blocking reads and writes, so ranks that all send first cannot block each other.
+ * One connected, handshaken socket to every other rank, and messages over them. One thread at a time moves all messages
+ * of a call at once by non-blocking reads and writes, so ranks that all send first cannot block each other. Any thread may
+ * look after the peers meanwhile, or end the wire.
+ *
+ * <p>A peer may fail and meet the others again while this rank waits for a third, which waits for a peer that this rank
+ * believes it has met. So whoever waits looks at all peers by the {@link Lifeline}. One that is lost ends the exchange
+ * before it would call again: those who fail one after another would never meet. One that took its leave is done with the
+ * last operation (an all-gather, an all-reduce: over nowhere before all have begun it) and has sent its part; what is left
+ * moves among ranks that are in it. Only where nothing has moved for {@link #GRACE_NANOS} after that, it ends the exchange.
  *
  * <p>Message: {@link Frame}, body. A frame that is not the one due ends the wire.
  *
@@ -25,19 +37,31 @@ final class Wire implements AutoCloseable {
     /** A body to send to, or to receive from, the rank {@code peer} of the whole world. */
     record Message(int peer, ByteBuffer body) {}
 
+    /** Why the wire ended; all who ask hear of the same peer. */
+    private record End(String reason, @Nullable Exception cause) {}
+
+    /** Well below the pause of a trainer that has failed before it calls again. */
+    private static final long LOOK_MILLIS = 20;
+
+    private static final long LOOK_NANOS = Duration.ofMillis(LOOK_MILLIS).toNanos();
+    static final long GRACE_NANOS = Duration.ofMillis(500).toNanos();
+
     private final long generation;
     private final @Nullable Link[] links;
+    private final Lifeline lifeline;
     private final Selector selector;
+    private final AtomicReference<@Nullable End> end = new AtomicReference<>();
+    private final List<Link> ready = new ArrayList<>();
     private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
-    private volatile @Nullable String broken;
-    /** What broke it, where that was not told by {@link #breakOff}: whoever asks later hears of the same peer. */
-    private volatile @Nullable Exception first;
-
     private long sentBytes;
 
-    /** @param peers by rank, null at this process's own; owned from here on */
-    Wire(long generation, @Nullable SocketChannel[] peers) throws IOException {
+    /**
+     * @param peers by rank, null at this process's own; owned from here on
+     * @param lifeline to the same peers; the caller closes it, after the wire
+     */
+    Wire(long generation, @Nullable SocketChannel[] peers, Lifeline lifeline) throws IOException {
         this.generation = generation;
+        this.lifeline = lifeline;
         this.selector = Selector.open();
         this.links = new Link[peers.length];
         for (int rank = 0; rank < peers.length; rank++) {
@@ -64,13 +88,10 @@ final class Wire implements AutoCloseable {
         return sentBytes;
     }
 
-    private interface Work {
-        void run() throws IOException;
-    }
-
-    /** Moves all of them, each peer's in the order of the lists. */
+    /** Moves all of them, each peer's in the order of the lists. The first failure ends the wire. */
     void exchange(Collection<Message> sends, Collection<Message> receives) {
-        whole(() -> {
+        checkWhole();
+        try {
             for (Message message : sends) {
                 sentBytes += message.body().remaining();
                 link(message.peer()).send(message.body());
@@ -79,33 +100,22 @@ final class Wire implements AutoCloseable {
                 link(message.peer()).incoming.add(message.body());
             }
             move();
-        });
-    }
-
-    /** Finds peers that are gone while nothing is exchanged; does not wait. */
-    void checkPeers() {
-        whole(() -> {
-            for (Link link : links) {
-                if (link != null) { // a full header waits for its body: the peer sends
-                    link.fill(link.header);
-                }
-            }
-        });
-    }
-
-    /** The first failure of {@code work} breaks the wire. */
-    private void whole(Work work) {
-        try {
-            checkWhole();
-            work.run();
         } catch (IOException | ClosedSelectorException | CancelledKeyException failure) {
-            String reason = broken;
-            if (reason != null) {
-                throw new CollectiveException(reason, failure);
-            }
-            first = failure;
-            breakOff(String.valueOf(failure.getMessage()));
-            throw new CollectiveException("generation " + generation + ": " + failure.getMessage(), failure);
+            end(because(failure), failure);
+            checkWhole();
+        }
+    }
+
+    private String because(Exception failure) {
+        return "generation " + generation + ": " + failure.getMessage();
+    }
+
+    /** Finds peers that are gone, for any thread; does not wait, and leaves it to an exchange to end with them. */
+    void checkPeers() {
+        Optional<LostPeerException> gone = lifeline.lost().or(lifeline::left);
+        checkWhole(); // before what was closed here is taken for a loss
+        if (gone.isPresent()) {
+            throw new CollectiveException(because(gone.get()), gone.get());
         }
     }
 
@@ -114,21 +124,43 @@ final class Wire implements AutoCloseable {
         for (Link link : links) {
             busy += link != null && link.advance() ? 1 : 0;
         }
+        long looked = System.nanoTime();
+        long since = looked; // a peer was found to have left, or something moved
         while (busy > 0) {
-            selector.select();
+            ready.clear();
+            selector.select(key -> ready.add((Link) key.attachment()), LOOK_MILLIS);
             checkWhole();
-            for (SelectionKey key : selector.selectedKeys()) {
-                busy -= ((Link) key.attachment()).advance() ? 0 : 1;
+            for (Link link : ready) {
+                busy -= link.advance() ? 0 : 1;
             }
-            selector.selectedKeys().clear();
+            long now = System.nanoTime();
+            if (!ready.isEmpty() || lifeline.left().isEmpty()) {
+                since = now;
+            }
+            if (busy > 0 && now - looked >= LOOK_NANOS) {
+                looked = now;
+                Optional<LostPeerException> gone = lifeline.lost();
+                if (gone.isEmpty() && now - since >= GRACE_NANOS) {
+                    gone = lifeline.left();
+                }
+                if (gone.isPresent()) {
+                    throw gone.get();
+                }
+            }
         }
     }
 
+    /** Whether it has not ended. */
+    boolean isWhole() {
+        return end.get() == null;
+    }
+
     private void checkWhole() {
-        String reason = broken;
-        if (reason != null) {
-            Exception cause = first;
-            throw cause == null ? new CollectiveException(reason) : new CollectiveException(reason, cause);
+        End why = end.get();
+        if (why != null) {
+            throw why.cause() == null
+                    ? new CollectiveException(why.reason())
+                    : new CollectiveException(why.reason(), why.cause());
         }
     }
 
@@ -140,19 +172,20 @@ final class Wire implements AutoCloseable {
         return link;
     }
 
-    /** Ends the wire for good: a call in progress fails at once, and every peer sees its socket close. */
+    /** Ends the wire for good: a call in progress fails at once, and every peer sees its socket close. For any thread. */
     void breakOff(String reason) {
-        if (broken != null) {
-            return;
-        }
-        broken = reason;
-        close();
+        end(reason, null);
     }
 
     @Override
     public void close() {
-        if (broken == null) {
-            broken = "closed";
+        end("closed", null);
+    }
+
+    /** The first reason is the one that counts. */
+    private void end(String reason, @Nullable Exception cause) {
+        if (!end.compareAndSet(null, new End(reason, cause))) {
+            return;
         }
         for (Link link : links) {
             if (link != null) {

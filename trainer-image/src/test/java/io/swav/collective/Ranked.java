@@ -1,8 +1,11 @@
 package io.swav.collective;
 
 import ai.djl.ndarray.NDManager;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -113,6 +116,14 @@ public final class Ranked {
             return made;
         } finally {
             threads.shutdown();
+        }
+    }
+
+    /** Both ends of a new connection. */
+    static SocketChannel[] sockets() throws IOException {
+        try (ServerSocketChannel server = ServerSocketChannel.open()) {
+            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            return new SocketChannel[] {SocketChannel.open(server.getLocalAddress()), server.accept()};
         }
     }
 

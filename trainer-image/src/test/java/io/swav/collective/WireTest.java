@@ -4,10 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.swav.collective.Wire.Message;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -40,6 +37,10 @@ class WireTest {
         refusesRaw(Arrays.copyOf(due, 24 + 15), "closed its connection");
     }
 
+    private static Lifeline alone() throws Exception {
+        return new Lifeline(new @Nullable SocketChannel[0]);
+    }
+
     private static byte[] frame(long generation, long number, long length) {
         byte[] bytes = new byte[24];
         ByteBuffer.wrap(bytes).putLong(generation).putLong(number).putLong(length);
@@ -48,40 +49,31 @@ class WireTest {
 
     /** Sends these bytes and hangs up. */
     private static void refusesRaw(byte[] bytes, String message) throws Exception {
-        try (ServerSocketChannel server = ServerSocketChannel.open()) {
-            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            SocketChannel there = SocketChannel.open(server.getLocalAddress());
-            SocketChannel here = server.accept();
-            try (Wire receiver = new Wire(4, new @Nullable SocketChannel[] {null, here})) {
-                there.write(ByteBuffer.wrap(bytes));
-                there.close();
-                List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
-                for (int call = 0; call < 2; call++) { // whoever comes later hears the same
-                    assertThatThrownBy(() -> receiver.exchange(List.of(), due))
-                            .isInstanceOfSatisfying(
-                                    CollectiveException.class,
-                                    lost -> assertThat(lost.lostRank()).hasValue(1))
-                            .hasMessageContaining(message);
-                }
+        SocketChannel[] pair = Ranked.sockets();
+        try (Wire receiver = new Wire(4, new @Nullable SocketChannel[] {null, pair[1]}, alone())) {
+            pair[0].write(ByteBuffer.wrap(bytes));
+            pair[0].close();
+            List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
+            for (int call = 0; call < 2; call++) { // whoever comes later hears the same
+                assertThatThrownBy(() -> receiver.exchange(List.of(), due))
+                        .isInstanceOfSatisfying(
+                                CollectiveException.class,
+                                lost -> assertThat(lost.lostRank()).hasValue(1))
+                        .hasMessageContaining(message);
             }
         }
     }
 
     private static void refuses(long sentGeneration, int sentBytes, String message) throws Exception {
-        try (ServerSocketChannel server = ServerSocketChannel.open()) {
-            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
-            SocketChannel there = SocketChannel.open(server.getLocalAddress());
-            SocketChannel here = server.accept();
-            try (Wire sender = new Wire(sentGeneration, new @Nullable SocketChannel[] {null, there});
-                    Wire receiver = new Wire(4, new @Nullable SocketChannel[] {here, null})) {
-                sender.exchange(List.of(new Message(1, ByteBuffer.allocateDirect(sentBytes))), List.of());
-                List<Message> due = List.of(new Message(0, ByteBuffer.allocateDirect(16)));
-                assertThatThrownBy(() -> receiver.exchange(List.of(), due))
-                        .isInstanceOf(CollectiveException.class)
-                        .hasMessageContaining(message);
-                assertThatThrownBy(() -> receiver.exchange(List.of(), List.of()))
-                        .isInstanceOf(CollectiveException.class);
-            }
+        SocketChannel[] pair = Ranked.sockets();
+        try (Wire sender = new Wire(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, alone());
+                Wire receiver = new Wire(4, new @Nullable SocketChannel[] {pair[1], null}, alone())) {
+            sender.exchange(List.of(new Message(1, ByteBuffer.allocateDirect(sentBytes))), List.of());
+            List<Message> due = List.of(new Message(0, ByteBuffer.allocateDirect(16)));
+            assertThatThrownBy(() -> receiver.exchange(List.of(), due))
+                    .isInstanceOf(CollectiveException.class)
+                    .hasMessageContaining(message);
+            assertThatThrownBy(() -> receiver.exchange(List.of(), List.of())).isInstanceOf(CollectiveException.class);
         }
     }
 }

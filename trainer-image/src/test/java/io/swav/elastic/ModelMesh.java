@@ -7,6 +7,8 @@ import io.swav.elastic.ModelNetwork.End;
 import io.swav.elastic.ModelNetwork.Kind;
 import io.swav.elastic.ModelNetwork.Message;
 import io.swav.elastic.ProtocolModel.Mutant;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -153,12 +155,24 @@ final class ModelMesh {
         return Optional.of(head.get().body());
     }
 
+    /** Whether a peer has hung up. */
+    boolean isLeft() {
+        return Arrays.stream(links).anyMatch(link -> link != null && link.isLeft());
+    }
+
+    /** Whether one did without a goodbye. */
+    boolean isLost() {
+        return Arrays.stream(links).anyMatch(link -> link != null && link.isLost());
+    }
+
+    /** Done with this world. */
+    void leave() {
+        Arrays.stream(links).filter(Objects::nonNull).forEach(End::leave);
+        hangUpAll();
+    }
+
     void hangUpAll() {
-        for (End end : links) {
-            if (end != null) {
-                end.close();
-            }
-        }
+        Arrays.stream(links).filter(Objects::nonNull).forEach(End::close);
         links = new End[0];
         forming = false;
     }

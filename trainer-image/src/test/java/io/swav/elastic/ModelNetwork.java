@@ -95,6 +95,7 @@ final class ModelNetwork {
         private long lastArrival;
         private long sent;
         private boolean closed;
+        private boolean goodbye;
 
         private End(ModelTrainer owner, ModelTrainer peer) {
             this.owner = owner;
@@ -119,6 +120,22 @@ final class ModelNetwork {
                 transmit(Optional.of(message));
             }
             owner.said.add(message);
+        }
+
+        /** Says goodbye, and hangs up. */
+        void leave() {
+            goodbye = !closed;
+            close();
+        }
+
+        /** Whether the other end has hung up, whatever is left to be read. */
+        boolean isLeft() {
+            return inbox.contains(Optional.<Message>empty());
+        }
+
+        /** Whether it did without a goodbye. */
+        boolean isLost() {
+            return isLeft() && !other.goodbye;
         }
 
         /** The other end reads that after all that was sent. */

@@ -22,6 +22,8 @@ final class ModelTrainer {
     private static final int FORMING = 600;
     private static final int RETRY = 30;
     private static final int PATIENCE = 250;
+    /** For what is on its way when a peer took its leave, longer than any delay. */
+    private static final int GRACE = 100;
     /** Between two looks of the watchman. */
     private static final int WATCH = 20;
 
@@ -68,6 +70,7 @@ final class ModelTrainer {
     private long lastSign;
     private long laterSeen;
     private long nextLook;
+    private long leftAlone = -1;
     private long patience;
     private boolean secondRound;
     private int source;
@@ -126,7 +129,7 @@ final class ModelTrainer {
         Phase before = null;
         while (alive() && !frozen && before != phase) {
             before = phase;
-            if (abandons()) {
+            if (abandons() || waitsInVain()) {
                 fail();
             }
             switch (phase) {
@@ -167,6 +170,23 @@ final class ModelTrainer {
         }
         long allowed = mutant == Mutant.ABANDONS_AT_ONCE ? 0 : patience;
         return Membership.abandons(world, seen.get(), time.now() - Math.max(laterSeen, lastSign), allowed);
+    }
+
+    /** As an exchange looks at all peers while it waits for some. */
+    private boolean waitsInVain() {
+        boolean waits = switch (phase) {
+            case AGREE, RECEIVE, TOGETHER, MINIMUM, SUM -> true;
+            default -> false;
+        };
+        if (!waits || mutant == Mutant.NEVER_LOOKS_AROUND || !mesh.isLeft()) {
+            leftAlone = -1;
+            return false;
+        }
+        if (leftAlone < 0) {
+            leftAlone = time.now();
+            soon(GRACE);
+        }
+        return mesh.isLost() || time.now() - leftAlone >= GRACE;
     }
 
     private void decide() {
@@ -218,14 +238,22 @@ final class ModelTrainer {
 
     private void gather() {
         Kind kind = got[rank].kind();
+        boolean whole = true;
         for (int peer = 0; peer < got.length; peer++) {
             if (got[peer] == null) {
                 Optional<Body> body = mesh.take(peer, kind);
-                if (body.isEmpty()) {
-                    return; // not there yet, or failed
+                if (phase == Phase.RETRY) {
+                    return;
                 }
-                got[peer] = body.get();
+                if (body.isPresent()) {
+                    got[peer] = body.get();
+                } else {
+                    whole = false;
+                }
             }
+        }
+        if (!whole) {
+            return;
         }
         for (Body body : got) {
             boolean mixed = body.kind() != kind || body.world().generation() != world.generation();
@@ -351,7 +379,7 @@ final class ModelTrainer {
     /** In this world, unless all have seen a later one. */
     private void goOn(long seenByAll) {
         if (Membership.switches(world, seenByAll)) {
-            mesh.hangUpAll();
+            mesh.leave();
             phase = Phase.DECIDE;
         } else {
             train();

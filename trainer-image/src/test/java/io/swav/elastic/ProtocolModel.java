@@ -27,6 +27,8 @@ final class ProtocolModel {
         NEVER_ABANDONS,
         /** Peers are given up as soon as a later world is seen. */
         ABANDONS_AT_ONCE,
+        /** Who waits for one peer does not see that another has hung up. */
+        NEVER_LOOKS_AROUND,
         /** Callers and messages of any generation are welcome. */
         NO_FENCE,
         /** Messages are taken in whatever order they come. */

@@ -8,6 +8,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The protocol keeps its promises over thousands of interleavings, and breaks them without any one of its rules. */
 class ProtocolModelTest {
@@ -20,6 +21,16 @@ class ProtocolModelTest {
             steps += run(seed, true);
         }
         assertThat(steps).as("steps of all runs").isGreaterThan(20L * SEEDS);
+    }
+
+    /**
+     * A rank fails after it has sent its offers, or more, and calls again: one that took them waits for a second, which
+     * waits for a third, which waits for the first.
+     */
+    @ParameterizedTest
+    @ValueSource(longs = {1257, 2161, 2176, 2355, 2621, 4166, 4902, 6051, 8931})
+    void nobodyWaitsForWhoHasCalledAgain(long seed) {
+        assertThat(run(seed, true)).isPositive();
     }
 
     @Test

@@ -1,0 +1,160 @@
+package io.swav.collective;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective.Transfer;
+import io.swav.collective.Wire.Message;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Who learns that a peer has gone, and who must not. */
+@Timeout(120)
+class HangUpTest {
+    private static final Duration GRACE = Duration.ofNanos(Wire.GRACE_NANOS);
+
+    /** Whatever it sent before that is not due. */
+    @ParameterizedTest
+    @CsvSource({"0, false", "0, true", "1000000, false", "1000000, true"})
+    void whoWaitsForOnePeerHearsThatAnotherHasGone(int sentBefore, boolean goodbye) throws Exception {
+        CountDownLatch freed = new CountDownLatch(1);
+        Ranked.run(3, (collective, manager) -> {
+            NDArray array = manager.zeros(new Shape(1));
+            if (collective.rank() == 0) {
+                NDArray ahead = manager.zeros(new Shape(sentBefore / 4));
+                CompletableFuture<Void> sends = CompletableFuture.runAsync(
+                        () -> collective.exchange(List.of(new Transfer(1, ahead)), List.of()));
+                Thread.sleep(300);
+                if (goodbye) {
+                    sends.join();
+                    collective.close();
+                } else {
+                    collective.abort();
+                }
+            } else if (collective.rank() == 2) {
+                freed.await();
+            } else {
+                long start = System.nanoTime();
+                assertThatThrownBy(() -> collective.exchange(List.of(), List.of(new Transfer(2, array))))
+                        .isInstanceOfSatisfying(
+                                CollectiveException.class,
+                                lost -> assertThat(lost.lostRank()).hasValue(0));
+                assertThat(Duration.ofNanos(System.nanoTime() - start))
+                        .isBetween(goodbye ? GRACE : Duration.ZERO, GRACE.multipliedBy(6));
+                freed.countDown();
+            }
+            return 0;
+        });
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 50", "3000001, 5"})
+    void whoLeavesAfterTheLastOperationEndsItForNobody(int length, int times) throws Exception {
+        for (int time = 0; time < times; time++) {
+            Ranked.run(3, (collective, manager) -> {
+                NDArray all = manager.zeros(new Shape(3L * length), DataType.FLOAT32);
+                collective.allGather(manager.ones(new Shape(length)).mul(collective.rank()), all);
+                collective.close();
+                for (int rank = 0; rank < 3; rank++) {
+                    assertThat(all.getFloat((rank + 1L) * length - 1)).isEqualTo(rank);
+                }
+                return 0;
+            });
+        }
+    }
+
+    /** For as long as it reads: rank 2 takes three graces for what it is sent, and then stops. */
+    @Test
+    void aSlowReaderIsWaitedForThoughAnotherHasLeft() throws Exception {
+        SocketChannel[] pair = Ranked.sockets();
+        SocketChannel[] leaver = Ranked.sockets();
+        ByteBuffer body = ByteBuffer.allocateDirect(32 << 20);
+        try (Lifeline theirs = new Lifeline(new @Nullable SocketChannel[] {null, null, leaver[1]})) {
+            theirs.leave();
+        }
+        try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {leaver[0], null, null});
+                Wire wire = new Wire(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
+            CompletableFuture<Void> sent =
+                    CompletableFuture.runAsync(() -> wire.exchange(List.of(new Message(2, body)), List.of()));
+            ByteBuffer arrived = ByteBuffer.allocate(body.capacity() / 30);
+            for (int part = 0; part < 30; part++) {
+                Thread.sleep(GRACE.toMillis() / 10);
+                while (arrived.hasRemaining()) {
+                    pair[1].read(arrived);
+                }
+                arrived.clear();
+            }
+            sent.join();
+            CollectiveException left = lost(() -> waitFor(wire, 2));
+            assertThat(left.lostRank()).hasValue(0);
+        } finally {
+            pair[1].close();
+        }
+    }
+
+    private static void waitFor(Wire wire, int peer) {
+        wire.exchange(List.of(), List.of(new Message(peer, ByteBuffer.allocateDirect(1))));
+    }
+
+    /** One waits in an exchange, one looks after the peers; it is found where a message is due, or by the lifeline alone. */
+    @Test
+    void allThreadsHearOfTheSamePeer() throws Exception {
+        for (int time = 0; time < 100; time++) {
+            SocketChannel[] pair = Ranked.sockets();
+            SocketChannel[] idle = Ranked.sockets();
+            try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {null, idle[0]});
+                    Wire wire = new Wire(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
+                CompletableFuture<CollectiveException> looks = CompletableFuture.supplyAsync(() -> lost(() -> {
+                    while (true) {
+                        wire.checkPeers();
+                    }
+                }));
+                CompletableFuture<CollectiveException> waits =
+                        CompletableFuture.supplyAsync(() -> lost(() -> waitFor(wire, 1)));
+                if (time % 2 == 0) {
+                    pair[1].shutdownOutput();
+                }
+                idle[1].close();
+                assertThat(looks.join().lostRank()).hasValue(1);
+                assertThat(waits.join().lostRank()).hasValue(1);
+                pair[1].close();
+            }
+        }
+    }
+
+    private static CollectiveException lost(Runnable work) {
+        return catchThrowableOfType(CollectiveException.class, work::run);
+    }
+
+    @Test
+    void whoLooksAfterPeersTakesNothingFromAnExchange() throws Exception {
+        Ranked.run(2, (collective, manager) -> {
+            CompletableFuture<Void> looks = CompletableFuture.runAsync(() -> {
+                while (true) {
+                    ((TcpCollective) collective).checkPeers();
+                }
+            });
+            for (int time = 0; time < 5_000; time++) {
+                NDArray all = manager.zeros(new Shape(2), DataType.INT64);
+                collective.allGather(manager.create(new long[] {time}), all);
+                assertThat(all.toLongArray()).containsOnly(time);
+                all.close();
+            }
+            assertThat(looks).isNotDone();
+            return 0;
+        });
+    }
+}
