@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -93,7 +94,7 @@ class HangUpTest {
             for (int part = 0; part < 30; part++) {
                 Thread.sleep(GRACE.toMillis() / 10);
                 while (arrived.hasRemaining()) {
-                    pair[1].read(arrived);
+                    assertThat(pair[1].read(arrived)).isPositive();
                 }
                 arrived.clear();
             }
@@ -128,8 +129,8 @@ class HangUpTest {
                     pair[1].shutdownOutput();
                 }
                 idle[1].close();
-                assertThat(looks.join().lostRank()).hasValue(1);
-                assertThat(waits.join().lostRank()).hasValue(1);
+                assertThat(looks.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);
+                assertThat(waits.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);
                 pair[1].close();
             }
         }
