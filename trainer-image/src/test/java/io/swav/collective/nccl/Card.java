@@ -12,6 +12,7 @@ import java.util.Map;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.SizeTPointer;
 
 /**
  * The one card, or its stub, that several ranks share, and arrays that NCCL takes for its own. Where libtorch has no CUDA
@@ -75,8 +76,8 @@ final class Card {
         if (!real) {
             return 0;
         }
-        try (org.bytedeco.javacpp.SizeTPointer free = new org.bytedeco.javacpp.SizeTPointer(1);
-                org.bytedeco.javacpp.SizeTPointer total = new org.bytedeco.javacpp.SizeTPointer(1)) {
+        try (SizeTPointer free = new SizeTPointer(1);
+                SizeTPointer total = new SizeTPointer(1)) {
             Communicator.cuda(cudart.cudaMemGetInfo(free, total));
             return free.get();
         }
