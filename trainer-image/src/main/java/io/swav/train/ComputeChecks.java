@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.collective.nccl.Choice;
 import io.swav.collective.nccl.NcclLibrary;
+import io.swav.tensor.SideStream;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -112,14 +113,21 @@ final class ComputeChecks {
             return Finding.good("GPU", "none: no NVIDIA driver");
         }
         String found = (models.isEmpty() ? "none is listed" : String.join(", ", models)) + "; " + driver.get();
-        return Torch.onGpu()
-                ? Finding.good("GPU", found)
-                : Finding.mind(
-                        "GPU",
-                        found,
-                        "libtorch computes on the CPU all the same: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
-                                + " PYTORCH_FLAVOR to an installed PyTorch 2.7.1 with CUDA, and give the container"
-                                + " limits: {nvidia.com/gpu: 1}");
+        if (Torch.onGpu()) {
+            return SideStream.ofProcess().isPresent()
+                    ? Finding.good("GPU", found)
+                    : Finding.mind(
+                            "GPU",
+                            found,
+                            "gradients are summed after backward, not beside it: this libtorch has no second stream for"
+                                    + " them; use PyTorch 2.7.1");
+        }
+        return Finding.mind(
+                "GPU",
+                found,
+                "libtorch computes on the CPU all the same: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
+                        + " PYTORCH_FLAVOR to an installed PyTorch 2.7.1 with CUDA, and give the container"
+                        + " limits: {nvidia.com/gpu: 1}");
     }
 
     private Optional<String> driver() {
