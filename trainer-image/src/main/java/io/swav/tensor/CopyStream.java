@@ -30,8 +30,8 @@ public final class CopyStream implements AutoCloseable {
     private final Queue<Transfer> ended = new ArrayDeque<>();
 
     CopyStream() {
-        check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
-        this.allocated = event();
+        Cuda.check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+        this.allocated = Cuda.event();
     }
 
     /** Empty where this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch has loaded. */
@@ -58,7 +58,7 @@ public final class CopyStream implements AutoCloseable {
         private Transfer(NDManager owner, NDArray target) {
             this.owner = owner;
             this.target = target;
-            this.copied = event();
+            this.copied = Cuda.event();
         }
 
         boolean taken() {
@@ -67,7 +67,7 @@ public final class CopyStream implements AutoCloseable {
 
         /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
         NDArray take(NDManager manager) {
-            check(cudart.cudaStreamWaitEvent(SideStream.ofThread(), copied, 0));
+            Cuda.check(cudart.cudaStreamWaitEvent(SideStream.ofThread(), copied, 0));
             taken = true;
             target.attach(manager);
             return target;
@@ -84,12 +84,12 @@ public final class CopyStream implements AutoCloseable {
             if (result == cudart.cudaErrorNotReady) {
                 return false;
             }
-            check(result);
+            Cuda.check(result);
             owner.close();
             if (!taken) {
                 target.close();
             }
-            check(cudart.cudaEventDestroy(copied));
+            Cuda.check(cudart.cudaEventDestroy(copied));
             return true;
         }
     }
@@ -103,11 +103,12 @@ public final class CopyStream implements AutoCloseable {
         sweep();
         Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
         // whatever else used this memory is on libtorch's stream
-        check(cudart.cudaEventRecord(allocated, SideStream.ofThread()));
-        check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
+        Cuda.check(cudart.cudaEventRecord(allocated, SideStream.ofThread()));
+        Cuda.check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
         long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
-        check(cudart.cudaMemcpyAsync(at(transfer.target), at(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
-        check(cudart.cudaEventRecord(transfer.copied, stream));
+        Cuda.check(
+                cudart.cudaMemcpyAsync(at(transfer.target), at(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
+        Cuda.check(cudart.cudaEventRecord(transfer.copied, stream));
         return transfer;
     }
 
@@ -120,24 +121,11 @@ public final class CopyStream implements AutoCloseable {
     /** After all transfers have ended. */
     @Override
     public void close() {
-        check(cudart.cudaStreamSynchronize(stream));
+        Cuda.check(cudart.cudaStreamSynchronize(stream));
         sweep();
-        check(cudart.cudaEventDestroy(allocated));
-        check(cudart.cudaStreamDestroy(stream));
+        Cuda.check(cudart.cudaEventDestroy(allocated));
+        Cuda.check(cudart.cudaStreamDestroy(stream));
         arrays.close();
-    }
-
-    private static CUevent_st event() {
-        CUevent_st event = new CUevent_st();
-        check(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
-        return event;
-    }
-
-    private static void check(int result) {
-        if (result != cudart.cudaSuccess) {
-            throw new IllegalStateException(
-                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
-        }
     }
 
     private static Address at(NDArray array) {

@@ -51,7 +51,7 @@ public final class SideStream {
     /** @param libtorch is to send what the calling thread asks for to this stream */
     SideStream(Consumer<CUstream_st> libtorch) {
         this.libtorch = libtorch;
-        check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+        Cuda.check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
     }
 
     /** Empty where this process does not compute on a GPU, or cannot tell libtorch. */
@@ -71,21 +71,21 @@ public final class SideStream {
     public Runnable fork() {
         CUevent_st asked = event();
         forked.add(asked);
-        check(cudart.cudaEventRecord(asked, ofThread()));
+        Cuda.check(cudart.cudaEventRecord(asked, ofThread()));
         return () -> {
             if (OF_THREAD.get() == null) {
                 libtorch.accept(stream);
                 OF_THREAD.set(stream);
             }
-            check(cudart.cudaStreamWaitEvent(stream, asked, 0));
+            Cuda.check(cudart.cudaStreamWaitEvent(stream, asked, 0));
         };
     }
 
-    /** When the second thread rests: what the calling one asks for from here on comes after all that the second has asked for. */
+    /** When the second thread rests: what the calling one asks for from here on comes after all that it has asked for. */
     public void join() {
         CUevent_st done = event();
-        check(cudart.cudaEventRecord(done, stream));
-        check(cudart.cudaStreamWaitEvent(ofThread(), done, 0));
+        Cuda.check(cudart.cudaEventRecord(done, stream));
+        Cuda.check(cudart.cudaStreamWaitEvent(ofThread(), done, 0));
         spare.add(done);
         spare.addAll(forked);
         forked.clear();
@@ -93,26 +93,14 @@ public final class SideStream {
 
     private CUevent_st event() {
         CUevent_st known = spare.poll();
-        if (known != null) {
-            return known;
-        }
-        CUevent_st event = new CUevent_st();
-        check(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
-        return event;
-    }
-
-    private static void check(int result) {
-        if (result != cudart.cudaSuccess) {
-            throw new IllegalStateException(
-                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
-        }
+        return known == null ? Cuda.event() : known;
     }
 
     /** Of a test. */
     void close() {
         spare.addAll(forked);
-        spare.forEach(event -> check(cudart.cudaEventDestroy(event)));
-        check(cudart.cudaStreamDestroy(stream));
+        spare.forEach(event -> Cuda.check(cudart.cudaEventDestroy(event)));
+        Cuda.check(cudart.cudaStreamDestroy(stream));
     }
 
     /** How it is told, by its own names: the presets have these functions in a library of hundreds of MB. */
