@@ -109,13 +109,14 @@ spec:
 YAML
 until_true 300 "pictures drawn" sh -c "[ \"\$(kubectl -n $ns get pod pictures-drawn -o jsonpath='{.status.phase}')\" = Succeeded ]"
 
-# 4. What the quickstart trains, in the pods of the restricted example.
+# 4. What the quickstart trains, in the pods of the restricted example; an earlier run's checkpoints would end it at once.
 json() { kubectl create "${validate[@]}" --dry-run=client -o json -f "$1"; }
 jq -n --argjson restricted "$(json examples/restricted.yaml)" --argjson quickstart "$(json examples/quickstart.yaml)" --arg job "$job" \
+  --arg time "$(date +%s)" \
   '$restricted | .metadata = {name: $job} | .spec += ($quickstart.spec | {model, crops, training})
     | .spec.elastic = {minReplicas: 1, maxReplicas: 2, growAfterSeconds: 1}
     | .spec.template.spec.containers[0].resources = {requests: {cpu: "200m", memory: "512Mi"}, limits: {memory: "4Gi"}}
-    | .spec.checkpoint = {uri: ("file:///data/checkpoints-" + $job), everySteps: 50}
+    | .spec.checkpoint = {uri: ("file:///data/checkpoints-" + $job + "-" + $time), everySteps: 50}
     | .spec.training.epochs = (env.SWAV_EPOCHS // "100" | tonumber)' \
   | kubectl -n $ns apply "${validate[@]}" -f -
 applied=$SECONDS
