@@ -1,8 +1,8 @@
 package io.swav.operator;
 
-import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import java.util.ArrayList;
@@ -25,53 +25,50 @@ final class JobMetrics {
     }
 
     private final Map<MultiGauge, Function<SwavJobStatus, @Nullable Number>> gauges = new LinkedHashMap<>();
+    private final PrometheusMeterRegistry registry;
     private final MultiGauge conditions;
     private final MultiGauge lost;
     private final Map<Key, SwavJobStatus> jobs = new TreeMap<>();
 
-    JobMetrics(MeterRegistry registry) {
+    JobMetrics(PrometheusMeterRegistry registry) {
+        this.registry = registry;
         conditions = MultiGauge.builder("swav.job.condition")
                 .description("1 where the condition is True, otherwise 0; label condition")
                 .register(registry);
         lost = MultiGauge.builder("swav.job.seconds.lost")
                 .description("seconds without training; label cause")
                 .register(registry);
-        gauge(registry, "swav.job.replicas", "trainer pods that have not ended", SwavJobStatus::replicas);
-        gauge(registry, "swav.job.ready", "trainer pods that are Ready", SwavJobStatus::readyReplicas);
-        gauge(registry, "swav.job.world.size", "trainers in the world", of(SwavJobStatus::world, w -> w.size()));
-        gauge(registry, "swav.job.world.generation", "worlds formed", of(SwavJobStatus::world, w -> w.generation()));
-        gauge(registry, "swav.job.step", "global steps applied", of(SwavJobStatus::progress, p -> p.step()));
-        gauge(registry, "swav.job.steps", "global steps of the job", of(SwavJobStatus::progress, p -> p.steps()));
-        gauge(registry, "swav.job.loss", "loss of the last step, nats", of(SwavJobStatus::progress, p -> p.loss()));
+        gauge("swav.job.replicas", "trainer pods that have not ended", SwavJobStatus::replicas);
+        gauge("swav.job.ready", "trainer pods that are Ready", SwavJobStatus::readyReplicas);
+        gauge("swav.job.world.size", "trainers in the world", of(SwavJobStatus::world, w -> w.size()));
+        gauge("swav.job.world.generation", "worlds formed", of(SwavJobStatus::world, w -> w.generation()));
+        gauge("swav.job.step", "global steps applied", of(SwavJobStatus::progress, p -> p.step()));
+        gauge("swav.job.steps", "global steps of the job", of(SwavJobStatus::progress, p -> p.steps()));
+        gauge("swav.job.loss", "loss of the last step, nats", of(SwavJobStatus::progress, p -> p.loss()));
         gauge(
-                registry,
                 "swav.job.images.per.second",
                 "pictures a second over all trainers",
                 of(SwavJobStatus::progress, p -> p.imagesPerSecond()));
         gauge(
-                registry,
                 "swav.job.prototype.perplexity",
                 "prototypes in use, from 1 to K",
                 of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
-        gauge(registry, "swav.job.preemptions", "pods taken away", of(SwavJobStatus::ledger, l -> l.preemptions()));
-        gauge(registry, "swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
-        gauge(registry, "swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
-        gauge(registry, "swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
-        gauge(registry, "swav.job.steps.lost", "steps begun and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
+        gauge("swav.job.preemptions", "pods taken away", of(SwavJobStatus::ledger, l -> l.preemptions()));
+        gauge("swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
+        gauge("swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
+        gauge("swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
+        gauge("swav.job.steps.lost", "steps begun and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
         gauge(
-                registry,
                 "swav.job.goodput",
                 "share of the time that went into steps that were kept",
                 of(SwavJobStatus::ledger, l -> l.goodput()));
-        gauge(registry, "swav.job.checkpoint.step", "step of the newest checkpoint", checkpoint(c -> c.step()));
-        gauge(registry, "swav.job.checkpoint.bytes", "size of the newest checkpoint", checkpoint(c -> c.bytes()));
+        gauge("swav.job.checkpoint.step", "step of the newest checkpoint", checkpoint(c -> c.step()));
+        gauge("swav.job.checkpoint.bytes", "size of the newest checkpoint", checkpoint(c -> c.bytes()));
         gauge(
-                registry,
                 "swav.job.checkpoint.seconds",
                 "how long saving the newest checkpoint took",
                 checkpoint(c -> c.seconds()));
         gauge(
-                registry,
                 "swav.job.checkpoint.verified",
                 "checkpoints that match their manifests",
                 of(
@@ -96,6 +93,14 @@ final class JobMetrics {
         publish();
     }
 
+    /**
+     * All that the registry holds, for Prometheus. Never while a status is being published: each row then goes and comes
+     * again, and what is told between would lack whole metrics.
+     */
+    synchronized String scrape() {
+        return registry.scrape();
+    }
+
     private static <T> Function<SwavJobStatus, @Nullable Number> of(
             Function<SwavJobStatus, @Nullable T> part, Function<T, @Nullable Number> value) {
         return status -> {
@@ -104,8 +109,7 @@ final class JobMetrics {
         };
     }
 
-    private void gauge(
-            MeterRegistry registry, String name, String description, Function<SwavJobStatus, @Nullable Number> value) {
+    private void gauge(String name, String description, Function<SwavJobStatus, @Nullable Number> value) {
         gauges.put(MultiGauge.builder(name).description(description).register(registry), value);
     }
 

@@ -79,7 +79,8 @@ public final class SwavOperator implements AutoCloseable {
                 .withLeaderElectionConfiguration(config.lease()
                         .map(lease -> election(lease, closing, standing))
                         .orElse(null)));
-        SwavJobReconciler reconciler = new SwavJobReconciler(client, new JobMetrics(registry), Clock.systemUTC());
+        JobMetrics metrics = new JobMetrics(registry);
+        SwavJobReconciler reconciler = new SwavJobReconciler(client, metrics, Clock.systemUTC());
         operator.register(reconciler, overrider -> {
             if (config.namespaces().isEmpty()) {
                 overrider.watchingAllNamespaces();
@@ -96,7 +97,7 @@ public final class SwavOperator implements AutoCloseable {
                 config.port(),
                 () -> ailments(client, operator),
                 () -> stuck(client, operator),
-                registry::scrape,
+                metrics::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
                         ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())
                         : JobPage.html(List.of(), "starting: the informers have not synced", Instant.now()));
