@@ -5,6 +5,8 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.MixedOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
@@ -62,11 +64,25 @@ final class Informers {
         return new Observer(
                 maps::get,
                 nodes::get,
-                pod -> Optional.ofNullable(client.pods()
-                        .inNamespace(pod.getNamespace().orElseThrow())
-                        .withName(pod.getName())
-                        .get()),
+                new Observer.Live() {
+                    @Override
+                    public Optional<Pod> pod(ResourceID id) {
+                        return live(client.pods(), id);
+                    }
+
+                    @Override
+                    public Optional<ConfigMap> map(ResourceID id) {
+                        return live(client.configMaps(), id);
+                    }
+                },
                 hearing);
+    }
+
+    private static <T> Optional<T> live(MixedOperation<T, ?, ? extends Resource<T>> resources, ResourceID id) {
+        return Optional.ofNullable(resources
+                .inNamespace(id.getNamespace().orElseThrow())
+                .withName(id.getName())
+                .get());
     }
 
     /** Tells the cache of a pod that the watch will show later, so that the next plan does not create it again. */

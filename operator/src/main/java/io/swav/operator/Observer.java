@@ -29,8 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the informers' caches into a {@link Snapshot}. The API server is asked one thing: whether a member's pod is gone
- * that no cache has. After a start its pods may be of an earlier time than the world (a list from an API server's cache).
+ * Reads the informers' caches into a {@link Snapshot}. The API server itself is asked before anybody's absence or silence is
+ * judged: whether a member's pod is gone that no cache has (after a start its pods may be of an earlier time than the world:
+ * a list from an API server's cache), and for the reports once more where they are old.
  */
 final class Observer {
     private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
@@ -38,40 +39,52 @@ final class Observer {
     /** Pods, and their label values, are named after the job. */
     private static final int LONGEST_NAME = 52;
 
+    /** As the API server has them now. */
+    interface Live {
+        Optional<Pod> pod(ResourceID id);
+
+        Optional<ConfigMap> map(ResourceID id);
+    }
+
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
-    private final Function<ResourceID, Optional<Pod>> livePods;
+    private final Live live;
     private final Hearing hearing;
 
-    /** @param livePods as the API server has them now */
     Observer(
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
-            Function<ResourceID, Optional<Pod>> livePods,
+            Live live,
             Hearing hearing) {
         this.maps = maps;
         this.nodes = nodes;
-        this.livePods = livePods;
+        this.live = live;
         this.hearing = hearing;
     }
 
     /** @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer */
     Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
-        return observe(
-                job, allPods, map(job, Contract.progressName(job.getMetadata().getName())), now);
+        ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
+        WorldMap worldMap =
+                WorldMap.read(job, map(job, Contract.worldName(job.getMetadata().getName())));
+        List<Pod> own = new ArrayList<>(
+                allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
+        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
+        Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
+        if (!cached.isAnybodySilent()) {
+            return cached;
+        }
+        Optional<ConfigMap> latest = live.map(progress);
+        hearing.answered(now);
+        return snapshot(job, own, worldMap, latest, now);
     }
 
-    /** @param progress the map of the trainers' reports, where it is known better than from the cache */
-    Snapshot observe(SwavJob job, Collection<Pod> allPods, Optional<ConfigMap> progress, Instant now) {
-        String name = job.getMetadata().getName();
+    private Snapshot snapshot(
+            SwavJob job, List<Pod> own, WorldMap worldMap, Optional<ConfigMap> progress, Instant now) {
         Map<String, PodReport> everyReport = reports(progress);
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
         Map<String, Duration> silence = hearing.listen(job.getMetadata().getUid(), everyReport.values(), now);
-        WorldMap worldMap = WorldMap.read(job, map(job, Contract.worldName(name)));
-        List<Pod> own = new ArrayList<>(
-                allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
-        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
         for (Pod pod : own) {
             String podName = pod.getMetadata().getName();
             Optional<PodReport> report = Optional.ofNullable(everyReport.get(podName));
@@ -84,7 +97,8 @@ final class Observer {
                     report,
                     Optional.ofNullable(silence.get(pod.getMetadata().getUid()))));
         }
-        Optional<SwavJobSpec> before = map(job, Contract.configName(name))
+        Optional<SwavJobSpec> before = map(
+                        job, Contract.configName(job.getMetadata().getName()))
                 .filter(config -> isOwnedBy(config, job))
                 .map(config -> config.getData().get(Contract.CONFIG_KEY))
                 .flatMap(config -> parse(config, SwavJobSpec.class));
@@ -103,8 +117,8 @@ final class Observer {
         Set<String> uids = pods.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet());
         return world.members().stream()
                 .filter(member -> !uids.contains(member.uid()))
-                .flatMap(member -> livePods
-                        .apply(new ResourceID(member.pod(), namespace))
+                .flatMap(member -> live
+                        .pod(new ResourceID(member.pod(), namespace))
                         .filter(pod -> pod.getMetadata().getUid().equals(member.uid()))
                         .stream())
                 .toList();
@@ -128,7 +142,11 @@ final class Observer {
     }
 
     private Optional<ConfigMap> map(SwavJob job, String name) {
-        return maps.apply(new ResourceID(name, job.getMetadata().getNamespace()));
+        return maps.apply(id(job, name));
+    }
+
+    private static ResourceID id(SwavJob job, String name) {
+        return new ResourceID(name, job.getMetadata().getNamespace());
     }
 
     private static Map<String, PodReport> reports(Optional<ConfigMap> progress) {

@@ -1,6 +1,5 @@
 package io.swav.operator;
 
-import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -11,7 +10,6 @@ import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
-import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
@@ -112,23 +110,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         }
     }
 
-    /**
-     * Before anybody's silence or absence is judged the API server itself is asked; empty when it does not answer, because
-     * then nobody could be heard.
-     */
+    /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
     private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
-        Observer observer = informers().observer(client, hearing);
         try {
-            Snapshot cached = observer.observe(job, pods, now);
-            if (!cached.isAnybodySilent()) {
-                return Optional.of(cached);
-            }
-            ConfigMap progress = client.configMaps()
-                    .inNamespace(job.getMetadata().getNamespace())
-                    .withName(Contract.progressName(job.getMetadata().getName()))
-                    .get();
-            hearing.answered(now);
-            return Optional.of(observer.observe(job, pods, Optional.ofNullable(progress), now));
+            return Optional.of(informers().observer(client, hearing).observe(job, pods, now));
         } catch (KubernetesClientException e) {
             LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
             hearing.silenced();

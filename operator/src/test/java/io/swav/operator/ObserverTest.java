@@ -3,6 +3,7 @@ package io.swav.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
@@ -14,12 +15,16 @@ import io.swav.plan.PodSeen;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ObserverTest {
     private final SwavJob job = Jobs.job("replicas: 2");
     private final List<String> asked = new ArrayList<>();
+    private Optional<ConfigMap> cached = Optional.empty();
+    private Optional<ConfigMap> liveReport = Optional.empty();
+    private Optional<Pod> live = Optional.empty();
 
     /** An API server lists pods of an earlier time from its cache, after a restart or where there are several. */
     @Test
@@ -40,26 +45,69 @@ class ObserverTest {
         assertThat(asked).isEmpty();
     }
 
-    private List<String> uids(List<Pod> cached, Optional<Pod> live) {
+    @Test
+    void whereATrainerSeemsSilentTheApiServerIsAskedForItsReport() {
+        List<Pod> pods = List.of(pod("job-0", "uid-0"));
+        cached = Optional.of(report("t1"));
+        live = Optional.of(pod("job-1", "uid-1"));
+        Observer observer = observer();
+        assertThat(observer.observe(job, pods, Instant.EPOCH).isAnybodySilent()).isFalse();
+        assertThat(asked).containsExactly("job-1");
+
+        Instant later = Instant.EPOCH.plusSeconds(60);
+        liveReport = Optional.of(report("t2"));
+        asked.clear();
+        assertThat(observer.observe(job, pods, later).isAnybodySilent())
+                .as("the cache is behind")
+                .isFalse();
+        assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
+
+        cached = liveReport;
+        assertThat(observer.observe(job, pods, later.plusSeconds(60)).isAnybodySilent())
+                .isTrue();
+    }
+
+    private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
+        live = asNow;
+        return observer().observe(job, pods, Instant.EPOCH).pods().stream()
+                .map(PodSeen::uid)
+                .toList();
+    }
+
+    private Observer observer() {
         World world = new World(
                 3,
                 job.getMetadata().getUid(),
                 List.of(new World.Member("job-0", "uid-0", "a:1"), new World.Member("job-1", "uid-1", "b:1")),
                 "");
-        ConfigMap map = WorldMap.of(job, world, Book.EMPTY, "7");
-        Observer observer = new Observer(
-                id -> Optional.of(map).filter(m -> id.getName().equals(Contract.worldName("job"))),
+        Map<String, ConfigMap> maps = Map.of(Contract.worldName("job"), WorldMap.of(job, world, Book.EMPTY, "7"));
+        return new Observer(
+                id -> id.getName().equals(Contract.progressName("job"))
+                        ? cached
+                        : Optional.ofNullable(maps.get(id.getName())),
                 node -> Optional.empty(),
-                id -> live(id, live),
+                new Observer.Live() {
+                    @Override
+                    public Optional<Pod> pod(ResourceID id) {
+                        asked.add(id.getName());
+                        return live;
+                    }
+
+                    @Override
+                    public Optional<ConfigMap> map(ResourceID id) {
+                        asked.add(id.getName());
+                        return liveReport;
+                    }
+                },
                 new Hearing());
-        return observer.observe(job, cached, Instant.EPOCH).pods().stream()
-                .map(PodSeen::uid)
-                .toList();
     }
 
-    private Optional<Pod> live(ResourceID id, Optional<Pod> pod) {
-        asked.add(id.getName());
-        return pod;
+    private static ConfigMap report(String time) {
+        return new ConfigMapBuilder()
+                .addToData(
+                        "job-0",
+                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"Training\", \"time\": \"" + time + "\"}")
+                .build();
     }
 
     private static Pod pod(String name, String uid) {
