@@ -25,9 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A peer may fail and meet the others again while this rank waits for a third, which waits for a peer that this rank
  * believes it has met. So whoever waits looks at all peers by the {@link Lifeline}. One that is lost ends the exchange
- * before it would call again: those who fail one after another would never meet. One that took its leave is done with the
- * last operation (an all-gather, an all-reduce: over nowhere before all have begun it) and has sent its part; what is left
- * moves among ranks that are in it. Only where nothing has moved for {@link #GRACE_NANOS} after that, it ends the exchange.
+ * before it would call again: those who fail one after another would never meet.
  *
  * <p>Message: {@link Frame}, body. A frame that is not the one due ends the wire.
  *
@@ -44,7 +42,6 @@ final class Wire implements AutoCloseable {
     private static final long LOOK_MILLIS = 20;
 
     private static final long LOOK_NANOS = Duration.ofMillis(LOOK_MILLIS).toNanos();
-    static final long GRACE_NANOS = Duration.ofMillis(500).toNanos();
 
     private final long generation;
     private final @Nullable Link[] links;
@@ -112,7 +109,7 @@ final class Wire implements AutoCloseable {
 
     /** Finds peers that are gone, for any thread; does not wait, and leaves it to an exchange to end with them. */
     void checkPeers() {
-        Optional<LostPeerException> gone = lifeline.lost().or(lifeline::left);
+        Optional<LostPeerException> gone = lifeline.gone();
         checkWhole(); // before what was closed here is taken for a loss
         if (gone.isPresent()) {
             throw new CollectiveException(because(gone.get()), gone.get());
@@ -125,7 +122,7 @@ final class Wire implements AutoCloseable {
             busy += link != null && link.advance() ? 1 : 0;
         }
         long looked = System.nanoTime();
-        long since = looked; // a peer was found to have left, or something moved
+        long moved = looked;
         while (busy > 0) {
             ready.clear();
             selector.select(key -> ready.add((Link) key.attachment()), LOOK_MILLIS);
@@ -134,15 +131,12 @@ final class Wire implements AutoCloseable {
                 busy -= link.advance() ? 0 : 1;
             }
             long now = System.nanoTime();
-            if (!ready.isEmpty() || lifeline.left().isEmpty()) {
-                since = now;
+            if (!ready.isEmpty()) {
+                moved = now;
             }
             if (busy > 0 && now - looked >= LOOK_NANOS) {
                 looked = now;
-                Optional<LostPeerException> gone = lifeline.lost();
-                if (gone.isEmpty() && now - since >= GRACE_NANOS) {
-                    gone = lifeline.left();
-                }
+                Optional<LostPeerException> gone = lifeline.gone(moved);
                 if (gone.isPresent()) {
                     throw gone.get();
                 }

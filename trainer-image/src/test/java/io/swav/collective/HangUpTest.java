@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Who learns that a peer has gone, and who must not. */
 @Timeout(120)
 class HangUpTest {
-    private static final Duration GRACE = Duration.ofNanos(Wire.GRACE_NANOS);
+    private static final Duration GRACE = Duration.ofNanos(Lifeline.GRACE_NANOS);
 
     /** Whatever it sent before that is not due. */
     @ParameterizedTest

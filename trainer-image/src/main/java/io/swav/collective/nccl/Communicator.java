@@ -2,7 +2,6 @@ package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
 import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -29,9 +28,6 @@ final class Communicator implements AutoCloseable {
     /** A pod has one GPU. */
     static final int DEVICE = 0;
 
-    private static final int CONFIG_MAGIC = 0xcafebeef;
-    private static final int UNSET = Integer.MIN_VALUE;
-    private static final Duration FINALIZE = Duration.ofSeconds(3);
     private static final Duration FOREVER = Duration.ofDays(365);
     private static final long STUCK_MILLIS = 300;
     private static final int SPINS = 2000;
@@ -39,7 +35,7 @@ final class Communicator implements AutoCloseable {
 
     /** Calls of one group. */
     interface Calls {
-        /** Each result goes through {@code checked}. */
+        /** Each result goes through {@link Nccl#checked}. */
         void issue(ncclComm comm, CUstream_st stream);
     }
 
@@ -51,7 +47,7 @@ final class Communicator implements AutoCloseable {
     record Patience(Duration deadline, BooleanSupplier cancelled) {}
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final ncclComm comm = new ncclComm();
+    private final Handle handle = new Handle();
     private final Pipeline pipeline;
     private final Runnable watch;
     private volatile @Nullable CollectiveException broken;
@@ -61,32 +57,13 @@ final class Communicator implements AutoCloseable {
     private volatile boolean waiting;
 
     private volatile @Nullable Thread attendant;
-    /** NCCL knows of it. Guarded by {@code comm}, as is {@link #freed}. */
-    private boolean begun;
-
-    /** NCCL is being told, or has been, that it is of no more use. */
-    private boolean freed;
-
-    private final CountDownLatch gone = new CountDownLatch(1);
     private boolean released;
 
     /** @param watch throws CollectiveException when there is no more use in waiting for the peers */
     private Communicator(Runnable watch) {
         this.watch = watch;
-        cuda(cudart.cudaSetDevice(DEVICE));
+        Nccl.cuda(cudart.cudaSetDevice(DEVICE));
         this.pipeline = new Pipeline();
-    }
-
-    /** A name for a new communicator, for rank 0 to tell the others. */
-    static byte[] uniqueId() {
-        try (ncclUniqueId id = new ncclUniqueId()) {
-            checked(nccl.ncclGetUniqueId(id));
-            byte[] bytes = new byte[nccl.NCCL_UNIQUE_ID_BYTES];
-            for (int i = 0; i < bytes.length; i++) {
-                bytes[i] = id.internal(i);
-            }
-            return bytes;
-        }
     }
 
     /**
@@ -98,12 +75,9 @@ final class Communicator implements AutoCloseable {
         Communicator made = new Communicator(watch);
         return made.formed(
                 () -> {
-                    try (ncclUniqueId unique = new ncclUniqueId();
-                            ncclConfig_t config = config()) {
-                        for (int i = 0; i < id.length; i++) {
-                            unique.internal(i, id[i]);
-                        }
-                        return nccl.ncclCommInitRankConfig(made.comm, size, unique, rank, config);
+                    try (ncclUniqueId unique = Nccl.uniqueId(id);
+                            ncclConfig_t config = Nccl.config()) {
+                        return nccl.ncclCommInitRankConfig(made.handle.comm(), size, unique, rank, config);
                     }
                 },
                 patience);
@@ -120,9 +94,14 @@ final class Communicator implements AutoCloseable {
             Communicator made = new Communicator(newWatch);
             return made.formed(
                     () -> {
-                        try (ncclConfig_t config = config()) {
+                        try (ncclConfig_t config = Nccl.config()) {
                             return nccl.ncclCommShrink(
-                                    comm, excluded, excluded.length, made.comm, config, nccl.NCCL_SHRINK_DEFAULT);
+                                    handle.comm(),
+                                    excluded,
+                                    excluded.length,
+                                    made.handle.comm(),
+                                    config,
+                                    nccl.NCCL_SHRINK_DEFAULT);
                         }
                     },
                     patience);
@@ -134,9 +113,9 @@ final class Communicator implements AutoCloseable {
     private Communicator formed(Patiently.Call start, Patience patience) {
         lock.lock();
         try {
-            Patiently call = Patiently.begin("nccl-init", start, this::begun);
+            Patiently call = Patiently.begin("nccl-init", start, handle::begun);
             await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
-            checked(call.result());
+            Nccl.checked(call.result());
             await(() -> go(patience) && asyncState() == nccl.ncclSuccess, patience.deadline(), "the other ranks");
             return this;
         } catch (CollectiveException e) {
@@ -153,37 +132,6 @@ final class Communicator implements AutoCloseable {
             throw new CollectiveException("forming was called off");
         }
         return true;
-    }
-
-    /** On the thread of the call that made it: nobody may have waited so long. */
-    private void begun() {
-        synchronized (comm) {
-            begun = true;
-            if (!freed) {
-                return;
-            }
-        }
-        abortComm();
-    }
-
-    /** The presets map no initializer: every field that is not set here has NCCL's own word for "not set". */
-    private static ncclConfig_t config() {
-        ncclConfig_t config = new ncclConfig_t();
-        return config.size(config.sizeof())
-                .magic(CONFIG_MAGIC)
-                .version(nccl.NCCL_VERSION_CODE)
-                .blocking(0)
-                .cgaClusterSize(UNSET)
-                .minCTAs(UNSET)
-                .maxCTAs(UNSET)
-                .netName(null)
-                .splitShare(UNSET)
-                .trafficClass(UNSET)
-                .commName(null)
-                .collnetEnable(UNSET)
-                .CTAPolicy(UNSET)
-                .shrinkShare(UNSET)
-                .nvlsCTAs(UNSET);
     }
 
     /**
@@ -214,19 +162,24 @@ final class Communicator implements AutoCloseable {
 
     /** Issues the calls as one group and waits until they are over; libtorch's work goes on meanwhile. */
     void runToTheEnd(Calls calls) {
-        toTheEnd(() -> launch(calls));
+        toTheEnd(() -> launch(calls), FOREVER);
     }
 
     /** Waits until all that was run is over. */
     void settle() {
-        toTheEnd(this::check);
+        toTheEnd(this::check, FOREVER);
     }
 
-    private void toTheEnd(Runnable first) {
+    /** The same, but not for long: nobody will run anything any more. */
+    void settleAtLast() {
+        toTheEnd(this::check, Handle.ENDING);
+    }
+
+    private void toTheEnd(Runnable first, Duration deadline) {
         lock.lock();
         try {
             first.run();
-            await(this::over, FOREVER, "the operation");
+            await(this::over, deadline, "the operation");
         } catch (CollectiveException e) {
             throw failed(e);
         } finally {
@@ -236,7 +189,7 @@ final class Communicator implements AutoCloseable {
 
     private Pipeline.Operation launch(Calls calls) {
         check();
-        cuda(cudart.cudaSetDevice(DEVICE));
+        Nccl.cuda(cudart.cudaSetDevice(DEVICE));
         Pipeline.Operation operation = pipeline.begin();
         check(); // it may have been stuck in a full queue, until an abort ended what was in it
         group(calls);
@@ -272,14 +225,9 @@ final class Communicator implements AutoCloseable {
 
     private void lookAfter() {
         try {
-            cuda(cudart.cudaSetDevice(DEVICE));
+            Nccl.cuda(cudart.cudaSetDevice(DEVICE));
             while (broken == null) {
-                Peers peers = new Peers(watch);
-                while (unattended && broken == null) {
-                    look();
-                    peers.check();
-                    LockSupport.parkNanos(Peers.LOOK_NANOS);
-                }
+                lookUntilAttended();
                 if (broken == null) {
                     LockSupport.park(this);
                 }
@@ -288,6 +236,21 @@ final class Communicator implements AutoCloseable {
             failed(e);
         } catch (RuntimeException e) {
             failed(new CollectiveException("NCCL: " + e, e)); // or nobody would look any more
+        }
+    }
+
+    private void lookUntilAttended() {
+        Peers peers = new Peers(watch);
+        try {
+            while (unattended && broken == null) {
+                look();
+                peers.check();
+                LockSupport.parkNanos(Peers.LOOK_NANOS);
+            }
+        } catch (CollectiveException e) {
+            if (unattended) { // or all was over before the peers went
+                throw e;
+            }
         }
     }
 
@@ -315,16 +278,16 @@ final class Communicator implements AutoCloseable {
     }
 
     private void group(Calls calls) {
-        checked(nccl.ncclGroupStart());
+        Nccl.checked(nccl.ncclGroupStart());
         boolean issued = false;
         try {
-            calls.issue(comm, pipeline.stream());
+            calls.issue(handle.comm(), pipeline.stream());
             issued = true;
         } finally {
             int ended = nccl.ncclGroupEnd();
             if (issued) {
                 check();
-                checked(ended);
+                Nccl.checked(ended);
             }
         }
     }
@@ -332,8 +295,8 @@ final class Communicator implements AutoCloseable {
     /** @return success, or in progress */
     private int asyncState() {
         int[] state = new int[1];
-        checked(nccl.ncclCommGetAsyncError(comm, state));
-        return checked(state[0]);
+        Nccl.checked(nccl.ncclCommGetAsyncError(handle.comm(), state));
+        return Nccl.checked(state[0]);
     }
 
     private void await(BooleanSupplier done, Duration deadline, String what) {
@@ -403,42 +366,9 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    /** What was under way may use its arrays until this is back. */
     private void free() {
         breakOff(closed());
-        boolean first;
-        synchronized (comm) {
-            first = !freed;
-            freed = true;
-            if (!begun) {
-                return; // the thread that is still making it does this when it is back
-            }
-        }
-        if (first) {
-            abortComm();
-        } else {
-            awaitGone();
-        }
-    }
-
-    private void abortComm() {
-        if (!comm.isNull()) {
-            int result = nccl.ncclCommAbort(comm);
-            if (result != nccl.ncclSuccess) {
-                LOG.warn("aborting a communicator: {}", words(result));
-            }
-        }
-        gone.countDown();
-    }
-
-    private void awaitGone() {
-        try {
-            if (!gone.await(FINALIZE.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.warn("aborting a communicator takes more than {} s", FINALIZE.toSeconds());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        handle.free();
     }
 
     /** Waits for the other ranks to be done with it too, for a while; then it goes without them. */
@@ -458,13 +388,10 @@ final class Communicator implements AutoCloseable {
 
     private void retire() {
         try {
-            bounded("the flush of a communicator", () -> nccl.ncclCommFinalize(comm));
-            await(() -> asyncState() == nccl.ncclSuccess, FINALIZE, "the end of the communicator");
-            synchronized (comm) {
-                freed = true;
-            }
-            gone.countDown(); // as far as arrays go
-            bounded("the end of a communicator", () -> nccl.ncclCommDestroy(comm));
+            bounded("the flush of a communicator", () -> nccl.ncclCommFinalize(handle.comm()));
+            await(() -> asyncState() == nccl.ncclSuccess, Handle.ENDING, "the end of the communicator");
+            handle.flushed();
+            bounded("the end of a communicator", () -> nccl.ncclCommDestroy(handle.comm()));
             breakOff(closed());
         } catch (CollectiveException e) {
             LOG.debug("closing a communicator: {}", e.getMessage());
@@ -477,33 +404,14 @@ final class Communicator implements AutoCloseable {
 
     private void bounded(String what, Patiently.Call start) {
         Patiently call = Patiently.begin("nccl-close", start, () -> {});
-        await(call::isDone, FINALIZE, what);
-        checked(call.result());
+        await(call::isDone, Handle.ENDING, what);
+        Nccl.checked(call.result());
     }
 
     private void release() {
         if (!released) {
             released = true;
             pipeline.destroy();
-        }
-    }
-
-    /** @return the result, success or in progress */
-    static int checked(int result) {
-        if (result != nccl.ncclSuccess && result != nccl.ncclInProgress) {
-            throw new CollectiveException("NCCL: " + words(result));
-        }
-        return result;
-    }
-
-    private static String words(int result) {
-        return nccl.ncclGetErrorString(result).getString();
-    }
-
-    static void cuda(int result) {
-        if (result != cudart.cudaSuccess) {
-            throw new CollectiveException(
-                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
         }
     }
 }

@@ -69,7 +69,7 @@ public final class NcclCollective implements Collective {
 
     private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.Patience patience) {
         return () -> {
-            byte[] id = sockets.rank() == 0 ? Communicator.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
+            byte[] id = sockets.rank() == 0 ? Nccl.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
             Host.broadcast(sockets, id);
             return Communicator.init(id, sockets.rank(), sockets.size(), patience, sockets::checkPeers);
         };
@@ -103,7 +103,7 @@ public final class NcclCollective implements Collective {
     @Override
     public String name() {
         int[] version = new int[1];
-        Communicator.checked(nccl.ncclGetVersion(version));
+        Nccl.checked(nccl.ncclGetVersion(version));
         return "NCCL " + NcclLibrary.Versions.dotted(version[0]);
     }
 
@@ -129,8 +129,8 @@ public final class NcclCollective implements Collective {
             Memory.Part values = new Memory.Part(inOut, 0, count);
             Memory.pack(values, packed, 0);
             Pointer at = at(packed, 0);
-            run((comm, stream) -> Communicator.checked(
-                    nccl.ncclAllReduce(at, at, count, nccl.ncclBfloat16, nccl.ncclSum, comm, stream)));
+            run((comm, stream) ->
+                    Nccl.checked(nccl.ncclAllReduce(at, at, count, nccl.ncclBfloat16, nccl.ncclSum, comm, stream)));
             Memory.unpack(packed, 0, values);
         }
     }
@@ -147,7 +147,7 @@ public final class NcclCollective implements Collective {
     private void allReduce(NDArray inOut, int operation) {
         Pointer at = at(inOut, 0);
         run((comm, stream) ->
-                Communicator.checked(nccl.ncclAllReduce(at, at, inOut.size(), type(inOut), operation, comm, stream)));
+                Nccl.checked(nccl.ncclAllReduce(at, at, inOut.size(), type(inOut), operation, comm, stream)));
     }
 
     @Override
@@ -158,8 +158,7 @@ public final class NcclCollective implements Collective {
             return;
         }
         Pointer at = at(inOut, 0);
-        run((comm, stream) ->
-                Communicator.checked(nccl.ncclBroadcast(at, at, inOut.size(), type(inOut), root, comm, stream)));
+        run((comm, stream) -> Nccl.checked(nccl.ncclBroadcast(at, at, inOut.size(), type(inOut), root, comm, stream)));
     }
 
     @Override
@@ -169,8 +168,8 @@ public final class NcclCollective implements Collective {
             return;
         }
         TcpCollective.checkGather(mine, all, size());
-        run((comm, stream) -> Communicator.checked(
-                nccl.ncclAllGather(at(mine, 0), at(all, 0), mine.size(), type(mine), comm, stream)));
+        run((comm, stream) ->
+                Nccl.checked(nccl.ncclAllGather(at(mine, 0), at(all, 0), mine.size(), type(mine), comm, stream)));
     }
 
     /** All in host memory, or all on the device. */
@@ -184,11 +183,11 @@ public final class NcclCollective implements Collective {
         Stream.concat(sends.stream(), receives.stream()).forEach(one -> Ranks.check(one.peer(), size()));
         run((comm, stream) -> {
             for (Transfer send : sends) {
-                Communicator.checked(nccl.ncclSend(
+                Nccl.checked(nccl.ncclSend(
                         at(send.array(), send.from()), send.count(), type(send.array()), send.peer(), comm, stream));
             }
             for (Transfer receive : receives) {
-                Communicator.checked(nccl.ncclRecv(
+                Nccl.checked(nccl.ncclRecv(
                         at(receive.array(), receive.from()),
                         receive.count(),
                         type(receive.array()),
@@ -276,13 +275,18 @@ public final class NcclCollective implements Collective {
     @Override
     public void close() {
         others().forEach(NcclCollective::close);
+        try {
+            communicator.settleAtLast();
+        } catch (CollectiveException e) {
+            sockets.abort(); // no goodbye: the device is not done
+        }
         retire.accept(communicator);
         sockets.close();
     }
 
     private static boolean onDevice(NDArray array) {
         try (cudaPointerAttributes attributes = new cudaPointerAttributes()) {
-            Communicator.cuda(cudart.cudaPointerGetAttributes(attributes, at(array, 0)));
+            Nccl.cuda(cudart.cudaPointerGetAttributes(attributes, at(array, 0)));
             int type = attributes.type();
             return type == cudart.cudaMemoryTypeDevice || type == cudart.cudaMemoryTypeManaged;
         }

@@ -27,7 +27,7 @@ final class Patiently {
         Thread thread = new Thread(
                 () -> {
                     try {
-                        Communicator.cuda(cudart.cudaSetDevice(Communicator.DEVICE));
+                        Nccl.cuda(cudart.cudaSetDevice(Communicator.DEVICE));
                         begun.result = call.call();
                         after.run();
                     } catch (CollectiveException e) {

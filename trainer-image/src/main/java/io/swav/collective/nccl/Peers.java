@@ -8,12 +8,10 @@ import java.util.concurrent.locks.LockSupport;
 /** What somebody who waits for other ranks hears of them by another way than NCCL. One thread at a time. */
 final class Peers {
     static final long LOOK_NANOS = Duration.ofMillis(5).toNanos();
-    /** A peer that is done with the same operation may hang up a moment before it is over here. */
-    private static final long GRACE_NANOS = Duration.ofMillis(200).toNanos();
+    private static final long NAMED_NANOS = Duration.ofMillis(200).toNanos();
 
     private final Runnable watch;
     private long looked = System.nanoTime();
-    private Optional<CollectiveException> lost = Optional.empty();
 
     /** @param watch throws CollectiveException when there is no more use in waiting */
     Peers(Runnable watch) {
@@ -23,24 +21,20 @@ final class Peers {
     /**
      * To be called again and again.
      *
-     * @throws CollectiveException when one has been gone for a moment
+     * @throws CollectiveException when there is no more use in waiting
      */
     void check() {
         long now = System.nanoTime();
-        if (lost.isPresent()) {
-            if (now - looked >= GRACE_NANOS) {
-                throw lost.get();
-            }
-        } else if (now - looked >= LOOK_NANOS) {
+        if (now - looked >= LOOK_NANOS) {
             looked = now;
-            lost = gone();
+            watch.run();
         }
     }
 
     /** NCCL may see first that something is wrong; who it was, the sockets tell, a moment later maybe. */
     CollectiveException behind(CollectiveException seen) {
         Optional<CollectiveException> cause = gone();
-        for (long start = System.nanoTime(); cause.isEmpty() && System.nanoTime() - start < GRACE_NANOS; ) {
+        for (long start = System.nanoTime(); cause.isEmpty() && System.nanoTime() - start < NAMED_NANOS; ) {
             LockSupport.parkNanos(LOOK_NANOS);
             cause = gone();
         }

@@ -19,7 +19,7 @@ final class Pipeline {
     record Operation(CUevent_st before, CUevent_st after) {
         /** Whatever libtorch is asked for from here on begins when this is over. */
         void holdLibtorch() {
-            Communicator.cuda(cudart.cudaStreamWaitEvent(SideStream.ofThread(), after, 0));
+            Nccl.cuda(cudart.cudaStreamWaitEvent(SideStream.ofThread(), after, 0));
         }
     }
 
@@ -31,7 +31,7 @@ final class Pipeline {
     private final Deque<Operation> spare = new ArrayDeque<>();
 
     Pipeline() {
-        Communicator.cuda(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+        Nccl.cuda(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
     }
 
     CUstream_st stream() {
@@ -41,14 +41,14 @@ final class Pipeline {
     /** The next operation, which begins when all that libtorch was asked for is done; what it is goes to {@link #stream}. */
     Operation begin() {
         Operation operation = spare.isEmpty() ? made() : spare.remove();
-        Communicator.cuda(cudart.cudaEventRecord(operation.before(), SideStream.ofThread()));
-        Communicator.cuda(cudart.cudaStreamWaitEvent(stream, operation.before(), 0));
+        Nccl.cuda(cudart.cudaEventRecord(operation.before(), SideStream.ofThread()));
+        Nccl.cuda(cudart.cudaStreamWaitEvent(stream, operation.before(), 0));
         return operation;
     }
 
     /** All of it is on the stream. */
     void launched(Operation operation) {
-        Communicator.cuda(cudart.cudaEventRecord(operation.after(), stream));
+        Nccl.cuda(cudart.cudaEventRecord(operation.after(), stream));
         underWay.add(operation);
     }
 
@@ -82,7 +82,7 @@ final class Pipeline {
 
     private static CUevent_st event() {
         CUevent_st event = new CUevent_st();
-        Communicator.cuda(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
+        Nccl.cuda(cudart.cudaEventCreateWithFlags(event, cudart.cudaEventDisableTiming));
         return event;
     }
 
@@ -91,7 +91,7 @@ final class Pipeline {
         if (result == cudart.cudaErrorNotReady) {
             return false;
         }
-        Communicator.cuda(result);
+        Nccl.cuda(result);
         return true;
     }
 }

@@ -67,7 +67,7 @@ final class Card {
     /** Never freed: the process is short. */
     private static Pointer managed(long bytes) {
         BytePointer memory = new BytePointer((Pointer) null);
-        Communicator.cuda(cudart.cudaMallocManaged(memory, bytes));
+        Nccl.cuda(cudart.cudaMallocManaged(memory, bytes));
         return memory;
     }
 
@@ -78,7 +78,7 @@ final class Card {
         }
         try (SizeTPointer free = new SizeTPointer(1);
                 SizeTPointer total = new SizeTPointer(1)) {
-            Communicator.cuda(cudart.cudaMemGetInfo(free, total));
+            Nccl.cuda(cudart.cudaMemGetInfo(free, total));
             return free.get();
         }
     }

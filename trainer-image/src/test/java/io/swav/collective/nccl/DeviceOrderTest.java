@@ -96,13 +96,13 @@ class DeviceOrderTest {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         try (CUevent_st next = new CUevent_st()) {
-            Communicator.cuda(cudart.cudaEventCreateWithFlags(next, cudart.cudaEventDisableTiming));
-            Communicator.cuda(cudart.cudaEventRecord(next, SideStream.ofThread()));
+            Nccl.cuda(cudart.cudaEventCreateWithFlags(next, cudart.cudaEventDisableTiming));
+            Nccl.cuda(cudart.cudaEventRecord(next, SideStream.ofThread()));
             CudaStub.hold(Held.NONE);
             assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaErrorNotReady);
             others(collective -> collective.allReduceSum(ones()));
             await().untilAsserted(() -> assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaSuccess));
-            Communicator.cuda(cudart.cudaEventDestroy(next));
+            Nccl.cuda(cudart.cudaEventDestroy(next));
         }
     }
 
@@ -199,7 +199,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         mine().abort();
         CudaStub.hold(Held.NONE);
-        Communicator.cuda(cudart.cudaStreamSynchronize(SideStream.ofThread()));
+        Nccl.cuda(cudart.cudaStreamSynchronize(SideStream.ofThread()));
         assertThatThrownBy(mine()::settle).hasMessage("aborted");
     }
 

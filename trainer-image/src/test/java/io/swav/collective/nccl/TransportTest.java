@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
+import io.swav.tensor.CudaStub;
+import io.swav.tensor.CudaStub.Held;
+import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -79,7 +85,7 @@ class TransportTest {
             }
             assertThatThrownBy(() -> {
                         while (true) {
-                            collective.allReduceSum(manager.ones(new ai.djl.ndarray.types.Shape(10)));
+                            collective.allReduceSum(manager.ones(new Shape(10)));
                         }
                     })
                     .isInstanceOf(CollectiveException.class);
@@ -138,6 +144,31 @@ class TransportTest {
                 .contains("fresh 1 of 2")
                 .filteredOn("fresh 0 of 2"::equals)
                 .hasSize(1);
+    }
+
+    /** The host is ahead of its device, which has not even begun: the goodbye comes when it is done. */
+    @Test
+    void whoClosesDoesItsPartFirst() throws Exception {
+        List<Collective> world = world("a", "b");
+        try (NDManager manager = Torch.host()) {
+            NDArray sum = manager.ones(new Shape(10));
+            CudaStub.hold(Held.LIBTORCH);
+            world.get(0).allReduceSum(sum);
+            CompletableFuture<Void> closing = CompletableFuture.runAsync(world.get(0)::close);
+            await().during(Duration.ofSeconds(1)).until(() -> !closing.isDone());
+            CudaStub.hold(Held.NONE);
+            CompletableFuture.runAsync(
+                            () -> { // each rank's libtorch has a stream of its own
+                                world.get(1).allReduceSum(manager.ones(new Shape(10)));
+                                world.get(1).settle();
+                            })
+                    .join();
+            closing.join();
+            assertThat(sum.getFloat(9)).isEqualTo(2);
+        } finally {
+            CudaStub.hold(Held.NONE);
+            world.forEach(Collective::close);
+        }
     }
 
     @Test
