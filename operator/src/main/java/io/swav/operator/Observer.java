@@ -29,9 +29,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the informers' caches into a {@link Snapshot}. The API server itself is asked before anybody's absence or silence is
- * judged: whether a member's pod is gone that no cache has (after a start its pods may be of an earlier time than the world:
- * a list from an API server's cache), and for the reports once more where they are old.
+ * Reads the informers' caches into a {@link Snapshot}. Each is of a time of its own, so the API server itself is asked before
+ * anybody's absence, silence or end is judged: whether a member's pod is gone that no cache has (after a start the pods may
+ * be of an earlier time than the world: a list from an API server's cache), and for the reports, which may hold last words.
  */
 final class Observer {
     private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
@@ -71,7 +71,7 @@ final class Observer {
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
         own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
         Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
-        if (!cached.isAnybodySilent()) {
+        if (!cached.awaitsLastWords()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);

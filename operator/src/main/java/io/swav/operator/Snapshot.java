@@ -6,6 +6,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.plan.Observed;
 import io.swav.plan.PodSeen;
+import io.swav.plan.Standing;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -46,12 +47,14 @@ record Snapshot(
         return latest().map(PodReport::step).orElse(0L);
     }
 
-    /** Whether a member of the world whose pod is alive has not been heard lately. */
-    boolean isAnybodySilent() {
+    /** Whether somebody is about to be judged by a report that may not be the last: one who is silent, or has ended. */
+    boolean awaitsLastWords() {
         return pods.stream()
-                .anyMatch(pod -> pod.isAlive()
-                        && pod.signs().isSilent()
-                        && worldMap.world().rankOf(pod.uid()).isPresent());
+                .anyMatch(pod -> pod.standing() instanceof Standing.Dead
+                        ? !worldMap.book().accounted().contains(pod.uid())
+                        : pod.isAlive()
+                                && pod.signs().isSilent()
+                                && worldMap.world().rankOf(pod.uid()).isPresent());
     }
 
     /** @param refusedUntil no pod is created before; null where none has been refused */

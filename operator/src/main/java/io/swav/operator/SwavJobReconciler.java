@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.api.reconciler.PrimaryUpdateAndCacheUtils;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
@@ -104,7 +105,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
                 events.tell(job, plan.get(), outcome, now);
             }
-            return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now);
+            return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now, context);
         } finally {
             MDC.remove("job");
         }
@@ -122,7 +123,12 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     private UpdateControl<SwavJob> write(
-            SwavJob job, SwavJobStatus status, Optional<Plan> plan, Outcome outcome, Instant now) {
+            SwavJob job,
+            SwavJobStatus status,
+            Optional<Plan> plan,
+            Outcome outcome,
+            Instant now,
+            Context<SwavJob> context) {
         metrics.record(job, status);
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         Instant again = plan.flatMap(Plan::again).orElse(Instant.MAX);
@@ -134,17 +140,18 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         }
         Instant due =
                 written.getOrDefault(job.getMetadata().getUid(), Instant.EPOCH).plus(PROGRESS_EVERY);
-        UpdateControl<SwavJob> control;
-        if (status.equals(before)) {
-            control = UpdateControl.noUpdate();
-        } else if (onlyProgress(before, status) && now.isBefore(due)) {
-            control = UpdateControl.noUpdate();
-            again = earlier(again, due);
-        } else {
-            events.tellChanges(job, status, now);
-            written.put(job.getMetadata().getUid(), now);
-            control = UpdateControl.patchStatus(withStatus(job, status));
+        if (!status.equals(before)) {
+            if (onlyProgress(before, status) && now.isBefore(due)) {
+                again = earlier(again, due);
+            } else {
+                events.tellChanges(job, status, now);
+                // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status
+                // before
+                PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+                written.put(job.getMetadata().getUid(), now);
+            }
         }
+        UpdateControl<SwavJob> control = UpdateControl.noUpdate();
         if (again.equals(Instant.MAX)) {
             return control;
         }

@@ -12,6 +12,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.World;
 import io.swav.plan.Book;
 import io.swav.plan.PodSeen;
+import io.swav.plan.Standing;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,20 +52,34 @@ class ObserverTest {
         cached = Optional.of(report("t1"));
         live = Optional.of(pod("job-1", "uid-1"));
         Observer observer = observer();
-        assertThat(observer.observe(job, pods, Instant.EPOCH).isAnybodySilent()).isFalse();
+        assertThat(observer.observe(job, pods, Instant.EPOCH).awaitsLastWords()).isFalse();
         assertThat(asked).containsExactly("job-1");
 
         Instant later = Instant.EPOCH.plusSeconds(60);
         liveReport = Optional.of(report("t2"));
         asked.clear();
-        assertThat(observer.observe(job, pods, later).isAnybodySilent())
+        assertThat(observer.observe(job, pods, later).awaitsLastWords())
                 .as("the cache is behind")
                 .isFalse();
         assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
 
         cached = liveReport;
-        assertThat(observer.observe(job, pods, later.plusSeconds(60)).isAnybodySilent())
+        assertThat(observer.observe(job, pods, later.plusSeconds(60)).awaitsLastWords())
                 .isTrue();
+    }
+
+    /** Its last report was written before its pod's end, and may come after it. */
+    @Test
+    void anEndIsJudgedByTheLastWords() {
+        cached = Optional.of(report("t1", "Training"));
+        liveReport = Optional.of(report("t2", "Done"));
+        Pod ended = pod("job-0", "uid-0");
+        ended.getStatus().setPhase("Succeeded");
+        live = Optional.of(pod("job-1", "uid-1"));
+        assertThat(observer().observe(job, List.of(ended), Instant.EPOCH).pods())
+                .filteredOn(pod -> pod.name().equals("job-0"))
+                .singleElement()
+                .matches(pod -> pod.standing() instanceof Standing.Done);
     }
 
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
@@ -103,10 +118,15 @@ class ObserverTest {
     }
 
     private static ConfigMap report(String time) {
+        return report(time, "Training");
+    }
+
+    private static ConfigMap report(String time, String state) {
         return new ConfigMapBuilder()
                 .addToData(
                         "job-0",
-                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"Training\", \"time\": \"" + time + "\"}")
+                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"" + state + "\", \"time\": \"" + time
+                                + "\"}")
                 .build();
     }
 
