@@ -4,7 +4,6 @@ import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
-import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.javaoperatorsdk.operator.Operator;
 import io.javaoperatorsdk.operator.api.config.LeaderElectionConfiguration;
@@ -17,7 +16,6 @@ import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -37,16 +35,17 @@ public final class SwavOperator implements AutoCloseable {
     /** The first of the pauses that double, six times at most, between two tries to watch again. */
     private static final int WATCH_RETRY_MILLIS = 100;
 
-    private static final String NOT_WATCHING = "an informer is not watching";
-
     private final KubernetesClient client;
     private final Operator operator;
+    private final Health health;
     private final HttpEndpoints endpoints;
     private final AtomicBoolean closing;
 
-    private SwavOperator(KubernetesClient client, Operator operator, HttpEndpoints endpoints, AtomicBoolean closing) {
+    private SwavOperator(
+            KubernetesClient client, Operator operator, Health health, HttpEndpoints endpoints, AtomicBoolean closing) {
         this.client = client;
         this.operator = operator;
+        this.health = health;
         this.endpoints = endpoints;
         this.closing = closing;
     }
@@ -93,10 +92,14 @@ public final class SwavOperator implements AutoCloseable {
                     .setMaxInterval(LONGEST_RETRY_MILLIS)
                     .setMaxAttempts(-1));
         });
+        Health health = Health.of(
+                client,
+                () -> operator.getRuntimeInfo().isStarted(),
+                () -> operator.getRuntimeInfo().allEventSourcesAreHealthy());
         HttpEndpoints endpoints = new HttpEndpoints(
                 config.port(),
-                () -> ailments(client, operator),
-                () -> stuck(client, operator),
+                health::ailments,
+                health::stuck,
                 metrics::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
                         ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())
@@ -105,10 +108,11 @@ public final class SwavOperator implements AutoCloseable {
             operator.start();
         } catch (RuntimeException e) {
             endpoints.close();
+            health.close();
             client.close();
             throw e;
         }
-        return new SwavOperator(client, operator, endpoints, closing);
+        return new SwavOperator(client, operator, health, endpoints, closing);
     }
 
     /**
@@ -145,27 +149,6 @@ public final class SwavOperator implements AutoCloseable {
         return endpoints.port();
     }
 
-    /** What a restart mends; an API server that is away is not of that kind. */
-    private static List<String> stuck(KubernetesClient client, Operator operator) {
-        List<String> wrong = ailments(client, operator);
-        return wrong.equals(List.of(NOT_WATCHING)) ? wrong : List.of();
-    }
-
-    private static List<String> ailments(KubernetesClient client, Operator operator) {
-        List<String> wrong = new ArrayList<>();
-        if (!operator.getRuntimeInfo().isStarted()) {
-            wrong.add("starting: the informers have not synced");
-        } else if (!operator.getRuntimeInfo().allEventSourcesAreHealthy()) {
-            wrong.add(NOT_WATCHING);
-        }
-        try {
-            client.getKubernetesVersion();
-        } catch (KubernetesClientException e) {
-            wrong.add("the API server does not answer: " + e.getMessage());
-        }
-        return wrong;
-    }
-
     @Override
     public void close() {
         closing.set(true);
@@ -173,6 +156,7 @@ public final class SwavOperator implements AutoCloseable {
             operator.stop();
         } finally {
             endpoints.close();
+            health.close();
             client.close();
         }
     }

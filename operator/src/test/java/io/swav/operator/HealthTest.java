@@ -1,0 +1,50 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class HealthTest {
+    /** What the chart's probe waits; the client, asked itself, would take longer with all its tries. */
+    private static final Duration PROBE = Duration.ofSeconds(10);
+
+    @Test
+    void whileTheApiServerTakesPacketsAndNeverAnswersItIsToldAtOnceThatNoRestartMendsIt() throws Exception {
+        try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+                KubernetesClient client = new KubernetesClientBuilder()
+                        .withConfig(new ConfigBuilder()
+                                .withMasterUrl("http://127.0.0.1:" + silent.getLocalPort())
+                                .withRequestTimeout(1000)
+                                .build())
+                        .build();
+                Health health = Health.of(client, () -> true, () -> false);
+                HttpEndpoints endpoints = new HttpEndpoints(0, health::ailments, health::stuck, () -> "", () -> "")) {
+            HttpResponse<String> live = get(endpoints, "/livez");
+            assertThat(live.statusCode()).as(live.body()).isEqualTo(200);
+            HttpResponse<String> ready = get(endpoints, "/healthz");
+            assertThat(ready.statusCode()).isEqualTo(503);
+            assertThat(ready.body()).contains("an informer is not watching").contains("the API server does not answer");
+        }
+    }
+
+    private static HttpResponse<String> get(HttpEndpoints endpoints, String path)
+            throws IOException, InterruptedException {
+        return HttpClient.newHttpClient()
+                .send(
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + endpoints.port() + path))
+                                .timeout(PROBE)
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+    }
+}
