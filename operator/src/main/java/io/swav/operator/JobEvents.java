@@ -53,8 +53,13 @@ final class JobEvents {
         for (String sentence : plan.resumed()) {
             emit(job, false, "TrainingResumed", sentence, now);
         }
+        if (plan.world() instanceof WorldPlan.Regroup regroup) {
+            String message = "World " + regroup.next().generation() + " of "
+                    + regroup.next().size() + ": " + regroup.why();
+            emit(job, false, "WorldPublished", message, now);
+        }
         if (outcome.trouble().isPresent()) {
-            return;
+            return; // pods may be as they were: the next plan has them again
         }
         for (PodSeen pod : plan.kill()) {
             emit(
@@ -70,11 +75,6 @@ final class JobEvents {
         if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
             String pods = plan.delete().stream().map(PodSeen::name).collect(Collectors.joining(", "));
             emit(job, false, "PodsDeleted", pods + " (" + plan.deleteWhy() + ")", now);
-        }
-        if (plan.world() instanceof WorldPlan.Regroup regroup) {
-            String message = "World " + regroup.next().generation() + " of "
-                    + regroup.next().size() + ": " + regroup.why();
-            emit(job, false, "WorldPublished", message, now);
         }
     }
 

@@ -1,0 +1,82 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpServer;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.swav.api.World;
+import io.swav.operator.Actor.Outcome;
+import io.swav.plan.Book;
+import io.swav.plan.Plan;
+import io.swav.plan.WorldPlan;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.Test;
+
+class JobEventsTest {
+    private static final Plan PLAN = plan();
+
+    /** The next plan keeps that world. */
+    @Test
+    void aWorldThatWasPublishedIsToldAlsoWhenAPodCouldNotBeMade() throws IOException {
+        assertThat(told(new Outcome(true, Optional.empty(), Optional.of("no leader of etcd"))))
+                .containsExactly("WorldPublished: World 5 of 0: job-1 left");
+        assertThat(told(new Outcome(true, Optional.empty(), Optional.empty())))
+                .containsExactlyInAnyOrder(
+                        "WorldPublished: World 5 of 0: job-1 left", "PodsCreated: job-2 (pods wanted: 2, there: 1)");
+        assertThat(told(new Outcome(false, Optional.empty(), Optional.of("no leader of etcd"))))
+                .as("the next plan publishes it")
+                .isEmpty();
+    }
+
+    private static Plan plan() {
+        World next = new World(5, "uid-1", List.of(), "job-1 left");
+        return new Plan(
+                new WorldPlan.Regroup(next, next.why()),
+                List.of("job-2"),
+                "pods wanted: 2, there: 1",
+                List.of(),
+                "",
+                List.of(),
+                Book.EMPTY,
+                List.of(),
+                List.of(),
+                Optional.empty());
+    }
+
+    /** What an API server that takes all Events gets. */
+    private static List<String> told(Outcome outcome) throws IOException {
+        List<String> told = new CopyOnWriteArrayList<>();
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/api/v1/namespaces/ns/events", exchange -> {
+            byte[] event = exchange.getRequestBody().readAllBytes();
+            var fields = new ObjectMapper().readTree(event);
+            told.add(
+                    fields.get("reason").asText() + ": " + fields.get("message").asText());
+            exchange.getResponseHeaders().add("Content-Type", "application/json");
+            exchange.sendResponseHeaders(HttpURLConnection.HTTP_CREATED, event.length);
+            exchange.getResponseBody().write(event);
+            exchange.close();
+        });
+        server.start();
+        try (KubernetesClient client = new KubernetesClientBuilder()
+                .withConfig(new ConfigBuilder()
+                        .withMasterUrl("http://127.0.0.1:" + server.getAddress().getPort())
+                        .build())
+                .build()) {
+            new JobEvents(client).tell(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH);
+            return told;
+        } finally {
+            server.stop(0);
+        }
+    }
+}
