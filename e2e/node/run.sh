@@ -142,11 +142,13 @@ until_true 300 "a world of two without $victim" evicted
 say "two trainers again, without it, at step $(status .status.progress.step)"
 
 # 6. The whole node drained: all leave on notice, the last one saves, and training goes on when the node is back.
-if [ "$(status .status.phase)" != Complete ]; then
-  node=$(trainers | jq -r '[.items[] | select(.status.phase == "Running")][0].spec.nodeName')
+node=$(trainers | jq -r '[.items[] | select(.status.phase == "Running")][0].spec.nodeName // empty')
+if [ -n "$node" ]; then
   kubectl drain "$node" --pod-selector swav.io/job="$job" --force --delete-emptydir-data --timeout=120s > /dev/null 2>&1 || fail "drain of $node"
   say "drained $node at step $(status .status.progress.step)"
   kubectl uncordon "$node" > /dev/null
+else
+  until_true 60 "the end of a job without trainers" status_is .status.phase Complete
 fi
 
 # 7. To the end, with every pod as the standard demands.

@@ -1,7 +1,8 @@
 package io.swav.local;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionStatus;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -23,6 +24,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
@@ -78,7 +80,8 @@ public final class LocalCluster implements AutoCloseable {
      *     collector knows them at once rather than at its next look half a minute later
      * @throws LocalClusterException with the end of the log of whatever did not start
      */
-    public static LocalCluster start(Path dir, KubeBinaries binaries, Collection<? extends HasMetadata> definitions) {
+    public static LocalCluster start(
+            Path dir, KubeBinaries binaries, Collection<CustomResourceDefinition> definitions) {
         Path home = dir.toAbsolutePath().normalize();
         try {
             Files.createDirectories(home);
@@ -99,7 +102,7 @@ public final class LocalCluster implements AutoCloseable {
             if (runs) {
                 cluster.awaitReady();
                 try (KubernetesClient client = cluster.client()) {
-                    define(client, definitions); // of this build, or deleted meanwhile
+                    cluster.define(client, definitions); // of this build, or deleted meanwhile
                 }
             } else {
                 cluster.startAll(definitions);
@@ -162,7 +165,7 @@ public final class LocalCluster implements AutoCloseable {
         }
     }
 
-    private void startAll(Collection<? extends HasMetadata> definitions) {
+    private void startAll(Collection<CustomResourceDefinition> definitions) {
         Daemon.start(
                 dir,
                 "etcd",
@@ -195,9 +198,17 @@ public final class LocalCluster implements AutoCloseable {
         }
     }
 
-    private static void define(KubernetesClient client, Collection<? extends HasMetadata> definitions) {
+    private void define(KubernetesClient client, Collection<CustomResourceDefinition> definitions) {
         // not by server-side apply: before 1.25 that refuses the CEL rules, which create and update drop
         definitions.forEach(d -> client.resource(d).createOr(NonDeletingOperation::update));
+        definitions.forEach(d -> await(
+                "the definition " + d.getMetadata().getName(),
+                () -> Optional.ofNullable(client.resource(d).get().getStatus())
+                        .map(CustomResourceDefinitionStatus::getConditions)
+                        .orElse(List.of())
+                        .stream()
+                        .anyMatch(c -> c.getType().equals("Established")
+                                && c.getStatus().equals("True"))));
     }
 
     private void apiServer() {
@@ -303,22 +314,22 @@ public final class LocalCluster implements AutoCloseable {
         }
     }
 
-    /** Distinct ports that were free a moment ago. */
+    /**
+     * Distinct ports that are free. Below those that the kernel gives to whoever asks for any: what is to listen there
+     * starts later, and may stop and start again.
+     */
     static List<Integer> freePorts(int count) {
-        List<ServerSocket> sockets = new ArrayList<>();
-        try {
-            for (int i = 0; i < count; i++) {
-                sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-            }
-            List<Integer> ports =
-                    sockets.stream().map(ServerSocket::getLocalPort).toList();
-            for (ServerSocket socket : sockets) {
-                socket.close();
-            }
-            return ports;
-        } catch (IOException e) {
-            throw new UncheckedIOException("no free port on 127.0.0.1", e);
+        List<Integer> ports = ThreadLocalRandom.current()
+                .ints(1000, 20_000, 30_000)
+                .distinct()
+                .filter(LocalCluster::isFree)
+                .limit(count)
+                .boxed()
+                .toList();
+        if (ports.size() < count) {
+            throw new LocalClusterException("no free port on 127.0.0.1 between 20000 and 30000");
         }
+        return ports;
     }
 
     public static void deleteTree(Path root) {

@@ -115,10 +115,12 @@ public final class ProcessNode implements AutoCloseable {
         timer.shutdownNow();
         podCache.close();
         nodeCache.close();
+        List<Thread> running;
         synchronized (this) {
             workers.values().forEach(PodWorker::leave);
+            running = List.copyOf(threads);
         }
-        for (Thread thread : threads) {
+        for (Thread thread : running) {
             try {
                 thread.join(5_000);
             } catch (InterruptedException e) {

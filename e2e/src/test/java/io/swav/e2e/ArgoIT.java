@@ -102,7 +102,8 @@ class ArgoIT {
             phase("pictures", "Resizing", "Progressing");
             train(trainers, "pictures-0", "pictures-1");
             phase("pictures", "Running", "Healthy");
-            assertThat(operator.get("/").body()).contains("pictures", "broken-0", "2 of 2 wanted trainers");
+            soon().untilAsserted(() ->
+                    assertThat(operator.get("/").body()).contains("pictures", "broken-0", "2 of 2 wanted trainers"));
 
             autoscalersSeeWhatTheyNeed();
             selfHealFightsNothing(trainers);

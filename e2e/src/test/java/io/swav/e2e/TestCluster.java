@@ -1,6 +1,7 @@
 package io.swav.e2e;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.SwavJobSpecs;
 import io.swav.local.KubeSetup;
 import io.swav.local.LocalCluster;
 import java.io.IOException;
@@ -25,8 +26,8 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
         static Shared start() {
             try {
                 Path dir = Files.createTempDirectory("swav-e2e");
-                LocalCluster cluster =
-                        LocalCluster.start(dir, new KubeSetup(System.getenv(), System.err::println).find(), List.of());
+                LocalCluster cluster = LocalCluster.start(
+                        dir, new KubeSetup(System.getenv(), System.err::println).find(), List.of(SwavJobSpecs.crd()));
                 return new Shared(cluster, cluster.client());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);

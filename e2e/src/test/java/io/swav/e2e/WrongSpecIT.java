@@ -56,6 +56,7 @@ class WrongSpecIT extends OperatedJob {
         long step = 7;
         for (String broken : List.of("{spec: {containers: []}}", "{spec: {containers: [{}]}}")) {
             applyTemplate("replicas: 2", broken);
+            awaitSpecSeen();
             client.pods().inNamespace(namespace).withName("job-1").delete();
             soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
             step += 10;
@@ -80,6 +81,7 @@ class WrongSpecIT extends OperatedJob {
     void aRefusedPodIsNotTriedWithEveryReportButAtOnceWhenTheJobChanges() {
         formOfTwo("replicas: 2");
         applyTemplate("replicas: 2", "{spec: {containers: [{name: trainer}]}}");
+        awaitSpecSeen();
         client.pods().inNamespace(namespace).withName("job-1").delete();
         soon().untilAsserted(() -> assertThat(
                         status().condition(ConditionType.Stalled).orElseThrow().reason())
@@ -90,5 +92,11 @@ class WrongSpecIT extends OperatedJob {
         apply("replicas: 2");
         soon().untilAsserted(() ->
                 assertThat(trainers.pods()).as("one number was used up").containsExactly("job-0", "job-3"));
+    }
+
+    /** Jobs and pods are watched one by one: without it a pod's going may be seen before the new template. */
+    private void awaitSpecSeen() {
+        soon().untilAsserted(() -> assertThat(status().observedGeneration())
+                .isEqualTo(job().get().getMetadata().getGeneration()));
     }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /** A real S3 server, S3Proxy, in a process of its own, over a folder. */
@@ -32,10 +33,12 @@ public final class S3Server implements AutoCloseable {
         assertThat(JARS).as("jars of the S3 server, made by module s3-server").isDirectory();
         Path data = Files.createDirectories(folder.resolve("s3"));
         Files.createDirectories(data.resolve(BUCKET));
-        int port;
-        try (ServerSocket free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        // below those that the kernel gives to whoever asks for any before the server listens
+        int port = ThreadLocalRandom.current()
+                .ints(20_000, 30_000)
+                .filter(S3Server::isFree)
+                .findFirst()
+                .getAsInt();
         Path properties = Files.writeString(folder.resolve("s3proxy.conf"), """
                 s3proxy.endpoint=http://127.0.0.1:%d
                 s3proxy.authorization=aws-v2-or-v4
@@ -72,6 +75,14 @@ public final class S3Server implements AutoCloseable {
                 });
         login("a-secret");
         return server;
+    }
+
+    private static boolean isFree(int port) {
+        try (ServerSocket socket = new ServerSocket(port)) {
+            return socket.isBound();
+        } catch (IOException taken) {
+            return false;
+        }
     }
 
     static void login(String secret) {
