@@ -181,6 +181,11 @@ public final class ShardBatches implements Batches {
         return last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
     }
 
+    /** Whether all that is wanted ahead of need is made. */
+    synchronized boolean idle() {
+        return prepared.values().stream().allMatch(ready -> ready.done.isDone());
+    }
+
     /** If it is ready: whoever waits for it here keeps the device waiting. */
     private synchronized void prefetch(Key next, CopyStream stream) {
         Optional.ofNullable(prepared.get(next))
