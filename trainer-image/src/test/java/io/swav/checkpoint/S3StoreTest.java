@@ -7,6 +7,8 @@ import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.Checkpoints.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -103,9 +105,8 @@ class S3StoreTest extends CheckpointsContract {
             long before = line.sent();
             CompletableFuture<Void> helping = CompletableFuture.allOf(
                     helping(ofSecond, large, new Share(1, 3)), helping(ofThird, large, new Share(2, 3)));
-            Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+            Checkpoints checkpoints = new Checkpoints(patient(store(), helping), new Owner("job", "cfg"), 2);
             checkpoints.save(large, 3);
-            helping.join();
             assertThat(newest(checkpoints)).isEqualTo(large);
             assertThat(store().names()).as("files").hasSize(4);
             assertThat(line.sent() - before).as("bytes over the line of rank 0").isBetween(16L << 20, 17L << 20);
@@ -124,6 +125,26 @@ class S3StoreTest extends CheckpointsContract {
         checkpoints.save(large, 2);
         assertThat(newest(checkpoints)).isEqualTo(large);
         assertThat(store().names()).as("files").hasSize(4);
+    }
+
+    /** Rank 0's, which would bring everything itself if the others, for want of a processor, were seconds behind. */
+    private static Store patient(Store store, CompletableFuture<Void> others) {
+        return (Store) patient((Object) store, others);
+    }
+
+    private static Object patient(Object part, CompletableFuture<Void> others) {
+        return Proxy.newProxyInstance(
+                S3StoreTest.class.getClassLoader(), part.getClass().getInterfaces(), (self, method, of) -> {
+                    if (part instanceof Store.Sink && method.getName().equals("commit")) {
+                        others.join();
+                    }
+                    try {
+                        Object made = method.invoke(part, of);
+                        return made instanceof Store.Draft || made instanceof Store.Sink ? patient(made, others) : made;
+                    } catch (InvocationTargetException e) {
+                        throw e.getTargetException();
+                    }
+                });
     }
 
     private static CompletableFuture<Void> helping(Store store, Checkpoint checkpoint, Share share) {

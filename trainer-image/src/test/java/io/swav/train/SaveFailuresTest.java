@@ -11,17 +11,19 @@ import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Share;
 import io.swav.tensor.Torch;
+import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A store that fails while training goes on: a file lies where its folder should be. */
+/** A store that fails while training goes on: where its folder should be there is a file. */
 class SaveFailuresTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 
@@ -33,7 +35,10 @@ class SaveFailuresTest {
     @Test
     void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
         Torch.start();
-        Path store = folder.resolve("store");
+        Files.createDirectory(folder.resolve("well"));
+        Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
+        mount("well");
+        Path store = folder.resolve("mount").resolve("store");
         Checkpoints checkpoints = new Checkpoints(FolderStore.open(store), new Checkpoints.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
@@ -41,10 +46,10 @@ class SaveFailuresTest {
             writer.lead(true);
             await().atMost(LONG).until(writer::free);
             save(writer, 1);
-            await().atMost(LONG).until(() -> writer.committed() == 1);
+            await().atMost(LONG).until(writer::free);
+            assertThat(writer.committed()).isEqualTo(1);
 
-            Files.move(store, folder.resolve("away"));
-            Files.writeString(store, "in the way");
+            mount("broken");
             save(writer, 2);
             await().atMost(LONG).until(() -> problem().isPresent());
             assertThat(problem().orElseThrow())
@@ -56,8 +61,7 @@ class SaveFailuresTest {
             save(writer, 3);
             assertThat(writer.committed()).isEqualTo(1);
 
-            Files.delete(store);
-            Files.move(folder.resolve("away"), store);
+            mount("well");
             await("it tries again by itself").atMost(LONG).until(() -> writer.committed() == 3);
             await().atMost(LONG).until(() -> problem().isEmpty());
             assertThat(Objects.requireNonNull(progress.report().checkpoints()).newest())
@@ -65,6 +69,12 @@ class SaveFailuresTest {
                     .containsExactly(3L, 1L);
         }
         assertThat(checkpoints.newest(false).orElseThrow().state().step()).isEqualTo(3);
+    }
+
+    /** At one stroke: the writer may try at any moment. */
+    private void mount(String volume) throws IOException {
+        Path next = Files.createSymbolicLink(folder.resolve("next"), folder.resolve(volume));
+        Files.move(next, folder.resolve("mount"), StandardCopyOption.ATOMIC_MOVE);
     }
 
     @Test
