@@ -188,7 +188,7 @@ class ChartIT {
         }
     }
 
-    /** Other tests have installed it already; Helm takes over what says that it is Helm's. */
+    /** The cluster has it already; Helm takes over what says that it is Helm's. */
     private void letHelmHaveTheDefinition() {
         CustomResourceDefinition definition = SwavJobSpecs.crd();
         definition.getMetadata().setLabels(Map.of("app.kubernetes.io/managed-by", "Helm"));

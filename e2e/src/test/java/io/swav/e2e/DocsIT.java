@@ -7,12 +7,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SpecRules;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
 import io.swav.charts.Chart;
 import io.swav.charts.Golden;
 import io.swav.charts.ShellBlock;
@@ -51,7 +49,6 @@ class DocsIT {
 
     @BeforeAll
     void makeNamespace() {
-        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
         client.resource(new NamespaceBuilder()
                         .withNewMetadata()
                         .withName(NAMESPACE)

@@ -7,10 +7,8 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpecs;
 import io.swav.local.LocalCluster;
 import io.swav.operator.OperatorConfig;
 import io.swav.operator.SwavOperator;
@@ -34,7 +32,6 @@ class LeaderElectionIT {
     LeaderElectionIT(KubernetesClient client, LocalCluster cluster) {
         this.client = client;
         this.cluster = cluster;
-        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
     }
 
     @Test

@@ -7,13 +7,11 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpecs;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.local.LocalCluster;
@@ -25,7 +23,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,16 +41,6 @@ abstract class OperatedJob {
         this.client = client;
         this.cluster = cluster;
         this.trainers = new FakeTrainers(client, namespace, "job");
-        client.resource(SwavJobSpecs.crd()).createOr(NonDeletingOperation::update);
-        client.resource(SwavJobSpecs.crd())
-                .waitUntilCondition(
-                        crd -> crd.getStatus() != null
-                                && crd.getStatus().getConditions() != null
-                                && crd.getStatus().getConditions().stream()
-                                        .anyMatch(c -> c.getType().equals("Established")
-                                                && c.getStatus().equals("True")),
-                        30,
-                        TimeUnit.SECONDS);
         this.operator = operator();
     }
 
