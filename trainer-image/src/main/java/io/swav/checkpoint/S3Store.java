@@ -5,6 +5,7 @@ import java.net.URI;
 import java.nio.file.FileAlreadyExistsException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -163,7 +164,8 @@ public final class S3Store implements Store {
         String name = share.alone() ? Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) : "shared";
         String location = "g" + generation + "-" + name + "/";
         return new Draft() {
-            private boolean committed;
+            /** Whether the last file may be there and point here; what proves to be of no use then is swept away. */
+            private boolean inUse;
 
             @Override
             public Sink create(String file) throws IOException {
@@ -182,17 +184,32 @@ public final class S3Store implements Store {
 
             @Override
             public void commit(String lastFile, byte[] content) throws IOException {
-                putNew(prefix + folder + "/" + lastFile, content);
-                committed = true;
+                String key = prefix + folder + "/" + lastFile;
+                inUse = true;
+                try {
+                    putNew(key, content);
+                } catch (FileAlreadyExistsException e) {
+                    // perhaps by this very request: its answer was lost, and the SDK sent it again
+                    inUse = Arrays.equals(content, bytes(key));
+                    if (!inUse) {
+                        throw e;
+                    }
+                }
             }
 
             @Override
             public void close() throws IOException {
-                if (!committed && share.rank() == 0) {
+                if (!inUse && share.rank() == 0) {
                     delete(keys(folder + "/" + location));
                 }
             }
         };
+    }
+
+    private byte[] bytes(String key) throws IOException {
+        return call(() -> client.getObjectAsBytes(
+                        request -> request.bucket(bucket).key(key)))
+                .asByteArray();
     }
 
     /** Writes an object that is not there yet; where the service knows no conditions, the last writer wins. */

@@ -65,7 +65,10 @@ public interface Store extends AutoCloseable {
         void commit() throws IOException;
     }
 
-    /** A folder being written; closed without {@link #commit} it leaves nothing, as far as the store can be reached. */
+    /**
+     * A folder being written; closed without {@link #commit} it leaves nothing, as far as the store can be reached. After
+     * a commit that failed it leaves what a {@link #sweep} removes, as nobody knows yet whether it is there.
+     */
     interface Draft extends AutoCloseable {
         /** One file after another. */
         Sink create(String file) throws IOException;

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -34,6 +35,8 @@ final class FaultyLine implements AutoCloseable {
     private final int target;
     private volatile Mode mode = Mode.Well;
     private volatile int era;
+    private volatile String unanswered = "";
+    private final AtomicInteger answersToLose = new AtomicInteger();
 
     FaultyLine(int target) throws IOException {
         this.target = target;
@@ -47,6 +50,20 @@ final class FaultyLine implements AutoCloseable {
     synchronized void be(Mode next) {
         mode = next;
         era = era + 1;
+    }
+
+    /**
+     * Loses the next answers to requests of which the first line has this text: the server does what it is asked, and the
+     * connection is cut.
+     */
+    void loseAnswers(String to, int times) {
+        unanswered = to;
+        answersToLose.set(times);
+    }
+
+    /** Answers that are still to be lost. */
+    int answersToLose() {
+        return answersToLose.get();
     }
 
     /** Connections that were cut or answered wrongly. */
@@ -111,10 +128,15 @@ final class FaultyLine implements AutoCloseable {
     }
 
     private void pass(Socket client, int mine, int up, int down) throws IOException {
+        AtomicBoolean lost = new AtomicBoolean();
         try (Socket server = new Socket(InetAddress.getLoopbackAddress(), target)) {
             threads.execute(() -> {
                 try {
-                    copy(server.getInputStream(), client.getOutputStream(), mine, down, new AtomicLong());
+                    copy(server.getInputStream(), client.getOutputStream(), mine, down, new AtomicLong(), answer -> {
+                        if (lost.get() && !answer.startsWith("HTTP/1.1 100")) {
+                            throw new IOException("the answer is lost");
+                        }
+                    });
                 } catch (IOException cut) {
                     faults.incrementAndGet();
                 } finally {
@@ -122,17 +144,31 @@ final class FaultyLine implements AutoCloseable {
                     close(server);
                 }
             });
-            copy(client.getInputStream(), server.getOutputStream(), mine, up, sent);
+            copy(client.getInputStream(), server.getOutputStream(), mine, up, sent, request -> {
+                if (answersToLose.get() > 0
+                        && request.lines().findFirst().orElse("").contains(unanswered)) {
+                    answersToLose.decrementAndGet();
+                    lost.set(true);
+                }
+            });
         }
     }
 
-    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed) throws IOException {
+    /** Sees what passes before it does. */
+    @FunctionalInterface
+    private interface Ear {
+        void hear(String passing) throws IOException;
+    }
+
+    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed, Ear ear)
+            throws IOException {
         byte[] buffer = new byte[8192];
         int left = limit;
         for (int read = from.read(buffer); read >= 0; read = from.read(buffer)) {
             if (era != mine) {
                 throw new IOException("another mode now");
             }
+            ear.hear(new String(buffer, 0, read, StandardCharsets.ISO_8859_1));
             to.write(buffer, 0, Math.min(read, left));
             to.flush();
             passed.addAndGet(read);

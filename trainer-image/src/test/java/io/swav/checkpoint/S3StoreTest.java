@@ -177,6 +177,27 @@ class S3StoreTest extends CheckpointsContract {
         assertThat(newest(checkpoints).state().step()).isGreaterThanOrEqualTo(saved);
     }
 
+    /** The SDK asks again, and is told that the manifest is there: this writer's own. */
+    @Test
+    void aCommitWhoseAnswerIsLostIsACommit() throws Exception {
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 1);
+        checkpoints.save(checkpoint(1, 1));
+        assertThat(line.answersToLose()).isZero();
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+    }
+
+    @Test
+    void aCommitOfWhichNothingIsHeardLeavesAWholeCheckpoint() throws Exception {
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 100);
+        assertThatThrownBy(() -> checkpoints.save(checkpoint(1, 1))).hasMessageContaining("cannot be reached");
+        line.loseAnswers("", 0);
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+        checkpoints.save(checkpoint(1, 1));
+        assertThat(store().names()).as("files").hasSize(4);
+    }
+
     @Test
     void aServiceThatFailsIsNamedAndRecovers() throws Exception {
         Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
