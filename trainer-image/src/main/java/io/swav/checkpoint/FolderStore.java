@@ -6,12 +6,14 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.Comparator;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
@@ -26,6 +28,9 @@ public final class FolderStore implements Store {
     private static final String WRITING = ".writing-";
     private static final String REMOVED = ".removed-";
     private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d+)-.*");
+    /** What else is there is somebody else's, large perhaps, or closed to this user as {@code lost+found} is. */
+    private static final Pattern OWN =
+            Pattern.compile("step-.*|export|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
     private final Path root;
 
@@ -53,13 +58,28 @@ public final class FolderStore implements Store {
         if (Files.notExists(root)) {
             return List.of();
         }
-        try (Stream<Path> all = Files.walk(root)) {
-            return all.filter(Files::isRegularFile)
-                    .map(path -> root.relativize(path).toString())
-                    .toList();
-        } catch (UncheckedIOException e) {
-            throw e.getCause(); // a folder that went while it was listed
+        List<String> names = new ArrayList<>();
+        for (Path path : below(root, 1, FileVisitOption.FOLLOW_LINKS)) {
+            if (OWN.matcher(name(path)).matches()) {
+                below(path, Integer.MAX_VALUE).stream()
+                        .filter(Files::isRegularFile)
+                        .forEach(file -> names.add(root.relativize(file).toString()));
+            }
         }
+        return names;
+    }
+
+    /** What is in a folder comes after it. */
+    private static List<Path> below(Path folder, int depth, FileVisitOption... links) throws IOException {
+        try (Stream<Path> all = Files.walk(folder, depth, links)) {
+            return all.skip(1).toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause(); // such as a folder that went while it was listed
+        }
+    }
+
+    private static String name(Path path) {
+        return path.getFileName().toString();
     }
 
     @Override
@@ -200,15 +220,14 @@ public final class FolderStore implements Store {
 
     @Override
     public void sweep(long generation, Predicate<String> inUse) throws IOException {
-        try (Stream<Path> all = Files.list(root)) {
-            for (Path path : all.filter(path -> isLeft(path, generation)).toList()) {
+        for (Path path : below(root, 1, FileVisitOption.FOLLOW_LINKS)) {
+            if (isLeft(name(path), generation)) {
                 delete(path);
             }
         }
     }
 
-    private static boolean isLeft(Path path, long generation) {
-        String name = path.getFileName().toString();
+    private static boolean isLeft(String name, long generation) {
         Matcher draft = DRAFT.matcher(name);
         return name.startsWith(REMOVED) || (draft.matches() && Long.parseLong(draft.group(1)) <= generation);
     }
@@ -241,10 +260,11 @@ public final class FolderStore implements Store {
         if (!Files.exists(tree)) {
             return;
         }
-        try (Stream<Path> walk = Files.walk(tree)) {
-            for (Path path : walk.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(path);
-            }
+        List<Path> paths = new ArrayList<>(below(tree, Integer.MAX_VALUE));
+        Collections.reverse(paths);
+        for (Path path : paths) {
+            Files.deleteIfExists(path);
         }
+        Files.deleteIfExists(tree);
     }
 }

@@ -17,7 +17,7 @@ public interface Store extends AutoCloseable {
     /** Makes the place where files go, as far as that is possible before the first; whether it can be written shows then. */
     default void prepare() throws IOException {}
 
-    /** Names of all files, those of unfinished drafts included. */
+    /** Names of all files of checkpoints, those of unfinished drafts included. */
     List<String> names() throws IOException;
 
     /** @throws java.nio.file.NoSuchFileException when there is none */

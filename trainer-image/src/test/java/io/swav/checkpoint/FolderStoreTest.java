@@ -8,6 +8,8 @@ import io.swav.checkpoint.Checkpoints.Owner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +40,30 @@ class FolderStoreTest extends CheckpointsContract {
         assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
         assertThatThrownBy(() -> Stores.open("gs://bucket", S3Store.Service.AWS))
                 .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
+    }
+
+    /** As lost+found in the root of a volume, which its owner alone may read. */
+    @Test
+    void whatOthersKeepThereIsNotLookedInto() throws Exception {
+        Path foreign = Files.createDirectory(folder.resolve("lost+found"));
+        Files.createFile(foreign.resolve("a-file")); // seen by root, who may read all
+        Files.setPosixFilePermissions(foreign, Set.of());
+        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        assertThat(checkpoints.newest(false)).isEmpty();
+        checkpoints.save(checkpoint(1, 1));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+        assertThat(store().names()).hasSize(4).allMatch(name -> name.startsWith("step-1/"));
+        Files.setPosixFilePermissions(foreign, PosixFilePermissions.fromString("rwx------"));
+    }
+
+    @Test
+    void theFolderMayBeALink() throws Exception {
+        Path link = Files.createSymbolicLink(folder.resolve("link"), Files.createDirectory(folder.resolve("target")));
+        Checkpoints checkpoints = new Checkpoints(FolderStore.open(link), new Owner("job", "cfg"), 1);
+        checkpoints.save(checkpoint(1, 1));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+        checkpoints.save(checkpoint(2, 1));
+        assertThat(FolderStore.open(link).names()).hasSize(4).allMatch(name -> name.startsWith("step-2/"));
     }
 
     /** A real small disk: full, then read-only, then well again. */
