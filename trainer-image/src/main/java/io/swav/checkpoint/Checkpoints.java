@@ -59,6 +59,14 @@ public final class Checkpoints implements AutoCloseable {
         public boolean verified() {
             return problem.filter(String::isEmpty).isPresent();
         }
+
+        private boolean unusable() {
+            return problem.filter(text -> !text.isEmpty()).isPresent();
+        }
+
+        private Entry judged(String verdict) {
+            return new Entry(state, digest, bytes, Optional.of(verdict));
+        }
     }
 
     /**
@@ -104,6 +112,7 @@ public final class Checkpoints implements AutoCloseable {
                     String problem = String.valueOf(e.getMessage());
                     LOG.warn("passing over checkpoint {}: {}", CheckpointFiles.at(step), problem);
                     passedOver.put(step, problem);
+                    known.put(step, head(step).judged(problem));
                 }
             }
         } catch (IOException e) {
@@ -153,10 +162,14 @@ public final class Checkpoints implements AutoCloseable {
     /** Whether this step was saved for this configuration, and is undamaged; false when the store cannot be read. */
     public boolean holds(long step) {
         try {
-            return steps().contains(step) && problem(step).isEmpty();
+            return isWhole(step);
         } catch (IOException e) {
             return false;
         }
+    }
+
+    private boolean isWhole(long step) throws IOException {
+        return steps().contains(step) && problem(step).isEmpty();
     }
 
     /** What is wrong with a checkpoint; empty when every byte of it is what was written, for this configuration. */
@@ -185,7 +198,7 @@ public final class Checkpoints implements AutoCloseable {
         for (long step : steps) {
             Entry entry = head(step);
             if (verify && entry.problem().isEmpty()) {
-                entry = new Entry(entry.state(), entry.digest(), entry.bytes(), Optional.of(problem(step)));
+                entry = entry.judged(problem(step));
                 known.put(step, entry);
             }
             all.add(entry);
@@ -242,7 +255,7 @@ public final class Checkpoints implements AutoCloseable {
         long start = System.nanoTime();
         try {
             fence(checkpoint.state().generation());
-            if (!holds(step)) {
+            if (!isWhole(step)) {
                 spare(step);
                 known.remove(step);
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
@@ -306,7 +319,7 @@ public final class Checkpoints implements AutoCloseable {
             fence(state.generation());
             draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
         } catch (FileAlreadyExistsException e) {
-            if (!holds(state.step())) {
+            if (!isWhole(state.step())) {
                 throw e;
             }
         }
@@ -377,14 +390,7 @@ public final class Checkpoints implements AutoCloseable {
     /** After a save: what fails here is told, and tried again after the next one. */
     private void tidy(long saved, long generation) {
         try {
-            List<Long> own = new ArrayList<>();
-            for (Entry entry : catalogue(false)) {
-                boolean ours = entry.state().configDigest().equals(owner.configDigest());
-                if (ours || entry.problem().filter(text -> !text.isEmpty()).isPresent()) {
-                    own.add(entry.state().step());
-                }
-            }
-            for (long step : surplus(own, keep, saved)) {
+            for (long step : surplus(catalogue(false), saved)) {
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 known.remove(step);
             }
@@ -404,11 +410,25 @@ public final class Checkpoints implements AutoCloseable {
     }
 
     /**
-     * Which checkpoints are one too many: all but the newest {@code keep}, and never the one that was saved and
-     * verified last, whatever newer ones there seem to be.
+     * Which checkpoints are one too many: of this configuration's, and of those that are nobody's as they cannot be read,
+     * all that are older than the newest {@code keep} good ones. Never the one that was saved and verified last, whatever
+     * newer ones there seem to be.
      */
-    static List<Long> surplus(List<Long> newestFirst, int keep, long verified) {
-        return newestFirst.stream().skip(keep).filter(step -> step != verified).toList();
+    private List<Long> surplus(List<Entry> newestFirst, long verified) {
+        List<Long> surplus = new ArrayList<>();
+        int good = 0;
+        for (Entry entry : newestFirst) {
+            CheckpointState state = entry.state();
+            if (!state.configDigest().isEmpty() && !state.configDigest().equals(owner.configDigest())) {
+                continue;
+            }
+            if (good >= keep && state.step() != verified) {
+                surplus.add(state.step());
+            } else if (!entry.unusable()) {
+                good++;
+            }
+        }
+        return surplus;
     }
 
     /** Steps of the checkpoints that were committed, newest first. */

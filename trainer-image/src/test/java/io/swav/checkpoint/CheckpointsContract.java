@@ -7,6 +7,8 @@ import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.CheckpointException.Kind;
 import io.swav.checkpoint.Checkpoints.Owner;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +17,10 @@ import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -93,11 +98,6 @@ abstract class CheckpointsContract {
                 .extracting(e -> ((CheckpointException) e).kind())
                 .isEqualTo(Kind.NoneUsable);
         assertThat(other.newest(true)).isEmpty();
-        // what belongs to somebody else is never one too many
-        Checkpoints one = new Checkpoints(store(), new Owner("job", "other"), 1);
-        one.save(checkpoint(2, 1, "other"));
-        one.save(checkpoint(3, 1, "other"));
-        assertThat(steps()).containsExactly("step-1", "step-3");
     }
 
     @Test
@@ -207,6 +207,68 @@ abstract class CheckpointsContract {
         again.save(checkpoint(32, 1));
         assertThat(newest(checkpoints(1)).state().step()).isEqualTo(32);
         assertThat(steps()).containsExactly("step-32", "step-40");
+    }
+
+    /** Those that are damaged take no good one's place. */
+    @Test
+    void asManyGoodOnesAreKeptAsIsAskedFor() throws Exception {
+        for (long step : new long[] {2, 3, 5, 6, 7, 8}) {
+            checkpoints(6).save(checkpoint(step, 1));
+        }
+        for (long step : new long[] {3, 6, 7, 8}) {
+            write(file("step-" + step + "/", "model.safetensors"), new byte[7]);
+        }
+        Checkpoints again = checkpoints(2);
+        assertThat(newest(again).state().step()).isEqualTo(5);
+        again.save(checkpoint(6, 1));
+        assertThat(steps()).containsExactly("step-5", "step-6", "step-7", "step-8");
+        again.save(checkpoint(9, 1));
+        assertThat(steps()).containsExactly("step-6", "step-7", "step-8", "step-9");
+    }
+
+    /** The catalogue reads it whole, and tells that it is of no use here. */
+    @Test
+    void whatBelongsToSomebodyElseIsNeverOneTooMany() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        Checkpoints other = new Checkpoints(store(), new Owner("other", "other"), 1);
+        assertThat(other.newest(true)).isEmpty();
+        assertThat(other.catalogue(true))
+                .singleElement()
+                .matches(entry -> entry.problem().orElseThrow().contains("belongs to another configuration"));
+        other.save(checkpoint(2, 1, "other"));
+        other.save(checkpoint(3, 1, "other"));
+        assertThat(steps()).containsExactly("step-1", "step-3");
+    }
+
+    /** It may be as good as ever when it can be read again, and be the only one. */
+    @Test
+    void whatCannotBeReadNowIsNotReplaced() throws Exception {
+        checkpoints(1).save(checkpoint(1, 1));
+        AtomicInteger failures = new AtomicInteger(1);
+        Checkpoints again = new Checkpoints(
+                failingToOpen(store(), name -> name.endsWith("model.safetensors") && failures.getAndDecrement() > 0),
+                new Owner("job", "cfg"),
+                1);
+        assertThatThrownBy(() -> again.save(checkpoint(1, 2)))
+                .hasMessageContaining("cannot be read now")
+                .extracting(e -> ((CheckpointException) e).kind())
+                .isEqualTo(Kind.CannotWrite);
+        again.save(checkpoint(1, 2));
+        assertThat(newest(checkpoints(1))).isEqualTo(checkpoint(1, 1));
+    }
+
+    private static Store failingToOpen(Store store, Predicate<String> which) {
+        return (Store) Proxy.newProxyInstance(
+                Store.class.getClassLoader(), new Class<?>[] {Store.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("open") && which.test((String) arguments[0])) {
+                        throw new IOException("cannot be read now");
+                    }
+                    try {
+                        return method.invoke(store, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw Objects.requireNonNull(e.getCause());
+                    }
+                });
     }
 
     @Test
