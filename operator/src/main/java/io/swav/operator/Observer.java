@@ -12,6 +12,7 @@ import io.swav.api.PodReport;
 import io.swav.api.SpecRules;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.PodSeen;
 import java.time.Duration;
@@ -62,13 +63,19 @@ final class Observer {
         this.hearing = hearing;
     }
 
-    /** @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer */
+    /**
+     * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
+     * @throws WorldMap.UnreadableException when somebody else has written the world
+     */
     Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
-        WorldMap worldMap =
-                WorldMap.read(job, map(job, Contract.worldName(job.getMetadata().getName())));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
+        WorldMap read =
+                WorldMap.read(job, map(job, Contract.worldName(job.getMetadata().getName())));
+        WorldMap worldMap = read.world().generation() > 0
+                ? read
+                : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
         own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
         Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
         if (!cached.awaitsLastWords()) {
@@ -111,6 +118,30 @@ final class Observer {
                 pods,
                 reports,
                 progress);
+    }
+
+    /** The newest of the status and of the trainers' reports; 0 before the first world. */
+    private static long generation(SwavJob job, List<Pod> own, Map<String, PodReport> reports) {
+        long known = Optional.ofNullable(job.getStatus())
+                .map(SwavJobStatus::world)
+                .map(SwavJobStatus.WorldStatus::generation)
+                .orElse(0L);
+        return own.stream()
+                .map(Pod::getMetadata)
+                .flatMap(
+                        pod -> Optional.ofNullable(reports.get(pod.getName()))
+                                .filter(report -> report.uid().equals(pod.getUid()))
+                                .stream())
+                .mapToLong(PodReport::generation)
+                .reduce(known, Math::max);
+    }
+
+    private static long nextPod(WorldMap map, List<Pod> own) {
+        return own.stream()
+                .map(pod -> pod.getMetadata().getName().replaceFirst(".*-", ""))
+                .filter(number -> number.matches("\\d{1,18}"))
+                .mapToLong(number -> Long.parseLong(number) + 1)
+                .reduce(map.book().nextPod(), Math::max);
     }
 
     private List<Pod> unseen(World world, List<Pod> pods, String namespace) {

@@ -3,6 +3,7 @@ package io.swav.operator;
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.PodReport;
+import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Ledger;
@@ -61,6 +62,29 @@ final class StatusWriter {
      */
     static SwavJobStatus status(Snapshot seen, Optional<Plan> plan, Outcome outcome, Instant now) {
         return new StatusWriter(seen, plan, outcome, now).status();
+    }
+
+    /** As it was, but that a person has to mend something before anything can be planned. */
+    static SwavJobStatus stalled(SwavJob job, ConditionReason reason, String why, Instant now) {
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        long generation = job.getMetadata().getGeneration();
+        Conditions conditions = new Conditions(before, now, generation)
+                .add(ConditionType.Ready, false, ConditionReason.Stalled, why)
+                .add(ConditionType.Reconciling, false, reason, why)
+                .add(ConditionType.Stalled, true, reason, why);
+        EnumSet.complementOf(EnumSet.of(ConditionType.Ready, ConditionType.Reconciling, ConditionType.Stalled))
+                .forEach(conditions::keep);
+        return new SwavJobStatus(
+                generation,
+                before.phase(),
+                before.replicas(),
+                before.readyReplicas(),
+                before.selector(),
+                before.world(),
+                before.progress(),
+                before.checkpoints(),
+                before.ledger(),
+                conditions.list());
     }
 
     private SwavJobStatus status() {

@@ -11,6 +11,7 @@ import io.javaoperatorsdk.operator.api.reconciler.PrimaryUpdateAndCacheUtils;
 import io.javaoperatorsdk.operator.api.reconciler.Reconciler;
 import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
+import io.swav.api.ConditionReason;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
@@ -90,8 +91,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         MDC.put(
                 "job",
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
+        Instant now = clock.instant();
         try {
-            Instant now = clock.instant();
             Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
             if (observed.isEmpty()) {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
@@ -106,6 +107,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 events.tell(job, plan.get(), outcome, now);
             }
             return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now, context);
+        } catch (WorldMap.UnreadableException e) {
+            SwavJobStatus stalled =
+                    StatusWriter.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
+            return write(job, stalled, Optional.empty(), NOTHING_DONE, now, context);
         } finally {
             MDC.remove("job");
         }

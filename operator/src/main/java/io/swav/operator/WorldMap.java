@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
@@ -53,16 +54,46 @@ record WorldMap(
             return new WorldMap(World.none(uid), Book.EMPTY, request, seen, version);
         }
         try {
-            World read = JSON.readValue(world, World.class);
-            return read.job().equals(uid)
-                    ? new WorldMap(read, JSON.readValue(book, Book.class), request, seen, version)
+            World read = parse(world, World.class);
+            return uid.equals(read.job())
+                    ? new WorldMap(read, parse(book, Book.class), request, seen, version)
                     : new WorldMap(World.none(uid), Book.EMPTY, request, seen, version);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException(
-                    "ConfigMap " + Contract.worldName(job.getMetadata().getName())
-                            + " was written by someone else: delete it to form a new world",
+            throw new UnreadableException(
+                    "ConfigMap " + Contract.worldName(job.getMetadata().getName()) + " cannot be read: "
+                            + e.getOriginalMessage() + ". Somebody else has written it, and nothing is planned: put it"
+                            + " right, or delete it to form a new world with an empty ledger; trainers train on",
                     e);
         }
+    }
+
+    private static <T> T parse(String json, Class<T> type) throws JsonProcessingException {
+        @Nullable T value = JSON.readValue(json, type);
+        if (value == null) {
+            throw new JsonMappingException(null, "no " + type.getSimpleName() + " but null");
+        }
+        return value;
+    }
+
+    /** Its message is for the status. */
+    static final class UnreadableException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        UnreadableException(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
+    /**
+     * As a world without members that goes on from these numbers, where the map is gone: trainers pass over a generation
+     * that is older than theirs, and the store refuses its checkpoints.
+     *
+     * @param generation the last that anybody knows of
+     * @param nextPod a number that no pod has
+     */
+    WorldMap after(long generation, long nextPod) {
+        World none = new World(generation, world.job(), List.of(), "the world was lost");
+        return new WorldMap(generation == 0 ? world : none, book.withNextPod(nextPod), request, seen, resourceVersion);
     }
 
     /** What the user asks for by the annotation; trainers save when it changes. */

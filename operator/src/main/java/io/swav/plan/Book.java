@@ -91,7 +91,7 @@ public record Book(
         return new Book(nextPod, since, newStreak, at, accounted, lost, hung, account, firstDone, end);
     }
 
-    Book withNextPod(long next) {
+    public Book withNextPod(long next) {
         return new Book(next, since, streak, retryAt, accounted, lost, hung, account, firstDone, end);
     }
 

@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
@@ -102,6 +103,20 @@ class DependentsTest {
         assertThat(other.world()).isEqualTo(World.none("uid-1"));
         assertThat(other.resourceVersion()).isEqualTo("42");
         assertThat(WorldMap.read(job, Optional.empty()).resourceVersion()).isNull();
+    }
+
+    @Test
+    void aWorldThatSomebodyElseHasWrittenIsToldWithWhatToDo() {
+        SwavJob job = Jobs.job("replicas: 2");
+        for (String bad : List.of("no JSON", "null", "{}", "{\"generation\": 1, \"job\": \"uid-1\"}")) {
+            ConfigMap map = WorldMap.of(job, World.none("uid-1"), Book.EMPTY, "42");
+            map.getData().put("ledger.json", bad);
+            assertThatThrownBy(() -> WorldMap.read(job, Optional.of(map)))
+                    .as(bad)
+                    .isInstanceOf(WorldMap.UnreadableException.class)
+                    .hasMessageContaining("ConfigMap job-world cannot be read")
+                    .hasMessageContaining("delete it to form a new world");
+        }
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.Book;
 import io.swav.plan.PodSeen;
@@ -82,6 +83,41 @@ class ObserverTest {
                 .matches(pod -> pod.standing() instanceof Standing.Done);
     }
 
+    /** Trainers pass over a generation that is older than theirs, and pods' numbers are never used again. */
+    @Test
+    void aLostWorldIsFollowedByALaterOne() {
+        cached = Optional.of(report("t1"));
+        List<Pod> pods = List.of(pod("job-0", "uid-0"), pod("job-7", "uid-7"));
+        assertThat(lost(pods).world().generation()).as("as reported").isEqualTo(4);
+        assertThat(lost(pods).world().members()).isEmpty();
+        assertThat(lost(pods).book().nextPod()).isEqualTo(8);
+        assertThat(lost(List.of(pod("job-0", "another"))).world())
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(World.none("uid-1"));
+
+        job.setStatus(status(6));
+        assertThat(lost(pods).world().generation()).as("as published").isEqualTo(6);
+        assertThat(lost(List.of()).world().generation())
+                .as("after all pods are gone")
+                .isEqualTo(6);
+        assertThat(observer()
+                        .observe(job, pods, Instant.EPOCH)
+                        .worldMap()
+                        .world()
+                        .generation())
+                .as("the map's, while there is one")
+                .isEqualTo(3);
+    }
+
+    private WorldMap lost(List<Pod> pods) {
+        return observer(Map.of()).observe(job, pods, Instant.EPOCH).worldMap();
+    }
+
+    private static SwavJobStatus status(long generation) {
+        SwavJobStatus.WorldStatus world = new SwavJobStatus.WorldStatus(generation, 0, List.of(), null, null);
+        return new SwavJobStatus(null, null, null, null, null, world, null, null, null, null);
+    }
+
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
         live = asNow;
         return observer().observe(job, pods, Instant.EPOCH).pods().stream()
@@ -95,7 +131,10 @@ class ObserverTest {
                 job.getMetadata().getUid(),
                 List.of(new World.Member("job-0", "uid-0", "a:1"), new World.Member("job-1", "uid-1", "b:1")),
                 "");
-        Map<String, ConfigMap> maps = Map.of(Contract.worldName("job"), WorldMap.of(job, world, Book.EMPTY, "7"));
+        return observer(Map.of(Contract.worldName("job"), WorldMap.of(job, world, Book.EMPTY, "7")));
+    }
+
+    private Observer observer(Map<String, ConfigMap> maps) {
         return new Observer(
                 id -> id.getName().equals(Contract.progressName("job"))
                         ? cached
@@ -125,8 +164,8 @@ class ObserverTest {
         return new ConfigMapBuilder()
                 .addToData(
                         "job-0",
-                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"" + state + "\", \"time\": \"" + time
-                                + "\"}")
+                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"" + state + "\", \"generation\": 4,"
+                                + " \"time\": \"" + time + "\"}")
                 .build();
     }
 

@@ -3,6 +3,7 @@ package io.swav.operator;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
@@ -50,6 +51,27 @@ class StatusWriterTest {
         assertThat(condition(failed, ConditionType.Stalled).reason()).isEqualTo("TooManyFailures");
         assertThat(condition(failed, ConditionType.Stalled).message())
                 .isEqualTo("11 failures; an edit was not accepted: spec.model cannot change");
+    }
+
+    @Test
+    void whereNothingCanBePlannedAPersonIsCalledAndTheRestStaysAsItWas() {
+        SwavJob job = Jobs.job("replicas: 1");
+        SwavJobStatus before = before(100);
+        job.setStatus(before);
+        SwavJobStatus stalled = StatusWriter.stalled(job, ConditionReason.WorldUnreadable, "delete it", NOW);
+        assertThat(condition(stalled, ConditionType.Stalled).reason()).isEqualTo("WorldUnreadable");
+        assertThat(condition(stalled, ConditionType.Ready).message()).isEqualTo("delete it");
+        assertThat(stalled.isTrue(ConditionType.Ready)).isFalse();
+        assertThat(stalled.isTrue(ConditionType.Reconciling)).isFalse();
+        assertThat(stalled.isTrue(ConditionType.Failed)).isFalse();
+        assertThat(stalled.observedGeneration()).isEqualTo(1);
+        assertThat(stalled.world()).isEqualTo(before.world());
+        assertThat(stalled.progress()).isEqualTo(before.progress());
+        assertThat(requireNonNull(stalled.conditions()))
+                .extracting(JobCondition::type)
+                .containsExactlyElementsOf(requireNonNull(before.conditions()).stream()
+                        .map(JobCondition::type)
+                        .toList());
     }
 
     @Test
