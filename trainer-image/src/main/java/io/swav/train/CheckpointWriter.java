@@ -60,7 +60,9 @@ final class CheckpointWriter implements AutoCloseable {
     private boolean look;
     private boolean closing;
     private long committed = -1;
+    /** Whether {@link #problem} is that the store holds a checkpoint of a later generation. */
     private boolean leftBehind;
+
     private List<CheckpointEntry> listed = List.of();
     private @Nullable String problem;
     private boolean cannotResume;
@@ -86,7 +88,10 @@ final class CheckpointWriter implements AutoCloseable {
         if (now && !leading) {
             look = true;
             committed = -1;
-            leftBehind = false;
+            if (leftBehind) { // in a world before this one
+                leftBehind = false;
+                problem = null;
+            }
             notifyAll();
         }
         leading = now;
@@ -173,7 +178,7 @@ final class CheckpointWriter implements AutoCloseable {
      * Saves the arrays as they are now, and waits for it.
      *
      * @param giveUp asked again and again while saving fails
-     * @return whether it is saved; otherwise {@link #leftBehind} or {@link #problem} says why not
+     * @return whether it is saved; otherwise {@link #problem} says why not
      */
     synchronized boolean saveNow(CheckpointState state, boolean export, Share share, BooleanSupplier giveUp) {
         begin(new Order(state, export, "", share));
@@ -186,11 +191,6 @@ final class CheckpointWriter implements AutoCloseable {
             }
         }
         return committed >= state.step();
-    }
-
-    /** Whether the store holds a checkpoint of a later generation. */
-    synchronized boolean leftBehind() {
-        return leftBehind;
     }
 
     synchronized @Nullable String problem() {
@@ -301,9 +301,10 @@ final class CheckpointWriter implements AutoCloseable {
                 return;
             } catch (CheckpointException e) {
                 if (e.kind() == CheckpointException.Kind.NewerWorld) {
-                    LOG.warn("not saved: {}", e.getMessage());
                     synchronized (this) {
                         leftBehind = true;
+                        tell("cannot save checkpoint step-" + order.state().step() + ", a later world has saved: "
+                                + e.getMessage());
                     }
                     return;
                 }

@@ -384,8 +384,7 @@ public final class Trainer implements AutoCloseable {
         }
         CheckpointWriter to = writer.get();
         if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
-            throw new CollectiveException("step " + state.step() + " is not saved: "
-                    + (to.leftBehind() ? "a later world has saved" : String.valueOf(to.problem())));
+            throw new CollectiveException("step " + state.step() + " is not saved: " + to.problem());
         }
         LOG.info("saved step {}", state.step());
     }

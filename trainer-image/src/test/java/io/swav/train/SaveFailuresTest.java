@@ -93,6 +93,29 @@ class SaveFailuresTest {
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
 
+    /** Its operator has gone, or publishes worlds that are older than those before. */
+    @Test
+    void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
+        Torch.start();
+        Checkpoints checkpoints = new Checkpoints(FolderStore.open(folder), new Checkpoints.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            writer.lead(true);
+            assertThat(writer.saveNow(state(9, 5), false, Share.ALONE, () -> true))
+                    .isTrue();
+            assertThat(writer.saveNow(state(10, 1), false, Share.ALONE, () -> true))
+                    .isFalse();
+            assertThat(problem().orElseThrow())
+                    .contains("cannot save checkpoint step-10, a later world has saved")
+                    .contains("step-9 was written by generation 5, this is generation 1");
+
+            writer.lead(false);
+            writer.lead(true);
+            await().atMost(LONG).until(() -> problem().isEmpty());
+        }
+    }
+
     /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
     @Test
     void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
@@ -127,7 +150,11 @@ class SaveFailuresTest {
     }
 
     private static CheckpointState state(long step) {
-        return new CheckpointState(step, step, 1, "cfg", 1, "job", 1, "");
+        return state(step, 1);
+    }
+
+    private static CheckpointState state(long step, long generation) {
+        return new CheckpointState(step, step, 1, "cfg", 1, "job", generation, "");
     }
 
     private Optional<String> problem() {
