@@ -16,6 +16,7 @@ public enum ConditionReason {
     InvalidSpec,
     NotAvailable,
     PodRefused,
+    HandshakeLost,
     WorldUnreadable,
     ApiError,
     // how a job failed

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
 import io.swav.local.LocalCluster;
 import java.io.IOException;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Somebody deletes or overwrites what the operator has made for a job that trains. */
@@ -57,6 +59,35 @@ class MeddledJobIT extends OperatedJob {
         formsAfter(before);
         soon().untilAsserted(
                         () -> assertThat(status().isTrue(ConditionType.Stalled)).isFalse());
+    }
+
+    @Test
+    void whereTheHandshakesKeyIsDeletedNoPodGetsAnotherUntilAllStartAnew() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        Map<String, String> key = secret().get().getData();
+        secret().delete();
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> {
+            assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
+                    .isEqualTo("HandshakeLost");
+            assertThat(message(ConditionType.Ready)).contains("Secret job-handshake is gone");
+            assertThat(members()).as("trains on").containsExactly("job-0");
+        });
+        assertThat(trainers.pods()).containsExactly("job-0");
+        assertThat(secret().get()).isNull();
+
+        apply("replicas: 2, elastic: {growAfterSeconds: 0}, suspend: true");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).isEmpty());
+        apply("replicas: 2, elastic: {growAfterSeconds: 0}, suspend: false");
+        soon().untilAsserted(() -> {
+            assertThat(trainers.pods()).hasSize(2);
+            assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
+        });
+        assertThat(secret().get().getData()).isNotEqualTo(key);
+    }
+
+    private Resource<Secret> secret() {
+        return client.secrets().inNamespace(namespace).withName(Contract.handshakeName("job"));
     }
 
     /** Of the two trainers, who train on in it. */

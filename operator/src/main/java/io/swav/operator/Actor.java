@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.swav.api.ConditionReason;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
@@ -67,14 +68,20 @@ final class Actor {
     record Outcome(boolean published, Optional<Refusal> refusal, Optional<String> trouble) {}
 
     /**
-     * A pod of the template was refused. Every report of a trainer brings a plan, so the same pod is not tried again
-     * with each of them.
+     * No pod could be made. Every report of a trainer brings a plan, so the same pod is not tried again with each of
+     * them.
      *
-     * @param words why, the API server's where it refused
+     * @param reason of the condition Stalled
+     * @param why for people, with the API server's words where it refused
      * @param generation metadata.generation of the job that asked for the pod: another may ask for a better one
      * @param until when it is tried again
      */
-    record Refusal(String words, long generation, Instant until) {}
+    record Refusal(ConditionReason reason, String why, long generation, Instant until) {
+
+        static Refusal of(SwavJob job, ConditionReason reason, String why, Instant now) {
+            return new Refusal(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL));
+        }
+    }
 
     /** The one that stands. */
     Optional<Refusal> refusal(SwavJob job, Instant now) {
@@ -94,9 +101,7 @@ final class Actor {
             writeWorld(seen, plan);
             published = true;
             plan.kill().forEach(pod -> delete(job, pod, true));
-            createPods(job, plan.create())
-                    .ifPresent(words -> refusals.put(
-                            uid(job), new Refusal(words, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL))));
+            createPods(seen, plan.create(), now).ifPresent(refusal -> refusals.put(uid(job), refusal));
             plan.delete().forEach(pod -> delete(job, pod, false));
             pruneProgress(seen);
             return new Outcome(published, refusal(job, now), Optional.empty());
@@ -118,10 +123,15 @@ final class Actor {
         List.of(TrainerAccess.account(job), TrainerAccess.role(job), TrainerAccess.binding(job), JobMaps.progress(job))
                 .forEach(this::apply);
         mapWritten.accept(apply(JobMaps.config(job, accepted)));
-        createHandshake(job);
     }
 
-    private void createHandshake(SwavJob job) {
+    /**
+     * Makes the key where there is none, and no trainer that holds the one before: trainers read it once, and one with
+     * another key would be Ready, enter the world, and be refused by all its peers for ever.
+     *
+     * @return whether new pods will hold the key of those that live
+     */
+    private boolean createHandshake(SwavJob job, List<PodSeen> pods) {
         String name = Contract.handshakeName(job.getMetadata().getName());
         Secret there = client.secrets()
                 .inNamespace(job.getMetadata().getNamespace())
@@ -130,11 +140,16 @@ final class Actor {
         boolean ours = there != null
                 && there.getMetadata().getOwnerReferences().stream()
                         .anyMatch(owner -> owner.getUid().equals(uid(job)));
-        if (!ours) {
-            byte[] key = new byte[KEY_BYTES];
-            random.nextBytes(key);
-            apply(JobMaps.handshake(job, HexFormat.of().formatHex(key)));
+        if (ours) {
+            return true;
         }
+        if (pods.stream().anyMatch(PodSeen::isAlive)) {
+            return false;
+        }
+        byte[] key = new byte[KEY_BYTES];
+        random.nextBytes(key);
+        apply(JobMaps.handshake(job, HexFormat.of().formatHex(key)));
+        return true;
     }
 
     /** World and book in one write, refused by the API server when somebody has written in between. */
@@ -156,13 +171,25 @@ final class Actor {
     /**
      * From the job's present template: the accepted spec is kept without one.
      *
-     * @return why one was refused
+     * @return why one could not be made
      */
-    private Optional<String> createPods(SwavJob job, List<String> names) {
+    private Optional<Refusal> createPods(Snapshot seen, List<String> names, Instant now) {
+        SwavJob job = seen.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
         if (names.isEmpty() || template == null || problem.isPresent()) {
-            return problem.filter(words -> !names.isEmpty());
+            return problem.filter(why -> !names.isEmpty())
+                    .map(why -> Refusal.of(job, ConditionReason.PodRefused, why, now));
+        }
+        if (!createHandshake(job, seen.pods())) {
+            return Optional.of(Refusal.of(
+                    job,
+                    ConditionReason.HandshakeLost,
+                    "Secret " + Contract.handshakeName(job.getMetadata().getName())
+                            + " is gone, and no pod is made, because those that live hold its key and would refuse one"
+                            + " with another: they train on. Put it back, or suspend the job and resume it: then all"
+                            + " start anew, from the last checkpoint, with a new key",
+                    now));
         }
         for (String name : names) {
             try {
@@ -170,7 +197,11 @@ final class Actor {
                         client.resource(TrainerPod.of(job, template, name)).create());
             } catch (KubernetesClientException e) {
                 if (REFUSALS.contains(e.getCode())) {
-                    return Optional.of(words(e));
+                    return Optional.of(Refusal.of(
+                            job,
+                            ConditionReason.PodRefused,
+                            "the API server refuses the pod of spec.template: " + words(e),
+                            now));
                 }
                 // an earlier job's pod of that name: the next plan takes the next number
                 if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {

@@ -32,7 +32,7 @@ final class JobMaps {
     }
 
     /**
-     * The key of the handshake between trainers, made once and never changed while the job lives.
+     * The key of the handshake between trainers, never changed while one lives that has read it.
      *
      * @param key hexadecimal
      */

@@ -11,6 +11,7 @@ import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import io.swav.api.World;
 import io.swav.operator.Actor.Outcome;
+import io.swav.operator.Actor.Refusal;
 import io.swav.plan.Account;
 import io.swav.plan.Book;
 import io.swav.plan.Plan;
@@ -346,7 +347,7 @@ final class StatusWriter {
         if (!seen.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
         }
-        return outcome.refusal().map(refusal -> "the API server refuses the pod of spec.template: " + refusal.words());
+        return outcome.refusal().map(Refusal::why);
     }
 
     private String goesOn(Phase phase) {
@@ -361,7 +362,7 @@ final class StatusWriter {
             return endReason().orElse(ConditionReason.Failed);
         }
         if (seen.problems().isEmpty()) {
-            return ConditionReason.PodRefused;
+            return outcome.refusal().map(Refusal::reason).orElse(ConditionReason.Stalled);
         }
         return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
                 ? ConditionReason.NotAvailable
