@@ -42,7 +42,9 @@ final class ClusterCommands {
         @Mixin
         private Place place = new Place();
 
-        @Option(names = "--nodes", description = "How many nodes to play (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--nodes",
+                description = "How many nodes to play, of a cluster that does not run yet (default: ${DEFAULT-VALUE}).")
         private int nodes = 1;
 
         @Option(

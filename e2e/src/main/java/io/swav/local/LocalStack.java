@@ -43,13 +43,16 @@ public final class LocalStack {
     }
 
     /**
-     * Brings up what does not run yet.
+     * Brings up what does not run yet. Nodes that run stay as they are.
      *
      * @param say gets a line for each thing that is being started
-     * @throws LocalClusterException naming what did not start, with the end of its log
+     * @throws LocalClusterException naming what did not start, with the end of its log; or that too few nodes run
      */
     public static LocalStack up(Path dir, int nodes, Map<String, String> capacity, Consumer<String> say) {
         LocalStack stack = cluster(dir, say);
+        if (Daemon.find(dir, NODES).isPresent()) {
+            stack.checkNodes(nodes);
+        }
         say.accept("starting the operator and " + nodes + (nodes == 1 ? " node ..." : " nodes ..."));
         stack.startOperator();
         stack.startNodes(NODES, 0, nodes, capacity);
@@ -233,6 +236,18 @@ public final class LocalStack {
         List<String> command = Images.java(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"), main);
         command.addAll(arguments);
         Daemon.start(dir, name, command, Map.of());
+    }
+
+    private void checkNodes(int nodes) {
+        try (KubernetesClient client = client()) {
+            int there = client.nodes().list().getItems().size();
+            if (there < nodes) {
+                throw new LocalClusterException(
+                        "the cluster in " + dir() + " runs already, with " + there + (there == 1 ? " node" : " nodes")
+                                + ", and gets no more: ./swav down ends it, ./swav up --nodes " + nodes
+                                + " then starts it with " + nodes);
+            }
+        }
     }
 
     private void awaitNodes(int nodes) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.client.Config;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -15,10 +16,13 @@ import io.swav.local.KubeBinaries;
 import io.swav.local.KubeSetup;
 import io.swav.local.LocalCluster;
 import io.swav.local.LocalClusterException;
+import io.swav.local.LocalStack;
+import io.swav.local.ProcessNode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -101,11 +105,32 @@ class LocalClusterIT {
         Files.writeString(pids.resolve("etcd.pid"), ProcessHandle.current().pid() + " 1000");
         assertThat(Daemon.find(pids, "etcd")).isEmpty();
 
-        Daemon daemon = Daemon.start(pids, "sleeper", List.of("sleep", "60"), java.util.Map.of());
+        Daemon daemon = Daemon.start(pids, "sleeper", List.of("sleep", "60"), Map.of());
         assertThat(Daemon.find(pids, "sleeper")).map(Daemon::pid).contains(daemon.pid());
         daemon.stop(Duration.ofSeconds(5));
         assertThat(daemon.alive()).isFalse();
         assertThat(Daemon.find(pids, "sleeper")).isEmpty();
+    }
+
+    @Test
+    void whoWantsMoreNodesThanRunIsToldAtOnceHowToGetThem() {
+        try (LocalCluster cluster = LocalCluster.start(dir, BINARIES, List.of());
+                KubernetesClient client = cluster.client()) {
+            Daemon nodes = Daemon.start(dir, "nodes", List.of("sleep", "600"), Map.of());
+            client.resource(new NodeBuilder()
+                            .withNewMetadata()
+                            .withName(ProcessNode.name(0))
+                            .endMetadata()
+                            .build())
+                    .create();
+            assertThatThrownBy(() -> LocalStack.up(dir, 3, Map.of(), System.err::println))
+                    .isInstanceOf(LocalClusterException.class)
+                    .hasMessageContaining("runs already, with 1 node")
+                    .hasMessageContaining("./swav up --nodes 3");
+            assertThat(nodes.alive()).isTrue();
+        } finally {
+            LocalStack.down(dir);
+        }
     }
 
     private static ConfigMap note() {
