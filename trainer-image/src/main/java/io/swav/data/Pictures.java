@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import nu.pattern.OpenCV;
 import org.opencv.core.Core;
+import org.opencv.core.CvException;
 import org.opencv.core.CvType;
 import org.opencv.core.Mat;
 import org.opencv.core.MatOfByte;
@@ -53,24 +54,35 @@ final class Pictures {
         return picture.isPresent();
     }
 
-    /** The same; empty if these bytes are not a whole picture. */
+    /** The same; empty if these bytes are not a whole picture, or it is too large. */
     static Optional<Bgr> decode(byte[] encoded) {
         if (encoded.length == 0 || isTruncatedJpeg(encoded)) {
             return Optional.empty();
         }
         MatOfByte bytes = new MatOfByte(encoded);
-        Mat picture = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
+        Mat picture = new Mat();
         try {
-            if (picture.empty()) {
+            picture = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
+            if (picture.empty() || !fitsArray(picture.cols(), picture.rows())) {
                 return Optional.empty();
             }
             byte[] bgr = new byte[picture.rows() * picture.cols() * 3];
             picture.get(0, 0, bgr);
             return Optional.of(new Bgr(ByteBuffer.wrap(bgr), picture.cols(), picture.rows()));
+        } catch (CvException e) {
+            if (String.valueOf(e.getMessage()).contains("validateInputImageSize")) {
+                return Optional.empty(); // OpenCV reads 2^20 pixels a side, 2^30 in all
+            }
+            throw e; // such as memory that is short here alone
         } finally {
             bytes.release();
             picture.release();
         }
+    }
+
+    /** Whether its bytes fit an array. */
+    static boolean fitsArray(int width, int height) {
+        return 3L * width * height <= Integer.MAX_VALUE - 8;
     }
 
     /** libjpeg fills what is missing with grey and only warns; a JPEG without its end marker is not a whole picture. */

@@ -191,6 +191,18 @@ class DataSetTest {
         assertThat(Pictures.decode(new byte[0], raster)).isFalse();
     }
 
+    /** It is skipped and named as other undecodable ones are, where it would otherwise end the training. */
+    @Test
+    void aPictureThatIsTooLargeIsNoPicture() {
+        byte[] head = "P6 1100000 1 255\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+        assertThat(Pictures.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
+                .as("wider than OpenCV reads")
+                .isEmpty();
+        assertThat(Pictures.fitsArray(26_754, 26_754)).isTrue();
+        assertThat(Pictures.fitsArray(26_755, 26_755)).as("bytes fit an array").isFalse();
+        assertThat(Pictures.fitsArray(30_000, 30_000)).as("bytes fit an array").isFalse();
+    }
+
     static void shards(Path folder, int samples, int perShard) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", perShard)) {
             for (int i = 0; i < samples; i++) {
