@@ -28,6 +28,11 @@ public final class SpecRules {
     static final String ROUNDED = "spec.training.gradients.precision bf16 needs training.reproducibility Fast: what is"
             + " rounded between trainers depends on how many there are";
     static final String WARM_UP = "spec.training.optimizer.warmupEpochs is longer than spec.training.epochs";
+    private static final String THREE_SLASHES =
+            ": a folder is file:///folder, with three slashes; what follows two would be a machine's name";
+    static final String DATA_URI = "spec.data.uri" + THREE_SLASHES;
+    static final String DATA_EVAL_URI = "spec.data.evalUri" + THREE_SLASHES;
+    static final String CHECKPOINT_URI = "spec.checkpoint.uri" + THREE_SLASHES;
     static final String FIXED_MODEL = "spec.model cannot change: make a new SwavJob";
     static final String FIXED_DATA = "spec.data cannot change: make a new SwavJob";
     static final String FIXED_CROPS = "spec.crops cannot change: make a new SwavJob";
@@ -64,7 +69,14 @@ public final class SpecRules {
         boolean rounded = "bf16".equals(training.gradients().precision());
         check(!training.reproducibility().equals("Bitwise") || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);
+        check(!namesMachine(spec.data().uri()), DATA_URI, broken);
+        check(!namesMachine(spec.data().evalUri()), DATA_EVAL_URI, broken);
+        check(!namesMachine(spec.checkpoint().uri()), CHECKPOINT_URI, broken);
         return List.copyOf(broken);
+    }
+
+    private static boolean namesMachine(@Nullable String uri) {
+        return uri != null && uri.startsWith("file://") && !uri.startsWith("file:///");
     }
 
     /** Sentences for the immutable fields in which {@code now} differs from {@code before}; empty when none does. */

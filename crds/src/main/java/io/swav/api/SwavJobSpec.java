@@ -222,6 +222,14 @@ public record SwavJobSpec(
     /** Where the pictures are. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "!self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
+            message = SpecRules.DATA_URI,
+            fieldPath = ".uri")
+    @ValidationRule(
+            value = "!has(self.evalUri) || !self.evalUri.startsWith('file://') || self.evalUri.startsWith('file:///')",
+            message = SpecRules.DATA_EVAL_URI,
+            fieldPath = ".evalUri")
     public record Data(
             @JsonPropertyDescription("Training pictures: file:///folder of WebDataset tar shards (*.tar) or of one"
                     + " folder of pictures a class. The path is the container's, so mount it with a volume of"
@@ -544,6 +552,10 @@ public record SwavJobSpec(
     /** When and where checkpoints are written. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "!has(self.uri) || !self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
+            message = SpecRules.CHECKPOINT_URI,
+            fieldPath = ".uri")
     public record Checkpoint(
             @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template), or"
                     + " s3://bucket/prefix. Unset: no checkpoints, the state lives in the trainers' memory"

@@ -2,6 +2,9 @@ package io.swav.api;
 
 import static io.swav.api.SpecRules.BATCH_NORM;
 import static io.swav.api.SpecRules.BITWISE;
+import static io.swav.api.SpecRules.CHECKPOINT_URI;
+import static io.swav.api.SpecRules.DATA_EVAL_URI;
+import static io.swav.api.SpecRules.DATA_URI;
 import static io.swav.api.SpecRules.FIXED_ASSIGNMENT;
 import static io.swav.api.SpecRules.FIXED_CHECKPOINT;
 import static io.swav.api.SpecRules.FIXED_CROPS;
@@ -66,6 +69,12 @@ class SpecRulesTest {
                 arguments("training: {epochs: 5}", List.of(WARM_UP)),
                 arguments("training: {epochs: 10}", List.of()),
                 arguments("training: {epochs: 1, optimizer: {warmupEpochs: 0.5}}", List.of()),
+                arguments("data: {uri: 'file://data/train'}", List.of(DATA_URI)),
+                arguments("data: {uri: /data/train, evalUri: 'file://data/test'}", List.of(DATA_EVAL_URI)),
+                arguments("data: {uri: 'file:///data/train', evalUri: 'file:///data/test'}", List.of()),
+                arguments("checkpoint: {uri: 'file://data/checkpoints'}", List.of(CHECKPOINT_URI)),
+                arguments("checkpoint: {uri: 'file:///data/checkpoints'}", List.of()),
+                arguments("checkpoint: {uri: 's3://bucket/prefix'}", List.of()),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of()),
                 arguments("crops: [{count: 1, size: 32, minScale: 0.2, maxScale: 1}]", List.of(TWO_CROPS)),
                 arguments(

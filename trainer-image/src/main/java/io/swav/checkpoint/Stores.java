@@ -26,7 +26,7 @@ public final class Stores {
         if (parsed.getScheme() == null) {
             return FolderStore.open(Path.of(uri));
         }
-        if (parsed.getScheme().equals("file") && parsed.getPath() != null) {
+        if (parsed.getScheme().equals("file") && parsed.getAuthority() == null && parsed.getPath() != null) {
             return FolderStore.open(Path.of(parsed.getPath()));
         }
         if (parsed.getScheme().equals("s3") && parsed.getAuthority() != null) {

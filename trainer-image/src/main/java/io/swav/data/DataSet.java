@@ -82,10 +82,12 @@ public interface DataSet extends AutoCloseable {
     static Path path(String uri) {
         if (uri.startsWith("file:")) {
             String rest = uri.substring("file:".length());
-            int start = rest.startsWith("//") ? rest.indexOf('/', 2) : 0;
+            if (rest.startsWith("//") && !rest.startsWith("///")) {
+                throw DataException.noInput("data.uri " + uri + " names a machine: give file:///folder");
+            }
             try {
-                return Path.of(URLDecoder.decode(rest.substring(start).replace("+", "%2B"), StandardCharsets.UTF_8));
-            } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+                return Path.of(URLDecoder.decode(rest.replace("+", "%2B"), StandardCharsets.UTF_8));
+            } catch (IllegalArgumentException e) {
                 throw DataException.noInput("data.uri " + uri + " names no path: give file:///folder", e);
             }
         }

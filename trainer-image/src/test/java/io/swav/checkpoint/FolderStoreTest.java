@@ -40,6 +40,9 @@ class FolderStoreTest extends CheckpointsContract {
         assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
         assertThatThrownBy(() -> Stores.open("gs://bucket", S3Store.Service.AWS))
                 .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
+        // not /checkpoints of this machine's own disk
+        assertThatThrownBy(() -> Stores.open("file://data/checkpoints", S3Store.Service.AWS))
+                .hasMessage("\"file://data/checkpoints\" is neither file:///folder nor s3://bucket/prefix");
     }
 
     /** As lost+found in the root of a volume, which its owner alone may read. */

@@ -92,7 +92,7 @@ class DataSetTest {
         refused(folder.resolve("none").toString(), Contract.EXIT_NO_INPUT, folder.resolve("none") + " does not exist");
         refused(folder.toString(), Contract.EXIT_NO_INPUT, folder + " holds neither");
         refused("file://" + folder + "/no such {1}", Contract.EXIT_NO_INPUT, folder + "/no such {1} does not exist");
-        refused("file://nowhere", Contract.EXIT_NO_INPUT, "file://nowhere names no path");
+        refused("file://data/train", Contract.EXIT_NO_INPUT, "file://data/train names a machine");
         refused("file:///a%zz", Contract.EXIT_NO_INPUT, "file:///a%zz names no path");
         refused("s3://bucket/data", Contract.EXIT_NO_INPUT, "s3://bucket/data");
     }
