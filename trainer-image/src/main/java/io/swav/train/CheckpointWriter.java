@@ -38,6 +38,7 @@ final class CheckpointWriter implements AutoCloseable {
     /** Of the saving thread. */
     private enum Phase {
         Idle,
+        Looking,
         Copying,
         Saving,
         Failing
@@ -97,9 +98,13 @@ final class CheckpointWriter implements AutoCloseable {
         leading = now;
     }
 
-    /** Whether {@link #begin} would take a state now: nothing is being copied or saved, and the store was looked at. */
+    /** Whether {@link #begin} would take a state now, and the store was looked at. */
     synchronized boolean free() {
-        return committed >= 0 && (phase == Phase.Idle || phase == Phase.Failing);
+        return committed >= 0 && takes();
+    }
+
+    private boolean takes() {
+        return phase == Phase.Idle || phase == Phase.Failing;
     }
 
     /** The last request for a checkpoint that is answered, by this trainer or one before it; empty for none. */
@@ -135,13 +140,20 @@ final class CheckpointWriter implements AutoCloseable {
         return store.shares(bytes) ? new Share(rank, ranks) : Share.ALONE;
     }
 
-    /** Starts to save the arrays as they are now; they may be read, and must not change before {@link #beforeChange}. */
-    void begin(CheckpointState state, String request, Share share) {
-        begin(new Order(state, false, request, share));
+    /**
+     * Starts to save the arrays as they are now; they may be read, and must not change before {@link #beforeChange}.
+     *
+     * @return false, and nothing is begun, while the thread is with the store: who trains does not wait for that
+     */
+    synchronized boolean begin(CheckpointState state, String request, Share share) {
+        boolean takes = takes();
+        if (takes) {
+            begin(new Order(state, false, request, share));
+        }
+        return takes;
     }
 
-    private synchronized void begin(Order order) {
-        awaitNot(Phase.Copying, Phase.Saving);
+    private void begin(Order order) {
         String answers = order.request().isEmpty() ? answered : order.request();
         next = new Order(order.state().answering(answers), order.export(), order.request(), order.share());
         phase = Phase.Copying;
@@ -157,12 +169,12 @@ final class CheckpointWriter implements AutoCloseable {
 
     /** Waits until nothing is being copied. */
     synchronized void beforeChange() {
-        awaitNot(Phase.Copying, Phase.Copying);
+        awaitNot(Phase.Copying);
     }
 
-    private void awaitNot(Phase one, Phase other) {
+    private void awaitNot(Phase... these) {
         boolean interrupted = false;
-        while (phase == one || phase == other) {
+        while (List.of(these).contains(phase)) {
             try {
                 wait();
             } catch (InterruptedException e) {
@@ -181,6 +193,7 @@ final class CheckpointWriter implements AutoCloseable {
      * @return whether it is saved; otherwise {@link #problem} says why not
      */
     synchronized boolean saveNow(CheckpointState state, boolean export, Share share, BooleanSupplier giveUp) {
+        awaitNot(Phase.Looking, Phase.Copying, Phase.Saving);
         begin(new Order(state, export, "", share));
         while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
             try {
@@ -240,9 +253,11 @@ final class CheckpointWriter implements AutoCloseable {
                     return order;
                 }
                 look = false;
+                phase = Phase.Looking;
             }
             buffers();
             lookThrough();
+            idle();
         }
     }
 

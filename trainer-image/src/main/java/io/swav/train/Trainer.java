@@ -102,6 +102,9 @@ public final class Trainer implements AutoCloseable {
     private final Optional<CheckpointWriter> writer;
     private final SaveSchedule schedule;
     private World last = World.none("");
+    /** The last generation that held and whose state went to the store. */
+    private long held;
+
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
@@ -154,8 +157,11 @@ public final class Trainer implements AutoCloseable {
     /** Below the minimum: the state waits in memory, and once in the store; a step that is there already stays as it is. */
     private void hold(Membership.Hold hold) {
         World world = hold.world();
-        if (world.generation() > last.generation() && hold.leads() && state.step() >= 0) {
-            writer.ifPresent(to -> to.begin(state.describe(world), "", Share.ALONE));
+        boolean saves = hold.leads() && state.step() >= 0 && world.generation() > held;
+        if (saves
+                && writer.map(to -> to.begin(state.describe(world), "", Share.ALONE))
+                        .orElse(false)) {
+            held = world.generation();
         }
         last = world;
         progress.outside();
@@ -294,8 +300,10 @@ public final class Trainer implements AutoCloseable {
         }
         CheckpointWriter to = writer.get();
         String request = request(to);
-        to.begin(state.describe(world), request, to.share(0, collective.size()));
-        schedule.taken(state.step(), System.nanoTime(), request);
+        // the last save, which failed, may be tried again since this one was agreed on; then it stays due
+        if (to.begin(state.describe(world), request, to.share(0, collective.size()))) {
+            schedule.taken(state.step(), System.nanoTime(), request);
+        }
     }
 
     private Word step(World world, Run[] runs, Collective collective) {

@@ -145,7 +145,7 @@ class SaveFailuresTest {
     }
 
     private static void save(CheckpointWriter writer, long step) {
-        writer.begin(state(step), "", Share.ALONE);
+        await().atMost(LONG).until(() -> writer.begin(state(step), "", Share.ALONE));
         writer.beforeChange();
     }
 

@@ -30,10 +30,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -51,24 +54,99 @@ class StoreCallsTest {
     private final Progress progress = new Progress("a", "a");
     private final AtomicInteger saving = new AtomicInteger();
     private final AtomicInteger training = new AtomicInteger();
+    private final CountDownLatch released = new CountDownLatch(1);
     private volatile @Nullable Thread trainingThread;
 
     @Test
     void neitherALostPeerNorHoldingMakesTrainingAskTheStore() throws Exception {
+        Store counted = store((method, call) -> {
+            (Thread.currentThread() == trainingThread ? training : saving).incrementAndGet();
+            return call.call();
+        });
+        train(1_000_000, counted, machine -> machine, (a, b) -> {
+            awaitStep(3);
+            int begun = training.get();
+
+            worlds.publish(new World(2, "job", List.of(a, b), "with one that never comes"));
+            awaitReport(report -> report.message() != null && report.message().startsWith("forming generation 2: "));
+            TimeUnit.SECONDS.sleep(2); // more attempts
+
+            worlds.publish(new World(3, "job", List.of(a), "too few", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            await("the state is saved once").atMost(LONG).until(this::saved);
+            int saved = saving.get();
+            TimeUnit.SECONDS.sleep(1);
+            assertThat(saving.get()).as("calls while it only holds").isEqualTo(saved);
+            assertThat(training.get()).as("calls by the training thread").isEqualTo(begun);
+        });
+    }
+
+    /** Free to take another state when a step began, the writer tries the old one once more before it has ended. */
+    @Test
+    void aSaveThatIsTriedAgainDuringAStepHoldsUpNone() throws Exception {
+        AtomicInteger attempts = new AtomicInteger();
+        CountDownLatch second = new CountDownLatch(2);
+        Store failing = store((method, call) -> {
+            if (method.equals("draft") && attempts.get() < 2) {
+                second.countDown();
+                if (attempts.incrementAndGet() == 1) {
+                    throw new IOException("the first attempt fails");
+                }
+                released.await();
+            }
+            return call.call();
+        });
+        train(1, failing, machine -> slow(machine, word -> attempts.get() == 1 && word.save(), second), (a, b) -> {
+            await().atMost(LONG).until(() -> attempts.get() == 2);
+            awaitStep(progress.report().step() + 3);
+            released.countDown();
+            await("it is still due").atMost(LONG).until(this::saved);
+        });
+    }
+
+    @Test
+    void aStoreThatIsStillLookedThroughKeepsNobodyFromHoldingAndTrainingAgain() throws Exception {
+        Store silent = store((method, call) -> {
+            if (Thread.currentThread() != trainingThread) {
+                released.await();
+            }
+            return call.call();
+        });
+        train(1_000_000, silent, machine -> machine, (a, b) -> {
+            awaitStep(3);
+            worlds.publish(new World(2, "job", List.of(a), "too few", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            worlds.publish(new World(3, "job", List.of(a), "enough"));
+            awaitReport(report -> report.state() == State.Training && report.generation() == 3);
+            awaitStep(progress.report().step() + 3);
+
+            worlds.publish(new World(4, "job", List.of(a), "too few again", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            released.countDown();
+            await("the store answers at last").atMost(LONG).until(this::saved);
+        });
+    }
+
+    private interface Scene {
+        void play(World.Member a, World.Member b) throws Exception;
+    }
+
+    /** Trains as a, alone at first, until a world without it. */
+    private void train(long everySteps, Store store, UnaryOperator<StepMachine> around, Scene scene) throws Exception {
         Torch.start();
         try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
                 ServerSocket nobody = new ServerSocket(0, 1, LOOPBACK);
                 Batches batches = new ToyWorkshop().batches(spec());
                 NDManager root = Torch.root();
                 Transport transport = new Transport(Optional.empty());
-                ToyMachine machine = new ToyMachine(root, 1, 8);
+                StepMachine machine = around.apply(new ToyMachine(root, 1, 8));
                 Trainer trainer = new Trainer(
                         new Trainer.Plan(
                                 "a",
                                 8,
                                 8,
                                 1_000_000,
-                                1_000_000,
+                                everySteps,
                                 Optional.empty(),
                                 1,
                                 "cfg",
@@ -81,7 +159,7 @@ class StoreCallsTest {
                                 batches,
                                 worlds,
                                 new Forming(listener, transport, worlds, Duration.ofMillis(300)),
-                                Optional.of(new Checkpoints(counted(), new Checkpoints.Owner("job", "cfg"), 2)),
+                                Optional.of(new Checkpoints(store, new Checkpoints.Owner("job", "cfg"), 2)),
                                 Optional.empty(),
                                 progress,
                                 Journal.none(),
@@ -93,25 +171,13 @@ class StoreCallsTest {
                 trainingThread = Thread.currentThread();
                 return trainer.run();
             });
-            awaitReport(report -> report.step() >= 3);
-            int begun = training.get();
-
-            worlds.publish(new World(2, "job", List.of(a, b), "with one that never comes"));
-            awaitReport(report -> report.message() != null && report.message().startsWith("forming generation 2: "));
-            TimeUnit.SECONDS.sleep(2); // more attempts
-
-            worlds.publish(new World(3, "job", List.of(a), "too few", true, List.of()));
-            awaitReport(report -> report.state() == State.Ready);
-            // told after the last call of a save
-            awaitReport(report -> report.checkpoints() != null
-                    && !report.checkpoints().newest().isEmpty());
-            int saved = saving.get();
-            TimeUnit.SECONDS.sleep(1);
-            assertThat(saving.get()).as("calls while it only holds").isEqualTo(saved);
-            assertThat(training.get()).as("calls by the training thread").isEqualTo(begun);
-
-            worlds.publish(new World(4, "job", List.of(b), "without it"));
-            assertThat(end.get(LONG.toSeconds(), TimeUnit.SECONDS)).isEqualTo(Trainer.End.Left);
+            try {
+                scene.play(a, b);
+            } finally {
+                released.countDown();
+                worlds.publish(new World(99, "job", List.of(b), "without it"));
+                assertThat(end.get(LONG.toSeconds(), TimeUnit.SECONDS)).isEqualTo(Trainer.End.Left);
+            }
         }
     }
 
@@ -120,21 +186,55 @@ class StoreCallsTest {
                 "test", new ObjectMapper().readTree("{\"replicas\": 1, \"data\": {\"uri\": \"file:///none\"}}"));
     }
 
+    private void awaitStep(long atLeast) {
+        awaitReport(report -> report.step() >= atLeast);
+    }
+
     private void awaitReport(Predicate<PodReport> what) {
         await().atMost(LONG).until(progress::report, what);
     }
 
-    private Store counted() {
-        Store store = FolderStore.open(folder);
-        return (Store) Proxy.newProxyInstance(
-                getClass().getClassLoader(), new Class<?>[] {Store.class}, (self, method, of) -> {
-                    (Thread.currentThread() == trainingThread ? training : saving).incrementAndGet();
+    /** Told after the last call of a save. */
+    private boolean saved() {
+        PodReport.Checkpoints told = progress.report().checkpoints();
+        return told != null && !told.newest().isEmpty();
+    }
+
+    private interface Around {
+        @Nullable
+        Object call(String method, Callable<@Nullable Object> call) throws Exception;
+    }
+
+    private Store store(Around around) {
+        return proxy(Store.class, FolderStore.open(folder), (method, of, call) -> around.call(method, call));
+    }
+
+    /** Its steps last until the latch is down where the word says so. */
+    private static StepMachine slow(StepMachine machine, Predicate<Word> where, CountDownLatch until) {
+        return proxy(StepMachine.class, machine, (method, of, call) -> {
+            if (method.equals("lossAndGradients") && where.test(Word.of((long) of[of.length - 1]))) {
+                until.await();
+            }
+            return call.call();
+        });
+    }
+
+    private interface Handler {
+        @Nullable
+        Object handle(String method, Object[] of, Callable<@Nullable Object> call) throws Exception;
+    }
+
+    private static <T> T proxy(Class<T> type, T inner, Handler handler) {
+        return type.cast(Proxy.newProxyInstance(
+                StoreCallsTest.class.getClassLoader(),
+                new Class<?>[] {type},
+                (self, method, of) -> handler.handle(method.getName(), of, () -> {
                     try {
-                        return method.invoke(store, of);
+                        return method.invoke(inner, of);
                     } catch (InvocationTargetException e) {
-                        throw e.getTargetException();
+                        throw e.getCause() instanceof Exception cause ? cause : e;
                     }
-                });
+                })));
     }
 
     private static final class Worlds implements WorldSource {
