@@ -24,6 +24,8 @@ public final class TcpMesh {
     private static final Logger LOG = LoggerFactory.getLogger(TcpMesh.class);
     private static final int CONNECT_MILLIS = 1000;
     private static final long RETRY_NANOS = Duration.ofMillis(50).toNanos();
+    /** Whoever calls on it only asks: no mesh is formed of it. */
+    private static final int ASKING = -1;
 
     private TcpMesh() {}
 
@@ -128,6 +130,20 @@ public final class TcpMesh {
             LockSupport.parkNanos(RETRY_NANOS);
         }
         throw new CollectiveException("forming generation " + hello.generation() + " was called off");
+    }
+
+    /** Whether a peer is there now, in this generation or in a newer one. */
+    public static boolean answers(PeerListener listener, int rank, int peer, Peer at, long generation) {
+        Hello hello = new Hello(generation, rank, listener.uid(), peer, at.uid(), ASKING);
+        try {
+            tryCall(listener.handshake(), at.address(), hello).close();
+            return true;
+        } catch (IOException gone) {
+            LOG.debug("asking rank {}: {}", peer, gone.toString());
+            return false;
+        } catch (CollectiveException ahead) {
+            return true;
+        }
     }
 
     private static SocketChannel tryCall(Handshake handshake, InetSocketAddress address, Hello hello)

@@ -19,7 +19,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,14 +43,33 @@ public final class Forming {
         this.deadline = deadline;
     }
 
-    /** Connects the members of this world; called off as soon as a later world is seen. */
-    public Collective connect(World world, int rank) {
-        List<TcpMesh.Peer> peers = world.members().stream()
-                .map(member -> new TcpMesh.Peer(member.uid(), address(member)))
-                .toList();
-        BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation();
+    /**
+     * Connects the members of this world; called off as soon as a later world is seen.
+     *
+     * @param off calls it off, too
+     */
+    public Collective connect(World world, int rank, BooleanSupplier off) {
+        List<TcpMesh.Peer> peers = peers(world);
+        BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || off.getAsBoolean();
         Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
         return transport.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+    }
+
+    /** Whether a rank below this one is there, of this world or gone on to a later one; all are asked at once. */
+    public boolean answersBelow(World world, int rank) {
+        List<TcpMesh.Peer> peers = peers(world);
+        List<CompletableFuture<Boolean>> answers = IntStream.range(0, rank)
+                .mapToObj(peer -> CompletableFuture.supplyAsync(
+                        () -> TcpMesh.answers(listener, rank, peer, peers.get(peer), world.generation()),
+                        call -> new Thread(call, "call").start()))
+                .toList();
+        return answers.stream().anyMatch(CompletableFuture::join);
+    }
+
+    private static List<TcpMesh.Peer> peers(World world) {
+        return world.members().stream()
+                .map(member -> new TcpMesh.Peer(member.uid(), address(member)))
+                .toList();
     }
 
     /**

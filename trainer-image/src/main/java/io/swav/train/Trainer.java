@@ -149,7 +149,7 @@ public final class Trainer implements AutoCloseable {
             } else {
                 return next instanceof Membership.Leave leave
                         ? leave(leave.why(), leave.nobodyStays() ? last.size() : 0)
-                        : leave("told to go, and no world forms", 0);
+                        : leave("told to go, and no world forms", 1);
             }
         }
     }
@@ -219,7 +219,8 @@ public final class Trainer implements AutoCloseable {
 
     private Collective connect(World world, int rank) {
         Awaiting awaiting = progress.awaiting();
-        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank)));
+        BooleanSupplier late = () -> parts.notice().given(NOTICE_SECONDS);
+        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, late)));
     }
 
     private void tell(Journal.Event event, String why) {
@@ -405,24 +406,32 @@ public final class Trainer implements AutoCloseable {
         return End.Done;
     }
 
-    /** @param save how many ranks go at once and save the state first; 0 when others keep it */
-    private End leave(String why, int save) {
+    /** @param ranks that go at once and save the state together; 0 when others keep it */
+    private End leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
-        int rank = last.rankOf(plan.uid()).orElse(-1);
-        if (save > 0 && rank > 0) {
-            help(last, rank);
-        } else if (save > 0 && rank == 0) {
-            try {
-                long start = System.nanoTime();
-                saveNow(last, false, save, () -> System.nanoTime() - start > SAVE_NANOS);
-            } catch (CollectiveException notSaved) {
-                LOG.warn("{}", notSaved.getMessage());
-            }
+        if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
+            keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
         }
         tell(Journal.Event.left, why);
         progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
         return End.Left;
+    }
+
+    /** The lowest rank that is there saves the state: a higher one knows of it, and does not write beside it. */
+    private void keep(int rank, int ranks) {
+        if (rank > 0 && parts.forming().answersBelow(last, rank)) {
+            if (ranks > 1) {
+                help(last, rank);
+            }
+            return;
+        }
+        long start = System.nanoTime();
+        try {
+            saveNow(last, false, rank == 0 ? ranks : 1, () -> System.nanoTime() - start > SAVE_NANOS);
+        } catch (CollectiveException notSaved) {
+            LOG.warn("{}", notSaved.getMessage());
+        }
     }
 
     /** Waits for a checkpoint that is being written. */

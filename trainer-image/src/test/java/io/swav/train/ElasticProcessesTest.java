@@ -185,6 +185,49 @@ class ElasticProcessesTest {
         assertThat(model(out)).isEqualTo(quiet);
     }
 
+    /** No world without them comes; the last one cannot make a step any more when its time is up. */
+    @Test
+    void allToldToGoOneAfterTheOtherSaveTheirLastStep() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 10);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            a.destroy();
+            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "a");
+            assertThat(trainers.tail("b")).as("a holds the state").doesNotContain("saved step");
+        }
+    }
+
+    @Test
+    void whenTheFirstRankIsDeadTheLowestOneThatIsThereSaves() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            Process c = trainers.start("c");
+            trainers.publish("a", "b", "c");
+            trainers.awaitStep("b", 10);
+            a.destroyForcibly();
+            c.destroy();
+            assertThat(trainers.exitCode("c")).isEqualTo(Contract.EXIT_PREEMPTED);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "b");
+            assertThat(trainers.tail("c")).as("b holds the state").doesNotContain("saved step");
+        }
+    }
+
+    private static void assertSaved(Trainers trainers, Path out, String pod) {
+        long step = trainers.awaitReport(pod, report -> true).step();
+        assertThat(trainers.tail(pod)).contains("saved step " + step);
+        assertThat(out.resolve("step-" + step).resolve("MANIFEST.json")).exists();
+    }
+
     private static void signal(String name, Process process) throws Exception {
         Process kill = new ProcessBuilder("kill", name, Long.toString(process.pid())).start();
         assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
