@@ -23,6 +23,8 @@ import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -39,6 +41,8 @@ public final class Trainer implements AutoCloseable {
     private static final long POLL_MILLIS = 200;
     private static final long FIRST_RETRY_MILLIS = 50;
     private static final long LAST_RETRY_MILLIS = 1000;
+    /** How long forming is put off for an answer of the store. */
+    private static final long ANSWER_MILLIS = 2000;
     /** Told to go, and no world without this pod comes: it goes all the same, before it is killed. */
     private static final long NOTICE_SECONDS = 12;
     /** How long the last one to leave tries to save; a grace period is 30 s by default. */
@@ -105,6 +109,9 @@ public final class Trainer implements AutoCloseable {
     /** The last generation that held and whose state went to the store. */
     private long held;
 
+    /** The answer to {@link #othersFinished}, or the question. */
+    private CompletableFuture<Boolean> finished = CompletableFuture.completedFuture(false);
+
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
@@ -117,7 +124,7 @@ public final class Trainer implements AutoCloseable {
             tell(Journal.Event.notice, "SIGTERM");
             progress.leaving();
         });
-        this.watchman = new Watchman(parts.worlds());
+        this.watchman = new Watchman(parts.worlds(), this::late);
         this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
         this.state =
@@ -134,13 +141,13 @@ public final class Trainer implements AutoCloseable {
         while (true) {
             World newest = parts.worlds().newest();
             Membership next = Membership.next(newest, last, parts.notice().given(), plan.uid());
-            if (next instanceof Membership.Form form && !parts.notice().given(NOTICE_SECONDS)) {
+            if (next instanceof Membership.Form form && !late()) {
                 last = form.world();
                 Optional<End> end = enter(form.world(), form.rank());
                 if (end.isPresent()) {
                     return end.get();
                 }
-            } else if (next instanceof Membership.Hold hold && !parts.notice().given(NOTICE_SECONDS)) {
+            } else if (next instanceof Membership.Hold hold && !late()) {
                 hold(hold);
             } else if (next instanceof Membership.Wait wait) {
                 progress.outside();
@@ -210,17 +217,29 @@ public final class Trainer implements AutoCloseable {
 
     /**
      * Whether the job ended without this member: it came too late, or lost its peers in the last step or after it.
-     * Otherwise they cannot have: the store, which may be slow or away, is not asked.
+     * Otherwise they cannot have, and the store is not asked. It may be slow or away: an answer that does not come soon is
+     * taken when this is asked again.
      */
     private boolean othersFinished() {
-        boolean possible = state.step() < 0 || state.step() >= plan.steps() - 1;
-        return possible && parts.store().map(store -> store.holds(plan.steps())).orElse(false);
+        if (state.step() >= 0 && state.step() < plan.steps() - 1) {
+            return false;
+        }
+        if (finished.isDone() && !finished.join()) {
+            finished = CompletableFuture.supplyAsync(
+                    () -> parts.store().map(store -> store.holds(plan.steps())).orElse(false));
+        }
+        return finished.copy()
+                .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)
+                .join();
     }
 
     private Collective connect(World world, int rank) {
         Awaiting awaiting = progress.awaiting();
-        BooleanSupplier late = () -> parts.notice().given(NOTICE_SECONDS);
-        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, late)));
+        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, this::late)));
+    }
+
+    private boolean late() {
+        return parts.notice().given(NOTICE_SECONDS);
     }
 
     private void tell(Journal.Event event, String why) {
@@ -262,7 +281,7 @@ public final class Trainer implements AutoCloseable {
             if (Membership.switches(world, agreed.generation())) {
                 return Optional.empty();
             }
-            if (parts.notice().given(world.size() == 1 ? 0 : NOTICE_SECONDS)) {
+            if (world.size() == 1 ? parts.notice().given() : late()) {
                 return Optional.of(leave("told to go", collective.rank() == 0 ? 1 : 0));
             }
         }
@@ -348,8 +367,7 @@ public final class Trainer implements AutoCloseable {
                     world,
                     true,
                     collective.size(),
-                    () -> parts.worlds().newest().generation() > world.generation()
-                            || parts.notice().given(NOTICE_SECONDS));
+                    () -> parts.worlds().newest().generation() > world.generation() || late());
         } else {
             help(world, collective.rank());
         }
@@ -409,6 +427,7 @@ public final class Trainer implements AutoCloseable {
     /** @param ranks that go at once and save the state together; 0 when others keep it */
     private End leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
+        watchman.rest();
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
             keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
         }

@@ -6,13 +6,15 @@ import io.swav.elastic.Membership;
 import io.swav.elastic.Ticker;
 import io.swav.elastic.WorldSource;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Aborts the collective when the world has gone on and this one will not, see {@link Membership#abandons}: at once while
- * state is being shared, while training only after some patience.
+ * state is being shared, while training only after some patience. Also when it is high time for this trainer to go, and
+ * a peer that hangs would keep it until it is killed, with the state.
  */
 final class Watchman implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Watchman.class);
@@ -24,15 +26,19 @@ final class Watchman implements AutoCloseable {
     private static final int STEPS_OF_PATIENCE = 4;
 
     private final WorldSource worlds;
+    private final BooleanSupplier late;
     private final Ticker ticker;
     private @Nullable Collective watched;
     private World world = World.none("");
     private long patience;
     private long lastSign;
-    private long laterSeen;
+    /** When a later world, or that it is late, was seen first. */
+    private long seen;
 
-    Watchman(WorldSource worlds) {
+    /** @param late whether this trainer was told to go long ago */
+    Watchman(WorldSource worlds, BooleanSupplier late) {
         this.worlds = worlds;
+        this.late = late;
         this.ticker = new Ticker("watchman", PERIOD_MILLIS, this::look);
     }
 
@@ -41,7 +47,7 @@ final class Watchman implements AutoCloseable {
         watched = collective;
         world = in;
         patience = 0;
-        laterSeen = 0;
+        seen = 0;
     }
 
     /** Training has begun. */
@@ -64,15 +70,19 @@ final class Watchman implements AutoCloseable {
     private synchronized void look() {
         Collective collective = watched;
         World newest = worlds.newest();
-        if (collective == null || newest.generation() <= world.generation()) {
+        boolean isLate = late.getAsBoolean();
+        if (collective == null || (newest.generation() <= world.generation() && !isLate)) {
             return;
         }
         long now = System.nanoTime();
-        if (laterSeen == 0) {
-            laterSeen = now;
+        if (seen == 0) {
+            seen = now;
         }
-        if (Membership.abandons(world, newest, now - Math.max(laterSeen, lastSign), patience)) {
-            LOG.info("generation {} is over and a peer does not answer: aborting", world.generation());
+        long waited = now - Math.max(seen, lastSign);
+        if (Membership.abandons(world, newest, waited, patience)
+                || (isLate && waited >= Math.max(LEAST_NANOS, patience))) {
+            String over = isLate ? "it is time to go" : "generation " + world.generation() + " is over";
+            LOG.info("{} and a peer does not answer: aborting", over);
             watched = null;
             collective.abort();
         }

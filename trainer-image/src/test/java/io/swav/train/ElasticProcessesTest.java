@@ -222,6 +222,21 @@ class ElasticProcessesTest {
         }
     }
 
+    @Test
+    void whoIsToldToGoBesideOneThatHangsSavesItsStepBeforeItIsKilled() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("b", 10);
+            signal("-STOP", a);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "b");
+        }
+    }
+
     private static void assertSaved(Trainers trainers, Path out, String pod) {
         long step = trainers.awaitReport(pod, report -> true).step();
         assertThat(trainers.tail(pod)).contains("saved step " + step);

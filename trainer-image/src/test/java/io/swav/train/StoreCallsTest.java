@@ -63,7 +63,7 @@ class StoreCallsTest {
             (Thread.currentThread() == trainingThread ? training : saving).incrementAndGet();
             return call.call();
         });
-        train(1_000_000, counted, machine -> machine, (a, b) -> {
+        train(false, 1_000_000, counted, machine -> machine, (a, b) -> {
             awaitStep(3);
             int begun = training.get();
 
@@ -96,12 +96,17 @@ class StoreCallsTest {
             }
             return call.call();
         });
-        train(1, failing, machine -> slow(machine, word -> attempts.get() == 1 && word.save(), second), (a, b) -> {
-            await().atMost(LONG).until(() -> attempts.get() == 2);
-            awaitStep(progress.report().step() + 3);
-            released.countDown();
-            await("it is still due").atMost(LONG).until(this::saved);
-        });
+        train(
+                false,
+                1,
+                failing,
+                machine -> slow(machine, word -> attempts.get() == 1 && word.save(), second),
+                (a, b) -> {
+                    await().atMost(LONG).until(() -> attempts.get() == 2);
+                    awaitStep(progress.report().step() + 3);
+                    released.countDown();
+                    await("it is still due").atMost(LONG).until(this::saved);
+                });
     }
 
     @Test
@@ -112,7 +117,7 @@ class StoreCallsTest {
             }
             return call.call();
         });
-        train(1_000_000, silent, machine -> machine, (a, b) -> {
+        train(false, 1_000_000, silent, machine -> machine, (a, b) -> {
             awaitStep(3);
             worlds.publish(new World(2, "job", List.of(a), "too few", true, List.of()));
             awaitReport(report -> report.state() == State.Ready);
@@ -127,12 +132,30 @@ class StoreCallsTest {
         });
     }
 
+    /** It asks whether the others have finished, as it came too late or they have gone. */
+    @Test
+    void aNewcomerWhoseQuestionIsNotAnsweredGoesOnToTheNextWorld() throws Exception {
+        AtomicInteger questions = new AtomicInteger();
+        Store silentAtFirst = store((method, call) -> {
+            if (questions.incrementAndGet() == 1) {
+                released.await();
+            }
+            return call.call();
+        });
+        train(true, 1_000_000, silentAtFirst, machine -> machine, (a, b) -> {
+            await().atMost(LONG).until(() -> questions.get() > 0);
+            worlds.publish(new World(2, "job", List.of(a), "alone"));
+            awaitStep(3);
+        });
+    }
+
     private interface Scene {
         void play(World.Member a, World.Member b) throws Exception;
     }
 
-    /** Trains as a, alone at first, until a world without it. */
-    private void train(long everySteps, Store store, UnaryOperator<StepMachine> around, Scene scene) throws Exception {
+    /** Trains as a, at first alone or with one that never comes, until a world without it. */
+    private void train(boolean withB, long everySteps, Store store, UnaryOperator<StepMachine> around, Scene scene)
+            throws Exception {
         Torch.start();
         try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
                 ServerSocket nobody = new ServerSocket(0, 1, LOOPBACK);
@@ -166,7 +189,7 @@ class StoreCallsTest {
                                 new Notice()))) {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
             World.Member b = new World.Member("b", "b", "127.0.0.1:" + nobody.getLocalPort());
-            worlds.publish(new World(1, "job", List.of(a), "alone"));
+            worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));
             CompletableFuture<Trainer.End> end = CompletableFuture.supplyAsync(() -> {
                 trainingThread = Thread.currentThread();
                 return trainer.run();
