@@ -2,17 +2,20 @@ package io.swav.e2e;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
+import io.swav.api.PodReport;
 import io.swav.api.World;
 import io.swav.local.LocalCluster;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** What a job goes through when nothing is wrong with it: it trains, scales, is suspended, ends, is deleted, and is measured. */
@@ -65,6 +68,33 @@ class JobLifeIT extends OperatedJob {
         });
         assertThat(events()).contains("WeightsNotKept", "PodsCreated", "WorldPublished", "PodPreempted", "Complete");
         assertThat(trainers.pods()).as("ended pods stay for their logs").containsExactly("job-1", "job-2");
+    }
+
+    @Test
+    void aSpareBeginsWhenTheOnlyMemberHasSavedAndGone() {
+        apply("replicas: 1, elastic: {spares: 1}");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        trainers.ready("job-0");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        trainers.ready("job-1");
+        long first = trainers.world().generation();
+        trainers.training("job-0", 7, new PodReport.Regroup(first, null, 0, 7, 3.5));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+
+        trainers.says("job-0", Map.of("state", "Leaving"));
+        soon().untilAsserted(() -> assertThat(trainers.world().generation()).isEqualTo(first + 1));
+        assertThat(members()).as("it saves the state").isEmpty();
+        await().during(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(members()).isEmpty());
+        trainers.failed("job-0", Contract.EXIT_PREEMPTED, "leaving: told to go");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
+        trainers.training("job-1", 8, new PodReport.Regroup(first + 2, null, 0, 1, 0.5));
+        soon().untilAsserted(() -> {
+            assertThat(ledger().preemptions()).isEqualTo(1);
+            assertThat(ledger().failures()).isZero();
+            assertThat(ledger().stepsLost()).isZero();
+            assertThat(ledger().secondsLostByCause()).containsKey("Preemption");
+        });
     }
 
     @Test

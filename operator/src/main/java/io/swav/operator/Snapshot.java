@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.World;
 import io.swav.plan.Observed;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Standing;
@@ -47,14 +48,18 @@ record Snapshot(
         return latest().map(PodReport::step).orElse(0L);
     }
 
-    /** Whether somebody is about to be judged by a report that may not be the last: one who is silent, or has ended. */
+    /**
+     * Whether somebody is about to be judged by a report that may not be the last: one who has ended, or who is silent, a
+     * member or where there is no world anybody.
+     */
     boolean awaitsLastWords() {
+        World world = worldMap.world();
         return pods.stream()
                 .anyMatch(pod -> pod.standing() instanceof Standing.Dead
                         ? !worldMap.book().accounted().contains(pod.uid())
-                        : pod.isAlive()
+                        : !(pod.standing() instanceof Standing.Done)
                                 && pod.signs().isSilent()
-                                && worldMap.world().rankOf(pod.uid()).isPresent());
+                                && (world.size() == 0 || world.rankOf(pod.uid()).isPresent()));
     }
 
     /** @param refusedUntil no pod is created before; null where none has been refused */

@@ -62,6 +62,16 @@ final class Attendance {
                         && seen.world().rankOf(pod.uid()).isEmpty());
     }
 
+    /** Leaving pods that hold the state; where nobody stays, they save it before they end. */
+    List<PodSeen> savers() {
+        return seen.pods().stream()
+                .filter(pod -> pod.standing() instanceof Leaving
+                        && !book.isOut(pod.uid())
+                        && !pod.signs().isSilent()
+                        && pod.signs().holdsState())
+                .toList();
+    }
+
     Optional<PodSeen> pod(World.Member member) {
         return Optional.ofNullable(byUid.get(member.uid()));
     }

@@ -37,6 +37,11 @@ public record Signs(
         return silence != null && !isSilent();
     }
 
+    /** Whether this trainer has been in a world that formed. */
+    boolean holdsState() {
+        return regroup.isPresent();
+    }
+
     /** The generation in which this trainer has made a step; 0 for none. */
     long trainedIn() {
         return regroup.filter(how -> how.keptSteps() > 0)

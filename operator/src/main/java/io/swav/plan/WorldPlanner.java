@@ -23,12 +23,16 @@ import java.util.stream.Stream;
  *
  * <p>A pod that leaves, with or without notice, is put out of the world at once and replaced; newcomers enter when they
  * are Ready. Losing never waits; growing waits only while more pods are expected. Below the minimum a world is published
- * that holds: its members, the survivors, keep their state and wait for the next generation. Survivors keep their order,
- * so that ranks are stable.
+ * that holds: its members, the survivors, keep their state and wait for the next generation. Where all members leave with
+ * notice that world is empty, and newcomers enter the next one when the leaving have saved the state. Survivors keep their
+ * order, so that ranks are stable.
  */
 public final class WorldPlanner {
     /** Ended pods that stay for their logs. */
     static final int ENDED_KEPT = 10;
+
+    /** A leaving pod ends before by its grace period, mostly; autoscalers wait no longer for one. */
+    static final Duration LONGEST_SAVE = Duration.ofMinutes(10);
 
     private static final Comparator<PodSeen> BY_AGE =
             Comparator.comparing(PodSeen::created).thenComparing(PodSeen::name);
@@ -58,7 +62,7 @@ public final class WorldPlanner {
         if (end != null) {
             return ended(end);
         }
-        lookAtTheSilent();
+        lookAtTheSilent(attendance.presentPods());
         Instant firstDone = books.book().firstDone();
         if (firstDone != null) {
             again.add(firstDone.plus(Bookkeeper.FINISH));
@@ -99,15 +103,11 @@ public final class WorldPlanner {
     }
 
     /** Also when nobody reports any more: somebody has to look whether the API server answers. */
-    private void lookAtTheSilent() {
-        attendance
-                .presentPods()
-                .map(pod -> pod.signs().silence())
-                .filter(Objects::nonNull)
-                .forEach(silence -> {
-                    Duration left = Signs.UNHEARD.minus(silence).plusMillis(1);
-                    again.add(now.plus(left.isNegative() ? Signs.UNHEARD : left));
-                });
+    private void lookAtTheSilent(Stream<PodSeen> pods) {
+        pods.map(pod -> pod.signs().silence()).filter(Objects::nonNull).forEach(silence -> {
+            Duration left = Signs.UNHEARD.minus(silence).plusMillis(1);
+            again.add(now.plus(left.isNegative() ? Signs.UNHEARD : left));
+        });
     }
 
     // ---- the world ----------------------------------------------------------------------------------------------
@@ -118,12 +118,14 @@ public final class WorldPlanner {
         List<World.Member> gone = new ArrayList<>(members);
         gone.removeAll(survivors);
         List<World.Member> next = new ArrayList<>(survivors.subList(0, Math.min(survivors.size(), bounds.target())));
-        List<World.Member> joining =
-                newcomers().stream().limit(bounds.target() - next.size()).toList();
+        List<PodSeen> savers = survivors.isEmpty() ? savers() : List.of();
+        List<World.Member> joining = savers.isEmpty()
+                ? newcomers().stream().limit(bounds.target() - next.size()).toList()
+                : List.of();
         next.addAll(joining);
         boolean broken = members.isEmpty() || !gone.isEmpty() || seen.world().hold();
         if (broken && next.size() < bounds.min()) {
-            String why = waiting(members.isEmpty(), next.size());
+            String why = savers.isEmpty() ? waiting(members.isEmpty(), next.size()) : saving(savers);
             boolean told = members.isEmpty() || (seen.world().hold() && gone.isEmpty());
             return told
                     ? new WorldPlan.Wait(bounds.min() - next.size(), why)
@@ -169,6 +171,26 @@ public final class WorldPlanner {
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
         return new WorldPlan.Regroup(world, why);
+    }
+
+    /** Who saves the state, that nobody else holds, and is to be waited for. */
+    private List<PodSeen> savers() {
+        boolean held = attendance.newcomers().anyMatch(pod -> pod.signs().holdsState());
+        List<PodSeen> savers = held ? List.of() : attendance.savers();
+        Instant since = books.book().since();
+        if (savers.isEmpty() || !seen.world().members().isEmpty() || since == null) {
+            return savers;
+        }
+        Instant end = since.plus(LONGEST_SAVE);
+        again.add(end);
+        lookAtTheSilent(savers.stream());
+        return now.isBefore(end) ? savers : List.of();
+    }
+
+    private static String saving(List<PodSeen> savers) {
+        return "the world forms when "
+                + savers.stream().map(PodSeen::name).collect(Collectors.joining(", "))
+                + (savers.size() == 1 ? " has" : " have") + " saved the state and gone";
     }
 
     /** Ready pods outside the world, the oldest first. */

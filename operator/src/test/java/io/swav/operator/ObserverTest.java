@@ -16,6 +16,7 @@ import io.swav.plan.PodSeen;
 import io.swav.plan.Standing;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -118,6 +119,22 @@ class ObserverTest {
         return new SwavJobStatus(null, null, null, null, null, world, null, null, null, null);
     }
 
+    @Test
+    void alsoWhereTheLastOneLeaves() {
+        List<Pod> pods = List.of(pod("job-0", "uid-0"));
+        pods.get(0).getMetadata().setDeletionTimestamp("2026-01-01T00:00:00Z");
+        for (World world : List.of(world("job-0"), world())) {
+            cached = Optional.of(report("t1", "Training"));
+            Observer observer = observer(world);
+            observer.observe(job, pods, Instant.EPOCH);
+            liveReport = Optional.of(report("t2", "Training"));
+            assertThat(observer.observe(job, pods, Instant.EPOCH.plusSeconds(60))
+                            .pods())
+                    .as("the cache is behind: %s", world)
+                    .noneMatch(pod -> pod.signs().isSilent());
+        }
+    }
+
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
         live = asNow;
         return observer().observe(job, pods, Instant.EPOCH).pods().stream()
@@ -125,12 +142,21 @@ class ObserverTest {
                 .toList();
     }
 
-    private Observer observer() {
-        World world = new World(
+    private World world(String... members) {
+        return new World(
                 3,
                 job.getMetadata().getUid(),
-                List.of(new World.Member("job-0", "uid-0", "a:1"), new World.Member("job-1", "uid-1", "b:1")),
+                Arrays.stream(members)
+                        .map(pod -> new World.Member(pod, pod.replace("job", "uid"), "a:1"))
+                        .toList(),
                 "");
+    }
+
+    private Observer observer() {
+        return observer(world("job-0", "job-1"));
+    }
+
+    private Observer observer(World world) {
         return observer(Map.of(Contract.worldName("job"), WorldMap.of(job, world, Book.EMPTY, "7")));
     }
 

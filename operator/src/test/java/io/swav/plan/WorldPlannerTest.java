@@ -238,6 +238,80 @@ class WorldPlannerTest {
     }
 
     @Test
+    void whereAllMembersLeaveASpareBeginsWhenTheyHaveSavedTheState() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        PodSeen spare = pod(1, STANDINGS.get(1));
+        List<PodSeen> pods = List.of(leaving(0, 1), spare);
+        Plan leaves = plan(bounds(1, 1, 1), world, Book.EMPTY, pods, T0);
+        World empty = after(leaves, world);
+        assertThat(leaves.world()).isInstanceOf(WorldPlan.Regroup.class);
+        assertThat(empty.members()).as("it leaves now, the last").isEmpty();
+        assertThat(empty.lost()).isEmpty();
+        assertThat(leaves.world().why())
+                .isEqualTo("job-0 left (spot); the world forms when job-0 has saved the state and gone");
+        assertThat(leaves.create()).hasSize(1);
+
+        Plan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
+        assertThat(saves.world())
+                .isInstanceOfSatisfying(
+                        WorldPlan.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+        assertThat(saves.again())
+                .as("it may fall silent")
+                .contains(T0.plusSeconds(9 + 3).plusMillis(1));
+
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(spare), T0.plusSeconds(10))))
+                .as("gone")
+                .containsExactly("job-1");
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
+                .as("silent, as on a lost node")
+                .containsExactly("job-1");
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), pods, T0.plus(WorldPlanner.LONGEST_SAVE))))
+                .as("it never ends")
+                .containsExactly("job-1");
+    }
+
+    @Test
+    void nobodyWaitsForALeavingPodThatHoldsNoState() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        PodSeen newcomer = pod(2, STANDINGS.get(1));
+        assertThat(names(plan(
+                        bounds(2, 1, 1),
+                        world,
+                        Book.EMPTY,
+                        List.of(pod(0, new Standing.Leaving("spot")), newcomer),
+                        T0)))
+                .as("it was never in a world")
+                .containsExactly("job-2");
+        World two = new World(3, "u", List.of(member(0), member(1)), "w");
+        assertThat(names(plan(
+                        bounds(2, 1, 1),
+                        two,
+                        Book.EMPTY,
+                        List.of(leaving(0, 1), pod(1, STANDINGS.get(1)), newcomer),
+                        T0)))
+                .as("another member keeps it")
+                .containsExactly("job-1", "job-2");
+        PodSeen trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
+        World lost = new World(3, "u", List.of(), "its document was lost");
+        assertThat(names(plan(bounds(2, 1, 1), lost, Book.EMPTY, List.of(leaving(0, 1), trained), T0)))
+                .as("another trainer keeps it")
+                .containsExactly("job-1");
+    }
+
+    private static PodSeen leaving(int number, int silence) {
+        return pod(
+                number,
+                new Standing.Leaving("spot"),
+                new Signs(
+                        Duration.ofSeconds(silence),
+                        false,
+                        Optional.empty(),
+                        Optional.empty(),
+                        12,
+                        Optional.of(new PodReport.Regroup(3, null, 0, 12, 6))));
+    }
+
+    @Test
     void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity: 0/3 nodes")));

@@ -202,7 +202,9 @@ final class Storm implements AutoCloseable {
                 return signal(planned, "KILL", "SIGKILL to all", members);
             }
             case NOTICE -> {
-                return members.size() > 1 && notice(planned, members, victim);
+                boolean othersGoOn =
+                        members.size() > 1 || job.getSpec().elastic().spares() > 0;
+                return othersGoOn && notice(planned, members, victim);
             }
             case NODE -> {
                 return loseNode(planned, members);
