@@ -91,7 +91,11 @@ final class Observer {
         Map<String, PodReport> everyReport = reports(progress);
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
-        Map<String, Duration> silence = hearing.listen(job.getMetadata().getUid(), everyReport.values(), now);
+        Map<String, Duration> silence = hearing.listen(
+                job.getMetadata().getUid(),
+                everyReport.values(),
+                worldMap.book().lost(),
+                now);
         for (Pod pod : own) {
             String podName = pod.getMetadata().getName();
             Optional<PodReport> report = Optional.ofNullable(everyReport.get(podName));

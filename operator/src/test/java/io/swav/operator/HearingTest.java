@@ -3,14 +3,17 @@ package io.swav.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.PodReport;
+import io.swav.plan.Signs;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class HearingTest {
     private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
     private final Hearing hearing = new Hearing();
+    private Set<String> putOut = Set.of();
 
     @Test
     void silenceCountsFromTheLastNewReportByTheOperatorsClock() {
@@ -31,6 +34,30 @@ class HearingTest {
         assertThat(silence(62, "1")).isEqualTo(Duration.ofSeconds(2));
     }
 
+    /** As where a watch stands still, and the API server itself is asked. */
+    @Test
+    void aTimeThatWasReadBeforeIsNoNews() {
+        silence(0, "t1");
+        assertThat(silence(5, "t2")).isZero();
+        assertThat(silence(6, "t1")).isEqualTo(Duration.ofSeconds(1));
+        assertThat(silence(7, "t2")).isEqualTo(Duration.ofSeconds(2));
+        for (long t = 3; t < 50; t++) {
+            assertThat(silence(10 * t, "t" + t)).isZero();
+            assertThat(silence(10 * t + 1, "t1")).isEqualTo(Duration.ofSeconds(1));
+        }
+        assertThat(silence(500, "t0")).as("its clock was set back").isZero();
+    }
+
+    @Test
+    void whoWasPutOutIsSilentUntilItIsHeardAnew() {
+        putOut = Set.of("uid");
+        assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(Signs.UNHEARD);
+        hearing.silenced();
+        hearing.answered(T0.plusSeconds(60));
+        assertThat(silence(60, "t1")).as("after an outage").isGreaterThan(Signs.UNHEARD);
+        assertThat(silence(61, "t2")).isZero();
+    }
+
     @Test
     void aForgottenJobIsHeardAnew() {
         silence(0, "1");
@@ -40,7 +67,7 @@ class HearingTest {
 
     private Duration silence(long seconds, String time) {
         PodReport report = Jobs.report("{pod: job-0, uid: uid, state: Training, time: \"%s\"}".formatted(time));
-        return hearing.listen("job-uid", List.of(report), T0.plusSeconds(seconds))
+        return hearing.listen("job-uid", List.of(report), putOut, T0.plusSeconds(seconds))
                 .getOrDefault("uid", Duration.ofDays(-1));
     }
 }
