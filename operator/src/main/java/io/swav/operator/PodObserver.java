@@ -55,6 +55,9 @@ final class PodObserver {
     /** A kubelet that answers removes its pod by the end of the grace period, or not much later. */
     private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
 
+    /** How long a trainer that has reported its failure may take to end. */
+    private static final Duration TO_END = Duration.ofSeconds(30);
+
     private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
 
     private static final String NEVER_REPORTED =
@@ -70,12 +73,14 @@ final class PodObserver {
         Optional<PodReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
         Signs signs = own.map(r -> signs(r, silence)).orElse(Signs.NONE);
+        Standing standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO));
         return new PodSeen(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
-                standing(pod, node, own, signs),
-                signs);
+                standing,
+                signs,
+                lingers(pod, standing));
     }
 
     private static Signs signs(PodReport report, Optional<Duration> silence) {
@@ -89,25 +94,43 @@ final class PodObserver {
                 Optional.ofNullable(report.regroup()));
     }
 
-    private static Standing standing(Pod pod, Optional<Node> node, Optional<PodReport> report, Signs signs) {
-        String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
+    private static @Nullable String phase(Pod pod) {
+        return pod.getStatus() == null ? null : pod.getStatus().getPhase();
+    }
+
+    private static boolean lingers(Pod pod, Standing standing) {
+        boolean ended = standing instanceof Standing.Done || standing instanceof Standing.Dead;
+        return ended
+                && !"Succeeded".equals(phase(pod))
+                && !"Failed".equals(phase(pod))
+                && pod.getMetadata().getDeletionTimestamp() == null;
+    }
+
+    /** By its trainer's container where that has ended: others may end otherwise, or not at all. */
+    private static Standing standing(
+            Pod pod, Optional<Node> node, Optional<PodReport> report, Signs signs, Duration unheard) {
+        String phase = phase(pod);
         Optional<String> silence = silence(pod, node);
         // a trainer that is heard is there, whatever its kubelet does
         Optional<String> notice = notice(pod, node)
                 .or(() ->
                         report.filter(r -> r.state() == PodReport.State.Leaving).map(r -> TOLD_TO_GO))
                 .or(() -> signs.isSilent() ? silence : Optional.empty());
-        if ("Succeeded".equals(phase)) {
-            return exitedWithZero(notice, report);
+        Optional<ContainerStateTerminated> end = end(pod);
+        if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
+            return exitedWithZero(notice.or(() -> takenAway(pod)), report);
         }
-        if ("Failed".equals(phase)) {
-            return dead(pod, notice, report);
+        if (end.isPresent() || "Failed".equals(phase)) {
+            return dead(pod, notice.or(() -> takenAway(pod)), end, report);
         }
         if (notice.isPresent()) {
             return new Standing.Leaving(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
-        Optional<String> address =
-                report.filter(r -> r.state() != PodReport.State.Failed).map(PodReport::address);
+        Optional<PodReport> failed = report.filter(r -> r.state() == PodReport.State.Failed);
+        if (failed.isPresent()) {
+            return failing(failed.get(), unheard);
+        }
+        Optional<String> address = report.map(PodReport::address);
         if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
             return new Standing.Ready(address.get());
         }
@@ -176,18 +199,29 @@ final class PodObserver {
                 .map(c -> "node " + name + " does not answer");
     }
 
-    private static Standing dead(Pod pod, Optional<String> notice, Optional<PodReport> report) {
+    private static Standing failing(PodReport report, Duration unheard) {
+        Duration left = TO_END.minus(unheard);
+        return left.isNegative() || left.isZero()
+                ? new Standing.Dead(Cause.FAILED, "the trainer failed and does not end: " + report.message())
+                : new Standing.Failing("failed: " + report.message(), left);
+    }
+
+    /** Why a kubelet did not admit the pod, or took it away. */
+    private static Optional<String> takenAway(Pod pod) {
+        String reason = pod.getStatus().getReason();
+        String message = pod.getStatus().getMessage();
+        return Optional.ofNullable(reason)
+                .filter(r -> TAKEN_AWAY.contains(r) || r.startsWith(OUT_OF))
+                .map(r -> message == null ? r : r + ": " + message);
+    }
+
+    private static Standing dead(
+            Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<PodReport> report) {
         if (notice.isPresent()) {
             return new Standing.Dead(Cause.PREEMPTED, notice.get());
         }
-        String reason = pod.getStatus().getReason();
-        if (reason != null && (TAKEN_AWAY.contains(reason) || reason.startsWith(OUT_OF))) {
-            String message = pod.getStatus().getMessage();
-            return new Standing.Dead(Cause.PREEMPTED, message == null ? reason : reason + ": " + message);
-        }
-        Optional<ContainerStateTerminated> end =
-                trainer(pod).map(ContainerStatus::getState).map(ContainerState::getTerminated);
         if (end.isEmpty()) {
+            String reason = pod.getStatus().getReason();
             return new Standing.Dead(Cause.FAILED, reason == null ? "the pod failed" : reason);
         }
         int exit = end.get().getExitCode();
@@ -244,11 +278,16 @@ final class PodObserver {
                         pod.getStatus().getContainerStatuses().stream());
     }
 
-    private static Optional<ContainerStatus> trainer(Pod pod) {
-        String name = TrainerPod.trainer(pod.getSpec()).getName();
+    /** How the trainer's container ended; empty while it has not, and where nobody knows. */
+    private static Optional<ContainerStateTerminated> end(Pod pod) {
+        if (pod.getStatus() == null) {
+            return Optional.empty();
+        }
         return pod.getStatus().getContainerStatuses().stream()
-                .filter(status -> name.equals(status.getName()))
-                .findFirst();
+                .filter(status -> TrainerPod.trainer(pod.getSpec()).getName().equals(status.getName()))
+                .findFirst()
+                .map(ContainerStatus::getState)
+                .map(ContainerState::getTerminated);
     }
 
     static boolean isTrue(Pod pod, String condition) {

@@ -67,7 +67,7 @@ final class Attendance {
         return seen.pods().stream()
                 .filter(pod -> pod.standing() instanceof Leaving
                         && !book.isOut(pod.uid())
-                        && !pod.signs().isSilent()
+                        && pod.signs().isFresh()
                         && pod.signs().holdsState())
                 .toList();
     }

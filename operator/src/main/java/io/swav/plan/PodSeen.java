@@ -2,8 +2,17 @@ package io.swav.plan;
 
 import java.time.Instant;
 
-/** One pod of the job as it was observed. */
-public record PodSeen(String name, String uid, Instant created, Standing standing, Signs signs) {
+/**
+ * One pod of the job as it was observed.
+ *
+ * @param lingers whether it still runs although its trainer has ended, and nobody has deleted it: a sidecar does not end by
+ *     itself
+ */
+public record PodSeen(String name, String uid, Instant created, Standing standing, Signs signs, boolean lingers) {
+
+    public PodSeen(String name, String uid, Instant created, Standing standing, Signs signs) {
+        this(name, uid, created, standing, signs, false);
+    }
 
     /** Whether its object says that it is alive, whatever its trainer does. */
     public boolean isAlive() {

@@ -1,5 +1,6 @@
 package io.swav.plan;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
@@ -23,6 +24,13 @@ public sealed interface Standing {
             this(why, Optional.empty());
         }
     }
+
+    /**
+     * The trainer has said that it failed, and its exit code will say how.
+     *
+     * @param left how long it may take to end
+     */
+    record Failing(String why, Duration left) implements Standing {}
 
     /** The trainer finished the job. */
     record Done() implements Standing {}
@@ -48,6 +56,6 @@ public sealed interface Standing {
 
     /** Whether the pod counts towards the pods that are wanted. */
     default boolean isAlive() {
-        return this instanceof Starting || this instanceof Ready;
+        return this instanceof Starting || this instanceof Ready || this instanceof Failing;
     }
 }

@@ -3,6 +3,7 @@ package io.swav.plan;
 import io.swav.api.World;
 import io.swav.plan.Account.Kind;
 import io.swav.plan.Standing.Dead;
+import io.swav.plan.Standing.Failing;
 import io.swav.plan.Standing.Leaving;
 import io.swav.plan.Standing.Ready;
 import io.swav.plan.Standing.Starting;
@@ -63,6 +64,7 @@ public final class WorldPlanner {
             return ended(end);
         }
         lookAtTheSilent(attendance.presentPods());
+        lookAtTheFailing();
         Instant firstDone = books.book().firstDone();
         if (firstDone != null) {
             again.add(firstDone.plus(Bookkeeper.FINISH));
@@ -81,11 +83,16 @@ public final class WorldPlanner {
         List<String> create = create();
         List<PodSeen> excess = excess(members);
         books.released(excess);
+        List<PodSeen> lingering = seen.pods().stream().filter(PodSeen::lingers).toList();
+        String why = excess.isEmpty() ? "" : podsThere();
         return plan(
                 world,
                 create,
-                Stream.concat(excess.stream(), longEnded().stream()).toList(),
-                excess.isEmpty() ? "" : podsThere());
+                Stream.of(excess, lingering, longEnded())
+                        .flatMap(List::stream)
+                        .distinct()
+                        .toList(),
+                lingering.isEmpty() ? why : "the trainer has ended, the pod has not");
     }
 
     private Plan plan(WorldPlan world, List<String> create, List<PodSeen> delete, String deleteWhy) {
@@ -108,6 +115,13 @@ public final class WorldPlanner {
             Duration left = Signs.UNHEARD.minus(silence).plusMillis(1);
             again.add(now.plus(left.isNegative() ? Signs.UNHEARD : left));
         });
+    }
+
+    private void lookAtTheFailing() {
+        seen.pods().stream()
+                .map(PodSeen::standing)
+                .filter(Failing.class::isInstance)
+                .forEach(failing -> again.add(now.plus(((Failing) failing).left())));
     }
 
     // ---- the world ----------------------------------------------------------------------------------------------
@@ -291,8 +305,10 @@ public final class WorldPlanner {
                 .toList();
     }
 
-    private List<PodSeen> living() {
-        return seen.pods().stream().filter(PodSeen::isAlive).toList();
+    private List<PodSeen> running() {
+        return seen.pods().stream()
+                .filter(pod -> pod.isAlive() || pod.lingers())
+                .toList();
     }
 
     /** Pods that nobody else will remove: hung ones, and leaving ones on nodes that do not answer. */
@@ -318,8 +334,8 @@ public final class WorldPlanner {
         if (world instanceof WorldPlan.Regroup regroup) {
             books.published(regroup, Kind.Suspension);
         }
-        books.released(living());
-        return plan(world, List.of(), living(), "the job is suspended");
+        books.released(running());
+        return plan(world, List.of(), running(), "the job is suspended");
     }
 
     private Plan ended(Book.End end) {
@@ -330,7 +346,7 @@ public final class WorldPlanner {
                 ? seen.pods().stream()
                         .filter(pod -> !(pod.standing() instanceof Leaving))
                         .toList()
-                : living();
+                : running();
         String why = expired ? "ttlSecondsAfterFinished has passed" : "the job has ended";
         return plan(new WorldPlan.Ended(end), List.of(), delete, why);
     }

@@ -142,6 +142,57 @@ class PodObserverTest {
     }
 
     @Test
+    void aTrainerHasEndedAlsoWhereASidecarHasNot() {
+        String sidecar = ", {name: proxy, state: {running: {}}}]";
+        assertThat(see(beside("Running", 0, sidecar), "", report(State.Done, 100)))
+                .isEqualTo(new Standing.Done());
+        assertThat(see(beside("Running", 70, sidecar), "", report(State.Failed, 1)))
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "exit code 70: words"));
+        assertThat(see(beside("Running", 137, sidecar), "", report(State.Training, 1)))
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL)"));
+        assertThat(see(
+                        beside("Running", 143, sidecar),
+                        "deletionTimestamp: '2026-01-01T00:00:00Z'",
+                        report(State.Leaving, 1)))
+                .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the pod was deleted"));
+        assertThat(see(
+                        beside("Failed", 0, ", {name: proxy, state: {terminated: {exitCode: 1}}}]"),
+                        "",
+                        report(State.Done, 100)))
+                .as("it is not the trainer that failed")
+                .isEqualTo(new Standing.Done());
+    }
+
+    @Test
+    void whereASidecarRunsOnAnEndedPodLingersUntilItIsDeleted() {
+        String running = beside("Running", 0, ", {name: proxy, state: {running: {}}}]");
+        PodReport done = report(State.Done, 100);
+        assertThat(seen(running, "", done, "", 0).lingers()).isTrue();
+        assertThat(seen(running, "deletionTimestamp: '2026-01-01T00:00:00Z'", done, "", 0)
+                        .lingers())
+                .isFalse();
+        assertThat(seen(beside("Succeeded", 0, "]"), "", done, "", 0).lingers()).isFalse();
+        assertThat(seen(READY, "", report(State.Training, 1), "", 0).lingers()).isFalse();
+    }
+
+    @Test
+    void whoHasReportedAFailureIsGivenTimeToEnd() {
+        PodReport failed = report(State.Failed, 1);
+        assertThat(see(READY, "", failed, "", 10))
+                .isEqualTo(new Standing.Failing("failed: words", Duration.ofSeconds(20)));
+        PodSeen stuck = seen(READY, "", failed, "", 30);
+        assertThat(stuck.standing())
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "the trainer failed and does not end: words"));
+        assertThat(stuck.lingers()).isTrue();
+    }
+
+    /** @param others statuses of other containers, and the end of the list */
+    private static String beside(String phase, int exit, String others) {
+        return "phase: " + phase + ", conditions: [{type: Ready, status: 'False'}], containerStatuses: [{name: trainer,"
+                + " state: {terminated: {exitCode: " + exit + "}}}" + others;
+    }
+
+    @Test
     void exitZeroIsTheEndOnlyWhenTheStepsAreDone() {
         assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new Standing.Done());
         assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new Standing.Done());

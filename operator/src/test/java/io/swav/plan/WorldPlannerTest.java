@@ -446,6 +446,41 @@ class WorldPlannerTest {
     }
 
     @Test
+    void podsThatRunOnWithoutTheirTrainerAreDeleted() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        PodSeen dead = lingering(0, STANDINGS.get(4));
+        Plan plan = plan(bounds(2, 1, 0), world, Book.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
+        assertThat(names(plan)).containsExactly("job-1");
+        assertThat(plan.delete()).containsExactly(dead);
+        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
+
+        List<PodSeen> done = List.of(lingering(0, new Standing.Done()), pod(1, STANDINGS.get(1)));
+        Plan finishing = plan(bounds(2, 1, 0), world, Book.EMPTY, done, T0);
+        assertThat(finishing.delete()).as("it is a member until the end").isEmpty();
+        List<PodSeen> all = List.of(lingering(0, new Standing.Done()), lingering(1, new Standing.Done()));
+        Plan end = plan(bounds(2, 1, 0), world, finishing.book(), all, T0);
+        assertThat(end.book().end()).isNotNull().matches(Book.End::complete);
+        assertThat(end.delete()).isEqualTo(all);
+    }
+
+    private static PodSeen lingering(int number, Standing standing) {
+        PodSeen pod = pod(number, standing);
+        return new PodSeen(pod.name(), pod.uid(), pod.created(), standing, Signs.NONE, true);
+    }
+
+    @Test
+    void aTrainerThatHasFailedIsLookedAtWhenItOughtToHaveEnded() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        PodSeen failing = pod(0, new Standing.Failing("failed: boom", Duration.ofSeconds(7)));
+        Plan plan = plan(bounds(1, 1, 0), world, Book.EMPTY, List.of(failing), T0);
+        assertThat(plan.world()).as("its exit code will say how").isInstanceOf(WorldPlan.Keep.class);
+        assertThat(plan.news()).isEmpty();
+        assertThat(plan.again()).contains(T0.plusSeconds(7));
+    }
+
+    @Test
     void ttlDeletesEndedPods() {
         Book book = Book.EMPTY.ended(new Book.End(true, "Complete", "Training is complete", T0));
         Bounds bounds = new Bounds(
