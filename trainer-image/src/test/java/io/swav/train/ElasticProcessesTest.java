@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real processes whose world changes under them; the weights must be those of one process left in peace. */
 class ElasticProcessesTest {
     private static final int STEPS = 300;
-    /** So many steps last a minute: time for processes to start and for worlds to change, until a test hurries. */
+    /** So many steps last four minutes, longer than a test waits for anything, until it hurries. */
     private static final String PACE = "-Dtoy.stepMillis=200";
 
     @TempDir
