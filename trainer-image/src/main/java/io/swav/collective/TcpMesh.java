@@ -10,7 +10,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -31,24 +30,6 @@ public final class TcpMesh {
 
     /** A rank of the world to connect. */
     public record Peer(String uid, InetSocketAddress address) {}
-
-    /**
-     * For processes that know each other's addresses beforehand: listens at its own until the mesh stands.
-     *
-     * @param key shared secret, 16 bytes or more
-     * @throws IOException when the port cannot be opened
-     * @throws CollectiveException when not everyone is there before the deadline
-     */
-    public static Collective connect(
-            int rank, List<InetSocketAddress> addresses, byte[] key, long generation, Duration deadline)
-            throws IOException {
-        List<Peer> peers = IntStream.range(0, addresses.size())
-                .mapToObj(peer -> new Peer("rank-" + peer, addresses.get(peer)))
-                .toList();
-        try (PeerListener listener = PeerListener.open(peers.get(rank).uid(), key, addresses.get(rank))) {
-            return connect(listener, rank, peers, generation, deadline, () -> false);
-        }
-    }
 
     /**
      * Connects to the members of one generation, or leaves nothing open.

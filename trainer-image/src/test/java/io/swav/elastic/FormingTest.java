@@ -8,23 +8,13 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.TcpMesh;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
-import java.time.Duration;
+import io.swav.collective.Ranked;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /** The state's way from rank to rank, over real sockets. */
 class FormingTest {
-    private static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
-
     @Test
     void theNewestStateReachesWhoIsBehindAndWhoHasNone() throws Exception {
         List<Held> held = List.of(new Held(4, 1, 2), new Held(5, 7, 8), new Held(-1, 0, 0));
@@ -68,26 +58,12 @@ class FormingTest {
     }
 
     private static void among(List<Held> held, Body body) throws Exception {
-        List<InetSocketAddress> addresses = new ArrayList<>();
-        for (int rank = 0; rank < held.size(); rank++) {
-            try (ServerSocket free = new ServerSocket(0)) {
-                addresses.add(new InetSocketAddress(InetAddress.getLoopbackAddress(), free.getLocalPort()));
+        Ranked.run(held.size(), (collective, manager) -> {
+            try (collective) { // the others see it go
+                body.run(collective, held.get(collective.rank()));
             }
-        }
-        List<CompletableFuture<Void>> ranks = new ArrayList<>();
-        for (int rank = 0; rank < held.size(); rank++) {
-            int me = rank;
-            ranks.add(CompletableFuture.runAsync(() -> {
-                try (Collective collective = TcpMesh.connect(me, addresses, KEY, 1, Duration.ofSeconds(60))) {
-                    body.run(collective, held.get(me));
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            }));
-        }
-        for (CompletableFuture<Void> rank : ranks) {
-            rank.get();
-        }
+            return true;
+        });
     }
 
     /** Two arrays, each full of one number. */
