@@ -48,8 +48,16 @@ final class ImageFolder implements DataSet {
 
     static List<Path> classFolders(Path folder) throws IOException {
         try (Stream<Path> children = Files.list(folder)) {
-            return children.filter(ImageFolder::isFolder).sorted().toList();
+            return children.filter(child -> !isSystems(child.getFileName().toString()))
+                    .filter(ImageFolder::isFolder)
+                    .sorted()
+                    .toList();
         }
+    }
+
+    /** In the root of a volume; such folders hold no pictures, and may be closed to this user. */
+    private static boolean isSystems(String name) {
+        return name.startsWith(".") || name.equals("lost+found");
     }
 
     /** Other than {@link Files#isDirectory} this does not take an error for a no. */

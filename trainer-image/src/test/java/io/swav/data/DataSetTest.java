@@ -73,6 +73,19 @@ class DataSetTest {
     }
 
     @Test
+    void theSystemsFoldersOfAVolumeAreNoClasses() throws IOException {
+        Files.createDirectory(folder.resolve("lost+found"));
+        for (String name : new String[] {".snapshot/ox/a.png", "ox/a.png"}) {
+            Files.createDirectories(folder.resolve(name).getParent());
+            Files.write(folder.resolve(name), picture(1));
+        }
+        try (DataSet data = DataSet.open(folder.toString())) {
+            assertThat(data.size()).isEqualTo(1);
+            assertThat(data.label(0)).isZero();
+        }
+    }
+
+    @Test
     void readsClassFoldersAndFlatFolders() throws IOException {
         for (String name : new String[] {"dog/b.png", "cat/a.png", "cat/deep/c.png"}) {
             Files.createDirectories(folder.resolve(name).getParent());
