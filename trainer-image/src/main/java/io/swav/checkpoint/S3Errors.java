@@ -1,7 +1,6 @@
 package io.swav.checkpoint;
 
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.s3.model.NoSuchBucketException;
 import software.amazon.awssdk.services.s3.model.S3Exception;
@@ -15,11 +14,11 @@ final class S3Errors {
             return new IOException("there is no bucket " + bucket + ": create it, or correct checkpoint.uri", e);
         }
         if (e instanceof S3Exception answer) {
-            String code = answer.awsErrorDetails() == null
-                    ? ""
-                    : " " + answer.awsErrorDetails().errorCode();
+            String code =
+                    answer.awsErrorDetails() == null || answer.awsErrorDetails().errorCode() == null
+                            ? ""
+                            : " " + answer.awsErrorDetails().errorCode();
             return switch (answer.statusCode()) {
-                case 404 -> new NoSuchFileException(bucket, null, "answers 404" + code);
                 case 401, 403 ->
                     new IOException(
                             "bucket " + bucket + " refuses access (" + answer.statusCode() + code

@@ -39,7 +39,7 @@ import software.amazon.awssdk.services.s3.model.S3Object;
  */
 public final class S3Store implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
-    private static final Pattern DRAFT = Pattern.compile("([^/]+/g(\\d+)-[^/]+/).*");
+    private static final Pattern DRAFT = Pattern.compile("(step-\\d+/g(\\d+)-[^/]+/).*");
     private static final int UPLOADS = 4;
     private static final int ATTEMPTS = 5;
     private static final Duration CONNECT = Duration.ofSeconds(5);
@@ -77,8 +77,10 @@ public final class S3Store implements Store {
      * Opens without a request, so it succeeds while the service is away.
      *
      * @param uri {@code s3://bucket/prefix}
+     * @throws IllegalArgumentException when the service's endpoint is no URL; the message is for the user
      */
     public static S3Store open(URI uri, Service service) {
+        service.endpoint().ifPresent(S3Store::requireUrl);
         S3ClientBuilder builder = S3Client.builder()
                 .httpClientBuilder(Apache5HttpClient.builder()
                         .maxConnections(2 * UPLOADS)
@@ -101,6 +103,13 @@ public final class S3Store implements Store {
                 .ifPresent(region -> builder.region(Region.of(region)));
         String path = uri.getPath() == null ? "" : uri.getPath().replaceAll("^/+|/+$", "");
         return new S3Store(builder.build(), uri.getAuthority(), path.isEmpty() ? "" : path + "/");
+    }
+
+    private static void requireUrl(URI endpoint) {
+        if (endpoint.getHost() == null || !String.valueOf(endpoint.getScheme()).matches("https?")) {
+            throw new IllegalArgumentException(
+                    "\"" + endpoint + "\" is no URL of an S3 service, such as http://minio:9000");
+        }
     }
 
     @Override

@@ -19,7 +19,7 @@ public final class Stores {
 
     /**
      * @param uri {@code file:///folder}, {@code s3://bucket/prefix}, or a folder's path
-     * @throws IllegalArgumentException when it is none of these; the message is for the user
+     * @throws IllegalArgumentException when it is none of these, or the service has no URL; the message is for the user
      */
     public static Store open(String uri, S3Store.Service service) {
         URI parsed = URI.create(uri);

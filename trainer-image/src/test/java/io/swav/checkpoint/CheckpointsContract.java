@@ -310,7 +310,7 @@ abstract class CheckpointsContract {
         }
     }
 
-    private void write(String name, byte[] bytes) throws IOException {
+    void write(String name, byte[] bytes) throws IOException {
         try (Store.Sink sink = store().create(name)) {
             FolderStore.writeAll(sink, ByteBuffer.wrap(bytes));
             sink.commit();

@@ -19,6 +19,8 @@ final class FaultyLine implements AutoCloseable {
     /** What happens to connections from now on; those that exist are cut. */
     enum Mode {
         Well,
+        /** As a proxy does that knows no server at present. */
+        Answers404,
         Answers500,
         Answers503,
         /** Refuses at once. */
@@ -102,11 +104,17 @@ final class FaultyLine implements AutoCloseable {
                     }
                 }
             }
+            String answer = switch (now) {
+                case Answers404 -> "404 Not Found";
+                case Answers500 -> "500 Internal Server Error";
+                case Answers503 -> "503 Slow Down";
+                default -> "";
+            };
             if (now == Mode.Down) {
                 faults.incrementAndGet();
-            } else if (now == Mode.Answers500 || now == Mode.Answers503) {
+            } else if (!answer.isEmpty()) {
                 faults.incrementAndGet();
-                refuse(client, now == Mode.Answers500 ? "500 Internal Server Error" : "503 Slow Down");
+                refuse(client, answer);
             } else {
                 pass(client, mine, up, down);
             }

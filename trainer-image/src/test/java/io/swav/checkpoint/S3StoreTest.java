@@ -12,10 +12,12 @@ import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -220,6 +222,38 @@ class S3StoreTest extends CheckpointsContract {
         }
         checkpoints.save(checkpoint(2, 1));
         assertThat(newest(checkpoints).state().step()).isEqualTo(2);
+    }
+
+    /** Of a missing file the service itself says that there is no such key; a missing file is a damaged checkpoint. */
+    @Test
+    void whatAProxyDoesNotFindIsNotMissing() throws Exception {
+        new Checkpoints(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
+        line.be(FaultyLine.Mode.Answers404);
+        assertThatThrownBy(() -> store().open("step-1/MANIFEST.json"))
+                .isNotInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("bucket bucket answers 404");
+        line.be(FaultyLine.Mode.Well);
+        assertThatThrownBy(() -> store().open("step-2/MANIFEST.json")).isInstanceOf(NoSuchFileException.class);
+    }
+
+    @Test
+    void whatOthersKeepThereIsNotSweptAway() throws Exception {
+        write("photos/g1-holiday/a.jpg", new byte[] {1});
+        new Checkpoints(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
+        assertThat(store().names()).contains("photos/g1-holiday/a.jpg");
+    }
+
+    @Test
+    void anEndpointThatIsNoUrlIsNamed() {
+        for (String endpoint : List.of("minio:9000", "minio", "//minio:9000", "http:/minio")) {
+            S3Store.Service service =
+                    new S3Store.Service(Optional.of(URI.create(endpoint)), Optional.empty(), Optional.empty());
+            assertThatThrownBy(() ->
+                            S3Store.open(URI.create("s3://bucket/x"), service).close())
+                    .as(endpoint)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("\"" + endpoint + "\" is no URL of an S3 service, such as http://minio:9000");
+        }
     }
 
     @Test
