@@ -259,7 +259,13 @@ public final class Checkpoints implements AutoCloseable {
                 spare(step);
                 known.remove(step);
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
-                write(checkpoint, ranks);
+                try {
+                    write(checkpoint, ranks);
+                } catch (IOException e) {
+                    // may be what fills the store; this world's own stays, as its commit can be in doubt
+                    sweep(checkpoint.state().generation() - 1);
+                    throw e;
+                }
             }
             double seconds = (System.nanoTime() - start) / 1e9;
             String problem = problem(step);
@@ -394,6 +400,15 @@ public final class Checkpoints implements AutoCloseable {
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 known.remove(step);
             }
+        } catch (IOException e) {
+            LOG.warn("old checkpoints stay in {} for now: {}", store.uri(), told(e));
+        }
+        sweep(generation);
+    }
+
+    /** Removes what dead writers left; what fails here is told, and tried again after the next save. */
+    private void sweep(long generation) {
+        try {
             Set<String> locations = new HashSet<>();
             for (long step : steps()) {
                 try {
@@ -405,7 +420,7 @@ public final class Checkpoints implements AutoCloseable {
             }
             store.sweep(generation, locations::contains);
         } catch (IOException e) {
-            LOG.warn("old checkpoints stay in {} for now: {}", store.uri(), told(e));
+            LOG.warn("unfinished checkpoints stay in {} for now: {}", store.uri(), told(e));
         }
     }
 

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.CheckpointException.Kind;
 import io.swav.checkpoint.Checkpoints.Owner;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
@@ -164,6 +166,31 @@ abstract class CheckpointsContract {
         assertThat(store().names()).hasSize(4).allMatch(name -> name.startsWith("step-1/"));
     }
 
+    /** Or it would be full for ever. */
+    @Test
+    void whatADeadWriterLeftMakesRoomInAStoreThatIsFull() throws Exception {
+        Store.Draft dead = store().draft("step-7", 3, Share.ALONE); // never closed
+        try (Store.Sink sink = dead.create("model.safetensors")) {
+            FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
+            sink.commit();
+        }
+        Set<String> left = Set.copyOf(store().names());
+        assertThat(left).hasSize(1);
+        Store full = failing(store(), "draft", "No space left on device", folder -> named(left));
+        Checkpoints checkpoints = new Checkpoints(full, new Owner("job", "cfg"), 2);
+        assertThatThrownBy(() -> checkpoints.save(checkpoint(8, 4))).hasMessageContaining("No space left on device");
+        checkpoints.save(checkpoint(8, 4));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(8, 4));
+    }
+
+    private boolean named(Set<String> files) {
+        try {
+            return store().names().stream().anyMatch(files::contains);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     @Test
     void everyFlippedByteIsFound() throws Exception {
         Checkpoints checkpoints = checkpoints(5);
@@ -245,10 +272,12 @@ abstract class CheckpointsContract {
     void whatCannotBeReadNowIsNotReplaced() throws Exception {
         checkpoints(1).save(checkpoint(1, 1));
         AtomicInteger failures = new AtomicInteger(1);
-        Checkpoints again = new Checkpoints(
-                failingToOpen(store(), name -> name.endsWith("model.safetensors") && failures.getAndDecrement() > 0),
-                new Owner("job", "cfg"),
-                1);
+        Store failing = failing(
+                store(),
+                "open",
+                "cannot be read now",
+                name -> name.endsWith("model.safetensors") && failures.getAndDecrement() > 0);
+        Checkpoints again = new Checkpoints(failing, new Owner("job", "cfg"), 1);
         assertThatThrownBy(() -> again.save(checkpoint(1, 2)))
                 .hasMessageContaining("cannot be read now")
                 .extracting(e -> ((CheckpointException) e).kind())
@@ -257,14 +286,15 @@ abstract class CheckpointsContract {
         assertThat(newest(checkpoints(1))).isEqualTo(checkpoint(1, 1));
     }
 
-    private static Store failingToOpen(Store store, Predicate<String> which) {
+    /** A store of which one method fails now and then, as the name says with which it is called. */
+    private static Store failing(Store store, String method, String why, Predicate<String> when) {
         return (Store) Proxy.newProxyInstance(
-                Store.class.getClassLoader(), new Class<?>[] {Store.class}, (proxy, method, arguments) -> {
-                    if (method.getName().equals("open") && which.test((String) arguments[0])) {
-                        throw new IOException("cannot be read now");
+                Store.class.getClassLoader(), new Class<?>[] {Store.class}, (proxy, called, arguments) -> {
+                    if (called.getName().equals(method) && when.test((String) arguments[0])) {
+                        throw new IOException(why);
                     }
                     try {
-                        return method.invoke(store, arguments);
+                        return called.invoke(store, arguments);
                     } catch (InvocationTargetException e) {
                         throw Objects.requireNonNull(e.getCause());
                     }
