@@ -93,7 +93,10 @@ public final class Ranked {
         }
     }
 
-    /** What {@code connect} makes of every rank of {@code world}, all at the same time; closed if one of them fails. */
+    /**
+     * What {@code connect} makes of every rank of {@code world}, all at the same time; closed if one of them fails. The last
+     * one's failure has those of the others suppressed.
+     */
     public static <C extends Collective> List<C> each(List<Collective> world, Connect<C> connect) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(world.size());
         try {
@@ -106,6 +109,7 @@ public final class Ranked {
                 try {
                     made.add(rank.get());
                 } catch (ExecutionException e) {
+                    failure.ifPresent(e::addSuppressed);
                     failure = Optional.of(e);
                 }
             }

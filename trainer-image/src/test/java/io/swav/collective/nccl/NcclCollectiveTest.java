@@ -27,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -149,7 +150,11 @@ class NcclCollectiveTest {
         for (int world = 0; world < 50; world++) {
             boolean aborts = world % 2 == 1;
             Ranked.run(NcclStub.connect(3), (collective, manager) -> {
-                collective.allReduceSum(manager.ones(new Shape(1000)));
+                try {
+                    collective.allReduceSum(manager.ones(new Shape(1000)));
+                } catch (CollectiveException e) {
+                    assertThat(aborts).as("%s", e).isTrue(); // rank 0 was through before this rank
+                }
                 if (aborts && collective.rank() == 0) {
                     collective.abort();
                 }
@@ -195,7 +200,17 @@ class NcclCollectiveTest {
             world = NcclStub.connect(size);
         } catch (ExecutionException e) {
             // the fault is in forming: every rank's attempt ended, or this would not have returned
-            return List.of("", String.valueOf(e.getMessage()).replaceFirst("^.*Exception: ", ""), "");
+            List<String> said = Stream.concat(Stream.of(e), Arrays.stream(e.getSuppressed()))
+                    .map(each -> String.valueOf(each.getMessage()).replaceFirst("^.*Exception: ", ""))
+                    .toList();
+            // the others may hear of rank 1's end before its reason
+            return List.of(
+                    "",
+                    said.stream()
+                            .filter(each -> each.startsWith("NCCL: "))
+                            .findFirst()
+                            .orElse(said.get(0)),
+                    "");
         }
         return Ranked.run(world, (collective, manager) -> {
             if (collective.rank() == 1) {
