@@ -128,11 +128,11 @@ public final class WorldPlanner {
 
     private WorldPlan world() {
         List<World.Member> members = seen.world().members();
-        List<World.Member> survivors = attendance.present();
+        List<PodSeen> savers = savers();
+        List<World.Member> survivors = savers.isEmpty() ? attendance.present() : List.of();
         List<World.Member> gone = new ArrayList<>(members);
-        gone.removeAll(survivors);
+        gone.removeAll(attendance.present());
         List<World.Member> next = new ArrayList<>(survivors.subList(0, Math.min(survivors.size(), bounds.target())));
-        List<PodSeen> savers = survivors.isEmpty() ? savers() : List.of();
         List<World.Member> joining = savers.isEmpty()
                 ? newcomers().stream().limit(bounds.target() - next.size()).toList()
                 : List.of();
@@ -189,7 +189,8 @@ public final class WorldPlanner {
 
     /** Who saves the state, that nobody else holds, and is to be waited for. */
     private List<PodSeen> savers() {
-        boolean held = attendance.newcomers().anyMatch(pod -> pod.signs().holdsState());
+        boolean held = Stream.concat(attendance.presentPods(), attendance.newcomers())
+                .anyMatch(pod -> pod.signs().holdsState());
         List<PodSeen> savers = held ? List.of() : attendance.savers();
         Instant since = books.book().since();
         if (savers.isEmpty() || !seen.world().members().isEmpty() || since == null) {

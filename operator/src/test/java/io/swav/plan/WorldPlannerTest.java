@@ -271,6 +271,24 @@ class WorldPlannerTest {
     }
 
     @Test
+    void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
+        World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
+        Plan plan = plan(bounds(2, 1, 1), world, Book.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
+        assertThat(plan.world())
+                .isInstanceOfSatisfying(
+                        WorldPlan.Regroup.class,
+                        regroup -> assertThat(regroup.next().members()).isEmpty());
+        assertThat(plan.delete()).isEmpty();
+        assertThat(names(plan(
+                        bounds(2, 1, 1),
+                        after(plan, world),
+                        plan.book(),
+                        List.of(pod(1, STANDINGS.get(1))),
+                        T0.plusSeconds(1))))
+                .containsExactly("job-1");
+    }
+
+    @Test
     void nobodyWaitsForALeavingPodThatHoldsNoState() {
         World world = new World(3, "u", List.of(member(0)), "w");
         PodSeen newcomer = pod(2, STANDINGS.get(1));
@@ -283,15 +301,10 @@ class WorldPlannerTest {
                 .as("it was never in a world")
                 .containsExactly("job-2");
         World two = new World(3, "u", List.of(member(0), member(1)), "w");
-        assertThat(names(plan(
-                        bounds(2, 1, 1),
-                        two,
-                        Book.EMPTY,
-                        List.of(leaving(0, 1), pod(1, STANDINGS.get(1)), newcomer),
-                        T0)))
+        PodSeen trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
+        assertThat(names(plan(bounds(2, 1, 1), two, Book.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
                 .as("another member keeps it")
                 .containsExactly("job-1", "job-2");
-        PodSeen trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
         World lost = new World(3, "u", List.of(), "its document was lost");
         assertThat(names(plan(bounds(2, 1, 1), lost, Book.EMPTY, List.of(leaving(0, 1), trained), T0)))
                 .as("another trainer keeps it")

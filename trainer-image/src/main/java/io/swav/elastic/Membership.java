@@ -21,17 +21,18 @@ public sealed interface Membership {
     /**
      * Go, with the state in memory given up.
      *
-     * @param nobodyStays of the world this process was in: its rank 0 must save the state first
+     * @param nobodyStays of those that hold the state: they must save it first
      */
     record Leave(String why, boolean nobodyStays) implements Membership {}
 
     /**
      * @param newest world seen
-     * @param last world this process was a member of; generation 0 for none
+     * @param formed the last world that this process formed with its members, who all hold the state since; generation 0
+     *     for none
      * @param notice this process was told to go (SIGTERM)
      * @param uid this process's
      */
-    static Membership next(World newest, World last, boolean notice, String uid) {
+    static Membership next(World newest, World formed, boolean notice, String uid) {
         OptionalInt rank = newest.rankOf(uid);
         if (rank.isPresent() && newest.hold()) {
             return new Hold(newest, rank.getAsInt() == 0);
@@ -39,8 +40,8 @@ public sealed interface Membership {
         if (rank.isPresent()) {
             return new Form(newest, rank.getAsInt());
         }
-        if (last.generation() > 0) {
-            boolean survivors = last.members().stream()
+        if (formed.generation() > 0) {
+            boolean survivors = formed.members().stream()
                     .anyMatch(member -> newest.rankOf(member.uid()).isPresent());
             return new Leave(
                     "generation " + newest.generation() + " goes on without this pod: " + newest.why(), !survivors);

@@ -106,6 +106,8 @@ public final class Trainer implements AutoCloseable {
     private final Optional<CheckpointWriter> writer;
     private final SaveSchedule schedule;
     private World last = World.none("");
+    /** The last that formed: its members hold the state. */
+    private World formed = World.none("");
     /** The last generation that held and whose state went to the store. */
     private long held;
 
@@ -140,7 +142,7 @@ public final class Trainer implements AutoCloseable {
     public End run() {
         while (true) {
             World newest = parts.worlds().newest();
-            Membership next = Membership.next(newest, last, parts.notice().given(), plan.uid());
+            Membership next = Membership.next(newest, formed, parts.notice().given(), plan.uid());
             if (next instanceof Membership.Form form && !late()) {
                 last = form.world();
                 Optional<End> end = enter(form.world(), form.rank());
@@ -155,7 +157,7 @@ public final class Trainer implements AutoCloseable {
                 parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
-                        ? leave(leave.why(), leave.nobodyStays() ? last.size() : 0)
+                        ? leave(leave.why(), leave.nobodyStays() ? holders() : 0)
                         : leave("told to go, and no world forms", 1);
             }
         }
@@ -186,8 +188,9 @@ public final class Trainer implements AutoCloseable {
             watchman.sharing(collective, world);
             Forming.share(collective, state);
             watchman.training();
-            if (Membership.switches(
-                    world, Forming.together(collective, parts.worlds().newest().generation()))) {
+            long agreed = Forming.together(collective, parts.worlds().newest().generation());
+            formed = world;
+            if (Membership.switches(world, agreed)) {
                 return Optional.empty();
             }
             LOG.info(
@@ -422,6 +425,13 @@ public final class Trainer implements AutoCloseable {
         progress.outside();
         progress.state(State.Done, progress.generation(), null);
         return End.Done;
+    }
+
+    /** The first ranks of the last world; it may not have formed with those that joined. */
+    private int holders() {
+        return (int) last.members().stream()
+                .filter(member -> formed.rankOf(member.uid()).isPresent())
+                .count();
     }
 
     /** @param ranks that go at once and save the state together; 0 when others keep it */

@@ -13,22 +13,22 @@ class MembershipTest {
 
     @Test
     void everyCaseHasTheOneRightAnswer() {
-        for (World last : worlds(1)) {
-            if (last.generation() > 0 && last.rankOf(ME).isEmpty()) {
-                continue; // a last world is one that it was in
+        for (World formed : worlds(1)) {
+            if (formed.generation() > 0 && formed.rankOf(ME).isEmpty()) {
+                continue; // one that formed is one that it was in
             }
             for (World newest : worlds(2)) {
                 for (boolean notice : new boolean[] {false, true}) {
-                    check(newest, last, notice);
-                    check(held(newest), last, notice);
+                    check(newest, formed, notice);
+                    check(held(newest), formed, notice);
                 }
             }
         }
     }
 
-    private static void check(World newest, World last, boolean notice) {
-        String when = last + " then " + newest + ", notice " + notice;
-        Membership next = Membership.next(newest, last, notice, ME);
+    private static void check(World newest, World formed, boolean notice) {
+        String when = formed + " then " + newest + ", notice " + notice;
+        Membership next = Membership.next(newest, formed, notice, ME);
         if (newest.rankOf(ME).isPresent() && newest.hold()) {
             boolean leads = newest.members().get(0).uid().equals(ME);
             assertThat(next).as(when).isEqualTo(new Membership.Hold(newest, leads));
@@ -36,8 +36,8 @@ class MembershipTest {
             assertThat(next)
                     .as(when)
                     .isEqualTo(new Membership.Form(newest, newest.rankOf(ME).getAsInt()));
-        } else if (last.generation() > 0) {
-            boolean nobodyGoesOn = last.members().stream().noneMatch(newest.members()::contains);
+        } else if (formed.generation() > 0) {
+            boolean nobodyGoesOn = formed.members().stream().noneMatch(newest.members()::contains);
             assertThat(next).as(when).isInstanceOf(Membership.Leave.class);
             assertThat(((Membership.Leave) next).nobodyStays()).as(when).isEqualTo(nobodyGoesOn);
         } else {

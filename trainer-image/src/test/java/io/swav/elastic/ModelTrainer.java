@@ -62,7 +62,7 @@ final class ModelTrainer {
     private final ModelStates states;
     private final boolean faulty;
     private final NewestWorld seen = new NewestWorld("job");
-    private World last = world;
+    private World formed = world;
     private Phase phase = Phase.DECIDE;
     private Body[] got = {};
     private long timer;
@@ -99,7 +99,7 @@ final class ModelTrainer {
 
     /** Whether it is in no world, and ready for one. */
     boolean isOutside() {
-        return phase == Phase.WAIT && last.generation() == 0;
+        return phase == Phase.WAIT && formed.generation() == 0;
     }
 
     boolean trainsIn(World newest) {
@@ -191,25 +191,23 @@ final class ModelTrainer {
 
     private void decide() {
         decidedOn = seen.get().generation();
-        Membership next = Membership.next(seen.get(), last, notice, uid);
-        if (next instanceof Membership.Leave && mutant == Mutant.STAYS_WHEN_PUT_OUT && last.generation() > 0) {
-            next = new Membership.Form(last, last.rankOf(uid).orElseThrow());
+        Membership next = Membership.next(seen.get(), formed, notice, uid);
+        if (next instanceof Membership.Leave && mutant == Mutant.STAYS_WHEN_PUT_OUT && formed.generation() > 0) {
+            next = new Membership.Form(world, world.rankOf(uid).orElseThrow());
         }
         if (next instanceof Membership.Form form) {
-            last = form.world();
             world = form.world();
             rank = form.rank();
             timer = time.now() + FORMING;
             soon(FORMING);
             mesh.begin();
             phase = Phase.CONNECT;
-        } else if (next instanceof Membership.Hold hold) {
-            last = hold.world();
+        } else if (next instanceof Membership.Hold) {
             phase = Phase.WAIT;
         } else if (next instanceof Membership.Wait) {
             phase = Phase.WAIT;
         } else {
-            if (((Membership.Leave) next).nobodyStays() && last.rankOf(uid).orElse(-1) == 0) {
+            if (((Membership.Leave) next).nobodyStays() && formed.rankOf(uid).orElse(-1) == 0) {
                 commit();
             }
             die(false);
@@ -378,6 +376,7 @@ final class ModelTrainer {
 
     /** In this world, unless all have seen a later one. */
     private void goOn(long seenByAll) {
+        formed = world;
         if (Membership.switches(world, seenByAll)) {
             mesh.leave();
             phase = Phase.DECIDE;
