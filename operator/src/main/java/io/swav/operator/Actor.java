@@ -103,7 +103,6 @@ final class Actor {
             plan.kill().forEach(pod -> delete(job, pod, true));
             createPods(seen, plan.create(), now).ifPresent(refusal -> refusals.put(uid(job), refusal));
             plan.delete().forEach(pod -> delete(job, pod, false));
-            pruneProgress(seen);
             return new Outcome(published, refusal(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
@@ -221,8 +220,11 @@ final class Actor {
         }
     }
 
-    /** Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod. */
-    private void pruneProgress(Snapshot seen) {
+    /**
+     * Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod; when the
+     * status tells what they said last.
+     */
+    void prune(Snapshot seen) {
         Map<String, String> data = seen.progressMap().map(ConfigMap::getData).orElse(Map.of());
         Set<String> pods = seen.pods().stream().map(PodSeen::name).collect(Collectors.toSet());
         List<String> gone =

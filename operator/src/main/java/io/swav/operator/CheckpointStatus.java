@@ -8,10 +8,10 @@ import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.World;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -29,13 +29,14 @@ final class CheckpointStatus {
     }
 
     /** The present rank 0's word counts; while it has none, the newest that anybody has said. */
-    static CheckpointStatus of(Map<String, PodReport> reports, World world, SwavJobStatus before) {
+    static CheckpointStatus of(Collection<PodReport> reports, World world, SwavJobStatus before) {
         Optional<PodReport> writer = world.members().stream()
                 .findFirst()
-                .map(member -> reports.get(member.pod()))
-                .filter(report -> report.checkpoints() != null);
+                .flatMap(member -> reports.stream()
+                        .filter(report -> report.uid().equals(member.uid()) && report.checkpoints() != null)
+                        .findFirst());
         return new CheckpointStatus(
-                writer.or(() -> reports.values().stream()
+                writer.or(() -> reports.stream()
                                 .filter(report -> report.checkpoints() != null)
                                 .max(Comparator.comparing(PodReport::time)))
                         .map(PodReport::checkpoints),

@@ -38,15 +38,20 @@ final class Hearing {
     private Instant since = Instant.MIN;
 
     /**
-     * @param reports of the job's pods
+     * @param reports those of others are not listened to
+     * @param pods uids of the job's present pods; one that was among them stays known
      * @param putOut uids of pods that did not answer
      * @return silence by uid of the pod
      */
-    Map<String, Duration> listen(String job, Iterable<PodReport> reports, Set<String> putOut, Instant now) {
+    Map<String, Duration> listen(
+            String job, Iterable<PodReport> reports, Set<String> pods, Set<String> putOut, Instant now) {
         Map<String, Heard> before = jobs.getOrDefault(job, Map.of());
         Map<String, Heard> heard = new HashMap<>();
         Map<String, Duration> silence = new HashMap<>();
         for (PodReport report : reports) {
+            if (!pods.contains(report.uid()) && !before.containsKey(report.uid())) {
+                continue;
+            }
             boolean out = putOut.contains(report.uid());
             Heard last = before.get(report.uid());
             Heard latest = last == null

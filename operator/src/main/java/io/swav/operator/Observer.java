@@ -94,6 +94,7 @@ final class Observer {
         Map<String, Duration> silence = hearing.listen(
                 job.getMetadata().getUid(),
                 everyReport.values(),
+                own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
                 worldMap.book().lost(),
                 now);
         for (Pod pod : own) {
@@ -121,6 +122,9 @@ final class Observer {
                 worldMap,
                 pods,
                 reports,
+                everyReport.values().stream()
+                        .filter(report -> silence.containsKey(report.uid()))
+                        .toList(),
                 progress);
     }
 

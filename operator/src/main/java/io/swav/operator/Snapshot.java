@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param accepted the spec to act on: the present one when it keeps the rules, otherwise the last one that did
  * @param problems why the present spec is not acted on, each naming its field
  * @param reports by pod name, of pods that exist
+ * @param told those, and the last of pods that are gone
  */
 record Snapshot(
         SwavJob job,
@@ -29,6 +30,7 @@ record Snapshot(
         WorldMap worldMap,
         List<PodSeen> pods,
         Map<String, PodReport> reports,
+        List<PodReport> told,
         Optional<ConfigMap> progressMap) {
 
     /**

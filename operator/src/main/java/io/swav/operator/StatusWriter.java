@@ -54,7 +54,7 @@ final class StatusWriter {
                 .map(decision -> decision instanceof WorldPlan.Regroup regroup ? regroup.next() : null)
                 .orElse(seen.worldMap().world());
         this.book = published.map(Plan::book).orElse(seen.worldMap().book());
-        this.checkpoints = CheckpointStatus.of(seen.reports(), world, before);
+        this.checkpoints = CheckpointStatus.of(seen.told(), world, before);
     }
 
     /**

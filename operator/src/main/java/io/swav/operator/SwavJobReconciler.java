@@ -23,12 +23,14 @@ import io.swav.plan.WorldPlanner;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -106,11 +108,15 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
                 events.tell(job, plan.get(), outcome, now);
             }
-            return write(job, StatusWriter.status(seen, plan, outcome, now), plan, outcome, now, context);
+            Optional<Instant> due = tell(job, StatusWriter.status(seen, plan, outcome, now), now, context);
+            if (due.isEmpty()) {
+                actor.prune(seen);
+            }
+            return next(Stream.concat(due.stream(), again(plan, outcome, now)), now);
         } catch (WorldMap.UnreadableException e) {
             SwavJobStatus stalled =
                     StatusWriter.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
-            return write(job, stalled, Optional.empty(), NOTHING_DONE, now, context);
+            return next(tell(job, stalled, now, context).stream(), now);
         } finally {
             MDC.remove("job");
         }
@@ -127,45 +133,39 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         }
     }
 
-    private UpdateControl<SwavJob> write(
-            SwavJob job,
-            SwavJobStatus status,
-            Optional<Plan> plan,
-            Outcome outcome,
-            Instant now,
-            Context<SwavJob> context) {
+    /** @return when it may be written, where mere progress was written a moment ago */
+    private Optional<Instant> tell(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
         metrics.record(job, status);
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        Instant again = plan.flatMap(Plan::again).orElse(Instant.MAX);
-        if (outcome.refusal().isPresent()) {
-            again = earlier(again, outcome.refusal().get().until());
+        if (status.equals(before)) {
+            return Optional.empty();
         }
-        if (outcome.trouble().isPresent()) {
-            again = earlier(again, now.plus(AFTER_TROUBLE));
+        String uid = job.getMetadata().getUid();
+        Instant due = written.getOrDefault(uid, Instant.EPOCH).plus(PROGRESS_EVERY);
+        if (onlyProgress(before, status) && now.isBefore(due)) {
+            return Optional.of(due);
         }
-        Instant due =
-                written.getOrDefault(job.getMetadata().getUid(), Instant.EPOCH).plus(PROGRESS_EVERY);
-        if (!status.equals(before)) {
-            if (onlyProgress(before, status) && now.isBefore(due)) {
-                again = earlier(again, due);
-            } else {
-                events.tellChanges(job, status, now);
-                // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status
-                // before
-                PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
-                written.put(job.getMetadata().getUid(), now);
-            }
-        }
-        UpdateControl<SwavJob> control = UpdateControl.noUpdate();
-        if (again.equals(Instant.MAX)) {
-            return control;
-        }
-        Duration wait = Duration.between(now, again);
-        return control.rescheduleAfter(wait.compareTo(AT_LEAST) < 0 ? AT_LEAST : wait);
+        events.tellChanges(job, status, now);
+        // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status before
+        PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+        written.put(uid, now);
+        return Optional.empty();
     }
 
-    private static Instant earlier(Instant one, Instant other) {
-        return one.isBefore(other) ? one : other;
+    private static Stream<Instant> again(Optional<Plan> plan, Outcome outcome, Instant now) {
+        return Stream.of(
+                        plan.flatMap(Plan::again),
+                        outcome.refusal().map(Refusal::until),
+                        outcome.trouble().map(trouble -> now.plus(AFTER_TROUBLE)))
+                .flatMap(Optional::stream);
+    }
+
+    private static UpdateControl<SwavJob> next(Stream<Instant> looks, Instant now) {
+        UpdateControl<SwavJob> control = UpdateControl.noUpdate();
+        Optional<Duration> wait = looks.min(Comparator.naturalOrder()).map(at -> Duration.between(now, at));
+        return wait.isEmpty()
+                ? control
+                : control.rescheduleAfter(wait.get().compareTo(AT_LEAST) < 0 ? AT_LEAST : wait.get());
     }
 
     private static boolean onlyProgress(SwavJobStatus before, SwavJobStatus now) {

@@ -14,7 +14,6 @@ import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.World;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -27,19 +26,19 @@ class CheckpointStatusTest {
 
     @Test
     void theWordOfRankZeroCounts() {
-        Map<String, PodReport> reports = Map.of("a", report("a", GOOD), "b", report("b", BAD));
+        List<PodReport> reports = List.of(report("a", GOOD), report("b", BAD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).newest())
                 .containsExactly(GOOD);
-        assertThat(CheckpointStatus.of(Map.of("b", report("b", BAD)), WORLD, SwavJobStatus.EMPTY)
+        assertThat(CheckpointStatus.of(List.of(report("b", BAD)), WORLD, SwavJobStatus.EMPTY)
                         .newest())
                 .containsExactly(BAD);
-        assertThat(CheckpointStatus.of(Map.of(), WORLD, SwavJobStatus.EMPTY).newest())
+        assertThat(CheckpointStatus.of(List.of(), WORLD, SwavJobStatus.EMPTY).newest())
                 .isNull();
     }
 
     @Test
     void whatCannotBeResumedIsNoUse() {
-        Map<String, PodReport> reports = Map.of("a", report("a", BAD, GOOD));
+        List<PodReport> reports = List.of(report("a", BAD, GOOD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).usable())
                 .contains(GOOD);
     }
@@ -72,7 +71,7 @@ class CheckpointStatusTest {
     /** A writer that has not listed the store yet, or finds it empty, takes nothing back. */
     @Test
     void whatWasToldStays() {
-        Map<String, PodReport> good = Map.of("a", report("a", GOOD));
+        List<PodReport> good = List.of(report("a", GOOD));
         SwavJobStatus before = new SwavJobStatus(
                 null,
                 null,
@@ -84,7 +83,7 @@ class CheckpointStatusTest {
                 CheckpointStatus.of(good, WORLD, SwavJobStatus.EMPTY).newest(),
                 null,
                 null);
-        assertThat(CheckpointStatus.of(Map.of("a", report("a")), WORLD, before).usable())
+        assertThat(CheckpointStatus.of(List.of(report("a")), WORLD, before).usable())
                 .contains(GOOD);
     }
 
@@ -100,7 +99,7 @@ class CheckpointStatusTest {
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
         PodReport.Checkpoints told = new PodReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
-        CheckpointStatus.of(Map.of("a", report("a", told)), WORLD, SwavJobStatus.EMPTY)
+        CheckpointStatus.of(List.of(report("a", told)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);
         return conditions.list();
     }

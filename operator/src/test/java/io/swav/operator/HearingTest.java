@@ -67,7 +67,7 @@ class HearingTest {
 
     private Duration silence(long seconds, String time) {
         PodReport report = Jobs.report("{pod: job-0, uid: uid, state: Training, time: \"%s\"}".formatted(time));
-        return hearing.listen("job-uid", List.of(report), putOut, T0.plusSeconds(seconds))
+        return hearing.listen("job-uid", List.of(report), Set.of(report.uid()), putOut, T0.plusSeconds(seconds))
                 .getOrDefault("uid", Duration.ofDays(-1));
     }
 }

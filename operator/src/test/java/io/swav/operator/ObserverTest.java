@@ -8,6 +8,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.swav.api.Contract;
+import io.swav.api.PodReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
@@ -133,6 +134,20 @@ class ObserverTest {
                     .as("the cache is behind: %s", world)
                     .noneMatch(pod -> pod.signs().isSilent());
         }
+    }
+
+    /** It may have come after its pod had gone; another job's trainer may have written into a map of that name. */
+    @Test
+    void whatAGonePodSaidLastIsTold() {
+        live = Optional.of(pod("job-1", "uid-1"));
+        cached = Optional.of(report("t1"));
+        Observer observer = observer();
+        assertThat(observer.observe(job, List.of(), Instant.EPOCH).told()).isEmpty();
+        observer.observe(job, List.of(pod("job-0", "uid-0")), Instant.EPOCH);
+        cached = Optional.of(report("t2", "Leaving"));
+        Snapshot gone = observer.observe(job, List.of(), Instant.EPOCH);
+        assertThat(gone.told()).extracting(PodReport::time).containsExactly("t2");
+        assertThat(gone.reports()).isEmpty();
     }
 
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {

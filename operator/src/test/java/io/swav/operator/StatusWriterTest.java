@@ -207,6 +207,7 @@ class StatusWriterTest {
                 new WorldMap(world, book, "", "", "1"),
                 List.of(pod),
                 byPod,
+                List.copyOf(byPod.values()),
                 Optional.empty());
     }
 }
