@@ -113,9 +113,10 @@ final class Communicator implements AutoCloseable {
     private Communicator formed(Patiently.Call start, Patience patience) {
         lock.lock();
         try {
-            Patiently call = Patiently.begin("nccl-init", start, handle::begun);
-            await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
-            Nccl.checked(call.result());
+            try (Patiently call = Patiently.begin("nccl-init", start, handle::begun)) {
+                await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
+                Nccl.checked(call.result());
+            }
             await(() -> go(patience) && asyncState() == nccl.ncclSuccess, patience.deadline(), "the other ranks");
             return this;
         } catch (CollectiveException e) {
@@ -388,10 +389,13 @@ final class Communicator implements AutoCloseable {
 
     private void retire() {
         try {
-            bounded("the flush of a communicator", () -> nccl.ncclCommFinalize(handle.comm()));
+            try (Patiently flush = closing(() -> nccl.ncclCommFinalize(handle.comm()))) {
+                await(flush, "the flush of a communicator");
+            }
             await(() -> asyncState() == nccl.ncclSuccess, Handle.ENDING, "the end of the communicator");
             handle.flushed();
-            bounded("the end of a communicator", () -> nccl.ncclCommDestroy(handle.comm()));
+            // made however late: nobody else frees it now
+            await(closing(() -> nccl.ncclCommDestroy(handle.comm())), "the end of a communicator");
             breakOff(closed());
         } catch (CollectiveException e) {
             LOG.debug("closing a communicator: {}", e.getMessage());
@@ -402,8 +406,11 @@ final class Communicator implements AutoCloseable {
         return new CollectiveException("closed");
     }
 
-    private void bounded(String what, Patiently.Call start) {
-        Patiently call = Patiently.begin("nccl-close", start, () -> {});
+    private static Patiently closing(Patiently.Call call) {
+        return Patiently.begin("nccl-close", call, () -> {});
+    }
+
+    private void await(Patiently call, String what) {
         await(call::isDone, Handle.ENDING, what);
         Nccl.checked(call.result());
     }
