@@ -49,7 +49,7 @@ final class Communicator implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Handle handle = new Handle();
     private final Pipeline pipeline;
-    private final Runnable watch;
+    private volatile Runnable watch;
     private volatile @Nullable CollectiveException broken;
     /** Operations may be under way that no thread waits for. */
     private volatile boolean unattended;
@@ -265,6 +265,11 @@ final class Communicator implements AutoCloseable {
                 lock.unlock();
             }
         }
+    }
+
+    /** The sockets are going: they tell no more who has gone, and that they are closed is no reason to give it up. */
+    void unwatched() {
+        watch = () -> {};
     }
 
     private CollectiveException failed(CollectiveException e) {

@@ -123,8 +123,9 @@ public final class Transport implements AutoCloseable {
         LOG.warn("this world goes over TCP, because its members have not all the same NCCL: {}", each);
     }
 
-    private void hold(Held communicator) {
-        held = Optional.of(communicator);
+    private void hold(Held last) {
+        last.communicator().unwatched();
+        held = Optional.of(last);
     }
 
     /** In the background: training need not wait for it. */
