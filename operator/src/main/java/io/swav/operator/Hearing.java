@@ -2,27 +2,29 @@ package io.swav.operator;
 
 import io.swav.api.PodReport;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
 
 /**
- * When the operator heard of each trainer: when it saw a new report, by its own clock, whatever the trainer's clock says.
- * While the API server was away nobody could be heard, so that time does not count as anybody's silence. One that was put
- * out because it was silent stays silent until it is heard anew, also for an operator that has just started.
+ * When the operator heard of each trainer: when it saw a new report, whatever the trainer's clock says, by a clock that
+ * nobody sets. While the API server was away nobody could be heard, so that time does not count as anybody's silence. One
+ * that was put out because it was silent stays silent until it is heard anew, also for an operator that has just started.
  */
 final class Hearing {
     /** A cache may lag behind the API server, and both are read: what was read once is no news. */
     private static final int TIMES_KEPT = 8;
 
-    /** @param times of reports, the last that was read at the end */
-    private record Heard(List<String> times, Instant at) {
+    private static final long LONG_AGO = Duration.ofDays(1).toNanos();
 
-        Heard and(String time, Instant now) {
+    /** @param times of reports, the last that was read at the end */
+    private record Heard(List<String> times, long at) {
+
+        Heard and(String time, long now) {
             List<String> all = new ArrayList<>(times);
             boolean known = all.remove(time);
             all.add(time);
@@ -34,8 +36,15 @@ final class Hearing {
     /** By uid of the job, then of the pod. */
     private final Map<String, Map<String, Heard>> jobs = new ConcurrentHashMap<>();
 
+    private final LongSupplier nanos;
     private boolean deaf;
-    private Instant since = Instant.MIN;
+    private long since;
+
+    /** @param nanos of a clock that is not set, as {@link System#nanoTime} */
+    Hearing(LongSupplier nanos) {
+        this.nanos = nanos;
+        this.since = nanos.getAsLong() - LONG_AGO;
+    }
 
     /**
      * @param reports those of others are not listened to
@@ -43,8 +52,8 @@ final class Hearing {
      * @param putOut uids of pods that did not answer
      * @return silence by uid of the pod
      */
-    Map<String, Duration> listen(
-            String job, Iterable<PodReport> reports, Set<String> pods, Set<String> putOut, Instant now) {
+    Map<String, Duration> listen(String job, Iterable<PodReport> reports, Set<String> pods, Set<String> putOut) {
+        long now = nanos.getAsLong();
         Map<String, Heard> before = jobs.getOrDefault(job, Map.of());
         Map<String, Heard> heard = new HashMap<>();
         Map<String, Duration> silence = new HashMap<>();
@@ -55,17 +64,17 @@ final class Hearing {
             boolean out = putOut.contains(report.uid());
             Heard last = before.get(report.uid());
             Heard latest = last == null
-                    ? new Heard(List.of(report.time()), out ? Instant.EPOCH : now)
+                    ? new Heard(List.of(report.time()), out ? now - LONG_AGO : now)
                     : last.and(report.time(), now);
             heard.put(report.uid(), latest);
-            silence.put(report.uid(), Duration.between(out ? latest.at() : later(latest.at()), now));
+            silence.put(report.uid(), Duration.ofNanos(now - (out ? latest.at() : later(latest.at()))));
         }
         jobs.put(job, heard);
         return silence;
     }
 
-    private synchronized Instant later(Instant at) {
-        return at.isBefore(since) ? since : at;
+    private synchronized long later(long at) {
+        return at - since < 0 ? since : at;
     }
 
     /** The API server did not answer. */
@@ -74,10 +83,10 @@ final class Hearing {
     }
 
     /** The API server has answered; after an absence everybody gets time to be heard again. */
-    synchronized void answered(Instant now) {
+    synchronized void answered() {
         if (deaf) {
             deaf = false;
-            since = now;
+            since = nanos.getAsLong();
         }
     }
 

@@ -16,7 +16,6 @@ import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.PodSeen;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -67,7 +66,7 @@ final class Observer {
      * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
      * @throws WorldMap.UnreadableException when somebody else has written the world
      */
-    Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
+    Snapshot observe(SwavJob job, Collection<Pod> allPods) {
         ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
@@ -77,17 +76,16 @@ final class Observer {
                 ? read
                 : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
         own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
-        Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
+        Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress));
         if (!cached.awaitsLastWords()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
-        hearing.answered(now);
-        return snapshot(job, own, worldMap, latest, now);
+        hearing.answered();
+        return snapshot(job, own, worldMap, latest);
     }
 
-    private Snapshot snapshot(
-            SwavJob job, List<Pod> own, WorldMap worldMap, Optional<ConfigMap> progress, Instant now) {
+    private Snapshot snapshot(SwavJob job, List<Pod> own, WorldMap worldMap, Optional<ConfigMap> progress) {
         Map<String, PodReport> everyReport = reports(progress);
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
@@ -95,8 +93,7 @@ final class Observer {
                 job.getMetadata().getUid(),
                 everyReport.values(),
                 own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
-                worldMap.book().lost(),
-                now);
+                worldMap.book().lost());
         for (Pod pod : own) {
             String podName = pod.getMetadata().getName();
             Optional<PodReport> report = Optional.ofNullable(everyReport.get(podName));

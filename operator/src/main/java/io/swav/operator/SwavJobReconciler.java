@@ -52,7 +52,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
     private final KubernetesClient client;
     private final Clock clock;
-    private final Hearing hearing = new Hearing();
+    private final Hearing hearing = new Hearing(System::nanoTime);
     private final Actor actor;
     private final JobEvents events;
     private final JobMetrics metrics;
@@ -95,7 +95,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
         Instant now = clock.instant();
         try {
-            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
+            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class));
             if (observed.isEmpty()) {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
@@ -123,9 +123,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
-    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
+    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods) {
         try {
-            return Optional.of(informers().observer(client, hearing).observe(job, pods, now));
+            return Optional.of(informers().observer(client, hearing).observe(job, pods));
         } catch (KubernetesClientException e) {
             LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
             hearing.silenced();

@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.swav.api.PodReport;
 import io.swav.plan.Signs;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class HearingTest {
-    private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
-    private final Hearing hearing = new Hearing();
+    private long seconds;
+    private final Hearing hearing =
+            new Hearing(() -> Duration.ofSeconds(seconds).toNanos());
     private Set<String> putOut = Set.of();
 
     @Test
@@ -25,12 +25,12 @@ class HearingTest {
     @Test
     void whileTheApiServerWasAwayNobodyWasSilent() {
         silence(0, "1");
-        hearing.answered(T0.plusSeconds(5));
+        answered(5);
         assertThat(silence(5, "1")).as("it was there all the time").isEqualTo(Duration.ofSeconds(5));
         hearing.silenced();
         hearing.silenced();
-        hearing.answered(T0.plusSeconds(60));
-        hearing.answered(T0.plusSeconds(61));
+        answered(60);
+        answered(61);
         assertThat(silence(62, "1")).isEqualTo(Duration.ofSeconds(2));
     }
 
@@ -53,7 +53,7 @@ class HearingTest {
         putOut = Set.of("uid");
         assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(Signs.UNHEARD);
         hearing.silenced();
-        hearing.answered(T0.plusSeconds(60));
+        answered(60);
         assertThat(silence(60, "t1")).as("after an outage").isGreaterThan(Signs.UNHEARD);
         assertThat(silence(61, "t2")).isZero();
     }
@@ -65,9 +65,15 @@ class HearingTest {
         assertThat(silence(9, "1")).isZero();
     }
 
-    private Duration silence(long seconds, String time) {
+    private void answered(long at) {
+        seconds = at;
+        hearing.answered();
+    }
+
+    private Duration silence(long at, String time) {
+        seconds = at;
         PodReport report = Jobs.report("{pod: job-0, uid: uid, state: Training, time: \"%s\"}".formatted(time));
-        return hearing.listen("job-uid", List.of(report), Set.of(report.uid()), putOut, T0.plusSeconds(seconds))
+        return hearing.listen("job-uid", List.of(report), Set.of(report.uid()), putOut)
                 .getOrDefault("uid", Duration.ofDays(-1));
     }
 }

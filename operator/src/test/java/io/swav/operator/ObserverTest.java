@@ -15,7 +15,7 @@ import io.swav.api.World;
 import io.swav.plan.Book;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Standing;
-import java.time.Instant;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 
 class ObserverTest {
     private final SwavJob job = Jobs.job("replicas: 2");
+    private long seconds;
     private final List<String> asked = new ArrayList<>();
     private Optional<ConfigMap> cached = Optional.empty();
     private Optional<ConfigMap> liveReport = Optional.empty();
@@ -55,20 +56,20 @@ class ObserverTest {
         cached = Optional.of(report("t1"));
         live = Optional.of(pod("job-1", "uid-1"));
         Observer observer = observer();
-        assertThat(observer.observe(job, pods, Instant.EPOCH).awaitsLastWords()).isFalse();
+        assertThat(observer.observe(job, pods).awaitsLastWords()).isFalse();
         assertThat(asked).containsExactly("job-1");
 
-        Instant later = Instant.EPOCH.plusSeconds(60);
+        seconds = 60;
         liveReport = Optional.of(report("t2"));
         asked.clear();
-        assertThat(observer.observe(job, pods, later).awaitsLastWords())
+        assertThat(observer.observe(job, pods).awaitsLastWords())
                 .as("the cache is behind")
                 .isFalse();
         assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
 
         cached = liveReport;
-        assertThat(observer.observe(job, pods, later.plusSeconds(60)).awaitsLastWords())
-                .isTrue();
+        seconds = 120;
+        assertThat(observer.observe(job, pods).awaitsLastWords()).isTrue();
     }
 
     /** Its last report was written before its pod's end, and may come after it. */
@@ -79,7 +80,7 @@ class ObserverTest {
         Pod ended = pod("job-0", "uid-0");
         ended.getStatus().setPhase("Succeeded");
         live = Optional.of(pod("job-1", "uid-1"));
-        assertThat(observer().observe(job, List.of(ended), Instant.EPOCH).pods())
+        assertThat(observer().observe(job, List.of(ended)).pods())
                 .filteredOn(pod -> pod.name().equals("job-0"))
                 .singleElement()
                 .matches(pod -> pod.standing() instanceof Standing.Done);
@@ -102,17 +103,13 @@ class ObserverTest {
         assertThat(lost(List.of()).world().generation())
                 .as("after all pods are gone")
                 .isEqualTo(6);
-        assertThat(observer()
-                        .observe(job, pods, Instant.EPOCH)
-                        .worldMap()
-                        .world()
-                        .generation())
+        assertThat(observer().observe(job, pods).worldMap().world().generation())
                 .as("the map's, while there is one")
                 .isEqualTo(3);
     }
 
     private WorldMap lost(List<Pod> pods) {
-        return observer(Map.of()).observe(job, pods, Instant.EPOCH).worldMap();
+        return observer(Map.of()).observe(job, pods).worldMap();
     }
 
     private static SwavJobStatus status(long generation) {
@@ -127,10 +124,10 @@ class ObserverTest {
         for (World world : List.of(world("job-0"), world())) {
             cached = Optional.of(report("t1", "Training"));
             Observer observer = observer(world);
-            observer.observe(job, pods, Instant.EPOCH);
+            observer.observe(job, pods);
             liveReport = Optional.of(report("t2", "Training"));
-            assertThat(observer.observe(job, pods, Instant.EPOCH.plusSeconds(60))
-                            .pods())
+            seconds += 60;
+            assertThat(observer.observe(job, pods).pods())
                     .as("the cache is behind: %s", world)
                     .noneMatch(pod -> pod.signs().isSilent());
         }
@@ -142,19 +139,17 @@ class ObserverTest {
         live = Optional.of(pod("job-1", "uid-1"));
         cached = Optional.of(report("t1"));
         Observer observer = observer();
-        assertThat(observer.observe(job, List.of(), Instant.EPOCH).told()).isEmpty();
-        observer.observe(job, List.of(pod("job-0", "uid-0")), Instant.EPOCH);
+        assertThat(observer.observe(job, List.of()).told()).isEmpty();
+        observer.observe(job, List.of(pod("job-0", "uid-0")));
         cached = Optional.of(report("t2", "Leaving"));
-        Snapshot gone = observer.observe(job, List.of(), Instant.EPOCH);
+        Snapshot gone = observer.observe(job, List.of());
         assertThat(gone.told()).extracting(PodReport::time).containsExactly("t2");
         assertThat(gone.reports()).isEmpty();
     }
 
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
         live = asNow;
-        return observer().observe(job, pods, Instant.EPOCH).pods().stream()
-                .map(PodSeen::uid)
-                .toList();
+        return observer().observe(job, pods).pods().stream().map(PodSeen::uid).toList();
     }
 
     private World world(String... members) {
@@ -194,7 +189,7 @@ class ObserverTest {
                         return liveReport;
                     }
                 },
-                new Hearing());
+                new Hearing(() -> Duration.ofSeconds(seconds).toNanos()));
     }
 
     private static ConfigMap report(String time) {
