@@ -1,5 +1,6 @@
 package io.swav.train;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 
 /**
@@ -52,8 +53,8 @@ public final class Notice {
     }
 
     /** Whether notice was given this long ago. */
-    public boolean given(long secondsAgo) {
-        return given && System.nanoTime() - givenAt > secondsAgo * 1_000_000_000L;
+    public boolean given(Duration ago) {
+        return given && System.nanoTime() - givenAt > ago.toNanos();
     }
 
     /** All is closed and said: lets a shutdown that waits proceed. */

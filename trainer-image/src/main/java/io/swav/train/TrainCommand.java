@@ -178,7 +178,8 @@ public final class TrainCommand implements Callable<Integer> {
                         ConfigDigest.of(spec),
                         env.jobUid(),
                         spec.recovery().startOver(),
-                        env.leastStep());
+                        env.leastStep(),
+                        late(spec));
                 try (StepMachine machine = machine(spec, root, batches.stepsPerEpoch());
                         Trainer trainer = new Trainer(
                                 plan,
@@ -300,6 +301,11 @@ public final class TrainCommand implements Callable<Integer> {
         long all = spec.training().epochs() * stepsPerEpoch;
         Long atMost = spec.training().maxSteps();
         return atMost == null ? all : Math.min(all, atMost);
+    }
+
+    /** Early enough to save before the pod is killed, also where its grace period is shorter than the cloud's notice. */
+    private static Duration late(SwavJobSpec spec) {
+        return Duration.ofMillis(Math.min(12_000, 800L * spec.recovery().noticeSeconds()));
     }
 
     private static long everySteps(SwavJobSpec spec) {

@@ -43,8 +43,6 @@ public final class Trainer implements AutoCloseable {
     private static final long LAST_RETRY_MILLIS = 1000;
     /** How long forming is put off for an answer of the store. */
     private static final long ANSWER_MILLIS = 2000;
-    /** Told to go, and no world without this pod comes: it goes all the same, before it is killed. */
-    private static final long NOTICE_SECONDS = 12;
     /** How long the last one to leave tries to save; a grace period is 30 s by default. */
     private static final long SAVE_NANOS = 12_000_000_000L;
 
@@ -65,6 +63,7 @@ public final class Trainer implements AutoCloseable {
      * @param job uid of the SwavJob, empty outside a cluster
      * @param startOver whether to start from zero where there are checkpoints and none is usable
      * @param leastStep how long a step takes at least
+     * @param late how long after it was told to go this trainer goes although no world without it comes: before it is killed
      */
     public record Plan(
             String uid,
@@ -77,7 +76,8 @@ public final class Trainer implements AutoCloseable {
             String configDigest,
             String job,
             boolean startOver,
-            Duration leastStep) {}
+            Duration leastStep,
+            Duration late) {}
 
     /**
      * What a trainer works with; opened and closed by the caller.
@@ -242,7 +242,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean late() {
-        return parts.notice().given(NOTICE_SECONDS);
+        return parts.notice().given(plan.late());
     }
 
     private void tell(Journal.Event event, String why) {

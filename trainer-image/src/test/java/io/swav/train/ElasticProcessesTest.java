@@ -27,22 +27,27 @@ class ElasticProcessesTest {
     Path folder;
 
     private static Path spec = Path.of("");
+    private static Path shortNotice = Path.of("");
     private static byte[] quiet = {};
 
     @BeforeAll
     static void quietRun() throws Exception {
-        spec = shared.resolve("job.json");
-        Files.writeString(spec, """
-                {"replicas": 1, "data": {"uri": "file:///none"},
-                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
-                 "checkpoint": {"everySteps": 25, "keep": 2}}
-                """.formatted(STEPS));
+        spec = Files.writeString(shared.resolve("job.json"), spec(15));
+        shortNotice = Files.writeString(shared.resolve("short.json"), spec(5));
         Path out = shared.resolve("out");
         try (Trainers trainers = new Trainers(shared, spec, out, false)) {
             trainers.start("alone");
             assertThat(trainers.exitCode("alone")).as(trainers.tail("alone")).isZero();
         }
         quiet = model(out);
+    }
+
+    private static String spec(int noticeSeconds) {
+        return """
+                {"replicas": 1, "data": {"uri": "file:///none"},
+                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
+                 "checkpoint": {"everySteps": 25, "keep": 2}, "recovery": {"noticeSeconds": %d}}
+                """.formatted(STEPS, noticeSeconds);
     }
 
     @Test
@@ -189,7 +194,7 @@ class ElasticProcessesTest {
     @Test
     void allToldToGoOneAfterTheOtherSaveTheirLastStep() throws Exception {
         Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");
             Process b = trainers.start("b");
             trainers.publish("a", "b");
@@ -206,7 +211,7 @@ class ElasticProcessesTest {
     @Test
     void whenTheFirstRankIsDeadTheLowestOneThatIsThereSaves() throws Exception {
         Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");
             Process b = trainers.start("b");
             Process c = trainers.start("c");
@@ -225,7 +230,7 @@ class ElasticProcessesTest {
     @Test
     void whoIsToldToGoBesideOneThatHangsSavesItsStepBeforeItIsKilled() throws Exception {
         Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");
             Process b = trainers.start("b");
             trainers.publish("a", "b");

@@ -64,8 +64,8 @@ class HeldStateTest {
 
     private static HeldState held(
             StepMachine machine, Checkpoints store, CheckpointWriter writer, boolean startOver, String seen) {
-        Trainer.Plan plan =
-                new Trainer.Plan("uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO);
+        Trainer.Plan plan = new Trainer.Plan(
+                "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
         return new HeldState(machine, Optional.of(store), plan, Journal.none(), Optional.of(writer), () -> seen);
     }
 }

@@ -175,7 +175,8 @@ class StoreCallsTest {
                                 "cfg",
                                 "job",
                                 false,
-                                Duration.ofMillis(20)),
+                                Duration.ofMillis(20),
+                                Duration.ofSeconds(12)),
                         new Trainer.Parts(
                                 root,
                                 machine,
