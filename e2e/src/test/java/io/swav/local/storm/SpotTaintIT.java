@@ -80,17 +80,17 @@ class SpotTaintIT {
                 .toList();
     }
 
-    /** Of the node, between the reading and the writing of the first {@link #BEATS} attempts. */
+    /** Of the node, with a taint that comes and goes, between the reading and the writing of the first {@link #BEATS} attempts. */
     private final class Heartbeat implements Interceptor {
         @Override
         public void before(BasicBuilder builder, HttpRequest request, RequestTags tags) {
             if (!request.method().equals("GET") && beats < BEATS) {
                 beats++;
-                client.nodes()
-                        .withName(NODE)
-                        .patch(
-                                PatchContext.of(PatchType.JSON_MERGE),
-                                "{\"metadata\": {\"annotations\": {\"beat\": \"" + System.nanoTime() + "\"}}}");
+                client.nodes().withName(NODE).patch(PatchContext.of(PatchType.JSON_MERGE), """
+                        {"metadata": {"annotations": {"beat": "%1$s"}},
+                         "spec": {"taints": [{"key": "other-%1$s", "effect": "NoSchedule"}, {"key": "%2$s", "effect": "NoSchedule"}]}}
+                        """.formatted(
+                                System.nanoTime(), OTHER));
             }
         }
     }
