@@ -1,6 +1,7 @@
 package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.tensor.Convolution;
 import io.swav.tensor.Kernels;
 
 /** Convolution without bias, batch norm and, where asked, ReLU: the brick of every residual network. */
@@ -31,7 +32,7 @@ final class ConvNorm {
 
     NDArray forward(Tape tape, NDArray x) {
         tape.save(x);
-        NDArray y = Kernels.conv(tape.manager, tape.precision, x, tape.weight(name), stride, padding);
+        NDArray y = Convolution.forward(tape.manager, tape.precision, x, tape.weight(name), stride, padding);
         NDArray z = norm.forward(tape, y);
         tape.done(y);
         if (relu) {
@@ -50,7 +51,7 @@ final class ConvNorm {
         }
         NDArray dz = norm.backward(tape, gradients, dy);
         NDArray x = tape.restore();
-        Kernels.ConvGradient result = Kernels.convBackward(
+        Convolution.Gradient result = Convolution.backward(
                 tape.manager, tape.precision, dz, x, tape.weight(name), stride, padding, wantInput);
         tape.spent(x);
         gradients.add(name, result.weight());

@@ -14,7 +14,6 @@ import org.bytedeco.pytorch.Dispatcher;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
-import org.bytedeco.pytorch.LongArrayRefOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.T_TensorTensorTensor_T;
 import org.bytedeco.pytorch.T_TensorTensor_T;
@@ -34,7 +33,6 @@ public final class Kernels {
     private static final long MOMENT_ROWS = 256;
 
     private static final long[] ONE = {1, 1};
-    private static final long[] ZERO = {0, 0};
     private static final long[] POOL = {3, 3};
     private static final long[] TWO = {2, 2};
 
@@ -43,52 +41,6 @@ public final class Kernels {
     /** The same picture values with channels innermost in memory, the faster layout for convolutions. */
     public static NDArray channelsLast(NDManager manager, NDArray x) {
         return scoped(() -> give(manager, borrow(x).contiguous(torch.MemoryFormat.ChannelsLast)));
-    }
-
-    /** Convolution without bias, square stride and zero padding. */
-    public static NDArray conv(
-            NDManager manager, Precision precision, NDArray x, NDArray weight, int stride, int padding) {
-        return scoped(() -> give(
-                manager,
-                precision.out(torch.conv2d(
-                        precision.in(borrow(x)),
-                        precision.in(borrow(weight)),
-                        new TensorOptional(),
-                        new long[] {stride, stride},
-                        new long[] {padding, padding},
-                        ONE,
-                        1))));
-    }
-
-    /** Gradients of {@link #conv}; {@code input} is empty where it was not wanted. */
-    public record ConvGradient(Optional<NDArray> input, NDArray weight) {}
-
-    public static ConvGradient convBackward(
-            NDManager manager,
-            Precision precision,
-            NDArray dy,
-            NDArray x,
-            NDArray weight,
-            int stride,
-            int padding,
-            boolean wantInput) {
-        return scoped(() -> {
-            T_TensorTensorTensor_T gradients = torch.convolution_backward(
-                    precision.in(borrow(dy)),
-                    precision.in(borrow(x)),
-                    precision.in(borrow(weight)),
-                    new LongArrayRefOptional(),
-                    new long[] {stride, stride},
-                    new long[] {padding, padding},
-                    ONE,
-                    false,
-                    ZERO,
-                    1,
-                    mask(wantInput, true, false));
-            Optional<NDArray> input =
-                    wantInput ? Optional.of(give(manager, precision.out(gradients.get0()))) : Optional.empty();
-            return new ConvGradient(input, give(manager, precision.out(gradients.get1())));
-        });
     }
 
     /** A normalised array with the statistics its gradient needs. */
