@@ -18,7 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /** {@code arch_forward.npz}: full-size networks with weights and inputs from a formula. */
 final class ArchSuite implements Suite {
@@ -28,7 +27,7 @@ final class ArchSuite implements Suite {
     private static final String PROTOTYPES = "prototypes.weight";
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try (Npz arrays = fixture.arrays()) {
             for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
                 String key = field(meta, "name").asText();
@@ -37,7 +36,7 @@ final class ArchSuite implements Suite {
         }
     }
 
-    private static void one(Npz arrays, String key, JsonNode meta, String name, Consumer<GoldenCase> report) {
+    private static void one(Npz arrays, String key, JsonNode meta, String name, CaseReport report) {
         try (NDManager manager = Torch.root()) {
             Formula formula = new Formula(field(meta, "seed").asLong());
             Map<String, NDArray> state = state(manager, meta, formula);
@@ -77,7 +76,7 @@ final class ArchSuite implements Suite {
             NDArray prototypes,
             double tolerance,
             String name,
-            Consumer<GoldenCase> report) {
+            CaseReport report) {
         NDArray scores =
                 Kernels.linear(embedding.getManager(), Precision.FP32, embedding, prototypes, Optional.empty());
         Map.of("embedding", embedding, "scores", scores).forEach((what, actual) -> {
@@ -88,8 +87,7 @@ final class ArchSuite implements Suite {
     }
 
     /** Running statistics after one training forward, and digests (sum, sum of squares) of all of them. */
-    private static void buffers(
-            Npz arrays, String key, Map<String, NDArray> state, String name, Consumer<GoldenCase> report) {
+    private static void buffers(Npz arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
         Worst whole = new Worst();
         Worst digests = new Worst();
         state.forEach((entry, array) -> {

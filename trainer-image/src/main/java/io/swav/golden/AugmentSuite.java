@@ -3,12 +3,11 @@ package io.swav.golden;
 import io.swav.collective.Collective;
 import io.swav.data.AugmentGolden;
 import java.io.IOException;
-import java.util.function.Consumer;
 
 /** {@code augment.npz}: the operations of multi-crop, pixel by pixel and by their distributions. */
 final class AugmentSuite implements Suite {
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try {
             for (AugmentGolden.Check check : AugmentGolden.run(fixture.folder())) {
                 String name = fixture.stem() + "/" + check.name();

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** A folder of fixtures: which file is checked by which suite, alone and among several ranks. */
@@ -19,7 +18,7 @@ final class Golden {
     }
 
     /** What a world of one rank checks: every file. */
-    void alone(Collective solo, Consumer<GoldenCase> report) {
+    void alone(Collective solo, CaseReport report) {
         for (Fixture fixture : fixtures()) {
             Optional<Suite> suite = shared(fixture).or(() -> single(fixture));
             if (suite.isEmpty()) {
@@ -31,7 +30,7 @@ final class Golden {
     }
 
     /** What depends on the world: Sinkhorn, loss, whole models. Every rank calls it. */
-    void together(Collective world, Consumer<GoldenCase> report) {
+    void together(Collective world, CaseReport report) {
         for (Fixture fixture : fixtures()) {
             shared(fixture)
                     .ifPresent(suite -> Guard.run(

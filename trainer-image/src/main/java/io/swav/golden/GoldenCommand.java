@@ -1,9 +1,5 @@
 package io.swav.golden;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.collective.SoloCollective;
-import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -12,7 +8,6 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -25,11 +20,15 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "golden",
         mixinStandardHelpOptions = true,
-        description = "Compares this code with numbers that the reference code printed, at several world sizes.",
+        description = {
+            "Compares this code with numbers that the reference code printed, at several world sizes.",
+            "A case that crashes or hangs fails alone: the others are run by new processes."
+        },
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:all passed", "1:at least one case failed", "2:no such folder, or nothing in it"})
 public final class GoldenCommand implements Callable<Integer> {
-    private static final Duration TIMEOUT = Duration.ofMinutes(20);
+    /** Of a case; the longest takes seconds. */
+    private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     @Parameters(paramLabel = "DIR", description = "Folder of .npz and .json fixtures.")
     private Path folder = Path.of(".");
@@ -38,7 +37,7 @@ public final class GoldenCommand implements Callable<Integer> {
             names = "--world-sizes",
             split = ",",
             paramLabel = "N",
-            description = "World sizes to run, each rank a process of its own. Default: ${DEFAULT-VALUE}",
+            description = "World sizes to run; each rank is a process of its own. Default: ${DEFAULT-VALUE}",
             defaultValue = "1,2,4")
     private List<Integer> worldSizes = List.of(1, 2, 4);
 
@@ -67,31 +66,12 @@ public final class GoldenCommand implements Callable<Integer> {
             out.flush();
         };
         for (int size : worldSizes) {
-            if (size == 1) {
-                Torch.start();
-                Torch.setThreads(1);
-                new Golden(folder).alone(new SoloCollective(), report);
-            } else {
-                processes(size, report);
-            }
+            CaseProcesses.run(GoldenRank.class, size, PATIENCE, folder.toString(), report);
         }
         out.println(counts.getOrDefault(GoldenCase.Outcome.PASSED, 0) + " passed, "
                 + counts.getOrDefault(GoldenCase.Outcome.FAILED, 0) + " failed, "
                 + counts.getOrDefault(GoldenCase.Outcome.SKIPPED, 0) + " skipped");
         out.flush();
         return counts.containsKey(GoldenCase.Outcome.FAILED) ? 1 : 0;
-    }
-
-    private void processes(int size, Consumer<GoldenCase> report) throws IOException, InterruptedException {
-        ObjectMapper mapper = new ObjectMapper();
-        Optional<String> problem =
-                RankProcesses.run(GoldenRank.class, size, TIMEOUT, List.of(folder.toString()), (rank, line) -> {
-                    try {
-                        report.accept(mapper.readValue(line, GoldenCase.class));
-                    } catch (JsonProcessingException e) {
-                        throw new IllegalStateException("a rank said " + line, e);
-                    }
-                });
-        problem.ifPresent(what -> report.accept(GoldenCase.failed("world size " + size, what)));
     }
 }

@@ -1,33 +1,29 @@
 package io.swav.golden;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.collective.Collective;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 
-/** One rank of {@code golden} at a world size above 1; rank 0 says every case as a line of JSON. */
+/** One rank of {@code golden}; it says its cases and their results as {@link CaseEvent}s. */
 public final class GoldenRank {
     private GoldenRank() {}
 
-    /** Arguments: rank, size, folder of fixtures. */
+    /** Arguments: rank, size, folder of fixtures, names of the cases to leave out. */
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[0]);
         int size = Integer.parseInt(args[1]);
-        Torch.start();
-        Torch.setThreads(1);
-        ObjectMapper mapper = new ObjectMapper();
+        CaseReport report = new RankReport(rank, List.of(args).subList(3, args.length));
         try (Collective world = RankProcess.join(rank, size)) {
-            new Golden(Path.of(args[2])).together(world, result -> {
-                if (rank == 0) {
-                    try {
-                        RankProcess.say(mapper.writeValueAsString(result));
-                    } catch (JsonProcessingException e) {
-                        throw new IllegalStateException("a case that JSON cannot hold: " + result, e);
-                    }
-                }
-            });
+            Torch.start();
+            Torch.setThreads(1);
+            Golden golden = new Golden(Path.of(args[2]));
+            if (size == 1) {
+                golden.alone(world, report);
+            } else {
+                golden.together(world, report);
+            }
         }
     }
 }

@@ -3,12 +3,15 @@ package io.swav.golden;
 import io.swav.collective.CollectiveException;
 import java.util.function.Consumer;
 
-/** Turns whatever is wrong with one case into a failed case, so that the others still run. */
+/** Runs one case, and turns whatever is wrong with it into a failed case, so that the others still run. */
 final class Guard {
     private Guard() {}
 
-    /** A lost peer is no fault of the case and goes on up. */
-    static void run(String name, Consumer<GoldenCase> report, Consumer<String> body) {
+    /** A lost peer is no fault of the case: its exception goes on up. */
+    static void run(String name, CaseReport report, Consumer<String> body) {
+        if (!report.begin(name)) {
+            return;
+        }
         try {
             body.accept(name);
         } catch (CollectiveException e) {
@@ -18,5 +21,6 @@ final class Guard {
         } catch (RuntimeException e) {
             report.accept(GoldenCase.failed(name, e.toString()));
         }
+        report.end(name);
     }
 }

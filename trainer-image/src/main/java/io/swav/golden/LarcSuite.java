@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Consumer;
 
 /** {@code larc_*.npz}: parameters and momentum after every step. */
 final class LarcSuite implements Suite {
@@ -22,14 +21,14 @@ final class LarcSuite implements Suite {
     private static final String INIT = "init/";
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try (Npz arrays = fixture.arrays();
                 NDManager manager = Torch.root()) {
-            Guard.run(fixture.stem(), report, name -> steps(arrays, manager, name, report));
+            steps(arrays, manager, fixture.stem(), report);
         }
     }
 
-    private static void steps(Npz arrays, NDManager manager, String name, Consumer<GoldenCase> report) {
+    private static void steps(Npz arrays, NDManager manager, String name, CaseReport report) {
         double[] rates = arrays.doubles("lr");
         Larc larc = new Larc(0.9, arrays.number("weight_decay"), 1e-3, arrays.number("clip") != 0);
         Map<String, NDArray> parameters = new LinkedHashMap<>();

@@ -14,7 +14,6 @@ import io.swav.tensor.Kernels;
 import io.swav.tensor.Torch;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
 
 /** {@code loss_queue.npz}: codes, loss and its gradient from given scores; the world sizes that the file holds. */
 final class LossSuite implements Suite {
@@ -23,7 +22,7 @@ final class LossSuite implements Suite {
     private static final double CODES = 3e-6;
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try (Npz arrays = fixture.arrays()) {
             for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
                 String key = field(meta, "case").asText();
@@ -37,8 +36,7 @@ final class LossSuite implements Suite {
         }
     }
 
-    private static void one(
-            Npz arrays, String key, JsonNode meta, Collective world, String name, Consumer<GoldenCase> report) {
+    private static void one(Npz arrays, String key, JsonNode meta, Collective world, String name, CaseReport report) {
         Shape shape = arrays.shape(key + "/scores");
         int rows = Math.toIntExact(shape.get(2));
         int crops = Math.toIntExact(shape.get(1));

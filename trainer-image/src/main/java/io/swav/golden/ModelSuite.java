@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 
 /**
  * {@code model_<name>.npz}: whole training steps. Batch norm spans the global batch at every world size, as the file says;
@@ -37,7 +36,7 @@ final class ModelSuite implements Suite {
     private record Run(String name, JsonNode meta, int groups, boolean localNorm) {}
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         String stem = fixture.stem();
         boolean local = stem.endsWith(LOCAL);
         String base = local ? stem.substring(0, stem.length() - LOCAL.length()) : without(stem, F64);
@@ -78,7 +77,7 @@ final class ModelSuite implements Suite {
         return text.endsWith(ending) ? text.substring(0, text.length() - ending.length()) : text;
     }
 
-    private static void train(Run run, Npz source, Npz expected, Collective world, Consumer<GoldenCase> report) {
+    private static void train(Run run, Npz source, Npz expected, Collective world, CaseReport report) {
         try (NDManager manager = Torch.root()) {
             Map<String, NDArray> init = initial(source, manager);
             Map<String, Shape> shapes = new LinkedHashMap<>();

@@ -5,14 +5,13 @@ import static io.swav.golden.Fixture.field;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.collective.Collective;
 import io.swav.swav.LearningRate;
-import java.util.function.Consumer;
 
 /** {@code lr_schedule.npz}: the learning rate of every step. */
 final class ScheduleSuite implements Suite {
     private static final double TOLERANCE = 1e-12;
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try (Npz arrays = fixture.arrays()) {
             for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
                 String key = field(meta, "case").asText();

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
-import java.util.function.Consumer;
 
 /**
  * {@code sinkhorn.npz}: codes of one crop. Where the reference overflowed to NaN, its float64 run is the measure; where
@@ -21,7 +20,7 @@ final class SinkhornSuite implements Suite {
     private static final double TOLERANCE_SUM = 1e-5;
 
     @Override
-    public void run(Fixture fixture, Collective world, Consumer<GoldenCase> report) {
+    public void run(Fixture fixture, Collective world, CaseReport report) {
         try (Npz arrays = fixture.arrays()) {
             TreeSet<String> cases = new TreeSet<>();
             arrays.keys().forEach(key -> cases.add(key.substring(0, Math.max(0, key.indexOf('/')))));
@@ -34,7 +33,7 @@ final class SinkhornSuite implements Suite {
         }
     }
 
-    private static void one(Npz arrays, String key, Collective world, String name, Consumer<GoldenCase> report) {
+    private static void one(Npz arrays, String key, Collective world, String name, CaseReport report) {
         try (NDManager manager = Torch.root()) {
             NDArray scores = arrays.array(manager, key + "/scores");
             int rows = Math.toIntExact(scores.getShape().get(0));

@@ -1,7 +1,6 @@
 package io.swav.golden;
 
 import io.swav.collective.Collective;
-import java.util.function.Consumer;
 
 /** How one kind of fixture is checked. */
 @FunctionalInterface
@@ -10,5 +9,5 @@ interface Suite {
      * Runs on every rank of {@code world} alike, each computing its share and all of them every comparison; rank 0's
      * reports count.
      */
-    void run(Fixture fixture, Collective world, Consumer<GoldenCase> report);
+    void run(Fixture fixture, Collective world, CaseReport report);
 }

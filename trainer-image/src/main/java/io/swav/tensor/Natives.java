@@ -8,6 +8,7 @@ import java.net.URLConnection;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -25,6 +26,11 @@ public final class Natives {
         return Optional.ofNullable(System.getProperty(FOLDER))
                 .filter(folder -> !folder.isEmpty())
                 .map(Path::of);
+    }
+
+    /** JVM options by which a child process finds the same libraries. */
+    public static List<String> options() {
+        return folder().map(folder -> List.of("-D" + FOLDER + "=" + folder)).orElse(List.of());
     }
 
     /** The library of this name in that folder, empty where there is no such folder. */

@@ -1,6 +1,7 @@
 package io.swav.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.golden.RankFailure;
 import io.swav.golden.RankProcesses;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -100,7 +101,7 @@ public final class AllReduceBench implements Callable<Integer> {
         List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
-        Optional<String> problem = RankProcesses.run(
+        Optional<RankFailure> failure = RankProcesses.run(
                 List.of(), // the compiler that a trainer runs with
                 AllReduceRank.class,
                 ranks,
@@ -110,8 +111,10 @@ public final class AllReduceBench implements Callable<Integer> {
                         .add(Arrays.stream(line.split(" ", -1))
                                 .mapToLong(Long::parseLong)
                                 .toArray()));
-        if (problem.isPresent()) {
-            spec.commandLine().getErr().println("swav bench allreduce: " + problem.get());
+        if (failure.isPresent()) {
+            spec.commandLine()
+                    .getErr()
+                    .println("swav bench allreduce: " + failure.get().what());
             return 1;
         }
         List<Round> measured = new ArrayList<>();

@@ -1,6 +1,7 @@
 package io.swav.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.golden.RankFailure;
 import io.swav.golden.RankProcesses;
 import io.swav.swav.Settings;
 import io.swav.tensor.Precision;
@@ -111,7 +112,7 @@ public final class OverlapBench implements Callable<Integer> {
         List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
-        Optional<String> problem = RankProcesses.run(
+        Optional<RankFailure> failure = RankProcesses.run(
                 List.of(), // the compiler that a trainer runs with
                 OverlapRank.class,
                 ranks,
@@ -121,8 +122,10 @@ public final class OverlapBench implements Callable<Integer> {
                         .add(Arrays.stream(line.split(" ", -1))
                                 .mapToLong(Long::parseLong)
                                 .toArray()));
-        if (problem.isPresent()) {
-            spec.commandLine().getErr().println("swav bench overlap: " + problem.get());
+        if (failure.isPresent()) {
+            spec.commandLine()
+                    .getErr()
+                    .println("swav bench overlap: " + failure.get().what());
             return 1;
         }
         List<Step> all = Stream.generate(

@@ -1,5 +1,6 @@
 package io.swav.collective.nccl;
 
+import io.swav.golden.RankFailure;
 import io.swav.golden.RankProcesses;
 import java.io.IOException;
 import java.time.Duration;
@@ -77,12 +78,18 @@ public final class CardRun {
             throws IOException, InterruptedException {
         Map<String, String> said = new ConcurrentHashMap<>();
         Optional<String> problem = RankProcesses.run(
-                jvm, CardRank.class, size, LONGEST, List.of(libraries, String.join(",", cases)), (rank, line) -> {
-                    if (rank == 0) {
-                        String[] parts = line.split(": ", 2);
-                        said.put(parts[0], parts[1]);
-                    }
-                });
+                        jvm,
+                        CardRank.class,
+                        size,
+                        LONGEST,
+                        List.of(libraries, String.join(",", cases)),
+                        (rank, line) -> {
+                            if (rank == 0) {
+                                String[] parts = line.split(": ", 2);
+                                said.put(parts[0], parts[1]);
+                            }
+                        })
+                .map(RankFailure::what);
         if (kills(cases)) {
             String as = "rank " + (size - 1) + " ended with exit code 137"; // 128 + SIGKILL
             problem = problem.isEmpty()
