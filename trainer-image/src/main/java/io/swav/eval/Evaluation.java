@@ -4,9 +4,12 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
+import io.swav.numerics.Numerics;
 import io.swav.swav.Model;
+import io.swav.tensor.Precision;
 import io.swav.tensor.Torch;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
@@ -60,7 +63,7 @@ public final class Evaluation implements AutoCloseable {
     public static double top1(
             SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier)
             throws EvalException {
-        Torch.start();
+        Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = Torch.root();
                 Evaluation evaluation = open(spec, train, test)) {
             Model model =

@@ -49,6 +49,24 @@ public final class Torch {
         torch.set_num_threads(threads);
     }
 
+    /** Threads inside one operation of this thread. */
+    public static int threads() {
+        start();
+        return torch.get_num_threads();
+    }
+
+    /** Whether convolutions on the CPU may use oneDNN, which they do unless {@link #useOneDnn} says otherwise. */
+    public static boolean usesOneDnn() {
+        start();
+        return torch.globalContext().userEnabledMkldnn();
+    }
+
+    /** For the whole process. Without it libtorch's own kernels compute, with other bits and up to 2.4 times as long. */
+    public static void useOneDnn(boolean use) {
+        start();
+        torch.globalContext().setUserEnabledMkldnn(use);
+    }
+
     /** Whether it has a GPU to compute on. */
     public static boolean onGpu() {
         start();

@@ -6,12 +6,16 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.collective.nccl.Choice;
 import io.swav.collective.nccl.NcclLibrary;
+import io.swav.numerics.Numerics;
+import io.swav.numerics.Verdict;
+import io.swav.tensor.Precision;
 import io.swav.tensor.SideStream;
 import io.swav.tensor.Torch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,6 +42,7 @@ final class ComputeChecks {
             return findings; // nothing below can be looked at without it
         }
         findings.add(oneLibtorch());
+        findings.add(kernels());
         findings.add(gpu());
         findings.add(nccl());
         findings.add(collectives());
@@ -104,6 +109,24 @@ final class ComputeChecks {
                         "libtorch_cpu.so",
                         mapped.size() + " are mapped: " + found,
                         "two copies abort the process: leave one on the class path or in PYTORCH_LIBRARY_PATH");
+    }
+
+    /** Both precisions, with as many threads as a job has that does not say. */
+    private static Finding kernels() {
+        Torch.setThreads(1);
+        Verdict verdict = Numerics.check(EnumSet.allOf(Precision.class));
+        if (verdict instanceof Verdict.Sound sound) {
+            return Finding.good(
+                    "kernels", sound.outputs() + " outputs agree with plain arithmetic on " + sound.machine());
+        }
+        if (verdict instanceof Verdict.SoundWithoutOneDnn without) {
+            return Finding.mind(
+                    "kernels",
+                    without.warning(),
+                    "trainers do the same by themselves; a processor whose caches the hypervisor shows avoids it");
+        }
+        Verdict.Unsound unsound = (Verdict.Unsound) verdict;
+        return Finding.bad("kernels", unsound.fault() + " on " + unsound.machine(), "keep trainers off this machine");
     }
 
     private Finding gpu() {

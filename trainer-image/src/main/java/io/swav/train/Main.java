@@ -8,6 +8,7 @@ import io.swav.data.DataException;
 import io.swav.eval.EvalCommand;
 import io.swav.eval.ExportCommand;
 import io.swav.golden.GoldenCommand;
+import io.swav.numerics.UnsoundMachineException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
@@ -63,7 +64,7 @@ public final class Main {
             code = fatal.exitCode();
         } else if (failure instanceof DataException data) {
             code = data.exitCode();
-        } else if (failure instanceof InvalidSpecException) {
+        } else if (failure instanceof InvalidSpecException || failure instanceof UnsoundMachineException) {
             code = Contract.EXIT_CONFIG;
         } else if (failure instanceof NoSuchFileException) {
             code = Contract.EXIT_NO_INPUT;

@@ -219,6 +219,11 @@ public final class StepBench implements Callable<Integer> {
     /** SwAV as a job trains it, with a meter on the learner. */
     private record Metered(StepMeter meter) implements Workshop {
         @Override
+        public void checkKernels(SwavJobSpec spec) {
+            new SwavWorkshop().checkKernels(spec);
+        }
+
+        @Override
         public Batches batches(SwavJobSpec spec) {
             return new SwavWorkshop().batches(spec);
         }

@@ -16,6 +16,7 @@ import io.swav.data.Batches;
 import io.swav.data.DataException;
 import io.swav.elastic.Forming;
 import io.swav.eval.Evaluation;
+import io.swav.numerics.UnsoundMachineException;
 import io.swav.swav.NotFiniteException;
 import io.swav.tensor.Torch;
 import java.io.IOException;
@@ -32,6 +33,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,7 +58,7 @@ import picocli.CommandLine.Option;
             "69:the port is in use",
             "70:a fault of this program, training diverged, or data could not be read for a while",
             "73:checkpoints cannot be written",
-            "78:the configuration is wrong",
+            "78:the configuration is wrong, or this machine computes wrong",
             "143:left on notice before the job was done"
         })
 public final class TrainCommand implements Callable<Integer> {
@@ -151,57 +153,82 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private int train(Environment env, Outside outside, Progress progress, Notice notice) {
-        // takes a second or two, in which the data is opened; what goes wrong is thrown again where it is needed
-        CompletableFuture<Path> torch = CompletableFuture.supplyAsync(Torch::start);
         try {
             SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
-            Optional<Checkpoints> store = store(spec, env);
-            try (Journal journalOut = journal(env);
-                    PeerListener listener = listen(env);
-                    Batches batches = workshop.batches(spec);
-                    Evaluation evaluation = evaluation(spec);
-                    NDManager root = Torch.root();
-                    Transport transport = transport(env)) {
-                progress.listening(env.podIp() + ":" + listener.port());
-                long steps = steps(spec, batches.stepsPerEpoch());
-                progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
-                Trainer.Plan plan = new Trainer.Plan(
-                        env.podUid(),
-                        spec.training().groups(),
-                        spec.training().globalBatch(),
-                        steps,
-                        everySteps(spec),
-                        Optional.ofNullable(spec.checkpoint())
-                                .map(SwavJobSpec.Checkpoint::everySeconds)
-                                .map(Duration::ofSeconds),
-                        spec.training().seed(),
-                        ConfigDigest.of(spec),
-                        env.jobUid(),
-                        spec.recovery().startOver(),
-                        env.leastStep(),
-                        late(spec));
-                try (StepMachine machine = machine(spec, root, batches.stepsPerEpoch());
-                        Trainer trainer = new Trainer(
-                                plan,
-                                new Trainer.Parts(
-                                        root,
-                                        machine,
-                                        batches,
-                                        outside.worlds(),
-                                        new Forming(listener, transport, outside.worlds(), FORMING),
-                                        store,
-                                        Optional.ofNullable(evaluation),
-                                        progress,
-                                        journalOut,
-                                        notice))) {
-                    machine.rehearse((manager, group) -> batches.group(manager, 0, group));
-                    progress.state(State.Ready, 0, "ready");
-                    return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
-                }
+            // takes a second or two, in which the data is opened
+            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> workshop.checkKernels(spec));
+            try {
+                return train(spec, kernels, env, outside, progress, notice);
+            } finally {
+                kernels.exceptionally(failed -> null).join(); // a process that ends while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
             progress.state(State.Failed, progress.generation(), explained(e).getMessage());
-            torch.exceptionally(failed -> Path.of("")).join(); // a process that ends while it loads a library may crash
+            throw e;
+        }
+    }
+
+    private int train(
+            SwavJobSpec spec,
+            CompletableFuture<Void> kernels,
+            Environment env,
+            Outside outside,
+            Progress progress,
+            Notice notice) {
+        Optional<Checkpoints> store = store(spec, env);
+        try (Journal journalOut = journal(env);
+                PeerListener listener = listen(env);
+                Batches batches = workshop.batches(spec);
+                Evaluation evaluation = evaluation(spec);
+                NDManager root = Torch.root();
+                Transport transport = transport(env)) {
+            progress.listening(env.podIp() + ":" + listener.port());
+            long steps = steps(spec, batches.stepsPerEpoch());
+            progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
+            Trainer.Plan plan = new Trainer.Plan(
+                    env.podUid(),
+                    spec.training().groups(),
+                    spec.training().globalBatch(),
+                    steps,
+                    everySteps(spec),
+                    Optional.ofNullable(spec.checkpoint())
+                            .map(SwavJobSpec.Checkpoint::everySeconds)
+                            .map(Duration::ofSeconds),
+                    spec.training().seed(),
+                    ConfigDigest.of(spec),
+                    env.jobUid(),
+                    spec.recovery().startOver(),
+                    env.leastStep(),
+                    late(spec));
+            try (StepMachine machine = machine(spec, kernels, root, batches.stepsPerEpoch());
+                    Trainer trainer = new Trainer(
+                            plan,
+                            new Trainer.Parts(
+                                    root,
+                                    machine,
+                                    batches,
+                                    outside.worlds(),
+                                    new Forming(listener, transport, outside.worlds(), FORMING),
+                                    store,
+                                    Optional.ofNullable(evaluation),
+                                    progress,
+                                    journalOut,
+                                    notice))) {
+                machine.rehearse((manager, group) -> batches.group(manager, 0, group));
+                progress.state(State.Ready, 0, "ready");
+                return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
+            }
+        }
+    }
+
+    /** Waits for the check of the kernels, and throws what it found. */
+    private static void sound(CompletableFuture<Void> kernels) {
+        try {
+            kernels.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
             throw e;
         }
     }
@@ -312,8 +339,9 @@ public final class TrainCommand implements Callable<Integer> {
         return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
     }
 
-    private StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+    private StepMachine machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
         try {
+            sound(kernels);
             return workshop.machine(spec, root, stepsPerEpoch);
         } catch (IllegalArgumentException e) {
             throw new Fatal(Contract.EXIT_CONFIG, "spec: " + e.getMessage(), e);
@@ -341,7 +369,7 @@ public final class TrainCommand implements Callable<Integer> {
         if (e instanceof DataException data) {
             return new Fatal(data.exitCode(), String.valueOf(e.getMessage()), e);
         }
-        if (e instanceof InvalidSpecException) {
+        if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
             return new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
         }
         if (e instanceof NotFiniteException) {

@@ -6,6 +6,13 @@ import io.swav.data.Batches;
 
 /** Opens what a job trains with. */
 interface Workshop {
+    /**
+     * Loads what computes and makes sure that it computes right, with the threads and in the precision of the job.
+     *
+     * @throws io.swav.numerics.UnsoundMachineException when this machine does not
+     */
+    void checkKernels(SwavJobSpec spec);
+
     /** The data of the job. */
     Batches batches(SwavJobSpec spec);
 

@@ -5,11 +5,17 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.Batches;
+import io.swav.tensor.Torch;
 import java.util.List;
 import picocli.CommandLine;
 
 /** The train command with a {@link ToyMachine}; {@link #main} is what the process tests start. */
 final class ToyWorkshop implements Workshop {
+    @Override
+    public void checkKernels(SwavJobSpec spec) {
+        Torch.start(); // a toy model adds and multiplies
+    }
+
     public static void main(String[] arguments) {
         System.exit(new CommandLine(new TrainCommand(new ToyWorkshop(), System.getenv())).execute(arguments));
     }

@@ -9,6 +9,8 @@ import io.swav.api.PodReport;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.Batches;
 import io.swav.data.DataException;
+import io.swav.numerics.UnsoundMachineException;
+import io.swav.numerics.Verdict;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -198,10 +200,29 @@ class TrainCommandTest {
         assertThat(said).contains("model.architecture is 'vgg'");
     }
 
-    /** Data trouble shows when the data is opened, the rest when the model is. */
+    @Test
+    void refusesToTrainOnAMachineThatComputesWrong() throws Exception {
+        Path report = folder.resolve("report.json");
+        workshop = failing(new UnsoundMachineException(
+                new Verdict.Unsound("AMD EPYC", "convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")));
+        assertThat(train("--config", spec, "--report", report)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said)
+                .contains("this machine computes wrong: convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")
+                .contains("AMD EPYC");
+        assertThat(Files.readString(report)).contains("Failed", "this machine computes wrong");
+    }
+
+    /** The kernels, the data or the model fail, by the kind of trouble. */
     private static Workshop failing(RuntimeException trouble) {
         ToyWorkshop toy = new ToyWorkshop();
         return new Workshop() {
+            @Override
+            public void checkKernels(SwavJobSpec of) {
+                if (trouble instanceof UnsoundMachineException) {
+                    throw trouble;
+                }
+            }
+
             @Override
             public Batches batches(SwavJobSpec of) {
                 if (trouble instanceof DataException) {
@@ -212,6 +233,9 @@ class TrainCommandTest {
 
             @Override
             public StepMachine machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
+                if (trouble instanceof UnsoundMachineException) {
+                    return toy.machine(of, root, stepsPerEpoch);
+                }
                 throw trouble;
             }
         };

@@ -1,0 +1,49 @@
+package io.swav.numerics;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Fixed small convolutions, products and reductions of the kinds that training uses, forward and backward, each compared
+ * with plain arithmetic, on the device that computes. A library that mistakes a processor for another has been seen to leave
+ * channels out of convolutions while training looked healthy; here that shows.
+ */
+record Canary(List<Trial> trials) {
+    /** Channels are those of the networks, for faults depend on them. */
+    static final Canary STANDARD = new Canary(List.of(
+            ConvolutionTrial.of(3, 64, 7, 2, 16),
+            ConvolutionTrial.of(3, 64, 3, 1, 8),
+            ConvolutionTrial.of(64, 64, 3, 1, 4),
+            ConvolutionTrial.of(64, 128, 3, 2, 4),
+            ConvolutionTrial.of(64, 512, 3, 1, 2),
+            ConvolutionTrial.of(512, 64, 3, 1, 2),
+            ConvolutionTrial.of(64, 256, 1, 1, 4),
+            ConvolutionTrial.of(128, 512, 1, 1, 2),
+            ConvolutionTrial.of(256, 512, 1, 2, 4),
+            new ProductTrial(16, 512, 300),
+            new ReductionTrial(64, 300)));
+
+    /** Every output of every trial; float32 reductions once, whatever the precisions. */
+    List<Deviation> fly(Collection<Precision> precisions) {
+        List<Deviation> deviations = new ArrayList<>();
+        try (NDManager manager = Torch.root()) {
+            for (Precision precision : precisions) {
+                trials.forEach(trial -> deviations.addAll(trial.run(manager, precision)));
+            }
+        }
+        return deviations;
+    }
+
+    /** The output that is furthest from what rounding explains; empty if all are right. */
+    static Optional<Deviation> worst(List<Deviation> deviations) {
+        return deviations.stream()
+                .filter(Deviation::isWrong)
+                .max(Comparator.comparingDouble(deviation -> deviation.error() / deviation.allowed()));
+    }
+}

@@ -1,0 +1,126 @@
+package io.swav.numerics;
+
+import io.swav.tensor.CrashReport;
+import io.swav.tensor.Natives;
+import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+
+/** A canary in a JVM of its own, which may die without taking the trainer along. */
+final class CanaryProcess implements Numerics.Child {
+    private static final int WRONG = 1;
+    private static final long TIMEOUT_SECONDS = 120;
+
+    private final Class<?> main;
+    private final Map<String, String> environment;
+
+    CanaryProcess() {
+        this(CanaryProcess.class, Map.of());
+    }
+
+    /**
+     * @param main takes the arguments of {@link #main}
+     * @param environment of the child, beside this process's own
+     */
+    CanaryProcess(Class<?> main, Map<String, String> environment) {
+        this.main = main;
+        this.environment = environment;
+    }
+
+    /** Arguments: whether oneDNN is on, threads, precisions. Exits with 1 and one line on standard output if something is wrong. */
+    public static void main(String[] arguments) {
+        System.exit(fly(Canary.STANDARD, arguments));
+    }
+
+    static int fly(Canary canary, String[] arguments) {
+        Torch.start();
+        Torch.useOneDnn(Boolean.parseBoolean(arguments[0]));
+        Torch.setThreads(Integer.parseInt(arguments[1]));
+        List<Precision> precisions = List.of(arguments).subList(2, arguments.length).stream()
+                .map(Precision::valueOf)
+                .toList();
+        Optional<Deviation> wrong = Canary.worst(canary.fly(precisions));
+        wrong.ifPresent(System.out::println);
+        return wrong.isPresent() ? WRONG : 0;
+    }
+
+    @Override
+    public Optional<String> fly(boolean oneDnn, Collection<Precision> precisions) {
+        try {
+            Path folder = Files.createTempDirectory("swav-canary");
+            try {
+                return outcome(folder, command(folder, oneDnn, precisions));
+            } finally {
+                for (String name : List.of("crash", "out", "err")) {
+                    Files.deleteIfExists(folder.resolve(name));
+                }
+                Files.delete(folder);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot try libtorch's kernels in a process of their own", e);
+        }
+    }
+
+    private List<String> command(Path folder, boolean oneDnn, Collection<Precision> precisions) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:ErrorFile=" + folder.resolve("crash")));
+        command.addAll(Natives.options());
+        command.addAll(List.of(
+                "-cp",
+                System.getProperty("java.class.path"),
+                main.getName(),
+                String.valueOf(oneDnn),
+                String.valueOf(Torch.threads())));
+        precisions.forEach(precision -> command.add(precision.name()));
+        return command;
+    }
+
+    private Optional<String> outcome(Path folder, List<String> command) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectInput(Path.of("/dev/null").toFile())
+                .redirectOutput(folder.resolve("out").toFile())
+                .redirectError(folder.resolve("err").toFile());
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        try {
+            if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
+                return Optional.of("libtorch's kernels did not end within " + TIMEOUT_SECONDS + " s");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while libtorch's kernels were tried", e);
+        } finally {
+            process.destroyForcibly();
+        }
+        if (process.exitValue() == 0) {
+            return Optional.empty();
+        }
+        if (process.exitValue() == WRONG) {
+            return Optional.of(Files.readString(folder.resolve("out")).strip());
+        }
+        Optional<String> crash = CrashReport.read(folder.resolve("crash"));
+        return Optional.of(
+                crash.isPresent()
+                        ? "a kernel of libtorch ended the process, " + crash.get()
+                        : "the process that tried libtorch's kernels ended with exit code " + process.exitValue()
+                                + tail(folder.resolve("err")));
+    }
+
+    private static String tail(Path log) throws IOException {
+        String text = new String(Files.readAllBytes(log), StandardCharsets.UTF_8);
+        return text.lines().filter(line -> !line.isBlank()).limit(3).collect(Collectors.joining(" ", ": ", ""));
+    }
+}

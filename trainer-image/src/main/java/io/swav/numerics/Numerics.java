@@ -1,0 +1,86 @@
+package io.swav.numerics;
+
+import io.swav.tensor.Precision;
+import io.swav.tensor.Torch;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes sure that this process computes right, by a {@link Canary}: in a child process first if a kernel may kill it, and
+ * without oneDNN if that is what is wrong.
+ */
+public final class Numerics {
+    private static final Logger LOG = LoggerFactory.getLogger(Numerics.class);
+
+    /** A canary outside this process. */
+    interface Child {
+        /** @return what is wrong, or what the child died of; empty if all is right */
+        Optional<String> fly(boolean oneDnn, Collection<Precision> precisions);
+    }
+
+    private final Processor processor;
+    private final Canary canary;
+    private final Child child;
+
+    Numerics(Processor processor, Canary canary, Child child) {
+        this.processor = processor;
+        this.canary = canary;
+        this.child = child;
+    }
+
+    /**
+     * Checks the kernels of this process on its device, with the threads that are set, and turns oneDNN off if it is wrong.
+     * Takes some tenths of a second; seconds if a child process goes first.
+     *
+     * @param precisions that training or evaluation will use
+     */
+    public static Verdict check(Collection<Precision> precisions) {
+        return new Numerics(Processor.read(Path.of("/")), Canary.STANDARD, new CanaryProcess()).verdict(precisions);
+    }
+
+    /**
+     * {@link #check} before anything is computed; logs a warning if oneDNN had to be turned off.
+     *
+     * @throws UnsoundMachineException when nothing may be trained in this process
+     */
+    public static void require(Collection<Precision> precisions) {
+        Verdict verdict = check(precisions);
+        if (verdict instanceof Verdict.SoundWithoutOneDnn without) {
+            LOG.warn("{}", without.warning());
+        } else if (verdict instanceof Verdict.Unsound unsound) {
+            throw new UnsoundMachineException(unsound);
+        }
+    }
+
+    Verdict verdict(Collection<Precision> precisions) {
+        String machine = processor + (Torch.onGpu() ? ", computing on its GPU" : "");
+        Optional<String> fault = Optional.empty();
+        if (!Torch.onGpu() && processor.mayKill()) {
+            fault = child.fly(true, precisions);
+            if (fault.isPresent()) {
+                Optional<String> without = child.fly(false, precisions);
+                if (without.isPresent()) {
+                    return new Verdict.Unsound(machine, without.get() + ", with oneDNN off as well");
+                }
+                Torch.useOneDnn(false);
+            }
+        }
+        List<Deviation> deviations = canary.fly(precisions);
+        Optional<Deviation> wrong = Canary.worst(deviations);
+        if (wrong.isPresent() && !Torch.onGpu() && Torch.usesOneDnn()) {
+            fault = wrong.map(Deviation::toString);
+            Torch.useOneDnn(false);
+            wrong = Canary.worst(canary.fly(precisions));
+        }
+        if (wrong.isPresent()) {
+            return new Verdict.Unsound(machine, wrong.get() + (Torch.onGpu() ? "" : ", with oneDNN off as well"));
+        }
+        return fault.isPresent()
+                ? new Verdict.SoundWithoutOneDnn(machine, fault.get())
+                : new Verdict.Sound(machine, deviations.size());
+    }
+}

@@ -1,0 +1,5 @@
+/** Interop with libtorch. */
+@NullMarked
+package io.swav.numerics;
+
+import org.jspecify.annotations.NullMarked;
