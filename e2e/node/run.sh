@@ -24,7 +24,6 @@ fail() { say "FAILED: $*" >&2; kubectl -n $ns get swavjobs,pods -o wide >&2 || t
 for tool in kubectl jq; do command -v $tool > /dev/null || fail "$tool is needed"; done
 kubectl get nodes > /dev/null || fail "no cluster: set KUBECONFIG"
 minor=$(kubectl version -o json 2> /dev/null | jq -r '.serverVersion.minor | sub("[^0-9].*"; "")')
-validate=(); [ "$minor" -ge 25 ] || validate=(--validate=false) # old ones do not know CEL rules
 say "API server 1.$minor, nodes: $(kubectl get nodes -o jsonpath='{.items[*].metadata.name}')"
 
 until_true() { # until_true SECONDS WHAT COMMAND...
@@ -110,7 +109,7 @@ YAML
 until_true 300 "pictures drawn" sh -c "[ \"\$(kubectl -n $ns get pod pictures-drawn -o jsonpath='{.status.phase}')\" = Succeeded ]"
 
 # 4. What the quickstart trains, in the pods of the restricted example; an earlier run's checkpoints would end it at once.
-json() { kubectl create "${validate[@]}" --dry-run=client -o json -f "$1"; }
+json() { kubectl create --dry-run=client -o json -f "$1"; }
 jq -n --argjson restricted "$(json examples/restricted.yaml)" --argjson quickstart "$(json examples/quickstart.yaml)" --arg job "$job" \
   --arg time "$(date +%s)" \
   '$restricted | .metadata = {name: $job} | .spec += ($quickstart.spec | {model, crops, training})
@@ -118,7 +117,7 @@ jq -n --argjson restricted "$(json examples/restricted.yaml)" --argjson quicksta
     | .spec.template.spec.containers[0].resources = {requests: {cpu: "200m", memory: "512Mi"}, limits: {memory: "4Gi"}}
     | .spec.checkpoint = {uri: ("file:///data/checkpoints-" + $job + "-" + $time), everySteps: 50}
     | .spec.training.epochs = (env.SWAV_EPOCHS // "100" | tonumber)' \
-  | kubectl -n $ns apply "${validate[@]}" -f -
+  | kubectl -n $ns apply -f -
 applied=$SECONDS
 until_true 300 "two trainers" status_is .status.world.size 2
 say "two trainers at step $(status .status.progress.step), $((SECONDS - applied)) s after apply"

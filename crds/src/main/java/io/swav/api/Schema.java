@@ -46,6 +46,11 @@ final class Schema {
     /** Fills {@code value} with defaults, in place, and returns what is wrong with it, each with its field. */
     static List<String> complete(JSONSchemaProps schema, String field, JsonNode value) {
         defaults(schema, value);
+        return problems(schema, field, value);
+    }
+
+    /** What is wrong with {@code value} as it is, each with its field. */
+    static List<String> problems(JSONSchemaProps schema, String field, JsonNode value) {
         Schema check = new Schema();
         check.check(schema, field, value);
         return List.copyOf(check.problems);

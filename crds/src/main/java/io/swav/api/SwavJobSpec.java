@@ -21,7 +21,9 @@ import org.jspecify.annotations.Nullable;
  * What the user wants. After defaulting (the API server's, or {@link SwavJobSpecs}) only documented optionals are null.
  *
  * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecRules} says the same in Java for older
- * ones and for specs that never meet a server. A test holds the two together.
+ * ones and for specs that never meet a server. A test holds the two together. An API server judges a default by its own
+ * node's rules before it fills in nested defaults, so a rule that reads such a field stands on a type without a default:
+ * those about {@code training} stand on the spec.
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -43,6 +45,29 @@ import org.jspecify.annotations.Nullable;
         value = "self.crops.size() > 1 || self.crops[0].count > 1",
         message = SpecRules.TWO_CROPS,
         fieldPath = ".crops")
+@ValidationRule(
+        value = "self.training.globalBatch % self.training.groupSize == 0",
+        message = SpecRules.GROUP_SIZE,
+        fieldPath = ".training.groupSize")
+@ValidationRule(
+        value = "!has(self.training.batchNorm.groupSize)"
+                + " || (self.training.batchNorm.groupSize % self.training.groupSize == 0"
+                + " && self.training.globalBatch % self.training.batchNorm.groupSize == 0)",
+        message = SpecRules.BATCH_NORM,
+        fieldPath = ".training.batchNorm")
+@ValidationRule(
+        value = "self.training.reproducibility != 'Bitwise' || !has(self.training.batchNorm.groupSize)"
+                + " || self.training.batchNorm.groupSize == self.training.groupSize",
+        message = SpecRules.BITWISE,
+        fieldPath = ".training.batchNorm")
+@ValidationRule(
+        value = "self.training.reproducibility != 'Bitwise' || self.training.gradients.precision == 'fp32'",
+        message = SpecRules.ROUNDED,
+        fieldPath = ".training.gradients")
+@ValidationRule(
+        value = "self.training.optimizer.warmupEpochs <= double(self.training.epochs)",
+        message = SpecRules.WARM_UP,
+        fieldPath = ".training.optimizer")
 @ValidationRule(value = "self.model == oldSelf.model", message = SpecRules.FIXED_MODEL, fieldPath = ".model")
 @ValidationRule(value = "self.data == oldSelf.data", message = SpecRules.FIXED_DATA, fieldPath = ".data")
 @ValidationRule(value = "self.crops == oldSelf.crops", message = SpecRules.FIXED_CROPS, fieldPath = ".crops")
@@ -337,28 +362,6 @@ public record SwavJobSpec(
     /** Counted in global steps and samples only, so that a resize moves nothing. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    @ValidationRule(
-            value = "self.globalBatch % self.groupSize == 0",
-            message = SpecRules.GROUP_SIZE,
-            fieldPath = ".groupSize")
-    @ValidationRule(
-            value = "!has(self.batchNorm.groupSize) || (self.batchNorm.groupSize % self.groupSize == 0"
-                    + " && self.globalBatch % self.batchNorm.groupSize == 0)",
-            message = SpecRules.BATCH_NORM,
-            fieldPath = ".batchNorm")
-    @ValidationRule(
-            value = "self.reproducibility != 'Bitwise' || !has(self.batchNorm.groupSize)"
-                    + " || self.batchNorm.groupSize == self.groupSize",
-            message = SpecRules.BITWISE,
-            fieldPath = ".batchNorm")
-    @ValidationRule(
-            value = "self.reproducibility != 'Bitwise' || self.gradients.precision == 'fp32'",
-            message = SpecRules.ROUNDED,
-            fieldPath = ".gradients")
-    @ValidationRule(
-            value = "self.optimizer.warmupEpochs <= double(self.epochs)",
-            message = SpecRules.WARM_UP,
-            fieldPath = ".optimizer")
     public record Training(
             @JsonPropertyDescription("Pictures a step, over all trainers, 4096 by default.")
             @Default("4096")

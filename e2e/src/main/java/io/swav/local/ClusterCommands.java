@@ -67,7 +67,7 @@ final class ClusterCommands {
             LocalStack stack = LocalStack.up(place.get(), nodes, capacity, System.err::println);
             System.out.println("The cluster runs. Its jobs: " + stack.awaitPage() + ", and with kubectl:");
             System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
-            System.out.println("  kubectl apply --validate=false -f examples/quickstart.yaml");
+            System.out.println("  kubectl apply -f examples/quickstart.yaml");
             System.out.println("  kubectl get swavjobs,pods");
             System.out.println("./swav logs POD shows a pod's output, ./swav down ends everything.");
             return 0;

@@ -24,6 +24,9 @@ import java.util.function.Consumer;
  */
 public final class KubeSetup {
     private static final String BUILT = "kube-1.20.2";
+    /** The newest that SwavJob's definition and a job were tried on; the latest may refuse what was never tried. */
+    private static final String DOWNLOADED = "1.36.2";
+
     private static final long REACHABLE_SECONDS = 5;
 
     private final Map<String, String> env;
@@ -60,6 +63,7 @@ public final class KubeSetup {
             say.accept("downloading etcd and kube-apiserver (Fabric8 kube-api-test) ...");
             BinaryManager manager = new BinaryManager(KubeAPIServerConfigBuilder.anAPIServerConfig()
                     .withTestDir(CacheFolder.of(env).resolve("kube-api-test").toString())
+                    .withApiServerVersion(DOWNLOADED)
                     .build());
             manager.initAndDownloadIfRequired();
             return KubeBinaries.in(Path.of(manager.binaries().getApiServer().getParent()));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.marcnuri.helm.Helm;
 import com.marcnuri.helm.LintResult;
 import java.io.IOException;
@@ -89,6 +90,21 @@ class ChartTest {
         assertThat(rendered.get("spec"))
                 .isEqualTo(Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"))
                         .get("spec"));
+    }
+
+    @Test
+    void beforeFieldPathsTheDefinitionIsRenderedWithoutThem() throws IOException {
+        ObjectNode whole = (ObjectNode) Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"));
+        assertThat(definition("1.28.0")).isEqualTo(whole.get("spec"));
+        List<JsonNode> rules = whole.findValues("x-kubernetes-validations");
+        assertThat(rules).isNotEmpty();
+        rules.forEach(of -> of.forEach(rule -> ((ObjectNode) rule).remove("fieldPath")));
+        assertThat(definition("1.27.16")).isEqualTo(whole.get("spec"));
+    }
+
+    private static JsonNode definition(String version) throws IOException {
+        return Chart.only(Chart.objects(Chart.template("", version)), "CustomResourceDefinition")
+                .get("spec");
     }
 
     @Test

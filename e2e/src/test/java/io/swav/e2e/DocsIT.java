@@ -80,7 +80,7 @@ class DocsIT {
     /** Blocks may ask about the job that another one applies or deletes. */
     private void run(String page, ShellBlock block) throws IOException {
         Shell shell = shell();
-        shell.run("kubectl apply --validate=false -f examples/restricted.yaml");
+        shell.run("kubectl apply -f examples/restricted.yaml");
         for (String command : block.commands()) {
             Shell.Done done = shell.run(command);
             assertThat(done.code())
