@@ -16,6 +16,7 @@ public enum ConditionReason {
     InvalidSpec,
     NotAvailable,
     PodRefused,
+    PodCannotStart,
     HandshakeLost,
     WorldUnreadable,
     ApiError,
@@ -25,6 +26,7 @@ public enum ConditionReason {
     TooManyFailures,
     // what has not happened
     Moving,
+    Waiting,
     NotYet,
     NotFailed,
     NotOpened,

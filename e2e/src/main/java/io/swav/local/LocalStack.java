@@ -206,7 +206,7 @@ public final class LocalStack {
         return names;
     }
 
-    /** Each process of a stack and whether it runs, for people. */
+    /** Each process of a stack, whether it runs, and what the nodes cannot do, for people. */
     static List<String> describe(Path dir) {
         List<String> lines = new ArrayList<>();
         List<String> names = new ArrayList<>(List.of("etcd", "kube-apiserver", "kube-controller-manager"));
@@ -214,8 +214,18 @@ public final class LocalStack {
         for (String name : names) {
             String state = Daemon.find(dir, name).map(d -> "pid " + d.pid()).orElse("not running");
             lines.add(String.format("%-24s %-12s %s", name, state, Daemon.logFile(dir, name)));
+            if (Daemon.find(dir, name).isPresent()) {
+                problems(dir, name).forEach(problem -> lines.add("  since " + problem));
+            }
         }
         return lines;
+    }
+
+    /** What the API server refuses the nodes of this process, or does not answer. */
+    private static List<String> problems(Path dir, String daemon) {
+        boolean plays = daemon.equals(NODES) || daemon.startsWith(NODE);
+        int first = daemon.startsWith(NODE) ? Integer.parseInt(daemon.substring(NODE.length())) : 0;
+        return plays ? ApiErrors.read(dir, first) : List.of();
     }
 
     /** Fails when the operator or a node has ended by itself. */

@@ -37,18 +37,24 @@ final class PodVolumes {
     /**
      * Makes every volume that is not there yet.
      *
-     * @throws PodConfigException naming the volume and what it lacks
+     * @throws PodConfigException naming the volume and what it lacks, in a kubelet's words
      */
     void prepare() {
         for (Volume volume : pod.getSpec().getVolumes()) {
             if (!folders.containsKey(volume.getName())) {
                 try {
                     folders.put(volume.getName(), make(volume));
+                } catch (PodConfigException e) {
+                    throw failed(volume, String.valueOf(e.getMessage()));
                 } catch (IOException e) {
-                    throw new PodConfigException("volume " + volume.getName() + ": " + e);
+                    throw failed(volume, e.toString());
                 }
             }
         }
+    }
+
+    private static PodConfigException failed(Volume volume, String why) {
+        return new PodConfigException("MountVolume.SetUp failed for volume \"" + volume.getName() + "\" : " + why);
     }
 
     /** Container path to host path, for the mounts of {@code container}. */
@@ -76,7 +82,7 @@ final class PodVolumes {
             if ("DirectoryOrCreate".equals(type)) {
                 Files.createDirectories(path);
             } else if ("Directory".equals(type) && !Files.isDirectory(path)) {
-                throw new PodConfigException("volume " + volume.getName() + ": hostPath " + path + " is not a folder");
+                throw new PodConfigException("hostPath type check failed: " + path + " is not a directory");
             }
             return path;
         }
@@ -102,9 +108,8 @@ final class PodVolumes {
                         PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
             }
         } else {
-            throw new PodConfigException("volume " + volume.getName()
-                    + " is of a kind that the local node has not; it has configMap, secret, emptyDir, hostPath,"
-                    + " projected and downwardAPI");
+            throw new PodConfigException("the local node has no such volumes: it has configMap, secret, emptyDir,"
+                    + " hostPath, projected and downwardAPI");
         }
         return folder;
     }

@@ -48,6 +48,8 @@ final class PodWorker implements Runnable {
     private final Images images;
     private final ScheduledExecutorService timer;
     private final StartGate gate;
+    private final ApiErrors errors;
+    private final PodEvents events;
     private final PodFolder folder;
     private final PodVolumes volumes;
     private final BlockingQueue<Runnable> happenings = new LinkedBlockingQueue<>();
@@ -59,18 +61,14 @@ final class PodWorker implements Runnable {
     private @Nullable PodStatus written;
     private boolean done;
 
-    PodWorker(
-            KubernetesClient client,
-            Images images,
-            ScheduledExecutorService timer,
-            StartGate gate,
-            Path pods,
-            Pod pod) {
-        this.client = client;
-        this.images = images;
-        this.timer = timer;
-        this.gate = gate;
-        this.folder = PodFolder.of(pods, pod);
+    PodWorker(NodeContext node, Pod pod) {
+        this.client = node.client();
+        this.images = node.images();
+        this.timer = node.timer();
+        this.gate = node.gate();
+        this.errors = node.errors();
+        this.events = node.events();
+        this.folder = PodFolder.of(node.pods(), pod);
         this.volumes = new PodVolumes(client, pod, folder.volumes());
         this.pod = pod;
         this.written = pod.getStatus();
@@ -146,12 +144,20 @@ final class PodWorker implements Runnable {
             }
             return Optional.empty();
         } catch (KubernetesClientException e) {
-            if (e.getCode() == 404 || e.getCode() == 409) {
+            if (e.getCode() == 404 || e.getCode() == 409) { // its object is gone, or another's has its name
                 gone();
                 return Optional.empty();
             }
-            LOG.debug("pod {}: the API server does not answer, trying again", folder.name(), e);
+            refused(e);
             return Optional.of(Instant.now().plus(RETRY));
+        }
+    }
+
+    private void refused(KubernetesClientException e) {
+        boolean news = errors.failed(ApiErrors.Call.STATUS, ApiErrors.name(pod), e);
+        if (news && ApiErrors.answered(e)) {
+            String message = "the local node cannot write the pod's status: " + ApiErrors.words(e);
+            events.warn(pod, PodEvents.KUBELET, "FailedStatusUpdate", message);
         }
     }
 
@@ -168,7 +174,9 @@ final class PodWorker implements Runnable {
                     .orElseThrow(() -> new PodConfigException("image " + container.getImage()
                             + " stands for no command on this node, and the container has no command of its own"));
             Files.createDirectories(folder.path());
-            volumes.prepare();
+            if (!mounted(name)) {
+                return;
+            }
             Map<String, String> mounts = volumes.mounts(container);
             Map<String, String> declared = PodEnvironment.of(client, pod, container);
             Map<String, String> env = environment(mounts, declared);
@@ -192,11 +200,32 @@ final class PodWorker implements Runnable {
                     finding -> happenings.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
+            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
         } catch (PodConfigException e) {
             waitToStart(name, "CreateContainerConfigError", e.getMessage());
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            waitToStart(name, "CreateContainerConfigError", ApiErrors.words(e));
         } catch (IOException e) {
             waitToStart(name, "RunContainerError", String.valueOf(e.getMessage()));
         }
+    }
+
+    /** As a kubelet: a container whose volumes are not there is being created, and an Event alone says why. */
+    private boolean mounted(String name) {
+        try {
+            volumes.prepare();
+            return true;
+        } catch (PodConfigException e) {
+            waitToStart(name, "ContainerCreating", "");
+            events.warn(pod, PodEvents.KUBELET, "FailedMount", String.valueOf(e.getMessage()));
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            waitToStart(name, "ContainerCreating", "");
+            events.warn(
+                    pod, PodEvents.KUBELET, "FailedMount", "the pod's volumes cannot be read: " + ApiErrors.words(e));
+        }
+        return false;
     }
 
     private String inGate(String container) {
@@ -349,6 +378,10 @@ final class PodWorker implements Runnable {
 
     private void probeAgain(Container container, int run) {
         String name = container.getName();
+        ContainerView now = view.container(name);
+        if (!now.running() || now.runs() != run + 1) {
+            return; // it has ended meanwhile
+        }
         try {
             volumes.prepare();
             Map<String, String> mounts = volumes.mounts(container);
@@ -362,9 +395,19 @@ final class PodWorker implements Runnable {
                     finding -> happenings.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
-        } catch (IOException | PodConfigException | KubernetesClientException e) {
+            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            probeLater(container, run);
+        } catch (IOException | PodConfigException e) {
             LOG.warn("pod {}, container {}: cannot be probed: {}", folder.name(), name, e.getMessage());
         }
+    }
+
+    /** An unprobed container would never be Ready again. */
+    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
+    private void probeLater(Container container, int run) {
+        timer.schedule(() -> happenings.add(() -> probeAgain(container, run)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void writeStatus(Instant now) {
@@ -384,6 +427,7 @@ final class PodWorker implements Runnable {
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }
+        errors.succeeded(ApiErrors.Call.STATUS, ApiErrors.name(pod));
         written = next;
     }
 

@@ -55,9 +55,8 @@ public final class ProcessNode implements AutoCloseable {
 
     private final KubernetesClient client;
     private final Options options;
-    private final Images images;
-    private final Path pods;
-    private final StartGate gate = new StartGate();
+    private final ApiErrors errors;
+    private final NodeContext context;
     private final Set<String> names = new HashSet<>();
     private final Map<String, PodWorker> workers = new HashMap<>();
     private final List<Thread> threads = new ArrayList<>();
@@ -67,8 +66,6 @@ public final class ProcessNode implements AutoCloseable {
 
     private ProcessNode(Options options) {
         this.options = options;
-        this.images = Images.trainer();
-        this.pods = options.dir().toAbsolutePath().resolve("pods");
         // whoever calls here tries again by itself, and soon
         Config config = new ConfigBuilder(LocalCluster.config(options.kubeconfig()))
                 .withRequestRetryBackoffLimit(0)
@@ -77,6 +74,15 @@ public final class ProcessNode implements AutoCloseable {
         for (int i = 0; i < options.nodes(); i++) {
             names.add(name(options.first() + i));
         }
+        this.errors = new ApiErrors(ApiErrors.file(options.dir().toAbsolutePath(), options.first()));
+        this.context = new NodeContext(
+                client,
+                Images.trainer(),
+                timer,
+                new StartGate(),
+                options.dir().toAbsolutePath().resolve("pods"),
+                errors,
+                new PodEvents(client, errors));
         this.nodeCache = client.nodes().runnableInformer(0);
         this.podCache = client.pods().inAnyNamespace().runnableInformer(0);
     }
@@ -94,6 +100,8 @@ public final class ProcessNode implements AutoCloseable {
             node.podCache.addEventHandler(node.new PodHandler());
             node.nodeCache.run();
             node.podCache.run();
+            watched(node.nodeCache, "nodes");
+            watched(node.podCache, "pods");
             node.repeat(node::heartbeat, HEARTBEAT_SECONDS * 1000L);
             node.repeat(node::schedule, 200);
         } catch (RuntimeException e) {
@@ -127,7 +135,21 @@ public final class ProcessNode implements AutoCloseable {
                 Thread.currentThread().interrupt();
             }
         }
+        errors.close();
         client.close();
+    }
+
+    /** One that ends by itself has met an error that no further try would end; until then it logs each. */
+    @SuppressWarnings("FutureReturnValueIgnored") // the failure is logged here
+    private static void watched(SharedIndexInformer<?> cache, String what) {
+        cache.stopped().whenComplete((done, error) -> {
+            if (error != null) {
+                LOG.error(
+                        "this node no longer sees the cluster's {}: start it again (./swav down, ./swav up)",
+                        what,
+                        error);
+            }
+        });
     }
 
     /** Kills every container process that a node with folder {@code dir} has left running. */
@@ -162,7 +184,7 @@ public final class ProcessNode implements AutoCloseable {
                     worker.changed(pod);
                     return;
                 }
-                PodWorker added = new PodWorker(client, images, timer, gate, pods, pod);
+                PodWorker added = new PodWorker(context, pod);
                 workers.put(uid, added);
                 Thread thread = daemon(added, "pod-" + pod.getMetadata().getName());
                 threads.add(thread);
@@ -177,6 +199,7 @@ public final class ProcessNode implements AutoCloseable {
                 if (worker != null) {
                     worker.gone();
                 }
+                errors.forget(ApiErrors.name(pod));
             }
         }
     }
@@ -187,16 +210,13 @@ public final class ProcessNode implements AutoCloseable {
         return thread;
     }
 
-    /** The API server may be away for a while: what is repeated is tried again. */
     @SuppressWarnings("FutureReturnValueIgnored") // every failure is logged in the task
     private void repeat(Runnable task, long everyMillis) {
         timer.scheduleWithFixedDelay(
                 () -> {
                     try {
                         task.run();
-                    } catch (KubernetesClientException e) {
-                        LOG.debug("the API server does not answer", e);
-                    } catch (RuntimeException e) {
+                    } catch (RuntimeException e) { // any that came through would end the repetition
                         LOG.error("the node stumbled", e);
                     }
                 },
@@ -223,34 +243,58 @@ public final class ProcessNode implements AutoCloseable {
         PodScheduler.Placement placement =
                 PodScheduler.place(pod, nodeCache.getStore().list(), placed);
         if (placement instanceof PodScheduler.Bind bind) {
-            try {
-                client.bindings()
-                        .inNamespace(pod.getMetadata().getNamespace())
-                        .resource(new BindingBuilder()
-                                .withNewMetadata()
-                                .withName(pod.getMetadata().getName())
-                                .withUid(pod.getMetadata().getUid())
-                                .endMetadata()
-                                .withNewTarget()
-                                .withApiVersion("v1")
-                                .withKind("Node")
-                                .withName(bind.node())
-                                .endTarget()
-                                .build())
-                        .create();
-                LOG.info("pod {} goes to {}", pod.getMetadata().getName(), bind.node());
-            } catch (KubernetesClientException e) {
-                if (e.getCode() != 409 && e.getCode() != 404) { // bound meanwhile (the cache lags), or gone
-                    throw e;
-                }
+            if (attempt(ApiErrors.Call.BIND, pod, () -> bind(pod, bind.node()))) {
+                placed.add(pod.edit()
+                        .editSpec()
+                        .withNodeName(bind.node())
+                        .endSpec()
+                        .build());
             }
-            placed.add(pod.edit().editSpec().withNodeName(bind.node()).endSpec().build());
         } else if (placement instanceof PodScheduler.Unschedulable unschedulable) {
-            tellUnschedulable(pod, unschedulable.why());
+            explain(pod, unschedulable.why());
         }
     }
 
-    private void tellUnschedulable(Pod pod, String why) {
+    /**
+     * @return false when the API server refused; a pod that has been bound meanwhile, because the cache lags, or that is
+     *     gone needs nothing more
+     */
+    private boolean attempt(ApiErrors.Call call, Pod pod, Runnable request) {
+        try {
+            request.run();
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != 409 && e.getCode() != 404) {
+                errors.failed(call, ApiErrors.name(pod), e);
+                if (call == ApiErrors.Call.BIND && ApiErrors.answered(e)) {
+                    String message = "the local node cannot bind the pod: " + ApiErrors.words(e);
+                    context.events().warn(pod, PodEvents.SCHEDULER, "FailedScheduling", message);
+                }
+                return false;
+            }
+        }
+        errors.succeeded(call, ApiErrors.name(pod));
+        return true;
+    }
+
+    private void bind(Pod pod, String node) {
+        client.bindings()
+                .inNamespace(pod.getMetadata().getNamespace())
+                .resource(new BindingBuilder()
+                        .withNewMetadata()
+                        .withName(pod.getMetadata().getName())
+                        .withUid(pod.getMetadata().getUid())
+                        .endMetadata()
+                        .withNewTarget()
+                        .withApiVersion("v1")
+                        .withKind("Node")
+                        .withName(node)
+                        .endTarget()
+                        .build())
+                .create();
+        LOG.info("pod {} goes to {}", pod.getMetadata().getName(), node);
+    }
+
+    private void explain(Pod pod, String why) {
         boolean told = pod.getStatus() != null
                 && pod.getStatus().getConditions().stream()
                         .anyMatch(c -> c.getType().equals("PodScheduled") && why.equals(c.getMessage()));
@@ -268,7 +312,11 @@ public final class ProcessNode implements AutoCloseable {
                                 .build())
                         .build())
                 .build();
-        client.pods().resource(status).patchStatus();
+        context.events().warn(pod, PodEvents.SCHEDULER, "FailedScheduling", why);
+        attempt(
+                ApiErrors.Call.EXPLAIN,
+                pod,
+                () -> client.pods().resource(status).patchStatus());
     }
 
     private void register(String name) {
@@ -292,13 +340,22 @@ public final class ProcessNode implements AutoCloseable {
     private void heartbeat() {
         for (String name : names) {
             try {
-                beat(name);
+                beatOrRegister(name);
+                errors.succeeded(ApiErrors.Call.HEARTBEAT, "node " + name);
             } catch (KubernetesClientException e) {
-                if (e.getCode() != 404) {
-                    throw e;
-                }
-                register(name); // somebody deleted it
+                errors.failed(ApiErrors.Call.HEARTBEAT, "node " + name, e);
             }
+        }
+    }
+
+    private void beatOrRegister(String name) {
+        try {
+            beat(name);
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != 404) {
+                throw e;
+            }
+            register(name); // it was deleted
         }
     }
 

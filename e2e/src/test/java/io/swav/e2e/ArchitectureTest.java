@@ -20,6 +20,7 @@ class ArchitectureTest {
         "io.swav.train..",
         "io.swav.swav..",
         "io.swav.tensor..",
+        "io.swav.numerics..",
         "io.swav.collective..",
         "io.swav.elastic..",
         "io.swav.data..",

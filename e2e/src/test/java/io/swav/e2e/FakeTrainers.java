@@ -89,6 +89,11 @@ final class FakeTrainers implements AutoCloseable {
         report(pod, PodReport.State.Ready, 0, 0);
     }
 
+    /** As {@link #ready}, for a pod whose status a node writes. */
+    void reportsReady(String pod) {
+        report(pod, PodReport.State.Ready, 0, 0);
+    }
+
     void training(String pod, long generation, long step) {
         report(pod, PodReport.State.Training, generation, step);
     }

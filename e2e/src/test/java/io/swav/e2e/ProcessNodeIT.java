@@ -256,6 +256,43 @@ class ProcessNodeIT {
         awaitPod("imageless", p -> reason(p).equals("CreateContainerConfigError"));
     }
 
+    /** As on a kubelet: the container is being made, an Event says why it is not, and it starts when it can. */
+    @Test
+    void saysInAnEventWhyAVolumeIsNotMountedAndMountsItWhenItCan() {
+        apply("""
+                metadata: {name: unmounted}
+                spec:
+                  restartPolicy: Never
+                  containers:
+                  - {name: main, image: none, command: [cat, /conf/greeting], volumeMounts: [{name: conf, mountPath: /conf}]}
+                  volumes: [{name: conf, configMap: {name: later}}]
+                """);
+        await().atMost(LIMIT)
+                .untilAsserted(() -> assertThat(client.v1()
+                                .events()
+                                .inNamespace(NAMESPACE)
+                                .list()
+                                .getItems())
+                        .anySatisfy(event -> {
+                            assertThat(event.getInvolvedObject().getName()).isEqualTo("unmounted");
+                            assertThat(event.getReason()).isEqualTo("FailedMount");
+                            assertThat(event.getMessage())
+                                    .isEqualTo("MountVolume.SetUp failed for volume \"conf\" : configmap \"later\" not"
+                                            + " found");
+                        }));
+        assertThat(reason(awaitPod("unmounted", p -> phase(p).equals("Pending"))))
+                .isEqualTo("ContainerCreating");
+        client.resource(new ConfigMapBuilder()
+                        .withNewMetadata()
+                        .withName("later")
+                        .withNamespace(NAMESPACE)
+                        .endMetadata()
+                        .addToData("greeting", "hello")
+                        .build())
+                .create();
+        awaitPod("unmounted", p -> phase(p).equals("Succeeded"));
+    }
+
     @Test
     void schedulesByCapacityAndCordonAndEvictsOnTaint() {
         String gpu = "resources: {limits: {nvidia.com/gpu: '1'}}";

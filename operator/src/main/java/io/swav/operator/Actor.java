@@ -241,7 +241,7 @@ final class Actor {
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 
-    private static String words(KubernetesClientException refusal) {
+    static String words(KubernetesClientException refusal) {
         String words = refusal.getStatus() == null
                 ? refusal.getMessage()
                 : refusal.getStatus().getMessage();

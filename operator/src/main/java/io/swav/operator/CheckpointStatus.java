@@ -59,6 +59,11 @@ final class CheckpointStatus {
                 .findFirst();
     }
 
+    /** Why trainers cannot read the store, which they wait for before they train. */
+    Optional<String> unreadable() {
+        return told.filter(PodReport.Checkpoints::cannotResume).map(PodReport.Checkpoints::problem);
+    }
+
     /** That a job saves nothing, for one that does not; what the writer said last while there is none. */
     void addTo(Conditions conditions, SwavJobSpec spec) {
         if (spec.checkpoint().uri() == null) {

@@ -7,12 +7,15 @@ import java.util.List;
 import java.util.Timer;
 import java.util.TimerTask;
 import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What is wrong with the operator. The API server is asked again and again beside those who ask here, who get its last
  * answer at once: where packets to it are dropped, a probe that waited for it would fail, and the operator be killed.
  */
 final class Health implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Health.class);
     private static final String NOT_WATCHING = "an informer is not watching";
     private static final int LOOK_MILLIS = 5_000;
 
@@ -53,11 +56,19 @@ final class Health implements AutoCloseable {
     }
 
     private void look() {
+        String before = away;
         try {
             client.getKubernetesVersion();
             away = "";
         } catch (RuntimeException e) { // any that came through would end the looks
             away = String.valueOf(e.getMessage());
+        }
+        if (before.isEmpty() && !away.isEmpty()) {
+            LOG.warn(
+                    "the API server does not answer: {}. Jobs train on; nothing is replaced or started until it does",
+                    away);
+        } else if (!before.isEmpty() && away.isEmpty()) {
+            LOG.info("the API server answers again");
         }
     }
 

@@ -15,6 +15,7 @@ import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -60,7 +61,7 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    Observer observer(KubernetesClient client, Hearing hearing) {
+    Observer observer(KubernetesClient client, PodEvents events, Hearing hearing) {
         return new Observer(
                 maps::get,
                 nodes::get,
@@ -73,6 +74,11 @@ final class Informers {
                     @Override
                     public Optional<ConfigMap> map(ResourceID id) {
                         return live(client.configMaps(), id);
+                    }
+
+                    @Override
+                    public PodHolds.Events events(Pod pod, Instant now) {
+                        return events.of(pod, now);
                     }
                 },
                 hearing);

@@ -16,8 +16,10 @@ import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.PodSeen;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,11 +41,17 @@ final class Observer {
     /** Pods, and their label values, are named after the job. */
     private static final int LONGEST_NAME = 52;
 
+    /** Pods whose Events are read in one look, the oldest: many that do not start mostly wait for the same thing. */
+    private static final int MOST_ASKED = 16;
+
     /** As the API server has them now. */
     interface Live {
         Optional<Pod> pod(ResourceID id);
 
         Optional<ConfigMap> map(ResourceID id);
+
+        /** The Events of a pod whose status does not say what it waits for. */
+        PodHolds.Events events(Pod pod, Instant now);
     }
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
@@ -66,7 +74,7 @@ final class Observer {
      * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
      * @throws WorldMap.UnreadableException when somebody else has written the world
      */
-    Snapshot observe(SwavJob job, Collection<Pod> allPods) {
+    Snapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
@@ -76,16 +84,17 @@ final class Observer {
                 ? read
                 : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
         own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
-        Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress));
+        Snapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
         if (!cached.awaitsLastWords()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
         hearing.answered();
-        return snapshot(job, own, worldMap, latest);
+        return snapshot(job, own, worldMap, latest, now);
     }
 
-    private Snapshot snapshot(SwavJob job, List<Pod> own, WorldMap worldMap, Optional<ConfigMap> progress) {
+    private Snapshot snapshot(
+            SwavJob job, List<Pod> own, WorldMap worldMap, Optional<ConfigMap> progress, Instant now) {
         Map<String, PodReport> everyReport = reports(progress);
         List<PodSeen> pods = new ArrayList<>();
         Map<String, PodReport> reports = new HashMap<>();
@@ -94,17 +103,26 @@ final class Observer {
                 everyReport.values(),
                 own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
                 worldMap.book().lost());
+        Set<String> asked = own.stream()
+                .filter(pod -> PodHolds.needsEvents(pod, now))
+                .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
+                .limit(MOST_ASKED)
+                .map(pod -> pod.getMetadata().getUid())
+                .collect(Collectors.toSet());
         for (Pod pod : own) {
             String podName = pod.getMetadata().getName();
             Optional<PodReport> report = Optional.ofNullable(everyReport.get(podName));
             report.ifPresent(r -> reports.put(podName, r));
             Optional<Node> node = Optional.ofNullable(pod.getSpec().getNodeName())
                     .flatMap(nodeName -> nodes.apply(new ResourceID(nodeName)));
+            PodHolds.Events events =
+                    asked.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
             pods.add(PodObserver.see(
                     pod,
                     node,
                     report,
-                    Optional.ofNullable(silence.get(pod.getMetadata().getUid()))));
+                    Optional.ofNullable(silence.get(pod.getMetadata().getUid())),
+                    PodHolds.of(pod, events, now)));
         }
         Optional<SwavJobSpec> before = map(
                         job, Contract.configName(job.getMetadata().getName()))
@@ -122,7 +140,10 @@ final class Observer {
                 everyReport.values().stream()
                         .filter(report -> silence.containsKey(report.uid()))
                         .toList(),
-                progress);
+                progress,
+                own.stream()
+                        .flatMap(pod -> PodHolds.lookAgain(pod, now).stream())
+                        .min(Comparator.naturalOrder()));
     }
 
     /** The newest of the status and of the trainers' reports; 0 before the first world. */

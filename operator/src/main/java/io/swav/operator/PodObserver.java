@@ -9,6 +9,7 @@ import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.Contract;
 import io.swav.api.PodReport;
+import io.swav.plan.Hold;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Signs;
 import io.swav.plan.Standing;
@@ -18,7 +19,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Says where a pod stands, from its object, its node's, and what its trainer reports. */
@@ -60,6 +60,8 @@ final class PodObserver {
 
     private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
 
+    private static final String NODE_NOT_READY = "NodeNotReady";
+
     private static final String NEVER_REPORTED =
             "ended with exit code 0 and never reported: is this the trainer's image and command?";
 
@@ -68,12 +70,14 @@ final class PodObserver {
     /**
      * @param node empty when the pod has none, or it is gone
      * @param silence since the trainer was heard, empty when it never was
+     * @param hold what keeps the pod from starting
      */
-    static PodSeen see(Pod pod, Optional<Node> node, Optional<PodReport> report, Optional<Duration> silence) {
+    static PodSeen see(
+            Pod pod, Optional<Node> node, Optional<PodReport> report, Optional<Duration> silence, Optional<Hold> hold) {
         Optional<PodReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
         Signs signs = own.map(r -> signs(r, silence)).orElse(Signs.NONE);
-        Standing standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO));
+        Standing standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO), hold);
         return new PodSeen(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
@@ -108,7 +112,12 @@ final class PodObserver {
 
     /** By its trainer's container where that has ended: others may end otherwise, or not at all. */
     private static Standing standing(
-            Pod pod, Optional<Node> node, Optional<PodReport> report, Signs signs, Duration unheard) {
+            Pod pod,
+            Optional<Node> node,
+            Optional<PodReport> report,
+            Signs signs,
+            Duration unheard,
+            Optional<Hold> hold) {
         String phase = phase(pod);
         Optional<String> silence = silence(pod, node);
         // a trainer that is heard is there, whatever its kubelet does
@@ -134,7 +143,10 @@ final class PodObserver {
         if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
             return new Standing.Ready(address.get());
         }
-        return new Standing.Starting(silence.orElseGet(() -> waitingFor(pod, report)));
+        return silence.map(why -> new Hold(Hold.Kind.WAITS, NODE_NOT_READY, why))
+                .or(() -> hold)
+                .map(Standing.Starting::new)
+                .orElseGet(() -> new Standing.Starting(waitingFor(pod, report)));
     }
 
     /** A trainer reports before it enters a world, so that a pod which never did has done nothing for the job. */
@@ -252,30 +264,15 @@ final class PodObserver {
                 .orElse("");
     }
 
+    /** Where nothing holds it: a container that is being made, or what the trainer itself says. */
     private static String waitingFor(Pod pod, Optional<PodReport> report) {
-        Optional<String> capacity = condition(pod, "PodScheduled")
-                .filter(c -> "False".equals(c.getStatus()))
-                .map(PodCondition::getMessage)
-                .map(message -> "no capacity: " + message);
-        Optional<String> waiting = statuses(pod)
+        Optional<String> waiting = Optional.ofNullable(pod.getStatus()).stream()
+                .flatMap(status -> status.getContainerStatuses().stream())
                 .map(ContainerStatus::getState)
                 .filter(state -> state != null && state.getWaiting() != null)
-                .map(state -> state.getWaiting().getReason()
-                        + (state.getWaiting().getMessage() == null
-                                ? ""
-                                : ": " + state.getWaiting().getMessage()))
+                .map(state -> state.getWaiting().getReason())
                 .findFirst();
-        return capacity.or(() -> waiting)
-                .or(() -> report.map(PodReport::message))
-                .orElse("starting");
-    }
-
-    private static Stream<ContainerStatus> statuses(Pod pod) {
-        return pod.getStatus() == null
-                ? Stream.of()
-                : Stream.concat(
-                        pod.getStatus().getInitContainerStatuses().stream(),
-                        pod.getStatus().getContainerStatuses().stream());
+        return waiting.or(() -> report.map(PodReport::message)).orElse("starting");
     }
 
     /** How the trainer's container ended; empty while it has not, and where nobody knows. */
@@ -296,7 +293,7 @@ final class PodObserver {
                 .isPresent();
     }
 
-    private static Optional<PodCondition> condition(Pod pod, String type) {
+    static Optional<PodCondition> condition(Pod pod, String type) {
         @Nullable
         List<PodCondition> conditions =
                 pod.getStatus() == null ? null : pod.getStatus().getConditions();

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param problems why the present spec is not acted on, each naming its field
  * @param reports by pod name, of pods that exist
  * @param told those, and the last of pods that are gone
+ * @param lookAgain when to look although nothing has changed: what holds a pod is not all watched
  */
 record Snapshot(
         SwavJob job,
@@ -31,7 +32,8 @@ record Snapshot(
         List<PodSeen> pods,
         Map<String, PodReport> reports,
         List<PodReport> told,
-        Optional<ConfigMap> progressMap) {
+        Optional<ConfigMap> progressMap,
+        Optional<Instant> lookAgain) {
 
     /**
      * Of the most advanced trainer of the newest world that anybody has reported: a dead pod may have been further

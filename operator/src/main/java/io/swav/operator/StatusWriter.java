@@ -14,6 +14,7 @@ import io.swav.operator.Actor.Outcome;
 import io.swav.operator.Actor.Refusal;
 import io.swav.plan.Account;
 import io.swav.plan.Book;
+import io.swav.plan.Hold;
 import io.swav.plan.Plan;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Standing;
@@ -26,6 +27,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The status as a pure function of what was seen, what was planned, and the status before. */
@@ -265,14 +267,15 @@ final class StatusWriter {
     private List<JobCondition> conditions(Phase phase) {
         Conditions conditions =
                 new Conditions(before, now, seen.job().getMetadata().getGeneration());
-        String why = plan.map(p -> p.world().why() + notAccepted(phase)).orElseGet(this::problems);
+        String why =
+                plan.map(p -> withHolds(p.world().why()) + notAccepted(phase)).orElseGet(this::problems);
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
         boolean full = seen.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
                 .isPresent();
         boolean done = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
         boolean current = done && outcome.trouble().isEmpty();
-        Optional<String> stall = stall(phase);
+        Optional<String> stall = stall(phase, full, why);
         boolean stalled = stall.isPresent();
         ConditionReason of = ConditionReason.valueOf(phase.name());
         ConditionReason reason = endReason().orElse(of);
@@ -290,10 +293,16 @@ final class StatusWriter {
                 .add(
                         ConditionType.Stalled,
                         stalled,
-                        stalled ? stallReason(phase) : ConditionReason.Moving,
-                        stall.orElse("nothing is in the way"))
+                        stalled
+                                ? stallReason(phase)
+                                : waits().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
+                        stall.or(this::waits).orElse("nothing is in the way"))
                 .add(ConditionType.Running, phase == Phase.Running, of, why)
-                .add(ConditionType.Resizing, phase == Phase.Resizing, of, phase == Phase.Resizing ? world.why() : why)
+                .add(
+                        ConditionType.Resizing,
+                        phase == Phase.Resizing,
+                        of,
+                        phase == Phase.Resizing ? withHolds(world.why()) : why)
                 .add(
                         ConditionType.Suspended,
                         phase == Phase.Suspended,
@@ -336,8 +345,49 @@ final class StatusWriter {
         return ended && !seen.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
     }
 
-    /** What a person has to mend before anything moves on. */
-    private Optional<String> stall(Phase phase) {
+    /** Only if the world is to have more trainers: spares that cannot start keep nothing from being as wanted. */
+    private Optional<String> stalledByHold(boolean full, String why) {
+        return holds().filter(sentence -> !full && Hold.needsAction(seen.pods()))
+                .map(sentence -> why);
+    }
+
+    private Optional<WorldPlan.Ended> ends() {
+        return plan.map(Plan::world).filter(WorldPlan.Ended.class::isInstance).map(WorldPlan.Ended.class::cast);
+    }
+
+    /** What holds pods, also where the plan's sentence is about something else. */
+    private String withHolds(String why) {
+        return holds().filter(sentence -> !why.contains(sentence))
+                .map(sentence -> why + "; " + sentence)
+                .orElse(why);
+    }
+
+    /** Pods of a job that has ended, or is suspended, are on their way out. */
+    private Optional<String> holds() {
+        boolean wanted = seen.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
+        return wanted ? Hold.sentence(seen.pods()) : Optional.empty();
+    }
+
+    /** What is in the way and needs nobody, as far as is known. */
+    private Optional<String> waits() {
+        Stream<Optional<String>> ofPods =
+                ends().isPresent() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
+        List<String> waits = Stream.concat(
+                        Stream.of(outcome.trouble().map(words -> "the API server answers with an error: " + words)),
+                        ofPods)
+                .flatMap(Optional::stream)
+                .toList();
+        return waits.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", waits));
+    }
+
+    private Optional<String> retry() {
+        return Optional.ofNullable(book.retryAt())
+                .filter(now::isBefore)
+                .map(at -> "the next pod is created at " + at + " because the last ones failed");
+    }
+
+    /** What a person has to do before the job can become as wanted. */
+    private Optional<String> stall(Phase phase, boolean full, String why) {
         if (phase == Phase.Complete) {
             return Optional.empty();
         }
@@ -347,7 +397,7 @@ final class StatusWriter {
         if (!seen.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
         }
-        return outcome.refusal().map(Refusal::why);
+        return outcome.refusal().map(Refusal::why).or(() -> stalledByHold(full, why));
     }
 
     private String goesOn(Phase phase) {
@@ -362,7 +412,7 @@ final class StatusWriter {
             return endReason().orElse(ConditionReason.Failed);
         }
         if (seen.problems().isEmpty()) {
-            return outcome.refusal().map(Refusal::reason).orElse(ConditionReason.Stalled);
+            return outcome.refusal().map(Refusal::reason).orElse(ConditionReason.PodCannotStart);
         }
         return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
                 ? ConditionReason.NotAvailable

@@ -55,6 +55,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private final Hearing hearing = new Hearing(System::nanoTime);
     private final Actor actor;
     private final JobEvents events;
+    private final PodEvents podEvents;
     private final JobMetrics metrics;
     private final Map<String, Instant> written = new ConcurrentHashMap<>();
     /** Set once, before the first reconciliation. */
@@ -65,6 +66,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.clock = clock;
         this.metrics = metrics;
         this.events = new JobEvents(client);
+        this.podEvents = new PodEvents(client);
         this.actor = new Actor(
                 client, pod -> informers().created(pod), map -> informers().written(map));
     }
@@ -95,7 +97,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
         Instant now = clock.instant();
         try {
-            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class));
+            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
             if (observed.isEmpty()) {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
@@ -112,7 +114,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             if (due.isEmpty()) {
                 actor.prune(seen);
             }
-            return next(Stream.concat(due.stream(), again(plan, outcome, now)), now);
+            return next(
+                    Stream.of(due.stream(), seen.lookAgain().stream(), again(plan, outcome, now))
+                            .flatMap(looks -> looks),
+                    now);
         } catch (WorldMap.UnreadableException e) {
             SwavJobStatus stalled =
                     StatusWriter.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
@@ -123,9 +128,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
-    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods) {
+    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
         try {
-            return Optional.of(informers().observer(client, hearing).observe(job, pods));
+            return Optional.of(informers().observer(client, podEvents, hearing).observe(job, pods, now));
         } catch (KubernetesClientException e) {
             LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
             hearing.silenced();

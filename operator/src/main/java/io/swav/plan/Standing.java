@@ -7,8 +7,22 @@ import java.util.Optional;
 /** Where one pod stands, in the planner's words. */
 public sealed interface Standing {
 
-    /** Not ready yet, or not at the moment; {@code why} says what it waits for. */
-    record Starting(String why) implements Standing {}
+    /**
+     * Not ready yet, or not at the moment.
+     *
+     * @param why what it waits for
+     * @param hold what keeps it from starting; empty while it starts as pods do
+     */
+    record Starting(String why, Optional<Hold> hold) implements Standing {
+
+        public Starting(String why) {
+            this(why, Optional.empty());
+        }
+
+        public Starting(Hold hold) {
+            this(hold.toString(), Optional.of(hold));
+        }
+    }
 
     /** Can enter the next world; its trainer listens at {@code address}. */
     record Ready(String address) implements Standing {}

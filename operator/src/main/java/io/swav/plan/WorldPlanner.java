@@ -226,13 +226,15 @@ public final class WorldPlanner {
                 + bounds.min() + " needed; " + startingWhy();
     }
 
-    /** What the first pod that is not ready waits for; they mostly wait for the same thing. */
+    /** What holds pods, or else what the first that is not ready waits for: they mostly wait for the same thing. */
     private String startingWhy() {
         Instant retry = books.book().retryAt();
-        return seen.pods().stream()
+        Optional<String> first = seen.pods().stream()
                 .filter(pod -> pod.standing() instanceof Starting)
                 .min(BY_AGE)
-                .map(pod -> pod.name() + ": " + ((Starting) pod.standing()).why())
+                .map(pod -> pod.name() + ": " + ((Starting) pod.standing()).why());
+        return Hold.sentence(seen.pods())
+                .or(() -> first)
                 .orElse(
                         retry != null && now.isBefore(retry)
                                 ? "the next pod is created at " + retry + " because the last ones failed"

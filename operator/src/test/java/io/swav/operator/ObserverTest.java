@@ -4,7 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.ContainerBuilder;
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.EventBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.swav.api.Contract;
@@ -13,9 +18,11 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.plan.Book;
+import io.swav.plan.Hold;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Standing;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,12 +31,23 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ObserverTest {
+    /** The pods are older than that by less than a start takes. */
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:05Z");
+
     private final SwavJob job = Jobs.job("replicas: 2");
     private long seconds;
     private final List<String> asked = new ArrayList<>();
     private Optional<ConfigMap> cached = Optional.empty();
     private Optional<ConfigMap> liveReport = Optional.empty();
     private Optional<Pod> live = Optional.empty();
+    private final Event mountFailure = new EventBuilder()
+            .withNewMetadata()
+            .endMetadata()
+            .withType("Warning")
+            .withReason("FailedMount")
+            .withMessage("configmap \"x\" not found")
+            .withLastTimestamp("2026-01-01T00:00:02Z")
+            .build();
 
     /** An API server lists pods of an earlier time from its cache, after a restart or where there are several. */
     @Test
@@ -56,20 +74,20 @@ class ObserverTest {
         cached = Optional.of(report("t1"));
         live = Optional.of(pod("job-1", "uid-1"));
         Observer observer = observer();
-        assertThat(observer.observe(job, pods).awaitsLastWords()).isFalse();
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isFalse();
         assertThat(asked).containsExactly("job-1");
 
         seconds = 60;
         liveReport = Optional.of(report("t2"));
         asked.clear();
-        assertThat(observer.observe(job, pods).awaitsLastWords())
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords())
                 .as("the cache is behind")
                 .isFalse();
         assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
 
         cached = liveReport;
         seconds = 120;
-        assertThat(observer.observe(job, pods).awaitsLastWords()).isTrue();
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isTrue();
     }
 
     /** Its last report was written before its pod's end, and may come after it. */
@@ -80,7 +98,7 @@ class ObserverTest {
         Pod ended = pod("job-0", "uid-0");
         ended.getStatus().setPhase("Succeeded");
         live = Optional.of(pod("job-1", "uid-1"));
-        assertThat(observer().observe(job, List.of(ended)).pods())
+        assertThat(observer().observe(job, List.of(ended), NOW).pods())
                 .filteredOn(pod -> pod.name().equals("job-0"))
                 .singleElement()
                 .matches(pod -> pod.standing() instanceof Standing.Done);
@@ -103,13 +121,44 @@ class ObserverTest {
         assertThat(lost(List.of()).world().generation())
                 .as("after all pods are gone")
                 .isEqualTo(6);
-        assertThat(observer().observe(job, pods).worldMap().world().generation())
+        assertThat(observer().observe(job, pods, NOW).worldMap().world().generation())
                 .as("the map's, while there is one")
                 .isEqualTo(3);
     }
 
+    @Test
+    void readsEventsOfPodsThatHaveNotStartedForAWhileAndLooksAgain() {
+        Pod created = pending("job-0", "uid-0");
+        live = Optional.of(pod("job-1", "uid-1"));
+        Observer observer = observer();
+        Snapshot early = observer.observe(job, List.of(created), NOW);
+        assertThat(early.lookAgain()).contains(NOW.plusSeconds(5));
+        assertThat(asked).containsExactly("job-1");
+
+        Instant later = NOW.plusSeconds(5);
+        Snapshot late = observer.observe(job, List.of(created), later);
+        assertThat(asked).contains("events of job-0").doesNotContain("events of job-1");
+        assertThat(late.lookAgain()).contains(later.plus(PodHolds.LOOK_AGAIN));
+        assertThat(late.pods().get(0).standing())
+                .isEqualTo(new Standing.Starting(
+                        new Hold(Hold.Kind.NEEDS_ACTION, "FailedMount", "configmap \"x\" not found")));
+    }
+
+    private static Pod pending(String name, String uid) {
+        Pod pod = pod(name, uid);
+        pod.getSpec().setNodeName("n");
+        pod.getSpec()
+                .setContainers(
+                        List.of(new ContainerBuilder().withName("trainer").build()));
+        pod.setStatus(Serialization.unmarshal(
+                "---\n{phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason:"
+                        + " ContainerCreating}}}]}",
+                PodStatus.class));
+        return pod;
+    }
+
     private WorldMap lost(List<Pod> pods) {
-        return observer(Map.of()).observe(job, pods).worldMap();
+        return observer(Map.of()).observe(job, pods, NOW).worldMap();
     }
 
     private static SwavJobStatus status(long generation) {
@@ -124,10 +173,10 @@ class ObserverTest {
         for (World world : List.of(world("job-0"), world())) {
             cached = Optional.of(report("t1", "Training"));
             Observer observer = observer(world);
-            observer.observe(job, pods);
+            observer.observe(job, pods, NOW);
             liveReport = Optional.of(report("t2", "Training"));
             seconds += 60;
-            assertThat(observer.observe(job, pods).pods())
+            assertThat(observer.observe(job, pods, NOW).pods())
                     .as("the cache is behind: %s", world)
                     .noneMatch(pod -> pod.signs().isSilent());
         }
@@ -139,17 +188,19 @@ class ObserverTest {
         live = Optional.of(pod("job-1", "uid-1"));
         cached = Optional.of(report("t1"));
         Observer observer = observer();
-        assertThat(observer.observe(job, List.of()).told()).isEmpty();
-        observer.observe(job, List.of(pod("job-0", "uid-0")));
+        assertThat(observer.observe(job, List.of(), NOW).told()).isEmpty();
+        observer.observe(job, List.of(pod("job-0", "uid-0")), NOW);
         cached = Optional.of(report("t2", "Leaving"));
-        Snapshot gone = observer.observe(job, List.of());
+        Snapshot gone = observer.observe(job, List.of(), NOW);
         assertThat(gone.told()).extracting(PodReport::time).containsExactly("t2");
         assertThat(gone.reports()).isEmpty();
     }
 
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
         live = asNow;
-        return observer().observe(job, pods).pods().stream().map(PodSeen::uid).toList();
+        return observer().observe(job, pods, NOW).pods().stream()
+                .map(PodSeen::uid)
+                .toList();
     }
 
     private World world(String... members) {
@@ -175,7 +226,7 @@ class ObserverTest {
                 id -> id.getName().equals(Contract.progressName("job"))
                         ? cached
                         : Optional.ofNullable(maps.get(id.getName())),
-                node -> Optional.empty(),
+                node -> Optional.of(new NodeBuilder().build()),
                 new Observer.Live() {
                     @Override
                     public Optional<Pod> pod(ResourceID id) {
@@ -187,6 +238,12 @@ class ObserverTest {
                     public Optional<ConfigMap> map(ResourceID id) {
                         asked.add(id.getName());
                         return liveReport;
+                    }
+
+                    @Override
+                    public PodHolds.Events events(Pod pod, Instant now) {
+                        asked.add("events of " + pod.getMetadata().getName());
+                        return new PodHolds.Events(List.of(mountFailure), Optional.empty());
                     }
                 },
                 new Hearing(() -> Duration.ofSeconds(seconds).toNanos()));

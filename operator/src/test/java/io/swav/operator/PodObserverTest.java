@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.PodReport;
 import io.swav.api.PodReport.State;
+import io.swav.plan.Hold;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Signs;
 import io.swav.plan.Standing;
@@ -34,16 +35,26 @@ class PodObserverTest {
 
     @Test
     void startingSaysWhatItWaitsFor() {
+        Hold hold = new Hold(Hold.Kind.WAITS, "Unschedulable", "0/3 nodes");
+        assertThat(held(hold)).isEqualTo(new Standing.Starting("Unschedulable: 0/3 nodes", Optional.of(hold)));
         assertThat(see(
-                        "phase: Pending, conditions: [{type: PodScheduled, status: 'False', message: 0/3 nodes}]",
+                        "phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason:"
+                                + " ContainerCreating}}}]",
                         "",
                         null))
-                .isEqualTo(new Standing.Starting("no capacity: 0/3 nodes"));
-        assertThat(see(
-                        "phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason: ErrImagePull}}}]",
-                        "",
-                        null))
-                .isEqualTo(new Standing.Starting("ErrImagePull"));
+                .isEqualTo(new Standing.Starting("ContainerCreating"));
+        assertThat(see("phase: Pending", "", null, "status: {conditions: [{type: Ready, status: Unknown}]}"))
+                .isEqualTo(new Standing.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+    }
+
+    private static Standing held(Hold hold) {
+        return PodObserver.see(
+                        pod("phase: Pending", ""),
+                        Optional.of(node("")),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.of(hold))
+                .standing();
     }
 
     @Test
@@ -71,7 +82,7 @@ class PodObserverTest {
         assertThat(see(READY, "", report, silent, 5)).isEqualTo(new Standing.Leaving("node n does not answer"));
         assertThat(see(READY, "", null, silent))
                 .as("Kubernetes will take it away")
-                .isEqualTo(new Standing.Starting("node n does not answer"));
+                .isEqualTo(new Standing.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
         assertThat(see(READY, "", report, silent, 1)).isInstanceOf(Standing.Ready.class);
         assertThat(see(READY, "", report, null, 5)).isEqualTo(new Standing.Leaving("node n is gone"));
         assertThat(see(READY, "", report, "", 500)).isInstanceOf(Standing.Ready.class);
@@ -245,14 +256,24 @@ class PodObserverTest {
     /** @param node null when it is gone */
     private static PodSeen seen(
             String status, String metadata, @Nullable PodReport report, @Nullable String node, long silence) {
-        Pod pod = Serialization.unmarshal("""
+        return PodObserver.see(
+                pod(status, metadata),
+                Optional.ofNullable(node).map(PodObserverTest::node),
+                Optional.ofNullable(report),
+                Optional.of(Duration.ofSeconds(silence)),
+                Optional.empty());
+    }
+
+    private static Pod pod(String status, String metadata) {
+        return Serialization.unmarshal("""
                 ---
                 metadata: {name: job-0, uid: pod-uid, creationTimestamp: '2026-01-01T00:00:00Z', %s}
                 spec: {nodeName: n, containers: [{name: trainer}]}
                 status: {%s}
                 """.formatted(metadata, status), Pod.class);
-        Optional<Node> on = Optional.ofNullable(node)
-                .map(yaml -> Serialization.unmarshal("---\nmetadata: {name: n}\n" + yaml, Node.class));
-        return PodObserver.see(pod, on, Optional.ofNullable(report), Optional.of(Duration.ofSeconds(silence)));
+    }
+
+    private static Node node(String yaml) {
+        return Serialization.unmarshal("---\nmetadata: {name: n}\n" + yaml, Node.class);
     }
 }

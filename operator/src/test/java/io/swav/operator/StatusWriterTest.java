@@ -16,12 +16,14 @@ import io.swav.operator.Actor.Outcome;
 import io.swav.plan.Account;
 import io.swav.plan.Book;
 import io.swav.plan.Bounds;
+import io.swav.plan.Hold;
 import io.swav.plan.Plan;
 import io.swav.plan.PodSeen;
 import io.swav.plan.Signs;
 import io.swav.plan.Standing;
 import io.swav.plan.WorldPlanner;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -168,6 +170,107 @@ class StatusWriterTest {
                 """.formatted(pod, state, generation, step));
     }
 
+    private static final Hold TAINT = new Hold(
+            Hold.Kind.WAITS, "Unschedulable", "0/1 nodes are available: 1 node(s) had untolerated taint {spot: true}.");
+    private static final Hold MISSING = new Hold(
+            Hold.Kind.NEEDS_ACTION,
+            "FailedMount",
+            "MountVolume.SetUp failed for volume \"conf\" : configmap \"x\" not found");
+
+    @Test
+    void saysWhatHoldsPodsAndThatItWaitsWhereNobodyIsNeeded() {
+        World none = World.none("uid-1");
+        SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
+        SwavJobStatus waiting = status(job, none, held("c", TAINT), held("d", TAINT));
+        String sentence = "2 of 3 pods cannot start: c (and 1 more): " + TAINT;
+        assertThat(condition(waiting, ConditionType.Ready).message())
+                .isEqualTo("waiting for pods: 1 ready, 2 needed; " + sentence);
+        assertThat(condition(waiting, ConditionType.Ready).reason()).isEqualTo("Pending");
+        assertThat(condition(waiting, ConditionType.Stalled).message()).isEqualTo("waiting: " + sentence);
+        assertThat(condition(waiting, ConditionType.Stalled).reason()).isEqualTo("Waiting");
+        assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
+    }
+
+    @Test
+    void stallsWhereAPersonHasToActForAPodToStart() {
+        World none = World.none("uid-1");
+        SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
+        SwavJobStatus stalled = status(job, none, held("c", TAINT), held("d", MISSING));
+        String sentence =
+                "waiting for pods: 1 ready, 2 needed; 2 of 3 pods cannot start: d: " + MISSING + "; c: " + TAINT;
+        assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
+        assertThat(condition(stalled, ConditionType.Stalled).reason()).isEqualTo("PodCannotStart");
+        assertThat(condition(stalled, ConditionType.Stalled).message()).isEqualTo(sentence);
+        assertThat(condition(stalled, ConditionType.Ready).message()).isEqualTo(sentence);
+        assertThat(stalled.isTrue(ConditionType.Failed)).isFalse();
+    }
+
+    /** A job of one trainer that is to become one of two. */
+    @Test
+    void namesTheHeldPodOfAResizeWhileTheJobTrains() {
+        SwavJob two = Jobs.job("replicas: 2");
+        PodReport trains = report("b", "Training", 4, 7);
+        SwavJobStatus waiting = status(two, WORLD, List.of(held("c", TAINT)), trains);
+        String sentence = "1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: " + TAINT;
+        assertThat(waiting.phase()).isEqualTo("Running");
+        assertThat(waiting.isTrue(ConditionType.Running)).isTrue();
+        assertThat(condition(waiting, ConditionType.Ready).message()).isEqualTo(sentence);
+        assertThat(condition(waiting, ConditionType.Resizing).message()).isEqualTo(sentence);
+        assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(waiting, ConditionType.Stalled).message()).startsWith("waiting: 1 of 2 pods");
+
+        SwavJobStatus stalled = status(two, WORLD, List.of(held("c", MISSING)), trains);
+        assertThat(stalled.isTrue(ConditionType.Running)).isTrue();
+        assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
+        assertThat(condition(stalled, ConditionType.Ready).message())
+                .startsWith("1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: FailedMount");
+    }
+
+    @Test
+    void aSpareThatCannotStartLeavesTheJobReady() {
+        SwavJob spare = Jobs.job("replicas: 1, elastic: {spares: 1}");
+        SwavJobStatus status = status(spare, WORLD, List.of(held("c", MISSING)), report("b", "Training", 4, 7));
+        assertThat(status.isTrue(ConditionType.Ready)).isTrue();
+        assertThat(status.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(status, ConditionType.Stalled).message()).contains("configmap \"x\" not found");
+    }
+
+    @Test
+    void claimsThatNothingIsInTheWayOnlyWhereNothingIs() {
+        SwavJob job = Jobs.job("replicas: 1");
+        PodReport trains = report("b", "Training", 4, 7);
+        assertThat(condition(status(job, WORLD, List.of(), trains), ConditionType.Stalled))
+                .returns("Moving", JobCondition::reason)
+                .returns("nothing is in the way", JobCondition::message);
+        Snapshot seen = snapshot(job, List.of(), WORLD, Book.EMPTY, Map.of("b", trains));
+        Plan plan = WorldPlanner.plan(Bounds.of(job.getSpec()), seen.observed(null), NOW);
+        Outcome trouble = new Outcome(true, Optional.empty(), Optional.of("etcdserver: no leader"));
+        assertThat(condition(StatusWriter.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
+                .returns("Waiting", JobCondition::reason)
+                .returns("waiting: the API server answers with an error: etcdserver: no leader", JobCondition::message);
+        Book failures =
+                new Book(9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), Account.EMPTY, null, null);
+        assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
+                        .message())
+                .startsWith("waiting: the next pod is created at 2026-01-01T00:01:00Z");
+    }
+
+    private static PodSeen held(String name, Hold hold) {
+        return new PodSeen(name, "uid-" + name, NOW, new Standing.Starting(hold), Signs.NONE);
+    }
+
+    private static SwavJobStatus status(SwavJob job, World world, PodSeen... held) {
+        return status(job, world, List.of(held));
+    }
+
+    private static SwavJobStatus status(SwavJob job, World world, List<PodSeen> held, PodReport... reports) {
+        Map<String, PodReport> byPod = new HashMap<>();
+        for (PodReport report : reports) {
+            byPod.put(report.pod(), report);
+        }
+        return status(snapshot(job, List.of(), world, Book.EMPTY, byPod, held));
+    }
+
     private static String stalled(SwavJob job) {
         return condition(status(job, REJECTED, WORLD, Book.EMPTY), ConditionType.Stalled)
                 .message();
@@ -192,22 +295,37 @@ class StatusWriterTest {
         for (PodReport report : reports) {
             byPod.put(report.pod(), report);
         }
-        Snapshot seen = snapshot(job, problems, world, book, byPod);
-        Plan plan = WorldPlanner.plan(Bounds.of(job.getSpec()), seen.observed(null), NOW);
+        return status(snapshot(job, problems, world, book, byPod));
+    }
+
+    private static SwavJobStatus status(Snapshot seen) {
+        Plan plan = WorldPlanner.plan(Bounds.of(seen.job().getSpec()), seen.observed(null), NOW);
         return StatusWriter.status(seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
     }
 
     private static Snapshot snapshot(
-            SwavJob job, List<String> problems, World world, Book book, Map<String, PodReport> byPod) {
-        PodSeen pod = new PodSeen("b", "uid-b", NOW, new Standing.Ready("10.0.0.1:7000"), Signs.NONE);
+            SwavJob job, List<String> problems, World world, Book book, Map<String, PodReport> byPod, PodSeen... more) {
+        return snapshot(job, problems, world, book, byPod, List.of(more));
+    }
+
+    private static Snapshot snapshot(
+            SwavJob job,
+            List<String> problems,
+            World world,
+            Book book,
+            Map<String, PodReport> byPod,
+            List<PodSeen> more) {
+        List<PodSeen> pods = new ArrayList<>(more);
+        pods.add(0, new PodSeen("b", "uid-b", NOW, new Standing.Ready("10.0.0.1:7000"), Signs.NONE));
         return new Snapshot(
                 job,
                 Optional.of(job.getSpec()),
                 problems,
                 new WorldMap(world, book, "", "", "1"),
-                List.of(pod),
+                pods,
                 byPod,
                 List.copyOf(byPod.values()),
+                Optional.empty(),
                 Optional.empty());
     }
 }

@@ -1,0 +1,19 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.client.KubernetesClient;
+import java.nio.file.Path;
+import java.util.concurrent.ScheduledExecutorService;
+
+/**
+ * What the pods of one node process share.
+ *
+ * @param pods the folder of all pods
+ */
+record NodeContext(
+        KubernetesClient client,
+        Images images,
+        ScheduledExecutorService timer,
+        StartGate gate,
+        Path pods,
+        ApiErrors errors,
+        PodEvents events) {}

@@ -1,0 +1,103 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.RequestConfigBuilder;
+import io.swav.operator.PodHolds.Events;
+import java.net.HttpURLConnection;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads the Events of pods that do not start. They are not watched, as a namespace has many: each pod is asked for once
+ * in {@link PodHolds#LOOK_AGAIN}, in one short try. A reconciliation never fails or waits because they cannot be read;
+ * then the answer says so.
+ */
+final class PodEvents {
+    private static final Logger LOG = LoggerFactory.getLogger(PodEvents.class);
+    /** A pod that does not start has a handful; recorders count repetitions in one. */
+    private static final long LIMIT = 50;
+
+    private static final int TRY_MILLIS = 3_000;
+    private static final Duration FORGOTTEN_AFTER = Duration.ofMinutes(1);
+
+    private record Asked(Instant at, Events events) {}
+
+    private final KubernetesClient client;
+    /** By uid of the pod. */
+    private final Map<String, Asked> asked = new ConcurrentHashMap<>();
+    /** Namespaces whose Events could not be read when they were last asked for. */
+    private final Set<String> unreadable = ConcurrentHashMap.newKeySet();
+    /** No pod is asked for before: the API server did not answer, and each try would take as long again. */
+    private volatile Instant pause = Instant.MIN;
+
+    PodEvents(KubernetesClient client) {
+        this.client = client.newClient(new RequestConfigBuilder()
+                        .withRequestRetryBackoffLimit(0)
+                        .withRequestTimeout(TRY_MILLIS)
+                        .build())
+                .adapt(KubernetesClient.class);
+    }
+
+    /** Those that were read last, by now or a moment ago. */
+    Events of(Pod pod, Instant now) {
+        asked.values().removeIf(old -> old.at().plus(FORGOTTEN_AFTER).isBefore(now));
+        String uid = pod.getMetadata().getUid();
+        Asked last = asked.get(uid);
+        if (last != null && now.isBefore(last.at().plus(PodHolds.LOOK_AGAIN))) {
+            return last.events();
+        }
+        Events events = now.isBefore(pause)
+                ? new Events(List.of(), Optional.of("the API server does not answer"))
+                : read(pod, now);
+        asked.put(uid, new Asked(now, events));
+        return events;
+    }
+
+    private Events read(Pod pod, Instant now) {
+        String namespace = pod.getMetadata().getNamespace();
+        try {
+            Events events = new Events(
+                    client.v1()
+                            .events()
+                            .inNamespace(namespace)
+                            .withField("involvedObject.name", pod.getMetadata().getName())
+                            .withField("involvedObject.uid", pod.getMetadata().getUid())
+                            .list(new ListOptionsBuilder().withLimit(LIMIT).build())
+                            .getItems(),
+                    Optional.empty());
+            if (unreadable.remove(namespace)) {
+                LOG.info("the Events of pods in {} can be read again", namespace);
+            }
+            return events;
+        } catch (KubernetesClientException e) {
+            String why = why(e);
+            if (unreadable.add(namespace)) {
+                LOG.warn(
+                        "the Events of pods in {} cannot be read, so that conditions do not say why a volume is not"
+                                + " mounted: {}",
+                        namespace,
+                        why);
+            }
+            if (e.getCode() <= 0) { // no HTTP status
+                pause = now.plus(PodHolds.LOOK_AGAIN);
+            }
+            return new Events(List.of(), Optional.of(why));
+        }
+    }
+
+    private static String why(KubernetesClientException e) {
+        return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
+                ? "the operator's role may not list events (install the chart's RBAC of this version)"
+                : Actor.words(e);
+    }
+}

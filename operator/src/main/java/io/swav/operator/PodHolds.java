@@ -1,0 +1,253 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ContainerStateWaiting;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.MicroTime;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.fabric8.kubernetes.api.model.PodSchedulingGate;
+import io.swav.plan.Hold;
+import io.swav.plan.Hold.Kind;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What keeps a pod from starting, from its status and its Events: a function of both and the time. A kubelet says in the
+ * status why a container cannot be made, but of a volume that cannot be mounted it writes an Event alone, and the
+ * container shows no more than ContainerCreating.
+ */
+final class PodHolds {
+    /**
+     * A start that takes no longer is no hold that needs a person: what the pod refers to may be applied together with
+     * the job, a moment later.
+     */
+    static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** While Events are needed they are read again after this, because they are not watched. */
+    static final Duration LOOK_AGAIN = Duration.ofSeconds(10);
+
+    /** Reasons of a waiting container that say nothing of what it waits for. */
+    private static final Set<String> BEING_MADE = Set.of("ContainerCreating", "PodInitializing");
+
+    private static final Set<String> PULL = Set.of("ErrImagePull", "ImagePullBackOff");
+
+    /** No further try of the kubelet can succeed. */
+    private static final Set<String> INVALID = Set.of("InvalidImageName", "ErrImageNeverPull");
+
+    private static final String CONFIG_ERROR = "CreateContainerConfigError";
+    private static final String PULL_FAILED = "Failed to pull image";
+
+    /** What a pod refers to and is not there, in the words of scheduler and kubelet. */
+    private static final Pattern MISSING = Pattern.compile(
+            "(configmap|secret|persistentvolumeclaim|serviceaccount)s? \"[^\"]+\" (not found|is being deleted|is forbidden)"
+                    + "|references non-existent|couldn't find key|hostPath type check failed",
+            Pattern.CASE_INSENSITIVE);
+
+    /** A kubelet that has not read the object yet says this, not that it is missing. */
+    private static final Pattern NOT_READ_YET = Pattern.compile("failed to sync|timed out|not registered");
+
+    /** A registry's answers that say no to this image rather than to this moment. */
+    private static final Pattern NO_SUCH_IMAGE = Pattern.compile(
+            "not found|manifest unknown|does not exist|denied|unauthorized|authentication required|forbidden"
+                    + "|no matching manifest|invalid reference",
+            Pattern.CASE_INSENSITIVE);
+
+    /**
+     * A pod's Events.
+     *
+     * @param unreadable why they could not be read; empty when they were, or were not needed
+     */
+    record Events(List<Event> items, Optional<String> unreadable) {
+        static final Events NONE = new Events(List.of(), Optional.empty());
+    }
+
+    private PodHolds() {}
+
+    /** Whether the pod's status does not say what it waits for, and has not for a while. */
+    static boolean needsEvents(Pod pod, Instant now) {
+        return isPending(pod)
+                && unscheduled(pod).isEmpty()
+                && !now.isBefore(ripe(pod))
+                && (statuses(pod).findAny().isEmpty()
+                        || waiting(pod)
+                                .map(ContainerStateWaiting::getReason)
+                                .anyMatch(reason -> BEING_MADE.contains(reason) || PULL.contains(reason)));
+    }
+
+    /** When to look at the pod again although nothing of it has changed. */
+    static Optional<Instant> lookAgain(Pod pod, Instant now) {
+        Instant ripe = ripe(pod);
+        if (!isPending(pod)) {
+            return Optional.empty();
+        }
+        if (now.isBefore(ripe)) {
+            return Optional.of(ripe);
+        }
+        return needsEvents(pod, now) ? Optional.of(now.plus(LOOK_AGAIN)) : Optional.empty();
+    }
+
+    /** Empty while the pod starts as pods do, and when it runs. */
+    static Optional<Hold> of(Pod pod, Events events, Instant now) {
+        Optional<Hold> hold = unscheduled(pod)
+                .or(() -> waiting(pod)
+                        .flatMap(waiting -> ofContainer(waiting, events).stream())
+                        .findFirst())
+                .or(() -> needsEvents(pod, now) ? ofPod(pod, events) : Optional.empty());
+        return now.isBefore(ripe(pod))
+                ? hold.map(early -> new Hold(Kind.WAITS, early.reason(), early.message()))
+                : hold;
+    }
+
+    private static Optional<Hold> unscheduled(Pod pod) {
+        return PodObserver.condition(pod, "PodScheduled")
+                .filter(condition -> "False".equals(condition.getStatus()))
+                .map(condition -> {
+                    String message = text(condition.getMessage()) + gates(pod);
+                    return new Hold(
+                            kind(message),
+                            Optional.ofNullable(condition.getReason()).orElse("Unschedulable"),
+                            message);
+                });
+    }
+
+    private static String gates(Pod pod) {
+        List<PodSchedulingGate> gates = pod.getSpec().getSchedulingGates();
+        return gates == null || gates.isEmpty()
+                ? ""
+                : gates.stream().map(PodSchedulingGate::getName).collect(Collectors.joining(", ", " (", ")"));
+    }
+
+    private static Optional<Hold> ofContainer(ContainerStateWaiting waiting, Events events) {
+        String reason = text(waiting.getReason());
+        String message = text(waiting.getMessage());
+        if (BEING_MADE.contains(reason)) {
+            return Optional.empty();
+        }
+        if (PULL.contains(reason)) {
+            String cause =
+                    message + pullFailure(events).map(words -> "; " + words).orElse("");
+            return Optional.of(
+                    new Hold(NO_SUCH_IMAGE.matcher(cause).find() ? Kind.NEEDS_ACTION : Kind.WAITS, reason, cause));
+        }
+        boolean invalid = INVALID.contains(reason)
+                || (reason.equals(CONFIG_ERROR)
+                        && !NOT_READ_YET.matcher(message).find());
+        return Optional.of(new Hold(invalid ? Kind.NEEDS_ACTION : Kind.WAITS, reason, message));
+    }
+
+    /** The kubelet backs off without repeating what the registry said. */
+    private static Optional<String> pullFailure(Events events) {
+        return events.items().stream()
+                .filter(event -> text(event.getMessage()).startsWith(PULL_FAILED))
+                .max(Comparator.comparing(PodHolds::time))
+                .map(Event::getMessage);
+    }
+
+    /** Of a pod whose status says nothing: warnings that nothing has followed, the one that needs a person first. */
+    private static Optional<Hold> ofPod(Pod pod, Events events) {
+        Predicate<Event> isWarning = event -> "Warning".equals(event.getType());
+        Instant lastProgress = events.items().stream()
+                .filter(isWarning.negate())
+                .map(PodHolds::time)
+                .max(Comparator.naturalOrder())
+                .orElse(Instant.EPOCH);
+        Optional<Hold> warning = events.items().stream()
+                .filter(isWarning)
+                .filter(event -> !time(event).isBefore(lastProgress))
+                .sorted(Comparator.comparing(PodHolds::time).reversed())
+                .map(event ->
+                        new Hold(kind(text(event.getMessage())), text(event.getReason()), text(event.getMessage())))
+                .max(Comparator.comparing(Hold::kind)); // the first of equal ones
+        return warning.or(() -> unreadable(pod, events)).or(() -> notScheduled(pod));
+    }
+
+    private static Optional<Hold> unreadable(Pod pod, Events events) {
+        return events.unreadable()
+                .map(why -> new Hold(
+                        Kind.WAITS,
+                        waiting(pod)
+                                .map(ContainerStateWaiting::getReason)
+                                .findFirst()
+                                .orElse("Pending"),
+                        "its Events, which may say why, cannot be read: " + why + ". See kubectl describe pod "
+                                + pod.getMetadata().getName()));
+    }
+
+    private static Optional<Hold> notScheduled(Pod pod) {
+        return pod.getSpec().getNodeName() == null
+                ? Optional.of(new Hold(
+                        Kind.WAITS,
+                        "NotScheduled",
+                        "no scheduler has looked at the pod (spec.schedulerName "
+                                + pod.getSpec().getSchedulerName() + ")"))
+                : Optional.empty();
+    }
+
+    private static Kind kind(String message) {
+        return MISSING.matcher(message).find() && !NOT_READ_YET.matcher(message).find()
+                ? Kind.NEEDS_ACTION
+                : Kind.WAITS;
+    }
+
+    private static boolean isPending(Pod pod) {
+        String phase = pod.getStatus() == null ? null : pod.getStatus().getPhase();
+        return pod.getMetadata().getDeletionTimestamp() == null && (phase == null || phase.equals("Pending"));
+    }
+
+    /** A start is measured from when the pod has a node, or was made. */
+    private static Instant ripe(Pod pod) {
+        return PodObserver.condition(pod, "PodScheduled")
+                .filter(condition -> "True".equals(condition.getStatus()))
+                .map(PodCondition::getLastTransitionTime)
+                .map(Instant::parse)
+                .orElseGet(() -> Instant.parse(pod.getMetadata().getCreationTimestamp()))
+                .plus(PATIENCE);
+    }
+
+    private static Stream<ContainerStateWaiting> waiting(Pod pod) {
+        return statuses(pod)
+                .map(ContainerStatus::getState)
+                .filter(state -> state != null && state.getWaiting() != null)
+                .map(state -> state.getWaiting());
+    }
+
+    private static Stream<ContainerStatus> statuses(Pod pod) {
+        return pod.getStatus() == null
+                ? Stream.of()
+                : Stream.concat(
+                        pod.getStatus().getInitContainerStatuses().stream(),
+                        pod.getStatus().getContainerStatuses().stream());
+    }
+
+    /** When it happened last: older and newer recorders write it to different fields. */
+    private static Instant time(Event event) {
+        MicroTime observed =
+                event.getSeries() == null ? null : event.getSeries().getLastObservedTime();
+        return Stream.of(
+                        observed == null ? null : observed.getTime(),
+                        event.getLastTimestamp(),
+                        event.getEventTime() == null
+                                ? null
+                                : event.getEventTime().getTime(),
+                        event.getFirstTimestamp(),
+                        event.getMetadata().getCreationTimestamp())
+                .filter(time -> time != null)
+                .findFirst()
+                .map(Instant::parse)
+                .orElse(Instant.EPOCH);
+    }
+
+    private static String text(@Nullable String text) {
+        return text == null ? "" : text;
+    }
+}
