@@ -86,7 +86,7 @@ public record PodReport(
     public record Regroup(
             long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
 
-    /** Starting, then Ready (can enter a world), Training, and one of the two ends. */
+    /** Starting, then Ready (can enter a world), Training, and one of the three ends. */
     public enum State {
         Starting,
         Ready,
@@ -94,6 +94,13 @@ public record PodReport(
         /** Told to go (SIGTERM); it still does its part until a world without it is published. */
         Leaving,
         Done,
-        Failed
+        Failed,
+        /** Ended before it did anything, because its machine computes wrong: on another one it may train. */
+        Unfit;
+
+        /** Whether it ended without the job being done. */
+        public boolean isFailure() {
+            return this == Failed || this == Unfit;
+        }
     }
 }

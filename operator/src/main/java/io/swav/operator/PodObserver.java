@@ -88,7 +88,7 @@ final class PodObserver {
     }
 
     private static Signs signs(PodReport report, Optional<Duration> silence) {
-        boolean ended = report.state() == PodReport.State.Done || report.state() == PodReport.State.Failed;
+        boolean ended = report.state() == PodReport.State.Done || report.state().isFailure();
         return new Signs(
                 ended ? null : silence.orElse(null),
                 report.awaitingPeers(),
@@ -135,7 +135,7 @@ final class PodObserver {
         if (notice.isPresent()) {
             return new Standing.Leaving(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
-        Optional<PodReport> failed = report.filter(r -> r.state() == PodReport.State.Failed);
+        Optional<PodReport> failed = report.filter(r -> r.state().isFailure());
         if (failed.isPresent()) {
             return failing(failed.get(), unheard);
         }
@@ -243,7 +243,10 @@ final class PodObserver {
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
                 : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
-        return new Standing.Dead(cause(exit), why);
+        boolean unfit = report.filter(r -> r.state() == PodReport.State.Unfit).isPresent();
+        return unfit
+                ? new Standing.Dead(Cause.FAILED, "node " + pod.getSpec().getNodeName() + " is unfit, " + why)
+                : new Standing.Dead(cause(exit), why);
     }
 
     private static Cause cause(int exit) {
@@ -255,8 +258,7 @@ final class PodObserver {
 
     /** The trainer's own last words: its report's message, or the last line of the termination message. */
     private static String said(ContainerStateTerminated end, Optional<PodReport> report) {
-        Optional<String> reported =
-                report.filter(r -> r.state() == PodReport.State.Failed).map(PodReport::message);
+        Optional<String> reported = report.filter(r -> r.state().isFailure()).map(PodReport::message);
         return reported.or(() -> Optional.ofNullable(end.getMessage())
                         .flatMap(message ->
                                 message.lines().filter(line -> !line.isBlank()).reduce((first, second) -> second)))

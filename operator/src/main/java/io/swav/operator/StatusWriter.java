@@ -443,8 +443,8 @@ final class StatusWriter {
     private boolean dataOpened() {
         return before.isTrue(ConditionType.DataReady)
                 || seen.reports().values().stream()
-                        .anyMatch(report ->
-                                report.state() != PodReport.State.Starting && report.state() != PodReport.State.Failed);
+                        .anyMatch(report -> report.state() != PodReport.State.Starting
+                                && !report.state().isFailure());
     }
 
     private Optional<String> dataFailure() {

@@ -122,6 +122,9 @@ class PodObserverTest {
                         Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
         assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
                 .isEqualTo(new Standing.Dead(Cause.PERMANENT, "exit code 78: words"));
+        // another node may be fit for it
+        assertThat(see(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
+                .isEqualTo(new Standing.Dead(Cause.FAILED, "node n is unfit, exit code 78: words"));
         assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new Standing.Dead(Cause.NO_DATA, "exit code 66"));
         assertThat(see(ended(143, "Error", ""), "", null))
                 .isEqualTo(new Standing.Dead(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));

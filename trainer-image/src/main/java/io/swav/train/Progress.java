@@ -159,7 +159,7 @@ public final class Progress {
         return new PodReport(
                 pod,
                 uid,
-                leaving && state != State.Done && state != State.Failed ? State.Leaving : state,
+                leaving && state != State.Done && !state.isFailure() ? State.Leaving : state,
                 address,
                 generation,
                 step,

@@ -86,7 +86,7 @@ final class ProgressReporter implements AutoCloseable {
             LOG.info("progress is reported again");
             failing = false;
         }
-        if (!ready && report.state() != State.Starting && report.state() != State.Failed) {
+        if (!ready && report.state() != State.Starting && !report.state().isFailure()) {
             ready = true;
             onReady.run();
         }

@@ -163,7 +163,8 @@ public final class TrainCommand implements Callable<Integer> {
                 kernels.exceptionally(failed -> null).join(); // a process that ends while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
-            progress.state(State.Failed, progress.generation(), explained(e).getMessage());
+            State end = e instanceof UnsoundMachineException ? State.Unfit : State.Failed;
+            progress.state(end, progress.generation(), explained(e).getMessage());
             throw e;
         }
     }

@@ -209,7 +209,7 @@ class TrainCommandTest {
         assertThat(said)
                 .contains("this machine computes wrong: convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")
                 .contains("AMD EPYC");
-        assertThat(Files.readString(report)).contains("Failed", "this machine computes wrong");
+        assertThat(Files.readString(report)).contains("Unfit", "this machine computes wrong");
     }
 
     /** The kernels, the data or the model fail, by the kind of trouble. */
