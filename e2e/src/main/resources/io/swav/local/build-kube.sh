@@ -6,12 +6,14 @@
 # A second call waits for a running one, resumes one that stopped, or returns at once.
 # Every line printed is progress; on failure the last line is the reason. DIR/progress holds the newest line.
 set -euo pipefail
+[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || { echo "a control plane is only built on Linux x86_64, and this is $(uname -sm)"; exit 1; }
 # A process group of its own, which ends when the process that started this one does, however that ends
 read -r _ _ _ owner group _ < /proc/$$/stat
 [ "$group" = $$ ] || exec setsid bash "$0" "$@" # the same process: neither its id nor its parent changes
-{ while kill -0 "$owner" && kill -0 $$; do sleep 1; done; kill -- -$$; } < /dev/null > /dev/null 2>&1 &
+{ while [ -d "/proc/$owner" ] && [ -d /proc/$$ ]; do sleep 1; done; kill -- -$$; } < /dev/null > /dev/null 2>&1 &
 watch=$!
-trap 'kill $watch' EXIT
+trap 'kill $watch 2> /dev/null || true' EXIT
+trap 'trap - TERM; kill -- -$$' TERM # with those that compile
 
 CONTROLLERS=$(cd "$(dirname "$0")" && pwd)/controllers.go
 DIR=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -29,12 +31,11 @@ STEP=start
 
 mkdir -p "$BIN" "$ROOT"
 exec 9> "$DIR/lock"
-until flock -w 10 9; do echo "another build is running in $DIR: $(cat "$PROGRESS" 2> /dev/null)"; done
+until flock -w 10 9; do echo "waiting for the build in $DIR: $(cat "$PROGRESS" 2> /dev/null)"; done
 complete() { for p in etcd "${programs[@]}"; do [ -x "$BIN/$p" ] || return 1; done; }
 if complete; then exit 0; fi
 : > "$LOG"
 
-[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || fail "a control plane is only built on Linux x86_64, and this is $(uname -sm)"
 for tool in apt-get dpkg dpkg-source flock tar; do
   command -v $tool > /dev/null || fail "$tool is missing: apt-get install dpkg-dev util-linux tar (on Debian or Ubuntu)"
 done

@@ -66,7 +66,7 @@ class BuildKubeTest {
         Process second = build(APT_THAT_HANGS, "exec bash build-kube.sh kube");
 
         try (var lines = second.inputReader()) {
-            assertThat(lines.readLine()).contains("another build is running").contains("half of it");
+            assertThat(lines.readLine()).contains("waiting for the build").contains("half of it");
         }
     }
 
