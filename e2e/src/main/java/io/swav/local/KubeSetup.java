@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -93,8 +94,8 @@ public final class KubeSetup {
                     last = line;
                 }
             }
-            progress.say(last);
             int code = build.waitFor();
+            progress.say(code == 0 ? "the control plane is built" : last);
             if (code != 0) {
                 throw new LocalClusterException("the control plane could not be built: " + last
                         + ". Correct that and run again, which resumes the build; or set KUBEBUILDER_ASSETS to a"
@@ -110,14 +111,16 @@ public final class KubeSetup {
                 .orElseThrow(() -> new LocalClusterException("the build left no programs in " + dir.resolve("bin")));
     }
 
+    /** Puts a new file in place of an older one, which a running build may be reading. */
     private static Path unpack(String resource, Path dir) throws IOException {
         Path file = dir.resolve(resource);
+        Path unfinished = Files.createTempFile(dir, resource, ".new");
         try (InputStream content = KubeSetup.class.getResourceAsStream(resource)) {
             if (content == null) {
                 throw new IllegalStateException(resource + " is not on the class path");
             }
-            Files.write(file, content.readAllBytes());
+            Files.write(unfinished, content.readAllBytes());
         }
-        return file;
+        return Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
     }
 }
