@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -80,31 +81,28 @@ public final class KubeSetup {
 
     private KubeBinaries build(Path dir) {
         say.accept("building etcd, kube-apiserver and kube-controller-manager from Debian's packages into " + dir
-                + " (once a machine, 6 to 12 minutes on two cores) ...");
+                + " (once a machine, 3 to 7 CPU-minutes) ...");
         try {
             Files.createDirectories(dir);
-            Path script = dir.resolve("build-kube.sh");
-            try (InputStream text = KubeSetup.class.getResourceAsStream("build-kube.sh")) {
-                if (text == null) {
-                    throw new IllegalStateException("build-kube.sh is not on the class path");
-                }
-                Files.write(script, text.readAllBytes());
-            }
+            unpack("controllers.go", dir);
+            Path script = unpack("build-kube.sh", dir);
             Process build = new ProcessBuilder("bash", script.toString(), dir.toString())
                     .redirectErrorStream(true)
                     .redirectInput(Path.of("/dev/null").toFile())
                     .start();
+            LiveLine progress = LiveLine.errors();
             String last = "";
             try (var lines = build.inputReader()) {
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    say.accept(line);
+                    progress.show(line);
                     last = line;
                 }
             }
             int code = build.waitFor();
+            progress.say(code == 0 ? "the control plane is built" : last);
             if (code != 0) {
                 throw new LocalClusterException("the control plane could not be built: " + last
-                        + ". Mend that and run again (it goes on where it stopped), or set KUBEBUILDER_ASSETS to a"
+                        + ". Correct that and run again, which resumes the build; or set KUBEBUILDER_ASSETS to a"
                         + " folder with etcd, kube-apiserver and kube-controller-manager");
             }
         } catch (IOException e) {
@@ -115,5 +113,18 @@ public final class KubeSetup {
         }
         return KubeBinaries.in(dir.resolve("bin"))
                 .orElseThrow(() -> new LocalClusterException("the build left no programs in " + dir.resolve("bin")));
+    }
+
+    /** Puts a new file in place of an older one, which a running build may be reading. */
+    private static Path unpack(String resource, Path dir) throws IOException {
+        Path file = dir.resolve(resource);
+        Path unfinished = Files.createTempFile(dir, resource, ".new");
+        try (InputStream content = KubeSetup.class.getResourceAsStream(resource)) {
+            if (content == null) {
+                throw new IllegalStateException(resource + " is not on the class path");
+            }
+            Files.write(unfinished, content.readAllBytes());
+        }
+        return Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
     }
 }

@@ -25,6 +25,11 @@ public final class LiveLine {
         return new LiveLine(System.out, Boolean.getBoolean("swav.terminal"));
     }
 
+    /** As {@link #standard}, beside an output that is the command's result. */
+    static LiveLine errors() {
+        return new LiveLine(System.err, Boolean.getBoolean("swav.terminal"));
+    }
+
     public void show(String line) {
         if (line.equals(shown)) {
             return;

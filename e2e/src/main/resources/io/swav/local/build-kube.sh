@@ -1,30 +1,41 @@
 #!/usr/bin/env bash
 # Builds etcd, kube-apiserver and kube-controller-manager 1.20.2 from Debian bookworm's own packages into DIR/bin.
 #   build-kube.sh DIR
-# Nothing is installed on the machine and root is not needed; apt-get and dpkg-dev are. The mirror is the one the
-# machine's apt uses. A second call waits for a running one, goes on where one stopped, or returns at once.
-# Every line printed is progress; on failure the last line is the reason.
+# kube-controller-manager is this folder's controllers.go, linked with Kubernetes' own controllers. Nothing is installed
+# on the machine and root is not needed; apt-get and dpkg-dev are. The mirror is the one the machine's apt uses.
+# A second call waits for a running one, resumes one that stopped, or returns at once.
+# Every line printed is progress; on failure the last line is the reason. DIR/progress holds the newest line.
 set -euo pipefail
+[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || { echo "a control plane is only built on Linux x86_64, and this is $(uname -sm)"; exit 1; }
+# A process group of its own, which ends when the process that started this one does, however that ends
+read -r _ _ _ owner group _ < /proc/$$/stat
+[ "$group" = $$ ] || exec setsid bash "$0" "$@" # the same process: neither its id nor its parent changes
+{ while [ -d "/proc/$owner" ] && [ -d /proc/$$ ]; do sleep 1; done; kill -- -$$; } < /dev/null > /dev/null 2>&1 &
+watch=$!
+trap 'kill $watch 2> /dev/null || true' EXIT
+trap 'trap - TERM; kill -- -$$' TERM # with those that compile
+
+CONTROLLERS=$(cd "$(dirname "$0")" && pwd)/controllers.go
 DIR=$(mkdir -p "$1" && cd "$1" && pwd)
 VERSION=1.20.2
-BIN=$DIR/bin SRC=$DIR/src ROOT=$DIR/root APT=$DIR/apt LOG=$DIR/build.log
+BIN=$DIR/bin SRC=$DIR/src ROOT=$DIR/root APT=$DIR/apt LOG=$DIR/build.log PROGRESS=$DIR/progress
 programs=(kube-apiserver kube-controller-manager)
+COMPILED=2100 # results in GOCACHE at the end, for the progress line
 packages=(etcd-server golang-1.19-go golang-1.19-src golang-github-modern-go-reflect2-dev)
 
-fail() { echo "$*"; trap - ERR; exit 1; }
+fail() { trap - ERR; echo "$*" | tee "$PROGRESS" || true; exit 1; }
 started=$SECONDS
-step() { printf '[%3d s] %s\n' $((SECONDS - started)) "$*"; }
+step() { printf '[%3d s] %s\n' $((SECONDS - started)) "$*" | tee "$PROGRESS" || true; }
 trap 'fail "$STEP failed; the end of $LOG: $(tail -n 3 "$LOG" 2>/dev/null | tr "\n" " ")"' ERR
 STEP=start
 
 mkdir -p "$BIN" "$ROOT"
 exec 9> "$DIR/lock"
-flock -n 9 || { step "another build is running in $DIR; waiting for it"; flock 9; }
+until flock -w 10 9; do echo "waiting for the build in $DIR: $(cat "$PROGRESS" 2> /dev/null)"; done
 complete() { for p in etcd "${programs[@]}"; do [ -x "$BIN/$p" ] || return 1; done; }
 if complete; then exit 0; fi
 : > "$LOG"
 
-[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || fail "a control plane is only built on Linux x86_64, and this is $(uname -sm)"
 for tool in apt-get dpkg dpkg-source flock tar; do
   command -v $tool > /dev/null || fail "$tool is missing: apt-get install dpkg-dev util-linux tar (on Debian or Ubuntu)"
 done
@@ -58,7 +69,11 @@ fi
 
 # 2. Go, outside module mode: the vendored tree predates the checks that today's go.mod gets.
 export GOROOT=$ROOT/usr/lib/go-1.19 GOPATH=$DIR/gopath GOCACHE=$DIR/gocache GO111MODULE=off CGO_ENABLED=0 GOFLAGS=
-export PATH=$GOROOT/bin:$PATH
+export PATH=$GOROOT/bin:$PATH GOTMPDIR=$DIR/tmp
+export GOGC=400 # compilers that seldom collect garbage: less time, and 0.7 GB for the largest of them
+# Not -trimpath: with it Go compiles the standard library again, which Debian's package holds compiled
+options=(-tags providerless -gcflags=k8s.io/kubernetes/...=-dwarf=false -gcflags=k8s.io/kubernetes/vendor/...=-dwarf=false)
+rm -rf "$GOTMPDIR"; mkdir "$GOTMPDIR" # of a build that was killed
 for part in src test misc api; do # Debian's links are absolute
   if [ ! -d "$GOROOT/$part" ]; then ln -sfn "$ROOT/usr/share/go-1.19/$part" "$GOROOT/$part"; fi
 done
@@ -77,7 +92,7 @@ find "$ROOT/usr/share/gocode/src/github.com/modern-go/reflect2" -maxdepth 1 -nam
 openapi=pkg/generated/openapi/zz_generated.openapi.go
 if [ ! -s $openapi ]; then
   STEP="generating $openapi"; step "$STEP"
-  go build -o "$DIR/openapi-gen" k8s.io/kubernetes/vendor/k8s.io/kube-openapi/cmd/openapi-gen >> "$LOG" 2>&1
+  go build "${options[@]}" -o "$DIR/openapi-gen" k8s.io/kubernetes/vendor/k8s.io/kube-openapi/cmd/openapi-gen >> "$LOG" 2>&1
   folders=$(grep -rl --include=*.go '+k8s:openapi-gen=' pkg cmd/cloud* cmd/kube* staging/src/k8s.io \
     | grep -vE '/code-generator/|/sample-apiserver/|_test.go|zz_generated' \
     | xargs -n1 dirname | LC_ALL=C sort -u | sed 's#^staging/src/#vendor/#; s#^#k8s.io/kubernetes/#' | paste -sd,)
@@ -85,28 +100,32 @@ if [ ! -s $openapi ]; then
     -h hack/boilerplate/boilerplate.generatego.txt -r "$DIR/openapi-violations.txt" >> "$LOG" 2>&1
 fi
 
-# 5. The programs, each put in place whole.
+# 5. The programs in one go, each put in place whole.
 flags="-s -w"
 for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   prefix="-X k8s.io/kubernetes/vendor/$package"
   flags="$flags $prefix.gitVersion=v$VERSION $prefix.gitMajor=1 $prefix.gitMinor=20 $prefix.gitTreeState=clean"
 done
-for program in "${programs[@]}"; do
-  [ -x "$BIN/$program" ] && continue
-  STEP="compiling $program"; step "$STEP (minutes)"
-  go build -trimpath -o "$DIR/$program.new" -ldflags "$flags" "k8s.io/kubernetes/cmd/$program" >> "$LOG" 2>&1 &
-  compiler=$!
-  while kill -0 $compiler 2> /dev/null; do
-    for _ in {1..20}; do kill -0 $compiler 2> /dev/null || break; sleep 1; done
-    if kill -0 $compiler 2> /dev/null; then step "$STEP: $(find "$GOCACHE" -name '*-d' | wc -l) packages compiled"; fi
-  done
-  wait $compiler
-  mv "$DIR/$program.new" "$BIN/$program"
+mkdir -p cmd/swav/kube-controller-manager "$DIR/new"
+cp "$CONTROLLERS" cmd/swav/kube-controller-manager/main.go
+STEP="compiling kube-apiserver and kube-controller-manager"; step "$STEP"
+go build "${options[@]}" -o "$DIR/new/" -ldflags "$flags" \
+  k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/swav/kube-controller-manager >> "$LOG" 2>&1 &
+compiler=$!
+while kill -0 $compiler 2> /dev/null; do
+  for _ in {1..10}; do kill -0 $compiler 2> /dev/null || break; sleep 1; done
+  if kill -0 $compiler 2> /dev/null; then
+    percent=$(($(find "$GOCACHE" -name '*-d' | wc -l) * 100 / COMPILED))
+    step "compiling, about $((percent < 99 ? percent : 99)) %"
+  fi
 done
+wait $compiler
+for program in "${programs[@]}"; do mv "$DIR/new/$program" "$BIN/"; done
 cp "$ROOT/usr/bin/etcd" "$BIN/etcd.new"; mv "$BIN/etcd.new" "$BIN/etcd"
 STEP="trying kube-apiserver"
 "$BIN/kube-apiserver" --version
 # half a gigabyte and more that nobody needs again
 chmod -R u+w "$GOPATH" "$GOCACHE" 2> /dev/null || true
-rm -rf "$GOCACHE" "$GOPATH" "$SRC" "$ROOT" "$DIR/deb" "$APT" "$DIR"/kubernetes_* "$DIR/openapi-gen" "$DIR/packages.done"
+rm -rf "$GOCACHE" "$GOPATH" "$GOTMPDIR" "$SRC" "$ROOT" "$DIR/new" "$DIR/deb" "$APT" "$DIR"/kubernetes_* "$DIR/openapi-gen" \
+  "$DIR/packages.done"
 step "done"
