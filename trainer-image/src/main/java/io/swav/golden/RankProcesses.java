@@ -3,6 +3,7 @@ package io.swav.golden;
 import io.swav.tensor.CrashReport;
 import io.swav.tensor.Natives;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -177,6 +178,8 @@ public final class RankProcesses {
             throws IOException {
         Path log = folder.resolve("rank" + rank + ".log");
         Path crashReport = folder.resolve("rank" + rank + ".crash");
+        // in case this JVM is interrupted: the last that is named goes first
+        Stream.of(folder, log, crashReport).map(Path::toFile).forEach(File::deleteOnExit);
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xshare:auto",
