@@ -3,6 +3,7 @@ package io.swav.golden;
 import io.swav.tensor.CrashReport;
 import io.swav.tensor.Natives;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -29,7 +30,7 @@ public final class RankProcesses {
     /** Larger exit codes are 128 + the signal that ended a process. */
     private static final int SIGNALLED = 128;
     /** For short runs: compiles fast rather than well. */
-    private static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1");
+    static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1");
 
     private RankProcesses() {}
 
@@ -134,7 +135,7 @@ public final class RankProcesses {
         return true;
     }
 
-    /** Other ranks fail later, by themselves, because they lost this one. */
+    /** A rank that a signal ended, else the first to end: others fail by themselves because they lost it. */
     private static Optional<Child> firstFailed(List<Child> children) {
         return children.stream()
                 .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
@@ -145,8 +146,8 @@ public final class RankProcesses {
     /** The rank that has been silent the longest: the others wait for it. */
     private static RankFailure hung(List<Child> children, Duration patience) throws IOException {
         Child child = children.stream()
-                .filter(other -> other.process().isAlive())
-                .max(Comparator.comparing(RankProcesses::silence))
+                .max(Comparator.comparing((Child other) -> other.process().isAlive())
+                        .thenComparing(RankProcesses::silence))
                 .orElseThrow();
         return new RankFailure(
                 child.rank(),
@@ -177,6 +178,8 @@ public final class RankProcesses {
             throws IOException {
         Path log = folder.resolve("rank" + rank + ".log");
         Path crashReport = folder.resolve("rank" + rank + ".crash");
+        // in case this JVM is interrupted: the last that is named goes first
+        Stream.of(folder, log, crashReport).map(Path::toFile).forEach(File::deleteOnExit);
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xshare:auto",
