@@ -18,9 +18,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the user wants. After defaulting (the API server's, or {@link SwavJobSpecs}) only documented optionals are null.
+ * What the user wants. After defaulting (the API server's, or {@link SpecLoader}) only documented optionals are null.
  *
- * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecRules} says the same in Java for older
+ * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecValidator} says the same in Java for older
  * ones and for specs that never meet a server. A test holds the two together. An API server judges a default by its own
  * node's rules before it fills in nested defaults, so a rule that reads such a field stands on a type without a default:
  * those about {@code training} stand on the spec.
@@ -29,59 +29,59 @@ import org.jspecify.annotations.Nullable;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @ValidationRule(
         value = "self.elastic.minReplicas <= self.replicas",
-        message = SpecRules.MIN_REPLICAS,
+        message = SpecValidator.MIN_REPLICAS,
         fieldPath = ".replicas")
 @ValidationRule(
         value = "!has(self.elastic.maxReplicas) || self.replicas <= self.elastic.maxReplicas",
-        message = SpecRules.MAX_REPLICAS,
+        message = SpecValidator.MAX_REPLICAS,
         fieldPath = ".replicas")
 @ValidationRule(
         value = "self.replicas <= self.training.globalBatch / self.training.groupSize"
                 + " && (!has(self.elastic.maxReplicas)"
                 + " || self.elastic.maxReplicas <= self.training.globalBatch / self.training.groupSize)",
-        message = SpecRules.GROUPS,
+        message = SpecValidator.GROUPS,
         fieldPath = ".elastic")
 @ValidationRule(
         value = "self.crops.size() > 1 || self.crops[0].count > 1",
-        message = SpecRules.TWO_CROPS,
+        message = SpecValidator.TWO_CROPS,
         fieldPath = ".crops")
 @ValidationRule(
         value = "self.training.globalBatch % self.training.groupSize == 0",
-        message = SpecRules.GROUP_SIZE,
+        message = SpecValidator.GROUP_SIZE,
         fieldPath = ".training.groupSize")
 @ValidationRule(
         value = "!has(self.training.batchNorm.groupSize)"
                 + " || (self.training.batchNorm.groupSize % self.training.groupSize == 0"
                 + " && self.training.globalBatch % self.training.batchNorm.groupSize == 0)",
-        message = SpecRules.BATCH_NORM,
+        message = SpecValidator.BATCH_NORM,
         fieldPath = ".training.batchNorm")
 @ValidationRule(
         value = "self.training.reproducibility != 'Bitwise' || !has(self.training.batchNorm.groupSize)"
                 + " || self.training.batchNorm.groupSize == self.training.groupSize",
-        message = SpecRules.BITWISE,
+        message = SpecValidator.BITWISE,
         fieldPath = ".training.batchNorm")
 @ValidationRule(
         value = "self.training.reproducibility != 'Bitwise' || self.training.gradients.precision == 'fp32'",
-        message = SpecRules.ROUNDED,
+        message = SpecValidator.ROUNDED,
         fieldPath = ".training.gradients")
 @ValidationRule(
         value = "self.training.optimizer.warmupEpochs <= double(self.training.epochs)",
-        message = SpecRules.WARM_UP,
+        message = SpecValidator.WARM_UP,
         fieldPath = ".training.optimizer")
-@ValidationRule(value = "self.model == oldSelf.model", message = SpecRules.FIXED_MODEL, fieldPath = ".model")
-@ValidationRule(value = "self.data == oldSelf.data", message = SpecRules.FIXED_DATA, fieldPath = ".data")
-@ValidationRule(value = "self.crops == oldSelf.crops", message = SpecRules.FIXED_CROPS, fieldPath = ".crops")
+@ValidationRule(value = "self.model == oldSelf.model", message = SpecValidator.FIXED_MODEL, fieldPath = ".model")
+@ValidationRule(value = "self.data == oldSelf.data", message = SpecValidator.FIXED_DATA, fieldPath = ".data")
+@ValidationRule(value = "self.crops == oldSelf.crops", message = SpecValidator.FIXED_CROPS, fieldPath = ".crops")
 @ValidationRule(
         value = "self.assignment == oldSelf.assignment",
-        message = SpecRules.FIXED_ASSIGNMENT,
+        message = SpecValidator.FIXED_ASSIGNMENT,
         fieldPath = ".assignment")
 @ValidationRule(
         value = "self.training == oldSelf.training",
-        message = SpecRules.FIXED_TRAINING,
+        message = SpecValidator.FIXED_TRAINING,
         fieldPath = ".training")
 @ValidationRule(
         value = "self.checkpoint == oldSelf.checkpoint",
-        message = SpecRules.FIXED_CHECKPOINT,
+        message = SpecValidator.FIXED_CHECKPOINT,
         fieldPath = ".checkpoint")
 public record SwavJobSpec(
         @JsonPropertyDescription(
@@ -249,11 +249,11 @@ public record SwavJobSpec(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @ValidationRule(
             value = "!self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
-            message = SpecRules.DATA_URI,
+            message = SpecValidator.DATA_URI,
             fieldPath = ".uri")
     @ValidationRule(
             value = "!has(self.evalUri) || !self.evalUri.startsWith('file://') || self.evalUri.startsWith('file:///')",
-            message = SpecRules.DATA_EVAL_URI,
+            message = SpecValidator.DATA_EVAL_URI,
             fieldPath = ".evalUri")
     public record Data(
             @JsonPropertyDescription("Training pictures: file:///folder of WebDataset tar shards (*.tar) or of one"
@@ -306,7 +306,7 @@ public record SwavJobSpec(
     /** One resolution: {@code count} square crops of {@code size} pixels, area fraction in [minScale, maxScale]. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    @ValidationRule(value = "self.minScale < self.maxScale", message = SpecRules.SCALES, fieldPath = ".minScale")
+    @ValidationRule(value = "self.minScale < self.maxScale", message = SpecValidator.SCALES, fieldPath = ".minScale")
     public record CropSpec(
             @JsonPropertyDescription("Crops of this resolution a picture.") @Required @Min(1) @Max(64)
             Integer count,
@@ -557,7 +557,7 @@ public record SwavJobSpec(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @ValidationRule(
             value = "!has(self.uri) || !self.uri.startsWith('file://') || self.uri.startsWith('file:///')",
-            message = SpecRules.CHECKPOINT_URI,
+            message = SpecValidator.CHECKPOINT_URI,
             fieldPath = ".uri")
     public record Checkpoint(
             @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template), or"

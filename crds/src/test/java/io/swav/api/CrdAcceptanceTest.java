@@ -40,7 +40,7 @@ class CrdAcceptanceTest {
                 .filter(node -> node.getValue().getDefault() != null)
                 .map(node -> dynamicTest(node.getKey(), () -> {
                     JsonNode value = node.getValue().getDefault();
-                    assertThat(Schema.problems(node.getValue(), node.getKey(), value))
+                    assertThat(SchemaValidator.problems(node.getValue(), node.getKey(), value))
                             .isEmpty();
                     assertThat(CelRules.broken(node.getValue(), value, value)).isEmpty();
                 }));
@@ -49,7 +49,7 @@ class CrdAcceptanceTest {
     /** A field that the schema lacks, or an int compared with a string, fails only on a server: it compiles with types. */
     @TestFactory
     Stream<DynamicTest> rulesCompileWithTheTypesOfTheSchema() {
-        CelTypes types = CelTypes.of("spec", Schema.spec());
+        CelTypes types = CelTypes.of("spec", SchemaValidator.spec());
         return rules((path, rule) -> {
             CelCompiler compiler = CelCompilerFactory.standardCelCompilerBuilder()
                     .setTypeProvider(types)
@@ -117,7 +117,7 @@ class CrdAcceptanceTest {
     /** Every node of the spec by its path, a list's items as {@code path[]}. */
     private static Map<String, JSONSchemaProps> nodes() {
         Map<String, JSONSchemaProps> nodes = new LinkedHashMap<>();
-        collect("spec", Schema.spec(), nodes);
+        collect("spec", SchemaValidator.spec(), nodes);
         return nodes;
     }
 

@@ -49,13 +49,13 @@ class CrdTest {
     @Test
     void everyFieldHasADescription() {
         List<String> silent = new ArrayList<>();
-        collectSilent("", schema(SwavJobSpecs.crd()), silent);
+        collectSilent("", schema(SpecLoader.crd()), silent);
         assertThat(silent).isEmpty();
     }
 
     @Test
     void itFitsIntoClientSideApplysAnnotation() {
-        assertThat(Serialization.asJson(SwavJobSpecs.crd()).length()).isLessThan(200_000);
+        assertThat(Serialization.asJson(SpecLoader.crd()).length()).isLessThan(200_000);
     }
 
     /** The generator sorts columns by path and cannot describe the root. */

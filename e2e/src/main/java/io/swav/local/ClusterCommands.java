@@ -30,7 +30,7 @@ final class ClusterCommands {
         Path dir;
 
         Path get() {
-            return dir == null ? LocalStack.defaultDir("cluster") : dir.toAbsolutePath();
+            return dir == null ? LocalDeployment.defaultDir("cluster") : dir.toAbsolutePath();
         }
     }
 
@@ -64,7 +64,7 @@ final class ClusterCommands {
             if (cluster) {
                 return attach();
             }
-            LocalStack stack = LocalStack.up(place.get(), nodes, capacity, System.err::println);
+            LocalDeployment stack = LocalDeployment.up(place.get(), nodes, capacity, System.err::println);
             System.out.println("The cluster runs. Its jobs: " + stack.awaitPage() + ", and with kubectl:");
             System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
             System.out.println("  kubectl apply -f examples/quickstart.yaml");
@@ -79,8 +79,8 @@ final class ClusterCommands {
                 throw new LocalClusterException("--cluster takes the cluster from KUBECONFIG, which "
                         + (kubeconfig == null ? "is not set" : "names no readable file: " + kubeconfig));
             }
-            LocalStack.attach(place.get(), Path.of(kubeconfig).toAbsolutePath(), System.err::println);
-            System.out.println("The operator runs, its log is " + Daemon.logFile(place.get(), "operator")
+            LocalDeployment.attach(place.get(), Path.of(kubeconfig).toAbsolutePath(), System.err::println);
+            System.out.println("The operator runs, its log is " + BackgroundProcess.logFile(place.get(), "operator")
                     + "; ./swav down ends it. The nodes need the image that your manifest names.");
             return 0;
         }
@@ -96,7 +96,7 @@ final class ClusterCommands {
 
         @Override
         public Integer call() {
-            boolean ran = LocalStack.down(place.get());
+            boolean ran = LocalDeployment.down(place.get());
             System.out.println((ran ? "ended what ran in " : "nothing runs in ") + place.get());
             return 0;
         }
@@ -112,16 +112,16 @@ final class ClusterCommands {
 
         @Override
         public Integer call() {
-            LocalStack.describe(place.get()).forEach(System.out::println);
-            LocalStack.page(place.get())
+            LocalDeployment.describe(place.get()).forEach(System.out::println);
+            LocalDeployment.page(place.get())
                     .ifPresent(page -> System.out.printf("%-24s %s%n", "the operator's page", page));
-            if (Daemon.find(place.get(), "kube-apiserver").isEmpty()) {
+            if (BackgroundProcess.find(place.get(), "kube-apiserver").isEmpty()) {
                 return 1;
             }
-            try (KubernetesClient client = LocalCluster.client(place.get())) {
+            try (KubernetesClient client = LocalControlPlane.client(place.get())) {
                 jobs(client)
                         .forEach(job -> System.out.printf(
-                                "swavjob/%-16s %s%n", job.getMetadata().getName(), JobLine.of(job)));
+                                "swavjob/%-16s %s%n", job.getMetadata().getName(), JobSummary.of(job)));
                 client.pods()
                         .inAnyNamespace()
                         .list()
@@ -189,7 +189,7 @@ final class ClusterCommands {
                     }
                     System.out.flush();
                     if (follow) {
-                        Commands.pause(Duration.ofMillis(200));
+                        ProcessUtils.pause(Duration.ofMillis(200));
                     }
                 } while (follow && Files.exists(log));
             }

@@ -54,13 +54,13 @@ final class ContainerProcess {
         builder.environment().clear();
         builder.environment().putAll(env);
         ProcessHandle shell = builder.start().toHandle();
-        Files.writeString(dir.resolve("shell"), Daemon.identify(shell));
+        Files.writeString(dir.resolve("shell"), BackgroundProcess.identify(shell));
         return new ContainerProcess(dir, shell);
     }
 
     /** The run whose files lie in {@code dir}, if its process lives. */
     static Optional<ContainerProcess> adopt(Path dir) {
-        return read(dir.resolve("shell")).flatMap(Daemon::resolve).map(shell -> new ContainerProcess(dir, shell));
+        return read(dir.resolve("shell")).flatMap(BackgroundProcess::resolve).map(shell -> new ContainerProcess(dir, shell));
     }
 
     /** Exit code of the run in {@code dir}, 128 + the signal's number for a killed one; empty while unknown. */

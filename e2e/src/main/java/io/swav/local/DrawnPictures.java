@@ -18,7 +18,7 @@ public final class DrawnPictures {
         if (!Files.isDirectory(folder)) {
             System.err.println("drawing " + SAMPLES + " pictures ...");
             Path unfinished = home.resolve("data.new");
-            LocalCluster.deleteTree(unfinished);
+            LocalControlPlane.deleteTree(unfinished);
             try {
                 DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
                 Files.move(unfinished, folder);

@@ -11,9 +11,9 @@ import java.util.concurrent.ScheduledExecutorService;
  */
 record NodeContext(
         KubernetesClient client,
-        Images images,
+        ImageCommands images,
         ScheduledExecutorService timer,
-        StartGate gate,
+        StartupLimiter gate,
         Path pods,
         ApiErrors errors,
         PodEvents events) {}

@@ -45,7 +45,7 @@ final class PodEnvironment {
         for (EnvVar variable : container.getEnv()) {
             if (variable.getValueFrom() == null) {
                 String value = variable.getValue() == null ? "" : variable.getValue();
-                env.put(variable.getName(), Expansion.variables(value, env));
+                env.put(variable.getName(), VariableExpansion.variables(value, env));
             } else {
                 value(client, pod, variable.getName(), variable.getValueFrom())
                         .ifPresent(value -> env.put(variable.getName(), value));

@@ -80,7 +80,7 @@ record PodFolder(Path path) {
 
     /** Leaves the logs alone. */
     void clear() {
-        LocalCluster.deleteTree(volumes());
+        LocalControlPlane.deleteTree(volumes());
         try {
             Files.deleteIfExists(path.resolve("kubeconfig"));
         } catch (IOException e) {

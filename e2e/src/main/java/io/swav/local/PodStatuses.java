@@ -28,8 +28,8 @@ final class PodStatuses {
 
     private PodStatuses() {}
 
-    static String phase(Pod pod, PodView view) {
-        if (view.failure().isPresent() && view.all().noneMatch(ContainerView::running)) {
+    static String phase(Pod pod, PodRuntimeState view) {
+        if (view.failure().isPresent() && view.all().noneMatch(ContainerRuntimeState::running)) {
             return "Failed";
         }
         boolean never = "Never".equals(pod.getSpec().getRestartPolicy());
@@ -38,18 +38,18 @@ final class PodStatuses {
         }
         boolean ended = view.main().stream().allMatch(c -> c.exited().isPresent());
         if (ended) {
-            return view.main().stream().allMatch(ContainerView::succeeded) ? "Succeeded" : "Failed";
+            return view.main().stream().allMatch(ContainerRuntimeState::succeeded) ? "Succeeded" : "Failed";
         }
         return view.main().stream().anyMatch(c -> c.runs() > 0) ? "Running" : "Pending";
     }
 
     /** @param before what was written last, whose times stay where nothing changed */
-    static PodStatus of(Pod pod, PodView view, @Nullable PodStatus before, Instant now) {
+    static PodStatus of(Pod pod, PodRuntimeState view, @Nullable PodStatus before, Instant now) {
         String phase = phase(pod, view);
-        boolean initialized = view.init().stream().allMatch(ContainerView::succeeded);
+        boolean initialized = view.init().stream().allMatch(ContainerRuntimeState::succeeded);
         List<String> notReady = view.main().stream()
                 .filter(c -> !c.running() || !c.ready())
-                .map(ContainerView::name)
+                .map(ContainerRuntimeState::name)
                 .toList();
         boolean ended = phase.equals("Succeeded") || phase.equals("Failed");
         String reason = phase.equals("Succeeded") ? "PodCompleted" : "ContainersNotReady";
@@ -72,8 +72,8 @@ final class PodStatuses {
 
         return new PodStatusBuilder()
                 .withPhase(phase)
-                .withReason(view.failure().map(PodView.Failure::reason).orElse(null))
-                .withMessage(view.failure().map(PodView.Failure::message).orElse(null))
+                .withReason(view.failure().map(PodRuntimeState.Failure::reason).orElse(null))
+                .withMessage(view.failure().map(PodRuntimeState.Failure::message).orElse(null))
                 .withConditions(conditions)
                 .withHostIP(HOST)
                 .withPodIP(HOST)
@@ -112,7 +112,7 @@ final class PodStatuses {
                 .build();
     }
 
-    private static List<ContainerStatus> statuses(List<Container> specs, List<ContainerView> views) {
+    private static List<ContainerStatus> statuses(List<Container> specs, List<ContainerRuntimeState> views) {
         var images = specs.stream()
                 .collect(Collectors.toMap(Container::getName, c -> c.getImage() == null ? "" : c.getImage()));
         return views.stream()
@@ -130,15 +130,15 @@ final class PodStatuses {
                 .toList();
     }
 
-    private static ContainerState state(ContainerView.State state) {
-        if (state instanceof ContainerView.Running running) {
+    private static ContainerState state(ContainerRuntimeState.State state) {
+        if (state instanceof ContainerRuntimeState.Running running) {
             return new ContainerStateBuilder()
                     .withNewRunning()
                     .withStartedAt(text(running.since()))
                     .endRunning()
                     .build();
         }
-        if (state instanceof ContainerView.Exited exited) {
+        if (state instanceof ContainerRuntimeState.Exited exited) {
             ContainerStateTerminated terminated = new ContainerStateTerminatedBuilder()
                     .withExitCode(exited.code())
                     .withReason(exited.reason())
@@ -149,7 +149,7 @@ final class PodStatuses {
                     .build();
             return new ContainerStateBuilder().withTerminated(terminated).build();
         }
-        ContainerView.Waiting waiting = (ContainerView.Waiting) state;
+        ContainerRuntimeState.Waiting waiting = (ContainerRuntimeState.Waiting) state;
         return new ContainerStateBuilder()
                 .withNewWaiting()
                 .withReason(waiting.reason())
@@ -159,11 +159,11 @@ final class PodStatuses {
     }
 
     /** {@code process://<pid>}: which process of this machine the container is. */
-    private static @Nullable String id(ContainerView.State state) {
-        if (state instanceof ContainerView.Running running) {
+    private static @Nullable String id(ContainerRuntimeState.State state) {
+        if (state instanceof ContainerRuntimeState.Running running) {
             return "process://" + running.pid();
         }
-        return state instanceof ContainerView.Exited exited && exited.pid() > 0 ? "process://" + exited.pid() : null;
+        return state instanceof ContainerRuntimeState.Exited exited && exited.pid() > 0 ? "process://" + exited.pid() : null;
     }
 
     static String text(Instant time) {

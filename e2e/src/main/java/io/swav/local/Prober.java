@@ -136,7 +136,7 @@ final class Prober implements AutoCloseable {
 
     private boolean exec(List<String> command, Duration limit) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(command.stream()
-                        .map(word -> Expansion.paths(word, mounts))
+                        .map(word -> VariableExpansion.paths(word, mounts))
                         .toList())
                 .directory(workingDir.toFile())
                 .redirectErrorStream(true)

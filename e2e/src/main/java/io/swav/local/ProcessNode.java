@@ -38,7 +38,7 @@ import org.slf4j.LoggerFactory;
  * A stand-in for kubelets and scheduler that runs pods' containers as processes of this machine, without isolation:
  * every pod has the address 127.0.0.1, mount paths are rewritten to folders of this machine wherever they stand in
  * commands, arguments and environment, and resource requests only guide the scheduling. It registers one or more
- * nodes, keeps their heartbeat, and does for each pod what {@link PodRules} says. Taint-based eviction is left to
+ * nodes, keeps their heartbeat, and does for each pod what {@link PodLifecycle} says. Taint-based eviction is left to
  * kube-controller-manager.
  */
 public final class ProcessNode implements AutoCloseable {
@@ -58,7 +58,7 @@ public final class ProcessNode implements AutoCloseable {
     private final ApiErrors errors;
     private final NodeContext context;
     private final Set<String> names = new HashSet<>();
-    private final Map<String, PodWorker> workers = new HashMap<>();
+    private final Map<String, PodRunner> workers = new HashMap<>();
     private final List<Thread> threads = new ArrayList<>();
     private final ScheduledExecutorService timer = Executors.newScheduledThreadPool(4, task -> daemon(task, "node"));
     private final SharedIndexInformer<Node> nodeCache;
@@ -67,7 +67,7 @@ public final class ProcessNode implements AutoCloseable {
     private ProcessNode(Options options) {
         this.options = options;
         // whoever calls here tries again by itself, and soon
-        Config config = new ConfigBuilder(LocalCluster.config(options.kubeconfig()))
+        Config config = new ConfigBuilder(LocalControlPlane.config(options.kubeconfig()))
                 .withRequestRetryBackoffLimit(0)
                 .build();
         this.client = new KubernetesClientBuilder().withConfig(config).build();
@@ -77,9 +77,9 @@ public final class ProcessNode implements AutoCloseable {
         this.errors = new ApiErrors(ApiErrors.file(options.dir().toAbsolutePath(), options.first()));
         this.context = new NodeContext(
                 client,
-                Images.trainer(),
+                ImageCommands.trainer(),
                 timer,
-                new StartGate(),
+                new StartupLimiter(),
                 options.dir().toAbsolutePath().resolve("pods"),
                 errors,
                 new PodEvents(client, errors));
@@ -125,7 +125,7 @@ public final class ProcessNode implements AutoCloseable {
         nodeCache.close();
         List<Thread> running;
         synchronized (this) {
-            workers.values().forEach(PodWorker::leave);
+            workers.values().forEach(PodRunner::leave);
             running = List.copyOf(threads);
         }
         for (Thread thread : running) {
@@ -179,12 +179,12 @@ public final class ProcessNode implements AutoCloseable {
             }
             synchronized (ProcessNode.this) {
                 String uid = pod.getMetadata().getUid();
-                PodWorker worker = workers.get(uid);
+                PodRunner worker = workers.get(uid);
                 if (worker != null) {
                     worker.changed(pod);
                     return;
                 }
-                PodWorker added = new PodWorker(context, pod);
+                PodRunner added = new PodRunner(context, pod);
                 workers.put(uid, added);
                 Thread thread = daemon(added, "pod-" + pod.getMetadata().getName());
                 threads.add(thread);
@@ -195,7 +195,7 @@ public final class ProcessNode implements AutoCloseable {
         @Override
         public void onDelete(Pod pod, boolean unknownState) {
             synchronized (ProcessNode.this) {
-                PodWorker worker = workers.remove(pod.getMetadata().getUid());
+                PodRunner worker = workers.remove(pod.getMetadata().getUid());
                 if (worker != null) {
                     worker.gone();
                 }

@@ -3,10 +3,10 @@ package io.swav.local;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.SwavJobSpec;
-import io.swav.data.Split;
+import io.swav.data.TrainTestSplit;
 import io.swav.eval.EvalException;
 import io.swav.eval.Evaluation;
-import io.swav.eval.Knn;
+import io.swav.eval.KnnClassifier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,21 +60,21 @@ final class QuickstartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         long start = System.nanoTime();
-        Path home = LocalStack.defaultDir("quickstart");
+        Path home = LocalDeployment.defaultDir("quickstart");
         Path cluster = home.resolve("cluster");
         Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
         Path pictures =
                 data == null ? DrawnPictures.in(home) : data.toAbsolutePath().normalize();
-        Split split = Split.of(pictures);
+        TrainTestSplit split = TrainTestSplit.of(pictures);
         if (split.test().isEmpty()) {
             throw new LocalClusterException(pictures + " has no test part, on which the result could be shown: it needs"
                     + " folders train and test, or shards with train and test in their names");
         }
-        Thread cleanUp = new Thread(() -> LocalStack.down(cluster), "clean-up");
+        Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
-        LocalStack.down(cluster); // of an earlier run, perhaps of an older build
+        LocalDeployment.down(cluster); // of an earlier run, perhaps of an older build
         Path output = Files.createDirectories(home).resolve("checkpoints");
-        LocalCluster.deleteTree(output);
+        LocalControlPlane.deleteTree(output);
         QuickstartJob job =
                 QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
 
@@ -82,13 +82,13 @@ final class QuickstartCommand implements Callable<Integer> {
         double before = knn(job.spec(), Optional.empty(), split.test().get());
         System.out.printf(Locale.ROOT, "kNN top-1, untrained network: %.1f %%%n", before);
 
-        LocalStack stack = LocalStack.up(cluster, 1, Map.of(), System.err::println);
+        LocalDeployment stack = LocalDeployment.up(cluster, 1, Map.of(), System.err::println);
         double setupSeconds = (System.nanoTime() - start) / 1e9;
-        JobRun.Outcome outcome;
-        LiveLine line = LiveLine.standard();
+        JobMonitor.Outcome outcome;
+        StatusLine line = StatusLine.standard();
         try (KubernetesClient client = stack.client();
-                JobRun run = new JobRun(stack, job.object(), line)) {
-            outcome = run.await(new Unrest(client, line, job.spec().maxReplicas()));
+                JobMonitor run = new JobMonitor(stack, job.object(), line)) {
+            outcome = run.await(new QuickstartDisturbance(client, line, job.spec().maxReplicas()));
         }
         Path weights = output.resolve("export").resolve("backbone.safetensors");
         double after = knn(job.spec(), Optional.of(weights), split.test().get());
@@ -118,7 +118,7 @@ final class QuickstartCommand implements Callable<Integer> {
     /** In percent; without {@code weights} of the network before training. */
     private static double knn(SwavJobSpec spec, Optional<Path> weights, String test) {
         try {
-            return Evaluation.top1(spec, weights, spec.data().uri(), test, Knn.DEFAULT);
+            return Evaluation.top1(spec, weights, spec.data().uri(), test, KnnClassifier.DEFAULT);
         } catch (EvalException e) {
             throw new LocalClusterException(String.valueOf(e.getMessage()), e);
         }

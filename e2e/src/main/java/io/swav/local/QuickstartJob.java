@@ -7,7 +7,7 @@ import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.InvalidSpecException;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +48,7 @@ record QuickstartJob(SwavJob object, SwavJobSpec spec) {
         mount(spec, "data", data);
         mount(spec, "checkpoints", checkpoints);
         return new QuickstartJob(
-                JSON.convertValue(job, SwavJob.class), SwavJobSpecs.complete(manifest.toString(), spec));
+                JSON.convertValue(job, SwavJob.class), SpecLoader.complete(manifest.toString(), spec));
     }
 
     private static void mount(ObjectNode spec, String volume, Path folder) {

@@ -43,7 +43,7 @@ final class ServiceAccounts {
         String authority = own.getCaCertData() == null
                 ? ""
                 : new String(Base64.getDecoder().decode(own.getCaCertData()), StandardCharsets.UTF_8);
-        return Pki.kubeconfig(
+        return ClusterCertificates.kubeconfig(
                 own.getMasterUrl(),
                 authority,
                 name(pod),

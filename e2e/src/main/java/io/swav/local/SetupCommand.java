@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 final class SetupCommand implements Callable<Integer> {
     @Override
     public Integer call() {
-        KubeBinaries found = new KubeSetup(System.getenv(), System.err::println).find();
+        KubeBinaries found = new ControlPlaneInstaller(System.getenv(), System.err::println).find();
         System.out.println("etcd            " + found.etcd());
         System.out.println("kube-apiserver  " + found.apiServer());
         System.out.println("controllers     "

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.api.SwavJobSpec.Optimizer;
 import io.swav.api.SwavJobSpec.Training;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +59,7 @@ class JobRatesTest {
     }
 
     private static void check(Job job) {
-        Training training = SwavJobSpecs.complete(job.file.toString(), job.manifest.get("spec"))
+        Training training = SpecLoader.complete(job.file.toString(), job.manifest.get("spec"))
                 .training();
         Optimizer rates = training.optimizer();
         int batch = training.globalBatch();

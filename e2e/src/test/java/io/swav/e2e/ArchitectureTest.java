@@ -84,9 +84,9 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onePlaceReadsAndWritesArraysAsHostMemory = noClasses()
             .that()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.HostBytes")
+            .doNotHaveFullyQualifiedName("io.swav.tensor.HostView")
             .and()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.Memory")
+            .doNotHaveFullyQualifiedName("io.swav.tensor.TensorMemory")
             .should()
             .callMethodWhere(
                     JavaCall.Predicates.target(HasName.Predicates.nameMatching("(const_|mutable_)?data_ptr.*")))
@@ -101,13 +101,13 @@ class ArchitectureTest {
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("address"))
                     .and(JavaCall.Predicates.target(
-                            HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.tensor.Memory")))));
+                            HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.tensor.TensorMemory")))));
 
     /** DJL's default is a device of its own choice. */
     @ArchTest
     static final ArchRule onePlaceChoosesTheDevice = noClasses()
             .that()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.Torch")
+            .doNotHaveFullyQualifiedName("io.swav.tensor.TorchRuntime")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("newBaseManager")));
 

@@ -18,7 +18,7 @@ import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.charts.ArgoLua;
 import io.swav.charts.Chart;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -50,12 +50,12 @@ class ArgoIT {
             """;
 
     private final KubernetesClient client;
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
     private Path dir = Path.of("");
     private List<JsonNode> objects = List.of();
     private AutoCloseable installed = () -> {};
 
-    ArgoIT(KubernetesClient client, LocalCluster cluster) {
+    ArgoIT(KubernetesClient client, LocalControlPlane cluster) {
         this.client = client;
         this.cluster = cluster;
     }

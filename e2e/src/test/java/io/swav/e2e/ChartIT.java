@@ -17,10 +17,10 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobStatus;
 import io.swav.charts.Chart;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -48,10 +48,10 @@ class ChartIT {
     Path dir;
 
     private final KubernetesClient client;
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
     private final String version;
 
-    ChartIT(KubernetesClient client, LocalCluster cluster) {
+    ChartIT(KubernetesClient client, LocalControlPlane cluster) {
         this.client = client;
         this.cluster = cluster;
         this.version = client.getKubernetesVersion().getGitVersion().replaceFirst("^v", "");
@@ -190,7 +190,7 @@ class ChartIT {
 
     /** The cluster has it already; Helm takes over what says that it is Helm's. */
     private void letHelmHaveTheDefinition() {
-        CustomResourceDefinition definition = SwavJobSpecs.crd();
+        CustomResourceDefinition definition = SpecLoader.crd();
         definition.getMetadata().setLabels(Map.of("app.kubernetes.io/managed-by", "Helm"));
         definition
                 .getMetadata()

@@ -8,13 +8,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.SpecRules;
+import io.swav.api.SpecValidator;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.charts.Chart;
 import io.swav.charts.Golden;
 import io.swav.charts.ShellBlock;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,9 +40,9 @@ class DocsIT {
     Path dir;
 
     private final KubernetesClient client;
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
 
-    DocsIT(KubernetesClient client, LocalCluster cluster) {
+    DocsIT(KubernetesClient client, LocalControlPlane cluster) {
         this.client = client;
         this.cluster = cluster;
     }
@@ -125,7 +125,7 @@ class DocsIT {
             job.getMetadata().setNamespace(NAMESPACE);
             SwavJob made = client.resource(job).dryRun().create(); // with the schema's defaults
             SwavJobSpec spec = made.getSpec();
-            assertThat(SpecRules.broken(spec)).as(job.getMetadata().getName()).isEmpty();
+            assertThat(SpecValidator.broken(spec)).as(job.getMetadata().getName()).isEmpty();
         }
     }
 }

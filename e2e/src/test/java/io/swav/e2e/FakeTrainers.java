@@ -14,7 +14,7 @@ import io.fabric8.kubernetes.api.model.PodStatusBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.io.UncheckedIOException;
 import java.time.Instant;
@@ -86,31 +86,31 @@ final class FakeTrainers implements AutoCloseable {
 
     void ready(String pod) {
         status(pod, running());
-        report(pod, PodReport.State.Ready, 0, 0);
+        report(pod, TrainerReport.State.Ready, 0, 0);
     }
 
     /** As {@link #ready}, for a pod whose status a node writes. */
     void reportsReady(String pod) {
-        report(pod, PodReport.State.Ready, 0, 0);
+        report(pod, TrainerReport.State.Ready, 0, 0);
     }
 
     void training(String pod, long generation, long step) {
-        report(pod, PodReport.State.Training, generation, step);
+        report(pod, TrainerReport.State.Training, generation, step);
     }
 
     /** Trains in a world that it came into like this. */
-    void training(String pod, long step, PodReport.Regroup regroup) {
+    void training(String pod, long step, TrainerReport.Regroup regroup) {
         training(pod, regroup.generation(), step);
         says(pod, Map.of("regroup", regroup));
     }
 
     void done(String pod, long generation, long steps) {
-        report(pod, PodReport.State.Done, generation, steps);
+        report(pod, TrainerReport.State.Done, generation, steps);
         status(pod, ended("Succeeded", 0, "Completed"));
     }
 
     void failed(String pod, int exitCode, String message) {
-        report(pod, PodReport.State.Failed, 0, 0);
+        report(pod, TrainerReport.State.Failed, 0, 0);
         says(pod, Map.of("message", message));
         status(pod, ended("Failed", exitCode, "Error"));
     }
@@ -184,7 +184,7 @@ final class FakeTrainers implements AutoCloseable {
         });
     }
 
-    private synchronized void report(String name, PodReport.State state, long generation, long step) {
+    private synchronized void report(String name, TrainerReport.State state, long generation, long step) {
         Pod pod = client.pods().inNamespace(namespace).withName(name).get();
         ObjectNode report = JSON.createObjectNode()
                 .put("pod", name)
@@ -198,7 +198,7 @@ final class FakeTrainers implements AutoCloseable {
                 .put("loss", 3.25)
                 .put("imagesPerSecond", 128.5)
                 .put("prototypePerplexity", 9.5);
-        if (state == PodReport.State.Training) {
+        if (state == TrainerReport.State.Training) {
             report.put("stalledSeconds", 0.1);
         }
         reports.put(name, report);

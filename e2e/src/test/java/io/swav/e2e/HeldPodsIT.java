@@ -10,7 +10,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJobStatus.JobCondition;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import io.swav.local.ProcessNode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ class HeldPodsIT extends OperatedJob {
 
     private ProcessNode node;
 
-    HeldPodsIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+    HeldPodsIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 

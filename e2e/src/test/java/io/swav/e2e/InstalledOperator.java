@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.authentication.TokenRequestBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.charts.Chart;
-import io.swav.local.Daemon;
-import io.swav.local.LocalCluster;
+import io.swav.local.BackgroundProcess;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpResponse;
@@ -31,11 +31,11 @@ final class InstalledOperator implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private final KubernetesClient admin;
-    private final Daemon process;
+    private final BackgroundProcess process;
     private final JsonNode container;
     private final Path kubeconfig;
 
-    private InstalledOperator(KubernetesClient admin, Daemon process, JsonNode container, Path kubeconfig) {
+    private InstalledOperator(KubernetesClient admin, BackgroundProcess process, JsonNode container, Path kubeconfig) {
         this.admin = admin;
         this.process = process;
         this.container = container;
@@ -43,7 +43,7 @@ final class InstalledOperator implements AutoCloseable {
     }
 
     /** Starts it and waits until its own startup probe passes. */
-    static InstalledOperator start(LocalCluster cluster, KubernetesClient admin, List<JsonNode> objects, Path dir)
+    static InstalledOperator start(LocalControlPlane cluster, KubernetesClient admin, List<JsonNode> objects, Path dir)
             throws IOException {
         JsonNode deployment = Chart.only(objects, "Deployment");
         JsonNode pod = deployment.at("/spec/template/spec");
@@ -70,7 +70,7 @@ final class InstalledOperator implements AutoCloseable {
                 "io.swav.operator.Main"));
         container.path("args").forEach(argument -> command.add(argument.asText()));
         InstalledOperator operator =
-                new InstalledOperator(admin, Daemon.start(dir, "operator", command, env), container, kubeconfig);
+                new InstalledOperator(admin, BackgroundProcess.start(dir, "operator", command, env), container, kubeconfig);
         try {
             await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> operator.passes("startupProbe"));
         } catch (RuntimeException e) {

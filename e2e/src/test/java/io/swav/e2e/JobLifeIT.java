@@ -9,9 +9,9 @@ import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** What a job goes through when nothing is wrong with it: it trains, scales, is suspended, ends, is deleted, and is measured. */
 class JobLifeIT extends OperatedJob {
-    JobLifeIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+    JobLifeIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
@@ -78,7 +78,7 @@ class JobLifeIT extends OperatedJob {
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
         trainers.ready("job-1");
         long first = trainers.world().generation();
-        trainers.training("job-0", 7, new PodReport.Regroup(first, null, 0, 7, 3.5));
+        trainers.training("job-0", 7, new TrainerReport.Regroup(first, null, 0, 7, 3.5));
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
 
         trainers.says("job-0", Map.of("state", "Leaving"));
@@ -88,7 +88,7 @@ class JobLifeIT extends OperatedJob {
                 .untilAsserted(() -> assertThat(members()).isEmpty());
         trainers.failed("job-0", Contract.EXIT_PREEMPTED, "leaving: told to go");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
-        trainers.training("job-1", 8, new PodReport.Regroup(first + 2, null, 0, 1, 0.5));
+        trainers.training("job-1", 8, new TrainerReport.Regroup(first + 2, null, 0, 1, 0.5));
         soon().untilAsserted(() -> {
             assertThat(ledger().preemptions()).isEqualTo(1);
             assertThat(ledger().failures()).isZero();

@@ -9,7 +9,7 @@ import io.fabric8.kubernetes.api.model.coordination.v1.Lease;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SwavJob;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import io.swav.operator.OperatorConfig;
 import io.swav.operator.SwavOperator;
 import java.io.IOException;
@@ -27,9 +27,9 @@ class LeaderElectionIT {
 
     private final String namespace = "lease-" + UUID.randomUUID().toString().substring(0, 8);
     private final KubernetesClient client;
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
 
-    LeaderElectionIT(KubernetesClient client, LocalCluster cluster) {
+    LeaderElectionIT(KubernetesClient client, LocalControlPlane cluster) {
         this.client = client;
         this.cluster = cluster;
     }

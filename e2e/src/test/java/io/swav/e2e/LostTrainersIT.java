@@ -8,9 +8,9 @@ import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobStatus.Incident;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** Trainers fail, hang, do not answer, or lie on a dead node. */
 class LostTrainersIT extends OperatedJob {
-    LostTrainersIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+    LostTrainersIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
@@ -61,7 +61,7 @@ class LostTrainersIT extends OperatedJob {
             assertThat(trainers.pods()).as("killed and replaced").containsExactly("job-0", "job-2");
         });
         long generation = trainers.world().generation();
-        trainers.training("job-0", 8, new PodReport.Regroup(generation, 2.5, 1, 1, 0.5));
+        trainers.training("job-0", 8, new TrainerReport.Regroup(generation, 2.5, 1, 1, 0.5));
         soon().untilAsserted(() -> assertThat(ledger().incidents()).last().satisfies(incident -> {
             assertThat(incident.kind()).isEqualTo("Hang");
             assertThat(incident.pod()).isEqualTo("job-1");
@@ -72,7 +72,7 @@ class LostTrainersIT extends OperatedJob {
         }));
         stopOperator();
         startOperator();
-        trainers.training("job-0", 9, new PodReport.Regroup(generation, 2.5, 1, 2, 1));
+        trainers.training("job-0", 9, new TrainerReport.Regroup(generation, 2.5, 1, 2, 1));
         soon().untilAsserted(() ->
                 assertThat(requireNonNull(status().progress()).step()).isEqualTo(9));
         assertThat(ledger().stepsLost())
@@ -128,8 +128,8 @@ class LostTrainersIT extends OperatedJob {
             assertThat(members()).containsExactly("job-0", "job-2");
         });
         long generation = trainers.world().generation();
-        trainers.training("job-0", 8, new PodReport.Regroup(generation, 12.5, 1, 1, 0.5));
-        trainers.training("job-2", 8, new PodReport.Regroup(generation, null, 0, 1, 0.5));
+        trainers.training("job-0", 8, new TrainerReport.Regroup(generation, 12.5, 1, 1, 0.5));
+        trainers.training("job-2", 8, new TrainerReport.Regroup(generation, null, 0, 1, 0.5));
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Running");
             assertThat(ledger().stepsLost()).isEqualTo(1);

@@ -10,14 +10,14 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Somebody deletes or overwrites what the operator has made for a job that trains. */
 class MeddledJobIT extends OperatedJob {
-    MeddledJobIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+    MeddledJobIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 

@@ -10,11 +10,11 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import io.swav.operator.OperatorConfig;
 import io.swav.operator.SwavOperator;
 import java.io.IOException;
@@ -33,11 +33,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 abstract class OperatedJob {
     final String namespace = "op-" + UUID.randomUUID().toString().substring(0, 8);
     final KubernetesClient client;
-    final LocalCluster cluster;
+    final LocalControlPlane cluster;
     final FakeTrainers trainers;
     private SwavOperator operator;
 
-    OperatedJob(KubernetesClient client, LocalCluster cluster) throws IOException {
+    OperatedJob(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         this.client = client;
         this.cluster = cluster;
         this.trainers = new FakeTrainers(client, namespace, "job");
@@ -86,7 +86,7 @@ abstract class OperatedJob {
         trainers.ready("job-0");
         trainers.ready("job-1");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0", "job-1"));
-        PodReport.Regroup first = new PodReport.Regroup(trainers.world().generation(), null, 0, 7, 3.5);
+        TrainerReport.Regroup first = new TrainerReport.Regroup(trainers.world().generation(), null, 0, 7, 3.5);
         trainers.training("job-0", 7, first);
         trainers.training("job-1", 7, first);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));

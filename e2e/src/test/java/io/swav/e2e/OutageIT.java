@@ -16,7 +16,7 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 
 /** The operator, or the API server that it works with, goes away or errs for a while. */
 class OutageIT extends OperatedJob {
-    OutageIT(KubernetesClient client, LocalCluster cluster) throws IOException {
+    OutageIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 

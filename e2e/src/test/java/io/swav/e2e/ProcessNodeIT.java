@@ -11,7 +11,7 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import io.swav.local.PodLogs;
 import io.swav.local.ProcessNode;
 import java.io.IOException;
@@ -36,11 +36,11 @@ class ProcessNodeIT {
     @TempDir
     Path dir;
 
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
     private final KubernetesClient client;
     private ProcessNode node;
 
-    ProcessNodeIT(LocalCluster cluster, KubernetesClient client) {
+    ProcessNodeIT(LocalControlPlane cluster, KubernetesClient client) {
         this.cluster = cluster;
         this.client = client;
     }

@@ -15,7 +15,7 @@ import io.fabric8.kubernetes.api.model.rbac.PolicyRule;
 import io.fabric8.kubernetes.api.model.rbac.PolicyRuleBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import io.swav.local.LogLines;
 import io.swav.local.ProcessNode;
 import java.io.IOException;
@@ -45,12 +45,12 @@ class ProcessNodeRightsIT {
     @TempDir
     Path dir;
 
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
     private final KubernetesClient client;
     private final LogLines log = LogLines.ofApiErrors();
     private ProcessNode node;
 
-    ProcessNodeRightsIT(LocalCluster cluster, KubernetesClient client) {
+    ProcessNodeRightsIT(LocalControlPlane cluster, KubernetesClient client) {
         this.cluster = cluster;
         this.client = client;
     }

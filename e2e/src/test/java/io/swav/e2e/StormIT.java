@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.Contract;
 import io.swav.data.DataCommand;
-import io.swav.local.LocalStack;
+import io.swav.local.LocalDeployment;
 import io.swav.local.storm.StormCommand;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -34,7 +34,7 @@ class StormIT {
 
     @AfterEach
     void end() {
-        LocalStack.down(dir.resolve("storm/cluster"));
+        LocalDeployment.down(dir.resolve("storm/cluster"));
     }
 
     @Test

@@ -16,7 +16,7 @@ import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
-import io.swav.local.LocalStack;
+import io.swav.local.LocalDeployment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -37,20 +37,20 @@ class SwavJobIT {
     @TempDir
     static Path dir;
 
-    private static LocalStack stack;
+    private static LocalDeployment stack;
     private static KubernetesClient client;
 
     @BeforeAll
     static void up() throws Exception {
         DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
-        stack = LocalStack.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
+        stack = LocalDeployment.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
         client = stack.client();
     }
 
     @AfterAll
     static void down() throws Exception {
         client.close();
-        LocalStack.down(dir.resolve("stack"));
+        LocalDeployment.down(dir.resolve("stack"));
         assertThat(Files.exists(dir.resolve("stack/etcd"))).isFalse();
     }
 

@@ -1,9 +1,9 @@
 package io.swav.e2e;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.swav.api.SwavJobSpecs;
-import io.swav.local.KubeSetup;
-import io.swav.local.LocalCluster;
+import io.swav.api.SpecLoader;
+import io.swav.local.ControlPlaneInstaller;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -16,7 +16,7 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 
 /** One API server for all test classes of a run, started when the first asks for it, ended after the last. */
 public final class TestCluster implements BeforeAllCallback, ParameterResolver {
-    private record Shared(LocalCluster cluster, KubernetesClient client) implements AutoCloseable {
+    private record Shared(LocalControlPlane cluster, KubernetesClient client) implements AutoCloseable {
         @Override
         public void close() {
             client.close();
@@ -26,8 +26,8 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
         static Shared start() {
             try {
                 Path dir = Files.createTempDirectory("swav-e2e");
-                LocalCluster cluster = LocalCluster.start(
-                        dir, new KubeSetup(System.getenv(), System.err::println).find(), List.of(SwavJobSpecs.crd()));
+                LocalControlPlane cluster = LocalControlPlane.start(
+                        dir, new ControlPlaneInstaller(System.getenv(), System.err::println).find(), List.of(SpecLoader.crd()));
                 return new Shared(cluster, cluster.client());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
@@ -43,13 +43,13 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
     @Override
     public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
         Class<?> type = parameter.getParameter().getType();
-        return type == LocalCluster.class || type == KubernetesClient.class;
+        return type == LocalControlPlane.class || type == KubernetesClient.class;
     }
 
     @Override
     public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
         Shared shared = shared(context);
-        return parameter.getParameter().getType() == LocalCluster.class ? shared.cluster() : shared.client();
+        return parameter.getParameter().getType() == LocalControlPlane.class ? shared.cluster() : shared.client();
     }
 
     private static Shared shared(ExtensionContext context) {

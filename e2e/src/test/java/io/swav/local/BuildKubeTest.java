@@ -29,7 +29,7 @@ class BuildKubeTest {
 
     @BeforeEach
     void unpackScript() throws IOException {
-        try (InputStream script = KubeSetup.class.getResourceAsStream("build-kube.sh")) {
+        try (InputStream script = ControlPlaneInstaller.class.getResourceAsStream("build-kube.sh")) {
             Files.write(dir.resolve("build-kube.sh"), script.readAllBytes());
         }
     }

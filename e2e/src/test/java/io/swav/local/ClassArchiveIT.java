@@ -18,7 +18,7 @@ class ClassArchiveIT {
         Path log = folder.resolve("classes.log");
         List<String> options = new ArrayList<>(Main.JVM_OPTIONS);
         options.add("-Xlog:class+load:file=" + log);
-        List<String> command = Images.java(options, Main.class.getName());
+        List<String> command = ImageCommands.java(options, Main.class.getName());
         command.add("--version");
 
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();

@@ -3,7 +3,7 @@ package io.swav.operator;
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -20,17 +20,17 @@ import org.jspecify.annotations.Nullable;
  * whether it is quicker than the notice that a cloud gives.
  */
 final class CheckpointStatus {
-    private final Optional<PodReport.Checkpoints> told;
+    private final Optional<TrainerReport.Checkpoints> told;
     private final SwavJobStatus before;
 
-    private CheckpointStatus(Optional<PodReport.Checkpoints> told, SwavJobStatus before) {
+    private CheckpointStatus(Optional<TrainerReport.Checkpoints> told, SwavJobStatus before) {
         this.told = told;
         this.before = before;
     }
 
     /** The present rank 0's word counts; while it has none, the newest that anybody has said. */
-    static CheckpointStatus of(Collection<PodReport> reports, World world, SwavJobStatus before) {
-        Optional<PodReport> writer = world.members().stream()
+    static CheckpointStatus of(Collection<TrainerReport> reports, World world, SwavJobStatus before) {
+        Optional<TrainerReport> writer = world.members().stream()
                 .findFirst()
                 .flatMap(member -> reports.stream()
                         .filter(report -> report.uid().equals(member.uid()) && report.checkpoints() != null)
@@ -38,8 +38,8 @@ final class CheckpointStatus {
         return new CheckpointStatus(
                 writer.or(() -> reports.stream()
                                 .filter(report -> report.checkpoints() != null)
-                                .max(Comparator.comparing(PodReport::time)))
-                        .map(PodReport::checkpoints),
+                                .max(Comparator.comparing(TrainerReport::time)))
+                        .map(TrainerReport::checkpoints),
                 before);
     }
 
@@ -47,7 +47,7 @@ final class CheckpointStatus {
     @Nullable
     List<CheckpointEntry> newest() {
         List<CheckpointEntry> known = before.checkpoints();
-        return told.map(PodReport.Checkpoints::newest)
+        return told.map(TrainerReport.Checkpoints::newest)
                 .filter(list -> !list.isEmpty() || known == null)
                 .orElse(known);
     }
@@ -61,7 +61,7 @@ final class CheckpointStatus {
 
     /** Why trainers cannot read the store, which they wait for before they train. */
     Optional<String> unreadable() {
-        return told.filter(PodReport.Checkpoints::cannotResume).map(PodReport.Checkpoints::problem);
+        return told.filter(TrainerReport.Checkpoints::cannotResume).map(TrainerReport.Checkpoints::problem);
     }
 
     /** That a job saves nothing, for one that does not; what the writer said last while there is none. */
@@ -74,7 +74,7 @@ final class CheckpointStatus {
                     "there is no spec.checkpoint.uri: nothing is saved, and the weights are gone when the job ends");
             return;
         }
-        Optional<String> problem = told.map(PodReport.Checkpoints::problem);
+        Optional<String> problem = told.map(TrainerReport.Checkpoints::problem);
         if (problem.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
@@ -90,7 +90,7 @@ final class CheckpointStatus {
         } else {
             conditions.keep(ConditionType.CheckpointsSaved);
         }
-        Optional<Double> seconds = told.map(PodReport.Checkpoints::saveSeconds);
+        Optional<Double> seconds = told.map(TrainerReport.Checkpoints::saveSeconds);
         if (seconds.isEmpty()) {
             conditions.keep(ConditionType.CheckpointExceedsNotice);
             return;
@@ -114,7 +114,7 @@ final class CheckpointStatus {
     }
 
     private String words(CheckpointEntry entry) {
-        String answered = told.map(PodReport.Checkpoints::answered)
+        String answered = told.map(TrainerReport.Checkpoints::answered)
                 .map(value -> "; " + Contract.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
                 .orElse("");
         return "step " + entry.step() + " is in " + entry.uri() + ", verified" + answered;

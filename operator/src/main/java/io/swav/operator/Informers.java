@@ -61,11 +61,11 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    Observer observer(KubernetesClient client, PodEvents events, Hearing hearing) {
-        return new Observer(
+    SnapshotReader observer(KubernetesClient client, PodEvents events, ReportSilenceTracker hearing) {
+        return new SnapshotReader(
                 maps::get,
                 nodes::get,
-                new Observer.Live() {
+                new SnapshotReader.Live() {
                     @Override
                     public Optional<Pod> pod(ResourceID id) {
                         return live(client.pods(), id);

@@ -7,10 +7,10 @@ import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
-import io.swav.plan.Account;
-import io.swav.plan.Plan;
-import io.swav.plan.PodSeen;
-import io.swav.plan.WorldPlan;
+import io.swav.plan.LedgerState;
+import io.swav.plan.ReconcilePlan;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.WorldDecision;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -39,21 +39,21 @@ final class JobEvents {
     }
 
     /** What was published is told, what was not is part of a later plan. */
-    void tell(SwavJob job, Plan plan, Actor.Outcome outcome, Instant now) {
+    void tell(SwavJob job, ReconcilePlan plan, PlanExecutor.Outcome outcome, Instant now) {
         if (!outcome.published()) {
             return;
         }
         for (Incident incident : plan.news()) {
-            boolean preempted = incident.kind().equals(Account.Kind.Preemption.name());
+            boolean preempted = incident.kind().equals(LedgerState.Kind.Preemption.name());
             String reason = preempted
                     ? "PodPreempted"
-                    : incident.kind().equals(Account.Kind.Hang.name()) ? "PodHung" : "PodFailed";
+                    : incident.kind().equals(LedgerState.Kind.Hang.name()) ? "PodHung" : "PodFailed";
             emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
         }
         for (String sentence : plan.resumed()) {
             emit(job, false, "TrainingResumed", sentence, now);
         }
-        if (plan.world() instanceof WorldPlan.Regroup regroup) {
+        if (plan.world() instanceof WorldDecision.Regroup regroup) {
             String message = "World " + regroup.next().generation() + " of "
                     + regroup.next().size() + ": " + regroup.why();
             emit(job, false, "WorldPublished", message, now);
@@ -61,7 +61,7 @@ final class JobEvents {
         if (outcome.trouble().isPresent()) {
             return; // pods may be as they were: the next plan has them again
         }
-        for (PodSeen pod : plan.kill()) {
+        for (ObservedPod pod : plan.kill()) {
             emit(
                     job,
                     true,
@@ -73,7 +73,7 @@ final class JobEvents {
             emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
         }
         if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
-            String pods = plan.delete().stream().map(PodSeen::name).collect(Collectors.joining(", "));
+            String pods = plan.delete().stream().map(ObservedPod::name).collect(Collectors.joining(", "));
             emit(job, false, "PodsDeleted", pods + " (" + plan.deleteWhy() + ")", now);
         }
     }
@@ -134,8 +134,8 @@ final class JobEvents {
                             .withNamespace(job.getMetadata().getNamespace())
                             .withUid(job.getMetadata().getUid())
                             .endInvolvedObject()
-                            .withNewSource(Owned.FIELD_MANAGER, null)
-                            .withReportingComponent(Owned.FIELD_MANAGER)
+                            .withNewSource(OwnerMetadata.FIELD_MANAGER, null)
+                            .withReportingComponent(OwnerMetadata.FIELD_MANAGER)
                             .withFirstTimestamp(time)
                             .withLastTimestamp(time)
                             .withCount(1)

@@ -38,7 +38,7 @@ final class JobPage {
     private static final int REFRESH_SECONDS = 5;
     private static final String STYLE = style();
 
-    private final Html html = new Html();
+    private final HtmlWriter html = new HtmlWriter();
     private final Instant now;
 
     private JobPage(Instant now) {
@@ -120,15 +120,15 @@ final class JobPage {
             return;
         }
         double share = Math.min(1, (double) progress.step() / progress.steps());
-        html.raw("<div class=\"bar\"><div style=\"width:" + Words.percent(share).replace(" ", "") + "\"></div></div>\n")
+        html.raw("<div class=\"bar\"><div style=\"width:" + HumanFormat.percent(share).replace(" ", "") + "\"></div></div>\n")
                 .raw("<p class=\"soft\">")
-                .text("step " + Words.number(progress.step()) + " of " + Words.number(progress.steps()) + ", "
-                        + Words.percent(share))
+                .text("step " + HumanFormat.number(progress.step()) + " of " + HumanFormat.number(progress.steps()) + ", "
+                        + HumanFormat.percent(share))
                 .text(progress.epoch() == null ? "" : ", epoch " + progress.epoch())
                 .text(
                         progress.etaSeconds() == null || progress.etaSeconds() == 0
                                 ? ""
-                                : ", " + Words.duration(Duration.ofSeconds(progress.etaSeconds())) + " to go")
+                                : ", " + HumanFormat.duration(Duration.ofSeconds(progress.etaSeconds())) + " to go")
                 .raw("</p>\n");
     }
 
@@ -138,22 +138,22 @@ final class JobPage {
         Optional<WorldStatus> world = Optional.ofNullable(status.world());
         figure(
                 "trainers in the world",
-                world.map(w -> Words.number(w.size())).orElse("0")
+                world.map(w -> HumanFormat.number(w.size())).orElse("0")
                         + spec.map(s -> " of " + s.replicas() + " wanted").orElse(""));
-        figure("pods", Words.number(status.replicas()) + ", " + Words.number(status.readyReplicas()) + " ready");
-        world.ifPresent(w -> figure("world", w.generation() + ", since " + Words.ago(w.since(), now)));
+        figure("pods", HumanFormat.number(status.replicas()) + ", " + HumanFormat.number(status.readyReplicas()) + " ready");
+        world.ifPresent(w -> figure("world", w.generation() + ", since " + HumanFormat.ago(w.since(), now)));
         Optional.ofNullable(status.progress()).ifPresent(p -> {
-            figure("loss", Words.number(p.loss()));
-            figure("pictures a second", Words.number(p.imagesPerSecond()));
+            figure("loss", HumanFormat.number(p.loss()));
+            figure("pictures a second", HumanFormat.number(p.imagesPerSecond()));
             figure(
                     "prototypes in use",
-                    Words.number(p.prototypePerplexity())
+                    HumanFormat.number(p.prototypePerplexity())
                             + spec.map(s -> " of " + s.model().prototypes()).orElse(""));
             if (p.knnTop1() != null) {
-                figure("kNN top-1", Words.number(p.knnTop1()) + " %");
+                figure("kNN top-1", HumanFormat.number(p.knnTop1()) + " %");
             }
             if (p.skippedSamples() != null && p.skippedSamples() > 0) {
-                figure("pictures skipped", Words.number(p.skippedSamples()));
+                figure("pictures skipped", HumanFormat.number(p.skippedSamples()));
             }
         });
         Optional.ofNullable(status.ledger()).ifPresent(this::ledger);
@@ -161,18 +161,18 @@ final class JobPage {
     }
 
     private void ledger(Ledger ledger) {
-        figure("time kept (goodput)", Words.percent(ledger.goodput()));
-        figure("steps lost", Words.number(ledger.stepsLost()));
-        figure("preemptions", Words.number(ledger.preemptions()));
-        figure("failures, hangs", Words.number(ledger.failures()) + ", " + Words.number(ledger.hangs()));
-        figure("changes of size", Words.number(ledger.resizes()));
+        figure("time kept (goodput)", HumanFormat.percent(ledger.goodput()));
+        figure("steps lost", HumanFormat.number(ledger.stepsLost()));
+        figure("preemptions", HumanFormat.number(ledger.preemptions()));
+        figure("failures, hangs", HumanFormat.number(ledger.failures()) + ", " + HumanFormat.number(ledger.hangs()));
+        figure("changes of size", HumanFormat.number(ledger.resizes()));
         Map<String, Double> lost =
                 Optional.ofNullable(ledger.secondsLostByCause()).orElse(Map.of());
         if (!lost.isEmpty()) {
             figure(
                     "seconds paused, by cause",
                     lost.entrySet().stream()
-                            .map(cause -> cause.getKey() + " " + Words.number(cause.getValue()))
+                            .map(cause -> cause.getKey() + " " + HumanFormat.number(cause.getValue()))
                             .collect(Collectors.joining(", ")));
         }
     }
@@ -189,13 +189,13 @@ final class JobPage {
                 "What happened",
                 newestFirst,
                 List.of(
-                        new Column<>("when", "time", incident -> Words.ago(incident.time(), now)),
+                        new Column<>("when", "time", incident -> HumanFormat.ago(incident.time(), now)),
                         new Column<>("kind", "", Incident::kind),
                         new Column<>("pod", "pod", Incident::pod),
                         new Column<>("what", "wide", Incident::reason),
-                        new Column<>("at step", "number", incident -> Words.number(incident.step())),
-                        new Column<>("steps lost", "number", incident -> Words.number(incident.stepsLost())),
-                        new Column<>("seconds paused", "number", incident -> Words.number(incident.secondsPaused()))));
+                        new Column<>("at step", "number", incident -> HumanFormat.number(incident.step())),
+                        new Column<>("steps lost", "number", incident -> HumanFormat.number(incident.stepsLost())),
+                        new Column<>("seconds paused", "number", incident -> HumanFormat.number(incident.secondsPaused()))));
     }
 
     private void checkpoints(List<CheckpointEntry> checkpoints) {
@@ -203,11 +203,11 @@ final class JobPage {
                 "Checkpoints",
                 checkpoints,
                 List.of(
-                        new Column<>("step", "number", entry -> Words.number(entry.step())),
-                        new Column<>("when", "time", entry -> Words.ago(entry.time(), now)),
+                        new Column<>("step", "number", entry -> HumanFormat.number(entry.step())),
+                        new Column<>("when", "time", entry -> HumanFormat.ago(entry.time(), now)),
                         new Column<>("state", "wide", JobPage::state),
-                        new Column<>("size", "number", entry -> Words.bytes(entry.bytes())),
-                        new Column<>("seconds", "number", entry -> Words.number(entry.seconds())),
+                        new Column<>("size", "number", entry -> HumanFormat.bytes(entry.bytes())),
+                        new Column<>("seconds", "number", entry -> HumanFormat.number(entry.seconds())),
                         new Column<>("where", "wide", CheckpointEntry::uri)));
     }
 
@@ -228,7 +228,7 @@ final class JobPage {
                         new Column<>("is", "", JobCondition::status),
                         new Column<>("reason", "", JobCondition::reason),
                         new Column<>("message", "wide", JobCondition::message),
-                        new Column<>("since", "time", condition -> Words.ago(condition.lastTransitionTime(), now))));
+                        new Column<>("since", "time", condition -> HumanFormat.ago(condition.lastTransitionTime(), now))));
         html.raw("</details>\n");
     }
 
@@ -248,7 +248,7 @@ final class JobPage {
             html.raw("<tr>");
             for (Column<T> column : columns) {
                 String cell = column.cell().apply(row);
-                html.tag("td class=\"" + column.kind() + "\"", cell == null ? Words.NONE : cell);
+                html.tag("td class=\"" + column.kind() + "\"", cell == null ? HumanFormat.NONE : cell);
             }
             html.raw("</tr>\n");
         }

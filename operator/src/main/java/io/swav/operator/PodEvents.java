@@ -98,6 +98,6 @@ final class PodEvents {
     private static String why(KubernetesClientException e) {
         return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
                 ? "the operator's role may not list events (install the chart's RBAC of this version)"
-                : Actor.words(e);
+                : PlanExecutor.words(e);
     }
 }

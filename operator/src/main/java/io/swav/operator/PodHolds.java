@@ -109,7 +109,7 @@ final class PodHolds {
     }
 
     private static Optional<Hold> unscheduled(Pod pod) {
-        return PodObserver.condition(pod, "PodScheduled")
+        return PodClassifier.condition(pod, "PodScheduled")
                 .filter(condition -> "False".equals(condition.getStatus()))
                 .map(condition -> {
                     String message = text(condition.getMessage()) + gates(pod);
@@ -206,7 +206,7 @@ final class PodHolds {
 
     /** A start is measured from when the pod has a node, or was made. */
     private static Instant ripe(Pod pod) {
-        return PodObserver.condition(pod, "PodScheduled")
+        return PodClassifier.condition(pod, "PodScheduled")
                 .filter(condition -> "True".equals(condition.getStatus()))
                 .map(PodCondition::getLastTransitionTime)
                 .map(Instant::parse)

@@ -15,10 +15,10 @@ import io.swav.api.ConditionReason;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
-import io.swav.operator.Actor.Outcome;
-import io.swav.operator.Actor.Refusal;
-import io.swav.plan.Bounds;
-import io.swav.plan.Plan;
+import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.operator.PlanExecutor.Refusal;
+import io.swav.plan.JobPolicy;
+import io.swav.plan.ReconcilePlan;
 import io.swav.plan.WorldPlanner;
 import java.time.Clock;
 import java.time.Duration;
@@ -40,7 +40,7 @@ import org.slf4j.MDC;
  * Observe, plan, act, one status write. All events trigger it, because that of a deletion is otherwise not told, and
  * what the process remembers of the job would stay.
  */
-@ControllerConfiguration(name = "swavjob", fieldManager = Owned.FIELD_MANAGER, triggerReconcilerOnAllEvents = true)
+@ControllerConfiguration(name = "swavjob", fieldManager = OwnerMetadata.FIELD_MANAGER, triggerReconcilerOnAllEvents = true)
 final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
@@ -52,8 +52,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
     private final KubernetesClient client;
     private final Clock clock;
-    private final Hearing hearing = new Hearing(System::nanoTime);
-    private final Actor actor;
+    private final ReportSilenceTracker hearing = new ReportSilenceTracker(System::nanoTime);
+    private final PlanExecutor actor;
     private final JobEvents events;
     private final PodEvents podEvents;
     private final JobMetrics metrics;
@@ -67,7 +67,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.metrics = metrics;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
-        this.actor = new Actor(
+        this.actor = new PlanExecutor(
                 client, pod -> informers().created(pod), map -> informers().written(map));
     }
 
@@ -97,20 +97,20 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
         Instant now = clock.instant();
         try {
-            Optional<Snapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
+            Optional<JobSnapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
             if (observed.isEmpty()) {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
-            Snapshot seen = observed.get();
+            JobSnapshot seen = observed.get();
             Instant refused = actor.refusal(job, now).map(Refusal::until).orElse(null);
-            Optional<Plan> plan =
-                    seen.accepted().map(spec -> WorldPlanner.plan(Bounds.of(spec), seen.observed(refused), now));
+            Optional<ReconcilePlan> plan =
+                    seen.accepted().map(spec -> WorldPlanner.plan(JobPolicy.of(spec), seen.observed(refused), now));
             Outcome outcome = NOTHING_DONE;
             if (plan.isPresent()) {
                 outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
                 events.tell(job, plan.get(), outcome, now);
             }
-            Optional<Instant> due = tell(job, StatusWriter.status(seen, plan, outcome, now), now, context);
+            Optional<Instant> due = tell(job, StatusBuilder.status(seen, plan, outcome, now), now, context);
             if (due.isEmpty()) {
                 actor.prune(seen);
             }
@@ -118,9 +118,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                     Stream.of(due.stream(), seen.lookAgain().stream(), again(plan, outcome, now))
                             .flatMap(looks -> looks),
                     now);
-        } catch (WorldMap.UnreadableException e) {
+        } catch (WorldConfigMap.UnreadableException e) {
             SwavJobStatus stalled =
-                    StatusWriter.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
+                    StatusBuilder.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
             return next(tell(job, stalled, now, context).stream(), now);
         } finally {
             MDC.remove("job");
@@ -128,7 +128,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
-    private Optional<Snapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
+    private Optional<JobSnapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
         try {
             return Optional.of(informers().observer(client, podEvents, hearing).observe(job, pods, now));
         } catch (KubernetesClientException e) {
@@ -157,9 +157,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         return Optional.empty();
     }
 
-    private static Stream<Instant> again(Optional<Plan> plan, Outcome outcome, Instant now) {
+    private static Stream<Instant> again(Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
         return Stream.of(
-                        plan.flatMap(Plan::again),
+                        plan.flatMap(ReconcilePlan::again),
                         outcome.refusal().map(Refusal::until),
                         outcome.trouble().map(trouble -> now.plus(AFTER_TROUBLE)))
                 .flatMap(Optional::stream);

@@ -82,7 +82,7 @@ final class TrainerPod {
         }
         addTolerations(spec);
         spec.setRestartPolicy("Never");
-        spec.setServiceAccountName(TrainerAccess.accountOf(job, template));
+        spec.setServiceAccountName(TrainerRbac.accountOf(job, template));
         return new PodBuilder()
                 .withMetadata(meta(job, from, name))
                 .withSpec(spec)
@@ -102,7 +102,7 @@ final class TrainerPod {
     }
 
     private static ObjectMeta meta(SwavJob job, PodTemplateSpec from, String name) {
-        ObjectMeta meta = Owned.meta(job, name);
+        ObjectMeta meta = OwnerMetadata.meta(job, name);
         if (from.getMetadata() != null) {
             Map<String, String> labels =
                     new TreeMap<>(orEmpty(from.getMetadata().getLabels()));

@@ -33,12 +33,12 @@ public record Hold(Kind kind, String reason, String message) {
     }
 
     /** That of a pod that is held. */
-    public static Optional<Hold> of(PodSeen pod) {
-        return pod.standing() instanceof Standing.Starting starting ? starting.hold() : Optional.empty();
+    public static Optional<Hold> of(ObservedPod pod) {
+        return pod.standing() instanceof PodState.Starting starting ? starting.hold() : Optional.empty();
     }
 
     /** Whether a person has to act for one of these pods to start. */
-    public static boolean needsAction(List<PodSeen> pods) {
+    public static boolean needsAction(List<ObservedPod> pods) {
         return held(pods).stream().flatMap(pod -> of(pod).stream()).anyMatch(hold -> hold.kind() == Kind.NEEDS_ACTION);
     }
 
@@ -46,13 +46,13 @@ public record Hold(Kind kind, String reason, String message) {
      * One sentence for all held pods: for each reason the first pod and its message, those that need a person before the
      * others. Empty when none is held.
      */
-    public static Optional<String> sentence(List<PodSeen> pods) {
-        List<PodSeen> held = held(pods);
+    public static Optional<String> sentence(List<ObservedPod> pods) {
+        List<ObservedPod> held = held(pods);
         if (held.isEmpty()) {
             return Optional.empty();
         }
-        long alive = pods.stream().filter(PodSeen::isAlive).count();
-        Map<String, List<PodSeen>> byReason = held.stream()
+        long alive = pods.stream().filter(ObservedPod::isAlive).count();
+        Map<String, List<ObservedPod>> byReason = held.stream()
                 .collect(Collectors.groupingBy(
                         pod -> of(pod).orElseThrow().reason(), LinkedHashMap::new, Collectors.toList()));
         List<String> parts = new ArrayList<>();
@@ -64,19 +64,19 @@ public record Hold(Kind kind, String reason, String message) {
                 + String.join("; ", parts));
     }
 
-    private static String part(List<PodSeen> alike) {
+    private static String part(List<ObservedPod> alike) {
         String others = alike.size() == 1 ? "" : " (and " + (alike.size() - 1) + " more)";
         return alike.get(0).name() + others + ": " + of(alike.get(0)).orElseThrow();
     }
 
     /** Those that need a person first, then the oldest. */
-    private static List<PodSeen> held(List<PodSeen> pods) {
+    private static List<ObservedPod> held(List<ObservedPod> pods) {
         return pods.stream()
                 .filter(pod -> of(pod).isPresent())
                 .sorted(Comparator.comparing(
-                                (PodSeen pod) -> of(pod).orElseThrow().kind(), Comparator.reverseOrder())
-                        .thenComparing(PodSeen::created)
-                        .thenComparing(PodSeen::name))
+                                (ObservedPod pod) -> of(pod).orElseThrow().kind(), Comparator.reverseOrder())
+                        .thenComparing(ObservedPod::created)
+                        .thenComparing(ObservedPod::name))
                 .toList();
     }
 }

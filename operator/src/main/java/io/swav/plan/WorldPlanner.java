@@ -1,12 +1,12 @@
 package io.swav.plan;
 
 import io.swav.api.World;
-import io.swav.plan.Account.Kind;
-import io.swav.plan.Standing.Dead;
-import io.swav.plan.Standing.Failing;
-import io.swav.plan.Standing.Leaving;
-import io.swav.plan.Standing.Ready;
-import io.swav.plan.Standing.Starting;
+import io.swav.plan.LedgerState.Kind;
+import io.swav.plan.PodState.Dead;
+import io.swav.plan.PodState.Failing;
+import io.swav.plan.PodState.Leaving;
+import io.swav.plan.PodState.Ready;
+import io.swav.plan.PodState.Starting;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -35,31 +35,31 @@ public final class WorldPlanner {
     /** A leaving pod ends before by its grace period, mostly; autoscalers wait no longer for one. */
     static final Duration LONGEST_SAVE = Duration.ofMinutes(10);
 
-    private static final Comparator<PodSeen> BY_AGE =
-            Comparator.comparing(PodSeen::created).thenComparing(PodSeen::name);
+    private static final Comparator<ObservedPod> BY_AGE =
+            Comparator.comparing(ObservedPod::created).thenComparing(ObservedPod::name);
 
-    private final Bounds bounds;
-    private final Observed seen;
+    private final JobPolicy bounds;
+    private final PlannerInput seen;
     private final Instant now;
-    private final Bookkeeper books;
-    private final Attendance attendance;
+    private final IncidentRecorder books;
+    private final LiveMembers attendance;
     private final List<Instant> again = new ArrayList<>();
 
-    private WorldPlanner(Bounds bounds, Observed seen, Instant now) {
+    private WorldPlanner(JobPolicy bounds, PlannerInput seen, Instant now) {
         this.bounds = bounds;
         this.seen = seen;
         this.now = now;
-        this.books = Bookkeeper.of(bounds, seen, now);
+        this.books = IncidentRecorder.of(bounds, seen, now);
         this.attendance = books.attendance();
     }
 
     /** The plan for one job at one time; planning again with its result done keeps everything. */
-    public static Plan plan(Bounds bounds, Observed seen, Instant now) {
+    public static ReconcilePlan plan(JobPolicy bounds, PlannerInput seen, Instant now) {
         return new WorldPlanner(bounds, seen, now).plan();
     }
 
-    private Plan plan() {
-        Book.End end = books.book().end();
+    private ReconcilePlan plan() {
+        PlannerState.End end = books.book().end();
         if (end != null) {
             return ended(end);
         }
@@ -67,23 +67,23 @@ public final class WorldPlanner {
         lookAtTheFailing();
         Instant firstDone = books.book().firstDone();
         if (firstDone != null) {
-            again.add(firstDone.plus(Bookkeeper.FINISH));
+            again.add(firstDone.plus(IncidentRecorder.FINISH));
             return plan(
-                    new WorldPlan.Keep("training is done; the last trainers are finishing"), List.of(), List.of(), "");
+                    new WorldDecision.Keep("training is done; the last trainers are finishing"), List.of(), List.of(), "");
         }
         if (bounds.suspended()) {
             return suspended();
         }
-        WorldPlan world = world();
+        WorldDecision world = world();
         List<World.Member> members =
-                world instanceof WorldPlan.Regroup regroup ? regroup.next().members() : attendance.present();
-        if (world instanceof WorldPlan.Regroup regroup) {
+                world instanceof WorldDecision.Regroup regroup ? regroup.next().members() : attendance.present();
+        if (world instanceof WorldDecision.Regroup regroup) {
             books.published(regroup, Kind.Resize);
         }
         List<String> create = create();
-        List<PodSeen> excess = excess(members);
+        List<ObservedPod> excess = excess(members);
         books.released(excess);
-        List<PodSeen> lingering = seen.pods().stream().filter(PodSeen::lingers).toList();
+        List<ObservedPod> lingering = seen.pods().stream().filter(ObservedPod::lingers).toList();
         String why = excess.isEmpty() ? "" : podsThere();
         return plan(
                 world,
@@ -95,8 +95,8 @@ public final class WorldPlanner {
                 lingering.isEmpty() ? why : "the trainer has ended, the pod has not");
     }
 
-    private Plan plan(WorldPlan world, List<String> create, List<PodSeen> delete, String deleteWhy) {
-        return new Plan(
+    private ReconcilePlan plan(WorldDecision world, List<String> create, List<ObservedPod> delete, String deleteWhy) {
+        return new ReconcilePlan(
                 world,
                 create,
                 create.isEmpty() ? "" : podsThere(),
@@ -110,25 +110,25 @@ public final class WorldPlanner {
     }
 
     /** Also when nobody reports any more: somebody has to look whether the API server answers. */
-    private void lookAtTheSilent(Stream<PodSeen> pods) {
+    private void lookAtTheSilent(Stream<ObservedPod> pods) {
         pods.map(pod -> pod.signs().silence()).filter(Objects::nonNull).forEach(silence -> {
-            Duration left = Signs.UNHEARD.minus(silence).plusMillis(1);
-            again.add(now.plus(left.isNegative() ? Signs.UNHEARD : left));
+            Duration left = LivenessSignals.UNHEARD.minus(silence).plusMillis(1);
+            again.add(now.plus(left.isNegative() ? LivenessSignals.UNHEARD : left));
         });
     }
 
     private void lookAtTheFailing() {
         seen.pods().stream()
-                .map(PodSeen::standing)
+                .map(ObservedPod::standing)
                 .filter(Failing.class::isInstance)
                 .forEach(failing -> again.add(now.plus(((Failing) failing).left())));
     }
 
     // ---- the world ----------------------------------------------------------------------------------------------
 
-    private WorldPlan world() {
+    private WorldDecision world() {
         List<World.Member> members = seen.world().members();
-        List<PodSeen> savers = savers();
+        List<ObservedPod> savers = savers();
         List<World.Member> survivors = savers.isEmpty() ? attendance.present() : List.of();
         List<World.Member> gone = new ArrayList<>(members);
         gone.removeAll(attendance.present());
@@ -142,7 +142,7 @@ public final class WorldPlanner {
             String why = savers.isEmpty() ? waiting(members.isEmpty(), next.size()) : saving(savers);
             boolean told = members.isEmpty() || (seen.world().hold() && gone.isEmpty());
             return told
-                    ? new WorldPlan.Wait(bounds.min() - next.size(), why)
+                    ? new WorldDecision.Wait(bounds.min() - next.size(), why)
                     : regroup(survivors, true, gone, change(gone, List.of(), List.of(), List.of()) + "; " + why);
         }
         if (broken || survivors.size() > bounds.target()) {
@@ -150,16 +150,16 @@ public final class WorldPlanner {
             return regroup(next, false, gone, why.isEmpty() ? "enough trainers again" : why);
         }
         if (joining.isEmpty()) {
-            return new WorldPlan.Keep(members.size() + " of " + bounds.target() + " wanted trainers are in the world"
+            return new WorldDecision.Keep(members.size() + " of " + bounds.target() + " wanted trainers are in the world"
                     + (members.size() < bounds.target() ? "; " + startingWhy() : ""));
         }
         if (next.size() < bounds.min()) {
-            return new WorldPlan.Keep(Attendance.names(joining) + " ready to join; the world grows when " + bounds.min()
+            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows when " + bounds.min()
                     + " are there, the minimum that was raised");
         }
         Optional<String> suspect = attendance.suspect();
         if (suspect.isPresent()) {
-            return new WorldPlan.Keep(Attendance.names(joining) + " ready to join, when it is known whether "
+            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join, when it is known whether "
                     + suspect.get() + ", which its peers wait for, hangs");
         }
         Instant since = books.book().since();
@@ -168,11 +168,11 @@ public final class WorldPlanner {
             return regroup(next, false, gone, change(gone, survivors, next, joining));
         }
         again.add(grow);
-        return new WorldPlan.Keep(Attendance.names(joining) + " ready to join; the world grows at " + grow
+        return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows at " + grow
                 + ", or when all wanted pods are ready");
     }
 
-    private WorldPlan.Regroup regroup(List<World.Member> next, boolean hold, List<World.Member> gone, String why) {
+    private WorldDecision.Regroup regroup(List<World.Member> next, boolean hold, List<World.Member> gone, String why) {
         World last = seen.world();
         Set<String> lost = gone.stream()
                 .filter(member -> !attendance.canSpeak(member))
@@ -184,14 +184,14 @@ public final class WorldPlanner {
         }
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
-        return new WorldPlan.Regroup(world, why);
+        return new WorldDecision.Regroup(world, why);
     }
 
     /** Who saves the state, that nobody else holds, and is to be waited for. */
-    private List<PodSeen> savers() {
+    private List<ObservedPod> savers() {
         boolean held = Stream.concat(attendance.presentPods(), attendance.newcomers())
                 .anyMatch(pod -> pod.signs().holdsState());
-        List<PodSeen> savers = held ? List.of() : attendance.savers();
+        List<ObservedPod> savers = held ? List.of() : attendance.savers();
         Instant since = books.book().since();
         if (savers.isEmpty() || !seen.world().members().isEmpty() || since == null) {
             return savers;
@@ -202,9 +202,9 @@ public final class WorldPlanner {
         return now.isBefore(end) ? savers : List.of();
     }
 
-    private static String saving(List<PodSeen> savers) {
+    private static String saving(List<ObservedPod> savers) {
         return "the world forms when "
-                + savers.stream().map(PodSeen::name).collect(Collectors.joining(", "))
+                + savers.stream().map(ObservedPod::name).collect(Collectors.joining(", "))
                 + (savers.size() == 1 ? " has" : " have") + " saved the state and gone";
     }
 
@@ -251,10 +251,10 @@ public final class WorldPlanner {
         List<World.Member> dropped = new ArrayList<>(survivors);
         dropped.removeAll(next);
         if (!dropped.isEmpty()) {
-            parts.add(Attendance.names(dropped) + " released, " + bounds.target() + " wanted");
+            parts.add(LiveMembers.names(dropped) + " released, " + bounds.target() + " wanted");
         }
         if (!joining.isEmpty()) {
-            parts.add(Attendance.names(joining) + " joined");
+            parts.add(LiveMembers.names(joining) + " joined");
         }
         return String.join("; ", parts);
     }
@@ -290,17 +290,17 @@ public final class WorldPlanner {
     }
 
     /** Pods beyond the wanted ones: those that are not ready first, then the newest; never a member of the world. */
-    private List<PodSeen> excess(List<World.Member> members) {
+    private List<ObservedPod> excess(List<World.Member> members) {
         Set<String> needed = members.stream().map(World.Member::uid).collect(Collectors.toSet());
         return seen.pods().stream()
                 .filter(pod -> attendance.counts(pod) && !needed.contains(pod.uid()))
-                .sorted(Comparator.comparing((PodSeen pod) -> pod.standing() instanceof Ready)
+                .sorted(Comparator.comparing((ObservedPod pod) -> pod.standing() instanceof Ready)
                         .thenComparing(BY_AGE.reversed()))
                 .limit(Math.max(0, attendance.alive() - podsWanted()))
                 .toList();
     }
 
-    private List<PodSeen> longEnded() {
+    private List<ObservedPod> longEnded() {
         return seen.pods().stream()
                 .filter(pod -> pod.standing() instanceof Dead)
                 .sorted(BY_AGE.reversed())
@@ -308,16 +308,16 @@ public final class WorldPlanner {
                 .toList();
     }
 
-    private List<PodSeen> running() {
+    private List<ObservedPod> running() {
         return seen.pods().stream()
                 .filter(pod -> pod.isAlive() || pod.lingers())
                 .toList();
     }
 
     /** Pods that nobody else will remove: hung ones, and leaving ones on nodes that do not answer. */
-    private List<PodSeen> kill() {
-        List<PodSeen> kill = new ArrayList<>();
-        for (PodSeen pod : seen.pods()) {
+    private List<ObservedPod> kill() {
+        List<ObservedPod> kill = new ArrayList<>();
+        for (ObservedPod pod : seen.pods()) {
             Optional<Instant> overdue =
                     pod.standing() instanceof Leaving leaving ? leaving.overdue() : Optional.empty();
             if (overdue.isPresent() && now.isBefore(overdue.get())) {
@@ -329,28 +329,28 @@ public final class WorldPlanner {
         return kill;
     }
 
-    private Plan suspended() {
+    private ReconcilePlan suspended() {
         List<World.Member> members = seen.world().members();
-        WorldPlan world = members.isEmpty()
-                ? new WorldPlan.Keep("suspended")
+        WorldDecision world = members.isEmpty()
+                ? new WorldDecision.Keep("suspended")
                 : regroup(List.of(), false, List.of(), "suspended: all pods are taken away");
-        if (world instanceof WorldPlan.Regroup regroup) {
+        if (world instanceof WorldDecision.Regroup regroup) {
             books.published(regroup, Kind.Suspension);
         }
         books.released(running());
         return plan(world, List.of(), running(), "the job is suspended");
     }
 
-    private Plan ended(Book.End end) {
+    private ReconcilePlan ended(PlannerState.End end) {
         Optional<Instant> expiry = bounds.ttl().map(end.time()::plus);
         boolean expired = expiry.isPresent() && !now.isBefore(expiry.get());
         expiry.filter(at -> !expired).ifPresent(again::add);
-        List<PodSeen> delete = expired
+        List<ObservedPod> delete = expired
                 ? seen.pods().stream()
                         .filter(pod -> !(pod.standing() instanceof Leaving))
                         .toList()
                 : running();
         String why = expired ? "ttlSecondsAfterFinished has passed" : "the job has ended";
-        return plan(new WorldPlan.Ended(end), List.of(), delete, why);
+        return plan(new WorldDecision.Ended(end), List.of(), delete, why);
     }
 }

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.SwavJobStatus.JobCondition;
@@ -26,7 +26,7 @@ class CheckpointStatusTest {
 
     @Test
     void theWordOfRankZeroCounts() {
-        List<PodReport> reports = List.of(report("a", GOOD), report("b", BAD));
+        List<TrainerReport> reports = List.of(report("a", GOOD), report("b", BAD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).newest())
                 .containsExactly(GOOD);
         assertThat(CheckpointStatus.of(List.of(report("b", BAD)), WORLD, SwavJobStatus.EMPTY)
@@ -38,7 +38,7 @@ class CheckpointStatusTest {
 
     @Test
     void whatCannotBeResumedIsNoUse() {
-        List<PodReport> reports = List.of(report("a", BAD, GOOD));
+        List<TrainerReport> reports = List.of(report("a", BAD, GOOD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).usable())
                 .contains(GOOD);
     }
@@ -71,7 +71,7 @@ class CheckpointStatusTest {
     /** A writer that has not listed the store yet, or finds it empty, takes nothing back. */
     @Test
     void whatWasToldStays() {
-        List<PodReport> good = List.of(report("a", GOOD));
+        List<TrainerReport> good = List.of(report("a", GOOD));
         SwavJobStatus before = new SwavJobStatus(
                 null,
                 null,
@@ -93,11 +93,11 @@ class CheckpointStatusTest {
 
     private static List<JobCondition> conditions(
             @Nullable String problem, boolean cannotResume, @Nullable Double seconds) throws Exception {
-        SwavJobSpec spec = SwavJobSpecs.complete(
+        SwavJobSpec spec = SpecLoader.complete(
                 "test",
                 new ObjectMapper()
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
-        PodReport.Checkpoints told = new PodReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
+        TrainerReport.Checkpoints told = new TrainerReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
         CheckpointStatus.of(List.of(report("a", told)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);
@@ -109,11 +109,11 @@ class CheckpointStatusTest {
                 step, 8 * step, 2, "file:///c/step-" + step, "d", 100L, 1.5, problem == null, problem, NOW.toString());
     }
 
-    private static PodReport report(String pod, CheckpointEntry... newest) {
-        return report(pod, new PodReport.Checkpoints(List.of(newest), null, false, null, null));
+    private static TrainerReport report(String pod, CheckpointEntry... newest) {
+        return report(pod, new TrainerReport.Checkpoints(List.of(newest), null, false, null, null));
     }
 
-    private static PodReport report(String pod, PodReport.Checkpoints told) {
+    private static TrainerReport report(String pod, TrainerReport.Checkpoints told) {
         return Jobs.report("""
                 {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, step: 60, steps: 100,
                  checkpoints: %2$s, time: "%3$s"}

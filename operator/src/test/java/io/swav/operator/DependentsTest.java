@@ -11,7 +11,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.World;
-import io.swav.plan.Book;
+import io.swav.plan.PlannerState;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -34,13 +34,13 @@ class DependentsTest {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(1, "uid-1", List.of(new World.Member("job-0", "pod-uid", "10.0.0.1:7000")), "first");
         return Stream.of(
-                Map.entry("service-account", TrainerAccess.account(job)),
-                Map.entry("role", TrainerAccess.role(job)),
-                Map.entry("role-binding", TrainerAccess.binding(job)),
-                Map.entry("handshake", JobMaps.handshake(job, "00ff")),
-                Map.entry("config", JobMaps.config(job, job.getSpec())),
-                Map.entry("progress", JobMaps.progress(job)),
-                Map.entry("world", WorldMap.of(job, world, Book.EMPTY, "42")),
+                Map.entry("service-account", TrainerRbac.account(job)),
+                Map.entry("role", TrainerRbac.role(job)),
+                Map.entry("role-binding", TrainerRbac.binding(job)),
+                Map.entry("handshake", JobResources.handshake(job, "00ff")),
+                Map.entry("config", JobResources.config(job, job.getSpec())),
+                Map.entry("progress", JobResources.progress(job)),
+                Map.entry("world", WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")),
                 Map.entry(
                         "pod",
                         TrainerPod.of(job, Objects.requireNonNull(job.getSpec().template()), "job-0")),
@@ -95,25 +95,25 @@ class DependentsTest {
     void theWorldReadsBackAndAnEarlierJobsCountsAsNone() {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(3, "uid-1", List.of(), "w");
-        WorldMap read = WorldMap.read(job, Optional.of(WorldMap.of(job, world, Book.EMPTY, "42")));
-        assertThat(read).isEqualTo(new WorldMap(world, Book.EMPTY, "", "", "42"));
+        WorldConfigMap read = WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")));
+        assertThat(read).isEqualTo(new WorldConfigMap(world, PlannerState.EMPTY, "", "", "42"));
 
         World old = new World(3, "an-earlier-uid", List.of(), "w");
-        WorldMap other = WorldMap.read(job, Optional.of(WorldMap.of(job, old, Book.EMPTY, "42")));
+        WorldConfigMap other = WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, old, PlannerState.EMPTY, "42")));
         assertThat(other.world()).isEqualTo(World.none("uid-1"));
         assertThat(other.resourceVersion()).isEqualTo("42");
-        assertThat(WorldMap.read(job, Optional.empty()).resourceVersion()).isNull();
+        assertThat(WorldConfigMap.read(job, Optional.empty()).resourceVersion()).isNull();
     }
 
     @Test
     void aWorldThatSomebodyElseHasWrittenIsToldWithWhatToDo() {
         SwavJob job = Jobs.job("replicas: 2");
         for (String bad : List.of("no JSON", "null", "{}", "{\"generation\": 1, \"job\": \"uid-1\"}")) {
-            ConfigMap map = WorldMap.of(job, World.none("uid-1"), Book.EMPTY, "42");
+            ConfigMap map = WorldConfigMap.of(job, World.none("uid-1"), PlannerState.EMPTY, "42");
             map.getData().put("ledger.json", bad);
-            assertThatThrownBy(() -> WorldMap.read(job, Optional.of(map)))
+            assertThatThrownBy(() -> WorldConfigMap.read(job, Optional.of(map)))
                     .as(bad)
-                    .isInstanceOf(WorldMap.UnreadableException.class)
+                    .isInstanceOf(WorldConfigMap.UnreadableException.class)
                     .hasMessageContaining("ConfigMap job-world cannot be read")
                     .hasMessageContaining("delete it to form a new world");
         }
@@ -126,11 +126,11 @@ class DependentsTest {
                 new CheckpointEntry(9L, 9L, 1, "s3://b/c/step-9", "", null, null, false, "is damaged", "");
         CheckpointEntry good = new CheckpointEntry(5L, 5L, 1, "s3://b/c/step-5", "", null, null, true, null, "");
         job.setStatus(withCheckpoints(List.of(bad)));
-        assertThat(WorldMap.seen(job)).isEmpty();
+        assertThat(WorldConfigMap.seen(job)).isEmpty();
         job.setStatus(withCheckpoints(List.of(bad, good)));
-        ConfigMap map = WorldMap.of(job, new World(3, "uid-1", List.of(), "w"), Book.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(job, new World(3, "uid-1", List.of(), "w"), PlannerState.EMPTY, "42");
         assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
-        assertThat(WorldMap.read(job, Optional.of(map)).seen()).isEqualTo("s3://b/c");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).seen()).isEqualTo("s3://b/c");
     }
 
     private static SwavJobStatus withCheckpoints(List<CheckpointEntry> all) {
@@ -140,7 +140,7 @@ class DependentsTest {
     @Test
     void aTemplateWithItsOwnAccountGetsTheRightsBoundToIt() {
         SwavJob job = Jobs.job("replicas: 2");
-        assertThat(TrainerAccess.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
-        assertThat(TrainerAccess.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");
+        assertThat(TrainerRbac.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
+        assertThat(TrainerRbac.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");
     }
 }

@@ -8,10 +8,10 @@ import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.swav.api.World;
-import io.swav.operator.Actor.Outcome;
-import io.swav.plan.Book;
-import io.swav.plan.Plan;
-import io.swav.plan.WorldPlan;
+import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.plan.PlannerState;
+import io.swav.plan.ReconcilePlan;
+import io.swav.plan.WorldDecision;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.InetAddress;
@@ -23,7 +23,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 class JobEventsTest {
-    private static final Plan PLAN = plan();
+    private static final ReconcilePlan PLAN = plan();
 
     /** The next plan keeps that world. */
     @Test
@@ -38,16 +38,16 @@ class JobEventsTest {
                 .isEmpty();
     }
 
-    private static Plan plan() {
+    private static ReconcilePlan plan() {
         World next = new World(5, "uid-1", List.of(), "job-1 left");
-        return new Plan(
-                new WorldPlan.Regroup(next, next.why()),
+        return new ReconcilePlan(
+                new WorldDecision.Regroup(next, next.why()),
                 List.of("job-2"),
                 "pods wanted: 2, there: 1",
                 List.of(),
                 "",
                 List.of(),
-                Book.EMPTY,
+                PlannerState.EMPTY,
                 List.of(),
                 List.of(),
                 Optional.empty());

@@ -3,9 +3,9 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 
 /** Jobs for tests, as the API server would hand them out: with defaults. */
 final class Jobs {
@@ -19,7 +19,7 @@ final class Jobs {
                 .withUid("uid-1")
                 .withGeneration(1L)
                 .build());
-        job.setSpec(SwavJobSpecs.complete(
+        job.setSpec(SpecLoader.complete(
                 "test",
                 yaml("{" + fields + ", data: {uri: file:///data},"
                         + " template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}}")));
@@ -54,7 +54,7 @@ final class Jobs {
     }
 
     /** A trainer's report; what is not in the YAML is absent, or zero. */
-    static PodReport report(String yaml) {
-        return Serialization.unmarshal("---\n" + yaml, PodReport.class);
+    static TrainerReport report(String yaml) {
+        return Serialization.unmarshal("---\n" + yaml, TrainerReport.class);
     }
 }

@@ -4,19 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
-import io.swav.plan.Account;
-import io.swav.plan.Bounds;
-import io.swav.plan.Observed;
-import io.swav.plan.Plan;
-import io.swav.plan.PodSeen;
-import io.swav.plan.Signs;
-import io.swav.plan.Standing;
-import io.swav.plan.Standing.Cause;
-import io.swav.plan.WorldPlan;
+import io.swav.plan.LedgerState;
+import io.swav.plan.JobPolicy;
+import io.swav.plan.PlannerInput;
+import io.swav.plan.ReconcilePlan;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.LivenessSignals;
+import io.swav.plan.PodState;
+import io.swav.plan.PodState.Cause;
+import io.swav.plan.WorldDecision;
 import io.swav.plan.WorldPlanner;
 import java.time.Duration;
 import java.time.Instant;
@@ -54,10 +54,10 @@ class LedgerSimulationTest {
     private static final class Pod {
         final String name;
         final Instant created;
-        Standing standing = new Standing.Starting("new");
+        PodState standing = new PodState.Starting("new");
         boolean frozen;
         boolean cut;
-        Optional<PodReport.Regroup> regroup = Optional.empty();
+        Optional<TrainerReport.Regroup> regroup = Optional.empty();
 
         Pod(String name, Instant created) {
             this.name = name;
@@ -75,7 +75,7 @@ class LedgerSimulationTest {
         private final int seed;
         private final Random random;
         private final SwavJob job = Jobs.job("replicas: 4, elastic: {minReplicas: 2, spares: 1, growAfterSeconds: 30}");
-        private final Bounds bounds;
+        private final JobPolicy bounds;
         private final Map<String, Pod> pods = new TreeMap<>();
         private Instant now = Instant.parse("2026-01-01T00:00:00Z");
         private Optional<ConfigMap> map = Optional.empty();
@@ -89,8 +89,8 @@ class LedgerSimulationTest {
         Simulation(int seed) {
             this.seed = seed;
             this.random = new Random(seed);
-            Bounds spec = Bounds.of(job.getSpec());
-            this.bounds = new Bounds(
+            JobPolicy spec = JobPolicy.of(job.getSpec());
+            this.bounds = new JobPolicy(
                     spec.target(),
                     spec.min(),
                     spec.spares(),
@@ -107,15 +107,15 @@ class LedgerSimulationTest {
                     strike();
                 }
                 pods.values().stream()
-                        .filter(pod -> pod.standing instanceof Standing.Starting && random.nextInt(3) > 0)
-                        .forEach(pod -> pod.standing = new Standing.Ready("a:1"));
+                        .filter(pod -> pod.standing instanceof PodState.Starting && random.nextInt(3) > 0)
+                        .forEach(pod -> pod.standing = new PodState.Ready("a:1"));
                 reconcile();
                 if (random.nextInt(4) > 0 || tick >= 50) {
                     train();
                 }
                 now = now.plus(TICK);
             }
-            Account account = read().book().account();
+            LedgerState account = read().book().account();
             String where = "seed " + seed + ": " + account;
             assertThat(account.counts().failures()).as(where).isEqualTo(count("kill"));
             assertThat(account.counts().preemptions()).as(where).isEqualTo(count("notice") + count("loss"));
@@ -152,8 +152,8 @@ class LedgerSimulationTest {
             happened.merge(what, 1, Integer::sum);
             unannounced |= !what.equals("notice");
             switch (what) {
-                case "kill" -> victim.standing = new Standing.Dead(Cause.FAILED, "exit code 137");
-                case "notice" -> victim.standing = new Standing.Leaving("spot");
+                case "kill" -> victim.standing = new PodState.Dead(Cause.FAILED, "exit code 137");
+                case "notice" -> victim.standing = new PodState.Leaving("spot");
                 case "hang" -> victim.frozen = true;
                 default -> victim.cut = true;
             }
@@ -166,21 +166,21 @@ class LedgerSimulationTest {
         }
 
         private boolean reconcileOnce() {
-            WorldMap before = read();
-            Observed seen = new Observed("job", before.world(), before.book(), observed(before.world()), step);
-            Plan plan = WorldPlanner.plan(bounds, seen, now);
+            WorldConfigMap before = read();
+            PlannerInput seen = new PlannerInput("job", before.world(), before.book(), observed(before.world()), step);
+            ReconcilePlan plan = WorldPlanner.plan(bounds, seen, now);
             if (random.nextInt(4) == 0) {
                 return false;
             }
-            World world = plan.world() instanceof WorldPlan.Regroup regroup ? regroup.next() : before.world();
-            map = Optional.of(WorldMap.of(job, world, plan.book(), "1"));
+            World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
+            map = Optional.of(WorldConfigMap.of(job, world, plan.book(), "1"));
             if (random.nextInt(4) == 0) {
                 return false;
             }
             plan.create().forEach(name -> pods.put(name, new Pod(name, now)));
             plan.delete().forEach(pod -> pods.remove(pod.name()));
             plan.kill().forEach(pod -> pods.remove(pod.name()));
-            pods.values().removeIf(pod -> pod.standing instanceof Standing.Leaving && random.nextInt(3) == 0);
+            pods.values().removeIf(pod -> pod.standing instanceof PodState.Leaving && random.nextInt(3) == 0);
             pods.values().stream()
                     .filter(pod -> pod.cut && random.nextInt(3) == 0)
                     .forEach(this::heal);
@@ -194,7 +194,7 @@ class LedgerSimulationTest {
             }
         }
 
-        private List<PodSeen> observed(World world) {
+        private List<ObservedPod> observed(World world) {
             boolean broken = world.members().stream()
                     .anyMatch(member -> pods.get(member.pod()) == null
                             || !pods.get(member.pod()).works());
@@ -202,17 +202,17 @@ class LedgerSimulationTest {
                     .map(World.Member::pod)
                     .filter(name -> pods.get(name) != null && pods.get(name).cut)
                     .findFirst();
-            List<PodSeen> seen = new ArrayList<>();
+            List<ObservedPod> seen = new ArrayList<>();
             for (Pod pod : pods.values()) {
                 boolean silent = pod.frozen || pod.cut || !pod.standing.isAlive();
-                Signs signs = new Signs(
+                LivenessSignals signs = new LivenessSignals(
                         Duration.ofSeconds(pod.frozen ? 65 : silent ? 10 : 1),
                         broken && pod.works(),
                         broken ? Optional.of(Duration.ofSeconds(65)) : Optional.empty(),
                         pod.works() ? cut : Optional.empty(),
                         step,
                         pod.regroup);
-                seen.add(new PodSeen(pod.name, pod.name, pod.created, pod.standing, signs));
+                seen.add(new ObservedPod(pod.name, pod.name, pod.created, pod.standing, signs));
             }
             return seen;
         }
@@ -239,15 +239,15 @@ class LedgerSimulationTest {
                 boolean survivor = trained.rankOf(member.uid()).isPresent();
                 long own = survivor && !first ? dropped : 0;
                 Objects.requireNonNull(pods.get(member.pod())).regroup = Optional.of(
-                        new PodReport.Regroup(world.generation(), survivor ? pause : null, own, steps, steps));
+                        new TrainerReport.Regroup(world.generation(), survivor ? pause : null, own, steps, steps));
             }
             trained = world;
             unannounced = false;
             reconcile();
         }
 
-        private WorldMap read() {
-            return WorldMap.read(job, map);
+        private WorldConfigMap read() {
+            return WorldConfigMap.read(job, map);
         }
     }
 }

@@ -2,9 +2,9 @@ package io.swav.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.plan.Standing.Cause;
+import io.swav.plan.PodState.Cause;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -18,12 +18,12 @@ import org.junit.jupiter.api.Test;
 class WorldPlannerTest {
     private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
 
-    private static final List<Standing> STANDINGS = List.of(
-            new Standing.Starting("pulling"),
-            new Standing.Ready("a:1"),
-            new Standing.Leaving("spot"),
-            new Standing.Dead(Cause.PREEMPTED, "evicted"),
-            new Standing.Dead(Cause.FAILED, "exit code 70"));
+    private static final List<PodState> STANDINGS = List.of(
+            new PodState.Starting("pulling"),
+            new PodState.Ready("a:1"),
+            new PodState.Leaving("spot"),
+            new PodState.Dead(Cause.PREEMPTED, "evicted"),
+            new PodState.Dead(Cause.FAILED, "exit code 70"));
 
     /** All jobs of up to three pods, each in every standing, in the world or not, under every small bound. */
     @Test
@@ -31,7 +31,7 @@ class WorldPlannerTest {
         int cases = 0;
         for (int pods = 0; pods <= 3; pods++) {
             for (int code = 0; code < pow(STANDINGS.size() * 2, pods); code++) {
-                List<PodSeen> seen = new ArrayList<>();
+                List<ObservedPod> seen = new ArrayList<>();
                 List<World.Member> members = new ArrayList<>();
                 int rest = code;
                 for (int i = 0; i < pods; i++) {
@@ -47,7 +47,7 @@ class WorldPlannerTest {
                         for (int spares = 0; spares <= 1; spares++) {
                             for (boolean hold : new boolean[] {false, true}) {
                                 String which = "case " + code + " of " + pods;
-                                check(bounds(target, min, spares), seen, members, hold, Book.EMPTY, which);
+                                check(bounds(target, min, spares), seen, members, hold, PlannerState.EMPTY, which);
                                 cases++;
                             }
                         }
@@ -62,7 +62,7 @@ class WorldPlannerTest {
     void randomLargeCasesKeepTheInvariants() {
         for (int seed = 0; seed < 2000; seed++) {
             Random random = new Random(seed);
-            List<PodSeen> seen = new ArrayList<>();
+            List<ObservedPod> seen = new ArrayList<>();
             List<World.Member> members = new ArrayList<>();
             for (int i = 0; i < random.nextInt(20); i++) {
                 if (random.nextInt(8) > 0) {
@@ -73,31 +73,31 @@ class WorldPlannerTest {
                 }
             }
             int min = 1 + random.nextInt(6);
-            Bounds bounds = bounds(min + random.nextInt(10), min, random.nextInt(3));
-            Book book = Book.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
+            JobPolicy bounds = bounds(min + random.nextInt(10), min, random.nextInt(3));
+            PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
             check(bounds, seen, members, random.nextInt(4) == 0, book, "seed " + seed);
         }
     }
 
-    private static Signs signs(Random random) {
-        return new Signs(
+    private static LivenessSignals signs(Random random) {
+        return new LivenessSignals(
                 random.nextInt(5) == 0 ? null : Duration.ofSeconds(random.nextInt(150)),
                 random.nextBoolean(),
                 random.nextInt(3) == 0 ? Optional.empty() : Optional.of(Duration.ofSeconds(random.nextInt(150))),
                 random.nextInt(3) == 0 ? Optional.of("uid-" + random.nextInt(20)) : Optional.empty(),
                 12,
-                Optional.of(new PodReport.Regroup(random.nextInt(5), 1.5, 0, random.nextInt(3), 1)));
+                Optional.of(new TrainerReport.Regroup(random.nextInt(5), 1.5, 0, random.nextInt(3), 1)));
     }
 
     private static void check(
-            Bounds bounds, List<PodSeen> pods, List<World.Member> members, boolean hold, Book book, String which) {
+            JobPolicy bounds, List<ObservedPod> pods, List<World.Member> members, boolean hold, PlannerState book, String which) {
         World world = new World(
                 members.isEmpty() && book.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
-        Observed seen = new Observed("job", world, book, pods, 12);
-        Plan plan = WorldPlanner.plan(bounds, seen, T0);
+        PlannerInput seen = new PlannerInput("job", world, book, pods, 12);
+        ReconcilePlan plan = WorldPlanner.plan(bounds, seen, T0);
         String where = which + ": " + bounds + " " + seen + " -> " + plan;
 
-        if (plan.world() instanceof WorldPlan.Regroup regroup) {
+        if (plan.world() instanceof WorldDecision.Regroup regroup) {
             World next = regroup.next();
             assertThat(next.generation()).as("generation + 1: " + where).isEqualTo(world.generation() + 1);
             assertThat(next.size())
@@ -113,9 +113,9 @@ class WorldPlannerTest {
                     .as("nobody twice: " + where)
                     .hasSize(next.size());
             for (World.Member member : next.members()) {
-                Standing standing = standing(pods, member);
+                PodState standing = standing(pods, member);
                 boolean survivor = members.contains(member);
-                assertThat(survivor ? standing.isAlive() : standing instanceof Standing.Ready)
+                assertThat(survivor ? standing.isAlive() : standing instanceof PodState.Ready)
                         .as("survivors live, newcomers are ready: " + where)
                         .isTrue();
             }
@@ -132,10 +132,10 @@ class WorldPlannerTest {
                 .noneMatch(member -> plan.book().isOut(member.uid()));
         assertThat(plan.kill())
                 .as("only hung pods are killed: " + where)
-                .extracting(PodSeen::uid)
+                .extracting(ObservedPod::uid)
                 .containsExactlyInAnyOrderElementsOf(plan.book().hung());
         long failed = pods.stream()
-                .filter(pod -> pod.standing() instanceof Standing.Dead dead && dead.cause() == Cause.FAILED)
+                .filter(pod -> pod.standing() instanceof PodState.Dead dead && dead.cause() == Cause.FAILED)
                 .count();
         assertThat(plan.book().account().counts().failures())
                 .as("only failures are failures: " + where)
@@ -147,7 +147,7 @@ class WorldPlannerTest {
         long alive = pods.stream()
                 .filter(pod -> pod.isAlive() && !plan.book().isOut(pod.uid()))
                 .count();
-        long removed = plan.delete().stream().filter(PodSeen::isAlive).count();
+        long removed = plan.delete().stream().filter(ObservedPod::isAlive).count();
         assertThat(alive - removed + plan.create().size())
                 .as("never more pods than wanted: " + where)
                 .isLessThanOrEqualTo(bounds.target() + bounds.spares());
@@ -155,14 +155,14 @@ class WorldPlannerTest {
                 .as("not created and deleted at once: " + where)
                 .isTrue();
 
-        List<PodSeen> later = new ArrayList<>(pods);
+        List<ObservedPod> later = new ArrayList<>(pods);
         later.removeAll(plan.delete());
         later.removeAll(plan.kill());
-        plan.create().forEach(name -> later.add(new PodSeen(name, name, T0, new Standing.Starting("new"), Signs.NONE)));
-        Plan again = WorldPlanner.plan(bounds, new Observed("job", after(plan, world), plan.book(), later, 12), T0);
+        plan.create().forEach(name -> later.add(new ObservedPod(name, name, T0, new PodState.Starting("new"), LivenessSignals.NONE)));
+        ReconcilePlan again = WorldPlanner.plan(bounds, new PlannerInput("job", after(plan, world), plan.book(), later, 12), T0);
         assertThat(again.world())
                 .as("planning again keeps the world: " + where)
-                .isNotInstanceOf(WorldPlan.Regroup.class);
+                .isNotInstanceOf(WorldDecision.Regroup.class);
         assertThat(again.create())
                 .as("planning again creates nothing: " + where)
                 .isEmpty();
@@ -175,19 +175,19 @@ class WorldPlannerTest {
     @Test
     void growingWaitsWhileMorePodsAreExpected() {
         World world = new World(1, "u", List.of(member(0)), "first");
-        Book book = Book.EMPTY.published(T0);
-        List<PodSeen> pods = List.of(
-                pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity")));
-        Bounds bounds = bounds(3, 1, 0);
+        PlannerState book = PlannerState.EMPTY.published(T0);
+        List<ObservedPod> pods = List.of(
+                pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity")));
+        JobPolicy bounds = bounds(3, 1, 0);
 
-        Plan early = plan(bounds, world, book, pods, T0.plusSeconds(10));
-        assertThat(early.world()).isInstanceOf(WorldPlan.Keep.class);
+        ReconcilePlan early = plan(bounds, world, book, pods, T0.plusSeconds(10));
+        assertThat(early.world()).isInstanceOf(WorldDecision.Keep.class);
         assertThat(early.again()).contains(T0.plusSeconds(30));
 
-        Plan late = plan(bounds, world, book, pods, T0.plusSeconds(30));
+        ReconcilePlan late = plan(bounds, world, book, pods, T0.plusSeconds(30));
         assertThat(names(late)).containsExactly("job-0", "job-1");
 
-        List<PodSeen> all = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        List<ObservedPod> all = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
         assertThat(names(plan(bounds, world, book, all, T0.plusSeconds(1))))
                 .as("nothing more to wait for")
                 .containsExactly("job-0", "job-1", "job-2");
@@ -197,15 +197,15 @@ class WorldPlannerTest {
     @Test
     void nobodyJoinsWhileItIsNotKnownWhetherAMemberHangs() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        Book book = Book.EMPTY.published(T0.minusSeconds(500));
-        PodSeen newcomer = pod(2, STANDINGS.get(1));
+        PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(500));
+        ObservedPod newcomer = pod(2, STANDINGS.get(1));
         for (int seconds : new int[] {20, 40, 70}) {
-            Signs waits = signs(1, true, seconds);
-            Signs silent = signs(seconds, false, seconds);
-            List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
-            Plan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
+            LivenessSignals waits = signs(1, true, seconds);
+            LivenessSignals silent = signs(seconds, false, seconds);
+            List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
+            ReconcilePlan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
             if (seconds == 40) {
-                assertThat(plan.world()).isInstanceOf(WorldPlan.Keep.class);
+                assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
                 assertThat(plan.world().why()).contains("job-2 ready to join, when it is known whether job-1");
             } else {
                 assertThat(names(plan)).contains("job-2");
@@ -214,8 +214,8 @@ class WorldPlannerTest {
         }
     }
 
-    private static Signs signs(int silence, boolean awaiting, int stalled) {
-        return new Signs(
+    private static LivenessSignals signs(int silence, boolean awaiting, int stalled) {
+        return new LivenessSignals(
                 Duration.ofSeconds(silence),
                 awaiting,
                 Optional.of(Duration.ofSeconds(stalled)),
@@ -227,9 +227,9 @@ class WorldPlannerTest {
     @Test
     void aSpareTakesTheLostMembersPlaceAtOnce() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<PodSeen> pods =
-                List.of(pod(0, new Standing.Leaving("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
-        Plan plan = plan(bounds(2, 2, 1), world, Book.EMPTY, pods, T0);
+        List<ObservedPod> pods =
+                List.of(pod(0, new PodState.Leaving("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        ReconcilePlan plan = plan(bounds(2, 2, 1), world, PlannerState.EMPTY, pods, T0);
 
         assertThat(names(plan)).containsExactly("job-1", "job-2");
         assertThat(plan.world().why()).isEqualTo("job-0 left (spot); job-2 joined");
@@ -240,21 +240,21 @@ class WorldPlannerTest {
     @Test
     void whereAllMembersLeaveASpareBeginsWhenTheyHaveSavedTheState() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        PodSeen spare = pod(1, STANDINGS.get(1));
-        List<PodSeen> pods = List.of(leaving(0, 1), spare);
-        Plan leaves = plan(bounds(1, 1, 1), world, Book.EMPTY, pods, T0);
+        ObservedPod spare = pod(1, STANDINGS.get(1));
+        List<ObservedPod> pods = List.of(leaving(0, 1), spare);
+        ReconcilePlan leaves = plan(bounds(1, 1, 1), world, PlannerState.EMPTY, pods, T0);
         World empty = after(leaves, world);
-        assertThat(leaves.world()).isInstanceOf(WorldPlan.Regroup.class);
+        assertThat(leaves.world()).isInstanceOf(WorldDecision.Regroup.class);
         assertThat(empty.members()).as("it leaves now, the last").isEmpty();
         assertThat(empty.lost()).isEmpty();
         assertThat(leaves.world().why())
                 .isEqualTo("job-0 left (spot); the world forms when job-0 has saved the state and gone");
         assertThat(leaves.create()).hasSize(1);
 
-        Plan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
+        ReconcilePlan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
         assertThat(saves.world())
                 .isInstanceOfSatisfying(
-                        WorldPlan.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
         assertThat(saves.again())
                 .as("it may fall silent")
                 .contains(T0.plusSeconds(9 + 3).plusMillis(1));
@@ -273,10 +273,10 @@ class WorldPlannerTest {
     @Test
     void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
         World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
-        Plan plan = plan(bounds(2, 1, 1), world, Book.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
+        ReconcilePlan plan = plan(bounds(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
         assertThat(plan.world())
                 .isInstanceOfSatisfying(
-                        WorldPlan.Regroup.class,
+                        WorldDecision.Regroup.class,
                         regroup -> assertThat(regroup.next().members()).isEmpty());
         assertThat(plan.delete()).isEmpty();
         assertThat(names(plan(
@@ -291,44 +291,44 @@ class WorldPlannerTest {
     @Test
     void nobodyWaitsForALeavingPodThatHoldsNoState() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        PodSeen newcomer = pod(2, STANDINGS.get(1));
+        ObservedPod newcomer = pod(2, STANDINGS.get(1));
         assertThat(names(plan(
                         bounds(2, 1, 1),
                         world,
-                        Book.EMPTY,
-                        List.of(pod(0, new Standing.Leaving("spot")), newcomer),
+                        PlannerState.EMPTY,
+                        List.of(pod(0, new PodState.Leaving("spot")), newcomer),
                         T0)))
                 .as("it was never in a world")
                 .containsExactly("job-2");
         World two = new World(3, "u", List.of(member(0), member(1)), "w");
-        PodSeen trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
-        assertThat(names(plan(bounds(2, 1, 1), two, Book.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
+        ObservedPod trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
+        assertThat(names(plan(bounds(2, 1, 1), two, PlannerState.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
                 .as("another member keeps it")
                 .containsExactly("job-1", "job-2");
         World lost = new World(3, "u", List.of(), "its document was lost");
-        assertThat(names(plan(bounds(2, 1, 1), lost, Book.EMPTY, List.of(leaving(0, 1), trained), T0)))
+        assertThat(names(plan(bounds(2, 1, 1), lost, PlannerState.EMPTY, List.of(leaving(0, 1), trained), T0)))
                 .as("another trainer keeps it")
                 .containsExactly("job-1");
     }
 
-    private static PodSeen leaving(int number, int silence) {
+    private static ObservedPod leaving(int number, int silence) {
         return pod(
                 number,
-                new Standing.Leaving("spot"),
-                new Signs(
+                new PodState.Leaving("spot"),
+                new LivenessSignals(
                         Duration.ofSeconds(silence),
                         false,
                         Optional.empty(),
                         Optional.empty(),
                         12,
-                        Optional.of(new PodReport.Regroup(3, null, 0, 12, 6))));
+                        Optional.of(new TrainerReport.Regroup(3, null, 0, 12, 6))));
     }
 
     @Test
     void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new Standing.Starting("no capacity: 0/3 nodes")));
-        Plan holds = plan(bounds(2, 2, 0), world, Book.EMPTY, pods, T0);
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
+        ReconcilePlan holds = plan(bounds(2, 2, 0), world, PlannerState.EMPTY, pods, T0);
         World hold = after(holds, world);
         assertThat(hold.hold()).isTrue();
         assertThat(hold.members()).containsExactly(member(0));
@@ -337,11 +337,11 @@ class WorldPlannerTest {
                 .isEqualTo("job-1 left (vanished); holding, the survivors keep their state: 1 ready, 2 needed;"
                         + " job-2: no capacity: 0/3 nodes");
 
-        Plan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
+        ReconcilePlan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
         assertThat(held.world())
                 .isInstanceOfSatisfying(
-                        WorldPlan.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
-        Plan resumed = plan(
+                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+        ReconcilePlan resumed = plan(
                 bounds(2, 2, 0), hold, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
         assertThat(names(resumed)).containsExactly("job-0", "job-2");
         assertThat(after(resumed, hold).hold()).isFalse();
@@ -352,24 +352,24 @@ class WorldPlannerTest {
 
     @Test
     void failuresOfPodsThatNeverJoinedAreDelayedMoreEachTime() {
-        Book book = Book.EMPTY;
+        PlannerState book = PlannerState.EMPTY;
         long[] expected = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
         for (int i = 0; i < expected.length; i++) {
-            Plan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(i, STANDINGS.get(4))), T0);
+            ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(i, STANDINGS.get(4))), T0);
             assertThat(plan.create()).isEmpty();
             assertThat(plan.again()).contains(T0.plusSeconds(expected[i]));
             book = plan.book();
         }
-        Plan later = plan(bounds(1, 1, 0), World.none("u"), book, List.of(), T0.plusSeconds(300));
+        ReconcilePlan later = plan(bounds(1, 1, 0), World.none("u"), book, List.of(), T0.plusSeconds(300));
         assertThat(later.create()).hasSize(1);
     }
 
     @Test
     void whileARefusalStandsEverythingButCreatingGoesOn() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(4)));
-        Observed seen = new Observed("job", world, Book.EMPTY, pods, 0, T0.plusSeconds(30));
-        Plan refused = WorldPlanner.plan(bounds(2, 1, 0), seen, T0);
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(4)));
+        PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30));
+        ReconcilePlan refused = WorldPlanner.plan(bounds(2, 1, 0), seen, T0);
         assertThat(names(refused)).containsExactly("job-0");
         assertThat(refused.create()).isEmpty();
         assertThat(refused.book().nextPod()).as("no number is used up").isZero();
@@ -381,24 +381,24 @@ class WorldPlannerTest {
     @Test
     void aMemberThatFailsIsReplacedAtOnceAndCountsUntilTheLimit() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<PodSeen> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
-        Plan plan = plan(bounds(2, 1, 0), world, Book.EMPTY, pods, T0);
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
         assertThat(plan.create()).hasSize(1);
         assertThat(plan.book().account().counts().failures()).isEqualTo(1);
 
-        Bounds none = new Bounds(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
-        Plan end = plan(none, world, Book.EMPTY, pods, T0);
-        assertThat(end.world()).isInstanceOfSatisfying(WorldPlan.Ended.class, ended -> {
+        JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
+        ReconcilePlan end = plan(none, world, PlannerState.EMPTY, pods, T0);
+        assertThat(end.world()).isInstanceOfSatisfying(WorldDecision.Ended.class, ended -> {
             assertThat(ended.end().reason()).isEqualTo("TooManyFailures");
             assertThat(ended.why()).contains("job-0: exit code 70");
         });
-        assertThat(end.delete()).extracting(PodSeen::name).containsExactly("job-1");
+        assertThat(end.delete()).extracting(ObservedPod::name).containsExactly("job-1");
     }
 
     @Test
     void aPermanentFailureEndsTheJob() {
-        PodSeen pod = pod(0, new Standing.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
-        Plan plan = plan(bounds(2, 1, 0), World.none("u"), Book.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
+        ObservedPod pod = pod(0, new PodState.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
         assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
         assertThat(plan.create()).isEmpty();
     }
@@ -406,30 +406,30 @@ class WorldPlannerTest {
     @Test
     void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        PodSeen broken = pod(1, new Standing.Dead(Cause.NO_DATA, "exit code 66: /data does not exist"));
-        PodSeen trains = pod(
+        ObservedPod broken = pod(1, new PodState.Dead(Cause.NO_DATA, "exit code 66: /data does not exist"));
+        ObservedPod trains = pod(
                 0,
                 STANDINGS.get(1),
-                new Signs(
+                new LivenessSignals(
                         Duration.ofSeconds(1),
                         false,
                         Optional.empty(),
                         Optional.empty(),
                         12,
-                        Optional.of(new PodReport.Regroup(3, null, 0, 1, 0.5))));
-        Plan first = plan(bounds(2, 1, 0), world, Book.EMPTY, List.of(trains, broken), T0);
+                        Optional.of(new TrainerReport.Regroup(3, null, 0, 1, 0.5))));
+        ReconcilePlan first = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(trains, broken), T0);
         assertThat(first.book().end()).isNull();
         assertThat(first.delete()).isEmpty();
         assertThat(first.book().account().counts().failures()).isEqualTo(1);
 
-        PodSeen silent = pod(0, STANDINGS.get(1));
-        Book trained = first.book().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
-        Plan later = plan(bounds(2, 1, 0), world, trained, List.of(silent, broken), T0);
+        ObservedPod silent = pod(0, STANDINGS.get(1));
+        PlannerState trained = first.book().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
+        ReconcilePlan later = plan(bounds(2, 1, 0), world, trained, List.of(silent, broken), T0);
         assertThat(later.book().end()).as("the book remembers the step").isNull();
         assertThat(later.create()).isEmpty();
         assertThat(later.again()).as("another is tried after a delay").contains(T0.plusSeconds(1));
 
-        Bounds one = new Bounds(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
+        JobPolicy one = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
         assertThat(plan(one, world, trained, List.of(silent, broken), T0)
                         .world()
                         .why())
@@ -440,67 +440,67 @@ class WorldPlannerTest {
     @Test
     void theJobIsCompleteWhenAllMembersHaveEndedOrTheWaitIsOver() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<PodSeen> pods = List.of(pod(0, new Standing.Done()), pod(1, STANDINGS.get(1)));
-        Plan finishing = plan(bounds(2, 1, 0), world, Book.EMPTY, pods, T0);
-        assertThat(finishing.world()).isInstanceOf(WorldPlan.Keep.class);
+        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
+        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
+        assertThat(finishing.world()).isInstanceOf(WorldDecision.Keep.class);
         assertThat(finishing.create()).isEmpty();
 
-        Plan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(Bookkeeper.FINISH));
-        assertThat(over.book().end()).isNotNull().matches(Book.End::complete);
-        assertThat(over.delete()).extracting(PodSeen::name).containsExactly("job-1");
+        ReconcilePlan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(IncidentRecorder.FINISH));
+        assertThat(over.book().end()).isNotNull().matches(PlannerState.End::complete);
+        assertThat(over.delete()).extracting(ObservedPod::name).containsExactly("job-1");
 
-        Plan all = plan(
+        ReconcilePlan all = plan(
                 bounds(2, 1, 0),
                 world,
                 finishing.book(),
-                List.of(pod(0, new Standing.Done()), pod(1, new Standing.Done())),
+                List.of(pod(0, new PodState.Done()), pod(1, new PodState.Done())),
                 T0);
-        assertThat(all.book().end()).isNotNull().matches(Book.End::complete);
+        assertThat(all.book().end()).isNotNull().matches(PlannerState.End::complete);
     }
 
     @Test
     void podsThatRunOnWithoutTheirTrainerAreDeleted() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        PodSeen dead = lingering(0, STANDINGS.get(4));
-        Plan plan = plan(bounds(2, 1, 0), world, Book.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
+        ObservedPod dead = lingering(0, STANDINGS.get(4));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
         assertThat(names(plan)).containsExactly("job-1");
         assertThat(plan.delete()).containsExactly(dead);
         assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
         assertThat(plan.create()).hasSize(1);
         assertThat(plan.book().account().counts().failures()).isEqualTo(1);
 
-        List<PodSeen> done = List.of(lingering(0, new Standing.Done()), pod(1, STANDINGS.get(1)));
-        Plan finishing = plan(bounds(2, 1, 0), world, Book.EMPTY, done, T0);
+        List<ObservedPod> done = List.of(lingering(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
+        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, done, T0);
         assertThat(finishing.delete()).as("it is a member until the end").isEmpty();
-        List<PodSeen> all = List.of(lingering(0, new Standing.Done()), lingering(1, new Standing.Done()));
-        Plan end = plan(bounds(2, 1, 0), world, finishing.book(), all, T0);
-        assertThat(end.book().end()).isNotNull().matches(Book.End::complete);
+        List<ObservedPod> all = List.of(lingering(0, new PodState.Done()), lingering(1, new PodState.Done()));
+        ReconcilePlan end = plan(bounds(2, 1, 0), world, finishing.book(), all, T0);
+        assertThat(end.book().end()).isNotNull().matches(PlannerState.End::complete);
         assertThat(end.delete()).isEqualTo(all);
     }
 
-    private static PodSeen lingering(int number, Standing standing) {
-        PodSeen pod = pod(number, standing);
-        return new PodSeen(pod.name(), pod.uid(), pod.created(), standing, Signs.NONE, true);
+    private static ObservedPod lingering(int number, PodState standing) {
+        ObservedPod pod = pod(number, standing);
+        return new ObservedPod(pod.name(), pod.uid(), pod.created(), standing, LivenessSignals.NONE, true);
     }
 
     @Test
     void aTrainerThatHasFailedIsLookedAtWhenItOughtToHaveEnded() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        PodSeen failing = pod(0, new Standing.Failing("failed: boom", Duration.ofSeconds(7)));
-        Plan plan = plan(bounds(1, 1, 0), world, Book.EMPTY, List.of(failing), T0);
-        assertThat(plan.world()).as("its exit code will say how").isInstanceOf(WorldPlan.Keep.class);
+        ObservedPod failing = pod(0, new PodState.Failing("failed: boom", Duration.ofSeconds(7)));
+        ReconcilePlan plan = plan(bounds(1, 1, 0), world, PlannerState.EMPTY, List.of(failing), T0);
+        assertThat(plan.world()).as("its exit code will say how").isInstanceOf(WorldDecision.Keep.class);
         assertThat(plan.news()).isEmpty();
         assertThat(plan.again()).contains(T0.plusSeconds(7));
     }
 
     @Test
     void ttlDeletesEndedPods() {
-        Book book = Book.EMPTY.ended(new Book.End(true, "Complete", "Training is complete", T0));
-        Bounds bounds = new Bounds(
+        PlannerState book = PlannerState.EMPTY.ended(new PlannerState.End(true, "Complete", "Training is complete", T0));
+        JobPolicy bounds = new JobPolicy(
                 1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
-        List<PodSeen> pods = List.of(pod(0, new Standing.Done()));
+        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()));
 
-        Plan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
+        ReconcilePlan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
         assertThat(early.delete()).isEmpty();
         assertThat(early.again()).contains(T0.plusSeconds(60));
         assertThat(plan(bounds, World.none("u"), book, pods, T0.plusSeconds(60)).delete())
@@ -510,56 +510,56 @@ class WorldPlannerTest {
     @Test
     void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        Bounds bounds = new Bounds(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
-        Plan plan = plan(bounds, world, Book.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
+        JobPolicy bounds = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
+        ReconcilePlan plan = plan(bounds, world, PlannerState.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);
 
-        Plan leaving =
-                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new Standing.Leaving("deleted"))), T0);
+        ReconcilePlan leaving =
+                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new PodState.Leaving("deleted"))), T0);
         assertThat(leaving.news()).isEmpty();
     }
 
     @Test
     void theBookForgetsPodsThatAreGone() {
-        Book book = Book.EMPTY.accounting("uid-7").accounting("uid-0");
-        Plan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(0, STANDINGS.get(3))), T0);
+        PlannerState book = PlannerState.EMPTY.accounting("uid-7").accounting("uid-0");
+        ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(0, STANDINGS.get(3))), T0);
         assertThat(plan.book().accounted()).containsExactly("uid-0");
     }
 
-    private static Plan plan(Bounds bounds, World world, Book book, List<PodSeen> pods, Instant now) {
-        return WorldPlanner.plan(bounds, new Observed("job", world, book, pods, 0), now);
+    private static ReconcilePlan plan(JobPolicy bounds, World world, PlannerState book, List<ObservedPod> pods, Instant now) {
+        return WorldPlanner.plan(bounds, new PlannerInput("job", world, book, pods, 0), now);
     }
 
-    private static World after(Plan plan, World before) {
-        return plan.world() instanceof WorldPlan.Regroup regroup ? regroup.next() : before;
+    private static World after(ReconcilePlan plan, World before) {
+        return plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before;
     }
 
-    private static List<String> names(Plan plan) {
+    private static List<String> names(ReconcilePlan plan) {
         return after(plan, World.none("u")).members().stream()
                 .map(World.Member::pod)
                 .toList();
     }
 
-    private static Standing standing(List<PodSeen> pods, World.Member member) {
+    private static PodState standing(List<ObservedPod> pods, World.Member member) {
         return pods.stream()
                 .filter(pod -> pod.uid().equals(member.uid()))
                 .findFirst()
-                .map(PodSeen::standing)
-                .orElse(new Standing.Dead(Cause.PREEMPTED, "absent"));
+                .map(ObservedPod::standing)
+                .orElse(new PodState.Dead(Cause.PREEMPTED, "absent"));
     }
 
-    private static Bounds bounds(int target, int min, int spares) {
-        return new Bounds(
+    private static JobPolicy bounds(int target, int min, int spares) {
+        return new JobPolicy(
                 target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, false, Optional.empty());
     }
 
-    private static PodSeen pod(int number, Standing standing) {
-        return pod(number, standing, Signs.NONE);
+    private static ObservedPod pod(int number, PodState standing) {
+        return pod(number, standing, LivenessSignals.NONE);
     }
 
-    private static PodSeen pod(int number, Standing standing, Signs signs) {
-        return new PodSeen("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing, signs);
+    private static ObservedPod pod(int number, PodState standing, LivenessSignals signs) {
+        return new ObservedPod("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing, signs);
     }
 
     private static World.Member member(int number) {

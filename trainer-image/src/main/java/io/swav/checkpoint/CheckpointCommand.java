@@ -56,12 +56,12 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         /** @return the exit code */
-        abstract int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) throws IOException;
+        abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) throws IOException;
 
         @Override
         public Integer call() {
-            try (Checkpoints checkpoints = new Checkpoints(options.open(uri), new Checkpoints.Owner("", ""), 1)) {
-                List<Checkpoints.Entry> entries = checkpoints.catalogue(verify).stream()
+            try (CheckpointCatalog checkpoints = new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
+                List<CheckpointCatalog.Entry> entries = checkpoints.catalogue(verify).stream()
                         .filter(entry -> step == null || entry.state().step() == step)
                         .toList();
                 if (entries.isEmpty()) {
@@ -83,7 +83,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
     }
 
-    private static void line(PrintWriter out, Checkpoints.Entry entry, String verdict) {
+    private static void line(PrintWriter out, CheckpointCatalog.Entry entry, String verdict) {
         CheckpointState state = entry.state();
         out.printf(
                 Locale.ROOT,
@@ -108,7 +108,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
             entries.forEach(entry -> line(out, entry, entry.problem().orElse("")));
             return Contract.EXIT_OK;
         }
@@ -126,10 +126,10 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
             entries.forEach(entry -> line(
                     out, entry, entry.verified() ? "verified" : entry.problem().orElse("")));
-            return entries.stream().allMatch(Checkpoints.Entry::verified) ? Contract.EXIT_OK : Contract.EXIT_BAD_DATA;
+            return entries.stream().allMatch(CheckpointCatalog.Entry::verified) ? Contract.EXIT_OK : Contract.EXIT_BAD_DATA;
         }
     }
 
@@ -144,12 +144,12 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(Checkpoints checkpoints, List<Checkpoints.Entry> entries, PrintWriter out) throws IOException {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) throws IOException {
             Checkpoint checkpoint;
             long step = entries.get(0).state().step();
             try {
                 checkpoint = checkpoints.load(step);
-            } catch (DamagedException e) {
+            } catch (CorruptCheckpointException e) {
                 System.err.println("swav: step-" + step + " " + e.getMessage());
                 return Contract.EXIT_BAD_DATA;
             }

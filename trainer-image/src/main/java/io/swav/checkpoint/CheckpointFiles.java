@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What one checkpoint consists of in a store, {@code step-N/}, and how it is checked. Which there are and which of them
- * count is {@link Checkpoints}' to say.
+ * count is {@link CheckpointCatalog}' to say.
  */
 final class CheckpointFiles {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointFiles.class);
@@ -57,7 +57,7 @@ final class CheckpointFiles {
 
     private static Manifest.Entry write(Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata)
             throws IOException {
-        Digests digests = new Digests();
+        DigestingChannels digests = new DigestingChannels();
         Safetensors.write(digests.over(sink), tensors, metadata);
         return digests.entry();
     }
@@ -65,7 +65,7 @@ final class CheckpointFiles {
     static Manifest.Entry writeState(Store.Draft draft, CheckpointState state) throws IOException {
         byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
         try (Store.Sink sink = draft.create(STATE)) {
-            Digests digests = new Digests();
+            DigestingChannels digests = new DigestingChannels();
             digests.over(sink).write(ByteBuffer.wrap(json));
             sink.commit();
             return digests.entry();
@@ -77,7 +77,7 @@ final class CheckpointFiles {
         return read(step, manifest, file, Safetensors::read);
     }
 
-    /** @throws DamagedException unless every byte is what the manifest says */
+    /** @throws CorruptCheckpointException unless every byte is what the manifest says */
     void check(long step, Manifest manifest, String file) throws IOException {
         read(step, manifest, file, CheckpointFiles::pass);
     }
@@ -86,7 +86,7 @@ final class CheckpointFiles {
         Manifest manifest = Manifest.parse(small(at(step) + "/" + Manifest.NAME));
         for (String file : List.of(MODEL, OPTIMIZER, STATE)) {
             if (!manifest.files().containsKey(file)) {
-                throw new DamagedException(Manifest.NAME + " is damaged: it does not name " + file);
+                throw new CorruptCheckpointException(Manifest.NAME + " is damaged: it does not name " + file);
             }
         }
         return manifest;
@@ -102,7 +102,7 @@ final class CheckpointFiles {
         } catch (JsonProcessingException e) {
             LOG.debug("{}", e.toString());
         }
-        throw new DamagedException(STATE + " is not the state of step " + step);
+        throw new CorruptCheckpointException(STATE + " is not the state of step " + step);
     }
 
     @FunctionalInterface
@@ -115,20 +115,20 @@ final class CheckpointFiles {
         Manifest.Entry expected = manifest.files().get(file);
         String name = at(step) + "/" + manifest.location() + file;
         try (Store.Source source = store.open(name)) {
-            Digests digests = new Digests();
+            DigestingChannels digests = new DigestingChannels();
             if (expected == null || source.size() != expected.bytes()) {
-                throw new DamagedException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
+                throw new CorruptCheckpointException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
                         + (expected == null ? 0 : expected.bytes()));
             }
             ReadableByteChannel channel = digests.over(source);
             T value = reader.read(channel, source.size(), name);
             pass(channel, source.size(), name);
             if (!digests.entry().equals(expected)) {
-                throw new DamagedException(name + " is damaged: its SHA-256 is not its manifest's");
+                throw new CorruptCheckpointException(name + " is damaged: its SHA-256 is not its manifest's");
             }
             return value;
         } catch (NoSuchFileException e) {
-            throw new DamagedException(name + " is missing");
+            throw new CorruptCheckpointException(name + " is missing");
         }
     }
 
@@ -146,13 +146,13 @@ final class CheckpointFiles {
         try (Store.Source source = store.open(name)) {
             return bytes(source, source.size());
         } catch (NoSuchFileException e) {
-            throw new DamagedException(name + " is missing");
+            throw new CorruptCheckpointException(name + " is missing");
         }
     }
 
     private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
         if (size > CHUNK) {
-            throw new DamagedException("has " + size + " bytes where a few hundred are expected");
+            throw new CorruptCheckpointException("has " + size + " bytes where a few hundred are expected");
         }
         ByteBuffer buffer = ByteBuffer.allocate((int) size);
         for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {

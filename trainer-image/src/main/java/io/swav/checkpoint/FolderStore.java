@@ -118,7 +118,7 @@ public final class FolderStore implements Store {
     }
 
     @Override
-    public Draft draft(String folder, long generation, Share share) throws IOException {
+    public Draft draft(String folder, long generation, UploadShare share) throws IOException {
         Path target = root.resolve(folder);
         Path temporary = root.resolve(WRITING + generation + "-" + folder);
         delete(temporary);

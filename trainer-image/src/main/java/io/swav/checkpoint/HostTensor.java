@@ -2,7 +2,7 @@ package io.swav.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
-import io.swav.tensor.HostBytes;
+import io.swav.tensor.HostView;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -48,7 +48,7 @@ public record HostTensor(DataType type, List<Long> shape, ByteBuffer bytes) {
                 throw new IllegalArgumentException(
                         what + ": " + name + " is " + tensor + ", the model's is " + array.getDataType() + " " + shape);
             }
-            HostBytes own = HostBytes.toFill(array);
+            HostView own = HostView.toFill(array);
             own.bytes().put(tensor.bytes().duplicate().clear());
             own.store();
         });

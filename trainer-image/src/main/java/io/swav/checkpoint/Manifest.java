@@ -49,23 +49,23 @@ record Manifest(
         }
     }
 
-    /** @throws DamagedException when these are not the bytes of a manifest that this version reads */
-    static Manifest parse(byte[] json) throws DamagedException {
+    /** @throws CorruptCheckpointException when these are not the bytes of a manifest that this version reads */
+    static Manifest parse(byte[] json) throws CorruptCheckpointException {
         try {
             JsonNode tree = JSON.readTree(json);
             if (tree.path("format").asInt() > FORMAT) {
-                throw new DamagedException("has format " + tree.path("format").asInt()
+                throw new CorruptCheckpointException("has format " + tree.path("format").asInt()
                         + ", newer than this trainer reads (" + FORMAT + "): use the image that wrote it");
             }
             Manifest manifest = JSON.treeToValue(tree, Manifest.class);
             if (manifest != null && manifest.format == FORMAT && Arrays.equals(manifest.toJson(), json)) {
                 return manifest;
             }
-        } catch (DamagedException e) {
+        } catch (CorruptCheckpointException e) {
             throw e;
         } catch (IOException e) {
-            throw new DamagedException(NAME + " is damaged: it is not JSON");
+            throw new CorruptCheckpointException(NAME + " is damaged: it is not JSON");
         }
-        throw new DamagedException(NAME + " is damaged: it is not as it was written");
+        throw new CorruptCheckpointException(NAME + " is damaged: it is not as it was written");
     }
 }

@@ -18,7 +18,7 @@ import software.amazon.awssdk.services.s3.model.CompletedPart;
 
 /**
  * An object in parts that are uploaded side by side while the next are filled; a small one goes in one request. Where
- * ranks share it all of them write all bytes, and each sends the parts of its {@link Share}; rank 0 completes it.
+ * ranks share it all of them write all bytes, and each sends the parts of its {@link UploadShare}; rank 0 completes it.
  */
 final class S3Sink implements Store.Sink {
     /** Bytes of a part: 10,000 parts, the most there may be, are 160 GB. */
@@ -36,7 +36,7 @@ final class S3Sink implements Store.Sink {
     private final Uploads uploads;
     private final String bucket;
     private final String key;
-    private final Share share;
+    private final UploadShare share;
     private final List<CompletableFuture<CompletedPart>> parts = new ArrayList<>();
     private final long start = System.nanoTime();
     private byte[] part = new byte[PART];
@@ -46,7 +46,7 @@ final class S3Sink implements Store.Sink {
     private boolean open = true;
     private boolean committed;
 
-    S3Sink(S3Client client, Uploads uploads, String bucket, String key, Share share) throws IOException {
+    S3Sink(S3Client client, Uploads uploads, String bucket, String key, UploadShare share) throws IOException {
         this.client = client;
         this.uploads = uploads;
         this.bucket = bucket;

@@ -154,10 +154,10 @@ public final class S3Store implements Store {
 
     @Override
     public Sink create(String name) throws IOException {
-        return create(name, Share.ALONE);
+        return create(name, UploadShare.ALONE);
     }
 
-    private Sink create(String name, Share share) throws IOException {
+    private Sink create(String name, UploadShare share) throws IOException {
         return new S3Sink(client, new S3Sink.Uploads(uploads, inFlight), bucket, prefix + name, share);
     }
 
@@ -169,7 +169,7 @@ public final class S3Store implements Store {
 
     /** A draft that ranks share lies where all of them know: a world saves a step together once. */
     @Override
-    public Draft draft(String folder, long generation, Share share) {
+    public Draft draft(String folder, long generation, UploadShare share) {
         String name = share.alone() ? Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) : "shared";
         String location = "g" + generation + "-" + name + "/";
         return new Draft() {

@@ -99,14 +99,14 @@ public final class Safetensors {
      *
      * @param size bytes of the file
      * @param name for messages
-     * @throws DamagedException when it breaks the format's rules
+     * @throws CorruptCheckpointException when it breaks the format's rules
      */
     static Map<String, HostTensor> read(ReadableByteChannel channel, long size, String name) throws IOException {
         ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         readAll(channel, length, name);
         long headerLength = length.getLong(0);
         if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, size - 8)) {
-            throw new DamagedException(name + " is no safetensors file: header of " + headerLength + " bytes");
+            throw new CorruptCheckpointException(name + " is no safetensors file: header of " + headerLength + " bytes");
         }
         ByteBuffer json = ByteBuffer.allocate((int) headerLength);
         readAll(channel, json, name);
@@ -114,13 +114,13 @@ public final class Safetensors {
         long at = 0;
         for (Slot slot : slots) {
             if (slot.from() != at || slot.bytes() != slot.to() - slot.from()) {
-                throw new DamagedException(name + ": " + slot.name() + " lies at " + slot.from() + " to " + slot.to()
+                throw new CorruptCheckpointException(name + ": " + slot.name() + " lies at " + slot.from() + " to " + slot.to()
                         + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
             }
             at = slot.to();
         }
         if (8 + headerLength + at != size) {
-            throw new DamagedException(name + " has " + size + " bytes, its header tells of " + (8 + headerLength + at)
+            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header tells of " + (8 + headerLength + at)
                     + ": it is truncated or not whole");
         }
         Map<String, HostTensor> tensors = new LinkedHashMap<>();
@@ -167,12 +167,12 @@ public final class Safetensors {
                         offsets.path(1).asLong(-1)));
             }
         } catch (JsonProcessingException e) {
-            throw new DamagedException(name + " is no safetensors file: its header is not JSON");
+            throw new CorruptCheckpointException(name + " is no safetensors file: its header is not JSON");
         }
         slots.sort(Comparator.comparingLong(Slot::from).thenComparingLong(Slot::to));
         for (Slot slot : slots) {
             if (width(slot.dtype()) < 0) {
-                throw new DamagedException(name + ": " + slot.name() + " has dtype " + slot.dtype()
+                throw new CorruptCheckpointException(name + ": " + slot.name() + " has dtype " + slot.dtype()
                         + ", this trainer reads F16, BF16, F32, F64, I32, I64");
             }
         }
@@ -227,7 +227,7 @@ public final class Safetensors {
     private static void readAll(ReadableByteChannel channel, ByteBuffer into, String name) throws IOException {
         while (into.hasRemaining()) {
             if (channel.read(into) < 0) {
-                throw new DamagedException(name + " is truncated");
+                throw new CorruptCheckpointException(name + " is truncated");
             }
         }
     }

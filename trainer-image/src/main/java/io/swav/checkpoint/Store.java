@@ -26,7 +26,7 @@ public interface Store extends AutoCloseable {
     /** A file of its own; replaces what was there when it is committed. */
     Sink create(String name) throws IOException;
 
-    /** Whether several ranks save faster than one here; if not, there is only {@link Share#ALONE}. */
+    /** Whether several ranks save faster than one here; if not, there is only {@link UploadShare#ALONE}. */
     default boolean shares() {
         return false;
     }
@@ -37,7 +37,7 @@ public interface Store extends AutoCloseable {
      * @param generation of the writer; see {@link #sweep}
      * @param share of this rank in its large files; only rank 0 commits
      */
-    Draft draft(String folder, long generation, Share share) throws IOException;
+    Draft draft(String folder, long generation, UploadShare share) throws IOException;
 
     /** Removes a folder, its last file first: half removed it is no checkpoint. */
     void remove(String folder, String lastFile) throws IOException;

@@ -24,7 +24,7 @@ public final class StoreOptions {
 
     /** @throws IllegalArgumentException when the URI is of no store; the message is for the user */
     public Store open(String uri) {
-        return Stores.open(
+        return StoreFactory.open(
                 uri,
                 new S3Store.Service(
                         Optional.ofNullable(endpoint).map(URI::create),

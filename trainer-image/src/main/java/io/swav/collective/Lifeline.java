@@ -96,7 +96,7 @@ final class Lifeline implements AutoCloseable {
     public void close() {
         for (SocketChannel peer : peers) {
             if (peer != null) {
-                Closing.quietly(peer);
+                Closeables.quietly(peer);
             }
         }
     }

@@ -32,7 +32,7 @@ public final class PeerListener implements AutoCloseable {
     private final Handshake handshake;
     private final ServerSocketChannel server;
     private final ExecutorService workers;
-    private final Lobby<SocketChannel> lobby = new Lobby<>();
+    private final PendingConnections<SocketChannel> lobby = new PendingConnections<>();
 
     private PeerListener(String uid, Handshake handshake, ServerSocketChannel server) {
         this.uid = uid;
@@ -62,7 +62,7 @@ public final class PeerListener implements AutoCloseable {
             server.bind(address, 256);
             return new PeerListener(uid, handshake, server);
         } catch (IOException | RuntimeException e) {
-            Closing.quietly(server);
+            Closeables.quietly(server);
             throw e;
         }
     }
@@ -81,7 +81,7 @@ public final class PeerListener implements AutoCloseable {
 
     /** From now on refuses generations before this one, and hangs up on parked callers of those. */
     synchronized void fence(long generation) {
-        lobby.fence(generation).forEach(Closing::quietly);
+        lobby.fence(generation).forEach(Closeables::quietly);
     }
 
     /**
@@ -91,7 +91,7 @@ public final class PeerListener implements AutoCloseable {
      * @throws LostPeerException when it did not come
      * @throws CollectiveException when the wait was cancelled (looked at every 20 ms)
      */
-    synchronized SocketChannel await(Lobby.Caller caller, long deadline, BooleanSupplier cancelled)
+    synchronized SocketChannel await(PendingConnections.Caller caller, long deadline, BooleanSupplier cancelled)
             throws LostPeerException {
         while (true) {
             Optional<SocketChannel> channel = lobby.take(caller);
@@ -128,7 +128,7 @@ public final class PeerListener implements AutoCloseable {
             try {
                 workers.execute(() -> receive(channel));
             } catch (RejectedExecutionException busy) {
-                Closing.quietly(channel);
+                Closeables.quietly(channel);
             }
         }
     }
@@ -154,7 +154,7 @@ public final class PeerListener implements AutoCloseable {
             LOG.warn("refused a connection from {}: {}", remote(channel), e.getMessage());
         } finally {
             if (unused != null) {
-                Closing.quietly(unused);
+                Closeables.quietly(unused);
             }
         }
     }
@@ -167,8 +167,8 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {
-        Lobby.Caller caller = new Lobby.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
-        lobby.park(caller, channel).ifPresent(Closing::quietly);
+        PendingConnections.Caller caller = new PendingConnections.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
+        lobby.park(caller, channel).ifPresent(Closeables::quietly);
         notifyAll();
     }
 
@@ -182,7 +182,7 @@ public final class PeerListener implements AutoCloseable {
 
     @Override
     public void close() {
-        Closing.quietly(server);
+        Closeables.quietly(server);
         workers.shutdown();
         fence(Long.MAX_VALUE);
     }

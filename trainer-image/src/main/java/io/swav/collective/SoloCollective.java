@@ -1,7 +1,7 @@
 package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.List;
 
 /** The world of one rank: every operation is the identity. */
@@ -41,14 +41,14 @@ public final class SoloCollective implements Collective {
     @Override
     public void broadcast(NDArray inOut, int root) {
         check();
-        Ranks.check(root, 1);
+        RankChecks.check(root, 1);
     }
 
     @Override
     public void allGather(NDArray mine, NDArray all) {
         check();
         try (NDArray place = all.reshape(mine.getShape())) {
-            Kernels.copy(mine, place); // wherever they lie
+            TorchOps.copy(mine, place); // wherever they lie
         }
     }
 
@@ -62,7 +62,7 @@ public final class SoloCollective implements Collective {
 
     @Override
     public Collective subgroup(int[] ranks) {
-        Ranks.subgroup(ranks, 0, 1);
+        RankChecks.subgroup(ranks, 0, 1);
         return this;
     }
 

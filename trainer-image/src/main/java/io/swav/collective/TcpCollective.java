@@ -2,8 +2,8 @@ package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
-import io.swav.collective.Wire.Message;
-import io.swav.tensor.HostBytes;
+import io.swav.collective.PeerChannels.Message;
+import io.swav.tensor.HostView;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -32,16 +32,16 @@ public final class TcpCollective implements Collective {
     /** Sockets to every peer: two that carry messages, and the lifeline. */
     static final int LINES = 3;
 
-    private final List<Wire> lines;
+    private final List<PeerChannels> lines;
     private final Lifeline lifeline;
-    private final Wire wire;
+    private final PeerChannels wire;
     /** Rank in the wire's world of every rank of this one. */
     private final int[] ranks;
 
     private final int rank;
     private final boolean owner;
 
-    private TcpCollective(List<Wire> lines, Lifeline lifeline, int line, int[] ranks, int rank, boolean owner) {
+    private TcpCollective(List<PeerChannels> lines, Lifeline lifeline, int line, int[] ranks, int rank, boolean owner) {
         this.lines = lines;
         this.lifeline = lifeline;
         this.wire = lines.get(line);
@@ -53,9 +53,9 @@ public final class TcpCollective implements Collective {
     /** @param peers for each line, handshaken sockets by rank, null at {@code rank}; owned from here on */
     static TcpCollective over(@Nullable SocketChannel[][] peers, int rank, long generation) throws IOException {
         Lifeline lifeline = new Lifeline(peers[LINES - 1]);
-        List<Wire> lines = new ArrayList<>();
+        List<PeerChannels> lines = new ArrayList<>();
         for (@Nullable SocketChannel[] line : Arrays.asList(peers).subList(0, LINES - 1)) {
-            lines.add(new Wire(generation, line, lifeline));
+            lines.add(new PeerChannels(generation, line, lifeline));
         }
         return new TcpCollective(
                 List.copyOf(lines),
@@ -83,31 +83,31 @@ public final class TcpCollective implements Collective {
 
     @Override
     public void allReduceSum(NDArray inOut) {
-        reduce(Reduction.SUM, inOut);
+        reduce(ReduceOp.SUM, inOut);
     }
 
     /** What comes from others is rounded, added in float32, and the sum rounded once more. */
     @Override
     public void allReduceRoundedSum(NDArray inOut) {
-        RoundedSum.run(this, inOut);
+        Bf16AllReduce.run(this, inOut);
     }
 
     @Override
     public void allReduceMin(NDArray inOut) {
-        reduce(Reduction.MIN, inOut);
+        reduce(ReduceOp.MIN, inOut);
     }
 
-    private void reduce(Reduction reduction, NDArray inOut) {
+    private void reduce(ReduceOp reduction, NDArray inOut) {
         if (size() == 1) {
             return;
         }
         DataType type = inOut.getDataType();
-        HostBytes host = HostBytes.of(inOut);
+        HostView host = HostView.of(inOut);
         reduce(reduction, host.bytes(), type);
         host.store();
     }
 
-    private void reduce(Reduction reduction, ByteBuffer bytes, DataType type) {
+    private void reduce(ReduceOp reduction, ByteBuffer bytes, DataType type) {
         if ((long) bytes.capacity() * (size() - 1) <= DIRECT_BYTES) {
             reduceDirectly(reduction, bytes, type);
             return;
@@ -115,7 +115,7 @@ public final class TcpCollective implements Collective {
         reduceInChunks(reduction, bytes, type);
     }
 
-    private void reduceDirectly(Reduction reduction, ByteBuffer bytes, DataType type) {
+    private void reduceDirectly(ReduceOp reduction, ByteBuffer bytes, DataType type) {
         int length = bytes.capacity();
         ByteBuffer all = wire.scratch(length * size());
         gather(bytes, all);
@@ -127,7 +127,7 @@ public final class TcpCollective implements Collective {
     }
 
     /** The totals of one slice travel with the chunks of the next, so that ranks wait for each other once a slice. */
-    private void reduceInChunks(Reduction reduction, ByteBuffer bytes, DataType type) {
+    private void reduceInChunks(ReduceOp reduction, ByteBuffer bytes, DataType type) {
         List<Integer> others = others();
         int width = type.getNumOfBytes();
         int chunk = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others.size());
@@ -176,11 +176,11 @@ public final class TcpCollective implements Collective {
     /** A small array goes from the root to all; a large one in parts, which their receivers pass on to each other. */
     @Override
     public void broadcast(NDArray inOut, int root) {
-        Ranks.check(root, size());
+        RankChecks.check(root, size());
         if (rank == root) {
-            broadcast(HostBytes.of(inOut).bytes(), inOut.getDataType().getNumOfBytes(), root);
+            broadcast(HostView.of(inOut).bytes(), inOut.getDataType().getNumOfBytes(), root);
         } else {
-            HostBytes host = HostBytes.toFill(inOut);
+            HostView host = HostView.toFill(inOut);
             broadcast(host.bytes(), inOut.getDataType().getNumOfBytes(), root);
             host.store();
         }
@@ -222,8 +222,8 @@ public final class TcpCollective implements Collective {
     @Override
     public void allGather(NDArray mine, NDArray all) {
         checkGather(mine, all, size());
-        HostBytes host = HostBytes.toFill(all);
-        gather(HostBytes.of(mine).bytes(), host.bytes());
+        HostView host = HostView.toFill(all);
+        gather(HostView.of(mine).bytes(), host.bytes());
         host.store();
     }
 
@@ -238,21 +238,21 @@ public final class TcpCollective implements Collective {
 
     @Override
     public void exchange(List<Transfer> sends, List<Transfer> receives) {
-        List<HostBytes> arriving = receives.stream()
-                .map(transfer -> HostBytes.toFill(transfer.array(), transfer.from(), transfer.count()))
+        List<HostView> arriving = receives.stream()
+                .map(transfer -> HostView.toFill(transfer.array(), transfer.from(), transfer.count()))
                 .toList();
-        List<HostBytes> leaving = sends.stream()
-                .map(transfer -> HostBytes.of(transfer.array(), transfer.from(), transfer.count()))
+        List<HostView> leaving = sends.stream()
+                .map(transfer -> HostView.of(transfer.array(), transfer.from(), transfer.count()))
                 .toList();
         wire.exchange(transfers(sends, leaving), transfers(receives, arriving));
-        arriving.forEach(HostBytes::store);
+        arriving.forEach(HostView::store);
     }
 
-    private List<Message> transfers(List<Transfer> transfers, List<HostBytes> bodies) {
+    private List<Message> transfers(List<Transfer> transfers, List<HostView> bodies) {
         List<Message> messages = new ArrayList<>(transfers.size());
         for (int i = 0; i < transfers.size(); i++) {
             int peer = transfers.get(i).peer();
-            Ranks.check(peer, size());
+            RankChecks.check(peer, size());
             messages.add(new Message(ranks[peer], bodies.get(i).bytes()));
         }
         return messages;
@@ -266,7 +266,7 @@ public final class TcpCollective implements Collective {
 
     @Override
     public TcpCollective subgroup(int[] members) {
-        Ranks.subgroup(members, rank, size());
+        RankChecks.subgroup(members, rank, size());
         int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
         return new TcpCollective(
                 lines, lifeline, lines.indexOf(wire), inWire, Arrays.binarySearch(members, rank), false);
@@ -291,7 +291,7 @@ public final class TcpCollective implements Collective {
 
     /** Bytes of messages that this rank has sent, over all its sockets. */
     long sentBytes() {
-        return lines.stream().mapToLong(Wire::sentBytes).sum();
+        return lines.stream().mapToLong(PeerChannels::sentBytes).sum();
     }
 
     @Override
@@ -304,10 +304,10 @@ public final class TcpCollective implements Collective {
     @Override
     public void close() {
         if (owner) {
-            if (lines.stream().allMatch(Wire::isWhole)) {
+            if (lines.stream().allMatch(PeerChannels::isWhole)) {
                 lifeline.leave();
             }
-            lines.forEach(Wire::close);
+            lines.forEach(PeerChannels::close);
             lifeline.close();
         }
     }

@@ -45,7 +45,7 @@ public final class TcpMesh {
             long generation,
             Duration deadline,
             BooleanSupplier cancelled) {
-        Ranks.check(rank, peers.size());
+        RankChecks.check(rank, peers.size());
         listener.fence(generation);
         if (peers.size() == 1) {
             return new SoloCollective();
@@ -68,8 +68,8 @@ public final class TcpMesh {
             }
             for (int peer = rank + 1; peer < peers.size(); peer++) {
                 for (int line = 0; line < channels.length; line++) {
-                    Lobby.Caller caller =
-                            new Lobby.Caller(generation, peer, peers.get(peer).uid(), line);
+                    PendingConnections.Caller caller =
+                            new PendingConnections.Caller(generation, peer, peers.get(peer).uid(), line);
                     channels[line][peer] = listener.await(caller, end, cancelled);
                 }
             }
@@ -82,7 +82,7 @@ public final class TcpMesh {
             for (@Nullable SocketChannel[] line : channels) {
                 for (SocketChannel channel : line) {
                     if (!formed && channel != null) {
-                        Closing.quietly(channel);
+                        Closeables.quietly(channel);
                     }
                 }
             }
@@ -148,7 +148,7 @@ public final class TcpMesh {
             throw new IllegalStateException("verdict " + verdict);
         } finally {
             if (!welcome) {
-                Closing.quietly(channel);
+                Closeables.quietly(channel);
             }
         }
     }

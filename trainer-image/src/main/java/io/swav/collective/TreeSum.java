@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
-import io.swav.tensor.Memory;
+import io.swav.tensor.TensorMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -57,7 +57,7 @@ public final class TreeSum {
     }
 
     /** The subtrees that a run consists of, ascending. */
-    private static List<Node<Integer>> subtrees(int groups, Run run) {
+    private static List<Node<Integer>> subtrees(int groups, GroupRange run) {
         List<Node<Integer>> stack = new ArrayList<>();
         for (int group = run.from(); group < run.to(); group++) {
             push(stack, new Node<>(0, group, 0), groups, (left, right) -> left);
@@ -68,11 +68,11 @@ public final class TreeSum {
     /** One rank's part of a sum: takes the groups of its run in ascending order, one flat array each. */
     public static final class Local {
         private final int groups;
-        private final Run run;
+        private final GroupRange run;
         private final List<Node<NDArray>> stack = new ArrayList<>();
         private int next;
 
-        public Local(int groups, Run run) {
+        public Local(int groups, GroupRange run) {
             if (run.count() == 0 || run.to() > groups) {
                 throw new IllegalArgumentException(run + " is no part of " + groups + " groups");
             }
@@ -117,20 +117,20 @@ public final class TreeSum {
          * @param runs every rank's run, in rank order, together all groups
          * @return (N), one of the arrays that were added
          */
-        public NDArray reduce(Collective collective, Run[] runs) {
+        public NDArray reduce(Collective collective, GroupRange[] runs) {
             check(groups, run, next, collective, runs);
             List<NDArray> mine = stack.stream().map(Node::value).toList();
             new Reduce(collective, groups, List.of(runs), mine)
-                    .run(new Span(0, mine.get(0).size()));
+                    .run(new ElementRange(0, mine.get(0).size()));
             mine.stream().skip(1).forEach(NDArray::close);
             stack.clear();
             return mine.get(0);
         }
     }
 
-    private static void check(int groups, Run run, int next, Collective collective, Run[] runs) {
+    private static void check(int groups, GroupRange run, int next, Collective collective, GroupRange[] runs) {
         int covered = 0;
-        for (Run of : runs) {
+        for (GroupRange of : runs) {
             covered = of.from() == covered ? of.to() : -1;
         }
         if (next != run.to()
@@ -149,13 +149,13 @@ public final class TreeSum {
      */
     public static final class Open {
         private final int groups;
-        private final Run run;
+        private final GroupRange run;
         private final List<Node<NDArray>> before;
         private final Node<NDArray> last;
         /** Where the sums of this rank's subtrees land, ascending. */
         private final List<NDArray> mine;
 
-        private Open(int groups, Run run, List<Node<NDArray>> before, NDArray flat) {
+        private Open(int groups, GroupRange run, List<Node<NDArray>> before, NDArray flat) {
             this.groups = groups;
             this.run = run;
             this.before = before;
@@ -167,22 +167,22 @@ public final class TreeSum {
 
         /** Adds elements [from, to) of the last group to this rank's own sums. */
         public void add(long from, long to) {
-            List<Node<Memory.Part>> stack = new ArrayList<>();
+            List<Node<TensorMemory.Part>> stack = new ArrayList<>();
             before.forEach(node -> stack.add(part(node, from, to)));
             push(stack, part(last, from, to), groups, (left, right) -> {
-                Memory.add(left, left, right);
+                TensorMemory.add(left, left, right);
                 return left;
             });
         }
 
-        private static Node<Memory.Part> part(Node<NDArray> of, long from, long to) {
-            return new Node<>(of.level(), of.index(), new Memory.Part(of.value(), from, to - from));
+        private static Node<TensorMemory.Part> part(Node<NDArray> of, long from, long to) {
+            return new Node<>(of.level(), of.index(), new TensorMemory.Part(of.value(), from, to - from));
         }
 
         /** After {@link #add} of the same span: sums it over all ranks, as {@link Local#reduce} does. */
-        public void reduce(Collective collective, Run[] runs, long from, long to) {
+        public void reduce(Collective collective, GroupRange[] runs, long from, long to) {
             check(groups, run, run.to(), collective, runs);
-            new Reduce(collective, groups, List.of(runs), mine).run(new Span(from, to));
+            new Reduce(collective, groups, List.of(runs), mine).run(new ElementRange(from, to));
         }
 
         /** Where the sum is: one of the arrays that were added. */
@@ -200,8 +200,8 @@ public final class TreeSum {
     }
 
     /** The exchange of spans of subtrees' sums; the total replaces the first of {@code mine}. */
-    private record Reduce(Collective collective, int groups, List<Run> runs, List<NDArray> mine) {
-        void run(Span all) {
+    private record Reduce(Collective collective, int groups, List<GroupRange> runs, List<NDArray> mine) {
+        void run(ElementRange all) {
             if (collective.size() == 1) {
                 return;
             }
@@ -225,11 +225,11 @@ public final class TreeSum {
         }
 
         /** Every rank gets every subtree and adds all of them. */
-        private void everywhere(Span all, NDArray arrivals) {
+        private void everywhere(ElementRange all, NDArray arrivals) {
             List<Transfer> sends = new ArrayList<>();
             forOthers(peer -> mine.forEach(sum -> all.of(sum, peer, sends)));
             List<Transfer> receives = new ArrayList<>();
-            List<Node<Memory.Part>> parts = parts(all, arrivals, receives);
+            List<Node<TensorMemory.Part>> parts = parts(all, arrivals, receives);
             collective.exchange(sends, receives);
             add(parts);
         }
@@ -238,13 +238,13 @@ public final class TreeSum {
          * Each rank gets its chunk of every subtree, adds, and gives the total to all. The totals of one slice travel
          * with the subtrees of the next, so that ranks wait for each other once a slice.
          */
-        private void sliceBySlice(Span all, long slice, NDArray arrivals) {
+        private void sliceBySlice(ElementRange all, long slice, NDArray arrivals) {
             NDArray result = mine.get(0);
             int size = collective.size();
-            Span added = new Span(all.from(), all.from());
+            ElementRange added = new ElementRange(all.from(), all.from());
             while (added.from() < all.to()) {
-                Span finished = added;
-                Span next = new Span(added.to(), Math.min(added.to() + slice, all.to()));
+                ElementRange finished = added;
+                ElementRange next = new ElementRange(added.to(), Math.min(added.to() + slice, all.to()));
                 List<Transfer> sends = new ArrayList<>();
                 List<Transfer> receives = new ArrayList<>();
                 forOthers(peer -> {
@@ -252,7 +252,7 @@ public final class TreeSum {
                     finished.part(peer, size).of(result, peer, receives);
                     mine.forEach(sum -> next.part(peer, size).of(sum, peer, sends));
                 });
-                List<Node<Memory.Part>> parts = parts(next.part(collective.rank(), size), arrivals, receives);
+                List<Node<TensorMemory.Part>> parts = parts(next.part(collective.rank(), size), arrivals, receives);
                 collective.exchange(sends, receives);
                 add(parts);
                 added = next;
@@ -266,19 +266,19 @@ public final class TreeSum {
         }
 
         /** The same span of every subtree, in order: this rank's in place, those of others in {@code arrivals}. */
-        private List<Node<Memory.Part>> parts(Span span, NDArray arrivals, List<Transfer> receives) {
-            List<Node<Memory.Part>> parts = new ArrayList<>();
+        private List<Node<TensorMemory.Part>> parts(ElementRange span, NDArray arrivals, List<Transfer> receives) {
+            List<Node<TensorMemory.Part>> parts = new ArrayList<>();
             long count = span.to() - span.from();
             long at = 0;
             for (int peer = 0; peer < collective.size(); peer++) {
                 int nth = 0;
                 for (Node<Integer> subtree : subtrees(groups, runs.get(peer))) {
-                    Memory.Part part;
+                    TensorMemory.Part part;
                     if (peer == collective.rank()) {
-                        part = new Memory.Part(mine.get(nth++), span.from(), count);
+                        part = new TensorMemory.Part(mine.get(nth++), span.from(), count);
                     } else {
-                        part = new Memory.Part(arrivals, at, count);
-                        new Span(at, at + count).of(arrivals, peer, receives);
+                        part = new TensorMemory.Part(arrivals, at, count);
+                        new ElementRange(at, at + count).of(arrivals, peer, receives);
                         at += count;
                     }
                     parts.add(new Node<>(subtree.level(), subtree.index(), part));
@@ -288,12 +288,12 @@ public final class TreeSum {
         }
 
         /** In tree order. A sum lands in its operand that is a part of the result, where one is. */
-        private void add(List<Node<Memory.Part>> parts) {
-            List<Node<Memory.Part>> stack = new ArrayList<>();
-            for (Node<Memory.Part> part : parts) {
+        private void add(List<Node<TensorMemory.Part>> parts) {
+            List<Node<TensorMemory.Part>> stack = new ArrayList<>();
+            for (Node<TensorMemory.Part> part : parts) {
                 push(stack, part, groups, (left, right) -> {
-                    Memory.Part into = right.flat() == mine.get(0) ? right : left;
-                    Memory.add(into, left, right);
+                    TensorMemory.Part into = right.flat() == mine.get(0) ? right : left;
+                    TensorMemory.add(into, left, right);
                     return into;
                 });
             }

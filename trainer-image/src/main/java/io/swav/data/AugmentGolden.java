@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,7 +46,7 @@ public final class AugmentGolden {
         JsonNode meta =
                 new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
         try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"));
-                NDManager device = Torch.root()) {
+                NDManager device = TorchRuntime.root()) {
             AugmentGolden golden = new AugmentGolden(arrays, meta);
             for (String name : arrays.names()) {
                 golden.fixedFactor(name, "", new Operations.Host());
@@ -63,7 +63,7 @@ public final class AugmentGolden {
         if (!name.startsWith("img") || slash < 0 || name.endsWith("/input")) {
             return;
         }
-        Raster picture = raster(name.substring(0, slash) + "/input");
+        FloatImage picture = raster(name.substring(0, slash) + "/input");
         String[] parts = name.substring(slash + 1).split("_", -1);
         double factor = parts.length == 2 ? Double.parseDouble(parts[1]) : 0;
         String title = name + where;
@@ -87,13 +87,13 @@ public final class AugmentGolden {
                 max(title, name, picture, 8);
             }
             case "hflip" -> {
-                Raster flipped = new Raster();
+                FloatImage flipped = new FloatImage();
                 CropBox whole = CropBox.whole(picture.width, picture.height);
                 operations.resize(picture, whole, true, flipped, picture.width, picture.height);
                 max(title, name, flipped, 0);
             }
             case "resized" -> {
-                Raster resized = resizedCrop(operations, picture, parts, 2);
+                FloatImage resized = resizedCrop(operations, picture, parts, 2);
                 mean(title, name, resized, 1);
                 max(title, name, resized, 3);
             }
@@ -103,10 +103,10 @@ public final class AugmentGolden {
     }
 
     /** {@code parts} from {@code at} on are top, left, height, width, "to" and the side. */
-    private static Raster resizedCrop(Operations operations, Raster picture, String[] parts, int at) {
+    private static FloatImage resizedCrop(Operations operations, FloatImage picture, String[] parts, int at) {
         int[] box = Arrays.stream(parts, at, at + 4).mapToInt(Integer::parseInt).toArray();
         int size = Integer.parseInt(parts[at + 4].substring(2));
-        Raster resized = new Raster();
+        FloatImage resized = new FloatImage();
         operations.resize(picture, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
         return resized;
     }
@@ -114,7 +114,7 @@ public final class AugmentGolden {
     /** Normalisation alone: of the reference's own crop, whose levels are whole. */
     private void normalised(Operations operations, String title, String name, String[] parts) throws IOException {
         String image = name.substring(0, name.indexOf('/'));
-        Raster picture = raster(
+        FloatImage picture = raster(
                 image + "/resized_crop_" + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
         operations.normalise(picture);
         float[] wanted = arrays.get(name).floats();
@@ -125,26 +125,26 @@ public final class AugmentGolden {
         checks.add(new Check(title + " max", error, 1e-5));
     }
 
-    private Raster raster(String name) throws IOException {
+    private FloatImage raster(String name) throws IOException {
         NumpyZip.Array array = arrays.get(name);
-        Raster raster = new Raster();
+        FloatImage raster = new FloatImage();
         raster.load(array.bytes(), array.shape().get(1), array.shape().get(0), 0);
         return raster;
     }
 
-    private void max(String title, String name, Raster picture, double tolerance) throws IOException {
+    private void max(String title, String name, FloatImage picture, double tolerance) throws IOException {
         checks.add(new Check(
                 title + " max", Arrays.stream(differences(name, picture)).max().orElse(0), tolerance));
     }
 
-    private void mean(String title, String name, Raster picture, double tolerance) throws IOException {
+    private void mean(String title, String name, FloatImage picture, double tolerance) throws IOException {
         checks.add(new Check(
                 title + " mean",
                 Arrays.stream(differences(name, picture)).average().orElse(0),
                 tolerance));
     }
 
-    private int[] differences(String name, Raster picture) throws IOException {
+    private int[] differences(String name, FloatImage picture) throws IOException {
         byte[] wanted = arrays.get(name).bytes();
         byte[] got = picture.toBytes();
         int[] differences = new int[wanted.length];
@@ -197,7 +197,7 @@ public final class AugmentGolden {
     }
 
     private void distributions() throws IOException {
-        Raster picture = raster("stat_image_64");
+        FloatImage picture = raster("stat_image_64");
         Blur blur = new Blur();
         stats("color_distortion_stats", picture, (out, random) -> {
             List<CropPlan.Change> changes = CropPlan.changes(random, SWAV);
@@ -211,12 +211,12 @@ public final class AugmentGolden {
                 "blur_unchanged_fraction",
                 Math.abs(unchanged - meta.get("blur_unchanged_fraction").asDouble()),
                 0.03));
-        Raster large = raster("img0/input");
+        FloatImage large = raster("img0/input");
         stats("full_pipeline_96_stats", large, pipeline(large, 0.05, 0.14));
         stats("full_pipeline_big_at96_stats", large, pipeline(large, 0.14, 1));
     }
 
-    private static BiConsumer<Raster, KeyedRandom> pipeline(Raster picture, double minScale, double maxScale) {
+    private static BiConsumer<FloatImage, KeyedRandom> pipeline(FloatImage picture, double minScale, double maxScale) {
         MultiCrop crops = new MultiCrop(List.of(new SwavJobSpec.CropSpec(1, 96, minScale, maxScale)), SWAV);
         return (out, random) -> crops.crop(picture, random.nextLong(), 0, 0, (resolution, index, crop) -> {
             MultiCrop.denormalise(crop);
@@ -225,14 +225,14 @@ public final class AugmentGolden {
     }
 
     /** @return the fraction of draws that changed nothing */
-    private double stats(String name, Raster picture, BiConsumer<Raster, KeyedRandom> draw) {
+    private double stats(String name, FloatImage picture, BiConsumer<FloatImage, KeyedRandom> draw) {
         String[] quantities = {"mean_R", "mean_G", "mean_B", "std_R", "std_G", "std_B", "mean_abs_dx", "overall_mean"};
         double[] sums = new double[quantities.length];
         int grey = 0;
         int unchanged = 0;
         byte[] before = picture.toBytes();
         KeyedRandom random = KeyedRandom.of(name.hashCode());
-        Raster out = new Raster();
+        FloatImage out = new FloatImage();
         for (int i = 0; i < PICTURES; i++) {
             out.copyFrom(picture);
             draw.accept(out, random);

@@ -12,12 +12,12 @@ interface Augmenter {
     /** The crops of one group in the making; rows come from several threads. */
     interface Group extends AutoCloseable {
         /** The picture of one row. */
-        void add(int row, Pictures.Bgr picture, long epoch, long sample);
+        void add(int row, ImageCodec.Bgr picture, long epoch, long sample);
 
         /** Once every row is there: begins to bring to the device what {@link #crops} will need there. */
         void prefetch(CopyStream copies);
 
-        /** As {@link Batches#group} says, once every row is there; again when asked again. */
+        /** As {@link CropBatches#group} says, once every row is there; again when asked again. */
         List<NDArray> crops(NDManager manager);
 
         /** Bytes it holds. */

@@ -3,7 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Torch.setThreads(1);
+        TorchRuntime.setThreads(1);
         List<Case> cases = List.of(measure(500, 375, 224, 6, 96), measure(32, 32, 32, 4, 20));
         for (Case one : cases) {
             System.out.printf(
@@ -56,7 +56,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
                     one.decoded,
                     one.handedOver,
                     one.device,
-                    Torch.device());
+                    TorchRuntime.device());
         }
         if (json != null) {
             new ObjectMapper().writeValue(json.toFile(), Map.of("cases", cases));
@@ -65,22 +65,22 @@ public final class BenchCropsCommand implements Callable<Integer> {
     }
 
     private Case measure(int width, int height, int large, int smallCount, int small) {
-        byte[] jpeg = Pictures.encode(waves(width, height), ".jpg");
+        byte[] jpeg = ImageCodec.encode(waves(width, height), ".jpg");
         List<SwavJobSpec.CropSpec> specs = List.of(
                 new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
         MultiCrop crops = new MultiCrop(specs, SWAV);
-        Raster picture = new Raster();
+        FloatImage picture = new FloatImage();
         long[] sample = {0};
         double whole = rate(() -> {
-            Pictures.decode(jpeg, picture);
+            ImageCodec.decode(jpeg, picture);
             crops.crop(picture, 31, 0, sample[0]++, (resolution, index, crop) -> {});
         });
-        double decoding = rate(() -> Pictures.decode(jpeg, picture));
+        double decoding = rate(() -> ImageCodec.decode(jpeg, picture));
         String name = "2x" + large + "+" + smallCount + "x" + small;
         DeviceAugmenter augmenter = new DeviceAugmenter(specs, SWAV, GROUP, 31);
         double handedOver =
                 GROUP * rate(() -> group(augmenter, jpeg, sample[0]++).close());
-        try (NDManager root = Torch.root();
+        try (NDManager root = TorchRuntime.root();
                 Augmenter.Group group = group(augmenter, jpeg, 0)) {
             double device = GROUP
                     * rate(() -> {
@@ -95,7 +95,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
     private static Augmenter.Group group(DeviceAugmenter augmenter, byte[] jpeg, long epoch) {
         Augmenter.Group group = augmenter.begin();
         for (int row = 0; row < GROUP; row++) {
-            group.add(row, Pictures.decode(jpeg).orElseThrow(), epoch, row);
+            group.add(row, ImageCodec.decode(jpeg).orElseThrow(), epoch, row);
         }
         return group;
     }
@@ -120,9 +120,9 @@ public final class BenchCropsCommand implements Callable<Integer> {
     }
 
     /** Smooth colour waves with some noise: compresses like a photograph. */
-    private static Raster waves(int width, int height) {
+    private static FloatImage waves(int width, int height) {
         KeyedRandom random = KeyedRandom.of(0);
-        Raster raster = new Raster();
+        FloatImage raster = new FloatImage();
         raster.resize(width, height);
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < raster.pixels(); i++) {

@@ -12,7 +12,7 @@ final class Blur {
     private float[] padded = new float[0];
 
     /** In place; {@code sigma} in pixels. */
-    void apply(Raster picture, double sigma) {
+    void apply(FloatImage picture, double sigma) {
         float[] box = box(sigma);
         int reach = box.length - 1;
         int width = picture.width;
@@ -76,7 +76,7 @@ final class Blur {
 
     private static void round(float[] out, int to, int width) {
         for (int x = 0; x < width; x++) {
-            out[to + x] = Raster.round(out[to + x]);
+            out[to + x] = FloatImage.round(out[to + x]);
         }
     }
 

@@ -23,21 +23,21 @@ final class ContactSheet {
     }
 
     /** The first samples of epoch 0. */
-    Raster of(DataSet data, long seed) throws IOException {
+    FloatImage of(DataSet data, long seed) throws IOException {
         int columns = 1 + crops.stream().mapToInt(SwavJobSpec.CropSpec::count).sum();
-        Raster sheet = new Raster();
+        FloatImage sheet = new FloatImage();
         sheet.resize(columns * (cell + GAP), rows * (cell + GAP));
         for (float[] plane : sheet.planes) {
             Arrays.fill(plane, 255);
         }
         int[] order = Sampler.permutation(seed, 0, data.size());
-        Raster picture = new Raster();
+        FloatImage picture = new FloatImage();
         for (int row = 0; row < Math.min(rows, order.length); row++) {
-            if (!Pictures.decode(data.read(order[row]), picture)) {
+            if (!ImageCodec.decode(data.read(order[row]), picture)) {
                 throw DataException.badData(data.name(order[row]) + " cannot be decoded");
             }
             int y = row * (cell + GAP);
-            Raster whole = new Raster();
+            FloatImage whole = new FloatImage();
             CropBox box = CropBox.whole(picture.width, picture.height);
             new Resampler().resize(picture, box, false, whole, cell, cell);
             paste(whole, sheet, 0, y);
@@ -50,7 +50,7 @@ final class ContactSheet {
         return sheet;
     }
 
-    private void paste(Raster from, Raster to, int x, int y) {
+    private void paste(FloatImage from, FloatImage to, int x, int y) {
         for (int c = 0; c < 3; c++) {
             for (int row = 0; row < Math.min(cell, from.height); row++) {
                 System.arraycopy(

@@ -27,7 +27,7 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean grey, O
         HUE
     }
 
-    /** One step, its factor as in {@link Colours}. */
+    /** One step, its factor as in {@link ColorJitter}. */
     record Change(Colour colour, float factor) {}
 
     /** Of all crops of one picture, in the order of {@code crops}. */

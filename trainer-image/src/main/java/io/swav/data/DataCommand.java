@@ -35,7 +35,7 @@ public final class DataCommand {
         private int samples = 8000;
 
         @Option(names = "--classes", description = "Classes, 2 to 10 (default: ${DEFAULT-VALUE}).")
-        private int classes = Synthetic.MAX_CLASSES;
+        private int classes = SyntheticImages.MAX_CLASSES;
 
         @Option(names = "--size", description = "Side in pixels (default: ${DEFAULT-VALUE}).")
         private int size = 32;
@@ -52,9 +52,9 @@ public final class DataCommand {
 
     /** Writes {@code samples} pictures to {@code out/train} and a fifth of that to {@code out/test}. */
     public static void synthesize(Path out, int samples, int classes, int size, long seed) throws IOException {
-        if (samples < 1 || classes < 2 || classes > Synthetic.MAX_CLASSES || size < 8) {
+        if (samples < 1 || classes < 2 || classes > SyntheticImages.MAX_CLASSES || size < 8) {
             throw DataException.badData(
-                    "--samples must be positive, --classes 2 to " + Synthetic.MAX_CLASSES + " and --size at least 8");
+                    "--samples must be positive, --classes 2 to " + SyntheticImages.MAX_CLASSES + " and --size at least 8");
         }
         int test = Math.max(1, samples / TEST_PART);
         try (ProgressBar bar = new ProgressBar("drawing", samples + test)) {
@@ -68,8 +68,8 @@ public final class DataCommand {
             throws IOException {
         try (ShardWriter writer = new ShardWriter(out.resolve(part), "synth-" + part, PER_SHARD)) {
             for (int i = 0; i < count; i++) {
-                Raster picture = Synthetic.draw(seed, first + i, i % classes, size);
-                writer.add(String.format("%s_%07d", part, i), Pictures.encode(picture, ".jpg"), "jpg", i % classes);
+                FloatImage picture = SyntheticImages.draw(seed, first + i, i % classes, size);
+                writer.add(String.format("%s_%07d", part, i), ImageCodec.encode(picture, ".jpg"), "jpg", i % classes);
                 bar.step();
             }
         }
@@ -113,13 +113,13 @@ public final class DataCommand {
 
         /** Names of the pictures that were left out because they cannot be decoded. */
         private List<String> pack(DataSet data, ShardWriter writer, ProgressBar bar) throws IOException {
-            Raster scratch = new Raster();
+            FloatImage scratch = new FloatImage();
             List<String> bad = new ArrayList<>();
             int number = 0;
             for (int sample : Sampler.permutation(seed, 0, data.size())) {
                 String name = data.name(sample);
                 byte[] encoded = data.read(sample);
-                if (Pictures.decode(encoded, scratch)) {
+                if (ImageCodec.decode(encoded, scratch)) {
                     String extension = name.substring(name.lastIndexOf('.') + 1);
                     writer.add(String.format("%09d", number++), encoded, extension, data.label(sample));
                 } else {
@@ -166,7 +166,7 @@ public final class DataCommand {
             ContactSheet sheet =
                     new ContactSheet(crops, new SwavJobSpec.Augmentation(strength, 0.8, 0.2, 0.5), rows, large);
             try (DataSet set = DataSet.open(data)) {
-                Pictures.write(sheet.of(set, seed), out);
+                ImageCodec.write(sheet.of(set, seed), out);
             }
             System.out.println(out.toAbsolutePath());
             return 0;

@@ -55,7 +55,7 @@ public interface DataSet extends AutoCloseable {
         }
         List<Path> shards = list(folder, pattern ? last : "*.tar");
         if (!shards.isEmpty()) {
-            return ShardFolder.open(shards);
+            return WebDatasetShards.open(shards);
         }
         if (pattern) {
             throw DataException.noInput("no file in " + folder + " matches " + last + " (" + uri + ")");
@@ -65,7 +65,7 @@ public interface DataSet extends AutoCloseable {
 
     /** The same, tried again for a while where something cannot be read now. */
     static DataSet open(String uri, SwavJobSpec spec) {
-        Patience patience = new Patience(spec, new CountDownLatch(1));
+        ReadRetry patience = new ReadRetry(spec, new CountDownLatch(1));
         while (true) {
             try {
                 return open(uri);

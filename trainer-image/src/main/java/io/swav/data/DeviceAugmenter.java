@@ -6,9 +6,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.tensor.CopyStream;
-import io.swav.tensor.Kernels;
-import io.swav.tensor.PictureKernels;
-import io.swav.tensor.Staging;
+import io.swav.tensor.TorchOps;
+import io.swav.tensor.ImageOps;
+import io.swav.tensor.PinnedBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -56,7 +56,7 @@ final class DeviceAugmenter implements Augmenter {
     }
 
     /** A picture's bytes on their way, and what becomes of them. */
-    private record Row(Staging bytes, int width, int height, List<CropPlan> plans) {
+    private record Row(PinnedBuffer bytes, int width, int height, List<CropPlan> plans) {
         long size() {
             return 3L * width * height;
         }
@@ -66,10 +66,10 @@ final class DeviceAugmenter implements Augmenter {
         private final Row[] rows = new Row[groupSize];
 
         @Override
-        public void add(int row, Pictures.Bgr picture, long epoch, long sample) {
+        public void add(int row, ImageCodec.Bgr picture, long epoch, long sample) {
             List<CropPlan> plans =
                     CropPlan.all(crops, augmentation, picture.width(), picture.height(), seed, epoch, sample);
-            Staging bytes = Staging.once(DataType.UINT8, picture.bytes().remaining());
+            PinnedBuffer bytes = PinnedBuffer.once(DataType.UINT8, picture.bytes().remaining());
             bytes.bytes().put(picture.bytes().duplicate());
             rows[row] = new Row(bytes, picture.width(), picture.height(), plans);
         }
@@ -101,7 +101,7 @@ final class DeviceAugmenter implements Augmenter {
         private NDArray fetch(NDManager scratch) {
             List<NDArray> pictures =
                     Arrays.stream(rows).map(row -> row.bytes.toArray(scratch)).toList();
-            NDArray all = Kernels.concat(scratch, pictures, 0);
+            NDArray all = TorchOps.concat(scratch, pictures, 0);
             pictures.forEach(NDArray::close);
             return all;
         }
@@ -121,7 +121,7 @@ final class DeviceAugmenter implements Augmenter {
             recolour(script, all, crops);
             blur(script, all, crops);
             List<double[]> scales = List.of(scales(MultiCrop::scale), scales(MultiCrop::offset));
-            script.then(scales, table -> PictureKernels.normalise(crops, table));
+            script.then(scales, table -> ImageOps.normalise(crops, table));
         }
 
         @Override
@@ -174,7 +174,7 @@ final class DeviceAugmenter implements Augmenter {
 
     private static void cut(
             Script script, NDArray bytes, List<double[]> boxes, int tallest, int widest, NDArray crops) {
-        script.then(boxes, table -> PictureKernels.cut(bytes, table, tallest, widest, crops));
+        script.then(boxes, table -> ImageOps.cut(bytes, table, tallest, widest, crops));
     }
 
     /** Each crop's changes have their own order: those that come to the same one together. */
@@ -197,21 +197,21 @@ final class DeviceAugmenter implements Augmenter {
                 grey.add(new double[] {crop.index});
             }
         }
-        inParts(script, grey, crops, PictureKernels::grey);
+        inParts(script, grey, crops, ImageOps::grey);
     }
 
     /** Of crops and a table. */
     static BiConsumer<NDArray, NDArray> operation(CropPlan.Colour colour) {
         return switch (colour) {
-            case BRIGHTNESS -> PictureKernels::brightness;
-            case CONTRAST -> PictureKernels::contrast;
-            case SATURATION -> PictureKernels::saturation;
-            case HUE -> PictureKernels::hue;
+            case BRIGHTNESS -> ImageOps::brightness;
+            case CONTRAST -> ImageOps::contrast;
+            case SATURATION -> ImageOps::saturation;
+            case HUE -> ImageOps::hue;
         };
     }
 
     static double factor(CropPlan.Change change) {
-        return change.colour() == CropPlan.Colour.HUE ? Colours.shift(change.factor()) : change.factor();
+        return change.colour() == CropPlan.Colour.HUE ? ColorJitter.shift(change.factor()) : change.factor();
     }
 
     private static void blur(Script script, List<Crop> all, NDArray crops) {
@@ -219,7 +219,7 @@ final class DeviceAugmenter implements Augmenter {
         for (Crop crop : all) {
             crop.plan.sigma().ifPresent(sigma -> filters.add(filter(crop.index, sigma)));
         }
-        inParts(script, filters, crops, (pictures, table) -> PictureKernels.blur(pictures, table, Blur.PASSES));
+        inParts(script, filters, crops, (pictures, table) -> ImageOps.blur(pictures, table, Blur.PASSES));
     }
 
     /** A crop's index and its filter's weights, 0 beyond the reach of its own. */
@@ -260,7 +260,7 @@ final class DeviceAugmenter implements Augmenter {
                     .flatMapToDouble(Arrays::stream)
                     .toArray();
             NDArray flat;
-            try (Staging staging = Staging.once(DataType.FLOAT64, numbers.length)) {
+            try (PinnedBuffer staging = PinnedBuffer.once(DataType.FLOAT64, numbers.length)) {
                 staging.bytes().asDoubleBuffer().put(numbers);
                 flat = staging.toArray(scratch);
             }
@@ -268,7 +268,7 @@ final class DeviceAugmenter implements Augmenter {
             for (int i = 0; i < tables.size(); i++) {
                 long rows = tables.get(i).size();
                 long columns = tables.get(i).get(0).length;
-                try (NDArray table = Kernels.view(scratch, flat, from, rows, columns)) {
+                try (NDArray table = TorchOps.view(scratch, flat, from, rows, columns)) {
                     operations.get(i).accept(table);
                 }
                 from += rows * columns;

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.tensor.CopyStream;
-import io.swav.tensor.Staging;
+import io.swav.tensor.PinnedBuffer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,28 +18,28 @@ final class HostAugmenter implements Augmenter {
     private final int groupSize;
     private final long seed;
     private final ThreadLocal<Worker> scratch;
-    private final Queue<List<Staging>> spare = new ConcurrentLinkedQueue<>();
+    private final Queue<List<PinnedBuffer>> spare = new ConcurrentLinkedQueue<>();
 
-    private record Worker(MultiCrop crops, Raster picture) {}
+    private record Worker(MultiCrop crops, FloatImage picture) {}
 
     HostAugmenter(SwavJobSpec spec) {
         this.crops = spec.crops();
         this.groupSize = spec.training().groupSize();
         this.seed = spec.training().seed();
         this.scratch = ThreadLocal.withInitial(
-                () -> new Worker(new MultiCrop(crops, spec.training().augmentation()), new Raster()));
+                () -> new Worker(new MultiCrop(crops, spec.training().augmentation()), new FloatImage()));
     }
 
     @Override
     public Group begin() {
-        List<Staging> buffers = spare.poll();
+        List<PinnedBuffer> buffers = spare.poll();
         return new Made(buffers == null ? allocate() : buffers);
     }
 
-    private List<Staging> allocate() {
-        List<Staging> buffers = new ArrayList<>();
+    private List<PinnedBuffer> allocate() {
+        List<PinnedBuffer> buffers = new ArrayList<>();
         for (SwavJobSpec.CropSpec crop : crops) {
-            buffers.add(Staging.of(shape(crop)));
+            buffers.add(PinnedBuffer.of(shape(crop)));
         }
         return buffers;
     }
@@ -50,14 +50,14 @@ final class HostAugmenter implements Augmenter {
 
     /** One buffer a resolution. */
     private final class Made implements Group {
-        private final List<Staging> buffers;
+        private final List<PinnedBuffer> buffers;
 
-        Made(List<Staging> buffers) {
+        Made(List<PinnedBuffer> buffers) {
             this.buffers = buffers;
         }
 
         @Override
-        public void add(int row, Pictures.Bgr picture, long epoch, long sample) {
+        public void add(int row, ImageCodec.Bgr picture, long epoch, long sample) {
             Worker worker = scratch.get();
             worker.picture.load(picture);
             worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
@@ -90,7 +90,7 @@ final class HostAugmenter implements Augmenter {
             if (buffers.get(0).reusable()) {
                 spare.add(buffers);
             } else {
-                buffers.forEach(Staging::close);
+                buffers.forEach(PinnedBuffer::close);
             }
         }
     }

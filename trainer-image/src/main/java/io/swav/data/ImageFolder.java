@@ -76,7 +76,7 @@ final class ImageFolder implements DataSet {
 
     private static List<Path> pictures(Path folder, int depth) throws IOException {
         try (Stream<Path> files = Files.walk(folder, depth)) {
-            return files.filter(f -> Pictures.isPicture(f.getFileName().toString()))
+            return files.filter(f -> ImageCodec.isPicture(f.getFileName().toString()))
                     .sorted()
                     .toList();
         }

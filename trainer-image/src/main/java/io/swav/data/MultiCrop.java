@@ -15,12 +15,12 @@ final class MultiCrop {
     private final SwavJobSpec.Augmentation augmentation;
     private final Resampler resampler = new Resampler();
     private final Blur blur = new Blur();
-    private final Raster crop = new Raster();
+    private final FloatImage crop = new FloatImage();
 
     /** Where a finished crop goes: {@code index} counts crops within its resolution. */
     @FunctionalInterface
     interface Sink {
-        void accept(int resolution, int index, Raster crop);
+        void accept(int resolution, int index, FloatImage crop);
     }
 
     MultiCrop(List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation) {
@@ -29,7 +29,7 @@ final class MultiCrop {
     }
 
     /** All crops of one picture, normalised; the raster given to {@code sink} is reused afterwards. */
-    void crop(Raster picture, long seed, long epoch, long sample, Sink sink) {
+    void crop(FloatImage picture, long seed, long epoch, long sample, Sink sink) {
         List<CropPlan> plans = CropPlan.all(crops, augmentation, picture.width, picture.height, seed, epoch, sample);
         int number = 0;
         for (int resolution = 0; resolution < crops.size(); resolution++) {
@@ -46,14 +46,14 @@ final class MultiCrop {
     }
 
     /** Colour jitter and grey. */
-    static void recolour(Raster picture, List<CropPlan.Change> changes, boolean grey) {
-        changes.forEach(change -> Colours.change(picture, change));
+    static void recolour(FloatImage picture, List<CropPlan.Change> changes, boolean grey) {
+        changes.forEach(change -> ColorJitter.change(picture, change));
         if (grey) {
-            Colours.grey(picture);
+            ColorJitter.grey(picture);
         }
     }
 
-    static void normalise(Raster picture) {
+    static void normalise(FloatImage picture) {
         for (int c = 0; c < 3; c++) {
             float[] plane = picture.planes[c];
             float scale = scale(c);
@@ -75,7 +75,7 @@ final class MultiCrop {
     }
 
     /** Undoes {@link #normalise}, for people who want to look. */
-    static void denormalise(Raster picture) {
+    static void denormalise(FloatImage picture) {
         for (int c = 0; c < 3; c++) {
             float[] plane = picture.planes[c];
             for (int i = 0; i < picture.pixels(); i++) {

@@ -13,7 +13,7 @@ final class Resampler {
     private final Taps horizontal = new Taps();
 
     /** The {@code box} of {@code from}, {@code flip}ped left to right if wanted, at width x height. */
-    void resize(Raster from, CropBox box, boolean flip, Raster to, int width, int height) {
+    void resize(FloatImage from, CropBox box, boolean flip, FloatImage to, int width, int height) {
         to.resize(width, height);
         vertical.prepare(box.height(), height);
         horizontal.prepare(box.width(), width);
@@ -40,7 +40,7 @@ final class Resampler {
             addScaled(plane, row, vertical.weights[tap], out, width);
         }
         for (int x = 0; x < width; x++) {
-            out[x] = Raster.round(out[x]);
+            out[x] = FloatImage.round(out[x]);
         }
     }
 
@@ -68,7 +68,7 @@ final class Resampler {
             for (int k = 0; k < horizontal.count[x]; k++) {
                 sum += weights[tap + k] * in[first + k];
             }
-            out[to] = Raster.round(sum);
+            out[to] = FloatImage.round(sum);
         }
     }
 

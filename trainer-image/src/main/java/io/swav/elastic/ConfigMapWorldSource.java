@@ -12,14 +12,14 @@ import io.swav.api.World;
  * world seen stays.
  */
 public final class ConfigMapWorldSource implements WorldSource {
-    private final NewestWorld newest;
+    private final LatestWorld newest;
     private final SharedIndexInformer<ConfigMap> informer;
     private volatile String request = "";
     private volatile String seen = "";
 
     /** @param jobUid uid of the SwavJob, which the document must carry */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
-        this.newest = new NewestWorld(jobUid);
+        this.newest = new LatestWorld(jobUid);
         this.informer = client.configMaps()
                 .inNamespace(namespace)
                 .withName(Contract.worldName(job))

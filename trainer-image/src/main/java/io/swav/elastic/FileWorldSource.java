@@ -13,15 +13,15 @@ public final class FileWorldSource implements WorldSource {
     private static final Logger LOG = LoggerFactory.getLogger(FileWorldSource.class);
 
     private final Path file;
-    private final NewestWorld newest;
-    private final Ticker ticker;
+    private final LatestWorld newest;
+    private final PeriodicTask ticker;
     private String last = "";
 
     /** @param job uid that the document must carry; empty takes any */
     public FileWorldSource(Path file, String job) {
         this.file = file;
-        this.newest = new NewestWorld(job);
-        this.ticker = new Ticker("world-file", 100, this::read);
+        this.newest = new LatestWorld(job);
+        this.ticker = new PeriodicTask("world-file", 100, this::read);
     }
 
     private void read() {

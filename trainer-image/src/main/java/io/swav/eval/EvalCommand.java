@@ -3,7 +3,7 @@ package io.swav.eval;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
 import io.swav.api.InvalidSpecException;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.data.DataException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -62,7 +62,7 @@ public final class EvalCommand {
         @Override
         public Integer call() throws IOException {
             try {
-                double top1 = Evaluation.top1(SwavJobSpecs.load(config), which.given(), train, test, classifier());
+                double top1 = Evaluation.top1(SpecLoader.load(config), which.given(), train, test, classifier());
                 System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
                 if (json != null) {
                     new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
@@ -88,7 +88,7 @@ public final class EvalCommand {
             mixinStandardHelpOptions = true)
     public static final class KnnCommand extends Measurement {
         @Option(names = "--k", description = "Neighbours (default: ${DEFAULT-VALUE}).")
-        private int k = Knn.DEFAULT.k();
+        private int k = KnnClassifier.DEFAULT.k();
 
         @Override
         String name() {
@@ -97,7 +97,7 @@ public final class EvalCommand {
 
         @Override
         Evaluation.Classifier classifier() {
-            return new Knn(k, Knn.DEFAULT.temperature());
+            return new KnnClassifier(k, KnnClassifier.DEFAULT.temperature());
         }
     }
 

@@ -7,7 +7,7 @@ import io.swav.data.DataSet;
 import io.swav.numerics.Numerics;
 import io.swav.swav.Model;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Optional;
@@ -25,7 +25,7 @@ public final class Evaluation implements AutoCloseable {
     @FunctionalInterface
     public interface Classifier {
         /** The part of {@code test} that is classified rightly, in percent. */
-        double top1(Features train, Features test);
+        double top1(FeatureMatrix train, FeatureMatrix test);
     }
 
     private final DataSet train;
@@ -57,20 +57,20 @@ public final class Evaluation implements AutoCloseable {
     /**
      * Opens all that is needed, and closes it; in percent.
      *
-     * @param weights as {@link Weights#load} takes them; empty for the network before training
+     * @param weights as {@link BackboneLoader#load} takes them; empty for the network before training
      * @throws DataException if the pictures are not there, cannot be decoded or have no label
      */
     public static double top1(
             SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier)
             throws EvalException {
         Numerics.require(EnumSet.of(Precision.FP32));
-        try (NDManager manager = Torch.root();
+        try (NDManager manager = TorchRuntime.root();
                 Evaluation evaluation = open(spec, train, test)) {
             Model model =
-                    weights.isPresent() ? Weights.load(spec, weights.get(), manager) : Weights.untrained(spec, manager);
+                    weights.isPresent() ? BackboneLoader.load(spec, weights.get(), manager) : BackboneLoader.untrained(spec, manager);
             return classifier.top1(
-                    Features.of(model, evaluation.train, evaluation.side),
-                    Features.of(model, evaluation.test, evaluation.side));
+                    FeatureMatrix.of(model, evaluation.train, evaluation.side),
+                    FeatureMatrix.of(model, evaluation.test, evaluation.side));
         }
     }
 
@@ -82,8 +82,8 @@ public final class Evaluation implements AutoCloseable {
      * @throws DataException if a picture cannot be decoded or has no label
      */
     public double quickKnn(Model model, BooleanSupplier stop) {
-        return Knn.DEFAULT.top1(
-                Features.of(model, train, side, QUICK_TRAIN, stop), Features.of(model, test, side, QUICK_TEST, stop));
+        return KnnClassifier.DEFAULT.top1(
+                FeatureMatrix.of(model, train, side, QUICK_TRAIN, stop), FeatureMatrix.of(model, test, side, QUICK_TEST, stop));
     }
 
     @Override

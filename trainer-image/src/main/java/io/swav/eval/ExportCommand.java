@@ -1,10 +1,10 @@
 package io.swav.eval;
 
 import io.swav.api.Contract;
-import io.swav.checkpoint.Backbones;
+import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.StoreOptions;
@@ -48,8 +48,8 @@ public final class ExportCommand implements Callable<Integer> {
         Map<String, HostTensor> backbone;
         try {
             backbone = Files.isRegularFile(Path.of(checkpoint))
-                    ? Weights.backbone(Path.of(checkpoint))
-                    : Backbones.of(stored().model());
+                    ? BackboneLoader.backbone(Path.of(checkpoint))
+                    : BackboneWeights.of(stored().model());
         } catch (EvalException e) {
             System.err.println("swav: " + e.getMessage());
             return e.exitCode();
@@ -71,7 +71,7 @@ public final class ExportCommand implements Callable<Integer> {
     private Checkpoint stored() throws IOException, CheckpointException {
         Matcher one = ONE.matcher(checkpoint);
         String uri = one.matches() ? one.group(1) : checkpoint;
-        try (Checkpoints store = new Checkpoints(options.open(uri), new Checkpoints.Owner("", ""), 1)) {
+        try (CheckpointCatalog store = new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
             return one.matches()
                     ? store.load(Long.parseLong(one.group(2)))
                     : store.newest(false).orElseThrow(() -> new IOException("it holds no checkpoint"));

@@ -14,7 +14,7 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
     public static final LinearProbe DEFAULT = new LinearProbe(100, 0.3, 0.9, 1e-6, 256, 31);
 
     @Override
-    public double top1(Features train, Features test) {
+    public double top1(FeatureMatrix train, FeatureMatrix test) {
         int classes = Math.max(train.classes(), test.classes());
         int width = train.width();
         float[] weights = new float[classes * (width + 1)]; // the last of each row is the bias
@@ -51,7 +51,7 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
     }
 
     private static void addGradient(
-            Features train, int row, float[] weights, double[] scores, float[] gradient, double scale) {
+            FeatureMatrix train, int row, float[] weights, double[] scores, float[] gradient, double scale) {
         score(train, row, weights, scores);
         double max = Arrays.stream(scores).max().orElseThrow();
         double sum = 0;
@@ -72,7 +72,7 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
         }
     }
 
-    private static void score(Features features, int row, float[] weights, double[] scores) {
+    private static void score(FeatureMatrix features, int row, float[] weights, double[] scores) {
         int width = features.width();
         float[] values = features.values();
         int first = row * width;

@@ -3,7 +3,7 @@ package io.swav.golden;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 
 /** Errors that each rank measured on its own share. */
 final class AcrossRanks {
@@ -11,7 +11,7 @@ final class AcrossRanks {
 
     /** The largest of every entry over all ranks; NaN counts as infinite. */
     static double[] worst(Collective world, double[] errors) {
-        try (NDManager manager = Torch.root()) {
+        try (NDManager manager = TorchRuntime.root()) {
             double[] negated = new double[errors.length];
             for (int i = 0; i < errors.length; i++) {
                 negated[i] = Double.isNaN(errors[i]) ? Double.NEGATIVE_INFINITY : -errors[i];

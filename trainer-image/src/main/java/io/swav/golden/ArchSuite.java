@@ -10,9 +10,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.collective.Collective;
 import io.swav.swav.Architecture;
 import io.swav.swav.Model;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,17 +28,17 @@ final class ArchSuite implements Suite {
 
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {
-        try (Npz arrays = fixture.arrays()) {
+        try (NpzFile arrays = fixture.arrays()) {
             for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
                 String key = field(meta, "name").asText();
-                Guard.run(fixture.stem() + "/" + key, report, name -> one(arrays, key, meta, name, report));
+                CaseRunner.run(fixture.stem() + "/" + key, report, name -> one(arrays, key, meta, name, report));
             }
         }
     }
 
-    private static void one(Npz arrays, String key, JsonNode meta, String name, CaseReport report) {
-        try (NDManager manager = Torch.root()) {
-            Formula formula = new Formula(field(meta, "seed").asLong());
+    private static void one(NpzFile arrays, String key, JsonNode meta, String name, CaseReport report) {
+        try (NDManager manager = TorchRuntime.root()) {
+            FixtureFormula formula = new FixtureFormula(field(meta, "seed").asLong());
             Map<String, NDArray> state = state(manager, meta, formula);
             Map<String, Shape> shapes = new LinkedHashMap<>();
             state.forEach((entry, array) -> shapes.put(entry, array.getShape()));
@@ -51,13 +51,13 @@ final class ArchSuite implements Suite {
 
             List<NDArray> each = new ArrayList<>();
             resolutions.forEach(pictures -> each.add(model.embed(manager, pictures)));
-            compare(arrays, key, "eval", Kernels.concat(manager, each, 0), prototypes, EVAL, name, report);
-            NDArray first = Kernels.rows(
+            compare(arrays, key, "eval", TorchOps.concat(manager, each, 0), prototypes, EVAL, name, report);
+            NDArray first = TorchOps.rows(
                     manager, resolutions.get(0), 0, field(meta, "B").asLong());
             // not of norm 1, as embeddings are: relative
             report.accept(GoldenCase.compared(
                     name + " eval_backbone_pooled_crop0",
-                    Errors.relativeL2(
+                    ErrorMetrics.relativeL2(
                             arrays.doubles(key + "/eval_backbone_pooled_crop0"),
                             model.features(manager, first).toFloatArray()),
                     EVAL,
@@ -69,7 +69,7 @@ final class ArchSuite implements Suite {
     }
 
     private static void compare(
-            Npz arrays,
+            NpzFile arrays,
             String key,
             String mode,
             NDArray embedding,
@@ -78,25 +78,25 @@ final class ArchSuite implements Suite {
             String name,
             CaseReport report) {
         NDArray scores =
-                Kernels.linear(embedding.getManager(), Precision.FP32, embedding, prototypes, Optional.empty());
+                TorchOps.linear(embedding.getManager(), Precision.FP32, embedding, prototypes, Optional.empty());
         Map.of("embedding", embedding, "scores", scores).forEach((what, actual) -> {
             String entry = mode + "_" + what;
-            double error = Errors.maxAbsolute(arrays.doubles(key + "/" + entry), actual.toFloatArray());
+            double error = ErrorMetrics.maxAbsolute(arrays.doubles(key + "/" + entry), actual.toFloatArray());
             report.accept(GoldenCase.compared(name + " " + entry, error, tolerance, ""));
         });
     }
 
     /** Running statistics after one training forward, and digests (sum, sum of squares) of all of them. */
-    private static void buffers(Npz arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
-        Worst whole = new Worst();
-        Worst digests = new Worst();
+    private static void buffers(NpzFile arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
+        MaxError whole = new MaxError();
+        MaxError digests = new MaxError();
         state.forEach((entry, array) -> {
             if (array.getDataType() != DataType.FLOAT32) {
                 return;
             }
             float[] actual = array.toFloatArray();
             if (arrays.has(key + "/bn/" + entry)) {
-                whole.add(entry, Errors.relativeL2(arrays.doubles(key + "/bn/" + entry), actual));
+                whole.add(entry, ErrorMetrics.relativeL2(arrays.doubles(key + "/bn/" + entry), actual));
             }
             if (arrays.has(key + "/bn_digest/" + entry)) {
                 double[] expected = arrays.doubles(key + "/bn_digest/" + entry);
@@ -110,14 +110,14 @@ final class ArchSuite implements Suite {
                 }
                 // a sum of cancelling values is relative to their size, not to what is left
                 digests.add(entry, Math.abs(sum - expected[0]) / size);
-                digests.add(entry, Errors.relative(expected[1], squares));
+                digests.add(entry, ErrorMetrics.relative(expected[1], squares));
             }
         });
         report.accept(whole.against(name + " running statistics", DIGEST));
         report.accept(digests.against(name + " digests of running statistics", DIGEST));
     }
 
-    private static Map<String, NDArray> state(NDManager manager, JsonNode meta, Formula formula) {
+    private static Map<String, NDArray> state(NDManager manager, JsonNode meta, FixtureFormula formula) {
         Map<String, NDArray> state = new LinkedHashMap<>();
         int position = 0;
         for (JsonNode entry : field(meta, "state_dict")) {
@@ -132,7 +132,7 @@ final class ArchSuite implements Suite {
         return state;
     }
 
-    private static List<NDArray> inputs(NDManager manager, JsonNode meta, Formula formula) {
+    private static List<NDArray> inputs(NDManager manager, JsonNode meta, FixtureFormula formula) {
         List<NDArray> resolutions = new ArrayList<>();
         long batch = field(meta, "B").asLong();
         int crop = 0;
@@ -143,7 +143,7 @@ final class ArchSuite implements Suite {
                 Shape shape = new Shape(batch, 3, side, side);
                 crops.add(manager.create(formula.input(shape, crop++), shape));
             }
-            resolutions.add(Kernels.concat(manager, crops, 0));
+            resolutions.add(TorchOps.concat(manager, crops, 0));
         }
         return resolutions;
     }

@@ -20,13 +20,13 @@ final class CaseProcesses {
     static void run(Class<?> main, int size, Duration patience, String folder, Consumer<GoldenCase> report)
             throws IOException, InterruptedException {
         // one rank runs every file, with loops in Java that take twice as long when they are compiled fast
-        List<String> jvm = size == 1 ? List.of() : RankProcesses.QUICK;
+        List<String> jvm = size == 1 ? List.of() : ProcessGroup.QUICK;
         CaseTracker cases = new CaseTracker("world size " + size, report);
         Optional<RankFailure> failure;
         do {
             List<String> arguments = new ArrayList<>(List.of(folder));
             arguments.addAll(cases.settled());
-            failure = RankProcesses.run(
+            failure = ProcessGroup.run(
                     jvm, main, size, patience, arguments, (rank, line) -> cases.heard(rank, CaseEvent.parse(line)));
         } while (failure.isPresent() && cases.died(failure.get()));
     }

@@ -7,8 +7,8 @@ import java.nio.file.Path;
 
 /** One npz file of a fixture folder with the json that describes its cases. */
 record Fixture(Path folder, String file) {
-    Npz arrays() {
-        return new Npz(folder.resolve(file));
+    NpzFile arrays() {
+        return new NpzFile(folder.resolve(file));
     }
 
     /** The name without its ending. */

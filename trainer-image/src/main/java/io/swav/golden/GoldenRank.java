@@ -1,7 +1,7 @@
 package io.swav.golden;
 
 import io.swav.collective.Collective;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,9 +16,9 @@ public final class GoldenRank {
         int size = Integer.parseInt(args[1]);
         CaseReport report = new RankReport(rank, List.of(args).subList(3, args.length));
         try (Collective world = RankProcess.join(rank, size)) {
-            Torch.start();
-            Torch.setThreads(1);
-            Golden golden = new Golden(Path.of(args[2]));
+            TorchRuntime.start();
+            TorchRuntime.setThreads(1);
+            FixtureRunner golden = new FixtureRunner(Path.of(args[2]));
             if (size == 1) {
                 golden.alone(world, report);
             } else {

@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.swav.Larc;
-import io.swav.swav.Layout;
-import io.swav.tensor.Kernels;
-import io.swav.tensor.Torch;
+import io.swav.swav.FlatLayout;
+import io.swav.tensor.TorchOps;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,13 +22,13 @@ final class LarcSuite implements Suite {
 
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {
-        try (Npz arrays = fixture.arrays();
-                NDManager manager = Torch.root()) {
+        try (NpzFile arrays = fixture.arrays();
+                NDManager manager = TorchRuntime.root()) {
             steps(arrays, manager, fixture.stem(), report);
         }
     }
 
-    private static void steps(Npz arrays, NDManager manager, String name, CaseReport report) {
+    private static void steps(NpzFile arrays, NDManager manager, String name, CaseReport report) {
         double[] rates = arrays.doubles("lr");
         Larc larc = new Larc(0.9, arrays.number("weight_decay"), 1e-3, arrays.number("clip") != 0);
         Map<String, NDArray> parameters = new LinkedHashMap<>();
@@ -67,7 +67,7 @@ final class LarcSuite implements Suite {
             Map<String, NDArray> velocities,
             double rate) {
         try (NDManager scope = manager.newSubManager()) {
-            Layout layout = new Layout();
+            FlatLayout layout = new FlatLayout();
             gradients.forEach(
                     (name, gradient) -> layout.add(name, gradient.getShape().getShape()));
             List<NDArray> flats = new ArrayList<>();
@@ -92,16 +92,16 @@ final class LarcSuite implements Suite {
 
     private static void copy(Map<String, NDArray> from, Map<String, NDArray> to, Set<String> names) {
         for (String name : names) {
-            Kernels.copy(Objects.requireNonNull(from.get(name), name), Objects.requireNonNull(to.get(name), name));
+            TorchOps.copy(Objects.requireNonNull(from.get(name), name), Objects.requireNonNull(to.get(name), name));
         }
     }
 
-    private static Worst worst(Npz arrays, String prefix, Map<String, NDArray> actual) {
-        Worst worst = new Worst();
+    private static MaxError worst(NpzFile arrays, String prefix, Map<String, NDArray> actual) {
+        MaxError worst = new MaxError();
         actual.forEach((parameter, values) -> {
             // no momentum is stored for a parameter that never had a gradient
             if (arrays.has(prefix + parameter)) {
-                worst.add(parameter, Errors.relativeL2(arrays.doubles(prefix + parameter), values.toFloatArray()));
+                worst.add(parameter, ErrorMetrics.relativeL2(arrays.doubles(prefix + parameter), values.toFloatArray()));
             }
         });
         return worst;

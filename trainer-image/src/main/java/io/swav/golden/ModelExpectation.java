@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.swav.Learner;
-import io.swav.tensor.Kernels;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchOps;
+import io.swav.tensor.TorchRuntime;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -26,14 +26,14 @@ final class ModelExpectation {
     private static final Set<String> UNDEFINED = Set.of(NOISE, "projection_head.1.running_mean");
 
     private final String name;
-    private final Npz expected;
+    private final NpzFile expected;
     /** Whether the file holds each of two ranks' halves apart. */
     private final boolean perRank;
 
-    private final Share share;
+    private final BatchShare share;
     private final Consumer<GoldenCase> report;
 
-    ModelExpectation(String name, Npz expected, boolean perRank, Share share, Consumer<GoldenCase> report) {
+    ModelExpectation(String name, NpzFile expected, boolean perRank, BatchShare share, Consumer<GoldenCase> report) {
         this.name = name;
         this.expected = expected;
         this.perRank = perRank;
@@ -45,16 +45,16 @@ final class ModelExpectation {
         String at = "_step" + step;
         double tolerance = step == 0 ? FIRST_EMBEDDINGS : EMBEDDINGS;
         String title = name + " step" + step + " ";
-        report.accept(GoldenCase.compared(title + "loss", Errors.relative(loss(step), loss), LOSS, ""));
+        report.accept(GoldenCase.compared(title + "loss", ErrorMetrics.relative(loss(step), loss), LOSS, ""));
         crops(title + "embeddings", "embedding" + at, outputs, Learner.Output::embeddings, tolerance);
         crops(title + "scores", "scores" + at, outputs, Learner.Output::scores, tolerance);
-        Worst worst = new Worst();
+        MaxError worst = new MaxError();
         int assigned = outputs.get(0).codes().size();
         for (int a = 0; a < assigned; a++) {
             int crop = a;
             String key = "codes" + at + "_assign" + a;
             float[] actual = gather(outputs, output -> List.of(output.codes().get(crop)));
-            worst.add("crop " + a, Errors.maxAbsolute(stored(key), actual));
+            worst.add("crop " + a, ErrorMetrics.maxAbsolute(stored(key), actual));
         }
         report.accept(worst.against(title + "codes", CODES));
     }
@@ -72,12 +72,12 @@ final class ModelExpectation {
             Function<Learner.Output, List<NDArray>> part,
             double tolerance) {
         report.accept(
-                GoldenCase.compared(title, Errors.maxAbsolute(stored(key), gather(outputs, part)), tolerance, ""));
+                GoldenCase.compared(title, ErrorMetrics.maxAbsolute(stored(key), gather(outputs, part)), tolerance, ""));
     }
 
     /** Rows of all crops over the global batch, crop by crop, whoever computed them. */
     private float[] gather(List<Learner.Output> outputs, Function<Learner.Output, List<NDArray>> part) {
-        try (NDManager manager = Torch.root()) {
+        try (NDManager manager = TorchRuntime.root()) {
             List<NDArray> first = part.apply(outputs.get(0));
             long columns = first.get(0).getShape().get(1);
             NDArray all = manager.zeros(new Shape((long) first.size() * share.rows(), columns));
@@ -85,7 +85,7 @@ final class ModelExpectation {
                 List<NDArray> crops = part.apply(output);
                 for (int crop = 0; crop < crops.size(); crop++) {
                     long from = (long) crop * share.rows() + (long) output.group() * share.group();
-                    Kernels.copy(crops.get(crop), Kernels.rows(manager, all, from, from + share.group()));
+                    TorchOps.copy(crops.get(crop), TorchOps.rows(manager, all, from, from + share.group()));
                 }
             }
             share.world().allReduceSum(all);
@@ -131,13 +131,13 @@ final class ModelExpectation {
                 from[i] = values[i];
             }
             report.accept(GoldenCase.compared(
-                    name + " drift of " + NOISE, Errors.relativeL2(from, after.toFloatArray()), drift, ""));
+                    name + " drift of " + NOISE, ErrorMetrics.relativeL2(from, after.toFloatArray()), drift, ""));
         }
     }
 
     private void state(String prefix, String what, Map<String, NDArray> actual, double tolerance) {
         String r0 = perRank ? "r0/" + prefix : prefix;
-        Worst worst = new Worst();
+        MaxError worst = new MaxError();
         boolean any = false;
         for (String key : expected.keys()) {
             String entry = key.startsWith(r0) ? key.substring(r0.length()) : "";
@@ -152,7 +152,7 @@ final class ModelExpectation {
                 worst.add(entry + ", which the model lacks,", Double.NaN);
                 continue;
             }
-            worst.add(entry, Errors.relativeL2(expected.doubles(key), floats(values)));
+            worst.add(entry, ErrorMetrics.relativeL2(expected.doubles(key), floats(values)));
         }
         if (any) {
             report.accept(worst.against(name + " " + what, tolerance));

@@ -11,11 +11,11 @@ import io.swav.collective.Collective;
 import io.swav.swav.Architecture;
 import io.swav.swav.Larc;
 import io.swav.swav.Learner;
-import io.swav.swav.Settings;
+import io.swav.swav.StepSettings;
 import io.swav.swav.Sinkhorn;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -67,8 +67,8 @@ final class ModelSuite implements Suite {
             return;
         }
         Run run = new Run(title, meta, groups, local);
-        try (Npz source = new Fixture(fixture.folder(), base + ".npz").arrays();
-                Npz expected = fixture.arrays()) {
+        try (NpzFile source = new Fixture(fixture.folder(), base + ".npz").arrays();
+                NpzFile expected = fixture.arrays()) {
             train(run, source, expected, world, report);
         }
     }
@@ -77,13 +77,13 @@ final class ModelSuite implements Suite {
         return text.endsWith(ending) ? text.substring(0, text.length() - ending.length()) : text;
     }
 
-    private static void train(Run run, Npz source, Npz expected, Collective world, CaseReport report) {
-        try (NDManager manager = Torch.root()) {
+    private static void train(Run run, NpzFile source, NpzFile expected, Collective world, CaseReport report) {
+        try (NDManager manager = TorchRuntime.root()) {
             Map<String, NDArray> init = initial(source, manager);
             Map<String, Shape> shapes = new LinkedHashMap<>();
             init.forEach((name, array) -> shapes.put(name, array.getShape()));
-            Settings settings = settings(run);
-            Share share = new Share(world, settings.batch(), run.groups());
+            StepSettings settings = settings(run);
+            BatchShare share = new BatchShare(world, settings.batch(), run.groups());
             ModelExpectation golden = new ModelExpectation(run.name(), expected, run.localNorm(), share, report);
             try (Learner learner = new Learner(settings, Architecture.ofShapes(shapes), manager)) {
                 learner.model().load(init);
@@ -105,7 +105,7 @@ final class ModelSuite implements Suite {
         }
     }
 
-    private static Map<String, NDArray> initial(Npz source, NDManager manager) {
+    private static Map<String, NDArray> initial(NpzFile source, NDManager manager) {
         Map<String, NDArray> init = new LinkedHashMap<>();
         for (String key : source.keys()) {
             if (key.startsWith("init/")) {
@@ -118,17 +118,17 @@ final class ModelSuite implements Suite {
         return init;
     }
 
-    private static Settings settings(Run run) {
+    private static StepSettings settings(Run run) {
         JsonNode meta = run.meta();
         int batch = field(meta, "B").asInt();
         int group = batch / run.groups();
-        List<Settings.Crops> crops = new ArrayList<>();
+        List<StepSettings.Crops> crops = new ArrayList<>();
         for (int i = 0; i < field(meta, "sizes").size(); i++) {
-            crops.add(new Settings.Crops(
+            crops.add(new StepSettings.Crops(
                     field(meta, "nmb_crops").get(i).asInt(),
                     field(meta, "sizes").get(i).asInt()));
         }
-        return new Settings(
+        return new StepSettings(
                 batch,
                 group,
                 run.localNorm() ? group : batch,
@@ -139,7 +139,7 @@ final class ModelSuite implements Suite {
                 new Larc(MOMENTUM, field(meta, "wd").asDouble(), TRUST, false),
                 field(meta, "freeze").asLong(),
                 run.localNorm(),
-                Settings.BUCKET_BYTES,
+                StepSettings.BUCKET_BYTES,
                 Precision.FP32,
                 Precision.FP32);
     }
@@ -164,16 +164,16 @@ final class ModelSuite implements Suite {
     }
 
     /** One group's rows of the step's stored crops. */
-    private static List<NDArray> crops(Npz source, Settings settings, NDManager scope, int step, int group) {
+    private static List<NDArray> crops(NpzFile source, StepSettings settings, NDManager scope, int step, int group) {
         List<NDArray> resolutions = new ArrayList<>();
         int crop = 0;
-        for (Settings.Crops crops : settings.crops()) {
+        for (StepSettings.Crops crops : settings.crops()) {
             List<NDArray> parts = new ArrayList<>();
             for (int i = 0; i < crops.count(); i++) {
                 NDArray all = source.array(scope, "crops/step" + step + "_crop" + crop++);
-                parts.add(Kernels.rows(scope, all, (long) group * settings.group(), (group + 1L) * settings.group()));
+                parts.add(TorchOps.rows(scope, all, (long) group * settings.group(), (group + 1L) * settings.group()));
             }
-            resolutions.add(Kernels.concat(scope, parts, 0));
+            resolutions.add(TorchOps.concat(scope, parts, 0));
         }
         return resolutions;
     }

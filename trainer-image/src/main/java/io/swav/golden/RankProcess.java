@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The child's side of {@link RankProcesses}: says its port, learns everyone's, joins the world. It ends when its parent
+ * The child's side of {@link ProcessGroup}: says its port, learns everyone's, joins the world. It ends when its parent
  * does, because its standard input then ends.
  */
 public final class RankProcess {
@@ -26,7 +26,7 @@ public final class RankProcess {
     /**
      * Forms the world of the processes started together.
      *
-     * @param rank and {@code size} as {@link RankProcesses} passes them first
+     * @param rank and {@code size} as {@link ProcessGroup} passes them first
      */
     public static Collective join(int rank, int size) throws IOException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

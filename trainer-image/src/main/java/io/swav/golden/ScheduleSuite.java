@@ -12,10 +12,10 @@ final class ScheduleSuite implements Suite {
 
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {
-        try (Npz arrays = fixture.arrays()) {
+        try (NpzFile arrays = fixture.arrays()) {
             for (JsonNode meta : fixture.json(fixture.stem() + ".json")) {
                 String key = field(meta, "case").asText();
-                Guard.run(fixture.stem() + "/" + key, report, name -> {
+                CaseRunner.run(fixture.stem() + "/" + key, report, name -> {
                     double[] expected = arrays.doubles(key);
                     long perEpoch = field(meta, "iters_per_epoch").asLong();
                     LearningRate rate = new LearningRate(
@@ -24,9 +24,9 @@ final class ScheduleSuite implements Suite {
                             field(meta, "final_lr").asDouble(),
                             field(meta, "warmup_epochs").asLong() * perEpoch,
                             expected.length);
-                    Worst worst = new Worst();
+                    MaxError worst = new MaxError();
                     for (int step = 0; step < expected.length; step++) {
-                        worst.add("step " + step, Errors.relative(expected[step], rate.at(step)));
+                        worst.add("step " + step, ErrorMetrics.relative(expected[step], rate.at(step)));
                     }
                     report.accept(worst.against(name, TOLERANCE));
                 });

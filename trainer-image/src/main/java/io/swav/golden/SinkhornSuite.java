@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.swav.Sinkhorn;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,11 +21,11 @@ final class SinkhornSuite implements Suite {
 
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {
-        try (Npz arrays = fixture.arrays()) {
+        try (NpzFile arrays = fixture.arrays()) {
             TreeSet<String> cases = new TreeSet<>();
             arrays.keys().forEach(key -> cases.add(key.substring(0, Math.max(0, key.indexOf('/')))));
             for (String key : cases) {
-                Guard.run(
+                CaseRunner.run(
                         fixture.stem() + "/" + key + " w" + world.size(),
                         report,
                         name -> one(arrays, key, world, name, report));
@@ -33,8 +33,8 @@ final class SinkhornSuite implements Suite {
         }
     }
 
-    private static void one(Npz arrays, String key, Collective world, String name, CaseReport report) {
-        try (NDManager manager = Torch.root()) {
+    private static void one(NpzFile arrays, String key, Collective world, String name, CaseReport report) {
+        try (NDManager manager = TorchRuntime.root()) {
             NDArray scores = arrays.array(manager, key + "/scores");
             int rows = Math.toIntExact(scores.getShape().get(0));
             Sinkhorn sinkhorn = new Sinkhorn(arrays.number(key + "/epsilon"), (int) arrays.number(key + "/iters"));
@@ -44,7 +44,7 @@ final class SinkhornSuite implements Suite {
                 reference = arrays.doubles(key + "/codes_f64");
                 tolerance = TOLERANCE_F64;
             }
-            Share share = Share.of(world, rows);
+            BatchShare share = BatchShare.of(world, rows);
             if (share.groups() < world.size()) {
                 report.accept(GoldenCase.skipped(name, rows + " rows cannot be dealt to " + world.size() + " ranks"));
                 return;
@@ -57,7 +57,7 @@ final class SinkhornSuite implements Suite {
             if (!anyNaN(reference)) {
                 report.accept(GoldenCase.compared(
                         name,
-                        Errors.maxAbsolute(reference, actual),
+                        ErrorMetrics.maxAbsolute(reference, actual),
                         tolerance,
                         tolerance > TOLERANCE ? "float64" : ""));
             }
@@ -72,7 +72,7 @@ final class SinkhornSuite implements Suite {
     /** Largest distance of a row's sum from 1. */
     private static double rowSums(float[] codes, int rows) {
         int columns = codes.length / rows;
-        Worst worst = new Worst();
+        MaxError worst = new MaxError();
         for (int row = 0; row < rows; row++) {
             double sum = 0;
             for (int column = 0; column < columns; column++) {

@@ -2,7 +2,7 @@ package io.swav.numerics;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -32,7 +32,7 @@ record Canary(List<Trial> trials) {
     /** Every output of every trial; float32 reductions once, whatever the precisions. */
     List<Deviation> fly(Collection<Precision> precisions) {
         List<Deviation> deviations = new ArrayList<>();
-        try (NDManager manager = Torch.root()) {
+        try (NDManager manager = TorchRuntime.root()) {
             for (Precision precision : precisions) {
                 trials.forEach(trial -> deviations.addAll(trial.run(manager, precision)));
             }

@@ -1,9 +1,9 @@
 package io.swav.numerics;
 
 import io.swav.tensor.CrashReport;
-import io.swav.tensor.Natives;
+import io.swav.tensor.NativeLibraries;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -44,9 +44,9 @@ final class CanaryProcess implements Numerics.Child {
     }
 
     static int fly(Canary canary, String[] arguments) {
-        Torch.start();
-        Torch.useOneDnn(Boolean.parseBoolean(arguments[0]));
-        Torch.setThreads(Integer.parseInt(arguments[1]));
+        TorchRuntime.start();
+        TorchRuntime.useOneDnn(Boolean.parseBoolean(arguments[0]));
+        TorchRuntime.setThreads(Integer.parseInt(arguments[1]));
         List<Precision> precisions = List.of(arguments).subList(2, arguments.length).stream()
                 .map(Precision::valueOf)
                 .toList();
@@ -77,13 +77,13 @@ final class CanaryProcess implements Numerics.Child {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "-XX:ErrorFile=" + folder.resolve("crash")));
-        command.addAll(Natives.options());
+        command.addAll(NativeLibraries.options());
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
                 main.getName(),
                 String.valueOf(oneDnn),
-                String.valueOf(Torch.threads())));
+                String.valueOf(TorchRuntime.threads())));
         precisions.forEach(precision -> command.add(precision.name()));
         return command;
     }

@@ -1,7 +1,7 @@
 package io.swav.numerics;
 
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
@@ -57,27 +57,27 @@ public final class Numerics {
     }
 
     Verdict verdict(Collection<Precision> precisions) {
-        String machine = processor + (Torch.onGpu() ? ", computing on its GPU" : "");
+        String machine = processor + (TorchRuntime.onGpu() ? ", computing on its GPU" : "");
         Optional<String> fault = Optional.empty();
-        if (!Torch.onGpu() && processor.mayKill()) {
+        if (!TorchRuntime.onGpu() && processor.mayKill()) {
             fault = child.fly(true, precisions);
             if (fault.isPresent()) {
                 Optional<String> without = child.fly(false, precisions);
                 if (without.isPresent()) {
                     return new Verdict.Unsound(machine, without.get() + ", with oneDNN off as well");
                 }
-                Torch.useOneDnn(false);
+                TorchRuntime.useOneDnn(false);
             }
         }
         List<Deviation> deviations = canary.fly(precisions);
         Optional<Deviation> wrong = Canary.worst(deviations);
-        if (wrong.isPresent() && !Torch.onGpu() && Torch.usesOneDnn()) {
+        if (wrong.isPresent() && !TorchRuntime.onGpu() && TorchRuntime.usesOneDnn()) {
             fault = wrong.map(Deviation::toString);
-            Torch.useOneDnn(false);
+            TorchRuntime.useOneDnn(false);
             wrong = Canary.worst(canary.fly(precisions));
         }
         if (wrong.isPresent()) {
-            return new Verdict.Unsound(machine, wrong.get() + (Torch.onGpu() ? "" : ", with oneDNN off as well"));
+            return new Verdict.Unsound(machine, wrong.get() + (TorchRuntime.onGpu() ? "" : ", with oneDNN off as well"));
         }
         return fault.isPresent()
                 ? new Verdict.SoundWithoutOneDnn(machine, fault.get())

@@ -3,7 +3,7 @@ package io.swav.numerics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
 import java.util.List;
 import java.util.Optional;
@@ -42,16 +42,16 @@ record ProductTrial(int rows, int in, int out) implements Trial {
             return List.of(
                     y.compare(
                             name + "output",
-                            Kernels.linear(scope, precision, xs, weights, Optional.of(biases))
+                            TorchOps.linear(scope, precision, xs, weights, Optional.of(biases))
                                     .toFloatArray(),
                             precision),
                     dx.compare(
                             name + "gradient of the input",
-                            Kernels.matmul(scope, precision, dys, weights).toFloatArray(),
+                            TorchOps.matmul(scope, precision, dys, weights).toFloatArray(),
                             precision),
                     dWeight.compare(
                             name + "gradient of the weight",
-                            Kernels.matmulTransposed(scope, precision, dys, xs).toFloatArray(),
+                            TorchOps.matmulTransposed(scope, precision, dys, xs).toFloatArray(),
                             precision));
         }
     }

@@ -3,7 +3,7 @@ package io.swav.numerics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
 import java.util.ArrayList;
 import java.util.List;
@@ -37,7 +37,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
     private List<Deviation> batchNorm(NDManager scope, float[] x, float[] dy) {
         NDArray images = images(scope, x);
         NDArray weight = scope.ones(new Shape(channels));
-        Kernels.Normalized normalized = Kernels.batchNorm(
+        TorchOps.Normalized normalized = TorchOps.batchNorm(
                 scope,
                 images,
                 weight,
@@ -45,7 +45,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
                 scope.zeros(new Shape(channels)),
                 scope.zeros(new Shape(channels)),
                 EPSILON);
-        Kernels.NormGradient gradient = Kernels.batchNormBackward(
+        TorchOps.NormGradient gradient = TorchOps.batchNormBackward(
                 scope, images(scope, dy), images, weight, normalized.mean(), normalized.invStd(), EPSILON, true);
 
         double[] means = byColumn(x, v -> v / samples);

@@ -1,7 +1,7 @@
 package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,7 +11,7 @@ final class Backbone {
     private final boolean pool;
     private final List<ResidualBlock> blocks = new ArrayList<>();
 
-    Backbone(Architecture architecture, Layout parameters, Layout buffers) {
+    Backbone(Architecture architecture, FlatLayout parameters, FlatLayout buffers) {
         boolean small = architecture.smallStem();
         this.stem = new ConvNorm(
                 "conv1", "bn1", 3, architecture.stemWidth(), small ? 3 : 7, small ? 1 : 2, true, parameters, buffers);
@@ -36,12 +36,12 @@ final class Backbone {
 
     /** (N, 3, S, S) to (N, width). */
     NDArray forward(Tape tape, NDArray pictures) {
-        NDArray input = Kernels.channelsLast(tape.manager, pictures);
+        NDArray input = TorchOps.channelsLast(tape.manager, pictures);
         NDArray x = stem.forward(tape, input);
         tape.done(input);
         if (pool) {
             tape.save(x);
-            Kernels.Pooled pooled = Kernels.maxPool(tape.manager, x);
+            TorchOps.Pooled pooled = TorchOps.maxPool(tape.manager, x);
             tape.save(pooled.indices());
             tape.done(x);
             tape.done(pooled.indices());
@@ -53,7 +53,7 @@ final class Backbone {
             x = next;
         }
         tape.save(x);
-        NDArray features = Kernels.meanPool(tape.manager, x);
+        NDArray features = TorchOps.meanPool(tape.manager, x);
         tape.done(x);
         return features;
     }
@@ -61,7 +61,7 @@ final class Backbone {
     /** Consumes {@code dy}, (N, width). */
     void backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray last = tape.restore();
-        NDArray dx = Kernels.meanPoolBackward(tape.manager, dy, last);
+        NDArray dx = TorchOps.meanPoolBackward(tape.manager, dy, last);
         tape.spent(last);
         dy.close();
         for (int i = blocks.size() - 1; i >= 0; i--) {
@@ -71,7 +71,7 @@ final class Backbone {
             NDArray indices = tape.restore();
             NDArray pooled = dx;
             NDArray x = tape.restore();
-            dx = Kernels.maxPoolBackward(tape.manager, pooled, x, indices);
+            dx = TorchOps.maxPoolBackward(tape.manager, pooled, x, indices);
             tape.spent(x);
             tape.spent(indices);
             pooled.close();

@@ -3,7 +3,7 @@ package io.swav.swav;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.List;
 import java.util.Optional;
 
@@ -15,7 +15,7 @@ final class BatchNorm {
 
     private final String name;
 
-    BatchNorm(String name, int channels, Layout parameters, Layout buffers) {
+    BatchNorm(String name, int channels, FlatLayout parameters, FlatLayout buffers) {
         this.name = name;
         parameters.add(name + ".weight", channels);
         parameters.add(name + ".bias", channels);
@@ -29,25 +29,25 @@ final class BatchNorm {
         NDArray mean = tape.statistic(name + ".running_mean");
         NDArray variance = tape.statistic(name + ".running_var");
         if (tape.mode == Tape.Mode.EVAL) {
-            return Kernels.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
+            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
         }
         tape.save(x);
         if (!tape.moments.synchronize()) {
-            Kernels.Normalized result = Kernels.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
+            TorchOps.Normalized result = TorchOps.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
             tape.save(result.mean());
             tape.save(result.invStd());
             return result.output();
         }
-        Moments.Shared shared = tape.moments.of(x);
+        BatchStatistics.Shared shared = tape.moments.of(x);
         try (NDManager scope = tape.manager.newSubManager()) {
-            Kernels.copy(shared.mean(), mean);
-            Kernels.copy(shared.unbiased(scope), variance);
-            tape.save(Kernels.clone(tape.manager, shared.mean()));
+            TorchOps.copy(shared.mean(), mean);
+            TorchOps.copy(shared.unbiased(scope), variance);
+            tape.save(TorchOps.clone(tape.manager, shared.mean()));
             NDArray invStd = shared.invStd(scope, EPSILON);
             invStd.attach(tape.manager);
             tape.save(invStd);
-            tape.save(Kernels.clone(tape.manager, shared.count()));
-            return Kernels.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
+            tape.save(TorchOps.clone(tape.manager, shared.count()));
+            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
         }
     }
 
@@ -59,8 +59,8 @@ final class BatchNorm {
         NDArray mean = tape.restore();
         NDArray x = tape.restore();
         NDArray weight = tape.weight(name + ".weight");
-        Kernels.NormGradient result =
-                Kernels.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
+        TorchOps.NormGradient result =
+                TorchOps.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
         NDArray dx = result.input();
         if (count.isPresent()) {
             dx = sharedInput(tape, dy, x, weight, mean, invStd, result, count.get());
@@ -83,7 +83,7 @@ final class BatchNorm {
             NDArray weight,
             NDArray mean,
             NDArray invStd,
-            Kernels.NormGradient own,
+            TorchOps.NormGradient own,
             NDArray count) {
         try (NDManager scope = tape.manager.newSubManager()) {
             List<NDArray> sums = tape.moments.sum(scope, own.weight(), own.bias());
@@ -92,7 +92,7 @@ final class BatchNorm {
             NDArray minus = a.neg();
             NDArray b = minus.mul(s).muli(wide(scope, sums.get(0))).divi(count);
             NDArray c = minus.muli(wide(scope, sums.get(1))).divi(count).subi(b.mul(wide(scope, mean)));
-            return Kernels.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
+            return TorchOps.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
         }
     }
 

@@ -2,7 +2,7 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.tensor.Convolution;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 
 /** Convolution without bias, batch norm and, where asked, ReLU: the brick of every residual network. */
 final class ConvNorm {
@@ -20,8 +20,8 @@ final class ConvNorm {
             int side,
             int stride,
             boolean relu,
-            Layout parameters,
-            Layout buffers) {
+            FlatLayout parameters,
+            FlatLayout buffers) {
         this.name = name + ".weight";
         this.stride = stride;
         this.padding = side / 2;
@@ -36,7 +36,7 @@ final class ConvNorm {
         NDArray z = norm.forward(tape, y);
         tape.done(y);
         if (relu) {
-            Kernels.relu(z);
+            TorchOps.relu(z);
             tape.save(z);
         }
         return z;
@@ -46,7 +46,7 @@ final class ConvNorm {
     NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
         if (relu) {
             NDArray y = tape.restore();
-            Kernels.reluBackward(dy, y);
+            TorchOps.reluBackward(dy, y);
             tape.spent(y);
         }
         NDArray dz = norm.backward(tape, gradients, dy);

@@ -2,7 +2,7 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -16,7 +16,7 @@ final class Gradients implements AutoCloseable {
     private int passes = 1;
 
     /** @param done told of every parameter whose gradient is final, when it is */
-    Gradients(NDManager manager, Layout layout, NDArray flat, Consumer<String> done) {
+    Gradients(NDManager manager, FlatLayout layout, NDArray flat, Consumer<String> done) {
         this.views = manager.newSubManager();
         this.slots = layout.views(views, flat, 0);
         this.done = done;
@@ -32,7 +32,7 @@ final class Gradients implements AutoCloseable {
         NDArray slot = slot(name);
         int times = added.merge(name, 1, Integer::sum);
         if (times == 1) {
-            Kernels.copy(gradient, slot);
+            TorchOps.copy(gradient, slot);
         } else {
             slot.addi(gradient);
         }
@@ -45,7 +45,7 @@ final class Gradients implements AutoCloseable {
     /** The gradient of {@code name} is zero. */
     void none(String name) {
         NDArray slot = slot(name);
-        Kernels.clear(slot, 0, slot.size());
+        TorchOps.clear(slot, 0, slot.size());
         done.accept(name);
     }
 

@@ -5,12 +5,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
-import io.swav.tensor.HostBytes;
+import io.swav.tensor.HostView;
 import io.swav.tensor.HostMemory;
-import io.swav.tensor.Kernels;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchOps;
+import io.swav.tensor.TorchRuntime;
 import java.nio.ByteBuffer;
 import java.util.Collections;
 import java.util.List;
@@ -32,30 +32,30 @@ public final class Learner implements AutoCloseable {
         List<NDArray> group(NDManager manager, int group);
     }
 
-    private final Settings settings;
+    private final StepSettings settings;
     private final NDManager root;
     private final Model model;
     private final NDArray momentum;
     private final Map<String, NDArray> momentumViews;
     private final NDArray owners;
-    private final GraphMemory memory;
-    private @Nullable Step step;
-    private Communication communication = Communication.NONE;
-    private Consumer<Phase> watcher = phase -> {};
+    private final ActivationBudget memory;
+    private @Nullable StepExecution step;
+    private CommunicationTimes communication = CommunicationTimes.NONE;
+    private Consumer<StepPhase> watcher = phase -> {};
 
     /** A learner with fresh weights from spec.training.seed. */
     public Learner(SwavJobSpec spec, NDManager root) {
-        this(Settings.of(spec), Architecture.of(spec.model()), root);
-        Torch.setThreads(spec.training().threads());
+        this(StepSettings.of(spec), Architecture.of(spec.model()), root);
+        TorchRuntime.setThreads(spec.training().threads());
         model.initialize(spec.training().seed());
     }
 
     /** A learner whose weights are zeros until they are loaded. */
-    public Learner(Settings settings, Architecture architecture, NDManager parent) {
-        this(settings, architecture, parent, new GraphMemory());
+    public Learner(StepSettings settings, Architecture architecture, NDManager parent) {
+        this(settings, architecture, parent, new ActivationBudget());
     }
 
-    Learner(Settings settings, Architecture architecture, NDManager parent, GraphMemory memory) {
+    Learner(StepSettings settings, Architecture architecture, NDManager parent, ActivationBudget memory) {
         this.settings = settings;
         this.memory = memory;
         this.root = parent.newSubManager();
@@ -66,7 +66,7 @@ public final class Learner implements AutoCloseable {
     }
 
     /** {@code to} is told of every phase at its beginning, on the training thread. */
-    public void watch(Consumer<Phase> to) {
+    public void watch(Consumer<StepPhase> to) {
         watcher = to;
     }
 
@@ -102,7 +102,7 @@ public final class Learner implements AutoCloseable {
         ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * state().size());
         for (NDArray array : state()) {
             CRC32C sum = new CRC32C();
-            sum.update(HostBytes.of(array).bytes());
+            sum.update(HostView.of(array).bytes());
             sums.putLong(sum.getValue());
         }
         return sums.array();
@@ -113,10 +113,10 @@ public final class Learner implements AutoCloseable {
      * time is slow here.
      */
     public void rehearse(CropSource crops) {
-        Settings small = settings.smallest();
-        Run[] runs = {new Run(0, 1)};
+        StepSettings small = settings.smallest();
+        GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();
-                Step trial = new Step(small, model, memory, root, runs, alone, 0, phase -> {})) {
+                StepExecution trial = new StepExecution(small, model, memory, root, runs, alone, 0, phase -> {})) {
             trial.forward(crops);
             trial.assign(0);
             trial.backward();
@@ -133,9 +133,9 @@ public final class Learner implements AutoCloseable {
      * @param word a number that this rank says; the smallest of all ranks comes back in the result
      * @throws io.swav.collective.CollectiveException when a peer is lost
      */
-    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long globalStep, long word) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long word) {
         discard();
-        Step fresh = new Step(settings, model, memory, root, runs, collective, globalStep, watcher);
+        StepExecution fresh = new StepExecution(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;
         boolean whole = false;
         try {
@@ -157,7 +157,7 @@ public final class Learner implements AutoCloseable {
      * @throws io.swav.collective.CollectiveException when a peer is lost; nothing of the step is under way then
      */
     public StepResult averageGradients() {
-        watcher.accept(Phase.REDUCE);
+        watcher.accept(StepPhase.REDUCE);
         boolean whole = false;
         try {
             StepResult result = current().average();
@@ -172,7 +172,7 @@ public final class Learner implements AutoCloseable {
     }
 
     /** What the last {@link #averageGradients} and the sums before it took. */
-    public Communication communication() {
+    public CommunicationTimes communication() {
         return communication;
     }
 
@@ -197,25 +197,25 @@ public final class Learner implements AutoCloseable {
 
     /** Moves the state by one step; nothing here waits for a peer. */
     public void apply(double learningRate) {
-        watcher.accept(Phase.APPLY);
-        Step done = current();
+        watcher.accept(StepPhase.APPLY);
+        StepExecution done = current();
         NDArray total = done.total();
         try (NDManager scope = root.newSubManager()) {
-            Kernels.copy(done.prototypes(), model.weight(Model.PROTOTYPES));
+            TorchOps.copy(done.prototypes(), model.weight(Model.PROTOTYPES));
             Larc.Flat flat = new Larc.Flat(model.weights, total, momentum, owners);
             settings.larc().step(scope, flat.before(scope, done.moved().size()), done.norms(), learningRate);
             NDArray statistics =
-                    Kernels.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
+                    TorchOps.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
             int spans = settings.groups() / settings.span();
-            Kernels.divide(statistics, spans);
+            TorchOps.divide(statistics, spans);
             model.update(statistics, done.resolutions());
         }
         discard();
-        watcher.accept(Phase.IDLE);
+        watcher.accept(StepPhase.IDLE);
     }
 
-    private Step current() {
-        Step now = step;
+    private StepExecution current() {
+        StepExecution now = step;
         if (now == null) {
             throw new IllegalStateException("lossAndGradients comes first");
         }

@@ -4,9 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,10 +27,10 @@ public final class Model {
 
     private final Architecture architecture;
     private final NDManager root;
-    final Layout parameters = new Layout();
-    final Layout buffers = new Layout();
+    final FlatLayout parameters = new FlatLayout();
+    final FlatLayout buffers = new FlatLayout();
     private final Backbone backbone;
-    private final Head head;
+    private final ProjectionHead head;
     /** Elements of the flat buffers that belong to the backbone; the head's follow. */
     final long backboneBuffers;
 
@@ -45,14 +45,14 @@ public final class Model {
 
     /** A model of zeros; {@link #initialize} or {@link #load} gives it values. Everything belongs to {@code root}. */
     public Model(Architecture architecture, NDManager root) {
-        Torch.start();
+        TorchRuntime.start();
         this.architecture = architecture;
         this.root = root;
         this.backbone = new Backbone(architecture, parameters, buffers);
         this.backboneBuffers = buffers.size();
-        this.head = new Head(architecture, parameters, buffers);
+        this.head = new ProjectionHead(architecture, parameters, buffers);
         parameters.add(PROTOTYPES, architecture.prototypes(), architecture.features());
-        for (Layout.Slot slot : buffers.slots()) {
+        for (FlatLayout.Slot slot : buffers.slots()) {
             if (slot.name().endsWith(MEAN)) {
                 norms.add(slot.name().substring(0, slot.name().length() - MEAN.length()));
             }
@@ -81,7 +81,7 @@ public final class Model {
         Map<String, NDArray> state = new LinkedHashMap<>(weightViews);
         state.putAll(statisticViews);
         for (int i = 0; i < norms.size(); i++) {
-            state.put(norms.get(i) + COUNTER, Kernels.view(root, counters, i));
+            state.put(norms.get(i) + COUNTER, TorchOps.view(root, counters, i));
         }
         return state;
     }
@@ -107,7 +107,7 @@ public final class Model {
             } else if (!source.getShape().equals(target.getShape())) {
                 wrong.add(name + " is " + source.getShape() + " where " + target.getShape() + " is expected");
             } else {
-                copies.add(() -> Kernels.copy(source, target));
+                copies.add(() -> TorchOps.copy(source, target));
             }
         });
         if (!wrong.isEmpty()) {
@@ -121,21 +121,21 @@ public final class Model {
      * layers uniform within 1/√in, batch norms 1 and 0, running statistics 0 and 1.
      */
     public void initialize(long seed) {
-        for (Layout.Slot slot : parameters.slots()) {
+        for (FlatLayout.Slot slot : parameters.slots()) {
             float[] values = initial(slot, seed);
             try (NDArray fresh = root.create(values, slot.shape())) {
-                Kernels.copy(fresh, weight(slot.name()));
+                TorchOps.copy(fresh, weight(slot.name()));
             }
         }
         statisticViews.forEach((name, view) -> {
             try (NDArray fresh = name.endsWith(MEAN) ? root.zeros(view.getShape()) : root.ones(view.getShape())) {
-                Kernels.copy(fresh, view);
+                TorchOps.copy(fresh, view);
             }
         });
-        Kernels.fill(counters, 0);
+        TorchOps.fill(counters, 0);
     }
 
-    private float[] initial(Layout.Slot slot, long seed) {
+    private float[] initial(FlatLayout.Slot slot, long seed) {
         CRC32 name = new CRC32();
         name.update(slot.name().getBytes(StandardCharsets.UTF_8));
         SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.getValue());
@@ -163,7 +163,7 @@ public final class Model {
 
     /** Pooled features of the backbone in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray pictures) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
             NDArray features = backbone.forward(tape, pictures);
             features.attach(manager);
@@ -173,7 +173,7 @@ public final class Model {
 
     /** Embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray pictures) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
             NDArray embedding = head.forward(tape, backbone.forward(tape, pictures));
             embedding.attach(manager);
@@ -189,7 +189,7 @@ public final class Model {
      * @return (all rows, features), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
-        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, Precision.FP32, weightViews, Moments.local())) {
+        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
             NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
             NDArray embedding = forward(tape, resolutions, batch);
             embedding.attach(manager);
@@ -222,17 +222,17 @@ public final class Model {
                 features.add(backbone.forward(tape, resolutions.get(r)));
             }
             // the last resolution's statistics lie right before the head's
-            return head.forward(tape, Kernels.concat(tape.manager, features, 0));
+            return head.forward(tape, TorchOps.concat(tape.manager, features, 0));
         }
     }
 
     private Map<String, NDArray> statisticsOf(NDManager scope, NDArray flat, long base, boolean withHead) {
         Map<String, NDArray> views = new LinkedHashMap<>();
-        for (Layout.Slot slot : buffers.slots()) {
+        for (FlatLayout.Slot slot : buffers.slots()) {
             if (withHead || slot.offset() < backboneBuffers) {
                 views.put(
                         slot.name(),
-                        Kernels.view(
+                        TorchOps.view(
                                 scope, flat, base + slot.offset(), slot.shape().getShape()));
             }
         }
@@ -245,7 +245,7 @@ public final class Model {
         long to = dx.getShape().get(0);
         gradients.passes(rows.length);
         for (int r = rows.length - 1; r >= 0; r--) {
-            NDArray part = Kernels.clone(tape.manager, Kernels.rows(tape.manager, dx, to - rows[r], to));
+            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dx, to - rows[r], to));
             to -= rows[r];
             backbone.backward(tape, gradients, part);
         }
@@ -259,21 +259,21 @@ public final class Model {
      */
     void update(NDArray batchStatistics, int resolutions) {
         try (NDManager scope = root.newSubManager()) {
-            NDArray ofBackbone = Kernels.view(scope, statistics, 0, backboneBuffers);
+            NDArray ofBackbone = TorchOps.view(scope, statistics, 0, backboneBuffers);
             for (int r = 0; r < resolutions; r++) {
-                blend(ofBackbone, Kernels.view(scope, batchStatistics, r * backboneBuffers, backboneBuffers));
+                blend(ofBackbone, TorchOps.view(scope, batchStatistics, r * backboneBuffers, backboneBuffers));
             }
             long ofHead = buffers.size() - backboneBuffers;
             blend(
-                    Kernels.view(scope, statistics, backboneBuffers, ofHead),
-                    Kernels.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
-            Kernels.add(Kernels.rows(scope, counters, 0, norms.size() - 1), resolutions);
-            Kernels.add(Kernels.rows(scope, counters, norms.size() - 1, norms.size()), 1);
+                    TorchOps.view(scope, statistics, backboneBuffers, ofHead),
+                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
+            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - 1), resolutions);
+            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - 1, norms.size()), 1);
         }
     }
 
     private static void blend(NDArray running, NDArray batch) {
-        Kernels.scale(running, 1 - BatchNorm.UPDATE);
-        Kernels.addScaled(running, batch, BatchNorm.UPDATE);
+        TorchOps.scale(running, 1 - BatchNorm.UPDATE);
+        TorchOps.addScaled(running, batch, BatchNorm.UPDATE);
     }
 }

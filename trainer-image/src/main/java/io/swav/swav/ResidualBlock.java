@@ -1,7 +1,7 @@
 package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,8 +17,8 @@ final class ResidualBlock {
             Architecture.Stage stage,
             int stride,
             boolean bottleneck,
-            Layout parameters,
-            Layout buffers) {
+            FlatLayout parameters,
+            FlatLayout buffers) {
         int inner = stage.inner();
         int out = stage.width();
         int[] widths = bottleneck ? new int[] {inner, inner, out} : new int[] {inner, out};
@@ -66,7 +66,7 @@ final class ResidualBlock {
         if (straight != x) {
             straight.close();
         }
-        Kernels.relu(y);
+        TorchOps.relu(y);
         tape.save(y);
         return y;
     }
@@ -74,9 +74,9 @@ final class ResidualBlock {
     /** Consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray y = tape.restore();
-        Kernels.reluBackward(dy, y);
+        TorchOps.reluBackward(dy, y);
         tape.spent(y);
-        NDArray straight = Kernels.share(tape.manager, dy); // neither way writes to it: their last layers have no ReLU
+        NDArray straight = TorchOps.share(tape.manager, dy); // neither way writes to it: their last layers have no ReLU
         if (shortcut.isPresent()) {
             straight = shortcut.get().backward(tape, gradients, straight, true);
         }

@@ -2,7 +2,7 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -50,9 +50,9 @@ public record Sinkhorn(double epsilon, int iterations) {
             for (List<NDArray> group : scores) {
                 List<NDArray> logits = new ArrayList<>();
                 for (int a = 0; a < assigned; a++) {
-                    NDArray top = Kernels.view(scope, highest, a * prototypes, prototypes);
+                    NDArray top = TorchOps.view(scope, highest, a * prototypes, prototypes);
                     NDArray logit = group.get(a).sub(top);
-                    Kernels.scale(logit, 1 / epsilon);
+                    TorchOps.scale(logit, 1 / epsilon);
                     logit.attach(manager);
                     logits.add(logit);
                 }
@@ -84,7 +84,7 @@ public record Sinkhorn(double epsilon, int iterations) {
             for (NDArray crop : group) {
                 each.add(crop.max(new int[] {0}));
             }
-            tops.add(Kernels.concat(scope, each, 0));
+            tops.add(TorchOps.concat(scope, each, 0));
             each.forEach(NDArray::close);
         }
         NDArray all = tops.get(0);
@@ -112,14 +112,14 @@ public record Sinkhorn(double epsilon, int iterations) {
                     each.add(crop.sum(new int[] {0}));
                 }
             }
-            perGroup.add(Kernels.concat(scope, each, 0));
+            perGroup.add(TorchOps.concat(scope, each, 0));
             each.forEach(NDArray::close);
         }
         NDArray total = reduction.sum(perGroup);
         long prototypes = total.size() / assigned;
         List<NDArray> rows = new ArrayList<>();
         for (int a = 0; a < assigned; a++) {
-            rows.add(Kernels.view(scope, total, a * prototypes, prototypes));
+            rows.add(TorchOps.view(scope, total, a * prototypes, prototypes));
         }
         return rows;
     }

@@ -5,11 +5,11 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.management.OperatingSystemMXBean;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
@@ -50,8 +50,8 @@ public final class SinkhornBench implements Callable<Integer> {
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
         List<Case> cases = new ArrayList<>();
-        Torch.start();
-        Torch.setThreads(1);
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
         for (int[] size : new int[][] {{256, 3000, 3}, {1024, 3000, 3}, {4096, 3000, 3}, {4096, 3000, 10}}) {
             Case measured = measure(size[0], size[1], size[2]);
             cases.add(measured);
@@ -74,13 +74,13 @@ public final class SinkhornBench implements Callable<Integer> {
     }
 
     private static Case measure(int batch, int prototypes, int iterations) {
-        try (NDManager manager = Torch.root()) {
+        try (NDManager manager = TorchRuntime.root()) {
             NDArray features = manager.randomNormal(new Shape(batch, 128)).normalize(2, 1);
             NDArray centres = manager.randomNormal(new Shape(prototypes, 128)).normalize(2, 1);
             List<List<NDArray>> scores = new ArrayList<>();
             for (int from = 0; from < batch; from += GROUP) {
-                NDArray rows = Kernels.rows(manager, features, from, from + GROUP);
-                scores.add(List.of(Kernels.linear(manager, Precision.FP32, rows, centres, Optional.empty())));
+                NDArray rows = TorchOps.rows(manager, features, from, from + GROUP);
+                scores.add(List.of(TorchOps.linear(manager, Precision.FP32, rows, centres, Optional.empty())));
             }
             Sinkhorn sinkhorn = new Sinkhorn(EPSILON, iterations);
             double[] seconds = new double[REPEATS];
@@ -110,8 +110,8 @@ public final class SinkhornBench implements Callable<Integer> {
 
         @Override
         public NDArray sum(List<NDArray> perGroup) {
-            Run[] all = {new Run(0, perGroup.size())};
-            GroupSum sum = GroupSum.inOneOrder(perGroup.size(), all[0]);
+            GroupRange[] all = {new GroupRange(0, perGroup.size())};
+            GradientSum sum = GradientSum.inOneOrder(perGroup.size(), all[0]);
             perGroup.forEach(sum::add);
             return sum.total(new SoloCollective(), all);
         }

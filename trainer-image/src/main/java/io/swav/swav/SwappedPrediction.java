@@ -2,7 +2,7 @@ package io.swav.swav;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -35,14 +35,14 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
             for (int v = 0; v < crops; v++) {
                 NDArray target = v < assigned ? all.sub(codes.get(v)) : all;
                 NDArray mass = target.sum(new int[] {1}, true);
-                NDArray logits = Kernels.divided(scope, scores.get(v), temperature);
+                NDArray logits = TorchOps.divided(scope, scores.get(v), temperature);
                 NDArray logs = logits.logSoftmax(1);
                 NDArray products = logs.mul(target);
                 terms.add(products.sum());
                 NDArray gradient = logs.exp();
                 gradient.muli(mass).subi(target);
-                Kernels.scale(gradient, scale / temperature);
-                Kernels.copy(gradient, gradients.get(v));
+                TorchOps.scale(gradient, scale / temperature);
+                TorchOps.copy(gradient, gradients.get(v));
                 List.of(mass, logits, logs, products, gradient).forEach(NDArray::close);
                 if (target != all) {
                     target.close();
@@ -53,7 +53,7 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
                 loss.addi(term);
                 term.close();
             }
-            Kernels.scale(loss, -scale);
+            TorchOps.scale(loss, -scale);
             loss.attach(manager);
             return loss;
         }

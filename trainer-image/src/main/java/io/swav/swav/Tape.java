@@ -24,7 +24,7 @@ final class Tape implements AutoCloseable {
     final Mode mode;
     final Precision precision;
     final Map<String, NDArray> weights;
-    final Moments moments;
+    final BatchStatistics moments;
     /** Statistics of the pass that runs: read in EVAL, written otherwise. */
     private Map<String, NDArray> statistics = Map.of();
 
@@ -34,7 +34,7 @@ final class Tape implements AutoCloseable {
 
     private long savedBytes;
 
-    Tape(NDManager parent, Mode mode, Precision precision, Map<String, NDArray> weights, Moments moments) {
+    Tape(NDManager parent, Mode mode, Precision precision, Map<String, NDArray> weights, BatchStatistics moments) {
         this.manager = parent.newSubManager();
         this.mode = mode;
         this.precision = precision;

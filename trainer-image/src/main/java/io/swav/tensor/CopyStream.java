@@ -22,7 +22,7 @@ public final class CopyStream implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CopyStream.class);
 
     /** Those on their way. */
-    final NDManager arrays = Torch.root();
+    final NDManager arrays = TorchRuntime.root();
 
     private final CUstream_st stream = new CUstream_st();
     private final CUevent_st allocated;
@@ -36,7 +36,7 @@ public final class CopyStream implements AutoCloseable {
 
     /** Empty where this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch has loaded. */
     public static Optional<CopyStream> open() {
-        if (!Torch.onGpu()) {
+        if (!TorchRuntime.onGpu()) {
             return Optional.empty();
         }
         try {
@@ -67,7 +67,7 @@ public final class CopyStream implements AutoCloseable {
 
         /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
         NDArray take(NDManager manager) {
-            Cuda.check(cudart.cudaStreamWaitEvent(SideStream.ofThread(), copied, 0));
+            Cuda.check(cudart.cudaStreamWaitEvent(CommunicationStream.ofThread(), copied, 0));
             taken = true;
             target.attach(manager);
             return target;
@@ -103,7 +103,7 @@ public final class CopyStream implements AutoCloseable {
         sweep();
         Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
         // whatever else used this memory is on libtorch's stream
-        Cuda.check(cudart.cudaEventRecord(allocated, SideStream.ofThread()));
+        Cuda.check(cudart.cudaEventRecord(allocated, CommunicationStream.ofThread()));
         Cuda.check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
         long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
         Cuda.check(
@@ -128,7 +128,7 @@ public final class CopyStream implements AutoCloseable {
         arrays.close();
     }
 
-    private static Address at(NDArray array) {
-        return new Address(Memory.address(array, 0));
+    private static RawPointer at(NDArray array) {
+        return new RawPointer(TensorMemory.address(array, 0));
     }
 }

@@ -11,7 +11,7 @@ public final class DeviceMemory {
     /** What no process has taken; empty where the CUDA runtime does not tell. */
     public static OptionalLong free() {
         try {
-            MemoryUsage usage = CudaUtils.getGpuMemory(Torch.device());
+            MemoryUsage usage = CudaUtils.getGpuMemory(TorchRuntime.device());
             return OptionalLong.of(usage.getMax() - usage.getUsed());
         } catch (IllegalArgumentException | IllegalStateException | LinkageError e) {
             return OptionalLong.empty();

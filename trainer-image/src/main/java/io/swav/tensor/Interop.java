@@ -11,14 +11,14 @@ import org.bytedeco.pytorch.Tensor;
 /** DJL's NDArray and JavaCPP's Tensor are both an {@code at::Tensor*}; passing one for the other copies nothing. */
 final class Interop {
     static {
-        Torch.start();
+        TorchRuntime.start();
     }
 
     private Interop() {}
 
     /** A Tensor over the array's handle. It does not own: use it only while {@code array} is open. */
     static Tensor borrow(NDArray array) {
-        return new Tensor(new Address(((PtNDArray) array).getHandle()));
+        return new Tensor(new RawPointer(((PtNDArray) array).getHandle()));
     }
 
     /** Hands a Tensor over to {@code manager}, which frees it from now on; {@code tensor} itself stays the caller's. */

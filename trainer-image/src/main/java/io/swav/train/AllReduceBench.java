@@ -2,7 +2,7 @@ package io.swav.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.golden.RankFailure;
-import io.swav.golden.RankProcesses;
+import io.swav.golden.ProcessGroup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -101,7 +101,7 @@ public final class AllReduceBench implements Callable<Integer> {
         List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
-        Optional<RankFailure> failure = RankProcesses.run(
+        Optional<RankFailure> failure = ProcessGroup.run(
                 List.of(), // the compiler that a trainer runs with
                 AllReduceRank.class,
                 ranks,

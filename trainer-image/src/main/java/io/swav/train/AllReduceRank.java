@@ -6,11 +6,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.sun.management.OperatingSystemMXBean;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.TreeSum;
 import io.swav.golden.RankProcess;
-import io.swav.tensor.HostBytes;
-import io.swav.tensor.Torch;
+import io.swav.tensor.HostView;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
@@ -40,15 +40,15 @@ final class AllReduceRank {
         int rounds = Integer.parseInt(args[2]);
         long bytes = Long.parseLong(args[3]);
         int smalls = Integer.parseInt(args[4]);
-        Torch.start();
-        Torch.setThreads(1);
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
         try (Collective world = RankProcess.join(rank, size);
                 PlainRing plain = PlainRing.connect(world);
-                NDManager manager = Torch.host()) {
+                NDManager manager = TorchRuntime.host()) {
             NDArray values = manager.zeros(new Shape(bytes / Float.BYTES));
-            ByteBuffer from = HostBytes.of(values).bytes();
+            ByteBuffer from = HostView.of(values).bytes();
             NDArray other = manager.zeros(values.getShape());
-            ByteBuffer into = HostBytes.of(other).bytes();
+            ByteBuffer into = HostView.of(other).bytes();
             long sent = AllReduceBench.bytesSent(bytes, size);
             NDArray signal = manager.zeros(new Shape(1), DataType.INT64);
             for (int round = -1; round < rounds; round++) { // the first one warms up
@@ -77,9 +77,9 @@ final class AllReduceRank {
 
     /** One group a rank: the same bytes. */
     private static void sumTree(Collective world, NDArray values) {
-        Run[] runs = IntStream.range(0, world.size())
-                .mapToObj(rank -> Run.of(world.size(), rank, world.size()))
-                .toArray(Run[]::new);
+        GroupRange[] runs = IntStream.range(0, world.size())
+                .mapToObj(rank -> GroupRange.of(world.size(), rank, world.size()))
+                .toArray(GroupRange[]::new);
         TreeSum.Local local = new TreeSum.Local(world.size(), runs[world.rank()]);
         local.add(world.rank(), values);
         local.reduce(world, runs);

@@ -5,19 +5,19 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.api.World;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.Checkpoints;
-import io.swav.checkpoint.Share;
-import io.swav.checkpoint.Snapshot;
-import io.swav.checkpoint.Stores;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.UploadShare;
+import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.StoreFactory;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.swav.Learner;
 import io.swav.swav.LearningRate;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -99,25 +99,25 @@ public final class CheckpointBench implements Callable<Integer> {
     }
 
     private void measure(String uri) throws IOException {
-        Torch.start();
+        TorchRuntime.start();
         int threads = Runtime.getRuntime().availableProcessors();
-        SwavJobSpec job = SwavJobSpecs.complete(
+        SwavJobSpec job = SpecLoader.complete(
                 "bench", new ObjectMapper().readTree(SPEC.formatted(architecture, BATCH, BATCH, threads)));
         SwavJobSpec.S3 s3 = new SwavJobSpec.S3(endpoint, null, null);
         List<Double> stalls = new ArrayList<>();
         List<Double> seconds;
         long bytes;
-        try (NDManager root = Torch.root();
+        try (NDManager root = TorchRuntime.root();
                 Learner learner = new Learner(job, root);
-                Checkpoints store = new Checkpoints(
-                        Stores.open(uri, Stores.service(Optional.of(s3))),
-                        new Checkpoints.Owner("bench", "bench"),
+                CheckpointCatalog store = new CheckpointCatalog(
+                        StoreFactory.open(uri, StoreFactory.service(Optional.of(s3))),
+                        new CheckpointCatalog.Owner("bench", "bench"),
                         2)) {
-            StepMachine machine =
+            TrainStep machine =
                     new LearnerMachine(learner, LearningRate.of(job.training().optimizer(), 100, 10_000));
-            bytes = new Snapshot(machine.model(), machine.optimizer()).bytes();
+            bytes = new HostSnapshot(machine.model(), machine.optimizer()).bytes();
             NDArray crops = root.randomNormal(new Shape(2L * BATCH, 3, SIDE, SIDE));
-            Progress progress = new Progress("bench", "bench");
+            TrainerProgress progress = new TrainerProgress("bench", "bench");
             try (CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
                 writer.lead(true);
                 for (long step = 1; writer.saved().size() <= saves; step++) {
@@ -137,7 +137,7 @@ public final class CheckpointBench implements Callable<Integer> {
     }
 
     /** One step; returns the milliseconds for which it waited for a save. */
-    private static double step(StepMachine machine, NDArray crops, CheckpointWriter writer, long step, boolean save) {
+    private static double step(TrainStep machine, NDArray crops, CheckpointWriter writer, long step, boolean save) {
         Collective alone = new SoloCollective();
         long begin = System.nanoTime();
         if (save) {
@@ -150,11 +150,11 @@ public final class CheckpointBench implements Callable<Integer> {
                     "bench",
                     1,
                     World.none("").why());
-            writer.begin(state, "", Share.ALONE);
+            writer.begin(state, "", UploadShare.ALONE);
         }
         long begun = System.nanoTime();
         machine.lossAndGradients(
-                (manager, group) -> List.of(crops.duplicate()), new Run[] {new Run(0, 1)}, alone, step, 1);
+                (manager, group) -> List.of(crops.duplicate()), new GroupRange[] {new GroupRange(0, 1)}, alone, step, 1);
         machine.averageGradients(alone);
         long computed = System.nanoTime();
         writer.beforeChange();

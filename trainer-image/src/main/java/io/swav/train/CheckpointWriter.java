@@ -1,14 +1,14 @@
 package io.swav.train;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.Checkpoints;
-import io.swav.checkpoint.Share;
-import io.swav.checkpoint.Snapshot;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.UploadShare;
+import io.swav.checkpoint.HostSnapshot;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -45,16 +45,16 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** A state to save, or to help rank 0 to save. */
-    private record Order(CheckpointState state, boolean export, String request, Share share) {}
+    private record Order(CheckpointState state, boolean export, String request, UploadShare share) {}
 
-    private final Checkpoints store;
-    private final StepMachine machine;
-    private final Progress progress;
+    private final CheckpointCatalog store;
+    private final TrainStep machine;
+    private final TrainerProgress progress;
     private final long bytes;
     private final Thread thread = new Thread(this::run, "checkpoint-writer");
     private final Map<Long, Double> seconds = new HashMap<>();
     private final Deque<Double> lastSeconds = new ArrayDeque<>();
-    private @Nullable Snapshot snapshot;
+    private @Nullable HostSnapshot snapshot;
     private Phase phase = Phase.Idle;
     private @Nullable Order next;
     private boolean leading;
@@ -69,7 +69,7 @@ final class CheckpointWriter implements AutoCloseable {
     private boolean cannotResume;
     private String answered = "";
 
-    CheckpointWriter(Checkpoints store, StepMachine machine, Progress progress) {
+    CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
         this.store = store;
         this.machine = machine;
         this.progress = progress;
@@ -136,8 +136,8 @@ final class CheckpointWriter implements AutoCloseable {
      *
      * @param rank of this trainer
      */
-    Share share(int rank, int ranks) {
-        return store.shares(bytes) ? new Share(rank, ranks) : Share.ALONE;
+    UploadShare share(int rank, int ranks) {
+        return store.shares(bytes) ? new UploadShare(rank, ranks) : UploadShare.ALONE;
     }
 
     /**
@@ -145,7 +145,7 @@ final class CheckpointWriter implements AutoCloseable {
      *
      * @return false, and nothing is begun, while the thread is with the store: who trains does not wait for that
      */
-    synchronized boolean begin(CheckpointState state, String request, Share share) {
+    synchronized boolean begin(CheckpointState state, String request, UploadShare share) {
         boolean takes = takes();
         if (takes) {
             begin(new Order(state, false, request, share));
@@ -161,7 +161,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Starts to write this rank's share of what rank 0 saves; not while an earlier one is being written. */
-    synchronized void help(CheckpointState state, Share share) {
+    synchronized void help(CheckpointState state, UploadShare share) {
         if (phase == Phase.Idle && share.rank() > 0) {
             begin(new Order(state, false, "", share));
         }
@@ -192,7 +192,7 @@ final class CheckpointWriter implements AutoCloseable {
      * @param giveUp asked again and again while saving fails
      * @return whether it is saved; otherwise {@link #problem} says why not
      */
-    synchronized boolean saveNow(CheckpointState state, boolean export, Share share, BooleanSupplier giveUp) {
+    synchronized boolean saveNow(CheckpointState state, boolean export, UploadShare share, BooleanSupplier giveUp) {
         awaitNot(Phase.Looking, Phase.Copying, Phase.Saving);
         begin(new Order(state, export, "", share));
         while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
@@ -269,10 +269,10 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Buffers for the copy: their pages are touched when this trainer begins to lead, not while a step waits. */
-    private Snapshot buffers() {
-        Snapshot into = snapshot;
+    private HostSnapshot buffers() {
+        HostSnapshot into = snapshot;
         if (into == null) {
-            into = new Snapshot(machine.model(), machine.optimizer());
+            into = new HostSnapshot(machine.model(), machine.optimizer());
             snapshot = into;
         }
         return into;
@@ -306,7 +306,7 @@ final class CheckpointWriter implements AutoCloseable {
                 if (order.export()) {
                     LOG.info("exported {}", store.export(checkpoint));
                 }
-                Checkpoints.Saved saved = store.save(checkpoint, ranks);
+                CheckpointCatalog.Saved saved = store.save(checkpoint, ranks);
                 LOG.info(
                         "checkpoint of step {} saved in {} s, {} MB",
                         order.state().step(),
@@ -368,7 +368,7 @@ final class CheckpointWriter implements AutoCloseable {
             List<CheckpointEntry> newest = new ArrayList<>();
             long newestStep = 0;
             String request = "";
-            for (Checkpoints.Entry entry : store.catalogue(true)) {
+            for (CheckpointCatalog.Entry entry : store.catalogue(true)) {
                 if (entry.verified()) {
                     newestStep = Math.max(newestStep, entry.state().step());
                     request = request.isEmpty() ? entry.state().request() : request;
@@ -391,7 +391,7 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private synchronized CheckpointEntry told(Checkpoints.Entry entry) {
+    private synchronized CheckpointEntry told(CheckpointCatalog.Entry entry) {
         return new CheckpointEntry(
                 entry.state().step(),
                 entry.state().samples(),
@@ -419,7 +419,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     private synchronized void publish() {
-        progress.checkpoints(new PodReport.Checkpoints(
+        progress.checkpoints(new TrainerReport.Checkpoints(
                 listed, problem, problem != null && cannotResume, percentile(), answered.isEmpty() ? null : answered));
     }
 

@@ -4,13 +4,13 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
-import io.swav.collective.nccl.Choice;
+import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.NcclLibrary;
 import io.swav.numerics.Numerics;
 import io.swav.numerics.Verdict;
 import io.swav.tensor.Precision;
-import io.swav.tensor.SideStream;
-import io.swav.tensor.Torch;
+import io.swav.tensor.CommunicationStream;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,9 +36,9 @@ final class ComputeChecks {
         this.root = root;
     }
 
-    List<Finding> all() {
-        List<Finding> findings = new ArrayList<>(List.of(libtorch()));
-        if (findings.get(0).grade() == Finding.Grade.Bad) {
+    List<DoctorFinding> all() {
+        List<DoctorFinding> findings = new ArrayList<>(List.of(libtorch()));
+        if (findings.get(0).grade() == DoctorFinding.Grade.Bad) {
             return findings; // nothing below can be looked at without it
         }
         findings.add(oneLibtorch());
@@ -50,10 +50,10 @@ final class ComputeChecks {
     }
 
     /** Loads it and has it add. */
-    private Finding libtorch() {
+    private DoctorFinding libtorch() {
         List<String> missing = missing();
         if (!missing.isEmpty()) {
-            return Finding.bad(
+            return DoctorFinding.bad(
                     "libtorch",
                     env.get(LIBRARY_PATH) + " has no " + String.join(", no ", missing),
                     LIBRARY_PATH
@@ -62,17 +62,17 @@ final class ComputeChecks {
                             + " (images/trainer/cuda-base.Dockerfile)");
         }
         try {
-            Torch.start();
-            try (NDManager manager = Torch.root();
+            TorchRuntime.start();
+            try (NDManager manager = TorchRuntime.root();
                     NDArray two = manager.create(1f).add(1f)) {
                 String sum = two.getFloat() == 2f ? "" : ", but 1 + 1 = " + two.getFloat();
                 String found = Engine.getEngine("PyTorch").getVersion() + " on " + two.getDevice() + sum;
                 return sum.isEmpty()
-                        ? Finding.good("libtorch", found)
-                        : Finding.bad("libtorch", found, "this libtorch does not run on this processor");
+                        ? DoctorFinding.good("libtorch", found)
+                        : DoctorFinding.bad("libtorch", found, "this libtorch does not run on this processor");
             }
         } catch (RuntimeException | LinkageError e) {
-            return Finding.bad(
+            return DoctorFinding.bad(
                     "libtorch",
                     "does not load: " + deepest(e),
                     "DJL unpacks it to DJL_CACHE_DIR (default ~/.djl.ai, 500 MB), which must be writable; where"
@@ -100,52 +100,52 @@ final class ComputeChecks {
         return cause == null ? failure : deepest(cause);
     }
 
-    private static Finding oneLibtorch() {
-        Set<Path> mapped = Torch.mapped();
+    private static DoctorFinding oneLibtorch() {
+        Set<Path> mapped = TorchRuntime.mapped();
         String found = mapped.stream().map(Path::toString).collect(Collectors.joining(", "));
         return mapped.size() == 1
-                ? Finding.good("libtorch_cpu.so", "one is mapped: " + found)
-                : Finding.bad(
+                ? DoctorFinding.good("libtorch_cpu.so", "one is mapped: " + found)
+                : DoctorFinding.bad(
                         "libtorch_cpu.so",
                         mapped.size() + " are mapped: " + found,
                         "two copies abort the process: leave one on the class path or in PYTORCH_LIBRARY_PATH");
     }
 
     /** Both precisions, with as many threads as a job has that does not say. */
-    private static Finding kernels() {
-        Torch.setThreads(1);
+    private static DoctorFinding kernels() {
+        TorchRuntime.setThreads(1);
         Verdict verdict = Numerics.check(EnumSet.allOf(Precision.class));
         if (verdict instanceof Verdict.Sound sound) {
-            return Finding.good(
+            return DoctorFinding.good(
                     "kernels", sound.outputs() + " outputs agree with plain arithmetic on " + sound.machine());
         }
         if (verdict instanceof Verdict.SoundWithoutOneDnn without) {
-            return Finding.mind(
+            return DoctorFinding.mind(
                     "kernels",
                     without.warning(),
                     "trainers do the same by themselves; a processor whose caches the hypervisor shows avoids it");
         }
         Verdict.Unsound unsound = (Verdict.Unsound) verdict;
-        return Finding.bad("kernels", unsound.fault() + " on " + unsound.machine(), "keep trainers off this machine");
+        return DoctorFinding.bad("kernels", unsound.fault() + " on " + unsound.machine(), "keep trainers off this machine");
     }
 
-    private Finding gpu() {
+    private DoctorFinding gpu() {
         Optional<String> driver = driver();
         List<String> models = models();
         if (driver.isEmpty()) {
-            return Finding.good("GPU", "none: no NVIDIA driver");
+            return DoctorFinding.good("GPU", "none: no NVIDIA driver");
         }
         String found = (models.isEmpty() ? "none is listed" : String.join(", ", models)) + "; " + driver.get();
-        if (Torch.onGpu()) {
-            return SideStream.ofProcess().isPresent()
-                    ? Finding.good("GPU", found)
-                    : Finding.mind(
+        if (TorchRuntime.onGpu()) {
+            return CommunicationStream.ofProcess().isPresent()
+                    ? DoctorFinding.good("GPU", found)
+                    : DoctorFinding.mind(
                             "GPU",
                             found,
                             "gradients are summed after backward, not beside it: this libtorch has no second stream for"
                                     + " them; use PyTorch 2.7.1");
         }
-        return Finding.mind(
+        return DoctorFinding.mind(
                 "GPU",
                 found,
                 "libtorch computes on the CPU all the same: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
@@ -177,13 +177,13 @@ final class ComputeChecks {
         return models;
     }
 
-    private Finding nccl() {
+    private DoctorFinding nccl() {
         List<String> missing = NcclLibrary.missing(env);
         if (!missing.isEmpty()) {
             String found = "not found: " + String.join(", ", missing);
             return driver().isEmpty()
-                    ? Finding.good("NCCL", found)
-                    : Finding.mind(
+                    ? DoctorFinding.good("NCCL", found)
+                    : DoctorFinding.mind(
                             "NCCL",
                             found,
                             "trainers sum over TCP, which is slower: install CUDA 12's runtime and NCCL 2, or add their"
@@ -194,20 +194,20 @@ final class ComputeChecks {
             NcclLibrary.Versions versions = library.load();
             String found = versions + ", " + library.nccl() + (versions.shrinks() ? "" : ", too old to shrink");
             return versions.driver() >= versions.runtime()
-                    ? Finding.good("NCCL", found)
-                    : Finding.mind("NCCL", found, "the driver is older than the CUDA runtime: update the driver");
+                    ? DoctorFinding.good("NCCL", found)
+                    : DoctorFinding.mind("NCCL", found, "the driver is older than the CUDA runtime: update the driver");
         } catch (UnsatisfiedLinkError e) {
-            return Finding.mind("NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
+            return DoctorFinding.mind("NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
         }
     }
 
-    private Finding collectives() {
+    private DoctorFinding collectives() {
         try {
-            return Finding.good(
+            return DoctorFinding.good(
                     "collectives",
-                    Choice.make(Environment.of(env).collective(), env).why());
-        } catch (IllegalArgumentException | Fatal e) {
-            return Finding.bad(
+                    CollectiveBackend.make(TrainerEnvironment.of(env).collective(), env).why());
+        } catch (IllegalArgumentException | TrainerExitException e) {
+            return DoctorFinding.bad(
                     "collectives", Contract.ENV_COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");
         }
     }

@@ -49,9 +49,9 @@ public final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        List<Finding> findings = new ArrayList<>(new MachineChecks(env, root).all());
+        List<DoctorFinding> findings = new ArrayList<>(new MachineChecks(env, root).all());
         findings.addAll(new ComputeChecks(env, root).all());
-        boolean runs = findings.stream().noneMatch(finding -> finding.grade() == Finding.Grade.Bad);
+        boolean runs = findings.stream().noneMatch(finding -> finding.grade() == DoctorFinding.Grade.Bad);
         print(findings, runs);
         if (json != null) {
             JSON.writerWithDefaultPrettyPrinter()
@@ -60,9 +60,9 @@ public final class DoctorCommand implements Callable<Integer> {
         return runs ? 0 : 1;
     }
 
-    private void print(List<Finding> findings, boolean runs) {
+    private void print(List<DoctorFinding> findings, boolean runs) {
         PrintWriter out = spec.commandLine().getOut();
-        for (Finding finding : findings) {
+        for (DoctorFinding finding : findings) {
             String mark = switch (finding.grade()) {
                 case Good -> "ok   ";
                 case Mind -> "mind ";

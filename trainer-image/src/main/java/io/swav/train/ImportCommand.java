@@ -4,17 +4,17 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
-import io.swav.checkpoint.Backbones;
+import io.swav.api.SpecLoader;
+import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
-import io.swav.checkpoint.Snapshot;
+import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreOptions;
 import io.swav.swav.Learner;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,18 +65,18 @@ public final class ImportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        SwavJobSpec job = SwavJobSpecs.load(config);
+        SwavJobSpec job = SpecLoader.load(config);
         String uri = out != null ? out : job.checkpoint().uri();
         if (uri == null) {
-            throw new Fatal(Contract.EXIT_CONFIG, "the job has no checkpoint.uri: say --out URI");
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "the job has no checkpoint.uri: say --out URI");
         }
         Map<String, HostTensor> given = named(read());
-        Torch.start();
-        try (NDManager root = Torch.root();
+        TorchRuntime.start();
+        try (NDManager root = TorchRuntime.root();
                 Learner learner = new Learner(job, root);
-                Checkpoints store = new Checkpoints(
+                CheckpointCatalog store = new CheckpointCatalog(
                         options.open(uri),
-                        new Checkpoints.Owner("", ConfigDigest.of(job)),
+                        new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
                         job.checkpoint().keep())) {
             int taken = take(given, learner.model().state());
             CheckpointState start = new CheckpointState(
@@ -88,15 +88,15 @@ public final class ImportCommand implements Callable<Integer> {
                     "",
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-            store.save(new Snapshot(learner.model().state(), learner.optimizer()).copied(start));
+            store.save(new HostSnapshot(learner.model().state(), learner.optimizer()).copied(start));
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
             return Contract.EXIT_OK;
         } catch (CheckpointException e) {
-            throw new Fatal(Contract.EXIT_CANNOT_WRITE, String.valueOf(e.getMessage()), e);
+            throw new TrainerExitException(Contract.EXIT_CANNOT_WRITE, String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
-            throw new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+            throw new TrainerExitException(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
         }
     }
 
@@ -105,7 +105,7 @@ public final class ImportCommand implements Callable<Integer> {
             return Safetensors.read(file);
         } catch (IOException e) {
             boolean there = Files.exists(file);
-            throw new Fatal(
+            throw new TrainerExitException(
                     there ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT,
                     "cannot read weights " + file + ": " + (there ? e.getMessage() : "there is no such file"),
                     e);
@@ -125,13 +125,13 @@ public final class ImportCommand implements Callable<Integer> {
         Map<String, NDArray> wanted = new LinkedHashMap<>(model);
         wanted.keySet()
                 .removeIf(name -> !given.containsKey(name)
-                        && (!Backbones.isBackbone(name) || name.endsWith(".num_batches_tracked")));
+                        && (!BackboneWeights.isBackbone(name) || name.endsWith(".num_batches_tracked")));
         Map<String, HostTensor> fitting = new LinkedHashMap<>(given);
-        fitting.keySet().removeIf(name -> !Backbones.isBackbone(name) && !model.containsKey(name));
+        fitting.keySet().removeIf(name -> !BackboneWeights.isBackbone(name) && !model.containsKey(name));
         try {
             HostTensor.restore(fitting, wanted, file.toString());
         } catch (IllegalArgumentException e) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_BAD_DATA,
                     e.getMessage() + "; is it a network of the job's model.architecture and model.stem?",
                     e);

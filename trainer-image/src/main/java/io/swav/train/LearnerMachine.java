@@ -2,7 +2,7 @@ package io.swav.train;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.eval.Evaluation;
 import io.swav.swav.Learner;
 import io.swav.swav.LearningRate;
@@ -12,14 +12,14 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /** SwAV's {@link Learner} at the learning rate of each step. */
-record LearnerMachine(Learner learner, LearningRate rate) implements StepMachine {
+record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
     @Override
     public void rehearse(CropSource crops) {
         learner.rehearse(crops::group);
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
         learner.lossAndGradients(crops::group, runs, collective, step, word);
     }
 

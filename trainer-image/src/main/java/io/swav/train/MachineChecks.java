@@ -35,7 +35,7 @@ final class MachineChecks {
         this.root = root;
     }
 
-    List<Finding> all() {
+    List<DoctorFinding> all() {
         return List.of(
                 java(),
                 processors(),
@@ -48,33 +48,33 @@ final class MachineChecks {
                 settings());
     }
 
-    private static Finding java() {
+    private static DoctorFinding java() {
         String found = System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + "), heap up to "
                 + megabytes(Runtime.getRuntime().maxMemory());
         return Runtime.version().feature() >= JAVA
-                ? Finding.good("Java", found)
-                : Finding.bad("Java", found, "Java " + JAVA + " or newer is needed: set JAVA_HOME to one");
+                ? DoctorFinding.good("Java", found)
+                : DoctorFinding.bad("Java", found, "Java " + JAVA + " or newer is needed: set JAVA_HOME to one");
     }
 
-    private static Finding processors() {
+    private static DoctorFinding processors() {
         int processors = Runtime.getRuntime().availableProcessors();
-        return Finding.good("processors", processors + " for this process");
+        return DoctorFinding.good("processors", processors + " for this process");
     }
 
-    private Finding threads() {
+    private DoctorFinding threads() {
         String threads = env.getOrDefault("OMP_NUM_THREADS", "unset, libtorch takes one a core");
         String policy = env.getOrDefault("OMP_WAIT_POLICY", "unset");
         String found = "OMP_NUM_THREADS " + threads + ", OMP_WAIT_POLICY " + policy;
         return policy.equalsIgnoreCase("PASSIVE")
-                ? Finding.good("threads", found)
-                : Finding.mind(
+                ? DoctorFinding.good("threads", found)
+                : DoctorFinding.mind(
                         "threads",
                         found,
                         "where several trainers share a machine set OMP_WAIT_POLICY=PASSIVE: threads that spin take the"
                                 + " processors from each other");
     }
 
-    private Finding memory() {
+    private DoctorFinding memory() {
         HostMemory host = new HostMemory(root);
         OptionalLong limit = host.limit();
         long left = host.free().orElse(Long.MAX_VALUE);
@@ -82,8 +82,8 @@ final class MachineChecks {
                 + megabytes(host.total().orElse(0))
                 + (limit.isPresent() ? ", limit of this container " + megabytes(limit.getAsLong()) : "");
         return left >= LEAST_MEMORY
-                ? Finding.good("memory", found)
-                : Finding.bad(
+                ? DoctorFinding.good("memory", found)
+                : DoctorFinding.bad(
                         "memory",
                         found,
                         "even the smallest model needs " + megabytes(LEAST_MEMORY)
@@ -91,52 +91,52 @@ final class MachineChecks {
     }
 
     /** Java and libtorch unpack libraries there. */
-    private static Finding scratch() {
+    private static DoctorFinding scratch() {
         Path folder = Path.of(System.getProperty("java.io.tmpdir"));
         try {
             Path file = Files.createTempFile(folder, "swav", ".doctor");
             Files.delete(file);
-            return Finding.good(
+            return DoctorFinding.good(
                     "scratch",
                     folder + ", " + megabytes(Files.getFileStore(folder).getUsableSpace()) + " free");
         } catch (IOException e) {
-            return Finding.bad(
+            return DoctorFinding.bad(
                     "scratch",
                     folder + ": " + e,
                     "mount a writable volume there (an emptyDir at /tmp), or name another by -Djava.io.tmpdir");
         }
     }
 
-    private Finding sharedMemory() {
+    private DoctorFinding sharedMemory() {
         Path folder = root.resolve("dev/shm");
         try {
             long size = Files.getFileStore(folder).getTotalSpace();
             String found = folder + ", " + megabytes(size);
             return size >= LEAST_SHARED
-                    ? Finding.good("shared memory", found)
-                    : Finding.mind(
+                    ? DoctorFinding.good("shared memory", found)
+                    : DoctorFinding.mind(
                             "shared memory",
                             found,
                             "NCCL between GPUs of one node wants more: mount an emptyDir with medium Memory at"
                                     + " /dev/shm, or set NCCL_SHM_DISABLE=1");
         } catch (IOException e) {
-            return Finding.mind("shared memory", "none", "NCCL needs /dev/shm, or NCCL_SHM_DISABLE=1");
+            return DoctorFinding.mind("shared memory", "none", "NCCL needs /dev/shm, or NCCL_SHM_DISABLE=1");
         }
     }
 
-    private static Finding loopback() {
+    private static DoctorFinding loopback() {
         InetAddress address = InetAddress.getLoopbackAddress();
         try (ServerSocket server = new ServerSocket(0, 1, address);
                 Socket socket = new Socket()) {
             socket.connect(server.getLocalSocketAddress(), CONNECT_MILLIS);
-            return Finding.good("loopback", address.getHostAddress() + " answers");
+            return DoctorFinding.good("loopback", address.getHostAddress() + " answers");
         } catch (IOException e) {
-            return Finding.bad(
+            return DoctorFinding.bad(
                     "loopback", address.getHostAddress() + ": " + e.getMessage(), "bring it up: ip link set lo up");
         }
     }
 
-    private Finding network() {
+    private DoctorFinding network() {
         List<String> found = new ArrayList<>();
         List<String> addresses = new ArrayList<>(List.of("127.0.0.1"));
         try {
@@ -150,30 +150,30 @@ final class MachineChecks {
                 }
             }
         } catch (IOException e) {
-            return Finding.mind("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
+            return DoctorFinding.mind("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
         }
         String shown = found.isEmpty() ? "loopback alone" : String.join(", ", found);
         String told = env.getOrDefault(Contract.ENV_POD_IP, "");
         return told.isEmpty() || addresses.contains(told)
-                ? Finding.good("network", shown)
-                : Finding.bad(
+                ? DoctorFinding.good("network", shown)
+                : DoctorFinding.bad(
                         "network",
                         shown,
                         Contract.ENV_POD_IP + " is " + told + ", which no interface has: peers would call in vain");
     }
 
     /** The variables that the operator sets, or you. */
-    private Finding settings() {
+    private DoctorFinding settings() {
         try {
-            Environment.of(env);
-        } catch (Fatal e) {
-            return Finding.bad("settings", "refused", String.valueOf(e.getMessage()));
+            TrainerEnvironment.of(env);
+        } catch (TrainerExitException e) {
+            return DoctorFinding.bad("settings", "refused", String.valueOf(e.getMessage()));
         }
         String names = env.keySet().stream()
                 .filter(name -> name.startsWith("SWAV_") || name.startsWith("NCCL_"))
                 .sorted()
                 .collect(Collectors.joining(", "));
-        return Finding.good("settings", names.isEmpty() ? "no SWAV_ or NCCL_ variable" : names);
+        return DoctorFinding.good("settings", names.isEmpty() ? "no SWAV_ or NCCL_ variable" : names);
     }
 
     private static String megabytes(long bytes) {

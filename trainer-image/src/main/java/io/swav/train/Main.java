@@ -60,7 +60,7 @@ public final class Main {
     public static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
         int code;
         String words = String.valueOf(failure.getMessage());
-        if (failure instanceof Fatal fatal) {
+        if (failure instanceof TrainerExitException fatal) {
             code = fatal.exitCode();
         } else if (failure instanceof DataException data) {
             code = data.exitCode();

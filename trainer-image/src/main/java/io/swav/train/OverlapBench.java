@@ -2,8 +2,8 @@ package io.swav.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.golden.RankFailure;
-import io.swav.golden.RankProcesses;
-import io.swav.swav.Settings;
+import io.swav.golden.ProcessGroup;
+import io.swav.swav.StepSettings;
 import io.swav.tensor.Precision;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -94,7 +94,7 @@ public final class OverlapBench implements Callable<Integer> {
     private int steps = 10;
 
     @Option(names = "--bucket", paramLabel = "MIB", description = "Of gradients at a time (default: 25).")
-    private long bucket = Settings.BUCKET_BYTES >> 20;
+    private long bucket = StepSettings.BUCKET_BYTES >> 20;
 
     @Option(
             names = "--gradients",
@@ -112,7 +112,7 @@ public final class OverlapBench implements Callable<Integer> {
         List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
-        Optional<RankFailure> failure = RankProcesses.run(
+        Optional<RankFailure> failure = ProcessGroup.run(
                 List.of(), // the compiler that a trainer runs with
                 OverlapRank.class,
                 ranks,

@@ -1,20 +1,20 @@
 package io.swav.train;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.collective.Background;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.golden.RankProcess;
 import io.swav.swav.Architecture;
-import io.swav.swav.Communication;
+import io.swav.swav.CommunicationTimes;
 import io.swav.swav.Larc;
 import io.swav.swav.Learner;
-import io.swav.swav.NoiseCrops;
-import io.swav.swav.Phase;
-import io.swav.swav.Settings;
+import io.swav.swav.RandomCrops;
+import io.swav.swav.StepPhase;
+import io.swav.swav.StepSettings;
 import io.swav.swav.Sinkhorn;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
@@ -27,7 +27,7 @@ import java.util.stream.IntStream;
 /** One rank of {@code bench overlap}: resnet18 on noise, one group of 64 a rank. */
 final class OverlapRank {
     private static final int GROUP = 64;
-    private static final List<Settings.Crops> CROPS = List.of(new Settings.Crops(2, 32), new Settings.Crops(4, 20));
+    private static final List<StepSettings.Crops> CROPS = List.of(new StepSettings.Crops(2, 32), new StepSettings.Crops(4, 20));
 
     private OverlapRank() {}
 
@@ -39,13 +39,13 @@ final class OverlapRank {
     public static void main(String[] args) throws IOException {
         int size = Integer.parseInt(args[1]);
         int steps = Integer.parseInt(args[2]);
-        Torch.start();
-        Torch.setThreads(1);
-        Run[] runs = IntStream.range(0, size)
-                .mapToObj(rank -> new Run(rank, rank + 1))
-                .toArray(Run[]::new);
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
+        GroupRange[] runs = IntStream.range(0, size)
+                .mapToObj(rank -> new GroupRange(rank, rank + 1))
+                .toArray(GroupRange[]::new);
         try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size);
-                NDManager manager = Torch.root();
+                NDManager manager = TorchRuntime.root();
                 Learner with = learner(size, Long.parseLong(args[3]), Precision.valueOf(args[4]), manager);
                 Learner without = learner(size, 0, Precision.valueOf(args[4]), manager)) {
             SumsCpu cpu = new SumsCpu();
@@ -55,12 +55,12 @@ final class OverlapRank {
                 for (Learner learner : List.of(with, without)) {
                     long start = System.nanoTime();
                     learner.lossAndGradients(
-                            (scope, group) -> NoiseCrops.of(scope, CROPS, GROUP, group), runs, world, step + 1L, 1);
+                            (scope, group) -> RandomCrops.of(scope, CROPS, GROUP, group), runs, world, step + 1L, 1);
                     learner.averageGradients();
                     learner.apply(0.1);
                     long took = System.nanoTime() - start;
                     if (step >= 0) {
-                        Communication sums = learner.communication();
+                        CommunicationTimes sums = learner.communication();
                         String times = sums.sums().stream()
                                 .map(sum -> " " + sum.from() + " " + sum.to())
                                 .collect(Collectors.joining());
@@ -74,16 +74,16 @@ final class OverlapRank {
     }
 
     /** CPU time of a step's communication thread, up to the end of backward and up to its own end. */
-    private static final class SumsCpu implements Consumer<Phase> {
+    private static final class SumsCpu implements Consumer<StepPhase> {
         private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
         long hidden;
         long all;
 
         @Override
-        public void accept(Phase phase) {
-            if (phase == Phase.REDUCE) {
+        public void accept(StepPhase phase) {
+            if (phase == StepPhase.REDUCE) {
                 hidden = now();
-            } else if (phase == Phase.APPLY) {
+            } else if (phase == StepPhase.APPLY) {
                 all = now();
             }
         }
@@ -91,7 +91,7 @@ final class OverlapRank {
         private static long now() {
             long nanos = 0;
             for (ThreadInfo thread : THREADS.getThreadInfo(THREADS.getAllThreadIds())) {
-                if (thread != null && thread.getThreadName().equals(Background.THREAD)) {
+                if (thread != null && thread.getThreadName().equals(CommunicationThread.THREAD)) {
                     nanos = Math.max(nanos, THREADS.getThreadCpuTime(thread.getThreadId()));
                 }
             }
@@ -100,7 +100,7 @@ final class OverlapRank {
     }
 
     private static Learner learner(int size, long bucketBytes, Precision gradients, NDManager manager) {
-        Settings settings = new Settings(
+        StepSettings settings = new StepSettings(
                 GROUP * size,
                 GROUP,
                 GROUP,

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -32,7 +32,7 @@ final class PlainRing implements AutoCloseable {
 
     static PlainRing connect(Collective world) throws IOException {
         try (ServerSocketChannel server = ServerSocketChannel.open();
-                NDManager manager = Torch.host()) {
+                NDManager manager = TorchRuntime.host()) {
             InetAddress host = InetAddress.getLoopbackAddress();
             server.bind(new InetSocketAddress(host, 0));
             NDArray ports = manager.zeros(new Shape(world.size()), DataType.INT64);

@@ -1,14 +1,14 @@
 package io.swav.train;
 
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.swav.api.PodReport;
-import io.swav.api.PodReport.State;
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
 import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends {@link Progress} on every change at once and otherwise every two seconds, from a thread of its own: an API
+ * Sends {@link TrainerProgress} on every change at once and otherwise every two seconds, from a thread of its own: an API
  * server that is slow or away never holds up training.
  */
 final class ProgressReporter implements AutoCloseable {
@@ -17,7 +17,7 @@ final class ProgressReporter implements AutoCloseable {
     private static final long RETRY_MILLIS = 500;
     private static final long LAST_WORD_MILLIS = 5000;
 
-    private final Progress progress;
+    private final TrainerProgress progress;
     private final ReportSink sink;
     private final Runnable onReady;
     private final Thread thread = new Thread(this::run, "reporter");
@@ -27,7 +27,7 @@ final class ProgressReporter implements AutoCloseable {
     private boolean failing;
 
     /** @param onReady called once, when a report that says Ready, or a later state, was taken */
-    ProgressReporter(Progress progress, ReportSink sink, Runnable onReady) {
+    ProgressReporter(TrainerProgress progress, ReportSink sink, Runnable onReady) {
         this.progress = progress;
         this.sink = sink;
         this.onReady = onReady;
@@ -70,7 +70,7 @@ final class ProgressReporter implements AutoCloseable {
         poked = false;
     }
 
-    private boolean send(PodReport report) {
+    private boolean send(TrainerReport report) {
         try {
             sink.send(report);
         } catch (IOException | KubernetesClientException e) {

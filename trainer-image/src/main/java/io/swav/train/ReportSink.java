@@ -5,7 +5,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +16,7 @@ interface ReportSink {
     ObjectMapper JSON = new ObjectMapper();
 
     /** Blocks until the report is taken; any exception means it was not. */
-    void send(PodReport report) throws IOException;
+    void send(TrainerReport report) throws IOException;
 
     /** Nobody asks. */
     static ReportSink none() {

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
-import io.swav.data.Batches;
+import io.swav.data.CropBatches;
 import io.swav.data.DataCommand;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -161,7 +161,7 @@ public final class StepBench implements Callable<Integer> {
         try {
             DataCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
             Path config = Files.writeString(folder.resolve("job.json"), job(setup, folder));
-            StepMeter meter = new StepMeter(WARM_UP, steps);
+            StepCpuProfiler meter = new StepCpuProfiler(WARM_UP, steps);
             int code = new CommandLine(new TrainCommand(new Metered(meter), Map.of()))
                     .execute("--config", config.toString());
             if (code != 0) {
@@ -217,20 +217,20 @@ public final class StepBench implements Callable<Integer> {
     }
 
     /** SwAV as a job trains it, with a meter on the learner. */
-    private record Metered(StepMeter meter) implements Workshop {
+    private record Metered(StepCpuProfiler meter) implements TrainingFactory {
         @Override
         public void checkKernels(SwavJobSpec spec) {
-            new SwavWorkshop().checkKernels(spec);
+            new SwavTrainingFactory().checkKernels(spec);
         }
 
         @Override
-        public Batches batches(SwavJobSpec spec) {
-            return new SwavWorkshop().batches(spec);
+        public CropBatches batches(SwavJobSpec spec) {
+            return new SwavTrainingFactory().batches(spec);
         }
 
         @Override
-        public StepMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-            LearnerMachine machine = new SwavWorkshop().machine(spec, root, stepsPerEpoch);
+        public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+            LearnerMachine machine = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
             machine.learner().watch(meter::enter);
             return machine;
         }

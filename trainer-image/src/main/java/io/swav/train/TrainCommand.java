@@ -3,22 +3,22 @@ package io.swav.train;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.api.InvalidSpecException;
-import io.swav.api.PodReport.State;
+import io.swav.api.TrainerReport.State;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.api.SpecLoader;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
-import io.swav.checkpoint.Stores;
+import io.swav.checkpoint.StoreFactory;
 import io.swav.collective.PeerListener;
-import io.swav.collective.nccl.Choice;
-import io.swav.collective.nccl.Transport;
-import io.swav.data.Batches;
+import io.swav.collective.nccl.CollectiveBackend;
+import io.swav.collective.nccl.CollectiveFactory;
+import io.swav.data.CropBatches;
 import io.swav.data.DataException;
-import io.swav.elastic.Forming;
+import io.swav.elastic.WorldFormation;
 import io.swav.eval.Evaluation;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.swav.NotFiniteException;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.BindException;
@@ -102,28 +102,28 @@ public final class TrainCommand implements Callable<Integer> {
             description = "What sums gradients between trainers: ${COMPLETION-CANDIDATES}. Auto takes NCCL where there"
                     + " is a GPU that libtorch computes on and libnccl.so.2, TCP otherwise. Default: "
                     + Contract.ENV_COLLECTIVE + ", or Auto.")
-    Choice.@Nullable Wanted collective;
+    CollectiveBackend.@Nullable Wanted collective;
 
-    private final Workshop workshop;
+    private final TrainingFactory workshop;
     private final Map<String, String> variables;
 
     /** The command as users have it. */
     public TrainCommand() {
-        this(new SwavWorkshop(), System.getenv());
+        this(new SwavTrainingFactory(), System.getenv());
     }
 
-    TrainCommand(Workshop workshop, Map<String, String> variables) {
+    TrainCommand(TrainingFactory workshop, Map<String, String> variables) {
         this.workshop = workshop;
         this.variables = variables;
     }
 
     @Override
     public Integer call() {
-        Notice notice = Notice.onSigterm();
+        TerminationNotice notice = TerminationNotice.onSigterm();
         int code = Contract.EXIT_SOFTWARE;
         try {
             code = run(notice);
-        } catch (Fatal e) {
+        } catch (TrainerExitException e) {
             code = e.exitCode();
             System.err.println("swav: " + e.getMessage());
         } finally {
@@ -132,16 +132,16 @@ public final class TrainCommand implements Callable<Integer> {
         return code;
     }
 
-    private int run(Notice notice) {
+    private int run(TerminationNotice notice) {
         if (config == null && (world != null || out != null)) {
-            throw new Fatal(Contract.EXIT_CONFIG, "--world and --out go with --config FILE");
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "--world and --out go with --config FILE");
         }
-        Environment env = config == null ? Environment.ofPod(variables) : Environment.of(variables);
+        TrainerEnvironment env = config == null ? TrainerEnvironment.ofPod(variables) : TrainerEnvironment.of(variables);
         MDC.put("job", env.job());
-        try (Outside outside = config == null
-                ? Outside.cluster(env)
-                : Outside.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
-            Progress progress = new Progress(env.pod(), env.podUid());
+        try (ControlPlane outside = config == null
+                ? ControlPlane.cluster(env)
+                : ControlPlane.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
+            TrainerProgress progress = new TrainerProgress(env.pod(), env.podUid());
             try (ProgressReporter reporter =
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);
@@ -152,9 +152,9 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private int train(Environment env, Outside outside, Progress progress, Notice notice) {
+    private int train(TrainerEnvironment env, ControlPlane outside, TrainerProgress progress, TerminationNotice notice) {
         try {
-            SwavJobSpec spec = SwavJobSpecs.load(configFile(env));
+            SwavJobSpec spec = SpecLoader.load(configFile(env));
             // takes a second or two, in which the data is opened
             CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> workshop.checkKernels(spec));
             try {
@@ -172,17 +172,17 @@ public final class TrainCommand implements Callable<Integer> {
     private int train(
             SwavJobSpec spec,
             CompletableFuture<Void> kernels,
-            Environment env,
-            Outside outside,
-            Progress progress,
-            Notice notice) {
-        Optional<Checkpoints> store = store(spec, env);
-        try (Journal journalOut = journal(env);
+            TrainerEnvironment env,
+            ControlPlane outside,
+            TrainerProgress progress,
+            TerminationNotice notice) {
+        Optional<CheckpointCatalog> store = store(spec, env);
+        try (TrainingJournal journalOut = journal(env);
                 PeerListener listener = listen(env);
-                Batches batches = workshop.batches(spec);
+                CropBatches batches = workshop.batches(spec);
                 Evaluation evaluation = evaluation(spec);
-                NDManager root = Torch.root();
-                Transport transport = transport(env)) {
+                NDManager root = TorchRuntime.root();
+                CollectiveFactory transport = transport(env)) {
             progress.listening(env.podIp() + ":" + listener.port());
             long steps = steps(spec, batches.stepsPerEpoch());
             progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
@@ -201,7 +201,7 @@ public final class TrainCommand implements Callable<Integer> {
                     spec.recovery().startOver(),
                     env.leastStep(),
                     late(spec));
-            try (StepMachine machine = machine(spec, kernels, root, batches.stepsPerEpoch());
+            try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
                             plan,
                             new Trainer.Parts(
@@ -209,7 +209,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     machine,
                                     batches,
                                     outside.worlds(),
-                                    new Forming(listener, transport, outside.worlds(), FORMING),
+                                    new WorldFormation(listener, transport, outside.worlds(), FORMING),
                                     store,
                                     Optional.ofNullable(evaluation),
                                     progress,
@@ -240,13 +240,13 @@ public final class TrainCommand implements Callable<Integer> {
         return test == null ? null : Evaluation.open(spec, spec.data().uri(), test);
     }
 
-    private Transport transport(Environment env) {
+    private CollectiveFactory transport(TrainerEnvironment env) {
         try {
-            Choice choice = Choice.make(collective != null ? collective : env.collective(), variables);
+            CollectiveBackend choice = CollectiveBackend.make(collective != null ? collective : env.collective(), variables);
             LOG.info("collectives: {}", choice.why());
-            return new Transport(choice.nccl());
+            return new CollectiveFactory(choice.nccl());
         } catch (IllegalArgumentException e) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_CONFIG,
                     e.getMessage() + "; mend that, or leave the choice to the trainer (--collective or "
                             + Contract.ENV_COLLECTIVE + "=Auto)",
@@ -254,24 +254,24 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private Path configFile(Environment env) {
+    private Path configFile(TrainerEnvironment env) {
         Path file =
                 config != null ? config : env.configDirectory().orElseThrow().resolve(Contract.CONFIG_KEY);
         if (!Files.isRegularFile(file)) {
-            throw new Fatal(Contract.EXIT_CONFIG, "there is no configuration file " + file);
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "there is no configuration file " + file);
         }
         return file;
     }
 
-    private Journal journal(Environment env) {
+    private TrainingJournal journal(TrainerEnvironment env) {
         Optional<Path> folder = journal != null ? Optional.of(journal) : env.journal();
-        return folder.map(in -> Journal.in(in, env.pod())).orElseGet(Journal::none);
+        return folder.map(in -> TrainingJournal.in(in, env.pod())).orElseGet(TrainingJournal::none);
     }
 
-    private PeerListener listen(Environment env) {
+    private PeerListener listen(TrainerEnvironment env) {
         boolean alone = config != null && world == null;
         if (!alone && env.key().isEmpty()) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_CONFIG,
                     "peers need a common key: set " + Contract.ENV_HANDSHAKE + " for all of them");
         }
@@ -282,7 +282,7 @@ public final class TrainCommand implements Callable<Integer> {
         try {
             return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), at);
         } catch (BindException e) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_PORT_IN_USE,
                     "port " + env.port() + " (" + Contract.ENV_PORT
                             + ") is in use on this host: free it, choose another, or"
@@ -293,7 +293,7 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private Optional<Checkpoints> store(SwavJobSpec spec, Environment env) {
+    private Optional<CheckpointCatalog> store(SwavJobSpec spec, TrainerEnvironment env) {
         Optional<SwavJobSpec.Checkpoint> wanted = Optional.ofNullable(spec.checkpoint());
         Optional<String> uri = out != null ? Optional.of(out.toString()) : wanted.map(SwavJobSpec.Checkpoint::uri);
         if (uri.isEmpty()) {
@@ -302,16 +302,16 @@ public final class TrainCommand implements Callable<Integer> {
             return Optional.empty();
         }
         int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);
-        Checkpoints.Owner owner = new Checkpoints.Owner(
+        CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
                 env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
         try {
-            Store store = Stores.open(uri.get(), Stores.service(wanted.map(SwavJobSpec.Checkpoint::s3)));
+            Store store = StoreFactory.open(uri.get(), StoreFactory.service(wanted.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
-            return Optional.of(new Checkpoints(store, owner, keep));
+            return Optional.of(new CheckpointCatalog(store, owner, keep));
         } catch (IllegalArgumentException e) {
-            throw new Fatal(Contract.EXIT_CONFIG, "spec.checkpoint: " + e.getMessage(), e);
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "spec.checkpoint: " + e.getMessage(), e);
         } catch (IOException e) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_CANNOT_WRITE,
                     "cannot write checkpoints to " + uri.get() + " (" + e
                             + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
@@ -321,7 +321,7 @@ public final class TrainCommand implements Callable<Integer> {
 
     private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
         if (stepsPerEpoch == 0) {
-            throw new Fatal(
+            throw new TrainerExitException(
                     Contract.EXIT_BAD_DATA,
                     "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
                             + spec.training().globalBatch());
@@ -340,12 +340,12 @@ public final class TrainCommand implements Callable<Integer> {
         return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
     }
 
-    private StepMachine machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
+    private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
         try {
             sound(kernels);
             return workshop.machine(spec, root, stepsPerEpoch);
         } catch (IllegalArgumentException e) {
-            throw new Fatal(Contract.EXIT_CONFIG, "spec: " + e.getMessage(), e);
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "spec: " + e.getMessage(), e);
         }
     }
 
@@ -363,20 +363,20 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private static Fatal explained(Throwable e) {
-        if (e instanceof Fatal fatal) {
+    private static TrainerExitException explained(Throwable e) {
+        if (e instanceof TrainerExitException fatal) {
             return fatal;
         }
         if (e instanceof DataException data) {
-            return new Fatal(data.exitCode(), String.valueOf(e.getMessage()), e);
+            return new TrainerExitException(data.exitCode(), String.valueOf(e.getMessage()), e);
         }
         if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
-            return new Fatal(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+            return new TrainerExitException(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
         }
         if (e instanceof NotFiniteException) {
-            return new Fatal(Contract.EXIT_SOFTWARE, String.valueOf(e.getMessage()), e);
+            return new TrainerExitException(Contract.EXIT_SOFTWARE, String.valueOf(e.getMessage()), e);
         }
         LOG.error("training failed", e);
-        return new Fatal(Contract.EXIT_SOFTWARE, "training failed: " + e, e);
+        return new TrainerExitException(Contract.EXIT_SOFTWARE, "training failed: " + e, e);
     }
 }

@@ -4,20 +4,20 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.swav.api.PodReport.State;
+import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
-import io.swav.checkpoint.Checkpoints;
-import io.swav.checkpoint.Share;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.UploadShare;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.Run;
-import io.swav.data.Batches;
+import io.swav.collective.GroupRange;
+import io.swav.data.CropBatches;
 import io.swav.data.DataException;
-import io.swav.elastic.Forming;
+import io.swav.elastic.WorldFormation;
 import io.swav.elastic.Membership;
 import io.swav.elastic.WorldSource;
 import io.swav.eval.Evaluation;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
@@ -86,23 +86,23 @@ public final class Trainer implements AutoCloseable {
      */
     public record Parts(
             NDManager root,
-            StepMachine machine,
-            Batches batches,
+            TrainStep machine,
+            CropBatches batches,
             WorldSource worlds,
-            Forming forming,
-            Optional<Checkpoints> store,
+            WorldFormation forming,
+            Optional<CheckpointCatalog> store,
             Optional<Evaluation> evaluation,
-            Progress progress,
-            Journal journal,
-            Notice notice) {}
+            TrainerProgress progress,
+            TrainingJournal journal,
+            TerminationNotice notice) {}
 
     private final Plan plan;
     private final Parts parts;
-    private final Progress progress;
-    private final Journal journal;
-    private final HeldState state;
-    private final Watchman watchman;
-    private final Console console;
+    private final TrainerProgress progress;
+    private final TrainingJournal journal;
+    private final LocalTrainingState state;
+    private final CollectiveWatchdog watchman;
+    private final ConsoleProgress console;
     private final Optional<CheckpointWriter> writer;
     private final SaveSchedule schedule;
     private World last = World.none("");
@@ -123,21 +123,21 @@ public final class Trainer implements AutoCloseable {
         this.progress = parts.progress();
         this.journal = parts.journal();
         parts.notice().onGiven(() -> {
-            tell(Journal.Event.notice, "SIGTERM");
+            tell(TrainingJournal.Event.notice, "SIGTERM");
             progress.leaving();
         });
-        this.watchman = new Watchman(parts.worlds(), this::late);
-        this.console = new Console(plan.steps(), plan.globalBatch(), Console.onTerminal());
+        this.watchman = new CollectiveWatchdog(parts.worlds(), this::late);
+        this.console = new ConsoleProgress(plan.steps(), plan.globalBatch(), ConsoleProgress.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
         this.state =
-                new HeldState(parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
+                new LocalTrainingState(parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
         this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
     }
 
     /**
      * Runs until the job is done or this pod has left it.
      *
-     * @throws Fatal when the user has to change something
+     * @throws TrainerExitException when the user has to change something
      */
     public End run() {
         while (true) {
@@ -168,7 +168,7 @@ public final class Trainer implements AutoCloseable {
         World world = hold.world();
         boolean saves = hold.leads() && state.step() >= 0 && world.generation() > held;
         if (saves
-                && writer.map(to -> to.begin(state.describe(world), "", Share.ALONE))
+                && writer.map(to -> to.begin(state.describe(world), "", UploadShare.ALONE))
                         .orElse(false)) {
             held = world.generation();
         }
@@ -186,9 +186,9 @@ public final class Trainer implements AutoCloseable {
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
             watchman.sharing(collective, world);
-            Forming.share(collective, state);
+            WorldFormation.share(collective, state);
             watchman.training();
-            long agreed = Forming.together(collective, parts.worlds().newest().generation());
+            long agreed = WorldFormation.together(collective, parts.worlds().newest().generation());
             formed = world;
             if (Membership.switches(world, agreed)) {
                 return Optional.empty();
@@ -203,7 +203,7 @@ public final class Trainer implements AutoCloseable {
             lastFailure = "";
             progress.formed(world.generation(), state.step(), collective.name());
             progress.state(State.Training, world.generation(), null);
-            tell(Journal.Event.formed, world.why());
+            tell(TrainingJournal.Event.formed, world.why());
             return steps(world, collective);
         } catch (CollectiveException e) {
             failed(world, e);
@@ -237,7 +237,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private Collective connect(World world, int rank) {
-        Awaiting awaiting = progress.awaiting();
+        PeerWaitTracker awaiting = progress.awaiting();
         return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, this::late)));
     }
 
@@ -245,7 +245,7 @@ public final class Trainer implements AutoCloseable {
         return parts.notice().given(plan.late());
     }
 
-    private void tell(Journal.Event event, String why) {
+    private void tell(TrainingJournal.Event event, String why) {
         journal.event(event, progress.generation(), progress.step(), why);
     }
 
@@ -260,7 +260,7 @@ public final class Trainer implements AutoCloseable {
                 ? world.members().get(e.lostRank().getAsInt()).uid()
                 : null;
         if (progress.broke(peer)) {
-            tell(Journal.Event.dropped, why);
+            tell(TrainingJournal.Event.dropped, why);
         }
         if (!why.equals(lastFailure)) {
             LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
@@ -270,14 +270,14 @@ public final class Trainer implements AutoCloseable {
     }
 
     private Optional<End> steps(World world, Collective collective) {
-        Run[] runs = IntStream.range(0, collective.size())
-                .mapToObj(rank -> Run.of(plan.groups(), rank, collective.size()))
-                .toArray(Run[]::new);
-        Run own = runs[collective.rank()];
+        GroupRange[] runs = IntStream.range(0, collective.size())
+                .mapToObj(rank -> GroupRange.of(plan.groups(), rank, collective.size()))
+                .toArray(GroupRange[]::new);
+        GroupRange own = runs[collective.rank()];
         parts.batches().expect(state.step(), own.from(), own.to());
         writer.ifPresent(to -> to.lead(collective.rank() == 0));
         while (state.step() < plan.steps()) {
-            Word agreed = step(world, runs, collective);
+            StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 save(world, collective);
             }
@@ -296,7 +296,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /** What this rank says with the next step: rank 0 alone knows when a checkpoint is due. */
-    private Word word(Collective collective) {
+    private StepVote word(Collective collective) {
         long generation = parts.worlds().newest().generation();
         long after = state.step() + 1;
         boolean due = collective.rank() == 0
@@ -304,7 +304,7 @@ public final class Trainer implements AutoCloseable {
                 && writer.filter(CheckpointWriter::free)
                         .filter(to -> schedule.due(after, to.committed(), System.nanoTime(), request(to)))
                         .isPresent();
-        return new Word(generation, due);
+        return new StepVote(generation, due);
     }
 
     /** Empty when there is none, or it is answered. */
@@ -329,20 +329,20 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private Word step(World world, Run[] runs, Collective collective) {
+    private StepVote step(World world, GroupRange[] runs, Collective collective) {
         long step = state.step();
         MDC.put("step", Long.toString(step));
         progress.began();
         Instant begin = Instant.now();
         long start = System.nanoTime();
-        StepMachine machine = parts.machine();
+        TrainStep machine = parts.machine();
         machine.lossAndGradients(
                 (manager, group) -> parts.batches().group(manager, step, group),
                 runs,
                 collective,
                 step,
                 word(collective).number());
-        StepMachine.Outcome outcome = machine.averageGradients(collective);
+        TrainStep.Outcome outcome = machine.averageGradients(collective);
         linger(start);
         state.apply(); // no collective past this line
         watchman.step(System.nanoTime() - start);
@@ -351,7 +351,7 @@ public final class Trainer implements AutoCloseable {
         journal.step(
                 step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
         console.step(state.step(), outcome, collective.size());
-        return Word.of(outcome.agreed());
+        return StepVote.of(outcome.agreed());
     }
 
     private void linger(long start) {
@@ -374,7 +374,7 @@ public final class Trainer implements AutoCloseable {
         } else {
             help(world, collective.rank());
         }
-        try (NDManager manager = Torch.host()) {
+        try (NDManager manager = TorchRuntime.host()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
         }
@@ -421,7 +421,7 @@ public final class Trainer implements AutoCloseable {
 
     private End done(String why) {
         LOG.info("done: {}", why);
-        tell(Journal.Event.done, why);
+        tell(TrainingJournal.Event.done, why);
         progress.outside();
         progress.state(State.Done, progress.generation(), null);
         return End.Done;
@@ -441,7 +441,7 @@ public final class Trainer implements AutoCloseable {
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
             keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
         }
-        tell(Journal.Event.left, why);
+        tell(TrainingJournal.Event.left, why);
         progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
         return End.Left;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.CheckpointException.Kind;
-import io.swav.checkpoint.Checkpoints.Owner;
+import io.swav.checkpoint.CheckpointCatalog.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -34,13 +34,13 @@ abstract class CheckpointsContract {
     /** How many bytes are flipped, one at a time. */
     abstract int flips();
 
-    private Checkpoints checkpoints(int keep) throws IOException {
-        return new Checkpoints(store(), new Owner("job", "cfg"), keep);
+    private CheckpointCatalog checkpoints(int keep) throws IOException {
+        return new CheckpointCatalog(store(), new Owner("job", "cfg"), keep);
     }
 
     @Test
     void theNewestComesBackAndOldOnesGo() throws Exception {
-        Checkpoints checkpoints = checkpoints(2);
+        CheckpointCatalog checkpoints = checkpoints(2);
         assertThat(checkpoints.newest(false)).isEmpty();
         for (long step : new long[] {5, 10, 100}) {
             checkpoints.save(checkpoint(step, 1));
@@ -49,7 +49,7 @@ abstract class CheckpointsContract {
         assertThat(steps()).containsExactly("step-10", "step-100");
         assertThat(checkpoints.holds(100)).isTrue();
         assertThat(checkpoints.holds(5)).isFalse();
-        assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(Checkpoints.Entry::verified);
+        assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(CheckpointCatalog.Entry::verified);
     }
 
     @Test
@@ -61,7 +61,7 @@ abstract class CheckpointsContract {
 
     @Test
     void aDamagedOrUnfinishedOneIsNamedAndTheOneBeforeTaken() throws Exception {
-        Checkpoints checkpoints = checkpoints(6);
+        CheckpointCatalog checkpoints = checkpoints(6);
         for (long step : new long[] {1, 2, 3, 4, 5}) {
             checkpoints.save(checkpoint(step, 1));
         }
@@ -92,7 +92,7 @@ abstract class CheckpointsContract {
     @Test
     void startingOverNeedsAWord() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
-        Checkpoints other = new Checkpoints(store(), new Owner("job", "other"), 5);
+        CheckpointCatalog other = new CheckpointCatalog(store(), new Owner("job", "other"), 5);
         assertThatThrownBy(() -> other.newest(false))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("step-1 belongs to another configuration")
@@ -105,7 +105,7 @@ abstract class CheckpointsContract {
     @Test
     void anotherTrainingsCheckpointOfTheSameStepStays() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
-        Checkpoints second = new Checkpoints(store(), new Owner("second", "other"), 5);
+        CheckpointCatalog second = new CheckpointCatalog(store(), new Owner("second", "other"), 5);
         assertThatThrownBy(() -> second.save(checkpoint(1, 1, "other")))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining(
@@ -117,21 +117,21 @@ abstract class CheckpointsContract {
         second.save(checkpoint(2, 1, "other"));
         assertThat(steps()).containsExactly("step-1", "step-2");
 
-        Checkpoints startsOver = new Checkpoints(store(), new Owner("second", "other", true), 5);
+        CheckpointCatalog startsOver = new CheckpointCatalog(store(), new Owner("second", "other", true), 5);
         startsOver.save(checkpoint(1, 1, "other"));
         assertThat(startsOver.holds(1)).isTrue();
     }
 
     @Test
     void aWriterLeftBehindByItsWorldIsRefused() throws Exception {
-        Checkpoints checkpoints = checkpoints(5);
+        CheckpointCatalog checkpoints = checkpoints(5);
         checkpoints.save(checkpoint(1, 4));
         assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 3)))
                 .extracting(e -> ((CheckpointException) e).kind())
                 .isEqualTo(Kind.NewerWorld);
         assertThat(steps()).containsExactly("step-1");
         // generations of another job say nothing
-        new Checkpoints(store(), new Owner("a later job", "cfg"), 5).save(checkpoint(2, 1));
+        new CheckpointCatalog(store(), new Owner("a later job", "cfg"), 5).save(checkpoint(2, 1));
         assertThat(steps()).containsExactly("step-1", "step-2");
     }
 
@@ -139,7 +139,7 @@ abstract class CheckpointsContract {
     @Test
     void aWriterThatWakesTooLateChangesNothing() throws Exception {
         Store late = store();
-        Store.Draft draft = late.draft("step-2", 3, Share.ALONE);
+        Store.Draft draft = late.draft("step-2", 3, UploadShare.ALONE);
         Store.Sink half = draft.create("model.safetensors");
         FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
         checkpoints(5).save(checkpoint(2, 4));
@@ -155,7 +155,7 @@ abstract class CheckpointsContract {
 
     @Test
     void whatADeadWriterLeftIsSweptAway() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, Share.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -169,7 +169,7 @@ abstract class CheckpointsContract {
     /** Or it would be full for ever. */
     @Test
     void whatADeadWriterLeftMakesRoomInAStoreThatIsFull() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, Share.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -177,7 +177,7 @@ abstract class CheckpointsContract {
         Set<String> left = Set.copyOf(store().names());
         assertThat(left).hasSize(1);
         Store full = failing(store(), "draft", "No space left on device", folder -> named(left));
-        Checkpoints checkpoints = new Checkpoints(full, new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(full, new Owner("job", "cfg"), 2);
         assertThatThrownBy(() -> checkpoints.save(checkpoint(8, 4))).hasMessageContaining("No space left on device");
         checkpoints.save(checkpoint(8, 4));
         assertThat(newest(checkpoints)).isEqualTo(checkpoint(8, 4));
@@ -193,7 +193,7 @@ abstract class CheckpointsContract {
 
     @Test
     void everyFlippedByteIsFound() throws Exception {
-        Checkpoints checkpoints = checkpoints(5);
+        CheckpointCatalog checkpoints = checkpoints(5);
         checkpoints.save(checkpoint(1, 1));
         SplittableRandom random = new SplittableRandom(31);
         List<String> names = store().names();
@@ -218,16 +218,16 @@ abstract class CheckpointsContract {
                     .matches(entry -> !entry.verified());
             write(names.get(file), contents.get(file));
         }
-        assertThat(checkpoints(5).catalogue(true)).allMatch(Checkpoints.Entry::verified);
+        assertThat(checkpoints(5).catalogue(true)).allMatch(CheckpointCatalog.Entry::verified);
     }
 
     /** A store that lost power in the middle, or a disk that bites: newer ones that are damaged, and one slot. */
     @Test
     void theOneThatVerifiesIsNeverRemoved() throws Exception {
-        Checkpoints checkpoints = checkpoints(1);
+        CheckpointCatalog checkpoints = checkpoints(1);
         checkpoints.save(checkpoint(40, 1));
         write("step-40/MANIFEST.json", new byte[] {'{'});
-        Checkpoints again = checkpoints(1);
+        CheckpointCatalog again = checkpoints(1);
         assertThatThrownBy(() -> again.newest(false)).hasMessageContaining("step-40 MANIFEST.json is damaged");
         again.save(checkpoint(31, 1));
         assertThat(newest(checkpoints(1)).state().step()).isEqualTo(31);
@@ -245,7 +245,7 @@ abstract class CheckpointsContract {
         for (long step : new long[] {3, 6, 7, 8}) {
             write(file("step-" + step + "/", "model.safetensors"), new byte[7]);
         }
-        Checkpoints again = checkpoints(2);
+        CheckpointCatalog again = checkpoints(2);
         assertThat(newest(again).state().step()).isEqualTo(5);
         again.save(checkpoint(6, 1));
         assertThat(steps()).containsExactly("step-5", "step-6", "step-7", "step-8");
@@ -257,7 +257,7 @@ abstract class CheckpointsContract {
     @Test
     void whatBelongsToSomebodyElseIsNeverOneTooMany() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
-        Checkpoints other = new Checkpoints(store(), new Owner("other", "other"), 1);
+        CheckpointCatalog other = new CheckpointCatalog(store(), new Owner("other", "other"), 1);
         assertThat(other.newest(true)).isEmpty();
         assertThat(other.catalogue(true))
                 .singleElement()
@@ -277,7 +277,7 @@ abstract class CheckpointsContract {
                 "open",
                 "cannot be read now",
                 name -> name.endsWith("model.safetensors") && failures.getAndDecrement() > 0);
-        Checkpoints again = new Checkpoints(failing, new Owner("job", "cfg"), 1);
+        CheckpointCatalog again = new CheckpointCatalog(failing, new Owner("job", "cfg"), 1);
         assertThatThrownBy(() -> again.save(checkpoint(1, 2)))
                 .hasMessageContaining("cannot be read now")
                 .extracting(e -> ((CheckpointException) e).kind())
@@ -303,7 +303,7 @@ abstract class CheckpointsContract {
 
     @Test
     void theExportHoldsTheBackboneAlone() throws Exception {
-        Checkpoints checkpoints = checkpoints(1);
+        CheckpointCatalog checkpoints = checkpoints(1);
         assertThat(checkpoints.export(checkpoint(3, 1))).isEqualTo(store().uri() + "/export/backbone.safetensors");
         try (Store.Source source = store().open("export/backbone.safetensors")) {
             assertThat(Safetensors.read(source, source.size(), "export"))
@@ -312,7 +312,7 @@ abstract class CheckpointsContract {
         assertThat(checkpoints.newest(false)).isEmpty();
     }
 
-    static Checkpoint newest(Checkpoints checkpoints) throws CheckpointException {
+    static Checkpoint newest(CheckpointCatalog checkpoints) throws CheckpointException {
         return checkpoints.newest(false).orElseThrow();
     }
 

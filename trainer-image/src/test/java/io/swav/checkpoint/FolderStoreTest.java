@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.swav.checkpoint.Checkpoints.Owner;
+import io.swav.checkpoint.CheckpointCatalog.Owner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,12 +36,12 @@ class FolderStoreTest extends CheckpointsContract {
     @Test
     void aFolderThatCannotBeMadeIsNamed() throws Exception {
         Path file = Files.createFile(folder.resolve("a-file"));
-        Store below = Stores.open(file.resolve("below").toUri().toString(), S3Store.Service.AWS);
+        Store below = StoreFactory.open(file.resolve("below").toUri().toString(), S3Store.Service.AWS);
         assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
-        assertThatThrownBy(() -> Stores.open("gs://bucket", S3Store.Service.AWS))
+        assertThatThrownBy(() -> StoreFactory.open("gs://bucket", S3Store.Service.AWS))
                 .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
         // not /checkpoints of this machine's own disk
-        assertThatThrownBy(() -> Stores.open("file://data/checkpoints", S3Store.Service.AWS))
+        assertThatThrownBy(() -> StoreFactory.open("file://data/checkpoints", S3Store.Service.AWS))
                 .hasMessage("\"file://data/checkpoints\" is neither file:///folder nor s3://bucket/prefix");
     }
 
@@ -51,7 +51,7 @@ class FolderStoreTest extends CheckpointsContract {
         Path foreign = Files.createDirectory(folder.resolve("lost+found"));
         Files.createFile(foreign.resolve("a-file")); // seen by root, who may read all
         Files.setPosixFilePermissions(foreign, Set.of());
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         assertThat(checkpoints.newest(false)).isEmpty();
         checkpoints.save(checkpoint(1, 1));
         assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
@@ -62,7 +62,7 @@ class FolderStoreTest extends CheckpointsContract {
     @Test
     void theFolderMayBeALink() throws Exception {
         Path link = Files.createSymbolicLink(folder.resolve("link"), Files.createDirectory(folder.resolve("target")));
-        Checkpoints checkpoints = new Checkpoints(FolderStore.open(link), new Owner("job", "cfg"), 1);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(link), new Owner("job", "cfg"), 1);
         checkpoints.save(checkpoint(1, 1));
         assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
         checkpoints.save(checkpoint(2, 1));
@@ -74,7 +74,7 @@ class FolderStoreTest extends CheckpointsContract {
     void aFullOrReadOnlyDiskSparesWhatIsThereAndSavingRecovers() throws Exception {
         assumeTrue(sh("mount -t tmpfs -o size=64k tmpfs " + folder), "needs the right to mount");
         try {
-            Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+            CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
             checkpoints.save(checkpoint(1, 1));
             Path ballast = Files.write(folder.resolve("ballast"), new byte[32 << 10]);
             while (Files.getFileStore(folder).getUsableSpace() > 0) {

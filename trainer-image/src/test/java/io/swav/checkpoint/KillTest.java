@@ -59,8 +59,8 @@ class KillTest {
         }
         LOG.info("{} kills, {} of them during a save, newest step {}", KILLS, inTheMiddle, newest);
         assertThat(inTheMiddle).as("kills during a save").isGreaterThan(KILLS / 4);
-        try (Store store = Stores.open(uri, port == 0 ? S3Store.Service.AWS : S3Server.at(port))) {
-            new Checkpoints(store, new Checkpoints.Owner("job", "cfg"), Saver.KEEP)
+        try (Store store = StoreFactory.open(uri, port == 0 ? S3Store.Service.AWS : S3Server.at(port))) {
+            new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), Saver.KEEP)
                     .save(Saver.checkpoint(newest + 1, KILLS + 1));
             assertThat(store.names())
                     .as("files of two checkpoints and nothing else")

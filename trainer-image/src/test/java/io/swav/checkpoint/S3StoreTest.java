@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
-import io.swav.checkpoint.Checkpoints.Owner;
+import io.swav.checkpoint.CheckpointCatalog.Owner;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -91,7 +91,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void largeFilesGoInParts() throws Exception {
         Checkpoint large = large(2);
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(large);
         assertThat(newest(checkpoints)).isEqualTo(large);
     }
@@ -106,16 +106,16 @@ class S3StoreTest extends CheckpointsContract {
                 Store ofThird = store(third)) {
             long before = line.sent();
             CompletableFuture<Void> helping = CompletableFuture.allOf(
-                    helping(ofSecond, large, new Share(1, 3)), helping(ofThird, large, new Share(2, 3)));
-            Checkpoints checkpoints = new Checkpoints(patient(store(), helping), new Owner("job", "cfg"), 2);
+                    helping(ofSecond, large, new UploadShare(1, 3)), helping(ofThird, large, new UploadShare(2, 3)));
+            CheckpointCatalog checkpoints = new CheckpointCatalog(patient(store(), helping), new Owner("job", "cfg"), 2);
             checkpoints.save(large, 3);
             assertThat(newest(checkpoints)).isEqualTo(large);
             assertThat(store().names()).as("files").hasSize(4);
             assertThat(line.sent() - before).as("bytes over the line of rank 0").isBetween(16L << 20, 17L << 20);
             assertThat(second.sent()).as("over that of rank 1").isBetween(16L << 20, 17L << 20);
             assertThat(third.sent()).as("over that of rank 2").isBetween(8L << 20, 9L << 20);
-            new Checkpoints(ofThird, new Owner("job", "cfg"), 2)
-                    .help(large, new Share(2, 3)); // it is there: nothing to do
+            new CheckpointCatalog(ofThird, new Owner("job", "cfg"), 2)
+                    .help(large, new UploadShare(2, 3)); // it is there: nothing to do
             assertThat(third.sent()).isLessThan(9L << 20);
         }
     }
@@ -123,7 +123,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void whatOtherRanksDoNotBringIsWrittenByTheFirst() throws Exception {
         Checkpoint large = large(2);
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(large, 2);
         assertThat(newest(checkpoints)).isEqualTo(large);
         assertThat(store().names()).as("files").hasSize(4);
@@ -149,10 +149,10 @@ class S3StoreTest extends CheckpointsContract {
                 });
     }
 
-    private static CompletableFuture<Void> helping(Store store, Checkpoint checkpoint, Share share) {
+    private static CompletableFuture<Void> helping(Store store, Checkpoint checkpoint, UploadShare share) {
         return CompletableFuture.runAsync(() -> {
             try {
-                new Checkpoints(store, new Owner("job", "cfg"), 2).help(checkpoint, share);
+                new CheckpointCatalog(store, new Owner("job", "cfg"), 2).help(checkpoint, share);
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -161,7 +161,7 @@ class S3StoreTest extends CheckpointsContract {
 
     @Test
     void aLineThatCutsAndRefusesCostsTriesAndNoSave() throws Exception {
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         line.be(FaultyLine.Mode.Flaky);
         int before = line.faults();
         int saved = 0;
@@ -182,7 +182,7 @@ class S3StoreTest extends CheckpointsContract {
     /** The SDK asks again, and is told that the manifest is there: this writer's own. */
     @Test
     void aCommitWhoseAnswerIsLostIsACommit() throws Exception {
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 1);
         checkpoints.save(checkpoint(1, 1));
         assertThat(line.answersToLose()).isZero();
@@ -191,7 +191,7 @@ class S3StoreTest extends CheckpointsContract {
 
     @Test
     void aCommitOfWhichNothingIsHeardLeavesAWholeCheckpoint() throws Exception {
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 100);
         assertThatThrownBy(() -> checkpoints.save(checkpoint(1, 1))).hasMessageContaining("cannot be reached");
         line.loseAnswers("", 0);
@@ -202,7 +202,7 @@ class S3StoreTest extends CheckpointsContract {
 
     @Test
     void aServiceThatFailsIsNamedAndRecovers() throws Exception {
-        Checkpoints checkpoints = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(checkpoint(1, 1));
         Map<FaultyLine.Mode, String> said = Map.of(
                 FaultyLine.Mode.Answers500, "bucket bucket answers 500",
@@ -227,7 +227,7 @@ class S3StoreTest extends CheckpointsContract {
     /** Of a missing file the service itself says that there is no such key; a missing file is a damaged checkpoint. */
     @Test
     void whatAProxyDoesNotFindIsNotMissing() throws Exception {
-        new Checkpoints(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
+        new CheckpointCatalog(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
         line.be(FaultyLine.Mode.Answers404);
         assertThatThrownBy(() -> store().open("step-1/MANIFEST.json"))
                 .isNotInstanceOf(NoSuchFileException.class)
@@ -239,7 +239,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void whatOthersKeepThereIsNotSweptAway() throws Exception {
         write("photos/g1-holiday/a.jpg", new byte[] {1});
-        new Checkpoints(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
+        new CheckpointCatalog(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
         assertThat(store().names()).contains("photos/g1-holiday/a.jpg");
     }
 
@@ -259,7 +259,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void wrongCredentialsAndMissingBucketsAreNamed() {
         S3Server.login("wrong");
-        Checkpoints refused = new Checkpoints(store(), new Owner("job", "cfg"), 2);
+        CheckpointCatalog refused = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         assertThatThrownBy(() -> refused.save(checkpoint(1, 1)))
                 .hasMessageContaining("refuses access (403")
                 .hasMessageContaining("credentials");
@@ -267,7 +267,7 @@ class S3StoreTest extends CheckpointsContract {
         S3Server.login("a-secret");
         Store nowhere = S3Store.open(URI.create("s3://no-such-bucket/x"), S3Server.at(server.port()));
         opened.add(nowhere);
-        assertThatThrownBy(() -> new Checkpoints(nowhere, new Owner("job", "cfg"), 2).save(checkpoint(1, 1)))
+        assertThatThrownBy(() -> new CheckpointCatalog(nowhere, new Owner("job", "cfg"), 2).save(checkpoint(1, 1)))
                 .hasMessageContaining("there is no bucket no-such-bucket: create it");
     }
 

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -29,7 +29,7 @@ class SafetensorsTest {
     /** An independent reader of the format, DJL's, sees the same values. */
     @Test
     void othersReadTheFiles() throws Exception {
-        Torch.start();
+        TorchRuntime.start();
         Path file = folder.resolve("model.safetensors");
         Safetensors.write(file, checkpoint(3, 1).model(), Map.of("format", "pt"));
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -74,7 +74,7 @@ class SafetensorsTest {
     void foreignHeadersAreRefused(String header, String why) throws Exception {
         Path file = Files.write(folder.resolve("x.safetensors"), file(header, new byte[4]));
         assertThatThrownBy(() -> Safetensors.read(file))
-                .isInstanceOf(DamagedException.class)
+                .isInstanceOf(CorruptCheckpointException.class)
                 .hasMessageContaining(why);
     }
 
@@ -101,7 +101,7 @@ class SafetensorsTest {
 
     @Test
     void arraysOfAnotherModelAreNamed() {
-        Torch.start();
+        TorchRuntime.start();
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             Map<String, HostTensor> from = Map.of("a", floats(1, 2));
             assertThatThrownBy(() -> HostTensor.restore(from, Map.of("b", manager.create(new float[2])), "step 3"))

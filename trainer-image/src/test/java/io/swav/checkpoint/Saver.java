@@ -18,7 +18,7 @@ final class Saver {
     /** Arguments: URI, port of the S3 server or 0, generation. Says {@code begun N} and {@code saved N}. */
     public static void main(String[] args) throws Exception {
         int port = Integer.parseInt(args[1]);
-        Checkpoints checkpoints = open(args[0], port);
+        CheckpointCatalog checkpoints = open(args[0], port);
         long step = checkpoints.newest(false).map(each -> each.state().step()).orElse(0L);
         while (true) {
             step++;
@@ -28,12 +28,12 @@ final class Saver {
         }
     }
 
-    static Checkpoints open(String uri, int port) throws Exception {
+    static CheckpointCatalog open(String uri, int port) throws Exception {
         S3Store.Service service = port == 0
                 ? S3Store.Service.AWS
                 : new S3Store.Service(
                         Optional.of(URI.create("http://127.0.0.1:" + port)), Optional.empty(), Optional.empty());
-        return new Checkpoints(Stores.open(uri, service), new Checkpoints.Owner("job", "cfg"), KEEP);
+        return new CheckpointCatalog(StoreFactory.open(uri, service), new CheckpointCatalog.Owner("job", "cfg"), KEEP);
     }
 
     /** Values that the step decides. */

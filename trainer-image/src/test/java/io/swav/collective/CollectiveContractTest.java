@@ -10,7 +10,7 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
 import io.swav.collective.nccl.NcclStub;
 import io.swav.tensor.AsOnDevice;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -77,7 +77,7 @@ class CollectiveContractTest {
 
     @BeforeAll
     static void libtorch() {
-        Torch.start();
+        TorchRuntime.start();
     }
 
     @ParameterizedTest

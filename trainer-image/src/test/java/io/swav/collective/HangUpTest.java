@@ -7,7 +7,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
-import io.swav.collective.Wire.Message;
+import io.swav.collective.PeerChannels.Message;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
@@ -105,7 +105,7 @@ class HangUpTest {
             theirs.leave();
         }
         try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {leaver[0], null, null});
-                Wire wire = new Wire(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
+                PeerChannels wire = new PeerChannels(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
             CompletableFuture<Void> sent =
                     CompletableFuture.runAsync(() -> wire.exchange(List.of(new Message(2, body)), List.of()));
             ByteBuffer arrived = ByteBuffer.allocate(body.capacity() / 30);
@@ -131,7 +131,7 @@ class HangUpTest {
         }
     }
 
-    private static void waitFor(Wire wire, int peer) {
+    private static void waitFor(PeerChannels wire, int peer) {
         wire.exchange(List.of(), List.of(new Message(peer, ByteBuffer.allocateDirect(1))));
     }
 
@@ -142,7 +142,7 @@ class HangUpTest {
             SocketChannel[] pair = Ranked.sockets();
             SocketChannel[] idle = Ranked.sockets();
             try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {null, idle[0]});
-                    Wire wire = new Wire(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
+                    PeerChannels wire = new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
                 CompletableFuture<CollectiveException> looks = CompletableFuture.supplyAsync(() -> lost(() -> {
                     while (true) {
                         wire.checkPeers();

@@ -69,7 +69,7 @@ class TcpMeshTest {
                     .isEqualTo(Verdict.Welcome);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a", 0)))
                     .isEqualTo(Verdict.Stranger);
-            listener.await(new Lobby.Caller(6, 1, "b", 0), System.nanoTime() + LONG.toNanos(), () -> false)
+            listener.await(new PendingConnections.Caller(6, 1, "b", 0), System.nanoTime() + LONG.toNanos(), () -> false)
                     .close();
         }
     }

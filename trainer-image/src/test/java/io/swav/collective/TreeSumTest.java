@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TreeSumTest {
     @BeforeAll
     static void libtorch() {
-        Torch.start();
+        TorchRuntime.start();
     }
 
     /** Small vectors take the one-hop path, large ones the chunked one. */
@@ -29,8 +29,8 @@ class TreeSumTest {
         int[] sizes = length > 1_000_000 ? new int[] {1, 2, 3} : new int[] {1, 2, 3, 4, 5, 7};
         for (int size : Arrays.stream(sizes).filter(size -> size <= groups).toArray()) {
             List<float[]> sums = Ranked.run(size, (collective, manager) -> {
-                Run[] runs = runs(groups, size);
-                Run run = runs[collective.rank()];
+                GroupRange[] runs = runs(groups, size);
+                GroupRange run = runs[collective.rank()];
                 TreeSum.Local local = new TreeSum.Local(groups, run);
                 for (int group = run.from(); group < run.to(); group++) {
                     local.add(group, manager.create(values(length, group)));
@@ -48,12 +48,12 @@ class TreeSumTest {
     @Test
     void keepsFewArraysAlive() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            TreeSum.Local local = new TreeSum.Local(64, new Run(0, 64));
+            TreeSum.Local local = new TreeSum.Local(64, new GroupRange(0, 64));
             for (int group = 0; group < 64; group++) {
                 local.add(group, manager.create(values(4, group)));
                 assertThat(manager.getManagedArrays()).hasSizeLessThanOrEqualTo(7);
             }
-            NDArray sum = local.reduce(new SoloCollective(), new Run[] {new Run(0, 64)});
+            NDArray sum = local.reduce(new SoloCollective(), new GroupRange[] {new GroupRange(0, 64)});
             assertThat(manager.getManagedArrays()).containsExactly(sum);
         }
     }
@@ -61,11 +61,11 @@ class TreeSumTest {
     @Test
     void refusesGroupsOutOfOrderAndHalfSums() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            TreeSum.Local local = new TreeSum.Local(4, new Run(0, 4));
+            TreeSum.Local local = new TreeSum.Local(4, new GroupRange(0, 4));
             NDArray one = manager.create(new float[] {1});
             assertThatThrownBy(() -> local.add(1, one)).isInstanceOf(IllegalStateException.class);
             local.add(0, one);
-            assertThatThrownBy(() -> local.reduce(new SoloCollective(), new Run[] {new Run(0, 4)}))
+            assertThatThrownBy(() -> local.reduce(new SoloCollective(), new GroupRange[] {new GroupRange(0, 4)}))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("summed up to 1");
         }
@@ -90,10 +90,10 @@ class TreeSumTest {
         return groups == 1 ? 0 : 32 - Integer.numberOfLeadingZeros(groups - 1);
     }
 
-    private static Run[] runs(int groups, int size) {
+    private static GroupRange[] runs(int groups, int size) {
         return IntStream.range(0, size)
-                .mapToObj(rank -> Run.of(groups, rank, size))
-                .toArray(Run[]::new);
+                .mapToObj(rank -> GroupRange.of(groups, rank, size))
+                .toArray(GroupRange[]::new);
     }
 
     private static float[] values(int length, int seed) {

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -34,8 +34,8 @@ class DataSetTest {
             assertThat(data.size()).isEqualTo(25);
             assertThat(data.label(13)).isEqualTo(3);
             assertThat(data.name(13)).isEqualTo(folder.resolve("s-000001.tar") + ":key013.jpg");
-            Raster raster = new Raster();
-            assertThat(Pictures.decode(data.read(13), raster)).isTrue();
+            FloatImage raster = new FloatImage();
+            assertThat(ImageCodec.decode(data.read(13), raster)).isTrue();
             assertThat(raster.width).isEqualTo(16);
         }
     }
@@ -146,7 +146,7 @@ class DataSetTest {
         Path shard = folder.resolve("s-000000.tar");
         FileChannel closed = FileChannel.open(shard);
         closed.close();
-        assertThatThrownBy(() -> ShardFolder.entries(shard, closed))
+        assertThatThrownBy(() -> WebDatasetShards.entries(shard, closed))
                 .isInstanceOfSatisfying(
                         DataException.class, e -> assertThat(e.exitCode()).isEqualTo(Contract.EXIT_SOFTWARE))
                 .hasMessageContaining(shard + " cannot be read");
@@ -174,7 +174,7 @@ class DataSetTest {
 
     private static SwavJobSpec patient(int hungAfterSeconds) {
         try {
-            return SwavJobSpecs.complete("test", new ObjectMapper().readTree("""
+            return SpecLoader.complete("test", new ObjectMapper().readTree("""
                     {"data": {"uri": "file:///d"}, "recovery": {"hungAfterSeconds": %d}}
                     """.formatted(hungAfterSeconds)));
         } catch (JsonProcessingException e) {
@@ -184,36 +184,36 @@ class DataSetTest {
 
     @Test
     void aSplitIsFoundByFoldersOrNames() throws IOException {
-        assertThat(Split.of(folder).test()).isEmpty();
+        assertThat(TrainTestSplit.of(folder).test()).isEmpty();
         Files.createFile(folder.resolve("x-train-0.tar"));
         Files.createFile(folder.resolve("x-test-0.tar"));
-        assertThat(Split.of(folder).test()).isEqualTo(Optional.of("file://" + folder + "/*test*.tar"));
+        assertThat(TrainTestSplit.of(folder).test()).isEqualTo(Optional.of("file://" + folder + "/*test*.tar"));
         Files.createDirectory(folder.resolve("train"));
-        assertThat(Split.of(folder)).isEqualTo(new Split("file://" + folder + "/train", Optional.empty()));
+        assertThat(TrainTestSplit.of(folder)).isEqualTo(new TrainTestSplit("file://" + folder + "/train", Optional.empty()));
     }
 
     @Test
     void aCutJpegIsNotAPicture() {
-        byte[] jpeg = Pictures.encode(Synthetic.draw(1, 1, 1, 64), ".jpg");
-        Raster raster = new Raster();
-        assertThat(Pictures.decode(jpeg, raster)).isTrue();
-        assertThat(Pictures.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster))
+        byte[] jpeg = ImageCodec.encode(SyntheticImages.draw(1, 1, 1, 64), ".jpg");
+        FloatImage raster = new FloatImage();
+        assertThat(ImageCodec.decode(jpeg, raster)).isTrue();
+        assertThat(ImageCodec.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster))
                 .isFalse();
-        assertThat(Pictures.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
+        assertThat(ImageCodec.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
                 .isFalse();
-        assertThat(Pictures.decode(new byte[0], raster)).isFalse();
+        assertThat(ImageCodec.decode(new byte[0], raster)).isFalse();
     }
 
     /** It is skipped and named as other undecodable ones are, where it would otherwise end the training. */
     @Test
     void aPictureThatIsTooLargeIsNoPicture() {
         byte[] head = "P6 1100000 1 255\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
-        assertThat(Pictures.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
+        assertThat(ImageCodec.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
                 .as("wider than OpenCV reads")
                 .isEmpty();
-        assertThat(Pictures.fitsArray(26_754, 26_754)).isTrue();
-        assertThat(Pictures.fitsArray(26_755, 26_755)).as("bytes fit an array").isFalse();
-        assertThat(Pictures.fitsArray(30_000, 30_000)).as("bytes fit an array").isFalse();
+        assertThat(ImageCodec.fitsArray(26_754, 26_754)).isTrue();
+        assertThat(ImageCodec.fitsArray(26_755, 26_755)).as("bytes fit an array").isFalse();
+        assertThat(ImageCodec.fitsArray(30_000, 30_000)).as("bytes fit an array").isFalse();
     }
 
     static void shards(Path folder, int samples, int perShard) throws IOException {
@@ -225,7 +225,7 @@ class DataSetTest {
     }
 
     static byte[] picture(int number) {
-        return Pictures.encode(Synthetic.draw(5, number, number % 10, 16), ".jpg");
+        return ImageCodec.encode(SyntheticImages.draw(5, number, number % 10, 16), ".jpg");
     }
 
     private static void refused(String uri, int exitCode, String message) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -30,7 +30,7 @@ class DeviceAugmenterTest {
 
     @BeforeEach
     void open() {
-        root = Torch.root();
+        root = TorchRuntime.root();
     }
 
     @AfterEach
@@ -56,7 +56,7 @@ class DeviceAugmenterTest {
             double contrast, double strength, double jitter, double grey, double blur, double most, double onAverage)
             throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, grey, blur);
-        List<Pictures.Bgr> pictures = pictures(contrast);
+        List<ImageCodec.Bgr> pictures = pictures(contrast);
         List<float[]> host = host(augmentation, pictures);
         List<float[]> device = device(augmentation, pictures);
         for (int r = 0; r < CROPS.size(); r++) {
@@ -80,7 +80,7 @@ class DeviceAugmenterTest {
         Operations host = new Operations.Host();
         Operations device = new Operations.Device(root);
         Random random = new Random(1);
-        for (Pictures.Bgr picture : pictures(150)) {
+        for (ImageCodec.Bgr picture : pictures(150)) {
             for (int i = 0; i < 5; i++) {
                 float turn = random.nextFloat() - 0.5f;
                 for (CropPlan.Colour colour : CropPlan.Colour.values()) {
@@ -105,14 +105,14 @@ class DeviceAugmenterTest {
     }
 
     private interface Operation {
-        void on(Raster raster);
+        void on(FloatImage raster);
     }
 
-    private static void same(Pictures.Bgr picture, String what, Operation host, Operation device) {
-        Raster expected = new Raster();
+    private static void same(ImageCodec.Bgr picture, String what, Operation host, Operation device) {
+        FloatImage expected = new FloatImage();
         expected.load(picture);
         host.on(expected);
-        Raster made = new Raster();
+        FloatImage made = new FloatImage();
         made.load(picture);
         device.on(made);
         for (int c = 0; c < 3; c++) {
@@ -127,10 +127,10 @@ class DeviceAugmenterTest {
     @Test
     void aBoxAsLargeAsTheCropIsCopied() throws IOException {
         Operations device = new Operations.Device(root);
-        for (Pictures.Bgr picture : pictures(150)) {
-            Raster from = new Raster();
+        for (ImageCodec.Bgr picture : pictures(150)) {
+            FloatImage from = new FloatImage();
             from.load(picture);
-            Raster to = new Raster();
+            FloatImage to = new FloatImage();
             CropBox box = new CropBox(
                     from.height / 3, from.width / 2, from.height - from.height / 3, from.width - from.width / 2);
             for (boolean flip : new boolean[] {false, true}) {
@@ -152,7 +152,7 @@ class DeviceAugmenterTest {
     @Test
     void theOrderOfRowsChangesNoBit() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
-        List<Pictures.Bgr> pictures = pictures(150);
+        List<ImageCodec.Bgr> pictures = pictures(150);
         List<float[]> first = device(augmentation, pictures);
         List<Integer> order = new ArrayList<>();
         for (int row = 0; row < pictures.size(); row++) {
@@ -170,7 +170,7 @@ class DeviceAugmenterTest {
         }
     }
 
-    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<Pictures.Bgr> pictures) {
+    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
         List<float[]> crops = new ArrayList<>();
         try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
             for (int row = 0; row < pictures.size(); row++) {
@@ -181,13 +181,13 @@ class DeviceAugmenterTest {
         return crops;
     }
 
-    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<Pictures.Bgr> pictures) {
+    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
         List<float[]> crops = new ArrayList<>();
         for (SwavJobSpec.CropSpec spec : CROPS) {
             crops.add(new float[3 * spec.count() * pictures.size() * spec.size() * spec.size()]);
         }
         MultiCrop maker = new MultiCrop(CROPS, augmentation);
-        Raster picture = new Raster();
+        FloatImage picture = new FloatImage();
         for (int row = 0; row < pictures.size(); row++) {
             int at = row;
             picture.load(pictures.get(row));
@@ -202,11 +202,11 @@ class DeviceAugmenterTest {
     }
 
     /** Of many shapes, decoded from JPEG and PNG. */
-    private static List<Pictures.Bgr> pictures(double contrast) throws IOException {
+    private static List<ImageCodec.Bgr> pictures(double contrast) throws IOException {
         int[][] sizes = {
             {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
         };
-        List<Pictures.Bgr> pictures = new ArrayList<>();
+        List<ImageCodec.Bgr> pictures = new ArrayList<>();
         for (int i = 0; i < sizes.length; i++) {
             boolean grey = i % 3 == 1;
             pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i, contrast));
@@ -214,7 +214,7 @@ class DeviceAugmenterTest {
         return pictures;
     }
 
-    private static Pictures.Bgr picture(int width, int height, boolean grey, String format, int seed, double contrast)
+    private static ImageCodec.Bgr picture(int width, int height, boolean grey, String format, int seed, double contrast)
             throws IOException {
         BufferedImage image =
                 new BufferedImage(width, height, grey ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
@@ -230,6 +230,6 @@ class DeviceAugmenterTest {
         }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         assertThat(ImageIO.write(image, format, bytes)).isTrue();
-        return Pictures.decode(bytes.toByteArray()).orElseThrow();
+        return ImageCodec.decode(bytes.toByteArray()).orElseThrow();
     }
 }

@@ -1,7 +1,7 @@
 package io.swav.elastic;
 
-import io.swav.collective.Frame;
-import io.swav.collective.Lobby;
+import io.swav.collective.FrameHeader;
+import io.swav.collective.PendingConnections;
 import io.swav.elastic.ModelNetwork.Body;
 import io.swav.elastic.ModelNetwork.End;
 import io.swav.elastic.ModelNetwork.Kind;
@@ -22,7 +22,7 @@ final class ModelMesh {
     private final ModelTrainer owner;
     private final ModelTime time;
     private final ModelNetwork network;
-    private final Lobby<End> lobby = new Lobby<>();
+    private final PendingConnections<End> lobby = new PendingConnections<>();
     private End[] links = {};
     private boolean forming;
     private int called;
@@ -65,8 +65,8 @@ final class ModelMesh {
         return true;
     }
 
-    private Lobby.Caller caller(int rank) {
-        return new Lobby.Caller(fence(), rank, uid(rank), 0);
+    private PendingConnections.Caller caller(int rank) {
+        return new PendingConnections.Caller(fence(), rank, uid(rank), 0);
     }
 
     private String uid(int rank) {
@@ -81,7 +81,7 @@ final class ModelMesh {
     private void call(ModelTrainer peer) {
         calling = true;
         long mine = ++call;
-        Lobby.Caller caller = caller(owner.rank);
+        PendingConnections.Caller caller = caller(owner.rank);
         time.after(network.delay(), () -> {
             if (!network.areApart(owner, peer) && !peer.vanished && !peer.frozen) {
                 peer.mesh.answer(this, caller, mine);
@@ -97,7 +97,7 @@ final class ModelMesh {
         }
     }
 
-    private void answer(ModelMesh from, Lobby.Caller caller, long number) {
+    private void answer(ModelMesh from, PendingConnections.Caller caller, long number) {
         if (!owner.alive()) {
             time.after(REFUSED, () -> from.hangUp(number)); // by the kernel
             return;
@@ -146,7 +146,7 @@ final class ModelMesh {
             return Optional.empty();
         }
         Optional<Message> head = link.inbox.remove();
-        Frame due = new Frame(owner.world.generation(), link.received++, kind.bytes);
+        FrameHeader due = new FrameHeader(owner.world.generation(), link.received++, kind.bytes);
         boolean any = owner.mutant == Mutant.TAKES_ANY_FRAME || owner.mutant == Mutant.NO_FENCE;
         if (head.isEmpty() || !(any || head.get().frame().is(due))) {
             owner.fail();

@@ -1,7 +1,7 @@
 package io.swav.elastic;
 
 import io.swav.api.World;
-import io.swav.collective.Frame;
+import io.swav.collective.FrameHeader;
 import io.swav.elastic.ModelStates.History;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -35,7 +35,7 @@ final class ModelNetwork {
 
     record Body(Kind kind, World world, @Nullable History state, long seen) {}
 
-    record Message(Frame frame, Body body) {}
+    record Message(FrameHeader frame, Body body) {}
 
     final List<ModelTrainer> trainers = new ArrayList<>();
     private final Set<String> apart = new HashSet<>();
@@ -108,7 +108,7 @@ final class ModelNetwork {
         }
 
         void send(Body body) {
-            Message message = new Message(new Frame(body.world().generation(), sent++, body.kind().bytes), body);
+            Message message = new Message(new FrameHeader(body.world().generation(), sent++, body.kind().bytes), body);
             if (lies() && !owner.said.isEmpty()) {
                 Message late = owner.said.get(random.nextInt(owner.said.size()));
                 if (late.frame().generation() < body.world().generation()) {

@@ -61,7 +61,7 @@ final class ModelTrainer {
     private final Random random;
     private final ModelStates states;
     private final boolean faulty;
-    private final NewestWorld seen = new NewestWorld("job");
+    private final LatestWorld seen = new LatestWorld("job");
     private World formed = world;
     private Phase phase = Phase.DECIDE;
     private Body[] got = {};
@@ -282,16 +282,16 @@ final class ModelTrainer {
     }
 
     private void agree() {
-        List<Agreement.Offer> offers = new ArrayList<>();
+        List<StateElection.Offer> offers = new ArrayList<>();
         for (Body body : got) {
             History of = body.state();
             offers.add(
                     of == null
-                            ? new Agreement.Offer(Agreement.NOTHING, List.of(0L))
-                            : new Agreement.Offer(of.step, List.of(of.id)));
+                            ? new StateElection.Offer(StateElection.NOTHING, List.of(0L))
+                            : new StateElection.Offer(of.step, List.of(of.id)));
         }
-        Agreement agreement = mutant == Mutant.OLDEST_WINS ? oldest(offers) : Agreement.of(offers);
-        if (agreement.step() == Agreement.NOTHING && !secondRound) {
+        StateElection agreement = mutant == Mutant.OLDEST_WINS ? oldest(offers) : StateElection.of(offers);
+        if (agreement.step() == StateElection.NOTHING && !secondRound) {
             secondRound = true;
             if (rank == 0) {
                 state = states.stored();
@@ -316,12 +316,12 @@ final class ModelTrainer {
         }
     }
 
-    private Agreement oldest(List<Agreement.Offer> offers) {
-        List<Agreement.Offer> reversed = offers.stream()
-                .map(offer -> new Agreement.Offer(-offer.step(), offer.digest()))
+    private StateElection oldest(List<StateElection.Offer> offers) {
+        List<StateElection.Offer> reversed = offers.stream()
+                .map(offer -> new StateElection.Offer(-offer.step(), offer.digest()))
                 .toList();
-        Agreement agreement = Agreement.of(reversed);
-        return new Agreement(agreement.source(), -agreement.step(), agreement.behind());
+        StateElection agreement = StateElection.of(reversed);
+        return new StateElection(agreement.source(), -agreement.step(), agreement.behind());
     }
 
     private void receive() {

@@ -1,13 +1,13 @@
 package io.swav.elastic;
 
-import io.swav.collective.Frame;
-import io.swav.collective.Lobby;
+import io.swav.collective.FrameHeader;
+import io.swav.collective.PendingConnections;
 
 /**
  * A model of the regroup protocol: {@link ModelTrainer trainers}, the {@link ModelNetwork network} between them and an
  * {@link ModelOperator operator} that may be wrong, in one thread, every interleaving chosen by a seed. What the trainers
- * decide they decide by the real code: {@link Membership}, {@link Agreement}, {@link NewestWorld}, {@link Lobby} and
- * {@link Frame}. {@link ModelFaults} go on for a while; {@link ModelPromises} have to hold after them.
+ * decide they decide by the real code: {@link Membership}, {@link StateElection}, {@link LatestWorld}, {@link PendingConnections} and
+ * {@link FrameHeader}. {@link ModelFaults} go on for a while; {@link ModelPromises} have to hold after them.
  */
 final class ProtocolModel {
     /** One rule left out; the model has to notice. */

@@ -7,13 +7,13 @@ import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.checkpoint.Safetensors;
-import io.swav.checkpoint.Snapshot;
+import io.swav.checkpoint.HostSnapshot;
 import io.swav.data.DataCommand;
 import io.swav.data.DataSet;
 import io.swav.swav.Model;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -27,7 +27,7 @@ class FrozenFeaturesTest {
     private Path folder;
 
     /** Three directions in 8 dimensions with noise; lengths of rows say nothing. */
-    private static Features clusters(int rows, double noise, long seed) {
+    private static FeatureMatrix clusters(int rows, double noise, long seed) {
         Random random = new Random(seed);
         float[] values = new float[rows * 8];
         int[] labels = new int[rows];
@@ -38,15 +38,15 @@ class FrozenFeaturesTest {
                 values[row * 8 + i] = (float) (length * ((i == labels[row] ? 1 : 0) + noise * random.nextGaussian()));
             }
         }
-        return new Features(8, values, labels);
+        return new FeatureMatrix(8, values, labels);
     }
 
     @Test
     void neighboursFindDirectionsWhateverTheLengths() {
-        assertThat(Knn.DEFAULT.top1(clusters(300, 0.1, 1), clusters(90, 0.1, 2)))
+        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 0.1, 1), clusters(90, 0.1, 2)))
                 .isEqualTo(100);
-        assertThat(Knn.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2))).isBetween(25.0, 42.0);
-        assertThat(new Knn(500, 0.07).top1(clusters(30, 0.1, 1), clusters(9, 0.1, 2)))
+        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2))).isBetween(25.0, 42.0);
+        assertThat(new KnnClassifier(500, 0.07).top1(clusters(30, 0.1, 1), clusters(9, 0.1, 2)))
                 .isEqualTo(100);
     }
 
@@ -58,14 +58,14 @@ class FrozenFeaturesTest {
 
     @Test
     void anExportGivesTheSameFeaturesAndAWrongOneIsNamed() throws Exception {
-        Torch.start();
+        TorchRuntime.start();
         DataCommand.synthesize(folder, 100, 10, 16, 1);
         SwavJobSpec spec = spec("tiny", 31);
         Path file = folder.resolve("model.safetensors");
         try (NDManager manager = NDManager.newBaseManager();
                 DataSet data = DataSet.open(folder + "/test")) {
-            Model model = Weights.untrained(spec, manager);
-            Safetensors.write(file, Snapshot.of(model.state()), Map.of());
+            Model model = BackboneLoader.untrained(spec, manager);
+            Safetensors.write(file, HostSnapshot.of(model.state()), Map.of());
             Path export = folder.resolve("backbone.safetensors");
             assertThat(new CommandLine(new ExportCommand()).execute(file.toString(), "--out", export.toString()))
                     .isEqualTo(Contract.EXIT_OK);
@@ -73,15 +73,15 @@ class FrozenFeaturesTest {
                     .doesNotContainKey("prototypes.weight")
                     .containsKey("conv1.weight");
 
-            Model loaded = Weights.load(spec("tiny", 5), export, manager);
-            assertThat(Features.of(loaded, data, 16).values())
-                    .isEqualTo(Features.of(model, data, 16).values());
-            assertThatThrownBy(() -> Weights.load(spec("resnet18", 5), export, manager))
+            Model loaded = BackboneLoader.load(spec("tiny", 5), export, manager);
+            assertThat(FeatureMatrix.of(loaded, data, 16).values())
+                    .isEqualTo(FeatureMatrix.of(model, data, 16).values());
+            assertThatThrownBy(() -> BackboneLoader.load(spec("resnet18", 5), export, manager))
                     .isInstanceOf(EvalException.class)
                     .hasMessageContaining(export.toString())
                     .hasMessageContaining("model.architecture");
         }
-        assertThatThrownBy(() -> Weights.backbone(folder.resolve("none"))).hasMessageContaining("none");
+        assertThatThrownBy(() -> BackboneLoader.backbone(folder.resolve("none"))).hasMessageContaining("none");
     }
 
     private static SwavJobSpec spec(String architecture, long seed) throws IOException {
@@ -92,6 +92,6 @@ class FrozenFeaturesTest {
                  "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0}],
                  "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10, "seed": %d}}
                 """.formatted(architecture, seed);
-        return SwavJobSpecs.complete("test", new ObjectMapper().readTree(json));
+        return SpecLoader.complete("test", new ObjectMapper().readTree(json));
     }
 }

@@ -3,7 +3,7 @@ package io.swav.golden;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -44,10 +44,10 @@ final class DyingRank {
     }
 
     private void cases() {
-        Guard.run("file", report, file -> {
+        CaseRunner.run("file", report, file -> {
             report.accept(GoldenCase.skipped("file/queue", "unsupported"));
-            Guard.run("file/first", report, this::pass);
-            Guard.run("file/second", report, name -> {
+            CaseRunner.run("file/first", report, this::pass);
+            CaseRunner.run("file/second", report, name -> {
                 pass(name + " half");
                 if (world.rank() == world.size() - 1) {
                     die();
@@ -55,9 +55,9 @@ final class DyingRank {
                     waitForAll();
                 }
             });
-            Guard.run("file/third", report, this::pass);
+            CaseRunner.run("file/third", report, this::pass);
         });
-        Guard.run("last", report, this::pass);
+        CaseRunner.run("last", report, this::pass);
     }
 
     private void pass(String name) {
@@ -65,7 +65,7 @@ final class DyingRank {
     }
 
     private void waitForAll() {
-        try (NDManager manager = Torch.host()) {
+        try (NDManager manager = TorchRuntime.host()) {
             world.allReduceMin(manager.zeros(new Shape(1)));
         }
     }

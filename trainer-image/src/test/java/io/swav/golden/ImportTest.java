@@ -11,10 +11,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
-import io.swav.eval.Weights;
+import io.swav.api.SpecLoader;
+import io.swav.eval.BackboneLoader;
 import io.swav.swav.Model;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import io.swav.train.Main;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -52,7 +52,7 @@ class ImportTest {
                 .readTree(shared.resolve("arch_forward.json").toFile())
                 .get(0);
         assertThat(meta.path("name").asText()).isEqualTo("resnet50");
-        Formula formula = new Formula(meta.path("seed").asLong());
+        FixtureFormula formula = new FixtureFormula(meta.path("seed").asLong());
         Path given = folder.resolve("resnet50.safetensors");
         write(given, meta.path("state_dict"), formula);
         Path config = Files.writeString(folder.resolve("job.json"), SPEC);
@@ -62,18 +62,18 @@ class ImportTest {
         assertThat(swav("checkpoint", "verify", store)).isZero();
         assertThat(swav("export", store, "--out", exported)).isZero();
 
-        Torch.start();
+        TorchRuntime.start();
         try (NDManager manager = NDManager.newBaseManager("PyTorch");
-                Npz expected = new Npz(shared.resolve("arch_forward.npz"))) {
+                NpzFile expected = new NpzFile(shared.resolve("arch_forward.npz"))) {
             NDList others = NDList.decode(manager, Files.readAllBytes(exported));
             assertThat(others.stream().map(NDArray::getName))
                     .contains("conv1.weight", "layer4.2.bn3.running_var", "bn1.num_batches_tracked")
                     .noneMatch(name -> name.startsWith("fc.") || name.startsWith("prototypes"));
-            SwavJobSpec spec = SwavJobSpecs.load(config);
-            Model model = Weights.load(spec, exported, manager.newSubManager());
+            SwavJobSpec spec = SpecLoader.load(config);
+            Model model = BackboneLoader.load(spec, exported, manager.newSubManager());
             Shape shape = new Shape(meta.path("B").asLong(), 3, 96, 96);
             NDArray pictures = manager.create(formula.input(shape, 0), shape);
-            assertThat(Errors.relativeL2(
+            assertThat(ErrorMetrics.relativeL2(
                             expected.doubles("resnet50/eval_backbone_pooled_crop0"),
                             model.features(manager, pictures).toFloatArray()))
                     .isLessThan(5e-6);
@@ -89,7 +89,7 @@ class ImportTest {
     }
 
     /** As DistributedDataParallel saves a classifier: every name begins with "module.", and there is an fc. */
-    private static void write(Path file, JsonNode stateDict, Formula formula) throws IOException {
+    private static void write(Path file, JsonNode stateDict, FixtureFormula formula) throws IOException {
         ObjectNode header = new ObjectMapper().createObjectNode();
         List<ByteBuffer> values = new ArrayList<>();
         long at = 0;

@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.nn.convolutional.Conv2d;
 import io.swav.tensor.Convolution;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -41,7 +41,7 @@ class HiddenCachesTest {
 
     @BeforeAll
     static void copyLibtorch() throws IOException {
-        Path library = Torch.start();
+        Path library = TorchRuntime.start();
         assumeTrue(
                 Processor.read(Path.of("/")).vendor().equals("AuthenticAMD"),
                 "oneDNN asks for this leaf on AMD processors alone");

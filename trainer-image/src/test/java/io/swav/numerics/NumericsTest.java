@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -26,12 +26,12 @@ class NumericsTest {
 
     @AfterEach
     void oneDnnIsOnAgain() {
-        Torch.useOneDnn(true);
+        TorchRuntime.useOneDnn(true);
     }
 
     @Test
     void standardCanaryFindsThisMachineSoundInBothPrecisions() {
-        Torch.start();
+        TorchRuntime.start();
         assertThat(Canary.STANDARD.fly(EnumSet.allOf(Precision.class)))
                 .hasSizeGreaterThan(70)
                 .allSatisfy(deviation -> {
@@ -44,8 +44,8 @@ class NumericsTest {
 
     @Test
     void halfPrecisionWouldNotPassForSinglePrecision() {
-        Torch.start();
-        try (NDManager manager = Torch.root()) {
+        TorchRuntime.start();
+        try (NDManager manager = TorchRuntime.root()) {
             assertThat(ConvolutionTrial.of(64, 64, 3, 1, 8).run(manager, Precision.BF16))
                     .allSatisfy(deviation -> assertThat(deviation.error()).isGreaterThan(1e-6));
         }
@@ -54,14 +54,14 @@ class NumericsTest {
     @Test
     void neitherStartsAChildNorTurnsOneDnnOffIfAllIsRight() {
         assertThat(verdict(HONEST, NONE, RIGHT)).isEqualTo(new Verdict.Sound(HONEST.toString(), 1));
-        assertThat(Torch.usesOneDnn()).isTrue();
+        assertThat(TorchRuntime.usesOneDnn()).isTrue();
     }
 
     @Test
     void turnsOneDnnOffIfThatCures() {
         Verdict verdict = new Numerics(HONEST, wrongWith(true), NONE).verdict(FP32);
         assertThat(verdict).isEqualTo(new Verdict.SoundWithoutOneDnn(HONEST.toString(), WRONG.toString()));
-        assertThat(Torch.usesOneDnn()).isFalse();
+        assertThat(TorchRuntime.usesOneDnn()).isFalse();
         assertThat(((Verdict.SoundWithoutOneDnn) verdict).warning())
                 .contains(
                         "convolution: error 2.3e-02, allowed 1e-06",
@@ -89,14 +89,14 @@ class NumericsTest {
     void goesOnWithoutOneDnnIfAChildDiesOfItAlone() {
         Numerics.Child dies = (oneDnn, precisions) -> oneDnn ? Optional.of("SIGFPE") : Optional.empty();
         assertThat(verdict(HIDING, dies, RIGHT)).isEqualTo(new Verdict.SoundWithoutOneDnn(HIDING.toString(), "SIGFPE"));
-        assertThat(Torch.usesOneDnn()).isFalse();
+        assertThat(TorchRuntime.usesOneDnn()).isFalse();
     }
 
     @Test
     void keepsOneDnnIfTheChildIsWell() {
         assertThat(verdict(HIDING, (oneDnn, precisions) -> Optional.empty(), RIGHT))
                 .isEqualTo(new Verdict.Sound(HIDING.toString(), 1));
-        assertThat(Torch.usesOneDnn()).isTrue();
+        assertThat(TorchRuntime.usesOneDnn()).isTrue();
     }
 
     @Test
@@ -110,13 +110,13 @@ class NumericsTest {
     }
 
     private static Verdict verdict(Processor processor, Numerics.Child child, Deviation deviation) {
-        Torch.start();
+        TorchRuntime.start();
         return new Numerics(processor, new Canary(List.of((manager, precision) -> List.of(deviation))), child)
                 .verdict(FP32);
     }
 
     private static Canary wrongWith(boolean oneDnn) {
-        Torch.start();
-        return new Canary(List.of((manager, precision) -> List.of(Torch.usesOneDnn() == oneDnn ? WRONG : RIGHT)));
+        TorchRuntime.start();
+        return new Canary(List.of((manager, precision) -> List.of(TorchRuntime.usesOneDnn() == oneDnn ? WRONG : RIGHT)));
     }
 }

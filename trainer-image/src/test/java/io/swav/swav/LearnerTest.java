@@ -8,11 +8,11 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
-import io.swav.tensor.Kernels;
+import io.swav.tensor.TorchOps;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.lang.reflect.Proxy;
 import java.util.HashMap;
 import java.util.List;
@@ -24,16 +24,16 @@ import org.junit.jupiter.api.Test;
 
 class LearnerTest {
     private static final Architecture TINY = Architecture.of("tiny", "small", 32, 16, 20);
-    private static final List<Settings.Crops> CROPS = List.of(new Settings.Crops(2, 16), new Settings.Crops(2, 12));
-    private static final Run[] ALONE = {new Run(0, 4)};
+    private static final List<StepSettings.Crops> CROPS = List.of(new StepSettings.Crops(2, 16), new StepSettings.Crops(2, 12));
+    private static final GroupRange[] ALONE = {new GroupRange(0, 4)};
 
     private final NDManager manager = NDManager.newBaseManager();
     private final Collective solo = new SoloCollective();
 
     @BeforeAll
     static void start() {
-        Torch.start();
-        Torch.setThreads(1);
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
     }
 
     @AfterEach
@@ -41,12 +41,12 @@ class LearnerTest {
         manager.close();
     }
 
-    static Settings settings(int normGroup, boolean bitwise) {
+    static StepSettings settings(int normGroup, boolean bitwise) {
         return settings(normGroup, bitwise, Precision.FP32, Precision.FP32);
     }
 
-    static Settings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
-        return new Settings(
+    static StepSettings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
+        return new StepSettings(
                 16,
                 4,
                 normGroup,
@@ -63,10 +63,10 @@ class LearnerTest {
 
     /** Crops that depend on step and group alone. */
     static Learner.CropSource crops(long step) {
-        return (manager, group) -> NoiseCrops.of(manager, CROPS, 4, step * 1000 + group);
+        return (manager, group) -> RandomCrops.of(manager, CROPS, 4, step * 1000 + group);
     }
 
-    private Learner learner(Settings settings, GraphMemory memory) {
+    private Learner learner(StepSettings settings, ActivationBudget memory) {
         Learner learner = new Learner(settings, TINY, manager, memory);
         learner.model().initialize(7);
         return learner;
@@ -81,7 +81,7 @@ class LearnerTest {
 
     @Test
     void lossFallsOnOneBatch() {
-        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             double first = 0;
             double last = 0;
             for (int i = 0; i < 20; i++) {
@@ -100,8 +100,8 @@ class LearnerTest {
     /** Rounding to 8 bits moves single gradients by a per cent or so; the loss must not notice much. */
     @Test
     void halfPrecisionTracksTheLoss() {
-        try (Learner full = learner(settings(4, true), new GraphMemory());
-                Learner half = learner(settings(4, true, Precision.BF16, Precision.FP32), new GraphMemory())) {
+        try (Learner full = learner(settings(4, true), new ActivationBudget());
+                Learner half = learner(settings(4, true, Precision.BF16, Precision.FP32), new ActivationBudget())) {
             byte[] start = half.digest();
             for (int i = 0; i < 12; i++) {
                 full.lossAndGradients(crops(0), ALONE, solo, i, 5);
@@ -122,8 +122,8 @@ class LearnerTest {
     @Test
     void secondForwardGivesTheBitsOfKeptGraphs() {
         for (int normGroup : new int[] {4, 8}) {
-            try (Learner kept = learner(settings(normGroup, normGroup == 4), new GraphMemory(Long.MAX_VALUE));
-                    Learner again = learner(settings(normGroup, normGroup == 4), new GraphMemory(0))) {
+            try (Learner kept = learner(settings(normGroup, normGroup == 4), new ActivationBudget(Long.MAX_VALUE));
+                    Learner again = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
                 for (int i = 0; i < 3; i++) {
                     assertThat(step(again, i)).isEqualTo(step(kept, i));
                 }
@@ -134,9 +134,9 @@ class LearnerTest {
 
     @Test
     void aRehearsalChangesNothing() {
-        for (Settings settings : List.of(settings(4, true), settings(8, false))) {
-            try (Learner learner = learner(settings, new GraphMemory());
-                    Learner quiet = learner(settings, new GraphMemory())) {
+        for (StepSettings settings : List.of(settings(4, true), settings(8, false))) {
+            try (Learner learner = learner(settings, new ActivationBudget());
+                    Learner quiet = learner(settings, new ActivationBudget())) {
                 learner.rehearse(crops(5));
                 assertThat(learner.digest()).isEqualTo(quiet.digest());
                 step(learner, 0);
@@ -148,8 +148,8 @@ class LearnerTest {
 
     @Test
     void aStepThatIsNotAppliedChangesNothing() {
-        try (Learner learner = learner(settings(4, true), new GraphMemory());
-                Learner quiet = learner(settings(4, true), new GraphMemory())) {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget());
+                Learner quiet = learner(settings(4, true), new ActivationBudget())) {
             step(learner, 0);
             step(quiet, 0);
             byte[] before = learner.digest();
@@ -177,8 +177,8 @@ class LearnerTest {
 
     @Test
     void stateGoesThroughNames() {
-        try (Learner source = learner(settings(4, true), new GraphMemory());
-                Learner target = learner(settings(4, true), new GraphMemory())) {
+        try (Learner source = learner(settings(4, true), new ActivationBudget());
+                Learner target = learner(settings(4, true), new ActivationBudget())) {
             step(source, 0);
             step(source, 1);
             target.load(source.model().state(), source.optimizer());
@@ -201,7 +201,7 @@ class LearnerTest {
 
     @Test
     void divergenceIsSaidAndLeavesTheState() {
-        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             byte[] before = learner.digest();
             learner.lossAndGradients(
                     (scope, group) -> crops(0).group(scope, group).stream()
@@ -221,7 +221,7 @@ class LearnerTest {
     /** The loss may be finite still: what the ranks have summed to is looked at as well. */
     @Test
     void aGradientThatIsNotFiniteIsSaidAndLeavesTheState() {
-        try (Learner learner = learner(settings(8, false), new GraphMemory())) {
+        try (Learner learner = learner(settings(8, false), new ActivationBudget())) {
             byte[] before = learner.digest();
             learner.lossAndGradients(crops(0), ALONE, spoiling(solo), 0, 5);
             assertThatThrownBy(() -> learner.averageGradients())
@@ -234,7 +234,7 @@ class LearnerTest {
     /** On a device the host hears of it only where it waits. */
     @Test
     void aReductionThatFailedUnseenIsSaidAndLeavesTheState() {
-        try (Learner learner = learner(settings(4, true), new GraphMemory())) {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             byte[] before = learner.digest();
             Collective failing = instead("settle", solo, arguments -> {
                 throw new CollectiveException("lost rank 1");
@@ -249,7 +249,7 @@ class LearnerTest {
     private static Collective spoiling(Collective sound) {
         return instead("allReduceSum", sound, arguments -> {
             NDArray array = (NDArray) arguments[0];
-            Kernels.fill(Kernels.rows(array.getManager(), array, 0, 1), Double.NaN);
+            TorchOps.fill(TorchOps.rows(array.getManager(), array, 0, 1), Double.NaN);
         });
     }
 
@@ -267,8 +267,8 @@ class LearnerTest {
 
     @Test
     void seedsDecideTheWeights() {
-        try (Learner one = learner(settings(4, true), new GraphMemory());
-                Learner other = learner(settings(4, true), new GraphMemory())) {
+        try (Learner one = learner(settings(4, true), new ActivationBudget());
+                Learner other = learner(settings(4, true), new ActivationBudget())) {
             assertThat(one.digest()).isEqualTo(other.digest());
             other.model().initialize(8);
             assertThat(one.digest()).isNotEqualTo(other.digest());

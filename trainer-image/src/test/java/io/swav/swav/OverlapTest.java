@@ -7,16 +7,16 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.collective.Background;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.nccl.NcclStub;
 import io.swav.tensor.CudaStub;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,12 +30,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Sums over ranks that run while backward does. */
 class OverlapTest {
-    private static final Run[] PAIR = {new Run(0, 2), new Run(2, 4)};
+    private static final GroupRange[] PAIR = {new GroupRange(0, 2), new GroupRange(2, 4)};
 
     @BeforeAll
     static void start() {
-        Torch.start();
-        Torch.setThreads(1);
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
     }
 
     @AfterEach
@@ -43,7 +43,7 @@ class OverlapTest {
         CudaStub.hold(CudaStub.Held.NONE);
     }
 
-    private static Learner learner(NDManager manager, Settings settings) {
+    private static Learner learner(NDManager manager, StepSettings settings) {
         Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 20), manager);
         learner.model().initialize(7);
         return learner;
@@ -55,12 +55,12 @@ class OverlapTest {
 
     @Test
     void bucketsShrinkTowardsTheBeginningAndGoInOneOrder() {
-        Layout layout = new Layout();
+        FlatLayout layout = new FlatLayout();
         for (int i = 0; i < 10; i++) {
             layout.add("w" + i, 1 << 16); // a quarter of a MiB each
         }
         List<String> told = new ArrayList<>();
-        Buckets buckets = new Buckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
+        GradientBuckets buckets = new GradientBuckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
         // 1, 2, 4, then what is left
         assertThat(buckets.count()).isEqualTo(4);
         for (int i : new int[] {0, 1, 2, 9, 8, 6, 7, 5, 4, 3}) {
@@ -72,7 +72,7 @@ class OverlapTest {
                         7 * one + "-" + (10 * one + 16), 3 * one + "-" + 7 * one, one + "-" + 3 * one, "0-" + one);
         assertThat(buckets.complete()).isTrue();
         assertThatThrownBy(() -> buckets.done("w3")).hasMessageContaining("w3 is no longer awaited");
-        Buckets whole = new Buckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
+        GradientBuckets whole = new GradientBuckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
         assertThat(whole.count()).isEqualTo(1);
         assertThat(whole.complete()).isFalse();
     }
@@ -151,7 +151,7 @@ class OverlapTest {
                     boolean same = Arrays.equals(before, learner.digest());
                     // the state is good for another world
                     learner.lossAndGradients(
-                            LearnerTest.crops(1), new Run[] {new Run(0, 4)}, new SoloCollective(), 1, 5);
+                            LearnerTest.crops(1), new GroupRange[] {new GroupRange(0, 4)}, new SoloCollective(), 1, 5);
                     learner.averageGradients();
                     learner.apply(0.5);
                     return same;
@@ -160,7 +160,7 @@ class OverlapTest {
             assertThat(whole).as("stage %d", stage).containsExactly(true, true);
             await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
                     .as("stage %d", at)
-                    .noneMatch(thread -> thread.getName().equals(Background.THREAD)));
+                    .noneMatch(thread -> thread.getName().equals(CommunicationThread.THREAD)));
         }
     }
 
@@ -195,7 +195,7 @@ class OverlapTest {
             case 0 -> world.abort(); // before the step
             case 1 -> { // before its backward: the peer's first sums wait for it
                 learner.watch(phase -> {
-                    if (phase == Phase.BACKWARD) {
+                    if (phase == StepPhase.BACKWARD) {
                         world.abort();
                         throw new IllegalStateException("gone");
                     }

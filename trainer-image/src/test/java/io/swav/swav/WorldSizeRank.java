@@ -4,15 +4,15 @@ import ai.djl.ndarray.NDManager;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
-import io.swav.checkpoint.Snapshot;
+import io.swav.checkpoint.HostSnapshot;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.golden.RankProcess;
 import io.swav.tensor.Precision;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
@@ -34,12 +34,12 @@ final class WorldSizeRank {
      * @param normGroup samples that share batch statistics
      */
     record Training(int steps, String mode, int group, int normGroup, double learningRate) {
-        Settings settings() {
-            return new Settings(
+        StepSettings settings() {
+            return new StepSettings(
                     GROUPS * group,
                     group,
                     normGroup,
-                    List.of(new Settings.Crops(2, 12), new Settings.Crops(1, 8)),
+                    List.of(new StepSettings.Crops(2, 12), new StepSettings.Crops(1, 8)),
                     new Sinkhorn(0.05, 3),
                     0.1,
                     new Larc(0.9, 1e-6, 1e-3, false),
@@ -59,11 +59,11 @@ final class WorldSizeRank {
 
     static Result train(Training training, Collective world, int size, Optional<Part> part)
             throws IOException, CheckpointException {
-        Torch.setThreads(1);
-        Settings settings = training.settings();
-        Run[] runs = new Run[size];
+        TorchRuntime.setThreads(1);
+        StepSettings settings = training.settings();
+        GroupRange[] runs = new GroupRange[size];
         for (int rank = 0; rank < size; rank++) {
-            runs[rank] = Run.of(GROUPS, rank, size);
+            runs[rank] = GroupRange.of(GROUPS, rank, size);
         }
         try (NDManager manager = NDManager.newBaseManager();
                 Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 24), manager)) {
@@ -76,7 +76,7 @@ final class WorldSizeRank {
             for (int step = first; step < training.steps(); step++) {
                 int now = step;
                 learner.lossAndGradients(
-                        (scope, g) -> NoiseCrops.of(scope, settings.crops(), settings.group(), now * GROUPS + g),
+                        (scope, g) -> RandomCrops.of(scope, settings.crops(), settings.group(), now * GROUPS + g),
                         runs,
                         world,
                         step,
@@ -86,7 +86,7 @@ final class WorldSizeRank {
             }
             if (part.isPresent() && first == 0 && world.rank() == 0) {
                 CheckpointState now = new CheckpointState(training.steps(), 0, 31, "cfg", size, "", 1, "");
-                store(part.get()).save(new Snapshot(learner.model().state(), learner.optimizer()).copied(now));
+                store(part.get()).save(new HostSnapshot(learner.model().state(), learner.optimizer()).copied(now));
             }
             return new Result(
                     loss,
@@ -95,8 +95,8 @@ final class WorldSizeRank {
         }
     }
 
-    private static Checkpoints store(Part part) {
-        return new Checkpoints(FolderStore.open(part.checkpoints()), new Checkpoints.Owner("", "cfg"), 3);
+    private static CheckpointCatalog store(Part part) {
+        return new CheckpointCatalog(FolderStore.open(part.checkpoints()), new CheckpointCatalog.Owner("", "cfg"), 3);
     }
 
     private static void resume(Learner learner, Part part) throws CheckpointException {
@@ -111,7 +111,7 @@ final class WorldSizeRank {
 
     /** As a process. Arguments: rank, size, steps; says loss and digest. */
     public static void main(String[] args) throws IOException, CheckpointException {
-        Torch.start();
+        TorchRuntime.start();
         int size = Integer.parseInt(args[1]);
         Training training = new Training(Integer.parseInt(args[2]), "Bitwise", 4, 4, 0.5);
         try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size)) {

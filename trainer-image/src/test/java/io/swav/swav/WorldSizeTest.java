@@ -3,11 +3,11 @@ package io.swav.swav;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.collective.Ranked;
-import io.swav.golden.RankProcesses;
+import io.swav.golden.ProcessGroup;
 import io.swav.swav.WorldSizeRank.Part;
 import io.swav.swav.WorldSizeRank.Result;
 import io.swav.swav.WorldSizeRank.Training;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -28,7 +28,7 @@ class WorldSizeTest {
 
     @BeforeAll
     static void startTorch() {
-        Torch.start();
+        TorchRuntime.start();
     }
 
     /** The ranks as threads; all must end with the same weights. */
@@ -48,7 +48,7 @@ class WorldSizeTest {
         Map<Integer, Set<String>> bySize = new TreeMap<>();
         for (int size : new int[] {1, 2, 3, 5}) {
             Set<String> said = new ConcurrentSkipListSet<>();
-            assertThat(RankProcesses.run(
+            assertThat(ProcessGroup.run(
                             WorldSizeRank.class,
                             size,
                             Duration.ofMinutes(5),

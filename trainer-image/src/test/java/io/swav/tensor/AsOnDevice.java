@@ -5,12 +5,12 @@ public final class AsOnDevice implements AutoCloseable {
     private AsOnDevice() {}
 
     public static AsOnDevice begin() {
-        HostBytes.copies = true;
+        HostView.copies = true;
         return new AsOnDevice();
     }
 
     @Override
     public void close() {
-        HostBytes.copies = false;
+        HostView.copies = false;
     }
 }

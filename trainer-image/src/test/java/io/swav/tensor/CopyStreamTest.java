@@ -30,7 +30,7 @@ class CopyStreamTest {
 
     @BeforeEach
     void open() {
-        manager = Torch.host();
+        manager = TorchRuntime.host();
         CudaStub.copies().close();
         leftBefore = CudaStub.left();
         copies = CudaStub.copies();
@@ -47,20 +47,20 @@ class CopyStreamTest {
     /** A copy that is begun, of so many times one value. */
     private final class Begun {
         final float value;
-        final NDManager owner = Torch.host();
+        final NDManager owner = TorchRuntime.host();
         final NDArray pinned = filled(owner, 0);
         final CopyStream.Transfer transfer;
 
         Begun(float value) {
             this.value = value;
-            Kernels.fill(pinned, value);
+            TorchOps.fill(pinned, value);
             transfer = copies.begin(owner, pinned, new Shape(2, SIZE / 2));
         }
     }
 
     private static NDArray filled(NDManager manager, float value) {
         NDArray array = manager.create(new Shape(SIZE));
-        Kernels.fill(array, value);
+        TorchOps.fill(array, value);
         return array;
     }
 
@@ -73,7 +73,7 @@ class CopyStreamTest {
     }
 
     private static Pointer pointer(NDArray array) {
-        return new BytePointer(HostBytes.own(array));
+        return new BytePointer(HostView.own(array));
     }
 
     private static void holds(NDArray array, float value) {
@@ -87,7 +87,7 @@ class CopyStreamTest {
         CudaStub.hold(Held.LIBTORCH);
         Begun begun = new Begun(7);
         NDArray array = begun.transfer.take(manager);
-        Kernels.fill(array, 3); // as whoever had this memory before
+        TorchOps.fill(array, 3); // as whoever had this memory before
         CudaStub.hold(Held.LIBTORCH);
         holds(array, 3);
         CudaStub.hold(Held.NONE);
@@ -143,7 +143,7 @@ class CopyStreamTest {
 
     @Test
     void closingWaits() throws InterruptedException {
-        NDManager owner = Torch.host();
+        NDManager owner = TorchRuntime.host();
         Thread later = new Thread(() -> {
             LockSupport.parkNanos(200_000_000);
             CudaStub.hold(Held.NONE);

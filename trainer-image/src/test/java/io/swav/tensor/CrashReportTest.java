@@ -74,8 +74,8 @@ class CrashReportTest {
     void namesAJavaMethod() throws IOException {
         assertThat(read(
                         "SIGSEGV (0xb) at pc=0x1, pid=1, tid=2",
-                        "j  io.swav.golden.Formula.weight(Ljava/lang/String;)[F+5"))
-                .contains("SIGSEGV in io.swav.golden.Formula.weight(Ljava/lang/String;)[F+5");
+                        "j  io.swav.golden.FixtureFormula.weight(Ljava/lang/String;)[F+5"))
+                .contains("SIGSEGV in io.swav.golden.FixtureFormula.weight(Ljava/lang/String;)[F+5");
     }
 
     @Test

@@ -10,25 +10,25 @@ import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
 /**
- * A {@link SideStream} over a runtime whose streams can be held, see {@link CudaStub}; without gcc the test is skipped.
+ * A {@link CommunicationStream} over a runtime whose streams can be held, see {@link CudaStub}; without gcc the test is skipped.
  *
  * @param told what libtorch would have been told
  */
-public record SideStreams(SideStream stream, List<CUstream_st> told) implements AutoCloseable {
+public record SideStreams(CommunicationStream stream, List<CUstream_st> told) implements AutoCloseable {
     public static SideStreams open() {
         NcclStub.folder();
         List<CUstream_st> told = new ArrayList<>();
-        return new SideStreams(new SideStream(told::add), told);
+        return new SideStreams(new CommunicationStream(told::add), told);
     }
 
     /** Of one number: the next thing that the calling thread asks the device for. */
     public static void copy(NDArray from, NDArray into) {
         assertThat(cudart.cudaMemcpyAsync(
-                        new Address(Memory.address(into, 0)),
-                        new Address(Memory.address(from, 0)),
+                        new RawPointer(TensorMemory.address(into, 0)),
+                        new RawPointer(TensorMemory.address(from, 0)),
                         Float.BYTES,
                         cudart.cudaMemcpyDefault,
-                        SideStream.ofThread()))
+                        CommunicationStream.ofThread()))
                 .isZero();
     }
 

@@ -63,7 +63,7 @@ class AugmentOnDeviceTest {
                  "training": {"globalBatch": 16, "groupSize": 8, "maxSteps": %d}}
                 """.formatted(
                         folder.resolve("data/train").toUri(), augmentOn, steps));
-        return new CommandLine(new TrainCommand(new SwavWorkshop(), Map.of()))
+        return new CommandLine(new TrainCommand(new SwavTrainingFactory(), Map.of()))
                 .execute("--config", config.toString(), "--out", out.toString());
     }
 }

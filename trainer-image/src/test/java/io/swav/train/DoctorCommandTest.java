@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -43,7 +43,7 @@ class DoctorCommandTest {
         assertThat(examine(Path.of("/"))).as(said.toString()).isZero();
         assertThat(said.toString()).contains("training can run here").doesNotContain("WRONG");
         assertThat(finding("libtorch").path("found").asText()).startsWith("2.7.1 on cpu");
-        assertThat(finding("libtorch_cpu.so").path("found").asText()).isEqualTo("one is mapped: " + Torch.start());
+        assertThat(finding("libtorch_cpu.so").path("found").asText()).isEqualTo("one is mapped: " + TorchRuntime.start());
         assertThat(finding("loopback").path("grade").asText()).isEqualTo("good");
         assertThat(finding("memory").path("found").asText()).matches("[\\d,]+ MB available of [\\d,]+ MB.*");
         assertThat(finding("collectives").path("found").asText()).startsWith("TCP: ");

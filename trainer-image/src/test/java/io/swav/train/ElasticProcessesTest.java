@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -62,12 +62,12 @@ class ElasticProcessesTest {
 
             c.destroyForcibly();
             // who closes first on whom is chance: b may have given up before a saw c's end
-            PodReport bereft = trainers.awaitReport("a", report -> report.lostPeer() != null);
+            TrainerReport bereft = trainers.awaitReport("a", report -> report.lostPeer() != null);
             assertThat(bereft.lostPeer()).isIn("uid-b", "uid-c");
             trainers.publish("a", "b");
             trainers.awaitGeneration("a");
             trainers.start("d");
-            trainers.awaitReport("d", report -> report.state() == PodReport.State.Ready);
+            trainers.awaitReport("d", report -> report.state() == TrainerReport.State.Ready);
             trainers.publish("a", "b", "d");
             trainers.awaitGeneration("d");
             trainers.awaitGeneration("a");
@@ -127,7 +127,7 @@ class ElasticProcessesTest {
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
             Process b = hangBesideA(trainers);
             trainers.publish(true, List.of("b"), "a");
-            PodReport holding = trainers.awaitReport("a", report -> report.state() == PodReport.State.Ready);
+            TrainerReport holding = trainers.awaitReport("a", report -> report.state() == TrainerReport.State.Ready);
             assertThat(holding.message()).isEqualTo("holding: generation 2");
             assertThat(holding.stalledSeconds()).isNull();
             Path saved = out.resolve("step-" + holding.step()).resolve("MANIFEST.json");

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.data.DataCommand;
 import io.swav.eval.EvalCommand;
 import java.io.IOException;
@@ -31,8 +31,8 @@ class EvaluationTest {
 
     @Test
     void theFigureIsThatOfEvalKnn() throws IOException {
-        assertThat(train(new SwavWorkshop())).isEqualTo(Contract.EXIT_OK);
-        assertThat(report().state()).isEqualTo(PodReport.State.Done);
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(Contract.EXIT_OK);
+        assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(new CommandLine(new EvalCommand())
                         .execute(
                                 "knn",
@@ -58,15 +58,15 @@ class EvaluationTest {
     /** The toy machine's throws. */
     @Test
     void aJobIsDoneWhateverBecomesOfItsEvaluation() throws IOException {
-        assertThat(train(new ToyWorkshop())).isEqualTo(Contract.EXIT_OK);
-        assertThat(report().state()).isEqualTo(PodReport.State.Done);
+        assertThat(train(new ToyTrainingFactory())).isEqualTo(Contract.EXIT_OK);
+        assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(report().knnTop1()).isNull();
     }
 
     @Test
     void picturesThatAreNotThereAreMissedBeforeTraining() throws IOException {
         config = job(folder.resolve("nowhere"));
-        assertThat(train(new SwavWorkshop())).isEqualTo(Contract.EXIT_NO_INPUT);
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(Contract.EXIT_NO_INPUT);
         assertThat(folder.resolve("out/step-2")).doesNotExist();
     }
 
@@ -81,11 +81,11 @@ class EvaluationTest {
                         folder.resolve("data/train").toUri(), evaluation.toUri()));
     }
 
-    private PodReport report() throws IOException {
-        return new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), PodReport.class);
+    private TrainerReport report() throws IOException {
+        return new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), TrainerReport.class);
     }
 
-    private int train(Workshop workshop) {
+    private int train(TrainingFactory workshop) {
         return new CommandLine(new TrainCommand(workshop, Map.of()))
                 .execute(
                         "--config",

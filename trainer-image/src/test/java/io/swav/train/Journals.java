@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,7 +29,7 @@ final class Journals {
         Set<Long> applied = new TreeSet<>();
         for (JsonNode line : steps(folder)) {
             long step = line.get("step").asLong();
-            Run own = Run.of(groups, line.get("rank").asInt(), line.get("size").asInt());
+            GroupRange own = GroupRange.of(groups, line.get("rank").asInt(), line.get("size").asInt());
             List<Integer> share = IntStream.range(own.from(), own.to())
                     .mapToObj(group -> (int) (step % 10 * 100) + group)
                     .toList();

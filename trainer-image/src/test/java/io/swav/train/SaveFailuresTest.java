@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
-import io.swav.checkpoint.Share;
-import io.swav.tensor.Torch;
+import io.swav.checkpoint.UploadShare;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -30,16 +30,16 @@ class SaveFailuresTest {
     @TempDir
     Path folder;
 
-    private final Progress progress = new Progress("a", "uid-a");
+    private final TrainerProgress progress = new TrainerProgress("a", "uid-a");
 
     @Test
     void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
-        Torch.start();
+        TorchRuntime.start();
         Files.createDirectory(folder.resolve("well"));
         Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
         mount("well");
         Path store = folder.resolve("mount").resolve("store");
-        Checkpoints checkpoints = new Checkpoints(FolderStore.open(store), new Checkpoints.Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(store), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
@@ -79,16 +79,16 @@ class SaveFailuresTest {
 
     @Test
     void theLastSaveGivesUpWhenItIsTold() throws Exception {
-        Torch.start();
+        TorchRuntime.start();
         Path file = Files.writeString(folder.resolve("file"), "in the way");
-        Checkpoints checkpoints = new Checkpoints(FolderStore.open(file), new Checkpoints.Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(file), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            assertThat(writer.saveNow(state(7), true, Share.ALONE, () -> true)).isFalse();
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> true)).isFalse();
             assertThat(writer.problem()).contains("cannot");
             Files.delete(file);
-            assertThat(writer.saveNow(state(7), true, Share.ALONE, () -> false)).isTrue();
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> false)).isTrue();
         }
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
@@ -96,15 +96,15 @@ class SaveFailuresTest {
     /** Its operator has gone, or publishes worlds that are older than those before. */
     @Test
     void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
-        Torch.start();
-        Checkpoints checkpoints = new Checkpoints(FolderStore.open(folder), new Checkpoints.Owner("job", "cfg"), 2);
+        TorchRuntime.start();
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
             writer.lead(true);
-            assertThat(writer.saveNow(state(9, 5), false, Share.ALONE, () -> true))
+            assertThat(writer.saveNow(state(9, 5), false, UploadShare.ALONE, () -> true))
                     .isTrue();
-            assertThat(writer.saveNow(state(10, 1), false, Share.ALONE, () -> true))
+            assertThat(writer.saveNow(state(10, 1), false, UploadShare.ALONE, () -> true))
                     .isFalse();
             assertThat(problem().orElseThrow())
                     .contains("cannot save checkpoint step-10, a later world has saved")
@@ -119,8 +119,8 @@ class SaveFailuresTest {
     /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
     @Test
     void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
-        Torch.start();
-        Checkpoints checkpoints = new Checkpoints(FolderStore.open(folder), new Checkpoints.Owner("job", "cfg"), 99);
+        TorchRuntime.start();
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
@@ -145,7 +145,7 @@ class SaveFailuresTest {
     }
 
     private static void save(CheckpointWriter writer, long step) {
-        await().atMost(LONG).until(() -> writer.begin(state(step), "", Share.ALONE));
+        await().atMost(LONG).until(() -> writer.begin(state(step), "", UploadShare.ALONE));
         writer.beforeChange();
     }
 
@@ -158,6 +158,6 @@ class SaveFailuresTest {
     }
 
     private Optional<String> problem() {
-        return Optional.ofNullable(progress.report().checkpoints()).map(PodReport.Checkpoints::problem);
+        return Optional.ofNullable(progress.report().checkpoints()).map(TrainerReport.Checkpoints::problem);
     }
 }

@@ -5,20 +5,20 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.PodReport;
-import io.swav.api.PodReport.State;
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpecs;
+import io.swav.api.SpecLoader;
 import io.swav.api.World;
-import io.swav.checkpoint.Checkpoints;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.Store;
 import io.swav.collective.PeerListener;
-import io.swav.collective.nccl.Transport;
-import io.swav.data.Batches;
-import io.swav.elastic.Forming;
+import io.swav.collective.nccl.CollectiveFactory;
+import io.swav.data.CropBatches;
+import io.swav.elastic.WorldFormation;
 import io.swav.elastic.WorldSource;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -51,7 +51,7 @@ class StoreCallsTest {
     Path folder;
 
     private final Worlds worlds = new Worlds();
-    private final Progress progress = new Progress("a", "a");
+    private final TrainerProgress progress = new TrainerProgress("a", "a");
     private final AtomicInteger saving = new AtomicInteger();
     private final AtomicInteger training = new AtomicInteger();
     private final CountDownLatch released = new CountDownLatch(1);
@@ -154,15 +154,15 @@ class StoreCallsTest {
     }
 
     /** Trains as a, at first alone or with one that never comes, until a world without it. */
-    private void train(boolean withB, long everySteps, Store store, UnaryOperator<StepMachine> around, Scene scene)
+    private void train(boolean withB, long everySteps, Store store, UnaryOperator<TrainStep> around, Scene scene)
             throws Exception {
-        Torch.start();
+        TorchRuntime.start();
         try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
                 ServerSocket nobody = new ServerSocket(0, 1, LOOPBACK);
-                Batches batches = new ToyWorkshop().batches(spec());
-                NDManager root = Torch.root();
-                Transport transport = new Transport(Optional.empty());
-                StepMachine machine = around.apply(new ToyMachine(root, 1, 8));
+                CropBatches batches = new ToyTrainingFactory().batches(spec());
+                NDManager root = TorchRuntime.root();
+                CollectiveFactory transport = new CollectiveFactory(Optional.empty());
+                TrainStep machine = around.apply(new ToyMachine(root, 1, 8));
                 Trainer trainer = new Trainer(
                         new Trainer.Plan(
                                 "a",
@@ -182,12 +182,12 @@ class StoreCallsTest {
                                 machine,
                                 batches,
                                 worlds,
-                                new Forming(listener, transport, worlds, Duration.ofMillis(300)),
-                                Optional.of(new Checkpoints(store, new Checkpoints.Owner("job", "cfg"), 2)),
+                                new WorldFormation(listener, transport, worlds, Duration.ofMillis(300)),
+                                Optional.of(new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2)),
                                 Optional.empty(),
                                 progress,
-                                Journal.none(),
-                                new Notice()))) {
+                                TrainingJournal.none(),
+                                new TerminationNotice()))) {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
             World.Member b = new World.Member("b", "b", "127.0.0.1:" + nobody.getLocalPort());
             worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));
@@ -206,7 +206,7 @@ class StoreCallsTest {
     }
 
     private static SwavJobSpec spec() throws IOException {
-        return SwavJobSpecs.complete(
+        return SpecLoader.complete(
                 "test", new ObjectMapper().readTree("{\"replicas\": 1, \"data\": {\"uri\": \"file:///none\"}}"));
     }
 
@@ -214,13 +214,13 @@ class StoreCallsTest {
         awaitReport(report -> report.step() >= atLeast);
     }
 
-    private void awaitReport(Predicate<PodReport> what) {
+    private void awaitReport(Predicate<TrainerReport> what) {
         await().atMost(LONG).until(progress::report, what);
     }
 
     /** Told after the last call of a save. */
     private boolean saved() {
-        PodReport.Checkpoints told = progress.report().checkpoints();
+        TrainerReport.Checkpoints told = progress.report().checkpoints();
         return told != null && !told.newest().isEmpty();
     }
 
@@ -234,9 +234,9 @@ class StoreCallsTest {
     }
 
     /** Its steps last until the latch is down where the word says so. */
-    private static StepMachine slow(StepMachine machine, Predicate<Word> where, CountDownLatch until) {
-        return proxy(StepMachine.class, machine, (method, of, call) -> {
-            if (method.equals("lossAndGradients") && where.test(Word.of((long) of[of.length - 1]))) {
+    private static TrainStep slow(TrainStep machine, Predicate<StepVote> where, CountDownLatch until) {
+        return proxy(TrainStep.class, machine, (method, of, call) -> {
+            if (method.equals("lossAndGradients") && where.test(StepVote.of((long) of[of.length - 1]))) {
                 until.await();
             }
             return call.call();

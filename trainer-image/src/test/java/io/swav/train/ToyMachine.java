@@ -3,13 +3,13 @@ package io.swav.train;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.swav.collective.Background;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
 import io.swav.eval.Evaluation;
-import io.swav.tensor.HostBytes;
+import io.swav.tensor.HostView;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -26,7 +26,7 @@ import java.util.function.BooleanSupplier;
  * momentum. A step takes at least {@code toy.stepMillis}, from the {@link #LATE} one on ten times as long, until there is the
  * file {@code toy.hurry}.
  */
-final class ToyMachine implements StepMachine {
+final class ToyMachine implements TrainStep {
     private static final int LENGTH = 30_000;
     private static final int PIECE = 10_000;
     /** What a test waits for it waits for before the last step, however long that takes. */
@@ -41,7 +41,7 @@ final class ToyMachine implements StepMachine {
     private final int groups;
     private NDManager scope;
     private NDArray gradients;
-    private Background sums = new Background(new SoloCollective());
+    private CommunicationThread sums = new CommunicationThread(new SoloCollective());
     private long agreed;
 
     ToyMachine(NDManager parent, long seed, int groups) {
@@ -64,7 +64,7 @@ final class ToyMachine implements StepMachine {
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, Run[] runs, Collective collective, long step, long word) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
         long start = System.nanoTime();
         sums.close();
         scope.close();
@@ -73,14 +73,14 @@ final class ToyMachine implements StepMachine {
         collective.allReduceMin(generation);
         collective.settle();
         agreed = generation.getLong(0);
-        Run own = runs[collective.rank()];
+        GroupRange own = runs[collective.rank()];
         TreeSum.Local local = new TreeSum.Local(groups, own);
         for (int group = own.from(); group < own.to() - 1; group++) {
             local.add(group, gradient(crops, group));
         }
         TreeSum.Open open = local.last(gradient(crops, own.to() - 1));
         gradients = open.result();
-        sums = new Background(collective);
+        sums = new CommunicationThread(collective);
         for (long to = LENGTH; to > 0; to -= PIECE) {
             long from = to - PIECE;
             long end = to;
@@ -137,7 +137,7 @@ final class ToyMachine implements StepMachine {
     public byte[] digest() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            state().forEach(array -> digest.update(HostBytes.of(array).bytes()));
+            state().forEach(array -> digest.update(HostView.of(array).bytes()));
             return digest.digest();
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobSpec;
-import io.swav.data.Batches;
+import io.swav.data.CropBatches;
 import io.swav.data.DataException;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.numerics.Verdict;
@@ -42,7 +42,7 @@ class TrainCommandTest {
     Path folder;
 
     private final Map<String, String> variables = new HashMap<>();
-    private Workshop workshop = new ToyWorkshop();
+    private TrainingFactory workshop = new ToyTrainingFactory();
     private String said = "";
     private Path spec = Path.of("");
     private Path out = Path.of("");
@@ -61,9 +61,9 @@ class TrainCommandTest {
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
         assertThat(out.resolve("export/backbone.safetensors")).exists();
         assertThat(folder.resolve("run/ready")).exists();
-        PodReport report =
-                new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), PodReport.class);
-        assertThat(report.state()).isEqualTo(PodReport.State.Done);
+        TrainerReport report =
+                new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), TrainerReport.class);
+        assertThat(report.state()).isEqualTo(TrainerReport.State.Done);
         assertThat(report.step()).isEqualTo(4);
         assertThat(report.loss()).isNotNull();
 
@@ -130,8 +130,8 @@ class TrainCommandTest {
         assertThat(train("--config", spec, "--out", spec.resolve("below"), "--report", report))
                 .isEqualTo(Contract.EXIT_CANNOT_WRITE);
         assertThat(said).contains("cannot write checkpoints to " + spec);
-        PodReport told = new ObjectMapper().readValue(Files.readAllBytes(report), PodReport.class);
-        assertThat(told.state()).isEqualTo(PodReport.State.Failed);
+        TrainerReport told = new ObjectMapper().readValue(Files.readAllBytes(report), TrainerReport.class);
+        assertThat(told.state()).isEqualTo(TrainerReport.State.Failed);
         assertThat(told.message()).contains("cannot write checkpoints");
     }
 
@@ -160,7 +160,7 @@ class TrainCommandTest {
                 "-Xmx256m",
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                ToyWorkshop.class.getName()));
+                ToyTrainingFactory.class.getName()));
         Arrays.stream(arguments).map(Object::toString).forEach(command::add);
         Path log = folder.resolve("log");
         Process process = new ProcessBuilder(command)
@@ -213,9 +213,9 @@ class TrainCommandTest {
     }
 
     /** The kernels, the data or the model fail, by the kind of trouble. */
-    private static Workshop failing(RuntimeException trouble) {
-        ToyWorkshop toy = new ToyWorkshop();
-        return new Workshop() {
+    private static TrainingFactory failing(RuntimeException trouble) {
+        ToyTrainingFactory toy = new ToyTrainingFactory();
+        return new TrainingFactory() {
             @Override
             public void checkKernels(SwavJobSpec of) {
                 if (trouble instanceof UnsoundMachineException) {
@@ -224,7 +224,7 @@ class TrainCommandTest {
             }
 
             @Override
-            public Batches batches(SwavJobSpec of) {
+            public CropBatches batches(SwavJobSpec of) {
                 if (trouble instanceof DataException) {
                     throw trouble;
                 }
@@ -232,7 +232,7 @@ class TrainCommandTest {
             }
 
             @Override
-            public StepMachine machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
+            public TrainStep machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
                 if (trouble instanceof UnsoundMachineException) {
                     return toy.machine(of, root, stepsPerEpoch);
                 }

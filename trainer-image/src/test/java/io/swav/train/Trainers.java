@@ -4,7 +4,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.api.PodReport;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -57,7 +57,7 @@ final class Trainers implements AutoCloseable {
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                ToyWorkshop.class.getName(),
+                ToyTrainingFactory.class.getName(),
                 "--config",
                 spec.toString(),
                 "--out",
@@ -124,12 +124,12 @@ final class Trainers implements AutoCloseable {
                 awaitReport(pod, report -> report.address() != null).address());
     }
 
-    PodReport awaitReport(String pod, Predicate<PodReport> what) {
+    TrainerReport awaitReport(String pod, Predicate<TrainerReport> what) {
         return await("report of " + pod + ", its log:\n" + tail(pod))
                 .atMost(LONG)
                 .pollInterval(Duration.ofMillis(20))
                 .ignoreExceptions()
-                .until(() -> JSON.readValue(Files.readAllBytes(reportFile(pod)), PodReport.class), what);
+                .until(() -> JSON.readValue(Files.readAllBytes(reportFile(pod)), TrainerReport.class), what);
     }
 
     void awaitStep(String pod, long atLeast) {
@@ -140,7 +140,7 @@ final class Trainers implements AutoCloseable {
         awaitReport(
                 pod,
                 report -> report.generation() == generation
-                        && (report.state() == PodReport.State.Training || report.state() == PodReport.State.Done));
+                        && (report.state() == TrainerReport.State.Training || report.state() == TrainerReport.State.Done));
     }
 
     int exitCode(String pod) throws InterruptedException {

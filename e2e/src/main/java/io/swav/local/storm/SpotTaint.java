@@ -9,7 +9,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.ExponentialBackoffIntervalCalculator;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.local.Commands;
+import io.swav.local.ProcessUtils;
 import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -58,7 +58,7 @@ final class SpotTaint {
                     throw e;
                 }
             }
-            Commands.pause(Duration.ofMillis(pauses.nextReconnectInterval()));
+            ProcessUtils.pause(Duration.ofMillis(pauses.nextReconnectInterval()));
         }
     }
 

@@ -9,12 +9,12 @@ import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
-import io.swav.local.Commands;
-import io.swav.local.JobRun;
-import io.swav.local.LiveLine;
+import io.swav.local.ProcessUtils;
+import io.swav.local.JobMonitor;
+import io.swav.local.StatusLine;
 import io.swav.local.LocalClusterException;
-import io.swav.local.LocalStack;
-import io.swav.local.storm.Happening.Kind;
+import io.swav.local.LocalDeployment;
+import io.swav.local.storm.InjectedFault.Kind;
 import io.swav.local.storm.StormScript.Planned;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,7 +54,7 @@ final class Storm implements AutoCloseable {
      * @param missed events that found no room, in words
      * @param wallSeconds from the application of the job to its end
      */
-    record Outcome(List<Happening> happenings, List<String> missed, double wallSeconds) {}
+    record Outcome(List<InjectedFault> happenings, List<String> missed, double wallSeconds) {}
 
     /**
      * How.
@@ -66,29 +66,29 @@ final class Storm implements AutoCloseable {
     record Setting(
             Path folder, Path log, StormScript.Wishes wishes, long steps, long seed, boolean apart, double seconds) {}
 
-    private final LocalStack stack;
+    private final LocalDeployment stack;
     private final SwavJob job;
     private final Setting setting;
-    private final LiveLine line;
+    private final StatusLine line;
     private final KubernetesClient client;
-    private final Follower follower;
+    private final JournalTailer follower;
     private final Deque<Planned> script;
-    private final List<Happening> happenings = new ArrayList<>();
+    private final List<InjectedFault> happenings = new ArrayList<>();
     private final Set<String> hit = new HashSet<>();
     private final Map<String, Set<String>> tainted = new LinkedHashMap<>();
     private int replicas;
     private int nextNode;
     private int clockKills;
-    private @Nullable Happening absence;
+    private @Nullable InjectedFault absence;
     private long absenceEnds;
 
-    Storm(LocalStack stack, SwavJob job, Setting setting, LiveLine line) {
+    Storm(LocalDeployment stack, SwavJob job, Setting setting, StatusLine line) {
         this.stack = stack;
         this.job = job;
         this.setting = setting;
         this.line = line;
         this.client = stack.client();
-        this.follower = new Follower(StormJob.journal(setting.folder()));
+        this.follower = new JournalTailer(StormJob.journal(setting.folder()));
         this.script = new ArrayDeque<>(StormScript.plan(setting.wishes(), setting.steps(), setting.seed()));
         this.replicas = setting.wishes().replicas();
         this.nextNode = setting.wishes().nodes();
@@ -97,7 +97,7 @@ final class Storm implements AutoCloseable {
     /** @throws LocalClusterException when the job fails or stalls */
     Outcome run() {
         long start = System.nanoTime();
-        try (JobRun run = new JobRun(stack, job, line)) {
+        try (JobMonitor run = new JobMonitor(stack, job, line)) {
             run.start();
             while (run.look(Duration.ZERO).isEmpty() && !cut()) {
                 follower.await(LOOK);
@@ -220,7 +220,7 @@ final class Storm implements AutoCloseable {
                 String who = api ? "the API server" : "the operator";
                 say(who + " stops for " + seconds(planned.seconds()));
                 absence =
-                        new Happening(planned.kind(), who + " was away", now(), follower.stepsDone(), List.of(), 0, 0);
+                        new InjectedFault(planned.kind(), who + " was away", now(), follower.stepsDone(), List.of(), 0, 0);
                 absenceEnds = now() + (long) (planned.seconds() * 1e6);
                 if (api) {
                     stack.stopApiServer();
@@ -237,7 +237,7 @@ final class Storm implements AutoCloseable {
         List<String> command = new ArrayList<>(List.of("kill", "-s", signal));
         pods.forEach(pod -> command.add(Long.toString(follower.pid(pod))));
         happened(planned.kind(), way, pods, planned);
-        Commands.output(command);
+        ProcessUtils.output(command);
         return true;
     }
 
@@ -330,7 +330,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void endAbsence() {
-        Happening now = absence;
+        InjectedFault now = absence;
         if (now == null || now() < absenceEnds) {
             return;
         }
@@ -342,17 +342,17 @@ final class Storm implements AutoCloseable {
         }
         absence = null;
         say(now.way().replace(" was away", " is back"));
-        log(new Happening(now.kind(), now.way(), now.at(), now.step(), List.of(), 0, until));
+        log(new InjectedFault(now.kind(), now.way(), now.at(), now.step(), List.of(), 0, until));
     }
 
     private void happened(Kind kind, String way, Collection<String> pods, Planned planned) {
         long at = now();
         say(way + (pods.isEmpty() ? "" : ": " + String.join(", ", pods)));
         hit.addAll(pods);
-        log(new Happening(kind, way, at, follower.stepsDone(), List.copyOf(pods), planned.replicas(), at));
+        log(new InjectedFault(kind, way, at, follower.stepsDone(), List.copyOf(pods), planned.replicas(), at));
     }
 
-    private void log(Happening happening) {
+    private void log(InjectedFault happening) {
         happenings.add(happening);
         try {
             Files.writeString(

@@ -2,13 +2,13 @@ package io.swav.local.storm;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.Contract;
-import io.swav.data.Split;
+import io.swav.data.TrainTestSplit;
 import io.swav.local.DrawnPictures;
-import io.swav.local.JobRun;
-import io.swav.local.LiveLine;
-import io.swav.local.LocalCluster;
+import io.swav.local.JobMonitor;
+import io.swav.local.StatusLine;
+import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalClusterException;
-import io.swav.local.LocalStack;
+import io.swav.local.LocalDeployment;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -151,7 +151,7 @@ public final class StormCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Path home = dir == null ? LocalStack.defaultDir("storm") : dir.toAbsolutePath();
+        Path home = dir == null ? LocalDeployment.defaultDir("storm") : dir.toAbsolutePath();
         Path cluster = home.resolve("cluster");
         Path stormy = home.resolve("run");
         boolean compare = seconds == 0;
@@ -172,16 +172,16 @@ public final class StormCommand implements Callable<Integer> {
                 killAll);
         StormJob job = StormJob.of(new StormJob.Size(architecture, pictures(home), steps, batch, groupSize, mode));
         Storm.Setting setting = setting(wishes, stormy);
-        Thread cleanUp = new Thread(() -> LocalStack.down(cluster), "clean-up");
+        Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
-        LocalStack.down(cluster); // of an earlier run, perhaps of an older build
-        LocalStack stack = setting.apart()
-                ? LocalStack.upApart(cluster, nodes, System.err::println)
-                : LocalStack.up(cluster, nodes, Map.of(), System.err::println);
+        LocalDeployment.down(cluster); // of an earlier run, perhaps of an older build
+        LocalDeployment stack = setting.apart()
+                ? LocalDeployment.upApart(cluster, nodes, System.err::println)
+                : LocalDeployment.up(cluster, nodes, Map.of(), System.err::println);
         StormReport report;
         try {
             Optional<Path> reference = compare ? Optional.of(quietRun(stack, job, home)) : Optional.empty();
-            LocalCluster.deleteTree(stormy);
+            LocalControlPlane.deleteTree(stormy);
             Files.createDirectories(stormy);
             Storm.Outcome outcome;
             System.out.println("storm:");
@@ -189,7 +189,7 @@ public final class StormCommand implements Callable<Integer> {
                     stack,
                     job.object("storm", stormy, elastic(Math.max(max, ranks), spares), paced(env)),
                     setting,
-                    LiveLine.standard())) {
+                    StatusLine.standard())) {
                 outcome = storm.run();
             }
             report = StormJudge.judge(
@@ -200,7 +200,7 @@ public final class StormCommand implements Callable<Integer> {
                     new StormJudge.Wanted(compare ? steps : 0, seed, mode, job.order(), everySteps),
                     outcome.wallSeconds());
         } finally {
-            LocalStack.down(cluster);
+            LocalDeployment.down(cluster);
             Runtime.getRuntime().removeShutdownHook(cleanUp);
         }
         print(report);
@@ -234,7 +234,7 @@ public final class StormCommand implements Callable<Integer> {
     }
 
     /** The folder of the quiet run, made now unless it is there. */
-    private Path quietRun(LocalStack stack, StormJob job, Path home) throws IOException {
+    private Path quietRun(LocalDeployment stack, StormJob job, Path home) throws IOException {
         Path folder = quiet == null ? home.resolve("quiet") : quiet.toAbsolutePath();
         Path done = folder.resolve("job.yaml");
         if (quiet != null && Files.exists(done)) {
@@ -245,11 +245,11 @@ public final class StormCommand implements Callable<Integer> {
             System.out.println("quiet run: " + folder);
             return folder;
         }
-        LocalCluster.deleteTree(folder);
+        LocalControlPlane.deleteTree(folder);
         Files.createDirectories(folder);
         System.out.println("quiet run:");
-        try (JobRun run = new JobRun(
-                stack, job.object("quiet", folder, elastic(ranks, 0), paced(Map.of())), LiveLine.standard())) {
+        try (JobMonitor run = new JobMonitor(
+                stack, job.object("quiet", folder, elastic(ranks, 0), paced(Map.of())), StatusLine.standard())) {
             run.await(now -> {});
             run.delete();
         }
@@ -264,7 +264,7 @@ public final class StormCommand implements Callable<Integer> {
     }
 
     private String pictures(Path home) {
-        return Split.of(
+        return TrainTestSplit.of(
                         data == null
                                 ? DrawnPictures.in(home)
                                 : data.toAbsolutePath().normalize())

@@ -1,8 +1,8 @@
 package io.swav.local.storm;
 
-import io.swav.local.storm.Happening.Kind;
-import io.swav.local.storm.History.Lost;
-import io.swav.local.storm.History.Made;
+import io.swav.local.storm.InjectedFault.Kind;
+import io.swav.local.storm.MergedHistory.Lost;
+import io.swav.local.storm.MergedHistory.Made;
 import io.swav.local.storm.StormReport.Pause;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -60,22 +60,22 @@ final class StormJudge {
     private static final String RESIZE = "resize";
 
     private final Map<String, Journal> journals;
-    private final List<Happening> happenings;
+    private final List<InjectedFault> happenings;
     private final Wanted wanted;
-    private final History history;
+    private final MergedHistory history;
     private final List<String> broken = new ArrayList<>();
 
-    private StormJudge(Map<String, Journal> journals, List<Happening> happenings, Wanted wanted) {
+    private StormJudge(Map<String, Journal> journals, List<InjectedFault> happenings, Wanted wanted) {
         this.journals = journals;
         this.happenings = happenings;
         this.wanted = wanted;
-        this.history = History.of(journals);
+        this.history = MergedHistory.of(journals);
     }
 
     /** @param missed events that found no room, in words */
     static StormReport judge(
             Map<String, Journal> journals,
-            List<Happening> happenings,
+            List<InjectedFault> happenings,
             List<String> missed,
             Optional<Quiet> quiet,
             Wanted wanted,
@@ -88,7 +88,7 @@ final class StormJudge {
         checkWhole();
         int wrongSamples = samplesNotExactlyOnce();
         Map<Boolean, Integer> lost = stepsLost();
-        Optional<Boolean> lossEqual = quiet.map(q -> lossEqual(History.of(q.journals())));
+        Optional<Boolean> lossEqual = quiet.map(q -> lossEqual(MergedHistory.of(q.journals())));
         Optional<Weights> weights = quiet.flatMap(Quiet::weights);
         if (wanted.bitwise() && weights.isPresent() && !weights.get().equal()) {
             broken.add(String.format(
@@ -204,9 +204,9 @@ final class StormJudge {
     /** Steps begun or applied that came to nothing; true: with notice. */
     private Map<Boolean, Integer> stepsLost() {
         Map<Boolean, Integer> counts = new HashMap<>();
-        Map<Happening, Integer> byDeath = new LinkedHashMap<>();
+        Map<InjectedFault, Integer> byDeath = new LinkedHashMap<>();
         for (Lost lost : history.lost()) {
-            Optional<Happening> death = death(lost);
+            Optional<InjectedFault> death = death(lost);
             counts.merge(death.isEmpty(), 1, Integer::sum);
             if (death.isEmpty()) {
                 broken.add("step " + lost.step() + " of generation " + lost.generation()
@@ -229,19 +229,19 @@ final class StormJudge {
      * The newest death, before the step was dropped, of a member of its world; also of one that died while that world
      * formed, before it could write so.
      */
-    private Optional<Happening> death(Lost lost) {
+    private Optional<InjectedFault> death(Lost lost) {
         Set<String> members = history.members(lost.generation(), lost.generation());
         long formed = history.formed(lost.generation());
         return happenings.stream()
                 .filter(h -> !h.kind().withNotice())
                 .filter(h -> h.at() <= lost.at() || h.kind() == Kind.KILL_ALL)
                 .filter(h -> h.at() >= formed || h.pods().stream().anyMatch(members::contains))
-                .max(Comparator.comparingLong(Happening::at));
+                .max(Comparator.comparingLong(InjectedFault::at));
     }
 
     // ---- the maths ----------------------------------------------------------------------------------------------
 
-    private boolean lossEqual(History quiet) {
+    private boolean lossEqual(MergedHistory quiet) {
         for (Map.Entry<Long, Made> entry : history.kept().entrySet()) {
             Optional<Journal.Step> here = entry.getValue().agreed();
             Optional<Journal.Step> there =
@@ -340,7 +340,7 @@ final class StormJudge {
     }
 
     private @Nullable Long stepsDuring(Kind absence) {
-        List<Happening> all =
+        List<InjectedFault> all =
                 happenings.stream().filter(h -> h.kind() == absence).toList();
         if (all.isEmpty()) {
             return null;

@@ -1,6 +1,6 @@
 package io.swav.local.storm;
 
-import io.swav.local.storm.Happening.Kind;
+import io.swav.local.storm.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

@@ -13,7 +13,7 @@ import io.fabric8.kubernetes.client.http.BasicBuilder;
 import io.fabric8.kubernetes.client.http.HttpRequest;
 import io.fabric8.kubernetes.client.http.Interceptor;
 import io.swav.e2e.TestCluster;
-import io.swav.local.LocalCluster;
+import io.swav.local.LocalControlPlane;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,10 +28,10 @@ class SpotTaintIT {
     private static final int BEATS = 3;
 
     private final KubernetesClient client;
-    private final LocalCluster cluster;
+    private final LocalControlPlane cluster;
     private int beats;
 
-    SpotTaintIT(KubernetesClient client, LocalCluster cluster) {
+    SpotTaintIT(KubernetesClient client, LocalControlPlane cluster) {
         this.client = client;
         this.cluster = cluster;
     }

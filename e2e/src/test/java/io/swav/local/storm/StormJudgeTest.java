@@ -3,7 +3,7 @@ package io.swav.local.storm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.swav.local.storm.Happening.Kind;
+import io.swav.local.storm.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +19,7 @@ class StormJudgeTest {
     private static final long EPOCH_STEPS = 3;
 
     private final Map<String, Journal> journals = new TreeMap<>();
-    private final List<Happening> happenings = new ArrayList<>();
+    private final List<InjectedFault> happenings = new ArrayList<>();
     private long clock;
 
     @Test
@@ -263,14 +263,14 @@ class StormJudgeTest {
         steps(1, 0, 2, "a", "b");
         long at = clock;
         steps(1, 2, 4, "a", "b");
-        happenings.add(new Happening(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
+        happenings.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
         steps(1, 4, 6, "a", "b");
         done("a", "b");
         assertThat(judge(6).stepsWithoutApi()).isEqualTo(2);
 
         happenings.set(
                 0,
-                new Happening(
+                new InjectedFault(
                         Kind.API_AWAY, "the API server was away", clock + SECOND, 6, List.of(), 0, clock + 2 * SECOND));
         assertThat(judge(6).broken()).containsExactly("no step was made while the API server was away");
     }
@@ -358,7 +358,7 @@ class StormJudgeTest {
     }
 
     private void happen(Kind kind, String... pods) {
-        happenings.add(new Happening(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
+        happenings.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
     }
 
     private static StormReport.Pause pause(StormReport report, String cause) {

@@ -3,7 +3,7 @@ package io.swav.local.storm;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.local.storm.Happening.Kind;
+import io.swav.local.storm.InjectedFault.Kind;
 import io.swav.local.storm.StormScript.Planned;
 import io.swav.local.storm.StormScript.Wishes;
 import java.util.EnumMap;

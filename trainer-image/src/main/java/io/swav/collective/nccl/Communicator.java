@@ -47,8 +47,8 @@ final class Communicator implements AutoCloseable {
     record Patience(Duration deadline, BooleanSupplier cancelled) {}
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Handle handle = new Handle();
-    private final Pipeline pipeline;
+    private final CommunicatorHandle handle = new CommunicatorHandle();
+    private final StreamOperations pipeline;
     private volatile Runnable watch;
     private volatile @Nullable CollectiveException broken;
     /** Operations may be under way that no thread waits for. */
@@ -63,7 +63,7 @@ final class Communicator implements AutoCloseable {
     private Communicator(Runnable watch) {
         this.watch = watch;
         Nccl.cuda(cudart.cudaSetDevice(DEVICE));
-        this.pipeline = new Pipeline();
+        this.pipeline = new StreamOperations();
     }
 
     /**
@@ -110,10 +110,10 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    private Communicator formed(Patiently.Call start, Patience patience) {
+    private Communicator formed(DetachedNcclCall.Call start, Patience patience) {
         lock.lock();
         try {
-            try (Patiently call = Patiently.begin("nccl-init", start, handle::begun)) {
+            try (DetachedNcclCall call = DetachedNcclCall.begin("nccl-init", start, handle::begun)) {
                 await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
                 Nccl.checked(call.result());
             }
@@ -141,7 +141,7 @@ final class Communicator implements AutoCloseable {
      */
     void run(Calls calls) {
         try {
-            Pipeline.Operation operation = attended(calls);
+            StreamOperations.Operation operation = attended(calls);
             // without the lock: while the device's queue is full this does not come back, and may need an abort
             operation.holdLibtorch();
             check();
@@ -150,10 +150,10 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    private Pipeline.Operation attended(Calls calls) {
+    private StreamOperations.Operation attended(Calls calls) {
         lock.lock();
         try {
-            Pipeline.Operation operation = launch(calls);
+            StreamOperations.Operation operation = launch(calls);
             attend();
             return operation;
         } finally {
@@ -173,7 +173,7 @@ final class Communicator implements AutoCloseable {
 
     /** The same, but not for long: nobody will run anything any more. */
     void settleAtLast() {
-        toTheEnd(this::check, Handle.ENDING);
+        toTheEnd(this::check, CommunicatorHandle.ENDING);
     }
 
     private void toTheEnd(Runnable first, Duration deadline) {
@@ -188,10 +188,10 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    private Pipeline.Operation launch(Calls calls) {
+    private StreamOperations.Operation launch(Calls calls) {
         check();
         Nccl.cuda(cudart.cudaSetDevice(DEVICE));
-        Pipeline.Operation operation = pipeline.begin();
+        StreamOperations.Operation operation = pipeline.begin();
         check(); // it may have been stuck in a full queue, until an abort ended what was in it
         group(calls);
         await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");
@@ -241,12 +241,12 @@ final class Communicator implements AutoCloseable {
     }
 
     private void lookUntilAttended() {
-        Peers peers = new Peers(watch);
+        PeerWatch peers = new PeerWatch(watch);
         try {
             while (unattended && broken == null) {
                 look();
                 peers.check();
-                LockSupport.parkNanos(Peers.LOOK_NANOS);
+                LockSupport.parkNanos(PeerWatch.LOOK_NANOS);
             }
         } catch (CollectiveException e) {
             if (unattended) { // or all was over before the peers went
@@ -278,7 +278,7 @@ final class Communicator implements AutoCloseable {
             end(reason);
             return again(reason);
         }
-        CollectiveException named = new Peers(watch).behind(e);
+        CollectiveException named = new PeerWatch(watch).behind(e);
         end(named);
         return named;
     }
@@ -307,7 +307,7 @@ final class Communicator implements AutoCloseable {
 
     private void await(BooleanSupplier done, Duration deadline, String what) {
         long start = System.nanoTime();
-        Peers peers = new Peers(watch);
+        PeerWatch peers = new PeerWatch(watch);
         check();
         for (int turn = 0; !done.getAsBoolean(); turn++) {
             peers.check();
@@ -394,10 +394,10 @@ final class Communicator implements AutoCloseable {
 
     private void retire() {
         try {
-            try (Patiently flush = closing(() -> nccl.ncclCommFinalize(handle.comm()))) {
+            try (DetachedNcclCall flush = closing(() -> nccl.ncclCommFinalize(handle.comm()))) {
                 await(flush, "the flush of a communicator");
             }
-            await(() -> asyncState() == nccl.ncclSuccess, Handle.ENDING, "the end of the communicator");
+            await(() -> asyncState() == nccl.ncclSuccess, CommunicatorHandle.ENDING, "the end of the communicator");
             handle.flushed();
             // made however late: nobody else frees it now
             await(closing(() -> nccl.ncclCommDestroy(handle.comm())), "the end of a communicator");
@@ -411,12 +411,12 @@ final class Communicator implements AutoCloseable {
         return new CollectiveException("closed");
     }
 
-    private static Patiently closing(Patiently.Call call) {
-        return Patiently.begin("nccl-close", call, () -> {});
+    private static DetachedNcclCall closing(DetachedNcclCall.Call call) {
+        return DetachedNcclCall.begin("nccl-close", call, () -> {});
     }
 
-    private void await(Patiently call, String what) {
-        await(call::isDone, Handle.ENDING, what);
+    private void await(DetachedNcclCall call, String what) {
+        await(call::isDone, CommunicatorHandle.ENDING, what);
         Nccl.checked(call.result());
     }
 

@@ -5,11 +5,11 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.Ranks;
+import io.swav.collective.RankChecks;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
-import io.swav.tensor.Address;
-import io.swav.tensor.Memory;
+import io.swav.tensor.RawPointer;
+import io.swav.tensor.TensorMemory;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -70,7 +70,7 @@ public final class NcclCollective implements Collective {
     private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.Patience patience) {
         return () -> {
             byte[] id = sockets.rank() == 0 ? Nccl.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
-            Host.broadcast(sockets, id);
+            BootstrapExchange.broadcast(sockets, id);
             return Communicator.init(id, sockets.rank(), sockets.size(), patience, sockets::checkPeers);
         };
     }
@@ -125,13 +125,13 @@ public final class NcclCollective implements Collective {
         }
         long count = inOut.size();
         try (NDArray packed =
-                inOut.getManager().create(new Shape(Memory.packed(count)), DataType.FLOAT32, inOut.getDevice())) {
-            Memory.Part values = new Memory.Part(inOut, 0, count);
-            Memory.pack(values, packed, 0);
+                inOut.getManager().create(new Shape(TensorMemory.packed(count)), DataType.FLOAT32, inOut.getDevice())) {
+            TensorMemory.Part values = new TensorMemory.Part(inOut, 0, count);
+            TensorMemory.pack(values, packed, 0);
             Pointer at = at(packed, 0);
             run((comm, stream) ->
                     Nccl.checked(nccl.ncclAllReduce(at, at, count, nccl.ncclBfloat16, nccl.ncclSum, comm, stream)));
-            Memory.unpack(packed, 0, values);
+            TensorMemory.unpack(packed, 0, values);
         }
     }
 
@@ -152,7 +152,7 @@ public final class NcclCollective implements Collective {
 
     @Override
     public void broadcast(NDArray inOut, int root) {
-        Ranks.check(root, size());
+        RankChecks.check(root, size());
         if (!onDevice(inOut)) {
             sockets.broadcast(inOut, root);
             return;
@@ -180,7 +180,7 @@ public final class NcclCollective implements Collective {
             sockets.exchange(sends, receives);
             return;
         }
-        Stream.concat(sends.stream(), receives.stream()).forEach(one -> Ranks.check(one.peer(), size()));
+        Stream.concat(sends.stream(), receives.stream()).forEach(one -> RankChecks.check(one.peer(), size()));
         run((comm, stream) -> {
             for (Transfer send : sends) {
                 Nccl.checked(nccl.ncclSend(
@@ -201,7 +201,7 @@ public final class NcclCollective implements Collective {
     /** A communicator of its own: NCCL's split would ask the ranks outside as well. */
     @Override
     public Collective subgroup(int[] ranks) {
-        Ranks.subgroup(ranks, rank(), size());
+        RankChecks.subgroup(ranks, rank(), size());
         if (ranks.length == 1) {
             return new SoloCollective();
         }
@@ -293,7 +293,7 @@ public final class NcclCollective implements Collective {
     }
 
     private static Pointer at(NDArray array, long from) {
-        return new Address(Memory.address(array, from));
+        return new RawPointer(TensorMemory.address(array, from));
     }
 
     private static int type(NDArray array) {

@@ -1,6 +1,6 @@
 package io.swav.collective.nccl;
 
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -106,7 +106,7 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
      * @throws UnsatisfiedLinkError when they do not fit together
      */
     public Versions load() {
-        Torch.start(); // before any other class of JavaCPP
+        TorchRuntime.start(); // before any other class of JavaCPP
         for (Path library : List.of(driver, runtime, nccl)) {
             Loader.loadGlobal(library.toString());
         }

@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.sun.jna.Function;
 import io.swav.tensor.Foreign;
-import io.swav.tensor.Torch;
+import io.swav.tensor.TorchRuntime;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -35,13 +35,13 @@ final class Card {
         boolean real = libraries.equals(REAL);
         // NCCL refuses two ranks on one card of one host
         Function.getFunction("c", "setenv").invokeInt(new Object[] {"NCCL_HOSTID", "card-of-rank-" + rank, 1});
-        Torch.start();
+        TorchRuntime.start();
         NcclLibrary library = real
                 ? NcclLibrary.find(System.getenv())
                         .orElseThrow(
                                 () -> new IllegalStateException("not found: " + NcclLibrary.missing(System.getenv())))
                 : NcclLibrary.in(List.of(Path.of(libraries))).orElseThrow();
-        NcclOutput.toLog(Map.of());
+        NcclLogRedirect.toLog(Map.of());
         return new Card(real, library.load());
     }
 
@@ -50,7 +50,7 @@ final class Card {
     }
 
     NDArray array(NDManager manager, float... values) {
-        if (!real || Torch.onGpu()) {
+        if (!real || TorchRuntime.onGpu()) {
             return manager.create(values);
         }
         NDArray array = Foreign.floats(manager, managed((long) values.length * Float.BYTES), values.length);
@@ -59,7 +59,7 @@ final class Card {
     }
 
     NDArray zeros(NDManager manager, long length) {
-        return !real || Torch.onGpu()
+        return !real || TorchRuntime.onGpu()
                 ? manager.zeros(new Shape(length))
                 : Foreign.floats(manager, managed(length * Float.BYTES), length);
     }

@@ -6,7 +6,7 @@ import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.collective.Collective.Transfer;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
 import io.swav.collective.TreeSum;
@@ -37,7 +37,7 @@ public final class CardRank {
     private final Card card;
     private final TcpCollective sockets;
     private final List<String> uids;
-    private final Transport transport;
+    private final CollectiveFactory transport;
     private final NDArray signal =
             NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new float[1]);
 
@@ -47,7 +47,7 @@ public final class CardRank {
         this.uids = IntStream.range(0, sockets.size())
                 .mapToObj(rank -> "rank-" + rank)
                 .toList();
-        this.transport = new Transport(Optional.of(card.versions()));
+        this.transport = new CollectiveFactory(Optional.of(card.versions()));
     }
 
     public static void main(String[] args) throws Exception {
@@ -156,10 +156,10 @@ public final class CardRank {
     private void oneOrder(Collective world, NDManager manager) {
         int groups = 7;
         int length = 300_001;
-        Run[] runs = IntStream.range(0, world.size())
-                .mapToObj(rank -> Run.of(groups, rank, world.size()))
-                .toArray(Run[]::new);
-        Run[] alone = {Run.of(groups, 0, 1)};
+        GroupRange[] runs = IntStream.range(0, world.size())
+                .mapToObj(rank -> GroupRange.of(groups, rank, world.size()))
+                .toArray(GroupRange[]::new);
+        GroupRange[] alone = {GroupRange.of(groups, 0, 1)};
         float[] sum = tree(runs[world.rank()], groups, length, manager)
                 .reduce(world.beside(), runs) // where the CPU adds up, it must not be ahead of the card
                 .toFloatArray();
@@ -169,7 +169,7 @@ public final class CardRank {
         check(Arrays.mismatch(sum, expected) < 0, "bits of the sum in one order");
     }
 
-    private TreeSum.Local tree(Run run, int groups, int length, NDManager manager) {
+    private TreeSum.Local tree(GroupRange run, int groups, int length, NDManager manager) {
         TreeSum.Local local = new TreeSum.Local(groups, run);
         for (int group = run.from(); group < run.to(); group++) {
             local.add(group, card.array(manager, values(length, group)));

@@ -1,7 +1,7 @@
 package io.swav.collective.nccl;
 
 import io.swav.golden.RankFailure;
-import io.swav.golden.RankProcesses;
+import io.swav.golden.ProcessGroup;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -77,7 +77,7 @@ public final class CardRun {
     private static List<Result> run(List<String> jvm, String libraries, int size, List<String> cases)
             throws IOException, InterruptedException {
         Map<String, String> said = new ConcurrentHashMap<>();
-        Optional<String> problem = RankProcesses.run(
+        Optional<String> problem = ProcessGroup.run(
                         jvm,
                         CardRank.class,
                         size,

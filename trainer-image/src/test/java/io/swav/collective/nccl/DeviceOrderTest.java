@@ -11,8 +11,8 @@ import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.tensor.CudaStub;
 import io.swav.tensor.CudaStub.Held;
-import io.swav.tensor.SideStream;
-import io.swav.tensor.Torch;
+import io.swav.tensor.CommunicationStream;
+import io.swav.tensor.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 class DeviceOrderTest {
     private static final Duration FREE = Duration.ofSeconds(1);
 
-    private final NDManager manager = Torch.host();
+    private final NDManager manager = TorchRuntime.host();
     private List<NcclCollective> world = List.of();
 
     @BeforeEach
@@ -97,7 +97,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         try (CUevent_st next = new CUevent_st()) {
             Nccl.cuda(cudart.cudaEventCreateWithFlags(next, cudart.cudaEventDisableTiming));
-            Nccl.cuda(cudart.cudaEventRecord(next, SideStream.ofThread()));
+            Nccl.cuda(cudart.cudaEventRecord(next, CommunicationStream.ofThread()));
             CudaStub.hold(Held.NONE);
             assertThat(cudart.cudaEventQuery(next)).isEqualTo(cudart.cudaErrorNotReady);
             others(collective -> collective.allReduceSum(ones()));
@@ -199,7 +199,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         mine().abort();
         CudaStub.hold(Held.NONE);
-        Nccl.cuda(cudart.cudaStreamSynchronize(SideStream.ofThread()));
+        Nccl.cuda(cudart.cudaStreamSynchronize(CommunicationStream.ofThread()));
         assertThatThrownBy(mine()::settle).hasMessage("aborted");
     }
 

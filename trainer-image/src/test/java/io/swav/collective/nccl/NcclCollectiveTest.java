@@ -11,7 +11,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.Collective.Transfer;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
-import io.swav.collective.Run;
+import io.swav.collective.GroupRange;
 import io.swav.collective.TreeSum;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -169,10 +169,10 @@ class NcclCollectiveTest {
     @CsvSource({"8,10,4", "7,300001,3", "13,3000000,2"})
     void sumsInOneOrderHaveTheBitsOfTcp(int groups, int length, int size) throws Exception {
         Ranked.Body<float[]> body = (collective, manager) -> {
-            Run[] runs = IntStream.range(0, size)
-                    .mapToObj(rank -> Run.of(groups, rank, size))
-                    .toArray(Run[]::new);
-            Run run = runs[collective.rank()];
+            GroupRange[] runs = IntStream.range(0, size)
+                    .mapToObj(rank -> GroupRange.of(groups, rank, size))
+                    .toArray(GroupRange[]::new);
+            GroupRange run = runs[collective.rank()];
             TreeSum.Local local = new TreeSum.Local(groups, run);
             for (int group = run.from(); group < run.to(); group++) {
                 local.add(group, manager.create(values(length, group)));

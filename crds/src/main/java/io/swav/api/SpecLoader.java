@@ -1,0 +1,81 @@
+package io.swav.api;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Reads specs the way an API server would: the CRD's defaults, its checks, and {@link SpecValidator}. */
+public final class SpecLoader {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private SpecLoader() {}
+
+    /** The CRD to install: the committed one. */
+    public static CustomResourceDefinition crd() {
+        return SchemaValidator.crd();
+    }
+
+    /**
+     * Reads a YAML or JSON file that holds a SwavJob or its bare spec; a template is not needed.
+     *
+     * @throws InvalidSpecException names the file and everything that is wrong with it
+     */
+    public static SwavJobSpec load(Path file) {
+        @Nullable JsonNode document;
+        try {
+            // a leading brace alone would mean JSON to Fabric8; YAML reads both
+            document = Serialization.unmarshal("---\n" + Files.readString(file), JsonNode.class);
+        } catch (RuntimeException e) {
+            throw new InvalidSpecException(file.toString(), List.of("not YAML or JSON: " + e.getMessage()));
+        } catch (IOException e) {
+            throw new InvalidSpecException(file.toString(), List.of("cannot be read: " + e));
+        }
+        boolean whole = document != null && (document.has("kind") || document.has("apiVersion"));
+        if (whole && !document.path("kind").asText().equals("SwavJob")) {
+            throw new InvalidSpecException(
+                    file.toString(),
+                    List.of("kind is \"" + document.path("kind").asText() + "\", has to be SwavJob"));
+        }
+        return complete(file.toString(), whole ? document.path("spec") : document);
+    }
+
+    /**
+     * Fills in defaults and checks everything.
+     *
+     * @param source what to call it in messages
+     * @throws InvalidSpecException names everything that is wrong
+     */
+    public static SwavJobSpec complete(String source, @Nullable JsonNode spec) {
+        if (!(spec instanceof ObjectNode given)) {
+            throw new InvalidSpecException(source, List.of("spec is missing or not an object"));
+        }
+        ObjectNode completed = given.deepCopy();
+        List<String> problems = new ArrayList<>(SchemaValidator.complete(SchemaValidator.spec(), "spec", completed));
+        if (!completed.has("template")) {
+            problems.remove("spec.template is missing");
+        }
+        if (problems.isEmpty()) {
+            SwavJobSpec read = JSON.convertValue(completed, SwavJobSpec.class);
+            problems.addAll(SpecValidator.broken(read));
+            if (problems.isEmpty()) {
+                return read;
+            }
+        }
+        throw new InvalidSpecException(source, problems);
+    }
+
+    /** The trainers' configuration file {@link Contract#CONFIG_KEY}: the spec without its template. */
+    public static String config(SwavJobSpec spec) {
+        ObjectNode json = JSON.valueToTree(spec);
+        json.remove("template");
+        return json.toPrettyString();
+    }
+}

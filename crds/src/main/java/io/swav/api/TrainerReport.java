@@ -1,0 +1,106 @@
+package io.swav.api;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one trainer says of itself: the value of key {@code <pod>} in ConfigMap {@code <job>-progress}, applied
+ * server-side with the pod's name as field manager.
+ *
+ * @param state where the trainer stands
+ * @param address host:port at which it listens for peers; null until it listens
+ * @param generation of the world it is in, 0 for none
+ * @param step global steps applied
+ * @param steps global steps in the whole job
+ * @param loss of the last applied step, mean over the global batch, nats
+ * @param imagesPerSecond global images a second (pictures, not crops), over the last reporting interval
+ * @param prototypePerplexity exp of the entropy of the mean code over the global batch, in [1, K]
+ * @param message for people: what failed, or what is waited for
+ * @param lostPeer uid of the member whose connection failed in the last attempt; null once a world has formed since
+ * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
+ * @param stalledSeconds since the last step was finished, or the first world was entered; while it does not wait, since
+ *     it came back from its peers, where that is later; null outside a world
+ * @param regroup how this trainer came into its present world; null before the first
+ * @param checkpoints only of a trainer that writes them or found one that cannot be used
+ * @param collective what carries the collectives of its world: "TCP", "NCCL 2.27.3", or "none" for one trainer alone; null
+ *     before the first world
+ * @param time ISO-8601 instant of this report
+ */
+@JsonIgnoreProperties(ignoreUnknown = true)
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record TrainerReport(
+        String pod,
+        String uid,
+        State state,
+        @Nullable String address,
+        long generation,
+        long step,
+        long steps,
+        int epoch,
+        @Nullable Double loss,
+        @Nullable Double imagesPerSecond,
+        @Nullable Double prototypePerplexity,
+        @Nullable Double knnTop1,
+        long skippedSamples,
+        @Nullable String message,
+        @Nullable String lostPeer,
+        boolean awaitingPeers,
+        @Nullable Double stalledSeconds,
+        @Nullable Regroup regroup,
+        @Nullable Checkpoints checkpoints,
+        @Nullable String collective,
+        String time) {
+
+    /**
+     * What the writer of checkpoints, rank 0, knows of them.
+     *
+     * @param newest the catalogue, newest first, ten at most
+     * @param problem why saving fails, or a training cannot be resumed, at present; null while both work
+     * @param cannotResume whether {@code problem} is that nothing can be resumed
+     * @param saveSeconds 95th percentile of the last saves; null before the first
+     * @param answered the last request (see {@link Contract#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Checkpoints(
+            List<SwavJobStatus.CheckpointEntry> newest,
+            @Nullable String problem,
+            boolean cannotResume,
+            @Nullable Double saveSeconds,
+            @Nullable String answered) {}
+
+    /**
+     * One change of the world, as one of its members saw it.
+     *
+     * @param generation that was entered
+     * @param pauseSeconds from the end of the last step before to the end of the first step after, less a normal step
+     *     (the median of the last ones); null for a newcomer and before that first step
+     * @param droppedSteps steps begun in the world before and dropped, 0 or 1
+     * @param keptSteps applied in this generation so far
+     * @param keptSeconds spent in them
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Regroup(
+            long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
+
+    /** Starting, then Ready (can enter a world), Training, and one of the three ends. */
+    public enum State {
+        Starting,
+        Ready,
+        Training,
+        /** Told to go (SIGTERM); it still does its part until a world without it is published. */
+        Leaving,
+        Done,
+        Failed,
+        /** Ended before it did anything, because its machine computes wrong: on another one it may train. */
+        Unfit;
+
+        /** Whether it ended without the job being done. */
+        public boolean isFailure() {
+            return this == Failed || this == Unfit;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package io.swav.api;
+
+import static io.swav.api.SpecValidator.BATCH_NORM;
+import static io.swav.api.SpecValidator.BITWISE;
+import static io.swav.api.SpecValidator.CHECKPOINT_URI;
+import static io.swav.api.SpecValidator.DATA_EVAL_URI;
+import static io.swav.api.SpecValidator.DATA_URI;
+import static io.swav.api.SpecValidator.FIXED_ASSIGNMENT;
+import static io.swav.api.SpecValidator.FIXED_CHECKPOINT;
+import static io.swav.api.SpecValidator.FIXED_CROPS;
+import static io.swav.api.SpecValidator.FIXED_DATA;
+import static io.swav.api.SpecValidator.FIXED_MODEL;
+import static io.swav.api.SpecValidator.FIXED_TRAINING;
+import static io.swav.api.SpecValidator.GROUPS;
+import static io.swav.api.SpecValidator.GROUP_SIZE;
+import static io.swav.api.SpecValidator.MAX_REPLICAS;
+import static io.swav.api.SpecValidator.MIN_REPLICAS;
+import static io.swav.api.SpecValidator.ROUNDED;
+import static io.swav.api.SpecValidator.SCALES;
+import static io.swav.api.SpecValidator.TWO_CROPS;
+import static io.swav.api.SpecValidator.WARM_UP;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** One table of specs, judged by the CRD's CEL and by its repetition in Java, which have to agree. */
+class SpecValidatorTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final JSONSchemaProps SCHEMA = SchemaValidator.spec();
+    private static final String BASE = "data: {uri: file:///data}, template: {spec: {containers: []}}";
+
+    static Stream<Arguments> specs() {
+        return Stream.of(
+                arguments("", List.of()),
+                arguments("replicas: 64", List.of()),
+                arguments("replicas: 65", List.of(GROUPS)),
+                arguments("replicas: 8, elastic: {minReplicas: 2, maxReplicas: 16}", List.of()),
+                arguments("replicas: 2, elastic: {minReplicas: 2, maxReplicas: 2}", List.of()),
+                arguments("replicas: 1, elastic: {minReplicas: 2}", List.of(MIN_REPLICAS)),
+                arguments("replicas: 5, elastic: {maxReplicas: 4}", List.of(MAX_REPLICAS)),
+                arguments("elastic: {minReplicas: 4, maxReplicas: 2}", List.of(MIN_REPLICAS)),
+                arguments("elastic: {maxReplicas: 65}", List.of(GROUPS)),
+                arguments("elastic: {maxReplicas: 64}", List.of()),
+                arguments("training: {globalBatch: 256, groupSize: 64}, replicas: 5", List.of(GROUPS)),
+                arguments("training: {globalBatch: 100}", List.of(GROUP_SIZE)),
+                arguments("training: {globalBatch: 32}", List.of(GROUPS, GROUP_SIZE)),
+                arguments("training: {batchNorm: {groupSize: 64}}", List.of()),
+                arguments("training: {batchNorm: {groupSize: 128}}", List.of(BITWISE)),
+                arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 128}}", List.of()),
+                arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 4096}}", List.of()),
+                arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 96}}", List.of(BATCH_NORM)),
+                arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 8192}}", List.of(BATCH_NORM)),
+                arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 192}}", List.of(BATCH_NORM)),
+                arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM, BITWISE)),
+                arguments("training: {gradients: {precision: bf16}}", List.of(ROUNDED)),
+                arguments("training: {reproducibility: Fast, gradients: {precision: bf16}}", List.of()),
+                arguments("training: {epochs: 5}", List.of(WARM_UP)),
+                arguments("training: {epochs: 10}", List.of()),
+                arguments("training: {epochs: 1, optimizer: {warmupEpochs: 0.5}}", List.of()),
+                arguments("data: {uri: 'file://data/train'}", List.of(DATA_URI)),
+                arguments("data: {uri: /data/train, evalUri: 'file://data/test'}", List.of(DATA_EVAL_URI)),
+                arguments("data: {uri: 'file:///data/train', evalUri: 'file:///data/test'}", List.of()),
+                arguments("checkpoint: {uri: 'file://data/checkpoints'}", List.of(CHECKPOINT_URI)),
+                arguments("checkpoint: {uri: 'file:///data/checkpoints'}", List.of()),
+                arguments("checkpoint: {uri: 's3://bucket/prefix'}", List.of()),
+                arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of()),
+                arguments("crops: [{count: 1, size: 32, minScale: 0.2, maxScale: 1}]", List.of(TWO_CROPS)),
+                arguments(
+                        "crops: [{count: 1, size: 32, minScale: 0.2, maxScale: 1}, {count: 1, size: 16, minScale: 0.1,"
+                                + " maxScale: 0.2}]",
+                        List.of()),
+                arguments("crops: [{count: 2, size: 32, minScale: 0.5, maxScale: 0.5}]", List.of(SCALES)),
+                arguments("crops: [{count: 2, size: 32, minScale: 0.9, maxScale: 0.5}]", List.of(SCALES)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void celAndJavaAgree(String fields, List<String> expected) {
+        JsonNode spec = spec(fields);
+
+        assertThat(CelRules.broken(SCHEMA, spec, null)).containsExactlyInAnyOrderElementsOf(expected);
+        assertThat(SpecValidator.broken(read(spec))).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    static Stream<Arguments> changes() {
+        return Stream.of(
+                arguments("replicas: 3, suspend: true", List.of()),
+                arguments(
+                        "elastic: {spares: 1}, recovery: {maxFailures: 1, hungAfterSeconds: 5}, ttlSecondsAfterFinished: 1",
+                        List.of()),
+                arguments("template: {metadata: {labels: {a: b}}}", List.of()),
+                arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),
+                arguments("data: {uri: file:///other}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, evalUri: file:///e}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, augmentOn: Host}", List.of()),
+                arguments("data: {uri: file:///data, augmentOn: Device}", List.of(FIXED_DATA)),
+                arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
+                arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
+                arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
+                arguments("training: {globalBatch: 2048, groupSize: 32}", List.of(FIXED_TRAINING)),
+                arguments("training: {batchNorm: {groupSize: 64}}", List.of(FIXED_TRAINING)),
+                arguments("checkpoint: {everySteps: 5}", List.of(FIXED_CHECKPOINT)),
+                arguments("model: {stem: small}, training: {epochs: 11}", List.of(FIXED_MODEL, FIXED_TRAINING)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("changes")
+    void celAndJavaAgreeOnChanges(String fields, List<String> expected) {
+        JsonNode before = spec("");
+        JsonNode now = spec(fields);
+
+        assertThat(CelRules.broken(SCHEMA, now, before)).containsExactlyInAnyOrderElementsOf(expected);
+        assertThat(SpecValidator.changed(read(before), read(now))).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    @Test
+    void whatASpecFromBeforeAChoiceDoesNotSayIsTheDefault() {
+        JsonNode before = spec("");
+        ((ObjectNode) before.get("data")).remove("augmentOn");
+        ((ObjectNode) before.at("/training/gradients")).remove("precision");
+
+        assertThat(SpecValidator.changed(read(before), read(spec("")))).isEmpty();
+    }
+
+    static Stream<Arguments> wrongFields() {
+        return Stream.of(
+                arguments("crops: []", "spec.crops needs at least 1"),
+                arguments("replicas: 0", "spec.replicas is 0, has to be at least 1"),
+                arguments("replicas: two", "spec.replicas is \"two\", has to be a whole number"),
+                arguments("replica: 2", "spec.replica is not a field; there are "),
+                arguments("model: {architecture: vgg}", "spec.model.architecture is \"vgg\", has to be one of"),
+                arguments("assignment: {epsilon: 0}", "spec.assignment.epsilon is 0, has to be above 0"),
+                arguments("training: {optimizer: {momentum: 1}}", "spec.training.optimizer.momentum is 1, has to be b"),
+                arguments("data: {}", "spec.data.uri is missing"),
+                arguments("data: {uri: ''}", "spec.data.uri is empty"),
+                arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", has to be one of"),
+                arguments("suspend: 1", "spec.suspend is 1, has to be true or false"),
+                arguments(
+                        "replicas: 65, training: {epochs: 5}", "a group is never cut, so more trainers would idle; "));
+    }
+
+    @ParameterizedTest
+    @MethodSource("wrongFields")
+    void messagesNameTheField(String fields, String expected) {
+        JsonNode spec = merge(fields);
+        assertThatThrownBy(() -> SpecLoader.complete("job.yaml", spec))
+                .isInstanceOf(InvalidSpecException.class)
+                .hasMessageStartingWith("job.yaml: spec.")
+                .hasMessageContaining(expected);
+    }
+
+    private static JsonNode spec(String fields) {
+        JsonNode spec = merge(fields);
+        assertThat(SchemaValidator.complete(SCHEMA, "spec", spec)).isEmpty();
+        return spec;
+    }
+
+    private static JsonNode merge(String fields) {
+        ObjectNode spec = (ObjectNode) yaml("{" + BASE + "}");
+        yaml("{" + fields + "}").properties().forEach(field -> spec.set(field.getKey(), field.getValue()));
+        return spec;
+    }
+
+    private static JsonNode yaml(String text) {
+        return Serialization.unmarshal("---\n" + text, JsonNode.class);
+    }
+
+    private static SwavJobSpec read(JsonNode spec) {
+        return JSON.convertValue(spec, SwavJobSpec.class);
+    }
+}

@@ -1,0 +1,162 @@
+package io.swav.local;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A background process that outlives the one that started it: in a session of its own (so Ctrl-C in the terminal does
+ * not reach it), output appended to {@code <dir>/<name>.log}, found again through {@code <dir>/<name>.pid}. The pid
+ * file holds the start time as well, so that a number the system gave to another process since is not ours.
+ */
+public final class BackgroundProcess {
+    /** Two readings of one process's start time differ by up to this much when the clock is being adjusted. */
+    private static final Duration CLOCK_SLACK = Duration.ofSeconds(2);
+
+    private final String name;
+    private final ProcessHandle process;
+    private final Path log;
+    private final Path pidFile;
+
+    private BackgroundProcess(String name, ProcessHandle process, Path dir) {
+        this.name = name;
+        this.process = process;
+        this.log = logFile(dir, name);
+        this.pidFile = dir.resolve(name + ".pid");
+    }
+
+    /** Starts {@code command}, replacing the log of an earlier run; {@code env} adds to this process's environment. */
+    public static BackgroundProcess start(Path dir, String name, List<String> command, Map<String, String> env) {
+        try {
+            Files.createDirectories(dir);
+            Path log = logFile(dir, name);
+            if (Files.exists(log)) {
+                Files.move(log, dir.resolve(name + ".log.1"), StandardCopyOption.REPLACE_EXISTING);
+            }
+            List<String> detached = new ArrayList<>(List.of("setsid"));
+            detached.addAll(command);
+            ProcessBuilder builder = new ProcessBuilder(detached)
+                    .redirectInput(Path.of("/dev/null").toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(log.toFile());
+            builder.environment().putAll(env);
+            BackgroundProcess daemon = new BackgroundProcess(name, builder.start().toHandle(), dir);
+            Files.writeString(daemon.pidFile, identify(daemon.process));
+            return daemon;
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot start " + name + " (" + String.join(" ", command) + "): " + e, e);
+        }
+    }
+
+    /** The daemon of this name that an earlier process started in {@code dir}, if it still runs. */
+    public static Optional<BackgroundProcess> find(Path dir, String name) {
+        Path pidFile = dir.resolve(name + ".pid");
+        if (!Files.exists(pidFile)) {
+            return Optional.empty();
+        }
+        try {
+            return resolve(Files.readString(pidFile)).map(process -> new BackgroundProcess(name, process, dir));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** {@code "<pid> <start, epoch ms>"}: names one process even after its number is given to another. */
+    static String identify(ProcessHandle process) {
+        return process.pid()
+                + " "
+                + process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
+    }
+
+    /** The living process that {@link #identify} described. */
+    static Optional<ProcessHandle> resolve(String identity) {
+        String[] parts = identity.strip().split(" ", -1);
+        if (parts.length != 2) {
+            return Optional.empty(); // the writer died half-way
+        }
+        Instant started = Instant.ofEpochMilli(Long.parseLong(parts[1]));
+        return ProcessHandle.of(Long.parseLong(parts[0]))
+                .filter(ProcessHandle::isAlive)
+                .filter(p -> p.info()
+                        .startInstant()
+                        .map(s -> Duration.between(s, started).abs().compareTo(CLOCK_SLACK) <= 0)
+                        .orElse(false));
+    }
+
+    public boolean alive() {
+        return process.isAlive();
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    public Path log() {
+        return log;
+    }
+
+    /** SIGTERM, then SIGKILL when {@code grace} is over. */
+    public void stop(Duration grace) {
+        process.destroy();
+        if (!ended(grace)) {
+            process.destroyForcibly();
+            ended(Duration.ofSeconds(10));
+        }
+        try {
+            Files.deleteIfExists(pidFile);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private boolean ended(Duration limit) {
+        try {
+            process.onExit().get(limit.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Name, log file and the log's last lines, for an error message. */
+    public String describe() {
+        return name + (alive() ? " (pid " + pid() + ")" : " ended") + ", log " + log + ":\n"
+                + tail(log, 15).indent(4);
+    }
+
+    static Path logFile(Path dir, String name) {
+        return dir.resolve(name + ".log");
+    }
+
+    static String tail(Path file, int lines) {
+        if (!Files.exists(file)) {
+            return "(no log)";
+        }
+        try {
+            // logs of a local cluster are a few MB at most
+            List<String> all = new String(Files.readAllBytes(file), StandardCharsets.UTF_8)
+                    .lines()
+                    .toList();
+            return String.join("\n", all.subList(Math.max(0, all.size() - lines), all.size()));
+        } catch (IOException e) {
+            return "(cannot read " + file + ": " + e + ")";
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.api.model.Container;
+import java.io.File;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** Which command of this machine stands for an image. An image without one runs the container's own command. */
+final class ImageCommands {
+    /** As in an image: {@code command} replaces both, {@code args} replaces {@code arguments} alone. */
+    record Image(List<String> entrypoint, List<String> arguments) {}
+
+    /** System property: the jar of this build, where this process runs from folders of classes. */
+    private static final String JAR = "swav.jar";
+
+    private final Map<String, Image> byNamePart;
+
+    ImageCommands(Map<String, Image> byNamePart) {
+        this.byNamePart = new LinkedHashMap<>(byNamePart);
+    }
+
+    /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
+    static ImageCommands trainer() {
+        List<String> entrypoint = java(io.swav.train.Main.JVM_OPTIONS, io.swav.train.Main.class.getName());
+        return new ImageCommands(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
+    }
+
+    /**
+     * The command of a JVM that runs a class of this build. Classes come ready to use from the archive that the build
+     * made of a trainer's (JEP 310, JEP 350), where it fits the class path; the JVM looks, and does without otherwise.
+     */
+    static List<String> java(List<String> options, String main) {
+        String classPath = classPath();
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options);
+        command.add("-Xshare:auto");
+        if (!classPath.contains(File.pathSeparator)) {
+            command.add("-XX:SharedArchiveFile=" + Path.of(classPath).resolveSibling("swav.jsa"));
+        }
+        command.addAll(List.of("-cp", classPath, main));
+        return command;
+    }
+
+    /** Of this build, absolute: a container has a working folder of its own. */
+    private static String classPath() {
+        String path = System.getProperty(JAR, System.getProperty("java.class.path"));
+        return Arrays.stream(path.split(File.pathSeparator, -1))
+                .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    /** The command line before any expansion; empty when neither image nor container says what to run. */
+    Optional<List<String>> commandLine(Container container) {
+        List<String> line = new ArrayList<>();
+        Optional<Image> image = byNamePart.entrySet().stream()
+                .filter(e ->
+                        container.getImage() != null && container.getImage().contains(e.getKey()))
+                .map(Map.Entry::getValue)
+                .findFirst();
+        if (!container.getCommand().isEmpty()) {
+            line.addAll(container.getCommand());
+            line.addAll(container.getArgs());
+        } else if (image.isPresent()) {
+            line.addAll(image.get().entrypoint());
+            line.addAll(container.getArgs().isEmpty() ? image.get().arguments() : container.getArgs());
+        }
+        return line.isEmpty() ? Optional.empty() : Optional.of(line);
+    }
+}

@@ -1,0 +1,225 @@
+package io.swav.local;
+
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.swav.api.ConditionType;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Applies a SwavJob, shows how it goes, and waits for its end. */
+public final class JobMonitor implements AutoCloseable {
+    /** A job that shows no sign of life for so long is given up. */
+    private static final Duration SILENCE = Duration.ofMinutes(5);
+    /** Between looks at a job of which nothing is heard. */
+    private static final Duration LOOK = Duration.ofSeconds(1);
+
+    /**
+     * What came of it.
+     *
+     * @param seconds from the first step seen to the last
+     * @param world largest number of members seen
+     */
+    public record Outcome(
+            long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
+
+    private record Seen(long step, double loss, double rate) {}
+
+    private final LocalDeployment stack;
+    private final SwavJob job;
+    private final StatusLine line;
+    private final KubernetesClient client;
+    private final JobEventLog story = new JobEventLog();
+    private final List<Seen> seen = new ArrayList<>();
+    private final BlockingQueue<SwavJob> news = new LinkedBlockingQueue<>();
+    private @Nullable SharedIndexInformer<SwavJob> informer;
+    private @Nullable SwavJob newest;
+    private int world;
+    private long first;
+    private long moved = System.nanoTime();
+
+    public JobMonitor(LocalDeployment stack, SwavJob job, StatusLine line) {
+        this.stack = stack;
+        this.job = job;
+        this.line = line;
+        this.client = stack.client();
+    }
+
+    /** Applies the job. */
+    public void start() {
+        client.resource(job).create();
+        informer = client.resource(job).inform(new ResourceEventHandler<SwavJob>() {
+            @Override
+            public void onAdd(SwavJob now) {
+                news.add(now);
+            }
+
+            @Override
+            public void onUpdate(SwavJob before, SwavJob now) {
+                news.add(now);
+            }
+
+            @Override
+            public void onDelete(SwavJob last, boolean unknownState) {}
+        });
+        moved = System.nanoTime();
+    }
+
+    /**
+     * Runs the job from beginning to end.
+     *
+     * @param each is called with every state of the job that is seen
+     * @throws LocalClusterException with conditions, events and the pods' last words when the job fails or stalls
+     */
+    public Outcome await(Consumer<SwavJob> each) {
+        start();
+        while (true) {
+            Optional<Outcome> outcome = look(LOOK);
+            if (outcome.isPresent()) {
+                return outcome.get();
+            }
+            now().ifPresent(each);
+        }
+    }
+
+    /** The newest state of the job. */
+    public Optional<SwavJob> now() {
+        return Optional.ofNullable(newest);
+    }
+
+    /**
+     * Waits for news of the job and shows it.
+     *
+     * @return empty while the job goes on
+     * @throws LocalClusterException as {@link #await}
+     */
+    public Optional<Outcome> look(Duration atMost) {
+        stack.check();
+        SwavJob next = poll(atMost);
+        SwavJobStatus status = next == null ? null : next.getStatus();
+        if (next != null && status != null) {
+            newest = next;
+            story.news(status).forEach(line::say);
+            line.show(JobSummary.of(next));
+            note(status);
+            if (status.isTrue(ConditionType.Complete)) {
+                line.say(JobSummary.of(next));
+                return Optional.of(outcome());
+            }
+            if (status.isTrue(ConditionType.Failed)) {
+                throw new LocalClusterException("the job failed\n" + report(status));
+            }
+        }
+        if (System.nanoTime() - moved > SILENCE.toNanos()) {
+            throw new LocalClusterException("the job made no step for " + SILENCE.toMinutes() + " minutes\n"
+                    + report(newest == null ? null : newest.getStatus()));
+        }
+        return Optional.empty();
+    }
+
+    /** Deletes the job. */
+    public void delete() {
+        client.resource(job).delete();
+    }
+
+    private @Nullable SwavJob poll(Duration atMost) {
+        try {
+            return news.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted", e);
+        }
+    }
+
+    private void note(SwavJobStatus status) {
+        Seen progress = seen(status.progress());
+        if (progress != null && (seen.isEmpty() || seen.get(seen.size() - 1).step() != progress.step())) {
+            if (seen.isEmpty()) {
+                first = System.nanoTime();
+            }
+            seen.add(progress);
+            moved = System.nanoTime();
+        }
+        if (status.world() != null) {
+            world = Math.max(world, status.world().size());
+        }
+    }
+
+    private static @Nullable Seen seen(SwavJobStatus.@Nullable Progress progress) {
+        if (progress == null || progress.step() == null || progress.loss() == null) {
+            return null;
+        }
+        Double rate = progress.imagesPerSecond();
+        return new Seen(progress.step(), progress.loss(), rate == null ? 0 : rate);
+    }
+
+    private Outcome outcome() {
+        if (seen.isEmpty()) {
+            throw new LocalClusterException("the job completed without ever reporting a step");
+        }
+        Seen last = seen.get(seen.size() - 1);
+        double rate = seen.stream()
+                .mapToDouble(Seen::rate)
+                .filter(r -> r > 0)
+                .average()
+                .orElse(0);
+        double seconds = (System.nanoTime() - first) / 1e9;
+        return new Outcome(last.step(), seen.get(0).loss(), last.loss(), rate, seconds, world);
+    }
+
+    private static List<SwavJobStatus.JobCondition> conditions(@Nullable SwavJobStatus status) {
+        return status == null || status.conditions() == null ? List.of() : List.copyOf(status.conditions());
+    }
+
+    /** Conditions, events and the end of each pod's log. */
+    private String report(@Nullable SwavJobStatus status) {
+        StringBuilder text = new StringBuilder();
+        for (SwavJobStatus.JobCondition c : conditions(status)) {
+            text.append(String.format("condition %s=%s %s: %s%n", c.type(), c.status(), c.reason(), c.message()));
+        }
+        for (Event event : client.v1().events().inAnyNamespace().list().getItems()) {
+            text.append(String.format(
+                    "event %s %s %s: %s%n",
+                    event.getInvolvedObject().getKind(),
+                    event.getInvolvedObject().getName(),
+                    event.getReason(),
+                    event.getMessage()));
+        }
+        client.pods()
+                .inAnyNamespace()
+                .withLabel(Contract.LABEL_JOB, job.getMetadata().getName())
+                .list()
+                .getItems()
+                .forEach(pod -> PodLogs.find(
+                                stack.dir(),
+                                pod.getMetadata().getNamespace(),
+                                pod.getMetadata().getName(),
+                                Optional.empty())
+                        .ifPresent(log -> text.append("log ")
+                                .append(log)
+                                .append(" ends:\n")
+                                .append(BackgroundProcess.tail(log, 15).indent(4))));
+        return text.append("operator's log: ")
+                .append(BackgroundProcess.logFile(stack.dir(), "operator"))
+                .toString();
+    }
+
+    @Override
+    public void close() {
+        if (informer != null) {
+            informer.close();
+        }
+        client.close();
+    }
+}

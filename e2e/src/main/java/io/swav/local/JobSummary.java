@@ -1,0 +1,38 @@
+package io.swav.local;
+
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** One line that says where a SwavJob stands: step, loss, pictures a second, prototype perplexity, world. */
+final class JobSummary {
+    private JobSummary() {}
+
+    static String of(SwavJob job) {
+        SwavJobStatus status = job.getStatus();
+        if (status == null) {
+            return "waiting for the operator";
+        }
+        StringBuilder line = new StringBuilder(status.phase() == null ? "-" : status.phase());
+        SwavJobStatus.Progress progress = status.progress();
+        if (progress != null) {
+            line.append("  step ")
+                    .append(text("%d", progress.step()))
+                    .append('/')
+                    .append(text("%d", progress.steps()));
+            line.append("  loss ").append(text("%.4f", progress.loss()));
+            line.append("  ").append(text("%.0f", progress.imagesPerSecond())).append(" img/s");
+            line.append("  perplexity ").append(text("%.1f", progress.prototypePerplexity()));
+        }
+        if (status.world() != null) {
+            line.append("  world ").append(status.world().size());
+            line.append(" (generation ").append(status.world().generation()).append(')');
+        }
+        return line.toString();
+    }
+
+    private static String text(String format, @Nullable Object value) {
+        return value == null ? "-" : String.format(Locale.ROOT, format, value);
+    }
+}

@@ -1,0 +1,450 @@
+package io.swav.local;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.fabric8.kubernetes.api.model.Container;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodStatus;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs one pod: a thread that takes one happening after the other (the pod changed, a container ended, a probe found
+ * something), asks {@link PodLifecycle} what to do, does it, and writes the status when it differs. The API server may be
+ * away for any time; processes go on, and the status follows when it is back.
+ */
+final class PodRunner implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(PodRunner.class);
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration GATE = Duration.ofMillis(100);
+    private static final int LAST_WORDS = 2048;
+    /** What a container has of the machine's environment. */
+    private static final List<String> INHERITED =
+            List.of("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME");
+
+    private final KubernetesClient client;
+    private final ImageCommands images;
+    private final ScheduledExecutorService timer;
+    private final StartupLimiter gate;
+    private final ApiErrors errors;
+    private final PodEvents events;
+    private final PodFolder folder;
+    private final PodVolumes volumes;
+    private final BlockingQueue<Runnable> happenings = new LinkedBlockingQueue<>();
+    private final Map<String, ContainerProcess> processes = new HashMap<>();
+    private final Map<String, Prober> probers = new HashMap<>();
+
+    private Pod pod;
+    private PodRuntimeState view;
+    private @Nullable PodStatus written;
+    private boolean done;
+
+    PodRunner(NodeContext node, Pod pod) {
+        this.client = node.client();
+        this.images = node.images();
+        this.timer = node.timer();
+        this.gate = node.gate();
+        this.errors = node.errors();
+        this.events = node.events();
+        this.folder = PodFolder.of(node.pods(), pod);
+        this.volumes = new PodVolumes(client, pod, folder.volumes());
+        this.pod = pod;
+        this.written = pod.getStatus();
+        this.view = PodRuntimeState.fresh(pod, startTime(pod));
+    }
+
+    private static Instant startTime(Pod pod) {
+        String since = pod.getStatus() == null ? null : pod.getStatus().getStartTime();
+        return since == null ? Instant.now() : Instant.parse(since);
+    }
+
+    void changed(Pod now) {
+        happenings.add(() -> pod = now);
+    }
+
+    /** The object is gone: what runs is killed without grace. */
+    void gone() {
+        happenings.add(this::abandon);
+    }
+
+    /** Stops watching over the pod; its processes go on for a later node to adopt. */
+    void leave() {
+        happenings.add(() -> {
+            probers.values().forEach(Prober::close);
+            done = true;
+        });
+    }
+
+    @Override
+    public void run() {
+        try {
+            takeUp();
+            while (!done) {
+                Optional<Instant> wake = step();
+                if (!done) {
+                    await(wake);
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void await(Optional<Instant> wake) throws InterruptedException {
+        long limit = wake.map(w ->
+                        Math.max(0, Duration.between(Instant.now(), w).toMillis() + 1))
+                .orElse(60_000L);
+        Runnable first = happenings.poll(limit, TimeUnit.MILLISECONDS);
+        for (Runnable next = first; next != null; next = happenings.poll()) {
+            next.run();
+        }
+    }
+
+    /** Everything that can be done now; returns when to look again. */
+    private Optional<Instant> step() {
+        try {
+            while (!done) {
+                Instant now = Instant.now();
+                writeStatus(now);
+                PodLifecycle.Action action = PodLifecycle.next(pod, view, now);
+                if (action instanceof PodLifecycle.Start start) {
+                    start(start.container());
+                } else if (action instanceof PodLifecycle.Fail fail) {
+                    view = view.failed(fail.reason(), fail.message());
+                } else if (action instanceof PodLifecycle.Stop stop) {
+                    processes.values().forEach(process -> process.terminate(stop.killAt()));
+                    return Optional.empty();
+                } else if (action instanceof PodLifecycle.Remove) {
+                    remove();
+                } else if (action instanceof PodLifecycle.Rest rest) {
+                    return rest.wake();
+                }
+            }
+            return Optional.empty();
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == 404 || e.getCode() == 409) { // its object is gone, or another's has its name
+                gone();
+                return Optional.empty();
+            }
+            refused(e);
+            return Optional.of(Instant.now().plus(RETRY));
+        }
+    }
+
+    private void refused(KubernetesClientException e) {
+        boolean news = errors.failed(ApiErrors.Call.STATUS, ApiErrors.name(pod), e);
+        if (news && ApiErrors.answered(e)) {
+            String message = "the local node cannot write the pod's status: " + ApiErrors.words(e);
+            events.warn(pod, PodEvents.KUBELET, "FailedStatusUpdate", message);
+        }
+    }
+
+    private void start(Container container) {
+        String name = container.getName();
+        Instant now = Instant.now();
+        if (container.getReadinessProbe() != null && !gate.enter(inGate(name), now)) {
+            view = view.with(name, c -> c.waitUntil(now.plus(GATE)));
+            return;
+        }
+        int run = view.container(name).runs();
+        try {
+            List<String> raw = images.commandLine(container)
+                    .orElseThrow(() -> new PodConfigException("image " + container.getImage()
+                            + " stands for no command on this node, and the container has no command of its own"));
+            Files.createDirectories(folder.path());
+            if (!mounted(name)) {
+                return;
+            }
+            Map<String, String> mounts = volumes.mounts(container);
+            Map<String, String> declared = PodEnvironment.of(client, pod, container);
+            Map<String, String> env = environment(mounts, declared);
+            List<String> command = raw.stream()
+                    .map(word -> VariableExpansion.paths(VariableExpansion.variables(word, declared), mounts))
+                    .toList();
+            Path workingDir = container.getWorkingDir() == null
+                    ? folder.path()
+                    : Path.of(VariableExpansion.paths(container.getWorkingDir(), mounts));
+            Path log = folder.log(name, run);
+            Files.createDirectories(folder.container(name));
+            ContainerProcess process = ContainerProcess.start(folder.run(name, run), log, command, env, workingDir);
+            view = view.with(name, c -> c.run(new ContainerRuntimeState.Running(process.pid(), now)));
+            watchOver(container, process, run, now);
+            Prober prober = new Prober(
+                    timer,
+                    container,
+                    mounts,
+                    env,
+                    workingDir,
+                    finding -> happenings.add(() -> found(name, run, finding)));
+            probers.put(name, prober);
+            prober.start();
+            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
+        } catch (PodConfigException e) {
+            waitToStart(name, "CreateContainerConfigError", e.getMessage());
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            waitToStart(name, "CreateContainerConfigError", ApiErrors.words(e));
+        } catch (IOException e) {
+            waitToStart(name, "RunContainerError", String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** As a kubelet: a container whose volumes are not there is being created, and an Event alone says why. */
+    private boolean mounted(String name) {
+        try {
+            volumes.prepare();
+            return true;
+        } catch (PodConfigException e) {
+            waitToStart(name, "ContainerCreating", "");
+            events.warn(pod, PodEvents.KUBELET, "FailedMount", String.valueOf(e.getMessage()));
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            waitToStart(name, "ContainerCreating", "");
+            events.warn(
+                    pod, PodEvents.KUBELET, "FailedMount", "the pod's volumes cannot be read: " + ApiErrors.words(e));
+        }
+        return false;
+    }
+
+    private String inGate(String container) {
+        return pod.getMetadata().getUid() + "/" + container;
+    }
+
+    private void waitToStart(String name, String reason, @Nullable String message) {
+        gate.leave(inGate(name), Instant.now());
+        ContainerRuntimeState.Waiting waiting = new ContainerRuntimeState.Waiting(
+                reason, message == null ? "" : message, Instant.now().plus(RETRY));
+        view = view.with(name, c -> c.withState(waiting));
+    }
+
+    private Map<String, String> environment(Map<String, String> mounts, Map<String, String> declared)
+            throws IOException {
+        Map<String, String> env = new LinkedHashMap<>();
+        for (String name : INHERITED) {
+            String value = System.getenv(name);
+            if (value != null) {
+                env.put(name, value);
+            }
+        }
+        if (ServiceAccounts.mounted(pod)) {
+            Path kubeconfig = folder.path().resolve("kubeconfig");
+            if (!Files.exists(kubeconfig)) {
+                Files.writeString(kubeconfig, ServiceAccounts.kubeconfig(client, pod));
+            }
+            env.put("KUBECONFIG", kubeconfig.toString());
+        }
+        declared.forEach((name, value) -> env.put(name, VariableExpansion.paths(value, mounts)));
+        return env;
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
+    private void watchOver(Container container, ContainerProcess process, int run, Instant since) {
+        String name = container.getName();
+        processes.put(name, process);
+        process.onExit().thenAccept(code -> happenings.add(() -> ended(container, run, code, since)));
+    }
+
+    private void ended(Container container, int run, int code, Instant since) {
+        String name = container.getName();
+        gate.leave(inGate(name), Instant.now());
+        processes.remove(name);
+        Prober prober = probers.remove(name);
+        if (prober != null) {
+            prober.close();
+        }
+        long pid = view.container(name).state() instanceof ContainerRuntimeState.Running running ? running.pid() : 0;
+        ContainerRuntimeState.Exited exited = new ContainerRuntimeState.Exited(
+                code,
+                code == 0 ? "Completed" : "Error",
+                lastWords(container, run, code),
+                pid,
+                since,
+                ContainerProcess.time(folder.run(name, run), "exit"));
+        view = view.with(name, c -> PodLifecycle.ended(pod, view, c, exited));
+    }
+
+    /** The termination message: of its file, or the end of the log where that is asked for. */
+    private String lastWords(Container container, int run, int code) {
+        boolean fromLogs = "FallbackToLogsOnError".equals(container.getTerminationMessagePolicy()) && code != 0;
+        if (!fromLogs) {
+            return "";
+        }
+        String tail = BackgroundProcess.tail(folder.log(container.getName(), run), 80);
+        return tail.substring(Math.max(0, tail.length() - LAST_WORDS));
+    }
+
+    private void found(String name, int run, Prober.Finding finding) {
+        ContainerRuntimeState now = view.container(name);
+        if (!now.running() || now.runs() != run + 1) {
+            return; // of a run that has ended meanwhile
+        }
+        if (finding instanceof Prober.Unhealthy unhealthy) {
+            LOG.info("pod {}, container {}: {}, killing it", folder.name(), name, unhealthy.why());
+            ContainerProcess process = processes.get(name);
+            if (process != null) {
+                process.terminate(Instant.now().plus(PodLifecycle.grace(pod)));
+            }
+        } else if (finding instanceof Prober.Started) {
+            view = view.with(name, c -> c.withProbes(true, c.ready()));
+        } else {
+            boolean ready = finding instanceof Prober.Ready;
+            if (ready) {
+                gate.ready(inGate(name), Instant.now());
+            }
+            view = view.with(name, c -> c.withProbes(c.started(), ready));
+        }
+    }
+
+    /** After a restart of the node: finds the processes of the run before, or what became of them. */
+    private void takeUp() {
+        List<Container> all = Stream.concat(
+                        pod.getSpec().getInitContainers().stream(), pod.getSpec().getContainers().stream())
+                .toList();
+        for (Container container : all) {
+            String name = container.getName();
+            int runs = Math.max(folder.runs(name), recordedRuns(name));
+            if (runs == 0) {
+                continue;
+            }
+            int run = runs - 1;
+            Path dir = folder.run(name, run);
+            Instant since = ContainerProcess.time(dir, "shell");
+            Optional<ContainerProcess> alive = ContainerProcess.adopt(dir);
+            if (alive.isPresent()) {
+                ContainerRuntimeState.Running running =
+                        new ContainerRuntimeState.Running(alive.get().pid(), since);
+                view = view.with(name, c -> new ContainerRuntimeState(name, running, runs, Optional.empty(), false, false));
+                watchOver(container, alive.get(), run, since);
+                probeAgain(container, run);
+            } else {
+                view = view.with(name, c -> new ContainerRuntimeState(name, c.state(), runs, Optional.empty(), false, false));
+                if (ContainerProcess.exitCode(dir).isPresent()) {
+                    ended(container, run, ContainerProcess.exitCode(dir).get(), since);
+                } else {
+                    ContainerRuntimeState.Exited lost = new ContainerRuntimeState.Exited(
+                            ContainerProcess.LOST,
+                            "ContainerStatusUnknown",
+                            "The container could not be found when the node came back",
+                            0,
+                            since,
+                            Instant.now());
+                    view = view.with(name, c -> PodLifecycle.ended(pod, view, c, lost));
+                }
+            }
+        }
+    }
+
+    /** How often the pod's status says that the container was started. */
+    private int recordedRuns(String name) {
+        if (pod.getStatus() == null) {
+            return 0;
+        }
+        return Stream.concat(
+                        pod.getStatus().getInitContainerStatuses().stream(),
+                        pod.getStatus().getContainerStatuses().stream())
+                .filter(s -> s.getName().equals(name))
+                .mapToInt(PodRunner::runsOf)
+                .max()
+                .orElse(0);
+    }
+
+    private static int runsOf(ContainerStatus status) {
+        boolean ran = status.getState() != null
+                && (status.getState().getRunning() != null || status.getState().getTerminated() != null);
+        return status.getRestartCount() + (ran || status.getRestartCount() > 0 ? 1 : 0);
+    }
+
+    private void probeAgain(Container container, int run) {
+        String name = container.getName();
+        ContainerRuntimeState now = view.container(name);
+        if (!now.running() || now.runs() != run + 1) {
+            return; // it has ended meanwhile
+        }
+        try {
+            volumes.prepare();
+            Map<String, String> mounts = volumes.mounts(container);
+            Map<String, String> env = environment(mounts, PodEnvironment.of(client, pod, container));
+            Prober prober = new Prober(
+                    timer,
+                    container,
+                    mounts,
+                    env,
+                    folder.path(),
+                    finding -> happenings.add(() -> found(name, run, finding)));
+            probers.put(name, prober);
+            prober.start();
+            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
+        } catch (KubernetesClientException e) {
+            errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
+            probeLater(container, run);
+        } catch (IOException | PodConfigException e) {
+            LOG.warn("pod {}, container {}: cannot be probed: {}", folder.name(), name, e.getMessage());
+        }
+    }
+
+    /** An unprobed container would never be Ready again. */
+    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
+    private void probeLater(Container container, int run) {
+        timer.schedule(() -> happenings.add(() -> probeAgain(container, run)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void writeStatus(Instant now) {
+        PodStatus next = PodStatuses.of(pod, view, written, now);
+        if (next.equals(written)) {
+            return;
+        }
+        // the uid makes it fail (409) where another pod has taken the name
+        Map<String, Object> patch = Map.of(
+                "metadata", Map.of("uid", pod.getMetadata().getUid()), "status", JSON.convertValue(next, Map.class));
+        try {
+            client.pods()
+                    .inNamespace(pod.getMetadata().getNamespace())
+                    .withName(pod.getMetadata().getName())
+                    .subresource("status")
+                    .patch(PatchContext.of(PatchType.JSON_MERGE), JSON.writeValueAsString(patch));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+        errors.succeeded(ApiErrors.Call.STATUS, ApiErrors.name(pod));
+        written = next;
+    }
+
+    private void remove() {
+        client.pods()
+                .inNamespace(pod.getMetadata().getNamespace())
+                .resource(pod)
+                .withGracePeriod(0)
+                .delete();
+        abandon();
+    }
+
+    private void abandon() {
+        probers.values().forEach(Prober::close);
+        processes.values().forEach(ContainerProcess::kill);
+        processes.keySet().forEach(name -> gate.leave(inGate(name), Instant.now()));
+        folder.clear();
+        done = true;
+    }
+}

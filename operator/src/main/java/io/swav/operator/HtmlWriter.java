@@ -1,0 +1,38 @@
+package io.swav.operator;
+
+/** Writes HTML: what {@link #text} is given is shown as it is, whatever it holds. */
+final class HtmlWriter {
+    private final StringBuilder out = new StringBuilder();
+
+    /** Markup of ours. */
+    HtmlWriter raw(String markup) {
+        out.append(markup);
+        return this;
+    }
+
+    HtmlWriter text(Object words) {
+        String.valueOf(words).codePoints().forEach(this::escaped);
+        return this;
+    }
+
+    /** {@code <name>words</name>}; {@code name} may have attributes. */
+    HtmlWriter tag(String name, Object words) {
+        return raw("<" + name + ">").text(words).raw("</" + name.split(" ", 2)[0] + ">");
+    }
+
+    private void escaped(int c) {
+        switch (c) {
+            case '&' -> out.append("&amp;");
+            case '<' -> out.append("&lt;");
+            case '>' -> out.append("&gt;");
+            case '"' -> out.append("&quot;");
+            case '\'' -> out.append("&#39;");
+            default -> out.appendCodePoint(c);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return out.toString();
+    }
+}

@@ -1,0 +1,306 @@
+package io.swav.operator;
+
+import io.fabric8.kubernetes.api.model.ContainerState;
+import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
+import io.fabric8.kubernetes.api.model.ContainerStatus;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodCondition;
+import io.fabric8.kubernetes.api.model.Taint;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import io.swav.plan.Hold;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.LivenessSignals;
+import io.swav.plan.PodState;
+import io.swav.plan.PodState.Cause;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Says where a pod stands, from its object, its node's, and what its trainer reports. */
+final class PodClassifier {
+    /** Taints by which cloud providers and autoscalers say that a node is about to go. */
+    private static final Set<String> LEAVING_TAINTS = Set.of(
+            "karpenter.sh/disrupted",
+            "ToBeDeletedByClusterAutoscaler",
+            "cloud.google.com/impending-node-termination",
+            "remediator.kubernetes.azure.com/unschedulable",
+            "aws-node-termination-handler/spot-itn",
+            "aws-node-termination-handler/scheduled-maintenance",
+            "aws-node-termination-handler/asg-lifecycle-termination",
+            "node.kubernetes.io/out-of-service");
+
+    /** status.reason of pods that a kubelet did not admit, or took away. */
+    private static final Set<String> TAKEN_AWAY = Set.of(
+            "Evicted",
+            "Preempting",
+            "NodeLost",
+            "NodeShutdown",
+            "Shutdown",
+            "Terminated",
+            "NodeAffinity",
+            "TopologyAffinityError",
+            "UnexpectedAdmissionError");
+
+    /** The reason is this and the resource's name: cpu, pods, nvidia.com/gpu. */
+    private static final String OUT_OF = "OutOf";
+
+    /** 128 and the number of SIGKILL. */
+    private static final int KILLED = 137;
+
+    /** A kubelet that answers removes its pod by the end of the grace period, or not much later. */
+    private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
+
+    /** How long a trainer that has reported its failure may take to end. */
+    private static final Duration TO_END = Duration.ofSeconds(30);
+
+    private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
+
+    private static final String NODE_NOT_READY = "NodeNotReady";
+
+    private static final String NEVER_REPORTED =
+            "ended with exit code 0 and never reported: is this the trainer's image and command?";
+
+    private PodClassifier() {}
+
+    /**
+     * @param node empty when the pod has none, or it is gone
+     * @param silence since the trainer was heard, empty when it never was
+     * @param hold what keeps the pod from starting
+     */
+    static ObservedPod see(
+            Pod pod, Optional<Node> node, Optional<TrainerReport> report, Optional<Duration> silence, Optional<Hold> hold) {
+        Optional<TrainerReport> own =
+                report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
+        LivenessSignals signs = own.map(r -> signs(r, silence)).orElse(LivenessSignals.NONE);
+        PodState standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO), hold);
+        return new ObservedPod(
+                pod.getMetadata().getName(),
+                pod.getMetadata().getUid(),
+                Instant.parse(pod.getMetadata().getCreationTimestamp()),
+                standing,
+                signs,
+                lingers(pod, standing));
+    }
+
+    private static LivenessSignals signs(TrainerReport report, Optional<Duration> silence) {
+        boolean ended = report.state() == TrainerReport.State.Done || report.state().isFailure();
+        return new LivenessSignals(
+                ended ? null : silence.orElse(null),
+                report.awaitingPeers(),
+                Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
+                Optional.ofNullable(report.lostPeer()),
+                report.step(),
+                Optional.ofNullable(report.regroup()));
+    }
+
+    private static @Nullable String phase(Pod pod) {
+        return pod.getStatus() == null ? null : pod.getStatus().getPhase();
+    }
+
+    private static boolean lingers(Pod pod, PodState standing) {
+        boolean ended = standing instanceof PodState.Done || standing instanceof PodState.Dead;
+        return ended
+                && !"Succeeded".equals(phase(pod))
+                && !"Failed".equals(phase(pod))
+                && pod.getMetadata().getDeletionTimestamp() == null;
+    }
+
+    /** By its trainer's container where that has ended: others may end otherwise, or not at all. */
+    private static PodState standing(
+            Pod pod,
+            Optional<Node> node,
+            Optional<TrainerReport> report,
+            LivenessSignals signs,
+            Duration unheard,
+            Optional<Hold> hold) {
+        String phase = phase(pod);
+        Optional<String> silence = silence(pod, node);
+        // a trainer that is heard is there, whatever its kubelet does
+        Optional<String> notice = notice(pod, node)
+                .or(() ->
+                        report.filter(r -> r.state() == TrainerReport.State.Leaving).map(r -> TOLD_TO_GO))
+                .or(() -> signs.isSilent() ? silence : Optional.empty());
+        Optional<ContainerStateTerminated> end = end(pod);
+        if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
+            return exitedWithZero(notice.or(() -> takenAway(pod)), report);
+        }
+        if (end.isPresent() || "Failed".equals(phase)) {
+            return dead(pod, notice.or(() -> takenAway(pod)), end, report);
+        }
+        if (notice.isPresent()) {
+            return new PodState.Leaving(notice.get(), silence.flatMap(s -> overdue(pod)));
+        }
+        Optional<TrainerReport> failed = report.filter(r -> r.state().isFailure());
+        if (failed.isPresent()) {
+            return failing(failed.get(), unheard);
+        }
+        Optional<String> address = report.map(TrainerReport::address);
+        if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
+            return new PodState.Ready(address.get());
+        }
+        return silence.map(why -> new Hold(Hold.Kind.WAITS, NODE_NOT_READY, why))
+                .or(() -> hold)
+                .map(PodState.Starting::new)
+                .orElseGet(() -> new PodState.Starting(waitingFor(pod, report)));
+    }
+
+    /** A trainer reports before it enters a world, so that a pod which never did has done nothing for the job. */
+    private static PodState exitedWithZero(Optional<String> notice, Optional<TrainerReport> report) {
+        if (report.filter(PodClassifier::isDone).isPresent()) {
+            return new PodState.Done();
+        }
+        return report.isPresent() || notice.isPresent()
+                ? new PodState.Dead(Cause.PREEMPTED, notice.orElse("the trainer left before the end"))
+                : new PodState.Dead(Cause.FAILED, NEVER_REPORTED);
+    }
+
+    private static boolean isDone(TrainerReport report) {
+        return report.state() == TrainerReport.State.Done || (report.steps() > 0 && report.step() >= report.steps());
+    }
+
+    /** Why the pod is about to go, in words; empty when nobody has said so. */
+    private static Optional<String> notice(Pod pod, Optional<Node> node) {
+        Optional<PodCondition> disruption =
+                condition(pod, "DisruptionTarget").filter(c -> "True".equals(c.getStatus()));
+        if (disruption.isPresent()) {
+            String reason = Optional.ofNullable(disruption.get().getReason()).orElse("DisruptionTarget");
+            return Optional.of(Optional.ofNullable(disruption.get().getMessage())
+                    .filter(message -> !message.isBlank())
+                    .map(message -> reason + ": " + message)
+                    .orElse(reason));
+        }
+        Optional<String> taint = node.flatMap(PodClassifier::leavingTaint);
+        if (taint.isPresent()) {
+            return taint;
+        }
+        return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp()).map(at -> "the pod was deleted");
+    }
+
+    /** When a pod that was deleted ought to be gone; deletionTimestamp is the end of its grace period. */
+    private static Optional<Instant> overdue(Pod pod) {
+        return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp())
+                .map(at -> Instant.parse(at).plus(AFTER_GRACE));
+    }
+
+    private static Optional<String> leavingTaint(Node node) {
+        List<Taint> taints = node.getSpec() == null ? List.of() : node.getSpec().getTaints();
+        return taints.stream()
+                .map(Taint::getKey)
+                .filter(LEAVING_TAINTS::contains)
+                .findFirst()
+                .map(key -> "node " + node.getMetadata().getName() + " is about to go (taint " + key + ")");
+    }
+
+    private static Optional<String> silence(Pod pod, Optional<Node> node) {
+        String name = pod.getSpec().getNodeName();
+        if (name == null) {
+            return Optional.empty();
+        }
+        if (node.isEmpty()) {
+            return Optional.of("node " + name + " is gone");
+        }
+        return Optional.ofNullable(node.get().getStatus()).stream()
+                .flatMap(status -> status.getConditions().stream())
+                .filter(c -> "Ready".equals(c.getType()) && !"True".equals(c.getStatus()))
+                .findFirst()
+                .map(c -> "node " + name + " does not answer");
+    }
+
+    private static PodState failing(TrainerReport report, Duration unheard) {
+        Duration left = TO_END.minus(unheard);
+        return left.isNegative() || left.isZero()
+                ? new PodState.Dead(Cause.FAILED, "the trainer failed and does not end: " + report.message())
+                : new PodState.Failing("failed: " + report.message(), left);
+    }
+
+    /** Why a kubelet did not admit the pod, or took it away. */
+    private static Optional<String> takenAway(Pod pod) {
+        String reason = pod.getStatus().getReason();
+        String message = pod.getStatus().getMessage();
+        return Optional.ofNullable(reason)
+                .filter(r -> TAKEN_AWAY.contains(r) || r.startsWith(OUT_OF))
+                .map(r -> message == null ? r : r + ": " + message);
+    }
+
+    private static PodState dead(
+            Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<TrainerReport> report) {
+        if (notice.isPresent()) {
+            return new PodState.Dead(Cause.PREEMPTED, notice.get());
+        }
+        if (end.isEmpty()) {
+            String reason = pod.getStatus().getReason();
+            return new PodState.Dead(Cause.FAILED, reason == null ? "the pod failed" : reason);
+        }
+        int exit = end.get().getExitCode();
+        if (exit == Contract.EXIT_PREEMPTED) {
+            return new PodState.Dead(Cause.PREEMPTED, TOLD_TO_GO);
+        }
+        String why = "OOMKilled".equals(end.get().getReason())
+                ? "out of memory (OOMKilled): raise the container's memory limit"
+                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
+        boolean unfit = report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
+        return unfit
+                ? new PodState.Dead(Cause.FAILED, "node " + pod.getSpec().getNodeName() + " is unfit, " + why)
+                : new PodState.Dead(cause(exit), why);
+    }
+
+    private static Cause cause(int exit) {
+        if (exit == Contract.EXIT_NO_INPUT || exit == Contract.EXIT_BAD_DATA) {
+            return Cause.NO_DATA;
+        }
+        return Contract.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED;
+    }
+
+    /** The trainer's own last words: its report's message, or the last line of the termination message. */
+    private static String said(ContainerStateTerminated end, Optional<TrainerReport> report) {
+        Optional<String> reported = report.filter(r -> r.state().isFailure()).map(TrainerReport::message);
+        return reported.or(() -> Optional.ofNullable(end.getMessage())
+                        .flatMap(message ->
+                                message.lines().filter(line -> !line.isBlank()).reduce((first, second) -> second)))
+                .map(words -> ": " + words.strip())
+                .orElse("");
+    }
+
+    /** Where nothing holds it: a container that is being made, or what the trainer itself says. */
+    private static String waitingFor(Pod pod, Optional<TrainerReport> report) {
+        Optional<String> waiting = Optional.ofNullable(pod.getStatus()).stream()
+                .flatMap(status -> status.getContainerStatuses().stream())
+                .map(ContainerStatus::getState)
+                .filter(state -> state != null && state.getWaiting() != null)
+                .map(state -> state.getWaiting().getReason())
+                .findFirst();
+        return waiting.or(() -> report.map(TrainerReport::message)).orElse("starting");
+    }
+
+    /** How the trainer's container ended; empty while it has not, and where nobody knows. */
+    private static Optional<ContainerStateTerminated> end(Pod pod) {
+        if (pod.getStatus() == null) {
+            return Optional.empty();
+        }
+        return pod.getStatus().getContainerStatuses().stream()
+                .filter(status -> TrainerPod.trainer(pod.getSpec()).getName().equals(status.getName()))
+                .findFirst()
+                .map(ContainerStatus::getState)
+                .map(ContainerState::getTerminated);
+    }
+
+    static boolean isTrue(Pod pod, String condition) {
+        return condition(pod, condition)
+                .filter(c -> "True".equals(c.getStatus()))
+                .isPresent();
+    }
+
+    static Optional<PodCondition> condition(Pod pod, String type) {
+        @Nullable
+        List<PodCondition> conditions =
+                pod.getStatus() == null ? null : pod.getStatus().getConditions();
+        return conditions == null
+                ? Optional.empty()
+                : conditions.stream().filter(c -> type.equals(c.getType())).findFirst();
+    }
+}

@@ -1,0 +1,231 @@
+package io.swav.operator;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import io.swav.api.SpecValidator;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.World;
+import io.swav.plan.ObservedPod;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads the informers' caches into a {@link JobSnapshot}. Each is of a time of its own, so the API server itself is asked before
+ * anybody's absence, silence or end is judged: whether a member's pod is gone that no cache has (after a start the pods may
+ * be of an earlier time than the world: a list from an API server's cache), and for the reports, which may hold last words.
+ */
+final class SnapshotReader {
+    private static final Logger LOG = LoggerFactory.getLogger(SnapshotReader.class);
+    private static final ObjectMapper JSON = new ObjectMapper();
+    /** Pods, and their label values, are named after the job. */
+    private static final int LONGEST_NAME = 52;
+
+    /** Pods whose Events are read in one look, the oldest: many that do not start mostly wait for the same thing. */
+    private static final int MOST_ASKED = 16;
+
+    /** As the API server has them now. */
+    interface Live {
+        Optional<Pod> pod(ResourceID id);
+
+        Optional<ConfigMap> map(ResourceID id);
+
+        /** The Events of a pod whose status does not say what it waits for. */
+        PodHolds.Events events(Pod pod, Instant now);
+    }
+
+    private final Function<ResourceID, Optional<ConfigMap>> maps;
+    private final Function<ResourceID, Optional<Node>> nodes;
+    private final Live live;
+    private final ReportSilenceTracker hearing;
+
+    SnapshotReader(
+            Function<ResourceID, Optional<ConfigMap>> maps,
+            Function<ResourceID, Optional<Node>> nodes,
+            Live live,
+            ReportSilenceTracker hearing) {
+        this.maps = maps;
+        this.nodes = nodes;
+        this.live = live;
+        this.hearing = hearing;
+    }
+
+    /**
+     * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
+     * @throws WorldConfigMap.UnreadableException when somebody else has written the world
+     */
+    JobSnapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
+        ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
+        List<Pod> own = new ArrayList<>(
+                allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
+        WorldConfigMap read =
+                WorldConfigMap.read(job, map(job, Contract.worldName(job.getMetadata().getName())));
+        WorldConfigMap worldMap = read.world().generation() > 0
+                ? read
+                : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
+        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
+        JobSnapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
+        if (!cached.awaitsLastWords()) {
+            return cached;
+        }
+        Optional<ConfigMap> latest = live.map(progress);
+        hearing.answered();
+        return snapshot(job, own, worldMap, latest, now);
+    }
+
+    private JobSnapshot snapshot(
+            SwavJob job, List<Pod> own, WorldConfigMap worldMap, Optional<ConfigMap> progress, Instant now) {
+        Map<String, TrainerReport> everyReport = reports(progress);
+        List<ObservedPod> pods = new ArrayList<>();
+        Map<String, TrainerReport> reports = new HashMap<>();
+        Map<String, Duration> silence = hearing.listen(
+                job.getMetadata().getUid(),
+                everyReport.values(),
+                own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
+                worldMap.book().lost());
+        Set<String> asked = own.stream()
+                .filter(pod -> PodHolds.needsEvents(pod, now))
+                .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
+                .limit(MOST_ASKED)
+                .map(pod -> pod.getMetadata().getUid())
+                .collect(Collectors.toSet());
+        for (Pod pod : own) {
+            String podName = pod.getMetadata().getName();
+            Optional<TrainerReport> report = Optional.ofNullable(everyReport.get(podName));
+            report.ifPresent(r -> reports.put(podName, r));
+            Optional<Node> node = Optional.ofNullable(pod.getSpec().getNodeName())
+                    .flatMap(nodeName -> nodes.apply(new ResourceID(nodeName)));
+            PodHolds.Events events =
+                    asked.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
+            pods.add(PodClassifier.see(
+                    pod,
+                    node,
+                    report,
+                    Optional.ofNullable(silence.get(pod.getMetadata().getUid())),
+                    PodHolds.of(pod, events, now)));
+        }
+        Optional<SwavJobSpec> before = map(
+                        job, Contract.configName(job.getMetadata().getName()))
+                .filter(config -> isOwnedBy(config, job))
+                .map(config -> config.getData().get(Contract.CONFIG_KEY))
+                .flatMap(config -> parse(config, SwavJobSpec.class));
+        List<String> problems = problems(job, before);
+        return new JobSnapshot(
+                job,
+                problems.isEmpty() ? Optional.of(job.getSpec()) : before,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                everyReport.values().stream()
+                        .filter(report -> silence.containsKey(report.uid()))
+                        .toList(),
+                progress,
+                own.stream()
+                        .flatMap(pod -> PodHolds.lookAgain(pod, now).stream())
+                        .min(Comparator.naturalOrder()));
+    }
+
+    /** The newest of the status and of the trainers' reports; 0 before the first world. */
+    private static long generation(SwavJob job, List<Pod> own, Map<String, TrainerReport> reports) {
+        long known = Optional.ofNullable(job.getStatus())
+                .map(SwavJobStatus::world)
+                .map(SwavJobStatus.WorldStatus::generation)
+                .orElse(0L);
+        return own.stream()
+                .map(Pod::getMetadata)
+                .flatMap(
+                        pod -> Optional.ofNullable(reports.get(pod.getName()))
+                                .filter(report -> report.uid().equals(pod.getUid()))
+                                .stream())
+                .mapToLong(TrainerReport::generation)
+                .reduce(known, Math::max);
+    }
+
+    private static long nextPod(WorldConfigMap map, List<Pod> own) {
+        return own.stream()
+                .map(pod -> pod.getMetadata().getName().replaceFirst(".*-", ""))
+                .filter(number -> number.matches("\\d{1,18}"))
+                .mapToLong(number -> Long.parseLong(number) + 1)
+                .reduce(map.book().nextPod(), Math::max);
+    }
+
+    private List<Pod> unseen(World world, List<Pod> pods, String namespace) {
+        Set<String> uids = pods.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet());
+        return world.members().stream()
+                .filter(member -> !uids.contains(member.uid()))
+                .flatMap(member -> live
+                        .pod(new ResourceID(member.pod(), namespace))
+                        .filter(pod -> pod.getMetadata().getUid().equals(member.uid()))
+                        .stream())
+                .toList();
+    }
+
+    private static List<String> problems(SwavJob job, Optional<SwavJobSpec> before) {
+        SwavJobSpec spec = job.getSpec();
+        if (spec == null) {
+            return List.of("spec is missing");
+        }
+        List<String> problems = new ArrayList<>(SpecValidator.broken(spec));
+        before.ifPresent(accepted -> problems.addAll(SpecValidator.changed(accepted, spec)));
+        TrainerPod.problem(spec.template()).ifPresent(problems::add);
+        if (spec.assignment().mode().equals("Queue")) {
+            problems.add("spec.assignment.mode Queue is not available yet: use QueueFree");
+        }
+        if (job.getMetadata().getName().length() > LONGEST_NAME) {
+            problems.add("metadata.name is longer than " + LONGEST_NAME + " characters: pods are named after it");
+        }
+        return problems;
+    }
+
+    private Optional<ConfigMap> map(SwavJob job, String name) {
+        return maps.apply(id(job, name));
+    }
+
+    private static ResourceID id(SwavJob job, String name) {
+        return new ResourceID(name, job.getMetadata().getNamespace());
+    }
+
+    private static Map<String, TrainerReport> reports(Optional<ConfigMap> progress) {
+        Map<String, TrainerReport> reports = new HashMap<>();
+        progress.map(ConfigMap::getData)
+                .orElse(Map.of())
+                .forEach((pod, json) -> parse(json, TrainerReport.class).ifPresent(report -> reports.put(pod, report)));
+        return reports;
+    }
+
+    private static <T> Optional<T> parse(String json, Class<T> type) {
+        try {
+            return Optional.of(JSON.readValue(json, type));
+        } catch (JsonProcessingException e) {
+            LOG.warn("not a {}: {}", type.getSimpleName(), e.getOriginalMessage());
+            return Optional.empty();
+        }
+    }
+
+    private static boolean isOwnedBy(HasMetadata object, SwavJob job) {
+        String uid = job.getMetadata().getUid();
+        return object.getMetadata().getOwnerReferences().stream()
+                .anyMatch(owner -> owner.getUid().equals(uid));
+    }
+}

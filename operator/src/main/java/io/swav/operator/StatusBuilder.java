@@ -1,0 +1,455 @@
+package io.swav.operator;
+
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
+import io.swav.api.TrainerReport;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.SwavJobStatus.WorldStatus;
+import io.swav.api.World;
+import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.operator.PlanExecutor.Refusal;
+import io.swav.plan.LedgerState;
+import io.swav.plan.PlannerState;
+import io.swav.plan.Hold;
+import io.swav.plan.ReconcilePlan;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.PodState;
+import io.swav.plan.WorldDecision;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** The status as a pure function of what was seen, what was planned, and the status before. */
+final class StatusBuilder {
+    /** A step is shown with so many significant digits: enough to see it move. */
+    private static final MathContext SHOWN = new MathContext(4);
+
+    private final JobSnapshot seen;
+    private final Optional<ReconcilePlan> plan;
+    private final Outcome outcome;
+    private final SwavJobStatus before;
+    private final Instant now;
+    private final World world;
+    private final PlannerState book;
+    private final CheckpointStatus checkpoints;
+
+    private StatusBuilder(JobSnapshot seen, Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
+        this.seen = seen;
+        this.plan = plan;
+        this.outcome = outcome;
+        this.before = Optional.ofNullable(seen.job().getStatus()).orElse(SwavJobStatus.EMPTY);
+        this.now = now;
+        Optional<ReconcilePlan> published = plan.filter(p -> outcome.published());
+        this.world = published
+                .map(ReconcilePlan::world)
+                .map(decision -> decision instanceof WorldDecision.Regroup regroup ? regroup.next() : null)
+                .orElse(seen.worldMap().world());
+        this.book = published.map(ReconcilePlan::book).orElse(seen.worldMap().book());
+        this.checkpoints = CheckpointStatus.of(seen.told(), world, before);
+    }
+
+    /**
+     * @param plan what was to be done; empty when no spec could be accepted
+     * @param outcome what came of it
+     */
+    static SwavJobStatus status(JobSnapshot seen, Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
+        return new StatusBuilder(seen, plan, outcome, now).status();
+    }
+
+    /** As it was, but that a person has to mend something before anything can be planned. */
+    static SwavJobStatus stalled(SwavJob job, ConditionReason reason, String why, Instant now) {
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        long generation = job.getMetadata().getGeneration();
+        Conditions conditions = new Conditions(before, now, generation)
+                .add(ConditionType.Ready, false, ConditionReason.Stalled, why)
+                .add(ConditionType.Reconciling, false, reason, why)
+                .add(ConditionType.Stalled, true, reason, why);
+        EnumSet.complementOf(EnumSet.of(ConditionType.Ready, ConditionType.Reconciling, ConditionType.Stalled))
+                .forEach(conditions::keep);
+        return new SwavJobStatus(
+                generation,
+                before.phase(),
+                before.replicas(),
+                before.readyReplicas(),
+                before.selector(),
+                before.world(),
+                before.progress(),
+                before.checkpoints(),
+                before.ledger(),
+                conditions.list());
+    }
+
+    private SwavJobStatus status() {
+        List<ObservedPod> alive = seen.pods().stream()
+                .filter(pod -> pod.isAlive() && !book.isOut(pod.uid()))
+                .toList();
+        int ready = (int) alive.stream()
+                .filter(pod -> pod.standing() instanceof PodState.Ready)
+                .count();
+        Phase phase = phase();
+        return new SwavJobStatus(
+                seen.job().getMetadata().getGeneration(),
+                phase.name(),
+                alive.size(),
+                ready,
+                OwnerMetadata.selector(seen.job()),
+                worldStatus(),
+                progress(phase),
+                checkpoints.newest(),
+                ledger(),
+                conditions(phase));
+    }
+
+    private enum Phase {
+        Invalid,
+        Pending,
+        Running,
+        Resizing,
+        Holding,
+        Suspended,
+        Complete,
+        Failed
+    }
+
+    private Phase phase() {
+        if (plan.isEmpty()) {
+            return Phase.Invalid;
+        }
+        WorldDecision decision = plan.get().world();
+        if (decision instanceof WorldDecision.Ended ended) {
+            return ended.end().complete() ? Phase.Complete : Phase.Failed;
+        }
+        if (seen.accepted().filter(spec -> spec.suspend()).isPresent()) {
+            return Phase.Suspended;
+        }
+        if (world.hold()) {
+            return Phase.Holding;
+        }
+        if (world.members().isEmpty()) {
+            return Phase.Pending;
+        }
+        return settled() ? Phase.Running : Phase.Resizing;
+    }
+
+    /** Whether every member has said that it is in the present world. */
+    private boolean settled() {
+        return world.members().stream().allMatch(member -> {
+            TrainerReport report = seen.reports().get(member.pod());
+            return report != null && report.uid().equals(member.uid()) && report.generation() >= world.generation();
+        });
+    }
+
+    private @Nullable WorldStatus worldStatus() {
+        if (world.generation() == 0) {
+            return null;
+        }
+        Instant since = book.since();
+        return new WorldStatus(
+                world.generation(),
+                world.size(),
+                world.members().stream().map(World.Member::pod).toList(),
+                since == null ? null : since.toString(),
+                collective());
+    }
+
+    private @Nullable String collective() {
+        TrainerReport first = world.members().isEmpty()
+                ? null
+                : seen.reports().get(world.members().get(0).pod());
+        return first == null || first.generation() != world.generation() ? null : first.collective();
+    }
+
+    private @Nullable Progress progress(Phase phase) {
+        @Nullable Progress told = progress();
+        boolean rests =
+                EnumSet.of(Phase.Pending, Phase.Holding, Phase.Suspended).contains(phase);
+        return told == null || !rests
+                ? told
+                : new Progress(
+                        told.step(),
+                        told.steps(),
+                        told.epoch(),
+                        told.loss(),
+                        0.0,
+                        told.prototypePerplexity(),
+                        told.knnTop1(),
+                        null,
+                        told.skippedSamples());
+    }
+
+    /**
+     * What has been reported once stays when all pods are gone. Fewer steps than before count only when a trainer makes
+     * them again, from a checkpoint.
+     */
+    private @Nullable Progress progress() {
+        Collection<TrainerReport> reports = seen.reports().values();
+        Optional<TrainerReport> latest = seen.latest();
+        @Nullable Progress old = before.progress();
+        if (latest.isEmpty()) {
+            return old;
+        }
+        TrainerReport report = latest.get();
+        boolean trains = report.state() == TrainerReport.State.Training && report.generation() == world.generation();
+        if (old != null && old.step() != null && report.step() < old.step() && !trains) {
+            return old;
+        }
+        Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
+        Double rate = report.imagesPerSecond();
+        boolean finished = book.end() != null || report.step() >= report.steps();
+        Long eta = rate == null || rate <= 0
+                ? null
+                : seen.accepted()
+                        .map(spec -> Math.round((report.steps() - report.step())
+                                * spec.training().globalBatch()
+                                / rate))
+                        .orElse(null);
+        return new Progress(
+                report.step(),
+                report.steps(),
+                report.epoch(),
+                shown(report.loss()),
+                shown(rate),
+                shown(report.prototypePerplexity()),
+                shown(knn),
+                finished ? Long.valueOf(0) : eta,
+                reports.stream().mapToLong(TrainerReport::skippedSamples).sum());
+    }
+
+    private static @Nullable Double shown(@Nullable Double value) {
+        return value == null || !Double.isFinite(value)
+                ? null
+                : new BigDecimal(value).round(SHOWN).doubleValue();
+    }
+
+    private Ledger ledger() {
+        LedgerState account = book.account();
+        LedgerState.Counts counts = account.counts();
+        return new Ledger(
+                goodput(account),
+                account.stepsLost(),
+                counts.preemptions(),
+                counts.failures(),
+                counts.hangs(),
+                counts.resizes(),
+                account.secondsLost(),
+                account.incidents());
+    }
+
+    /** What the trainers of the last generation that trained have told; nothing new while none of them reports. */
+    private @Nullable Double goodput(LedgerState account) {
+        Instant until = book.end() == null ? now : book.end().time();
+        OptionalDouble kept = seen.pods().stream()
+                .map(pod -> pod.signs().regroup())
+                .flatMap(Optional::stream)
+                .filter(regroup -> account.pace() != null
+                        && regroup.generation() == account.pace().generation())
+                .mapToDouble(TrainerReport.Regroup::keptSeconds)
+                .max();
+        Double old = before.ledger() == null ? null : before.ledger().goodput();
+        return kept.isEmpty()
+                ? old
+                : account.goodput(kept.getAsDouble(), until)
+                        .map(StatusBuilder::shown)
+                        .orElse(old);
+    }
+
+    private List<JobCondition> conditions(Phase phase) {
+        Conditions conditions =
+                new Conditions(before, now, seen.job().getMetadata().getGeneration());
+        String why =
+                plan.map(p -> withHolds(p.world().why()) + notAccepted(phase)).orElseGet(this::problems);
+        boolean ended = phase == Phase.Complete || phase == Phase.Failed;
+        boolean full = seen.accepted()
+                .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
+                .isPresent();
+        boolean done = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
+        boolean current = done && outcome.trouble().isEmpty();
+        Optional<String> stall = stall(phase, full, why);
+        boolean stalled = stall.isPresent();
+        ConditionReason of = ConditionReason.valueOf(phase.name());
+        ConditionReason reason = endReason().orElse(of);
+        ConditionReason state = outcome.trouble().isPresent() ? ConditionReason.ApiError : of;
+        String sentence = outcome.trouble()
+                .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
+                .orElse(why);
+        conditions
+                .add(
+                        ConditionType.Ready,
+                        current && !stalled,
+                        stalled ? ConditionReason.Stalled : current ? reason : state,
+                        stalled ? stall.get() : sentence)
+                .add(ConditionType.Reconciling, !current && !stalled, state, sentence)
+                .add(
+                        ConditionType.Stalled,
+                        stalled,
+                        stalled
+                                ? stallReason(phase)
+                                : waits().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
+                        stall.or(this::waits).orElse("nothing is in the way"))
+                .add(ConditionType.Running, phase == Phase.Running, of, why)
+                .add(
+                        ConditionType.Resizing,
+                        phase == Phase.Resizing,
+                        of,
+                        phase == Phase.Resizing ? withHolds(world.why()) : why)
+                .add(
+                        ConditionType.Suspended,
+                        phase == Phase.Suspended,
+                        of,
+                        phase == Phase.Suspended ? suspended(why) : why)
+                .add(ConditionType.DataReady, dataStatus(), dataReason(), dataMessage())
+                .add(
+                        ConditionType.Complete,
+                        phase == Phase.Complete,
+                        ended ? reason : ConditionReason.NotYet,
+                        ended ? why : "not all steps are done")
+                .add(
+                        ConditionType.Failed,
+                        phase == Phase.Failed || phase == Phase.Invalid,
+                        phase == Phase.Invalid ? stallReason(phase) : ended ? reason : ConditionReason.NotFailed,
+                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
+        seen.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
+        return conditions.list();
+    }
+
+    private String suspended(String why) {
+        return why
+                + checkpoints
+                        .usable()
+                        .map(entry -> "; it will go on from step " + entry.step() + " in " + entry.uri())
+                        .orElse("; there is no checkpoint to go on from");
+    }
+
+    private Optional<ConditionReason> endReason() {
+        return Optional.ofNullable(book.end()).map(end -> ConditionReason.valueOf(end.reason()));
+    }
+
+    private String problems() {
+        return String.join("; ", seen.problems());
+    }
+
+    /** Behind the end of a job, which no edit changes. */
+    private String notAccepted(Phase phase) {
+        boolean ended = phase == Phase.Complete || phase == Phase.Failed;
+        return ended && !seen.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
+    }
+
+    /** Only if the world is to have more trainers: spares that cannot start keep nothing from being as wanted. */
+    private Optional<String> stalledByHold(boolean full, String why) {
+        return holds().filter(sentence -> !full && Hold.needsAction(seen.pods()))
+                .map(sentence -> why);
+    }
+
+    private Optional<WorldDecision.Ended> ends() {
+        return plan.map(ReconcilePlan::world).filter(WorldDecision.Ended.class::isInstance).map(WorldDecision.Ended.class::cast);
+    }
+
+    /** What holds pods, also where the plan's sentence is about something else. */
+    private String withHolds(String why) {
+        return holds().filter(sentence -> !why.contains(sentence))
+                .map(sentence -> why + "; " + sentence)
+                .orElse(why);
+    }
+
+    /** Pods of a job that has ended, or is suspended, are on their way out. */
+    private Optional<String> holds() {
+        boolean wanted = seen.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
+        return wanted ? Hold.sentence(seen.pods()) : Optional.empty();
+    }
+
+    /** What is in the way and needs nobody, as far as is known. */
+    private Optional<String> waits() {
+        Stream<Optional<String>> ofPods =
+                ends().isPresent() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
+        List<String> waits = Stream.concat(
+                        Stream.of(outcome.trouble().map(words -> "the API server answers with an error: " + words)),
+                        ofPods)
+                .flatMap(Optional::stream)
+                .toList();
+        return waits.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", waits));
+    }
+
+    private Optional<String> retry() {
+        return Optional.ofNullable(book.retryAt())
+                .filter(now::isBefore)
+                .map(at -> "the next pod is created at " + at + " because the last ones failed");
+    }
+
+    /** What a person has to do before the job can become as wanted. */
+    private Optional<String> stall(Phase phase, boolean full, String why) {
+        if (phase == Phase.Complete) {
+            return Optional.empty();
+        }
+        if (phase == Phase.Failed) {
+            return Optional.ofNullable(book.end()).map(end -> end.message() + notAccepted(phase));
+        }
+        if (!seen.problems().isEmpty()) {
+            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
+        }
+        return outcome.refusal().map(Refusal::why).or(() -> stalledByHold(full, why));
+    }
+
+    private String goesOn(Phase phase) {
+        boolean noPod = TrainerPod.problem(seen.job().getSpec().template()).isPresent();
+        return (phase == Phase.Suspended ? "the job stays suspended" : "the job goes on")
+                + " with the spec it had before"
+                + (noPod ? ", and no pod can be made until spec.template is mended" : "");
+    }
+
+    private ConditionReason stallReason(Phase phase) {
+        if (phase == Phase.Failed) {
+            return endReason().orElse(ConditionReason.Failed);
+        }
+        if (seen.problems().isEmpty()) {
+            return outcome.refusal().map(Refusal::reason).orElse(ConditionReason.PodCannotStart);
+        }
+        return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
+                ? ConditionReason.NotAvailable
+                : ConditionReason.InvalidSpec;
+    }
+
+    // The trainer is Ready only after it has opened the data, so a report of Ready or more says that the data is there.
+
+    private String dataStatus() {
+        if (dataFailure().isPresent()) {
+            return "False";
+        }
+        return dataOpened() ? "True" : "Unknown";
+    }
+
+    private ConditionReason dataReason() {
+        return dataFailure().isPresent()
+                ? ConditionReason.NoData
+                : dataOpened() ? ConditionReason.Opened : ConditionReason.NotOpened;
+    }
+
+    private String dataMessage() {
+        return dataFailure()
+                .orElseGet(() ->
+                        dataOpened() ? "a trainer has opened spec.data.uri" : "no trainer has opened the data yet");
+    }
+
+    private boolean dataOpened() {
+        return before.isTrue(ConditionType.DataReady)
+                || seen.reports().values().stream()
+                        .anyMatch(report -> report.state() != TrainerReport.State.Starting
+                                && !report.state().isFailure());
+    }
+
+    private Optional<String> dataFailure() {
+        return Optional.ofNullable(book.end())
+                .filter(end -> end.reason().equals(PlannerState.End.NO_DATA))
+                .map(PlannerState.End::message);
+    }
+}

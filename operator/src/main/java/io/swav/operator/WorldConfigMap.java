@@ -1,0 +1,138 @@
+package io.swav.operator;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.World;
+import io.swav.plan.PlannerState;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The ConfigMap {@code <job>-world}: the world for the trainers, and beside it the planner's book, so that both change
+ * at once or not at all.
+ *
+ * @param request for a checkpoint, as it stands in the map; empty for none
+ * @param seen the store in which verified checkpoints were seen, as it stands in the map; empty for none
+ * @param resourceVersion that was read; null when it does not exist yet. Writing needs it unchanged.
+ */
+record WorldConfigMap(
+        World world,
+        PlannerState book,
+        String request,
+        String seen,
+        @Nullable String resourceVersion) {
+    static final String BOOK_KEY = "ledger.json";
+
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .addModule(new JavaTimeModule())
+            .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES) // a newer operator's book, after a roll back
+            .build();
+
+    /** Reads the map; one that was left by an earlier job of the same name counts as empty. */
+    static WorldConfigMap read(SwavJob job, Optional<ConfigMap> map) {
+        String uid = job.getMetadata().getUid();
+        String version = map.map(m -> m.getMetadata().getResourceVersion()).orElse(null);
+        Map<String, String> data = map.map(ConfigMap::getData).orElse(Map.of());
+        String world = data.get(Contract.WORLD_KEY);
+        String book = data.get(BOOK_KEY);
+        String request = data.getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
+        String seen = data.getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
+        if (world == null || book == null) {
+            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
+        }
+        try {
+            World read = parse(world, World.class);
+            return uid.equals(read.job())
+                    ? new WorldConfigMap(read, parse(book, PlannerState.class), request, seen, version)
+                    : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
+        } catch (JsonProcessingException e) {
+            throw new UnreadableException(
+                    "ConfigMap " + Contract.worldName(job.getMetadata().getName()) + " cannot be read: "
+                            + e.getOriginalMessage() + ". Somebody else has written it, and nothing is planned: put it"
+                            + " right, or delete it to form a new world with an empty ledger; trainers train on",
+                    e);
+        }
+    }
+
+    private static <T> T parse(String json, Class<T> type) throws JsonProcessingException {
+        @Nullable T value = JSON.readValue(json, type);
+        if (value == null) {
+            throw new JsonMappingException(null, "no " + type.getSimpleName() + " but null");
+        }
+        return value;
+    }
+
+    /** Its message is for the status. */
+    static final class UnreadableException extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        UnreadableException(String message, Throwable cause) {
+            super(message, cause);
+        }
+    }
+
+    /**
+     * As a world without members that goes on from these numbers, where the map is gone: trainers pass over a generation
+     * that is older than theirs, and the store refuses its checkpoints.
+     *
+     * @param generation the last that anybody knows of
+     * @param nextPod a number that no pod has
+     */
+    WorldConfigMap after(long generation, long nextPod) {
+        World none = new World(generation, world.job(), List.of(), "the world was lost");
+        return new WorldConfigMap(generation == 0 ? world : none, book.withNextPod(nextPod), request, seen, resourceVersion);
+    }
+
+    /** What the user asks for by the annotation; trainers save when it changes. */
+    static String request(SwavJob job) {
+        return Optional.ofNullable(job.getMetadata().getAnnotations())
+                .map(all -> all.get(Contract.ANNOTATION_CHECKPOINT))
+                .orElse("");
+    }
+
+    /** Where the status tells of a checkpoint that verified: who finds none there must not start from zero. */
+    static String seen(SwavJob job) {
+        return Optional.ofNullable(job.getStatus()).map(SwavJobStatus::checkpoints).orElse(List.of()).stream()
+                .filter(entry -> Boolean.TRUE.equals(entry.verified()))
+                .findFirst()
+                .map(entry -> entry.uri().replaceFirst("/step-\\d+$", ""))
+                .orElse("");
+    }
+
+    static ConfigMap of(SwavJob job, World world, PlannerState book, @Nullable String resourceVersion) {
+        Map<String, String> data = new TreeMap<>();
+        if (!request(job).isEmpty()) {
+            data.put(Contract.CHECKPOINT_REQUEST_KEY, request(job));
+        }
+        if (!seen(job).isEmpty()) {
+            data.put(Contract.CHECKPOINTS_SEEN_KEY, seen(job));
+        }
+        try {
+            data.put(Contract.WORLD_KEY, JSON.writeValueAsString(world));
+            data.put(BOOK_KEY, JSON.writeValueAsString(book));
+            return new ConfigMapBuilder()
+                    .withMetadata(
+                            OwnerMetadata.meta(job, Contract.worldName(job.getMetadata().getName())))
+                    .editMetadata()
+                    .withResourceVersion(resourceVersion)
+                    .endMetadata()
+                    .withData(data)
+                    .build();
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("world " + world, e);
+        }
+    }
+}

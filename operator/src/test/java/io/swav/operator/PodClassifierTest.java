@@ -1,0 +1,282 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
+import io.swav.plan.Hold;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.LivenessSignals;
+import io.swav.plan.PodState;
+import io.swav.plan.PodState.Cause;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PodClassifierTest {
+    private static final String READY = "phase: Running, conditions: [{type: Ready, status: 'True'}]";
+
+    @Test
+    void readyNeedsTheProbeAndTheTrainersAddress() {
+        assertThat(see(READY, "", report(State.Ready, 0))).isEqualTo(new PodState.Ready("10.0.0.1:7000"));
+        assertThat(see(READY, "", null)).isEqualTo(new PodState.Starting("starting"));
+        assertThat(see("phase: Running", "", report(State.Starting, 0))).isEqualTo(new PodState.Starting("words"));
+        assertThat(see(READY, "", report("another-uid", State.Ready, 0)))
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(new PodState.Starting("starting"));
+    }
+
+    @Test
+    void startingSaysWhatItWaitsFor() {
+        Hold hold = new Hold(Hold.Kind.WAITS, "Unschedulable", "0/3 nodes");
+        assertThat(held(hold)).isEqualTo(new PodState.Starting("Unschedulable: 0/3 nodes", Optional.of(hold)));
+        assertThat(see(
+                        "phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason:"
+                                + " ContainerCreating}}}]",
+                        "",
+                        null))
+                .isEqualTo(new PodState.Starting("ContainerCreating"));
+        assertThat(see("phase: Pending", "", null, "status: {conditions: [{type: Ready, status: Unknown}]}"))
+                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+    }
+
+    private static PodState held(Hold hold) {
+        return PodClassifier.see(
+                        pod("phase: Pending", ""),
+                        Optional.of(node("")),
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.of(hold))
+                .standing();
+    }
+
+    @Test
+    void noticeComesFromThePodItsNodeOrItsTrainer() {
+        assertThat(see(READY, "", report(State.Leaving, 1)))
+                .isEqualTo(new PodState.Leaving("the trainer was told to go (SIGTERM)"));
+        assertThat(see(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
+                .isEqualTo(new PodState.Leaving("the pod was deleted"));
+        assertThat(see(
+                        "phase: Running, conditions: [{type: DisruptionTarget, status: 'True', reason:"
+                                + " EvictionByEvictionAPI, message: by drain}]",
+                        "",
+                        null))
+                .isEqualTo(new PodState.Leaving("EvictionByEvictionAPI: by drain"));
+        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
+                .isEqualTo(new PodState.Leaving("node n is about to go (taint karpenter.sh/disrupted)"));
+        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
+                .isInstanceOf(PodState.Ready.class);
+    }
+
+    @Test
+    void aSilentNodeIsNoticeOnlyWhereTheTrainerIsSilentToo() {
+        String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
+        TrainerReport report = report(State.Training, 1);
+        assertThat(see(READY, "", report, silent, 5)).isEqualTo(new PodState.Leaving("node n does not answer"));
+        assertThat(see(READY, "", null, silent))
+                .as("Kubernetes will take it away")
+                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+        assertThat(see(READY, "", report, silent, 1)).isInstanceOf(PodState.Ready.class);
+        assertThat(see(READY, "", report, null, 5)).isEqualTo(new PodState.Leaving("node n is gone"));
+        assertThat(see(READY, "", report, "", 500)).isInstanceOf(PodState.Ready.class);
+    }
+
+    @Test
+    void aDeletedPodIsOverdueOnlyOnANodeThatDoesNotAnswer() {
+        String deleted = "deletionTimestamp: '2026-01-01T00:00:00Z'";
+        TrainerReport report = report(State.Training, 1);
+        Instant overdue = Instant.parse("2026-01-01T00:00:10Z");
+        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'False'}]}"))
+                .isEqualTo(new PodState.Leaving("the pod was deleted", Optional.of(overdue)));
+        assertThat(see(READY, deleted, report, null))
+                .isEqualTo(new PodState.Leaving("the pod was deleted", Optional.of(overdue)));
+        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'True'}]}"))
+                .isEqualTo(new PodState.Leaving("the pod was deleted"));
+    }
+
+    @Test
+    void signsComeFromThePodsOwnReportAndEndWithIt() {
+        assertThat(seen(READY, "", report(State.Training, 7), "", 3).signs())
+                .isEqualTo(new LivenessSignals(
+                        Duration.ofSeconds(3), false, Optional.empty(), Optional.empty(), 7, Optional.empty()));
+        assertThat(seen(READY, "", report("another-uid", State.Training, 7), "", 3)
+                        .signs())
+                .isEqualTo(LivenessSignals.NONE);
+        assertThat(seen(READY, "", report(State.Done, 7), "", 300).signs().isSilent())
+                .isFalse();
+    }
+
+    @Test
+    void deathsArePreemptionsFailuresOrPermanent() {
+        assertThat(see(ended(137, "Error", "a\\nlast words\\n"), "", null))
+                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
+        assertThat(see(ended(137, "OOMKilled", ""), "", null))
+                .isEqualTo(new PodState.Dead(
+                        Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
+        assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
+                .isEqualTo(new PodState.Dead(Cause.PERMANENT, "exit code 78: words"));
+        // another node may be fit for it
+        assertThat(see(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
+                .isEqualTo(new PodState.Dead(Cause.FAILED, "node n is unfit, exit code 78: words"));
+        assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new PodState.Dead(Cause.NO_DATA, "exit code 66"));
+        assertThat(see(ended(143, "Error", ""), "", null))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
+        assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "Evicted: disk"));
+        assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "Evicted",
+                "NodeAffinity",
+                "NodeShutdown",
+                "OutOfcpu",
+                "OutOfephemeral-storage",
+                "OutOfmemory",
+                "OutOfnvidia.com/gpu",
+                "OutOfpods",
+                "Preempting",
+                "Terminated",
+                "TopologyAffinityError",
+                "UnexpectedAdmissionError"
+            })
+    void aPodThatItsNodeDoesNotAdmitOrTakesAwayIsNoFailure(String reason) {
+        assertThat(see("phase: Failed, reason: '" + reason + "', message: no room", "", null))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, reason + ": no room"));
+    }
+
+    @Test
+    void aTrainerHasEndedAlsoWhereASidecarHasNot() {
+        String sidecar = ", {name: proxy, state: {running: {}}}]";
+        assertThat(see(beside("Running", 0, sidecar), "", report(State.Done, 100)))
+                .isEqualTo(new PodState.Done());
+        assertThat(see(beside("Running", 70, sidecar), "", report(State.Failed, 1)))
+                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 70: words"));
+        assertThat(see(beside("Running", 137, sidecar), "", report(State.Training, 1)))
+                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL)"));
+        assertThat(see(
+                        beside("Running", 143, sidecar),
+                        "deletionTimestamp: '2026-01-01T00:00:00Z'",
+                        report(State.Leaving, 1)))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+        assertThat(see(
+                        beside("Failed", 0, ", {name: proxy, state: {terminated: {exitCode: 1}}}]"),
+                        "",
+                        report(State.Done, 100)))
+                .as("it is not the trainer that failed")
+                .isEqualTo(new PodState.Done());
+    }
+
+    @Test
+    void whereASidecarRunsOnAnEndedPodLingersUntilItIsDeleted() {
+        String running = beside("Running", 0, ", {name: proxy, state: {running: {}}}]");
+        TrainerReport done = report(State.Done, 100);
+        assertThat(seen(running, "", done, "", 0).lingers()).isTrue();
+        assertThat(seen(running, "deletionTimestamp: '2026-01-01T00:00:00Z'", done, "", 0)
+                        .lingers())
+                .isFalse();
+        assertThat(seen(beside("Succeeded", 0, "]"), "", done, "", 0).lingers()).isFalse();
+        assertThat(seen(READY, "", report(State.Training, 1), "", 0).lingers()).isFalse();
+    }
+
+    @Test
+    void whoHasReportedAFailureIsGivenTimeToEnd() {
+        TrainerReport failed = report(State.Failed, 1);
+        assertThat(see(READY, "", failed, "", 10))
+                .isEqualTo(new PodState.Failing("failed: words", Duration.ofSeconds(20)));
+        ObservedPod stuck = seen(READY, "", failed, "", 30);
+        assertThat(stuck.standing())
+                .isEqualTo(new PodState.Dead(Cause.FAILED, "the trainer failed and does not end: words"));
+        assertThat(stuck.lingers()).isTrue();
+    }
+
+    /** @param others statuses of other containers, and the end of the list */
+    private static String beside(String phase, int exit, String others) {
+        return "phase: " + phase + ", conditions: [{type: Ready, status: 'False'}], containerStatuses: [{name: trainer,"
+                + " state: {terminated: {exitCode: " + exit + "}}}" + others;
+    }
+
+    @Test
+    void exitZeroIsTheEndOnlyWhenTheStepsAreDone() {
+        assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new PodState.Done());
+        assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new PodState.Done());
+        assertThat(see("phase: Succeeded", "", report(State.Training, 10)))
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the trainer left before the end"));
+    }
+
+    @Test
+    void exitZeroWithoutAnyReportIsAFailure() {
+        PodState failed = new PodState.Dead(
+                Cause.FAILED, "ended with exit code 0 and never reported: is this the trainer's image and command?");
+        assertThat(see("phase: Succeeded", "", null)).isEqualTo(failed);
+        assertThat(see("phase: Succeeded", "", report("another-uid", State.Done, 100)))
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(failed);
+        assertThat(see("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+                .as("it was told to go before it could report")
+                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+    }
+
+    private static String ended(int exit, String reason, String message) {
+        return "phase: Failed, containerStatuses: [{name: trainer, state: {terminated: {exitCode: " + exit
+                + ", reason: " + reason + ", message: \"" + message + "\"}}}]";
+    }
+
+    private static TrainerReport report(State state, long step) {
+        return report("pod-uid", state, step);
+    }
+
+    private static TrainerReport report(String uid, State state, long step) {
+        return Jobs.report("""
+                {pod: job-0, uid: %s, state: %s, address: "10.0.0.1:7000", generation: 1, step: %d,
+                 steps: 100, message: words, time: t}
+                """.formatted(uid, state, step));
+    }
+
+    private static PodState see(String status, String metadata, @Nullable TrainerReport report) {
+        return see(status, metadata, report, "");
+    }
+
+    private static PodState see(String status, String metadata, @Nullable TrainerReport report, @Nullable String node) {
+        return see(status, metadata, report, node, 0);
+    }
+
+    private static PodState see(
+            String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
+        return seen(status, metadata, report, node, silence).standing();
+    }
+
+    /** @param node null when it is gone */
+    private static ObservedPod seen(
+            String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
+        return PodClassifier.see(
+                pod(status, metadata),
+                Optional.ofNullable(node).map(PodClassifierTest::node),
+                Optional.ofNullable(report),
+                Optional.of(Duration.ofSeconds(silence)),
+                Optional.empty());
+    }
+
+    private static Pod pod(String status, String metadata) {
+        return Serialization.unmarshal("""
+                ---
+                metadata: {name: job-0, uid: pod-uid, creationTimestamp: '2026-01-01T00:00:00Z', %s}
+                spec: {nodeName: n, containers: [{name: trainer}]}
+                status: {%s}
+                """.formatted(metadata, status), Pod.class);
+    }
+
+    private static Node node(String yaml) {
+        return Serialization.unmarshal("---\nmetadata: {name: n}\n" + yaml, Node.class);
+    }
+}

@@ -1,0 +1,272 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.ContainerBuilder;
+import io.fabric8.kubernetes.api.model.Event;
+import io.fabric8.kubernetes.api.model.EventBuilder;
+import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodStatus;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.World;
+import io.swav.plan.PlannerState;
+import io.swav.plan.Hold;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.PodState;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class SnapshotReaderTest {
+    /** The pods are older than that by less than a start takes. */
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:05Z");
+
+    private final SwavJob job = Jobs.job("replicas: 2");
+    private long seconds;
+    private final List<String> asked = new ArrayList<>();
+    private Optional<ConfigMap> cached = Optional.empty();
+    private Optional<ConfigMap> liveReport = Optional.empty();
+    private Optional<Pod> live = Optional.empty();
+    private final Event mountFailure = new EventBuilder()
+            .withNewMetadata()
+            .endMetadata()
+            .withType("Warning")
+            .withReason("FailedMount")
+            .withMessage("configmap \"x\" not found")
+            .withLastTimestamp("2026-01-01T00:00:02Z")
+            .build();
+
+    /** An API server lists pods of an earlier time from its cache, after a restart or where there are several. */
+    @Test
+    void aMemberThatNoCacheHasIsGoneOnlyWhenTheApiServerSaysSo() {
+        assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.of(pod("job-1", "uid-1"))))
+                .containsExactly("uid-0", "uid-1");
+        assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.empty())).containsExactly("uid-0");
+        assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.of(pod("job-1", "another"))))
+                .as("a later pod of that name is not the member")
+                .containsExactly("uid-0");
+        assertThat(asked).containsOnly("job-1");
+    }
+
+    @Test
+    void whereAllMembersAreSeenNobodyIsAsked() {
+        assertThat(uids(List.of(pod("job-0", "uid-0"), pod("job-1", "uid-1")), Optional.empty()))
+                .containsExactly("uid-0", "uid-1");
+        assertThat(asked).isEmpty();
+    }
+
+    @Test
+    void whereATrainerSeemsSilentTheApiServerIsAskedForItsReport() {
+        List<Pod> pods = List.of(pod("job-0", "uid-0"));
+        cached = Optional.of(report("t1"));
+        live = Optional.of(pod("job-1", "uid-1"));
+        SnapshotReader observer = observer();
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isFalse();
+        assertThat(asked).containsExactly("job-1");
+
+        seconds = 60;
+        liveReport = Optional.of(report("t2"));
+        asked.clear();
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords())
+                .as("the cache is behind")
+                .isFalse();
+        assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
+
+        cached = liveReport;
+        seconds = 120;
+        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isTrue();
+    }
+
+    /** Its last report was written before its pod's end, and may come after it. */
+    @Test
+    void anEndIsJudgedByTheLastWords() {
+        cached = Optional.of(report("t1", "Training"));
+        liveReport = Optional.of(report("t2", "Done"));
+        Pod ended = pod("job-0", "uid-0");
+        ended.getStatus().setPhase("Succeeded");
+        live = Optional.of(pod("job-1", "uid-1"));
+        assertThat(observer().observe(job, List.of(ended), NOW).pods())
+                .filteredOn(pod -> pod.name().equals("job-0"))
+                .singleElement()
+                .matches(pod -> pod.standing() instanceof PodState.Done);
+    }
+
+    /** Trainers pass over a generation that is older than theirs, and pods' numbers are never used again. */
+    @Test
+    void aLostWorldIsFollowedByALaterOne() {
+        cached = Optional.of(report("t1"));
+        List<Pod> pods = List.of(pod("job-0", "uid-0"), pod("job-7", "uid-7"));
+        assertThat(lost(pods).world().generation()).as("as reported").isEqualTo(4);
+        assertThat(lost(pods).world().members()).isEmpty();
+        assertThat(lost(pods).book().nextPod()).isEqualTo(8);
+        assertThat(lost(List.of(pod("job-0", "another"))).world())
+                .as("the report of an earlier pod of that name")
+                .isEqualTo(World.none("uid-1"));
+
+        job.setStatus(status(6));
+        assertThat(lost(pods).world().generation()).as("as published").isEqualTo(6);
+        assertThat(lost(List.of()).world().generation())
+                .as("after all pods are gone")
+                .isEqualTo(6);
+        assertThat(observer().observe(job, pods, NOW).worldMap().world().generation())
+                .as("the map's, while there is one")
+                .isEqualTo(3);
+    }
+
+    @Test
+    void readsEventsOfPodsThatHaveNotStartedForAWhileAndLooksAgain() {
+        Pod created = pending("job-0", "uid-0");
+        live = Optional.of(pod("job-1", "uid-1"));
+        SnapshotReader observer = observer();
+        JobSnapshot early = observer.observe(job, List.of(created), NOW);
+        assertThat(early.lookAgain()).contains(NOW.plusSeconds(5));
+        assertThat(asked).containsExactly("job-1");
+
+        Instant later = NOW.plusSeconds(5);
+        JobSnapshot late = observer.observe(job, List.of(created), later);
+        assertThat(asked).contains("events of job-0").doesNotContain("events of job-1");
+        assertThat(late.lookAgain()).contains(later.plus(PodHolds.LOOK_AGAIN));
+        assertThat(late.pods().get(0).standing())
+                .isEqualTo(new PodState.Starting(
+                        new Hold(Hold.Kind.NEEDS_ACTION, "FailedMount", "configmap \"x\" not found")));
+    }
+
+    private static Pod pending(String name, String uid) {
+        Pod pod = pod(name, uid);
+        pod.getSpec().setNodeName("n");
+        pod.getSpec()
+                .setContainers(
+                        List.of(new ContainerBuilder().withName("trainer").build()));
+        pod.setStatus(Serialization.unmarshal(
+                "---\n{phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason:"
+                        + " ContainerCreating}}}]}",
+                PodStatus.class));
+        return pod;
+    }
+
+    private WorldConfigMap lost(List<Pod> pods) {
+        return observer(Map.of()).observe(job, pods, NOW).worldMap();
+    }
+
+    private static SwavJobStatus status(long generation) {
+        SwavJobStatus.WorldStatus world = new SwavJobStatus.WorldStatus(generation, 0, List.of(), null, null);
+        return new SwavJobStatus(null, null, null, null, null, world, null, null, null, null);
+    }
+
+    @Test
+    void alsoWhereTheLastOneLeaves() {
+        List<Pod> pods = List.of(pod("job-0", "uid-0"));
+        pods.get(0).getMetadata().setDeletionTimestamp("2026-01-01T00:00:00Z");
+        for (World world : List.of(world("job-0"), world())) {
+            cached = Optional.of(report("t1", "Training"));
+            SnapshotReader observer = observer(world);
+            observer.observe(job, pods, NOW);
+            liveReport = Optional.of(report("t2", "Training"));
+            seconds += 60;
+            assertThat(observer.observe(job, pods, NOW).pods())
+                    .as("the cache is behind: %s", world)
+                    .noneMatch(pod -> pod.signs().isSilent());
+        }
+    }
+
+    /** It may have come after its pod had gone; another job's trainer may have written into a map of that name. */
+    @Test
+    void whatAGonePodSaidLastIsTold() {
+        live = Optional.of(pod("job-1", "uid-1"));
+        cached = Optional.of(report("t1"));
+        SnapshotReader observer = observer();
+        assertThat(observer.observe(job, List.of(), NOW).told()).isEmpty();
+        observer.observe(job, List.of(pod("job-0", "uid-0")), NOW);
+        cached = Optional.of(report("t2", "Leaving"));
+        JobSnapshot gone = observer.observe(job, List.of(), NOW);
+        assertThat(gone.told()).extracting(TrainerReport::time).containsExactly("t2");
+        assertThat(gone.reports()).isEmpty();
+    }
+
+    private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
+        live = asNow;
+        return observer().observe(job, pods, NOW).pods().stream()
+                .map(ObservedPod::uid)
+                .toList();
+    }
+
+    private World world(String... members) {
+        return new World(
+                3,
+                job.getMetadata().getUid(),
+                Arrays.stream(members)
+                        .map(pod -> new World.Member(pod, pod.replace("job", "uid"), "a:1"))
+                        .toList(),
+                "");
+    }
+
+    private SnapshotReader observer() {
+        return observer(world("job-0", "job-1"));
+    }
+
+    private SnapshotReader observer(World world) {
+        return observer(Map.of(Contract.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
+    }
+
+    private SnapshotReader observer(Map<String, ConfigMap> maps) {
+        return new SnapshotReader(
+                id -> id.getName().equals(Contract.progressName("job"))
+                        ? cached
+                        : Optional.ofNullable(maps.get(id.getName())),
+                node -> Optional.of(new NodeBuilder().build()),
+                new SnapshotReader.Live() {
+                    @Override
+                    public Optional<Pod> pod(ResourceID id) {
+                        asked.add(id.getName());
+                        return live;
+                    }
+
+                    @Override
+                    public Optional<ConfigMap> map(ResourceID id) {
+                        asked.add(id.getName());
+                        return liveReport;
+                    }
+
+                    @Override
+                    public PodHolds.Events events(Pod pod, Instant now) {
+                        asked.add("events of " + pod.getMetadata().getName());
+                        return new PodHolds.Events(List.of(mountFailure), Optional.empty());
+                    }
+                },
+                new ReportSilenceTracker(() -> Duration.ofSeconds(seconds).toNanos()));
+    }
+
+    private static ConfigMap report(String time) {
+        return report(time, "Training");
+    }
+
+    private static ConfigMap report(String time, String state) {
+        return new ConfigMapBuilder()
+                .addToData(
+                        "job-0",
+                        "{\"pod\": \"job-0\", \"uid\": \"uid-0\", \"state\": \"" + state + "\", \"generation\": 4,"
+                                + " \"time\": \"" + time + "\"}")
+                .build();
+    }
+
+    private static Pod pod(String name, String uid) {
+        return Serialization.unmarshal(
+                "---\n{metadata: {name: " + name + ", namespace: ns, uid: " + uid
+                        + ", creationTimestamp: '2026-01-01T00:00:00Z', ownerReferences: [{uid: uid-1}]}, spec: {},"
+                        + " status: {phase: Running}}",
+                Pod.class);
+    }
+}

@@ -1,0 +1,331 @@
+package io.swav.operator;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
+import io.swav.api.TrainerReport;
+import io.swav.api.SwavJob;
+import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.World;
+import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.plan.LedgerState;
+import io.swav.plan.PlannerState;
+import io.swav.plan.JobPolicy;
+import io.swav.plan.Hold;
+import io.swav.plan.ReconcilePlan;
+import io.swav.plan.ObservedPod;
+import io.swav.plan.LivenessSignals;
+import io.swav.plan.PodState;
+import io.swav.plan.WorldPlanner;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** The status of what the planner makes of a snapshot. */
+class StatusBuilderTest {
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
+    private static final World WORLD =
+            new World(4, "uid-1", List.of(new World.Member("b", "uid-b", "10.0.0.1:7000")), "w");
+    private static final List<String> REJECTED = List.of("spec.model cannot change");
+
+    @Test
+    void theEndOfAJobStandsWhateverIsEditedAfterwards() {
+        SwavJob job = Jobs.job("replicas: 1");
+        SwavJobStatus complete = status(job, REJECTED, WORLD, ended(true, "Complete", "Training is complete"));
+        assertThat(complete.isTrue(ConditionType.Ready)).isTrue();
+        assertThat(complete.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(complete, ConditionType.Ready).reason()).isEqualTo("Complete");
+        assertThat(condition(complete, ConditionType.Ready).message())
+                .isEqualTo("Training is complete; an edit was not accepted: spec.model cannot change");
+
+        SwavJobStatus failed = status(job, REJECTED, WORLD, ended(false, "TooManyFailures", "11 failures"));
+        assertThat(condition(failed, ConditionType.Stalled).reason()).isEqualTo("TooManyFailures");
+        assertThat(condition(failed, ConditionType.Stalled).message())
+                .isEqualTo("11 failures; an edit was not accepted: spec.model cannot change");
+    }
+
+    @Test
+    void whereNothingCanBePlannedAPersonIsCalledAndTheRestStaysAsItWas() {
+        SwavJob job = Jobs.job("replicas: 1");
+        SwavJobStatus before = before(100);
+        job.setStatus(before);
+        SwavJobStatus stalled = StatusBuilder.stalled(job, ConditionReason.WorldUnreadable, "delete it", NOW);
+        assertThat(condition(stalled, ConditionType.Stalled).reason()).isEqualTo("WorldUnreadable");
+        assertThat(condition(stalled, ConditionType.Ready).message()).isEqualTo("delete it");
+        assertThat(stalled.isTrue(ConditionType.Ready)).isFalse();
+        assertThat(stalled.isTrue(ConditionType.Reconciling)).isFalse();
+        assertThat(stalled.isTrue(ConditionType.Failed)).isFalse();
+        assertThat(stalled.observedGeneration()).isEqualTo(1);
+        assertThat(stalled.world()).isEqualTo(before.world());
+        assertThat(stalled.progress()).isEqualTo(before.progress());
+        assertThat(requireNonNull(stalled.conditions()))
+                .extracting(JobCondition::type)
+                .containsExactlyElementsOf(requireNonNull(before.conditions()).stream()
+                        .map(JobCondition::type)
+                        .toList());
+    }
+
+    @Test
+    void whatARejectedEditLeavesInForceIsSaid() {
+        assertThat(stalled(Jobs.job("replicas: 1")))
+                .isEqualTo("spec.model cannot change (the job goes on with the spec it had before)");
+        assertThat(stalled(Jobs.job("replicas: 1, suspend: true")))
+                .isEqualTo("spec.model cannot change (the job stays suspended with the spec it had before)");
+        SwavJob broken = Jobs.job("replicas: 1");
+        broken.setSpec(SpecLoader.complete(
+                "test", Jobs.yaml("{replicas: 1, data: {uri: file:///data}, template: {spec: {containers: []}}}")));
+        assertThat(stalled(broken))
+                .endsWith("(the job goes on with the spec it had before,"
+                        + " and no pod can be made until spec.template is mended)");
+    }
+
+    @Test
+    void aJobThatSavesNothingIsWarnedOf() {
+        SwavJobStatus nowhere = status(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY);
+        assertThat(nowhere.isTrue(ConditionType.WeightsNotKept)).isTrue();
+        assertThat(condition(nowhere, ConditionType.WeightsNotKept).message()).contains("no spec.checkpoint.uri");
+
+        SwavJob saves = Jobs.job("replicas: 1, checkpoint: {uri: file:///c}");
+        assertThat(status(saves, List.of(), WORLD, PlannerState.EMPTY).condition(ConditionType.WeightsNotKept))
+                .isEmpty();
+    }
+
+    @Test
+    void stepsThatAreMadeAgainFromACheckpointAreSeen() {
+        SwavJob job = Jobs.job("replicas: 1");
+        job.setStatus(before(100));
+        TrainerReport dead = report("a", "Failed", 3, 99);
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 81)).step())
+                .isEqualTo(81);
+        assertThat(progress(job, WORLD, dead, report("b", "Ready", 0, 0)).step())
+                .as("nobody trains yet")
+                .isEqualTo(100);
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 3, 81)).step())
+                .as("of a world that is gone")
+                .isEqualTo(100);
+        job.setStatus(before(81));
+        assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 83)).step())
+                .as("a dead pod is not ahead of those that train")
+                .isEqualTo(83);
+    }
+
+    /** Incidents name it, and what was lost is reckoned from it. */
+    @Test
+    void theStepOfTheJobIsNotThatOfADeadPod() {
+        Map<String, TrainerReport> reports = Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
+        assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
+                        .observed(null)
+                        .step())
+                .isEqualTo(83);
+    }
+
+    @Test
+    void whereNobodyTrainsTheRateIsZeroAndNoEndIsForeseen() {
+        TrainerReport report = report("b", "Training", 4, 90);
+        Progress trains = progress(Jobs.job("replicas: 1"), WORLD, report);
+        assertThat(trains.imagesPerSecond()).isEqualTo(128.5);
+        assertThat(trains.etaSeconds()).isPositive();
+
+        World hold = new World(4, "uid-1", WORLD.members(), "w", true, List.of());
+        SwavJob two = Jobs.job("replicas: 2, elastic: {minReplicas: 2}");
+        assertRests(progress(two, hold, report));
+
+        SwavJob suspended = Jobs.job("replicas: 1, suspend: true");
+        suspended.setStatus(before(100));
+        assertRests(progress(suspended, new World(5, "uid-1", List.of(), "suspended")));
+    }
+
+    private static void assertRests(Progress progress) {
+        assertThat(progress.imagesPerSecond()).isZero();
+        assertThat(progress.etaSeconds()).isNull();
+        assertThat(progress.loss()).as("what was learnt stays").isEqualTo(3.25);
+    }
+
+    private static Progress progress(SwavJob job, World world, TrainerReport... reports) {
+        return requireNonNull(status(job, List.of(), world, PlannerState.EMPTY, reports).progress());
+    }
+
+    private static SwavJobStatus before(long step) {
+        SwavJobStatus told =
+                status(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, report("b", "Training", 4, step));
+        assertThat(requireNonNull(told.progress()).step()).isEqualTo(step);
+        return told;
+    }
+
+    private static TrainerReport report(String pod, String state, long generation, long step) {
+        return Jobs.report("""
+                {pod: %1$s, uid: uid-%1$s, state: %2$s, generation: %3$d, step: %4$d, steps: 200,
+                 loss: 3.25, imagesPerSecond: 128.5, time: t}
+                """.formatted(pod, state, generation, step));
+    }
+
+    private static final Hold TAINT = new Hold(
+            Hold.Kind.WAITS, "Unschedulable", "0/1 nodes are available: 1 node(s) had untolerated taint {spot: true}.");
+    private static final Hold MISSING = new Hold(
+            Hold.Kind.NEEDS_ACTION,
+            "FailedMount",
+            "MountVolume.SetUp failed for volume \"conf\" : configmap \"x\" not found");
+
+    @Test
+    void saysWhatHoldsPodsAndThatItWaitsWhereNobodyIsNeeded() {
+        World none = World.none("uid-1");
+        SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
+        SwavJobStatus waiting = status(job, none, held("c", TAINT), held("d", TAINT));
+        String sentence = "2 of 3 pods cannot start: c (and 1 more): " + TAINT;
+        assertThat(condition(waiting, ConditionType.Ready).message())
+                .isEqualTo("waiting for pods: 1 ready, 2 needed; " + sentence);
+        assertThat(condition(waiting, ConditionType.Ready).reason()).isEqualTo("Pending");
+        assertThat(condition(waiting, ConditionType.Stalled).message()).isEqualTo("waiting: " + sentence);
+        assertThat(condition(waiting, ConditionType.Stalled).reason()).isEqualTo("Waiting");
+        assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
+    }
+
+    @Test
+    void stallsWhereAPersonHasToActForAPodToStart() {
+        World none = World.none("uid-1");
+        SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
+        SwavJobStatus stalled = status(job, none, held("c", TAINT), held("d", MISSING));
+        String sentence =
+                "waiting for pods: 1 ready, 2 needed; 2 of 3 pods cannot start: d: " + MISSING + "; c: " + TAINT;
+        assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
+        assertThat(condition(stalled, ConditionType.Stalled).reason()).isEqualTo("PodCannotStart");
+        assertThat(condition(stalled, ConditionType.Stalled).message()).isEqualTo(sentence);
+        assertThat(condition(stalled, ConditionType.Ready).message()).isEqualTo(sentence);
+        assertThat(stalled.isTrue(ConditionType.Failed)).isFalse();
+    }
+
+    /** A job of one trainer that is to become one of two. */
+    @Test
+    void namesTheHeldPodOfAResizeWhileTheJobTrains() {
+        SwavJob two = Jobs.job("replicas: 2");
+        TrainerReport trains = report("b", "Training", 4, 7);
+        SwavJobStatus waiting = status(two, WORLD, List.of(held("c", TAINT)), trains);
+        String sentence = "1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: " + TAINT;
+        assertThat(waiting.phase()).isEqualTo("Running");
+        assertThat(waiting.isTrue(ConditionType.Running)).isTrue();
+        assertThat(condition(waiting, ConditionType.Ready).message()).isEqualTo(sentence);
+        assertThat(condition(waiting, ConditionType.Resizing).message()).isEqualTo(sentence);
+        assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(waiting, ConditionType.Stalled).message()).startsWith("waiting: 1 of 2 pods");
+
+        SwavJobStatus stalled = status(two, WORLD, List.of(held("c", MISSING)), trains);
+        assertThat(stalled.isTrue(ConditionType.Running)).isTrue();
+        assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
+        assertThat(condition(stalled, ConditionType.Ready).message())
+                .startsWith("1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: FailedMount");
+    }
+
+    @Test
+    void aSpareThatCannotStartLeavesTheJobReady() {
+        SwavJob spare = Jobs.job("replicas: 1, elastic: {spares: 1}");
+        SwavJobStatus status = status(spare, WORLD, List.of(held("c", MISSING)), report("b", "Training", 4, 7));
+        assertThat(status.isTrue(ConditionType.Ready)).isTrue();
+        assertThat(status.isTrue(ConditionType.Stalled)).isFalse();
+        assertThat(condition(status, ConditionType.Stalled).message()).contains("configmap \"x\" not found");
+    }
+
+    @Test
+    void claimsThatNothingIsInTheWayOnlyWhereNothingIs() {
+        SwavJob job = Jobs.job("replicas: 1");
+        TrainerReport trains = report("b", "Training", 4, 7);
+        assertThat(condition(status(job, WORLD, List.of(), trains), ConditionType.Stalled))
+                .returns("Moving", JobCondition::reason)
+                .returns("nothing is in the way", JobCondition::message);
+        JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.observed(null), NOW);
+        Outcome trouble = new Outcome(true, Optional.empty(), Optional.of("etcdserver: no leader"));
+        assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
+                .returns("Waiting", JobCondition::reason)
+                .returns("waiting: the API server answers with an error: etcdserver: no leader", JobCondition::message);
+        PlannerState failures =
+                new PlannerState(9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
+        assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
+                        .message())
+                .startsWith("waiting: the next pod is created at 2026-01-01T00:01:00Z");
+    }
+
+    private static ObservedPod held(String name, Hold hold) {
+        return new ObservedPod(name, "uid-" + name, NOW, new PodState.Starting(hold), LivenessSignals.NONE);
+    }
+
+    private static SwavJobStatus status(SwavJob job, World world, ObservedPod... held) {
+        return status(job, world, List.of(held));
+    }
+
+    private static SwavJobStatus status(SwavJob job, World world, List<ObservedPod> held, TrainerReport... reports) {
+        Map<String, TrainerReport> byPod = new HashMap<>();
+        for (TrainerReport report : reports) {
+            byPod.put(report.pod(), report);
+        }
+        return status(snapshot(job, List.of(), world, PlannerState.EMPTY, byPod, held));
+    }
+
+    private static String stalled(SwavJob job) {
+        return condition(status(job, REJECTED, WORLD, PlannerState.EMPTY), ConditionType.Stalled)
+                .message();
+    }
+
+    private static JobCondition condition(SwavJobStatus status, ConditionType type) {
+        return status.condition(type).orElseThrow();
+    }
+
+    private static PlannerState ended(boolean complete, String reason, String message) {
+        return book(new PlannerState.End(complete, reason, message, NOW));
+    }
+
+    private static PlannerState book(PlannerState.@Nullable End end) {
+        return new PlannerState(9, NOW, 0, null, Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, end);
+    }
+
+    /** Pod b, a member of the world, is Ready; the pods of the other reports are gone. */
+    private static SwavJobStatus status(
+            SwavJob job, List<String> problems, World world, PlannerState book, TrainerReport... reports) {
+        Map<String, TrainerReport> byPod = new HashMap<>();
+        for (TrainerReport report : reports) {
+            byPod.put(report.pod(), report);
+        }
+        return status(snapshot(job, problems, world, book, byPod));
+    }
+
+    private static SwavJobStatus status(JobSnapshot seen) {
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.observed(null), NOW);
+        return StatusBuilder.status(seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
+    }
+
+    private static JobSnapshot snapshot(
+            SwavJob job, List<String> problems, World world, PlannerState book, Map<String, TrainerReport> byPod, ObservedPod... more) {
+        return snapshot(job, problems, world, book, byPod, List.of(more));
+    }
+
+    private static JobSnapshot snapshot(
+            SwavJob job,
+            List<String> problems,
+            World world,
+            PlannerState book,
+            Map<String, TrainerReport> byPod,
+            List<ObservedPod> more) {
+        List<ObservedPod> pods = new ArrayList<>(more);
+        pods.add(0, new ObservedPod("b", "uid-b", NOW, new PodState.Ready("10.0.0.1:7000"), LivenessSignals.NONE));
+        return new JobSnapshot(
+                job,
+                Optional.of(job.getSpec()),
+                problems,
+                new WorldConfigMap(world, book, "", "", "1"),
+                pods,
+                byPod,
+                List.copyOf(byPod.values()),
+                Optional.empty(),
+                Optional.empty());
+    }
+}

@@ -1,0 +1,74 @@
+package io.swav.data;
+
+import io.swav.tensor.ImageOps;
+
+/**
+ * An RGB picture as three planes of levels in [0, 255], row-major. Levels are whole numbers between two operations, as in
+ * the 8-bit pictures of the reference: what rounding adds to a picture is part of the augmentation. Mutable, and its arrays are reused from picture to
+ * picture: only the first width · height values of a plane count.
+ */
+final class FloatImage {
+    final float[][] planes = new float[3][0];
+    int width;
+    int height;
+
+    /** To the nearest whole number, for |level| < 2^22; among 2^23 to 2^24 there are no bits for a fraction. Vectorises. */
+    static float round(float level) {
+        return (level + 0x1.8p23f) - 0x1.8p23f;
+    }
+
+    /** To the whole number below (or, within a ten thousandth, above). */
+    static float truncate(float level) {
+        return round(level - ImageOps.TO_BELOW);
+    }
+
+    int pixels() {
+        return width * height;
+    }
+
+    /** Sets the size; contents are undefined afterwards. */
+    void resize(int newWidth, int newHeight) {
+        width = newWidth;
+        height = newHeight;
+        for (int c = 0; c < 3; c++) {
+            if (planes[c].length < pixels()) {
+                planes[c] = new float[pixels()];
+            }
+        }
+    }
+
+    void copyFrom(FloatImage other) {
+        resize(other.width, other.height);
+        for (int c = 0; c < 3; c++) {
+            System.arraycopy(other.planes[c], 0, planes[c], 0, pixels());
+        }
+    }
+
+    void load(ImageCodec.Bgr picture) {
+        load(picture.bytes().array(), picture.width(), picture.height(), 2);
+    }
+
+    /** @param bytes height · width · 3, interleaved; {@code red} is 0 for RGB and 2 for BGR */
+    void load(byte[] bytes, int newWidth, int newHeight, int red) {
+        resize(newWidth, newHeight);
+        float[] r = planes[red];
+        float[] g = planes[1];
+        float[] b = planes[2 - red];
+        for (int i = 0, at = 0; i < pixels(); i++, at += 3) {
+            r[i] = bytes[at] & 0xff;
+            g[i] = bytes[at + 1] & 0xff;
+            b[i] = bytes[at + 2] & 0xff;
+        }
+    }
+
+    /** Interleaved RGB, rounded to the nearest level. */
+    byte[] toBytes() {
+        byte[] bytes = new byte[3 * pixels()];
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < pixels(); i++) {
+                bytes[3 * i + c] = (byte) (int) Math.min(255f, Math.max(0f, planes[c][i] + 0.5f));
+            }
+        }
+        return bytes;
+    }
+}
