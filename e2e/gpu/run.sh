@@ -36,7 +36,7 @@ LIBRARIES=$(find "$HOME_DIR/e2e/target/lib" -name '*.jar' ! -name 'swav-*' | LC_
 CLASS_PATH=$CLASSES/test-classes:$CLASSES/classes:$HOME_DIR/crds/target/classes:$LIBRARIES
 export OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
-trainer() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.train.Main "$@"; }
+trainer() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.trainer.Main "$@"; }
 card() { # card LIBRARIES RANKS...: the cases of CardRank
   local code=0
   within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.collective.nccl.CardRun "$@" 2> "$WORK/card.err" || code=$?

@@ -4,7 +4,7 @@ import io.fabric8.kubeapitest.KubeAPIServerConfigBuilder;
 import io.fabric8.kubeapitest.binary.BinaryManager;
 import io.fabric8.kubeapitest.binary.OSInfo;
 import io.fabric8.kubeapitest.binary.repo.BinaryRepo;
-import io.swav.tensor.CacheFolder;
+import io.swav.torch.CacheFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

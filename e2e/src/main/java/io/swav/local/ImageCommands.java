@@ -27,7 +27,7 @@ final class ImageCommands {
 
     /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
     static ImageCommands trainer() {
-        List<String> entrypoint = java(io.swav.train.Main.JVM_OPTIONS, io.swav.train.Main.class.getName());
+        List<String> entrypoint = java(io.swav.trainer.Main.JVM_OPTIONS, io.swav.trainer.Main.class.getName());
         return new ImageCommands(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
     }
 

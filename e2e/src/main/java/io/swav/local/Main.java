@@ -1,7 +1,7 @@
 package io.swav.local;
 
-import io.swav.local.storm.StormCommand;
-import io.swav.train.Version;
+import io.swav.chaos.StormCommand;
+import io.swav.trainer.Version;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,7 +39,7 @@ public final class Main {
 
     static CommandLine commandLine() {
         CommandLine swav = new CommandLine(new Main());
-        Command trainer = io.swav.train.Main.class.getAnnotation(Command.class);
+        Command trainer = io.swav.trainer.Main.class.getAnnotation(Command.class);
         Arrays.stream(trainer.subcommands())
                 .filter(command -> command != HelpCommand.class)
                 .forEach(swav::addSubcommand);
@@ -48,7 +48,7 @@ public final class Main {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());
                 return CommandLine.ExitCode.SOFTWARE;
             }
-            return io.swav.train.Main.explain(failure, command, parsed);
+            return io.swav.trainer.Main.explain(failure, command, parsed);
         });
         return Version.of(swav);
     }

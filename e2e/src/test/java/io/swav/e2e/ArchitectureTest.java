@@ -17,16 +17,16 @@ import com.tngtech.archunit.lang.ArchRule;
 @AnalyzeClasses(packages = "io.swav", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
     private static final String[] TRAINER = {
-        "io.swav.train..",
-        "io.swav.swav..",
-        "io.swav.tensor..",
+        "io.swav.trainer..",
+        "io.swav.model..",
+        "io.swav.torch..",
         "io.swav.numerics..",
         "io.swav.collective..",
-        "io.swav.elastic..",
+        "io.swav.membership..",
         "io.swav.data..",
         "io.swav.checkpoint..",
-        "io.swav.eval..",
-        "io.swav.golden.."
+        "io.swav.evaluation..",
+        "io.swav.conformance.."
     };
 
     @ArchTest
@@ -35,7 +35,7 @@ class ArchitectureTest {
             .resideInAPackage("io.swav.api..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.swav.plan..", "io.swav.operator..", "io.swav.local..")
+            .resideInAnyPackage("io.swav.planner..", "io.swav.operator..", "io.swav.local..")
             .orShould()
             .dependOnClassesThat()
             .resideInAnyPackage(TRAINER);
@@ -43,10 +43,10 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule decisionsArePure = noClasses()
             .that()
-            .resideInAPackage("io.swav.plan..")
+            .resideInAPackage("io.swav.planner..")
             .should()
             .dependOnClassesThat()
-            .resideOutsideOfPackages("io.swav.plan..", "io.swav.api..", "java..", "org.jspecify..");
+            .resideOutsideOfPackages("io.swav.planner..", "io.swav.api..", "java..", "org.jspecify..");
 
     @ArchTest
     static final ArchRule trainersKnowNoOperator = noClasses()
@@ -54,7 +54,7 @@ class ArchitectureTest {
             .resideInAnyPackage(TRAINER)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.javaoperatorsdk..", "io.swav.plan..", "io.swav.operator..");
+            .resideInAnyPackage("io.javaoperatorsdk..", "io.swav.planner..", "io.swav.operator..");
 
     @ArchTest
     static final ArchRule theOperatorKnowsNoTrainer = noClasses()
@@ -75,7 +75,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onePlaceTouchesLibtorch = noClasses()
             .that()
-            .resideOutsideOfPackages("io.swav.tensor..", "io.swav.collective.nccl..")
+            .resideOutsideOfPackages("io.swav.torch..", "io.swav.collective.nccl..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.bytedeco..", "ai.djl.pytorch..");
@@ -84,9 +84,9 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onePlaceReadsAndWritesArraysAsHostMemory = noClasses()
             .that()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.HostView")
+            .doNotHaveFullyQualifiedName("io.swav.torch.HostView")
             .and()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.TensorMemory")
+            .doNotHaveFullyQualifiedName("io.swav.torch.TensorMemory")
             .should()
             .callMethodWhere(
                     JavaCall.Predicates.target(HasName.Predicates.nameMatching("(const_|mutable_)?data_ptr.*")))
@@ -97,17 +97,17 @@ class ArchitectureTest {
             .that()
             .resideOutsideOfPackage("io.swav.collective.nccl..")
             .and()
-            .haveNameNotMatching("io\\.swav\\.tensor\\.CopyStream.*")
+            .haveNameNotMatching("io\\.swav\\.torch\\.CopyStream.*")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("address"))
                     .and(JavaCall.Predicates.target(
-                            HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.tensor.TensorMemory")))));
+                            HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.torch.TensorMemory")))));
 
     /** DJL's default is a device of its own choice. */
     @ArchTest
     static final ArchRule onePlaceChoosesTheDevice = noClasses()
             .that()
-            .doNotHaveFullyQualifiedName("io.swav.tensor.TorchRuntime")
+            .doNotHaveFullyQualifiedName("io.swav.torch.TorchRuntime")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("newBaseManager")));
 
@@ -118,7 +118,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule aStepWaitsForTheDeviceInOnePlace = noClasses()
             .that()
-            .resideInAPackage("io.swav.swav..")
+            .resideInAPackage("io.swav.model..")
             .or()
             .haveNameMatching("io\\.swav\\.data\\.(ShardBatches|\\w+Augmenter).*")
             .should()
@@ -132,10 +132,10 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule thePaperKnowsNoCluster = noClasses()
             .that()
-            .resideInAnyPackage("io.swav.swav..", "io.swav.tensor..", "io.swav.collective..", "io.swav.data..")
+            .resideInAnyPackage("io.swav.model..", "io.swav.torch..", "io.swav.collective..", "io.swav.data..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.fabric8.kubernetes.client..", "io.swav.elastic..", "io.swav.train..");
+            .resideInAnyPackage("io.fabric8.kubernetes.client..", "io.swav.membership..", "io.swav.trainer..");
 
     @ArchTest
     static final ArchRule noCycles = slices().matching("io.swav.(*)..").should().beFreeOfCycles();

@@ -7,7 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.Contract;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalDeployment;
-import io.swav.local.storm.StormCommand;
+import io.swav.chaos.StormCommand;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;

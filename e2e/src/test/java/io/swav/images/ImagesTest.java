@@ -3,7 +3,7 @@ package io.swav.images;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.charts.Golden;
-import io.swav.train.Main;
+import io.swav.trainer.Main;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package io.swav.local;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.train.Main;
+import io.swav.trainer.Main;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +27,7 @@ class ClassArchiveIT {
         assertThat(process.waitFor()).as(said).isZero();
         assertThat(said).startsWith("SwAV Operator ").doesNotContain("unknown");
         assertThat(Files.readString(log))
-                .containsPattern("io\\.swav\\.train\\.Main source: shared objects file \\(top\\)")
+                .containsPattern("io\\.swav\\.trainer\\.Main source: shared objects file \\(top\\)")
                 .containsPattern("org\\.slf4j\\.Logger source: shared objects file \\(top\\)");
     }
 }

@@ -14,7 +14,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
-import io.swav.plan.ObservedPod;
+import io.swav.planner.ObservedPod;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -12,7 +12,7 @@ import io.swav.api.Contract;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
-import io.swav.plan.PlannerState;
+import io.swav.planner.PlannerState;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

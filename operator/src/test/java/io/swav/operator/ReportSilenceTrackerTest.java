@@ -3,7 +3,7 @@ package io.swav.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.TrainerReport;
-import io.swav.plan.LivenessSignals;
+import io.swav.planner.LivenessSignals;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;

@@ -1,7 +1,7 @@
 package io.swav.checkpoint;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.HostView;
+import io.swav.torch.HostView;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -2,7 +2,7 @@ package io.swav.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
-import io.swav.tensor.HostView;
+import io.swav.torch.HostView;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;

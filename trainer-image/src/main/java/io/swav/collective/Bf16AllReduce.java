@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective.Transfer;
-import io.swav.tensor.TensorMemory;
+import io.swav.torch.TensorMemory;
 import java.util.ArrayList;
 import java.util.List;
 

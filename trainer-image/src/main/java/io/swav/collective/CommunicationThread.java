@@ -1,6 +1,6 @@
 package io.swav.collective;
 
-import io.swav.tensor.CommunicationStream;
+import io.swav.torch.CommunicationStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

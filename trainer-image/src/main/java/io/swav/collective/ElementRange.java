@@ -2,7 +2,7 @@ package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.collective.Collective.Transfer;
-import io.swav.tensor.TensorMemory;
+import io.swav.torch.TensorMemory;
 import java.util.List;
 
 /** Elements [from, to) of arrays that all have. */

@@ -1,7 +1,7 @@
 package io.swav.collective;
 
 import ai.djl.ndarray.types.DataType;
-import io.swav.tensor.TensorMemory;
+import io.swav.torch.TensorMemory;
 import java.nio.ByteBuffer;
 
 /** Elementwise {@code into = into ∘ other} over host memory, by libtorch's kernels. */

@@ -1,7 +1,7 @@
 package io.swav.collective;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.tensor.TorchOps;
+import io.swav.torch.TorchOps;
 import java.util.List;
 
 /** The world of one rank: every operation is the identity. */

@@ -3,7 +3,7 @@ package io.swav.collective;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.swav.collective.PeerChannels.Message;
-import io.swav.tensor.HostView;
+import io.swav.torch.HostView;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;

@@ -2,7 +2,7 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.CopyStream;
+import io.swav.torch.CopyStream;
 import java.util.List;
 
 /** Makes the crops of groups out of decoded pictures. */

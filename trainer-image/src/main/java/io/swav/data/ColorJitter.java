@@ -1,8 +1,8 @@
 package io.swav.data;
 
-import static io.swav.tensor.ImageOps.LUMA_B;
-import static io.swav.tensor.ImageOps.LUMA_G;
-import static io.swav.tensor.ImageOps.LUMA_R;
+import static io.swav.torch.ImageOps.LUMA_B;
+import static io.swav.torch.ImageOps.LUMA_G;
+import static io.swav.torch.ImageOps.LUMA_R;
 
 /**
  * The colour operations of torchvision's ColorJitter and RandomGrayscale on one picture, in place. Factors are

@@ -1,6 +1,6 @@
 package io.swav.data;
 
-import io.swav.tensor.ImageOps;
+import io.swav.torch.ImageOps;
 
 /**
  * An RGB picture as three planes of levels in [0, 255], row-major. Levels are whole numbers between two operations, as in

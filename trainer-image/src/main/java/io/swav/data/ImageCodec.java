@@ -1,6 +1,6 @@
 package io.swav.data;
 
-import io.swav.tensor.NativeLibraries;
+import io.swav.torch.NativeLibraries;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

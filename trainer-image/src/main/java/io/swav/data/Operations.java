@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.swav.tensor.ImageOps;
-import io.swav.tensor.PinnedBuffer;
+import io.swav.torch.ImageOps;
+import io.swav.torch.PinnedBuffer;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 

@@ -3,7 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
-import io.swav.tensor.CopyStream;
+import io.swav.torch.CopyStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.util.LinkedHashMap;

@@ -1,8 +1,8 @@
 package io.swav.numerics;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Precision;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;

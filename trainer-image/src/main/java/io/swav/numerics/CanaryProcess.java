@@ -1,9 +1,9 @@
 package io.swav.numerics;
 
-import io.swav.tensor.CrashReport;
-import io.swav.tensor.NativeLibraries;
-import io.swav.tensor.Precision;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.CrashReport;
+import io.swav.torch.NativeLibraries;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;

@@ -3,9 +3,9 @@ package io.swav.numerics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.swav.tensor.Convolution;
-import io.swav.tensor.TorchOps;
-import io.swav.tensor.Precision;
+import io.swav.torch.Convolution;
+import io.swav.torch.TorchOps;
+import io.swav.torch.Precision;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,7 +1,7 @@
 package io.swav.numerics;
 
-import io.swav.tensor.Precision;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;

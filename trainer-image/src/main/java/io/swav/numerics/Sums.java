@@ -1,6 +1,6 @@
 package io.swav.numerics;
 
-import io.swav.tensor.Precision;
+import io.swav.torch.Precision;
 
 /** Sums of products in double precision: what a kernel's output should be. */
 final class Sums {

@@ -1,7 +1,7 @@
 package io.swav.numerics;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Precision;
+import io.swav.torch.Precision;
 import java.util.List;
 
 /** One kernel of libtorch over fixed values, compared with plain arithmetic in double precision. */

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.CudaStub;
-import io.swav.tensor.CudaStub.Held;
-import io.swav.tensor.SideStreams;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.CudaStub;
+import io.swav.torch.CudaStub.Held;
+import io.swav.torch.SideStreams;
+import io.swav.torch.TorchRuntime;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;

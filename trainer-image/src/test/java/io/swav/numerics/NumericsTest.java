@@ -3,8 +3,8 @@ package io.swav.numerics;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.tensor.Precision;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;

@@ -3,7 +3,7 @@ package io.swav.collective.nccl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
 
 /** Small agreements in host memory, over sockets. */

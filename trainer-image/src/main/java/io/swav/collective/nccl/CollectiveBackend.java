@@ -1,7 +1,7 @@
 package io.swav.collective.nccl;
 
 import io.swav.collective.nccl.NcclLibrary.Versions;
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.TorchRuntime;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

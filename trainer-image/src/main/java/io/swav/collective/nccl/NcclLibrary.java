@@ -1,6 +1,6 @@
 package io.swav.collective.nccl;
 
-import io.swav.tensor.TorchRuntime;
+import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

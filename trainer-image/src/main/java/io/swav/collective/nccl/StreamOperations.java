@@ -1,6 +1,6 @@
 package io.swav.collective.nccl;
 
-import io.swav.tensor.CommunicationStream;
+import io.swav.torch.CommunicationStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -10,7 +10,7 @@ import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
 import io.swav.collective.TreeSum;
-import io.swav.golden.RankProcess;
+import io.swav.conformance.RankProcess;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,7 +1,7 @@
 package io.swav.collective.nccl;
 
-import io.swav.golden.RankFailure;
-import io.swav.golden.ProcessGroup;
+import io.swav.conformance.RankFailure;
+import io.swav.conformance.ProcessGroup;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,0 +1,74 @@
+package io.swav.chaos;
+
+import ai.djl.ndarray.types.DataType;
+import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.Safetensors;
+import io.swav.local.LocalClusterException;
+import java.io.IOException;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** Model and optimizer of the checkpoint that ends a run. */
+record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optimizer) {
+
+    /** @param checkpoints the job's folder, with {@code step-<steps>} in it */
+    static FinalWeights of(Path checkpoints, long steps) {
+        Path last = checkpoints.resolve("step-" + steps);
+        if (!Files.isDirectory(last)) {
+            throw new LocalClusterException("the run ended without its last checkpoint: " + last + " is missing");
+        }
+        try {
+            return new FinalWeights(
+                    Safetensors.read(last.resolve("model.safetensors")),
+                    Safetensors.read(last.resolve("optimizer.safetensors")));
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot read the checkpoint " + last + ": " + e.getMessage(), e);
+        }
+    }
+
+    StormJudge.Weights against(FinalWeights quiet) {
+        return new StormJudge.Weights(
+                same(model, quiet.model) && same(optimizer, quiet.optimizer), relativeL2(quiet.model));
+    }
+
+    private static boolean same(Map<String, HostTensor> here, Map<String, HostTensor> there) {
+        return here.keySet().equals(there.keySet())
+                && here.entrySet().stream().allMatch(e -> {
+                    HostTensor other = there.get(e.getKey());
+                    return other != null
+                            && e.getValue().type() == other.type()
+                            && e.getValue().shape().equals(other.shape())
+                            && e.getValue()
+                                    .bytes()
+                                    .duplicate()
+                                    .clear()
+                                    .equals(other.bytes().duplicate().clear());
+                });
+    }
+
+    private double relativeL2(Map<String, HostTensor> quiet) {
+        double difference = 0;
+        double norm = 0;
+        for (Map.Entry<String, HostTensor> entry : quiet.entrySet()) {
+            HostTensor other = model.get(entry.getKey());
+            if (entry.getValue().type() != DataType.FLOAT32 || other == null) {
+                continue;
+            }
+            FloatBuffer there = floats(entry.getValue());
+            FloatBuffer here = floats(other);
+            for (int i = 0; i < there.limit(); i++) {
+                double d = (double) here.get(i) - there.get(i);
+                difference += d * d;
+                norm += (double) there.get(i) * there.get(i);
+            }
+        }
+        return Math.sqrt(difference) / Math.sqrt(norm);
+    }
+
+    private static FloatBuffer floats(HostTensor tensor) {
+        return tensor.bytes().duplicate().clear().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    }
+}

@@ -1,0 +1,108 @@
+package io.swav.chaos;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.local.LocalClusterException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** What one trainer wrote of itself, line by line, as it happened. */
+record Journal(List<Step> steps, List<Event> events) {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    /**
+     * A step that this trainer applied.
+     *
+     * @param step 0-based
+     * @param size of the world
+     * @param start epoch microseconds
+     * @param end epoch microseconds
+     * @param loss mean over the global batch, nats
+     * @param samples that this rank fed
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    record Step(long step, long generation, int rank, int size, long start, long end, double loss, List<Long> samples) {
+        boolean sameLoss(Step other) {
+            return Double.doubleToLongBits(loss) == Double.doubleToLongBits(other.loss);
+        }
+    }
+
+    /**
+     * A turn in its life: formed, dropped, notice, left, resumed or done.
+     *
+     * @param at epoch microseconds
+     * @param step applied so far; of {@code dropped} the 0-based step that was begun
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    record Event(
+            String event,
+            long at,
+            long generation,
+            long step,
+            long pid,
+            @Nullable String why) {}
+
+    static Journal empty() {
+        return new Journal(new ArrayList<>(), new ArrayList<>());
+    }
+
+    /** Whether the trainer went in good order. */
+    boolean ended() {
+        return events.stream()
+                .anyMatch(e -> e.event().equals("left") || e.event().equals("done"));
+    }
+
+    /** Takes up a line; what is neither of the two is an error. */
+    void add(String line) {
+        try {
+            JsonNode node = JSON.readTree(line);
+            if (node.has("event")) {
+                events.add(JSON.treeToValue(node, Event.class));
+            } else {
+                steps.add(JSON.treeToValue(node, Step.class));
+            }
+        } catch (IOException e) {
+            throw new LocalClusterException("a journal holds a line that is none: " + line, e);
+        }
+    }
+
+    /** Of each pod that kept one in {@code folder}; a last line without its end is left out, its writer was killed. */
+    static Map<String, Journal> readAll(Path folder) {
+        Map<String, Journal> journals = new TreeMap<>();
+        for (Path file : files(folder)) {
+            Journal journal = empty();
+            String text;
+            try {
+                text = Files.readString(file);
+            } catch (IOException e) {
+                throw new LocalClusterException("cannot read " + file, e);
+            }
+            text.substring(0, text.lastIndexOf('\n') + 1).lines().forEach(journal::add);
+            journals.put(pod(file), journal);
+        }
+        return journals;
+    }
+
+    static List<Path> files(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.toString().endsWith(".jsonl")).toList();
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot read " + folder, e);
+        }
+    }
+
+    static String pod(Path file) {
+        return String.valueOf(file.getFileName()).replaceFirst("\\.jsonl$", "");
+    }
+}

@@ -1,0 +1,152 @@
+package io.swav.chaos;
+
+import io.swav.local.LocalClusterException;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchKey;
+import java.nio.file.WatchService;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+
+/** Reads the trainers' journals as they grow: who trains now, how far they are. */
+final class JournalTailer implements AutoCloseable {
+    private final Path folder;
+    private final WatchService changes;
+    private final Map<Path, Long> read = new HashMap<>();
+    private final Map<String, Journal> journals = new TreeMap<>();
+
+    /** @param folder is made if it is not there */
+    JournalTailer(Path folder) {
+        this.folder = folder;
+        try {
+            Files.createDirectories(folder);
+            changes = folder.getFileSystem().newWatchService();
+            folder.register(changes, StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_MODIFY);
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot watch " + folder + ": " + e, e);
+        }
+    }
+
+    /** Waits for something new, then reads all there is. */
+    void await(Duration atMost) {
+        try {
+            WatchKey key = changes.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
+            if (key != null) {
+                key.pollEvents();
+                key.reset();
+            }
+            for (Path file : Journal.files(folder)) {
+                catchUp(file);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LocalClusterException("interrupted", e);
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot read " + folder + ": " + e, e);
+        }
+    }
+
+    private void catchUp(Path file) throws IOException {
+        long from = read.getOrDefault(file, 0L);
+        try (RandomAccessFile in = new RandomAccessFile(file.toFile(), "r")) {
+            byte[] bytes = new byte[(int) Math.max(0, in.length() - from)];
+            in.seek(from);
+            in.readFully(bytes);
+            int whole = bytes.length;
+            while (whole > 0 && bytes[whole - 1] != '\n') {
+                whole--;
+            }
+            Journal journal = journals.computeIfAbsent(Journal.pod(file), pod -> Journal.empty());
+            new String(bytes, 0, whole, StandardCharsets.UTF_8).lines().forEach(journal::add);
+            read.put(file, from + whole);
+        }
+    }
+
+    /** Steps that somebody has applied. */
+    long stepsDone() {
+        return journals.values().stream()
+                .flatMap(journal -> journal.steps().stream())
+                .mapToLong(step -> step.step() + 1)
+                .max()
+                .orElse(0);
+    }
+
+    /** When the first step began, epoch microseconds. */
+    OptionalLong firstStep() {
+        return journals.values().stream()
+                .flatMap(journal -> journal.steps().stream())
+                .mapToLong(Journal.Step::start)
+                .min();
+    }
+
+    /** Pods that have formed the newest world and have not left since. */
+    Set<String> members() {
+        long newest = newest();
+        return journals.entrySet().stream()
+                .filter(entry -> newest > 0 && generation(entry.getValue()) == newest)
+                .map(Map.Entry::getKey)
+                .filter(pod -> !ended(pod))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /** Whether every member of the newest world has made a step in it. */
+    boolean settled() {
+        long newest = newest();
+        int size = 0;
+        int stepped = 0;
+        for (Journal journal : journals.values()) {
+            int steps = journal.steps().size();
+            if (steps > 0 && journal.steps().get(steps - 1).generation() == newest) {
+                size = journal.steps().get(steps - 1).size();
+                stepped++;
+            }
+        }
+        return stepped > 0 && stepped == size;
+    }
+
+    /** Whether its trainer has said that it goes. */
+    boolean ended(String pod) {
+        return journals.getOrDefault(pod, Journal.empty()).ended();
+    }
+
+    /** Process of the pod, by its journal. */
+    long pid(String pod) {
+        return journals.getOrDefault(pod, Journal.empty()).events().stream()
+                .mapToLong(Journal.Event::pid)
+                .max()
+                .orElseThrow(() -> new LocalClusterException("the journal of " + pod + " names no process"));
+    }
+
+    private long newest() {
+        return journals.values().stream().mapToLong(JournalTailer::generation).max().orElse(0);
+    }
+
+    /** Of the newest world that the trainer formed. */
+    private static long generation(Journal journal) {
+        return journal.events().stream()
+                .filter(e -> e.event().equals("formed"))
+                .mapToLong(Journal.Event::generation)
+                .max()
+                .orElse(0);
+    }
+
+    @Override
+    public void close() {
+        try {
+            changes.close();
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot leave " + folder, e);
+        }
+    }
+}

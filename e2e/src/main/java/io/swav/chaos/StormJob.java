@@ -1,0 +1,144 @@
+package io.swav.chaos;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.Contract;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SpecLoader;
+import io.swav.data.DataSet;
+import io.swav.data.Sampler;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+
+/**
+ * The job of a storm. The quiet and the stormy run differ in name, folders and how far the world may stray; {@code
+ * maths} holds what decides the weights, and is the same.
+ *
+ * @param maths the spec without replicas, elastic, template and checkpoint, as JSON
+ * @param order of its samples
+ */
+record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final long SEED = 31;
+
+    /**
+     * What is trained.
+     *
+     * @param data URI of the pictures
+     * @param batch pictures a step, over all ranks
+     */
+    record Size(String architecture, String data, long steps, int batch, int groupSize, String reproducibility) {}
+
+    static StormJob of(Size size) {
+        try (DataSet data = DataSet.open(size.data())) {
+            Sampler sampler = new Sampler(data.size(), size.batch(), SEED);
+            ObjectNode spec = Serialization.unmarshal(
+                    """
+                    model: {architecture: %s, stem: imagenet, prototypes: 100, featureDim: 64, hiddenDim: 128}
+                    data: {uri: "%s", workers: 1}
+                    crops: [{count: 2, size: 32, minScale: 0.3, maxScale: 1}]
+                    training:
+                      globalBatch: %d
+                      groupSize: %d
+                      epochs: %d
+                      maxSteps: %d
+                      seed: %d
+                      reproducibility: %s
+                      prototypesFrozenSteps: 30
+                      optimizer: {learningRate: 3, finalLearningRate: 0.003, warmupStart: 0.1, warmupEpochs: 0.3}
+                    """.formatted(
+                                    size.architecture(),
+                                    size.data(),
+                                    size.batch(),
+                                    size.groupSize(),
+                                    (size.steps() + sampler.stepsPerEpoch() - 1) / sampler.stepsPerEpoch(),
+                                    size.steps(),
+                                    SEED,
+                                    size.reproducibility()),
+                    ObjectNode.class);
+            return new StormJob(
+                    SpecLoader.complete("the storm's job", spec),
+                    spec.toPrettyString(),
+                    order(sampler, size.batch()));
+        }
+    }
+
+    private static StormJudge.Order order(Sampler sampler, int batch) {
+        return new StormJudge.Order() {
+            @Override
+            public long epochOf(long step) {
+                return sampler.epochOf(step);
+            }
+
+            @Override
+            public List<Long> samplesOf(long step) {
+                long first = sampler.firstPosition(step);
+                return LongStream.range(first, first + batch)
+                        .mapToObj(position -> (long) sampler.sampleAt(sampler.epochOf(step), position))
+                        .toList();
+            }
+        };
+    }
+
+    /**
+     * As it is applied.
+     *
+     * @param folder gets {@code journal} and {@code checkpoints}
+     * @param env more of it for the trainers
+     */
+    SwavJob object(String name, Path folder, Elastic elastic, Map<String, String> env) {
+        ObjectNode job = Serialization.unmarshal(
+                """
+                apiVersion: swav.io/v1alpha1
+                kind: SwavJob
+                metadata: {name: %s, namespace: default}
+                spec:
+                  replicas: %d
+                  elastic: {minReplicas: 1, maxReplicas: %d, spares: %d, growAfterSeconds: 0}
+                  template:
+                    spec:
+                      terminationGracePeriodSeconds: 20
+                      containers:
+                        - name: trainer
+                          image: swav-trainer
+                          env:
+                            - {name: OMP_WAIT_POLICY, value: PASSIVE}
+                            - {name: %s, value: "%s"}
+                            # quick to start: the cores are few, and shared with those that train
+                            - {name: JDK_JAVA_OPTIONS, value: -XX:TieredStopAtLevel=1}
+                  checkpoint: {uri: "file://%s", everySteps: %d, keep: 2}
+                  recovery: {maxFailures: 1000000, hungAfterSeconds: %d}
+                """.formatted(
+                                name,
+                                elastic.replicas(),
+                                elastic.maxReplicas(),
+                                elastic.spares(),
+                                Contract.ENV_JOURNAL,
+                                journal(folder),
+                                checkpoints(folder),
+                                elastic.everySteps(),
+                                elastic.hungAfterSeconds()),
+                ObjectNode.class);
+        ArrayNode variables = (ArrayNode) job.at("/spec/template/spec/containers/0/env");
+        env.forEach(
+                (variable, value) -> variables.addObject().put("name", variable).put("value", value));
+        job.withObject("/spec").setAll(Serialization.unmarshal(maths, ObjectNode.class));
+        return JSON.convertValue(job, SwavJob.class);
+    }
+
+    /** What of a job does not touch the weights. */
+    record Elastic(int replicas, int maxReplicas, int spares, long everySteps, int hungAfterSeconds) {}
+
+    static Path journal(Path folder) {
+        return folder.resolve("journal");
+    }
+
+    static Path checkpoints(Path folder) {
+        return folder.resolve("checkpoints");
+    }
+}

@@ -1,0 +1,376 @@
+package io.swav.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.swav.chaos.InjectedFault.Kind;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+
+/** Journals made by hand: 8 samples a step, 3 steps an epoch, a step takes a second. */
+class StormJudgeTest {
+    private static final int BATCH = 8;
+    private static final long SECOND = 1_000_000;
+    private static final long EPOCH_STEPS = 3;
+
+    private final Map<String, Journal> journals = new TreeMap<>();
+    private final List<InjectedFault> happenings = new ArrayList<>();
+    private long clock;
+
+    @Test
+    void aQuietRunKeepsEveryPromise() {
+        form(1, "a", "b");
+        steps(1, 0, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.goodput()).isCloseTo(1, within(1e-9));
+        assertThat(report.samplesNotExactlyOnce()).isZero();
+        assertThat(report.weightsEqual()).isTrue();
+        assertThat(report.lossEqual()).isTrue();
+        assertThat(report.survivorsKeptProcess()).isTrue();
+        assertThat(report.pauseSeconds()).isEmpty();
+    }
+
+    @Test
+    void aKillMayCostTheStepInFlightAndItsPauseIsMeasured() {
+        form(1, "a", "b");
+        steps(1, 0, 7, "a", "b");
+        happen(Kind.KILL, "b");
+        event("a", "dropped", 1, 7);
+        clock += SECOND / 2;
+        form(2, "a");
+        steps(2, 7, 12, "a");
+        done("a");
+
+        StormReport report = judge(12);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(1);
+        assertThat(report.stepsLostWithNotice()).isZero();
+        assertThat(pause(report, "kill").max()).isCloseTo(0.5, within(1e-6));
+        assertThat(report.goodput()).isCloseTo(12 / 12.5, within(1e-9));
+        assertThat(report.survivorsKeptProcess()).isTrue();
+    }
+
+    @Test
+    void aKillMayNotCostTwoSteps() {
+        form(1, "a", "b");
+        steps(1, 0, 3, "a", "b");
+        happen(Kind.KILL, "b");
+        event("a", "dropped", 1, 3);
+        form(2, "a");
+        steps(2, 2, 6, "a"); // step 2 was made already
+        done("a");
+
+        StormReport report = judge(6);
+
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(2);
+        assertThat(report.broken()).singleElement().asString().contains("cost 2 steps");
+    }
+
+    @Test
+    void aStepThatTheDeadAloneHadAppliedIsLostOnceAndFedOnce() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        steps(1, 2, 3, 2, "b"); // b applied it and wrote it down
+        happen(Kind.KILL, "b");
+        event("a", "dropped", 1, 2);
+        form(2, "a");
+        steps(2, 2, 6, "a");
+        done("a");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(1);
+    }
+
+    @Test
+    void oneThatDiedBeforeItCouldWriteThatItsWorldStandsDiedInIt() {
+        form(1, "a", "b", "c");
+        steps(1, 0, 2, "a", "b", "c");
+        form(2, "a", "b"); // and c
+        clock += SECOND / 10;
+        happen(Kind.KILL, "c");
+        event("a", "dropped", 2, 2);
+        event("b", "dropped", 2, 2);
+        form(3, "a", "b");
+        steps(3, 2, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(1);
+    }
+
+    @Test
+    void aStepLostWithNoticeIsAPromiseBroken() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        happen(Kind.NOTICE, "b");
+        event("a", "dropped", 1, 2);
+        event("b", "left", 1, 2);
+        form(2, "a");
+        steps(2, 2, 6, "a");
+        done("a");
+
+        StormReport report = judge(6);
+
+        assertThat(report.stepsLostWithNotice()).isEqualTo(1);
+        assertThat(report.pauseSeconds()).containsOnlyKeys("notice");
+        assertThat(report.broken()).singleElement().asString().contains("step 2 of generation 1");
+    }
+
+    @Test
+    void aSampleFedTwiceIsFoundAndTheOneThatItReplacedToo() {
+        form(1, "a", "b");
+        steps(1, 0, 6, "a", "b");
+        done("a", "b");
+        Journal.Step step = journal("b").steps().get(4);
+        List<Long> samples = new ArrayList<>(step.samples());
+        samples.set(0, journal("a").steps().get(4).samples().get(0));
+        journal("b").steps().set(4, with(step, samples, step.loss()));
+
+        StormReport report = judge(6);
+
+        assertThat(report.samplesNotExactlyOnce()).isEqualTo(2);
+        assertThat(report.broken()).singleElement().asString().contains("epoch 1: 2 samples");
+    }
+
+    @Test
+    void aRankThatIsSilentWithoutReasonFedNothing() {
+        form(1, "a", "b");
+        steps(1, 0, 6, "a", "b");
+        done("a", "b");
+        journal("b").steps().remove(4);
+
+        assertThat(judge(6).samplesNotExactlyOnce()).isEqualTo(BATCH / 2);
+    }
+
+    @Test
+    void aStepThatNobodyMadeIsFound() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        steps(1, 3, 6, "a", "b");
+        done("a", "b");
+
+        assertThat(judge(6).broken()).anyMatch(text -> text.contains("applied step 2"));
+    }
+
+    @Test
+    void twoWorldsAtOnceAreFound() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        form(2, "a");
+        steps(2, 2, 3, "a");
+        steps(1, 3, 6, 2, "b");
+        done("a", "b");
+
+        assertThat(judge(6).broken()).anyMatch(text -> text.contains("two worlds trained at once"));
+    }
+
+    @Test
+    void anotherLossOrOtherWeightsBreakBitwiseButNotFast() {
+        form(1, "a", "b");
+        steps(1, 0, 6, "a", "b");
+        done("a", "b");
+        for (String pod : List.of("a", "b")) {
+            Journal.Step step = journal(pod).steps().get(5);
+            journal(pod).steps().set(5, with(step, step.samples(), Math.nextUp(step.loss())));
+        }
+
+        StormReport bitwise = judge(6, "Bitwise", Optional.of(new StormJudge.Weights(false, 1e-7)));
+        assertThat(bitwise.lossEqual()).isFalse();
+        assertThat(bitwise.broken())
+                .hasSize(2)
+                .anyMatch(text -> text.startsWith("the loss of step 5 is"))
+                .anyMatch(text -> text.startsWith("the weights are not those"));
+
+        StormReport fast = judge(6, "Fast", Optional.of(new StormJudge.Weights(false, 1e-7)));
+        assertThat(fast.broken()).isEmpty();
+        assertThat(fast.lossEqual()).isFalse();
+        assertThat(fast.weightsEqual()).isFalse();
+    }
+
+    @Test
+    void survivorsThatDieOrStartAgainAreFound() {
+        form(1, "a", "b", "c");
+        steps(1, 0, 3, "a", "b", "c");
+        happen(Kind.KILL, "b");
+        form(2, "a"); // c is gone too, though nobody touched it
+        steps(2, 3, 6, "a");
+        journal("a").events().add(new Journal.Event("formed", clock, 2, 6, 4711, ""));
+        done("a");
+
+        StormReport report = judge(6);
+
+        assertThat(report.survivorsKeptProcess()).isFalse();
+        assertThat(report.broken())
+                .anyMatch(text -> text.startsWith("c ended in the middle"))
+                .anyMatch(text -> text.equals("a was 2 processes"));
+    }
+
+    @Test
+    void joinsAndReleasesAreResizesAndAHangIsAHang() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        form(2, "a", "b", "c");
+        steps(2, 2, 6, "a", "b", "c");
+        happen(Kind.HANG, "c");
+        clock += 5 * SECOND;
+        form(3, "a", "b");
+        steps(3, 6, 12, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(12);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.hangs()).isEqualTo(1);
+        assertThat(report.pauseSeconds()).containsOnlyKeys("hang", "resize");
+        assertThat(pause(report, "hang").p50()).isCloseTo(5, within(1e-6));
+        assertThat(pause(report, "resize").max()).isZero();
+    }
+
+    @Test
+    void nobodySurvivesAndTheCheckpointCarriesOn() {
+        form(1, "a", "b");
+        steps(1, 0, 5, "a", "b");
+        happen(Kind.KILL_ALL, "a", "b");
+        clock += 8 * SECOND;
+        form(2, "c", "d");
+        steps(2, 3, 8, "c", "d");
+        done("c", "d");
+
+        StormReport report = judge(8);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(2);
+        assertThat(report.pauseSeconds()).containsOnlyKeys("restart");
+    }
+
+    @Test
+    void trainingHasToGoOnWhileTheApiServerIsAway() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        long at = clock;
+        steps(1, 2, 4, "a", "b");
+        happenings.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
+        steps(1, 4, 6, "a", "b");
+        done("a", "b");
+        assertThat(judge(6).stepsWithoutApi()).isEqualTo(2);
+
+        happenings.set(
+                0,
+                new InjectedFault(
+                        Kind.API_AWAY, "the API server was away", clock + SECOND, 6, List.of(), 0, clock + 2 * SECOND));
+        assertThat(judge(6).broken()).containsExactly("no step was made while the API server was away");
+    }
+
+    @Test
+    void whatFoundNoRoomIsSaid() {
+        form(1, "a");
+        steps(1, 0, 6, "a");
+        done("a");
+        StormReport report = StormJudge.judge(
+                journals, happenings, List.of("no room for the kill"), Optional.empty(), wanted(6, "Bitwise"), 6);
+        assertThat(report.broken()).containsExactly("no room for the kill");
+        assertThat(report.weightsEqual()).isNull();
+    }
+
+    private StormReport judge(long steps) {
+        return judge(steps, "Bitwise", Optional.of(new StormJudge.Weights(true, 0)));
+    }
+
+    private StormReport judge(long steps, String mode, Optional<StormJudge.Weights> weights) {
+        StormJudgeTest quiet = new StormJudgeTest();
+        quiet.form(1, "q");
+        quiet.steps(1, 0, steps, "q");
+        return StormJudge.judge(
+                journals,
+                happenings,
+                List.of(),
+                Optional.of(new StormJudge.Quiet(quiet.journals, weights)),
+                wanted(steps, mode),
+                clock / 1e6);
+    }
+
+    private static StormJudge.Wanted wanted(long steps, String mode) {
+        StormJudge.Order order = new StormJudge.Order() {
+            @Override
+            public long epochOf(long step) {
+                return step / EPOCH_STEPS;
+            }
+
+            @Override
+            public List<Long> samplesOf(long step) {
+                return slice(step);
+            }
+        };
+        return new StormJudge.Wanted(steps, 1, mode, order, 2);
+    }
+
+    private static List<Long> slice(long step) {
+        long first = step % EPOCH_STEPS * BATCH;
+        return LongStream.range(first, first + BATCH).boxed().toList();
+    }
+
+    private void form(long generation, String... pods) {
+        for (String pod : pods) {
+            event(pod, "formed", generation, 0);
+        }
+    }
+
+    private void done(String... pods) {
+        for (String pod : pods) {
+            event(pod, "done", 0, 0);
+        }
+    }
+
+    private void event(String pod, String what, long generation, long step) {
+        journal(pod).events().add(new Journal.Event(what, clock, generation, step, pod.hashCode(), ""));
+    }
+
+    private void steps(long generation, long from, long to, String... pods) {
+        steps(generation, from, to, pods.length, pods);
+    }
+
+    /** Each a second; in a world of {@code size}, of which {@code pods} write it down. */
+    private void steps(long generation, long from, long to, int size, String... pods) {
+        for (long step = from; step < to; step++) {
+            for (int rank = 0; rank < pods.length; rank++) {
+                List<Long> samples = slice(step).subList(rank * BATCH / size, (rank + 1) * BATCH / size);
+                journal(pods[rank])
+                        .steps()
+                        .add(new Journal.Step(
+                                step, generation, rank, size, clock, clock + SECOND, 1.0 / (step + 1), samples));
+            }
+            clock += SECOND;
+        }
+    }
+
+    private void happen(Kind kind, String... pods) {
+        happenings.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
+    }
+
+    private static StormReport.Pause pause(StormReport report, String cause) {
+        return Optional.ofNullable(report.pauseSeconds().get(cause)).orElseThrow();
+    }
+
+    private Journal journal(String pod) {
+        return journals.computeIfAbsent(pod, p -> Journal.empty());
+    }
+
+    private static Journal.Step with(Journal.Step step, List<Long> samples, double loss) {
+        return new Journal.Step(
+                step.step(), step.generation(), step.rank(), step.size(), step.start(), step.end(), loss, samples);
+    }
+}

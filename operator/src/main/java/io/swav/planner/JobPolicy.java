@@ -1,0 +1,47 @@
+package io.swav.planner;
+
+import io.swav.api.SwavJobSpec;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * What the spec allows.
+ *
+ * @param target trainers wanted in the world, at least {@code min}
+ * @param min fewest trainers that form a world
+ * @param spares Ready pods kept beyond the world
+ * @param growAfter how long a world stays before it grows while more pods are expected
+ * @param hungAfter how long a trainer may keep its peers waiting
+ * @param maxFailures failures that are replaced; one more ends the job
+ * @param suspended whether no pod may run
+ * @param ttl how long pods stay after the end; empty keeps them
+ */
+public record JobPolicy(
+        int target,
+        int min,
+        int spares,
+        Duration growAfter,
+        Duration hungAfter,
+        int maxFailures,
+        boolean suspended,
+        Optional<Duration> ttl) {
+
+    public JobPolicy {
+        if (min < 1 || target < min || spares < 0 || maxFailures < 0) {
+            throw new IllegalArgumentException(
+                    "bounds: target " + target + ", min " + min + ", spares " + spares + ", failures " + maxFailures);
+        }
+    }
+
+    public static JobPolicy of(SwavJobSpec spec) {
+        return new JobPolicy(
+                Math.min(spec.replicas(), spec.maxReplicas()),
+                spec.elastic().minReplicas(),
+                spec.elastic().spares(),
+                Duration.ofSeconds(spec.elastic().growAfterSeconds()),
+                Duration.ofSeconds(spec.recovery().hungAfterSeconds()),
+                spec.recovery().maxFailures(),
+                spec.suspend(),
+                Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));
+    }
+}

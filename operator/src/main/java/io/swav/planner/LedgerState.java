@@ -1,0 +1,258 @@
+package io.swav.planner;
+
+import io.swav.api.TrainerReport;
+import io.swav.api.SwavJobStatus.Incident;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What changes of the world have cost. An incident is entered when it is seen, together with the generation that is
+ * published because of it; its price follows when that generation, or the next that comes to train, has made its first
+ * step and the trainers say what they lost. Incidents that share a pause each show the whole price; the sums have it once.
+ *
+ * @param secondsLost by {@link Kind}
+ * @param incidents the last {@value #KEPT}
+ * @param pace null before the first step
+ */
+public record LedgerState(
+        Counts counts,
+        long stepsLost,
+        SortedMap<String, Double> secondsLost,
+        List<Incident> incidents,
+        @Nullable Pace pace) {
+
+    static final int KEPT = 20;
+
+    public static final LedgerState EMPTY = new LedgerState(new Counts(0, 0, 0, 0), 0, new TreeMap<>(), List.of(), null);
+
+    /** Why the world changed; when several things share a pause, the last of these pays for it. */
+    public enum Kind {
+        Resize,
+        Suspension,
+        Preemption,
+        Hang,
+        Failure
+    }
+
+    /** @param resizes worlds for training that were published after the first */
+    public record Counts(long resizes, long preemptions, long failures, long hangs) {}
+
+    /**
+     * How the last generation that trained began, which is the last one whose price is known.
+     *
+     * @param start global steps applied when it began
+     * @param keptSeconds in steps of earlier generations that were kept
+     * @param stepSeconds of one of its steps
+     * @param firstStep when the first step of the job began
+     */
+    public record Pace(long generation, long start, double keptSeconds, double stepSeconds, Instant firstStep) {}
+
+    /**
+     * A generation that has made steps, as its trainers report it.
+     *
+     * @param start global steps applied when it began
+     * @param pauseSeconds as its survivors tell it; empty when all members are new
+     * @param droppedSteps that no survivor had finished
+     * @param keptSteps in it so far, at least 1
+     * @param keptSeconds in them
+     */
+    record Begun(
+            long generation,
+            long start,
+            Optional<Double> pauseSeconds,
+            long droppedSteps,
+            long keptSteps,
+            double keptSeconds) {
+
+        /** @param reports of trainers that have made steps in it */
+        static Begun of(long generation, List<LivenessSignals> reports) {
+            long start = 0;
+            Optional<Double> pause = Optional.empty();
+            long dropped = Long.MAX_VALUE;
+            long steps = 0;
+            double seconds = 0;
+            for (LivenessSignals signs : reports) {
+                TrainerReport.Regroup regroup = signs.regroup().orElseThrow();
+                start = Math.max(start, signs.step() - regroup.keptSteps());
+                Double own = regroup.pauseSeconds();
+                if (own != null) {
+                    pause = Optional.of(Math.max(own, pause.orElse(0.0)));
+                    dropped = Math.min(dropped, regroup.droppedSteps()); // what one has finished is not lost
+                }
+                if (regroup.keptSteps() > steps) {
+                    steps = regroup.keptSteps();
+                    seconds = regroup.keptSeconds();
+                }
+            }
+            return new Begun(generation, start, pause, pause.isEmpty() ? 0 : dropped, steps, seconds);
+        }
+
+        double stepSeconds() {
+            return keptSeconds / keptSteps;
+        }
+    }
+
+    public LedgerState {
+        secondsLost = new TreeMap<>(secondsLost);
+        incidents = List.copyOf(incidents);
+    }
+
+    /** Failures that count towards recovery.maxFailures. */
+    long failed() {
+        return counts.failures() + counts.hangs();
+    }
+
+    /** The last generation whose price is known. */
+    long settled() {
+        return pace == null ? 0 : pace.generation();
+    }
+
+    LedgerState with(Incident incident) {
+        List<Incident> all = new ArrayList<>(incidents);
+        all.add(incident);
+        Kind kind = Kind.valueOf(incident.kind());
+        Counts more = new Counts(
+                counts.resizes(),
+                counts.preemptions() + (kind == Kind.Preemption ? 1 : 0),
+                counts.failures() + (kind == Kind.Failure ? 1 : 0),
+                counts.hangs() + (kind == Kind.Hang ? 1 : 0));
+        return new LedgerState(more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
+    }
+
+    /** Enters that this generation was published because of the incidents of these pods. */
+    LedgerState followedBy(long generation, List<Incident> because) {
+        return withIncidents(incidents.stream()
+                .map(incident -> because.contains(incident)
+                        ? priced(incident, generation, incident.stepsLost(), incident.secondsPaused())
+                        : incident)
+                .toList());
+    }
+
+    LedgerState resized() {
+        Counts more = new Counts(counts.resizes() + 1, counts.preemptions(), counts.failures(), counts.hangs());
+        return new LedgerState(more, stepsLost, secondsLost, incidents, pace);
+    }
+
+    /** Takes note of how long a step takes, which the last report of a generation tells best. */
+    LedgerState paced(double stepSeconds) {
+        return pace == null
+                ? this
+                : withPace(
+                        new Pace(pace.generation(), pace.start(), pace.keptSeconds(), stepSeconds, pace.firstStep()));
+    }
+
+    /** Enters what it took to come to this generation from the last one that trained. */
+    LedgerState settle(Begun begun, Instant now) {
+        List<Incident> open =
+                incidents.stream().filter(incident -> isOpen(incident, begun)).toList();
+        if (pace == null) {
+            Instant first = now.minusMillis(Math.round(1000 * begun.keptSeconds()));
+            return withIncidents(priced(begun, 0, 0))
+                    .withPace(new Pace(begun.generation(), begun.start(), 0, begun.stepSeconds(), first));
+        }
+        long reached = open.stream()
+                .mapToLong(incident -> incident.step() == null ? 0 : incident.step())
+                .max()
+                .orElse(0);
+        long steps = Math.max(begun.droppedSteps(), reached - begun.start());
+        double seconds = rounded(begun.pauseSeconds().orElseGet(() -> sinceFirst(open, begun, now)));
+        SortedMap<String, Double> lost = new TreeMap<>(secondsLost);
+        lost.merge(cause(open).name(), seconds, (one, other) -> rounded(one + other));
+        long since = begun.start() - pace.start(); // negative when a checkpoint from before that was resumed
+        double kept = since >= 0
+                ? pace.keptSeconds() + since * pace.stepSeconds()
+                : pace.keptSeconds() * begun.start() / pace.start();
+        return new LedgerState(
+                counts,
+                stepsLost + steps,
+                lost,
+                priced(begun, steps, seconds),
+                new Pace(begun.generation(), begun.start(), kept, begun.stepSeconds(), pace.firstStep()));
+    }
+
+    /** What this settling entered beyond an earlier account, in words; empty when nobody has to answer for it. */
+    Optional<String> told(LedgerState before) {
+        return incidents.stream()
+                .filter(incident -> pace != null && before.pace() != null && incident.secondsPaused() != null)
+                .filter(incident -> incident.generation() != null && incident.generation() > before.settled())
+                .max(Comparator.comparing(incident -> Kind.valueOf(incident.kind())))
+                .map(incident -> "Generation " + settled() + " trains: "
+                        + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
+                        + " lost and " + incident.secondsPaused() + " s without training ("
+                        + incident.kind() + " of " + incident.pod() + ")");
+    }
+
+    /**
+     * Share of the time since the first step began that went into steps that were kept; empty before.
+     *
+     * @param keptSince seconds in steps of the last generation that trained
+     */
+    public Optional<Double> goodput(double keptSince, Instant now) {
+        if (pace == null) {
+            return Optional.empty();
+        }
+        double elapsed = Duration.between(pace.firstStep(), now).toMillis() / 1000.0;
+        return elapsed <= 0 ? Optional.empty() : Optional.of(Math.min(1, (pace.keptSeconds() + keptSince) / elapsed));
+    }
+
+    private boolean isOpen(Incident incident, Begun begun) {
+        Long followed = incident.generation();
+        return followed != null && followed > settled() && followed <= begun.generation();
+    }
+
+    private static Kind cause(List<Incident> open) {
+        return open.stream()
+                .map(incident -> Kind.valueOf(incident.kind()))
+                .max(Comparator.naturalOrder())
+                .orElse(Kind.Resize);
+    }
+
+    /** All members are new, and nobody is left who could tell how long the pause was: it began with the first incident. */
+    private static double sinceFirst(List<Incident> open, Begun begun, Instant now) {
+        return open.stream()
+                .map(incident -> Instant.parse(incident.time()))
+                .min(Comparator.naturalOrder())
+                .map(first -> Math.max(0, Duration.between(first, now).toMillis() / 1000.0 - begun.keptSeconds()))
+                .orElse(0.0);
+    }
+
+    private List<Incident> priced(Begun begun, long steps, double seconds) {
+        return incidents.stream()
+                .map(incident ->
+                        isOpen(incident, begun) ? priced(incident, incident.generation(), steps, seconds) : incident)
+                .toList();
+    }
+
+    private static Incident priced(
+            Incident incident, @Nullable Long generation, @Nullable Long steps, @Nullable Double seconds) {
+        return new Incident(
+                incident.time(),
+                incident.kind(),
+                incident.pod(),
+                incident.reason(),
+                incident.step(),
+                generation,
+                steps,
+                seconds);
+    }
+
+    private LedgerState withIncidents(List<Incident> all) {
+        return new LedgerState(counts, stepsLost, secondsLost, all, pace);
+    }
+
+    private LedgerState withPace(Pace now) {
+        return new LedgerState(counts, stepsLost, secondsLost, incidents, now);
+    }
+
+    private static double rounded(double seconds) {
+        return Math.round(1000 * seconds) / 1000.0;
+    }
+}

@@ -1,0 +1,55 @@
+package io.swav.planner;
+
+import io.swav.api.TrainerReport;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Signs of life of one trainer, from its last report.
+ *
+ * @param silence since the operator heard of it, by the operator's clock, without the time in which the API server was
+ *     away; null when it has never reported, or has reported its end: then nothing is concluded from silence
+ * @param awaiting whether it waits for its peers
+ * @param stalled since it last finished a step or entered its first world; empty outside a world
+ * @param lostPeer uid of the member whose connection to it failed
+ * @param step global steps applied
+ * @param regroup how it came into its present world
+ */
+public record LivenessSignals(
+        @Nullable Duration silence,
+        boolean awaiting,
+        Optional<Duration> stalled,
+        Optional<String> lostPeer,
+        long step,
+        Optional<TrainerReport.Regroup> regroup) {
+
+    /** Trainers report every two seconds; one that misses two reports is silent. */
+    public static final Duration UNHEARD = Duration.ofSeconds(4);
+
+    public static final LivenessSignals NONE = new LivenessSignals(null, false, Optional.empty(), Optional.empty(), 0, Optional.empty());
+
+    public boolean isSilent() {
+        return silence != null && silence.compareTo(UNHEARD) > 0;
+    }
+
+    public boolean isFresh() {
+        return silence != null && !isSilent();
+    }
+
+    /** Whether this trainer has been in a world that formed. */
+    boolean holdsState() {
+        return regroup.isPresent();
+    }
+
+    /** The generation in which this trainer has made a step; 0 for none. */
+    long trainedIn() {
+        return regroup.filter(how -> how.keptSteps() > 0)
+                .map(TrainerReport.Regroup::generation)
+                .orElse(0L);
+    }
+
+    boolean silentFor(Duration limit) {
+        return isSilent() && silence != null && silence.compareTo(limit) > 0;
+    }
+}

@@ -1,0 +1,21 @@
+package io.swav.planner;
+
+import java.time.Instant;
+
+/**
+ * One pod of the job as it was observed.
+ *
+ * @param lingers whether it still runs although its trainer has ended, and nobody has deleted it: a sidecar does not end by
+ *     itself
+ */
+public record ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs, boolean lingers) {
+
+    public ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs) {
+        this(name, uid, created, standing, signs, false);
+    }
+
+    /** Whether its object says that it is alive, whatever its trainer does. */
+    public boolean isAlive() {
+        return standing.isAlive();
+    }
+}

@@ -1,0 +1,181 @@
+package io.swav.planner;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.TrainerReport;
+import io.swav.api.World;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class HangDetectorTest {
+    private static final Duration HUNG_AFTER = Duration.ofSeconds(60);
+    private static final Duration OLD = Duration.ofHours(1);
+
+    /** All worlds of one, two and three members with every combination of these signs. */
+    @Test
+    void everyAccusationHasAWitnessWhoIsNotAccused() {
+        List<LivenessSignals> kinds = new ArrayList<>();
+        for (Integer silence : new Integer[] {null, 1, 5, 61, 121}) {
+            for (boolean awaiting : new boolean[] {false, true}) {
+                for (Integer stalled : new Integer[] {null, 1, 61}) {
+                    for (int lost = -1; lost < 3; lost++) {
+                        kinds.add(signs(silence, awaiting, stalled, lost < 0 ? null : "uid-" + lost));
+                    }
+                }
+            }
+        }
+        int accused = 0;
+        for (LivenessSignals first : kinds) {
+            accused += check(List.of(first));
+            for (LivenessSignals second : kinds) {
+                accused += check(List.of(first, second));
+                for (int third = 0; third < kinds.size(); third += 7) { // every kind, and each pair in company
+                    accused += check(List.of(first, second, kinds.get((third + kinds.indexOf(first)) % kinds.size())));
+                }
+            }
+        }
+        assertThat(accused).isPositive();
+    }
+
+    private static int check(List<LivenessSignals> all) {
+        Map<String, HangDetector.Verdict> verdicts = call(OLD, all);
+        for (int i = 0; i < all.size(); i++) {
+            LivenessSignals signs = all.get(i);
+            HangDetector.Verdict verdict = verdicts.get("uid-" + i);
+            List<LivenessSignals> others = new ArrayList<>(all);
+            others.remove(i);
+            boolean waitedFor =
+                    others.stream().anyMatch(other -> other.isFresh() && other.awaiting() && stalled(other));
+            String uid = "uid-" + i;
+            boolean missed = others.stream()
+                    .anyMatch(other -> other.isFresh() && other.lostPeer().equals(Optional.of(uid)));
+            boolean quiet = signs.silence() != null && signs.silence().toSeconds() > 60;
+            boolean stuck = !signs.awaiting() && stalled(signs);
+            boolean lost = missed && signs.isSilent();
+            boolean hung = others.isEmpty()
+                    ? (signs.silence() != null && signs.silence().toSeconds() > 120) || (signs.isFresh() && stuck)
+                    : waitedFor && (quiet || stuck);
+            assertThat(verdict == null ? "well" : verdict.hung() ? "hung" : "lost")
+                    .as("member %s of %s", i, all)
+                    .isEqualTo(lost ? "lost" : hung ? "hung" : "well");
+        }
+        if (all.size() > 1) {
+            assertThat(verdicts.size()).as("somebody is left of %s", all).isLessThan(all.size());
+            if (all.stream().noneMatch(LivenessSignals::isFresh)) {
+                assertThat(verdicts)
+                        .as("nobody is heard, nobody is blamed: %s", all)
+                        .isEmpty();
+            }
+        }
+        return verdicts.size();
+    }
+
+    private static boolean stalled(LivenessSignals signs) {
+        return signs.stalled().filter(stalled -> stalled.toSeconds() > 60).isPresent();
+    }
+
+    @Test
+    void itSaysWhoWaitedAndHowLong() {
+        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(62, false, 3, null))))
+                .containsExactly(Map.entry(
+                        "uid-1",
+                        new HangDetector.Verdict(
+                                true, "it hangs: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
+        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(1, false, 61, null)))
+                        .get("uid-1"))
+                .isEqualTo(new HangDetector.Verdict(
+                        true, "it hangs: job-0 has waited for it for 61 s, and it finishes no step"));
+        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(5, false, 5, null)))
+                        .get("uid-1"))
+                .isEqualTo(new HangDetector.Verdict(
+                        false, "it does not answer its peers: job-0 lost it, and it has not reported for 5 s"));
+    }
+
+    @Test
+    void aPartitionIsLeftToTheTrainers() {
+        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(1, true, 5, "uid-0"))))
+                .isEmpty();
+    }
+
+    @Test
+    void timeBeforeThisWorldIsNobodysFault() {
+        List<LivenessSignals> afterAHold = List.of(signs(1, true, 600, null), signs(1, false, 600, null));
+        assertThat(call(Duration.ofSeconds(59), afterAHold)).isEmpty();
+        assertThat(call(Duration.ofSeconds(61), afterAHold)).containsOnlyKeys("uid-1");
+    }
+
+    @Test
+    void aStepMayTakeItsTime() {
+        LivenessSignals waiting = signs(1, true, 350, null);
+        TrainerReport.Regroup hundredASecond = new TrainerReport.Regroup(1, 1.0, 0, 2, 200);
+        LivenessSignals slow = new LivenessSignals(
+                Duration.ofSeconds(1),
+                false,
+                Optional.of(Duration.ofSeconds(350)),
+                Optional.empty(),
+                5,
+                Optional.of(hundredASecond));
+        assertThat(call(OLD, List.of(waiting, slow)))
+                .as("less than four of its own")
+                .isEmpty();
+        LivenessSignals first = new LivenessSignals(
+                Duration.ofSeconds(1),
+                false,
+                Optional.of(Duration.ofSeconds(599)),
+                Optional.empty(),
+                0,
+                Optional.of(new TrainerReport.Regroup(1, null, 0, 0, 0)));
+        assertThat(call(OLD, List.of(first)))
+                .as("the first step, of unknown length")
+                .isEmpty();
+        assertThat(call(OLD, List.of(waiting, signs(1, false, 350, null)))).containsOnlyKeys("uid-1");
+    }
+
+    @Test
+    void deadPodsAreNoWitnesses() {
+        World world = world(2);
+        Map<String, ObservedPod> pods = new HashMap<>();
+        pods.put("uid-0", pod(0, signs(1, true, 100, "uid-1"), new PodState.Dead(PodState.Cause.FAILED, "exit")));
+        pods.put("uid-1", pod(1, signs(100, false, 100, null), new PodState.Ready("a:1")));
+        assertThat(HangDetector.of(world, OLD, pods, HUNG_AFTER)).isEmpty();
+    }
+
+    private static Map<String, HangDetector.Verdict> call(Duration age, List<LivenessSignals> all) {
+        Map<String, ObservedPod> pods = new HashMap<>();
+        for (int i = 0; i < all.size(); i++) {
+            pods.put("uid-" + i, pod(i, all.get(i), new PodState.Ready("a:1")));
+        }
+        return HangDetector.of(world(all.size()), age, pods, HUNG_AFTER);
+    }
+
+    private static World world(int size) {
+        List<World.Member> members = new ArrayList<>();
+        for (int i = 0; i < size; i++) {
+            members.add(new World.Member("job-" + i, "uid-" + i, "a:1"));
+        }
+        return new World(4, "job-uid", members, "w");
+    }
+
+    private static ObservedPod pod(int number, LivenessSignals signs, PodState standing) {
+        return new ObservedPod("job-" + number, "uid-" + number, Instant.EPOCH, standing, signs);
+    }
+
+    /** Of a trainer whose steps take a second. */
+    private static LivenessSignals signs(
+            @Nullable Integer silence, boolean awaiting, @Nullable Integer stalled, @Nullable String lostPeer) {
+        return new LivenessSignals(
+                silence == null ? null : Duration.ofSeconds(silence),
+                awaiting,
+                Optional.ofNullable(stalled).map(Duration::ofSeconds),
+                Optional.ofNullable(lostPeer),
+                12,
+                Optional.of(new TrainerReport.Regroup(4, 1.0, 0, 10, 10)));
+    }
+}

@@ -1,0 +1,576 @@
+package io.swav.planner;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.TrainerReport;
+import io.swav.api.World;
+import io.swav.planner.PodState.Cause;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class WorldPlannerTest {
+    private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
+
+    private static final List<PodState> STANDINGS = List.of(
+            new PodState.Starting("pulling"),
+            new PodState.Ready("a:1"),
+            new PodState.Leaving("spot"),
+            new PodState.Dead(Cause.PREEMPTED, "evicted"),
+            new PodState.Dead(Cause.FAILED, "exit code 70"));
+
+    /** All jobs of up to three pods, each in every standing, in the world or not, under every small bound. */
+    @Test
+    void everySmallCaseKeepsTheInvariants() {
+        int cases = 0;
+        for (int pods = 0; pods <= 3; pods++) {
+            for (int code = 0; code < pow(STANDINGS.size() * 2, pods); code++) {
+                List<ObservedPod> seen = new ArrayList<>();
+                List<World.Member> members = new ArrayList<>();
+                int rest = code;
+                for (int i = 0; i < pods; i++) {
+                    seen.add(pod(i, STANDINGS.get(rest % STANDINGS.size())));
+                    rest /= STANDINGS.size();
+                    if (rest % 2 == 1) {
+                        members.add(member(i));
+                    }
+                    rest /= 2;
+                }
+                for (int min = 1; min <= 2; min++) {
+                    for (int target = min; target <= 3; target++) {
+                        for (int spares = 0; spares <= 1; spares++) {
+                            for (boolean hold : new boolean[] {false, true}) {
+                                String which = "case " + code + " of " + pods;
+                                check(bounds(target, min, spares), seen, members, hold, PlannerState.EMPTY, which);
+                                cases++;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assertThat(cases).isEqualTo((1 + 10 + 100 + 1000) * 10 * 2);
+    }
+
+    @Test
+    void randomLargeCasesKeepTheInvariants() {
+        for (int seed = 0; seed < 2000; seed++) {
+            Random random = new Random(seed);
+            List<ObservedPod> seen = new ArrayList<>();
+            List<World.Member> members = new ArrayList<>();
+            for (int i = 0; i < random.nextInt(20); i++) {
+                if (random.nextInt(8) > 0) {
+                    seen.add(pod(i, STANDINGS.get(random.nextInt(STANDINGS.size())), signs(random)));
+                }
+                if (random.nextBoolean()) {
+                    members.add(random.nextInt(members.size() + 1), member(i));
+                }
+            }
+            int min = 1 + random.nextInt(6);
+            JobPolicy bounds = bounds(min + random.nextInt(10), min, random.nextInt(3));
+            PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
+            check(bounds, seen, members, random.nextInt(4) == 0, book, "seed " + seed);
+        }
+    }
+
+    private static LivenessSignals signs(Random random) {
+        return new LivenessSignals(
+                random.nextInt(5) == 0 ? null : Duration.ofSeconds(random.nextInt(150)),
+                random.nextBoolean(),
+                random.nextInt(3) == 0 ? Optional.empty() : Optional.of(Duration.ofSeconds(random.nextInt(150))),
+                random.nextInt(3) == 0 ? Optional.of("uid-" + random.nextInt(20)) : Optional.empty(),
+                12,
+                Optional.of(new TrainerReport.Regroup(random.nextInt(5), 1.5, 0, random.nextInt(3), 1)));
+    }
+
+    private static void check(
+            JobPolicy bounds, List<ObservedPod> pods, List<World.Member> members, boolean hold, PlannerState book, String which) {
+        World world = new World(
+                members.isEmpty() && book.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
+        PlannerInput seen = new PlannerInput("job", world, book, pods, 12);
+        ReconcilePlan plan = WorldPlanner.plan(bounds, seen, T0);
+        String where = which + ": " + bounds + " " + seen + " -> " + plan;
+
+        if (plan.world() instanceof WorldDecision.Regroup regroup) {
+            World next = regroup.next();
+            assertThat(next.generation()).as("generation + 1: " + where).isEqualTo(world.generation() + 1);
+            assertThat(next.size())
+                    .as("in bounds, or on hold: " + where)
+                    .isBetween(next.hold() ? 0 : bounds.min(), next.hold() ? bounds.min() - 1 : bounds.target());
+            assertThat(next.hold() && !members.containsAll(next.members()))
+                    .as("nobody joins a world on hold: " + where)
+                    .isFalse();
+            assertThat(next.lost())
+                    .as("no member is called lost: " + where)
+                    .noneMatch(uid -> next.rankOf(uid).isPresent());
+            assertThat(new HashSet<>(next.members()))
+                    .as("nobody twice: " + where)
+                    .hasSize(next.size());
+            for (World.Member member : next.members()) {
+                PodState standing = standing(pods, member);
+                boolean survivor = members.contains(member);
+                assertThat(survivor ? standing.isAlive() : standing instanceof PodState.Ready)
+                        .as("survivors live, newcomers are ready: " + where)
+                        .isTrue();
+            }
+            List<World.Member> survivors =
+                    members.stream().filter(next.members()::contains).toList();
+            assertThat(next.members().subList(0, survivors.size()))
+                    .as("ranks are stable: " + where)
+                    .isEqualTo(survivors);
+            assertThat(regroup.why()).as("a reason: " + where).isNotBlank();
+        }
+        assertThat(plan.world().why()).as("a reason: " + where).isNotBlank();
+        assertThat(after(plan, world).members())
+                .as("whoever is to be killed, or does not answer, is out: " + where)
+                .noneMatch(member -> plan.book().isOut(member.uid()));
+        assertThat(plan.kill())
+                .as("only hung pods are killed: " + where)
+                .extracting(ObservedPod::uid)
+                .containsExactlyInAnyOrderElementsOf(plan.book().hung());
+        long failed = pods.stream()
+                .filter(pod -> pod.standing() instanceof PodState.Dead dead && dead.cause() == Cause.FAILED)
+                .count();
+        assertThat(plan.book().account().counts().failures())
+                .as("only failures are failures: " + where)
+                .isEqualTo(failed);
+        Set<World.Member> kept = new HashSet<>(after(plan, world).members());
+        assertThat(plan.delete())
+                .as("no member is deleted: " + where)
+                .noneMatch(pod -> kept.stream().anyMatch(member -> member.uid().equals(pod.uid())));
+        long alive = pods.stream()
+                .filter(pod -> pod.isAlive() && !plan.book().isOut(pod.uid()))
+                .count();
+        long removed = plan.delete().stream().filter(ObservedPod::isAlive).count();
+        assertThat(alive - removed + plan.create().size())
+                .as("never more pods than wanted: " + where)
+                .isLessThanOrEqualTo(bounds.target() + bounds.spares());
+        assertThat(plan.create().isEmpty() || removed == 0)
+                .as("not created and deleted at once: " + where)
+                .isTrue();
+
+        List<ObservedPod> later = new ArrayList<>(pods);
+        later.removeAll(plan.delete());
+        later.removeAll(plan.kill());
+        plan.create().forEach(name -> later.add(new ObservedPod(name, name, T0, new PodState.Starting("new"), LivenessSignals.NONE)));
+        ReconcilePlan again = WorldPlanner.plan(bounds, new PlannerInput("job", after(plan, world), plan.book(), later, 12), T0);
+        assertThat(again.world())
+                .as("planning again keeps the world: " + where)
+                .isNotInstanceOf(WorldDecision.Regroup.class);
+        assertThat(again.create())
+                .as("planning again creates nothing: " + where)
+                .isEmpty();
+        assertThat(again.delete())
+                .as("planning again deletes nothing: " + where)
+                .isEmpty();
+        assertThat(again.news()).as("nothing is counted twice: " + where).isEmpty();
+    }
+
+    @Test
+    void growingWaitsWhileMorePodsAreExpected() {
+        World world = new World(1, "u", List.of(member(0)), "first");
+        PlannerState book = PlannerState.EMPTY.published(T0);
+        List<ObservedPod> pods = List.of(
+                pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity")));
+        JobPolicy bounds = bounds(3, 1, 0);
+
+        ReconcilePlan early = plan(bounds, world, book, pods, T0.plusSeconds(10));
+        assertThat(early.world()).isInstanceOf(WorldDecision.Keep.class);
+        assertThat(early.again()).contains(T0.plusSeconds(30));
+
+        ReconcilePlan late = plan(bounds, world, book, pods, T0.plusSeconds(30));
+        assertThat(names(late)).containsExactly("job-0", "job-1");
+
+        List<ObservedPod> all = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        assertThat(names(plan(bounds, world, book, all, T0.plusSeconds(1))))
+                .as("nothing more to wait for")
+                .containsExactly("job-0", "job-1", "job-2");
+    }
+
+    /** bounds: hung after 60 s. */
+    @Test
+    void nobodyJoinsWhileItIsNotKnownWhetherAMemberHangs() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(500));
+        ObservedPod newcomer = pod(2, STANDINGS.get(1));
+        for (int seconds : new int[] {20, 40, 70}) {
+            LivenessSignals waits = signs(1, true, seconds);
+            LivenessSignals silent = signs(seconds, false, seconds);
+            List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
+            ReconcilePlan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
+            if (seconds == 40) {
+                assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
+                assertThat(plan.world().why()).contains("job-2 ready to join, when it is known whether job-1");
+            } else {
+                assertThat(names(plan)).contains("job-2");
+                assertThat(names(plan).contains("job-1")).isEqualTo(seconds == 20);
+            }
+        }
+    }
+
+    private static LivenessSignals signs(int silence, boolean awaiting, int stalled) {
+        return new LivenessSignals(
+                Duration.ofSeconds(silence),
+                awaiting,
+                Optional.of(Duration.ofSeconds(stalled)),
+                Optional.empty(),
+                12,
+                Optional.empty());
+    }
+
+    @Test
+    void aSpareTakesTheLostMembersPlaceAtOnce() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<ObservedPod> pods =
+                List.of(pod(0, new PodState.Leaving("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+        ReconcilePlan plan = plan(bounds(2, 2, 1), world, PlannerState.EMPTY, pods, T0);
+
+        assertThat(names(plan)).containsExactly("job-1", "job-2");
+        assertThat(plan.world().why()).isEqualTo("job-0 left (spot); job-2 joined");
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().account().counts().preemptions()).isEqualTo(1);
+    }
+
+    @Test
+    void whereAllMembersLeaveASpareBeginsWhenTheyHaveSavedTheState() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        ObservedPod spare = pod(1, STANDINGS.get(1));
+        List<ObservedPod> pods = List.of(leaving(0, 1), spare);
+        ReconcilePlan leaves = plan(bounds(1, 1, 1), world, PlannerState.EMPTY, pods, T0);
+        World empty = after(leaves, world);
+        assertThat(leaves.world()).isInstanceOf(WorldDecision.Regroup.class);
+        assertThat(empty.members()).as("it leaves now, the last").isEmpty();
+        assertThat(empty.lost()).isEmpty();
+        assertThat(leaves.world().why())
+                .isEqualTo("job-0 left (spot); the world forms when job-0 has saved the state and gone");
+        assertThat(leaves.create()).hasSize(1);
+
+        ReconcilePlan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
+        assertThat(saves.world())
+                .isInstanceOfSatisfying(
+                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+        assertThat(saves.again())
+                .as("it may fall silent")
+                .contains(T0.plusSeconds(9 + 3).plusMillis(1));
+
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(spare), T0.plusSeconds(10))))
+                .as("gone")
+                .containsExactly("job-1");
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
+                .as("silent, as on a lost node")
+                .containsExactly("job-1");
+        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), pods, T0.plus(WorldPlanner.LONGEST_SAVE))))
+                .as("it never ends")
+                .containsExactly("job-1");
+    }
+
+    @Test
+    void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
+        World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
+        ReconcilePlan plan = plan(bounds(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
+        assertThat(plan.world())
+                .isInstanceOfSatisfying(
+                        WorldDecision.Regroup.class,
+                        regroup -> assertThat(regroup.next().members()).isEmpty());
+        assertThat(plan.delete()).isEmpty();
+        assertThat(names(plan(
+                        bounds(2, 1, 1),
+                        after(plan, world),
+                        plan.book(),
+                        List.of(pod(1, STANDINGS.get(1))),
+                        T0.plusSeconds(1))))
+                .containsExactly("job-1");
+    }
+
+    @Test
+    void nobodyWaitsForALeavingPodThatHoldsNoState() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        ObservedPod newcomer = pod(2, STANDINGS.get(1));
+        assertThat(names(plan(
+                        bounds(2, 1, 1),
+                        world,
+                        PlannerState.EMPTY,
+                        List.of(pod(0, new PodState.Leaving("spot")), newcomer),
+                        T0)))
+                .as("it was never in a world")
+                .containsExactly("job-2");
+        World two = new World(3, "u", List.of(member(0), member(1)), "w");
+        ObservedPod trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
+        assertThat(names(plan(bounds(2, 1, 1), two, PlannerState.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
+                .as("another member keeps it")
+                .containsExactly("job-1", "job-2");
+        World lost = new World(3, "u", List.of(), "its document was lost");
+        assertThat(names(plan(bounds(2, 1, 1), lost, PlannerState.EMPTY, List.of(leaving(0, 1), trained), T0)))
+                .as("another trainer keeps it")
+                .containsExactly("job-1");
+    }
+
+    private static ObservedPod leaving(int number, int silence) {
+        return pod(
+                number,
+                new PodState.Leaving("spot"),
+                new LivenessSignals(
+                        Duration.ofSeconds(silence),
+                        false,
+                        Optional.empty(),
+                        Optional.empty(),
+                        12,
+                        Optional.of(new TrainerReport.Regroup(3, null, 0, 12, 6))));
+    }
+
+    @Test
+    void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
+        ReconcilePlan holds = plan(bounds(2, 2, 0), world, PlannerState.EMPTY, pods, T0);
+        World hold = after(holds, world);
+        assertThat(hold.hold()).isTrue();
+        assertThat(hold.members()).containsExactly(member(0));
+        assertThat(hold.lost()).as("nobody need wait for it").containsExactly("uid-1");
+        assertThat(holds.world().why())
+                .isEqualTo("job-1 left (vanished); holding, the survivors keep their state: 1 ready, 2 needed;"
+                        + " job-2: no capacity: 0/3 nodes");
+
+        ReconcilePlan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
+        assertThat(held.world())
+                .isInstanceOfSatisfying(
+                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+        ReconcilePlan resumed = plan(
+                bounds(2, 2, 0), hold, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
+        assertThat(names(resumed)).containsExactly("job-0", "job-2");
+        assertThat(after(resumed, hold).hold()).isFalse();
+        assertThat(after(resumed, hold).lost())
+                .as("who was at work before the hold still learns of it")
+                .contains("uid-1");
+    }
+
+    @Test
+    void failuresOfPodsThatNeverJoinedAreDelayedMoreEachTime() {
+        PlannerState book = PlannerState.EMPTY;
+        long[] expected = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+        for (int i = 0; i < expected.length; i++) {
+            ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(i, STANDINGS.get(4))), T0);
+            assertThat(plan.create()).isEmpty();
+            assertThat(plan.again()).contains(T0.plusSeconds(expected[i]));
+            book = plan.book();
+        }
+        ReconcilePlan later = plan(bounds(1, 1, 0), World.none("u"), book, List.of(), T0.plusSeconds(300));
+        assertThat(later.create()).hasSize(1);
+    }
+
+    @Test
+    void whileARefusalStandsEverythingButCreatingGoesOn() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(4)));
+        PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30));
+        ReconcilePlan refused = WorldPlanner.plan(bounds(2, 1, 0), seen, T0);
+        assertThat(names(refused)).containsExactly("job-0");
+        assertThat(refused.create()).isEmpty();
+        assertThat(refused.book().nextPod()).as("no number is used up").isZero();
+        assertThat(refused.again()).contains(T0.plusSeconds(30));
+        assertThat(WorldPlanner.plan(bounds(2, 1, 0), seen, T0.plusSeconds(30)).create())
+                .hasSize(1);
+    }
+
+    @Test
+    void aMemberThatFailsIsReplacedAtOnceAndCountsUntilTheLimit() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
+
+        JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
+        ReconcilePlan end = plan(none, world, PlannerState.EMPTY, pods, T0);
+        assertThat(end.world()).isInstanceOfSatisfying(WorldDecision.Ended.class, ended -> {
+            assertThat(ended.end().reason()).isEqualTo("TooManyFailures");
+            assertThat(ended.why()).contains("job-0: exit code 70");
+        });
+        assertThat(end.delete()).extracting(ObservedPod::name).containsExactly("job-1");
+    }
+
+    @Test
+    void aPermanentFailureEndsTheJob() {
+        ObservedPod pod = pod(0, new PodState.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
+        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
+        assertThat(plan.create()).isEmpty();
+    }
+
+    @Test
+    void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        ObservedPod broken = pod(1, new PodState.Dead(Cause.NO_DATA, "exit code 66: /data does not exist"));
+        ObservedPod trains = pod(
+                0,
+                STANDINGS.get(1),
+                new LivenessSignals(
+                        Duration.ofSeconds(1),
+                        false,
+                        Optional.empty(),
+                        Optional.empty(),
+                        12,
+                        Optional.of(new TrainerReport.Regroup(3, null, 0, 1, 0.5))));
+        ReconcilePlan first = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(trains, broken), T0);
+        assertThat(first.book().end()).isNull();
+        assertThat(first.delete()).isEmpty();
+        assertThat(first.book().account().counts().failures()).isEqualTo(1);
+
+        ObservedPod silent = pod(0, STANDINGS.get(1));
+        PlannerState trained = first.book().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
+        ReconcilePlan later = plan(bounds(2, 1, 0), world, trained, List.of(silent, broken), T0);
+        assertThat(later.book().end()).as("the book remembers the step").isNull();
+        assertThat(later.create()).isEmpty();
+        assertThat(later.again()).as("another is tried after a delay").contains(T0.plusSeconds(1));
+
+        JobPolicy one = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
+        assertThat(plan(one, world, trained, List.of(silent, broken), T0)
+                        .world()
+                        .why())
+                .isEqualTo("2 failures, recovery.maxFailures allows 1; the last: job-1: exit code 66: /data does not"
+                        + " exist");
+    }
+
+    @Test
+    void theJobIsCompleteWhenAllMembersHaveEndedOrTheWaitIsOver() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
+        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
+        assertThat(finishing.world()).isInstanceOf(WorldDecision.Keep.class);
+        assertThat(finishing.create()).isEmpty();
+
+        ReconcilePlan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(IncidentRecorder.FINISH));
+        assertThat(over.book().end()).isNotNull().matches(PlannerState.End::complete);
+        assertThat(over.delete()).extracting(ObservedPod::name).containsExactly("job-1");
+
+        ReconcilePlan all = plan(
+                bounds(2, 1, 0),
+                world,
+                finishing.book(),
+                List.of(pod(0, new PodState.Done()), pod(1, new PodState.Done())),
+                T0);
+        assertThat(all.book().end()).isNotNull().matches(PlannerState.End::complete);
+    }
+
+    @Test
+    void podsThatRunOnWithoutTheirTrainerAreDeleted() {
+        World world = new World(3, "u", List.of(member(0), member(1)), "w");
+        ObservedPod dead = lingering(0, STANDINGS.get(4));
+        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
+        assertThat(names(plan)).containsExactly("job-1");
+        assertThat(plan.delete()).containsExactly(dead);
+        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
+        assertThat(plan.create()).hasSize(1);
+        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
+
+        List<ObservedPod> done = List.of(lingering(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
+        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, done, T0);
+        assertThat(finishing.delete()).as("it is a member until the end").isEmpty();
+        List<ObservedPod> all = List.of(lingering(0, new PodState.Done()), lingering(1, new PodState.Done()));
+        ReconcilePlan end = plan(bounds(2, 1, 0), world, finishing.book(), all, T0);
+        assertThat(end.book().end()).isNotNull().matches(PlannerState.End::complete);
+        assertThat(end.delete()).isEqualTo(all);
+    }
+
+    private static ObservedPod lingering(int number, PodState standing) {
+        ObservedPod pod = pod(number, standing);
+        return new ObservedPod(pod.name(), pod.uid(), pod.created(), standing, LivenessSignals.NONE, true);
+    }
+
+    @Test
+    void aTrainerThatHasFailedIsLookedAtWhenItOughtToHaveEnded() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        ObservedPod failing = pod(0, new PodState.Failing("failed: boom", Duration.ofSeconds(7)));
+        ReconcilePlan plan = plan(bounds(1, 1, 0), world, PlannerState.EMPTY, List.of(failing), T0);
+        assertThat(plan.world()).as("its exit code will say how").isInstanceOf(WorldDecision.Keep.class);
+        assertThat(plan.news()).isEmpty();
+        assertThat(plan.again()).contains(T0.plusSeconds(7));
+    }
+
+    @Test
+    void ttlDeletesEndedPods() {
+        PlannerState book = PlannerState.EMPTY.ended(new PlannerState.End(true, "Complete", "Training is complete", T0));
+        JobPolicy bounds = new JobPolicy(
+                1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
+        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()));
+
+        ReconcilePlan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
+        assertThat(early.delete()).isEmpty();
+        assertThat(early.again()).contains(T0.plusSeconds(60));
+        assertThat(plan(bounds, World.none("u"), book, pods, T0.plusSeconds(60)).delete())
+                .isEqualTo(pods);
+    }
+
+    @Test
+    void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
+        World world = new World(3, "u", List.of(member(0)), "w");
+        JobPolicy bounds = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
+        ReconcilePlan plan = plan(bounds, world, PlannerState.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
+        assertThat(after(plan, world).members()).isEmpty();
+        assertThat(plan.delete()).hasSize(1);
+
+        ReconcilePlan leaving =
+                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new PodState.Leaving("deleted"))), T0);
+        assertThat(leaving.news()).isEmpty();
+    }
+
+    @Test
+    void theBookForgetsPodsThatAreGone() {
+        PlannerState book = PlannerState.EMPTY.accounting("uid-7").accounting("uid-0");
+        ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(0, STANDINGS.get(3))), T0);
+        assertThat(plan.book().accounted()).containsExactly("uid-0");
+    }
+
+    private static ReconcilePlan plan(JobPolicy bounds, World world, PlannerState book, List<ObservedPod> pods, Instant now) {
+        return WorldPlanner.plan(bounds, new PlannerInput("job", world, book, pods, 0), now);
+    }
+
+    private static World after(ReconcilePlan plan, World before) {
+        return plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before;
+    }
+
+    private static List<String> names(ReconcilePlan plan) {
+        return after(plan, World.none("u")).members().stream()
+                .map(World.Member::pod)
+                .toList();
+    }
+
+    private static PodState standing(List<ObservedPod> pods, World.Member member) {
+        return pods.stream()
+                .filter(pod -> pod.uid().equals(member.uid()))
+                .findFirst()
+                .map(ObservedPod::standing)
+                .orElse(new PodState.Dead(Cause.PREEMPTED, "absent"));
+    }
+
+    private static JobPolicy bounds(int target, int min, int spares) {
+        return new JobPolicy(
+                target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, false, Optional.empty());
+    }
+
+    private static ObservedPod pod(int number, PodState standing) {
+        return pod(number, standing, LivenessSignals.NONE);
+    }
+
+    private static ObservedPod pod(int number, PodState standing, LivenessSignals signs) {
+        return new ObservedPod("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing, signs);
+    }
+
+    private static World.Member member(int number) {
+        return new World.Member("job-" + number, "uid-" + number, "a:1");
+    }
+
+    private static int pow(int base, int exponent) {
+        int power = 1;
+        for (int i = 0; i < exponent; i++) {
+            power *= base;
+        }
+        return power;
+    }
+}

@@ -1,0 +1,83 @@
+package io.swav.conformance;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.GroupRange;
+import io.swav.collective.TreeSum;
+import io.swav.model.Sinkhorn;
+import io.swav.torch.TorchOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A batch of {@code rows} cut into {@code groups} and dealt to the ranks of {@code world}, as a job would be. */
+record BatchShare(Collective world, int rows, int groups) {
+    private static final int MAX_GROUPS = 8;
+
+    /** As many groups as divide the batch, up to 8. */
+    static BatchShare of(Collective world, int rows) {
+        int groups = MAX_GROUPS;
+        while (rows % groups != 0) {
+            groups /= 2;
+        }
+        return new BatchShare(world, rows, groups);
+    }
+
+    int group() {
+        return rows / groups;
+    }
+
+    GroupRange run() {
+        return GroupRange.of(groups, world.rank(), world.size());
+    }
+
+    GroupRange[] runs() {
+        GroupRange[] runs = new GroupRange[world.size()];
+        for (int rank = 0; rank < runs.length; rank++) {
+            runs[rank] = GroupRange.of(groups, rank, runs.length);
+        }
+        return runs;
+    }
+
+    /** This rank's groups of a (rows, K) array. */
+    List<NDArray> split(NDManager manager, NDArray all) {
+        List<NDArray> parts = new ArrayList<>();
+        for (int group = run().from(); group < run().to(); group++) {
+            parts.add(TorchOps.rows(manager, all, (long) group * group(), (group + 1L) * group()));
+        }
+        return parts;
+    }
+
+    /** Every rank's groups put together again: (rows, K) row by row. */
+    float[] join(NDManager manager, List<NDArray> parts) {
+        long columns = parts.get(0).getShape().get(1);
+        NDArray all = manager.zeros(new Shape(rows, columns));
+        for (int i = 0; i < parts.size(); i++) {
+            long from = (run().from() + (long) i) * group();
+            TorchOps.copy(parts.get(i), TorchOps.rows(manager, all, from, from + group()));
+        }
+        world.allReduceSum(all);
+        return all.toFloatArray();
+    }
+
+    Sinkhorn.Reduction reduction() {
+        return new Sinkhorn.Reduction() {
+            @Override
+            public void max(NDArray values) {
+                values.muli(-1);
+                world.allReduceMin(values);
+                values.muli(-1);
+            }
+
+            @Override
+            public NDArray sum(List<NDArray> perGroup) {
+                TreeSum.Local local = new TreeSum.Local(groups, run());
+                for (int i = 0; i < perGroup.size(); i++) {
+                    local.add(run().from() + i, perGroup.get(i));
+                }
+                return local.reduce(world, runs());
+            }
+        };
+    }
+}

@@ -1,0 +1,13 @@
+package io.swav.conformance;
+
+/** A fixture that cannot be used: damaged, or lacking an array or a field; the message names the file. */
+@SuppressWarnings("serial")
+public final class GoldenException extends RuntimeException {
+    GoldenException(String message) {
+        super(message);
+    }
+
+    GoldenException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

@@ -1,0 +1,239 @@
+package io.swav.conformance;
+
+import io.swav.torch.CrashReport;
+import io.swav.torch.NativeLibraries;
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
+import java.util.stream.Stream;
+
+/** Real processes on this machine, one a rank, that form a world over sockets: the same Java, the same class path. */
+public final class ProcessGroup {
+    private static final int LOG_TAIL = 600;
+    /** Larger exit codes are 128 + the signal that ended a process. */
+    private static final int SIGNALLED = 128;
+    /** For short runs: compiles fast rather than well. */
+    static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1");
+
+    private ProcessGroup() {}
+
+    /** @param heard when it said its last line, or when its output ended; {@link System#nanoTime} */
+    private record Child(
+            int rank,
+            Process process,
+            BufferedReader out,
+            PrintStream in,
+            Path log,
+            Path crashReport,
+            AtomicLong heard) {}
+
+    /**
+     * Runs {@code main} with arguments rank, size and {@code arguments} in {@code size} processes; each calls {@link
+     * RankProcess#join}.
+     *
+     * @param patience how long they may run without any of them saying a line
+     * @param said gets rank and text of every {@link RankProcess#say}, of ranks that die as well, before this returns
+     * @return empty when all exited with 0, otherwise what happened to the rank that failed first
+     */
+    public static Optional<RankFailure> run(
+            Class<?> main, int size, Duration patience, List<String> arguments, BiConsumer<Integer, String> said)
+            throws IOException, InterruptedException {
+        return run(QUICK, main, size, patience, arguments, said);
+    }
+
+    /** The same with options for the JVMs. */
+    public static Optional<RankFailure> run(
+            List<String> jvm,
+            Class<?> main,
+            int size,
+            Duration patience,
+            List<String> arguments,
+            BiConsumer<Integer, String> said)
+            throws IOException, InterruptedException {
+        Path folder = Files.createTempDirectory("swav-ranks-");
+        List<Child> children = new ArrayList<>();
+        List<CompletableFuture<Void>> readers = new ArrayList<>();
+        try {
+            for (int rank = 0; rank < size; rank++) {
+                children.add(start(folder, jvm, main, rank, size, arguments));
+            }
+            String key = UUID.randomUUID().toString();
+            children.forEach(child -> child.in().println(key));
+            List<String> ports = new ArrayList<>();
+            for (Child child : children) {
+                Optional<String> port = next(child);
+                if (port.isEmpty()) {
+                    return Optional.of(ended(child));
+                }
+                child.heard().set(System.nanoTime());
+                ports.add(port.get());
+            }
+            children.forEach(child -> child.in().println(String.join(",", ports)));
+            for (Child child : children) {
+                readers.add(CompletableFuture.runAsync(
+                        () -> listen(child, said), command -> daemon(command).start()));
+            }
+            boolean ended = awaitEnd(children, patience);
+            if (ended) {
+                readers.forEach(CompletableFuture::join);
+            }
+            Optional<Child> failed = firstFailed(children);
+            if (failed.isPresent()) {
+                return Optional.of(ended(failed.get()));
+            }
+            return ended ? Optional.empty() : Optional.of(hung(children, patience));
+        } finally {
+            for (Child child : children) {
+                child.process().destroyForcibly().waitFor();
+            }
+            readers.forEach(CompletableFuture::join);
+            delete(folder);
+        }
+    }
+
+    private static void listen(Child child, BiConsumer<Integer, String> said) {
+        for (Optional<String> line = next(child); line.isPresent(); line = next(child)) {
+            child.heard().set(System.nanoTime());
+            said.accept(child.rank(), line.get());
+        }
+        child.heard().set(System.nanoTime());
+    }
+
+    /** Whether all ended before they were silent for too long. */
+    private static boolean awaitEnd(List<Child> children, Duration patience) throws InterruptedException {
+        for (Child child : children) {
+            long left = patience.toNanos();
+            while (!child.process().waitFor(left, TimeUnit.NANOSECONDS)) {
+                long now = System.nanoTime();
+                long silent = children.stream()
+                        .mapToLong(other -> now - other.heard().get())
+                        .min()
+                        .orElseThrow();
+                left = patience.toNanos() - silent;
+                if (left <= 0) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /** A rank that a signal ended, else the first to end: others fail by themselves because they lost it. */
+    private static Optional<Child> firstFailed(List<Child> children) {
+        return children.stream()
+                .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
+                .min(Comparator.comparing((Child child) -> child.process().exitValue() <= SIGNALLED)
+                        .thenComparing(ProcessGroup::silence, Comparator.reverseOrder()));
+    }
+
+    /** The rank that has been silent the longest: the others wait for it. */
+    private static RankFailure hung(List<Child> children, Duration patience) throws IOException {
+        Child child = children.stream()
+                .max(Comparator.comparing((Child other) -> other.process().isAlive())
+                        .thenComparing(ProcessGroup::silence))
+                .orElseThrow();
+        return new RankFailure(
+                child.rank(),
+                "rank " + child.rank() + " of " + children.size() + " hung: nothing was said for "
+                        + patience.toSeconds() + " s" + tail(child));
+    }
+
+    private static long silence(Child child) {
+        return System.nanoTime() - child.heard().get();
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
+    }
+
+    private static Thread daemon(Runnable command) {
+        Thread thread = new Thread(command, "rank-output");
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    private static Child start(Path folder, List<String> jvm, Class<?> main, int rank, int size, List<String> arguments)
+            throws IOException {
+        Path log = folder.resolve("rank" + rank + ".log");
+        Path crashReport = folder.resolve("rank" + rank + ".crash");
+        // in case this JVM is interrupted: the last that is named goes first
+        Stream.of(folder, log, crashReport).map(Path::toFile).forEach(File::deleteOnExit);
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xshare:auto",
+                "-XX:+UseSerialGC",
+                "-XX:ErrorFile=" + crashReport));
+        command.addAll(NativeLibraries.options());
+        command.addAll(jvm);
+        command.addAll(List.of(
+                "-cp",
+                System.getProperty("java.class.path"),
+                main.getName(),
+                String.valueOf(rank),
+                String.valueOf(size)));
+        command.addAll(arguments);
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
+        builder.environment().put("OMP_NUM_THREADS", "1");
+        builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
+        Process process = builder.start();
+        return new Child(
+                rank,
+                process,
+                reader(process.getInputStream()),
+                new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8),
+                log,
+                crashReport,
+                new AtomicLong(System.nanoTime()));
+    }
+
+    private static BufferedReader reader(InputStream in) {
+        return new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+    }
+
+    /** The next line that was said; empty at the end. */
+    private static Optional<String> next(Child child) {
+        try {
+            String line = child.out().readLine();
+            while (line != null && !line.startsWith(RankProcess.PREFIX)) {
+                line = child.out().readLine();
+            }
+            return Optional.ofNullable(line).map(text -> text.substring(RankProcess.PREFIX.length()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static RankFailure ended(Child child) throws IOException, InterruptedException {
+        int exit = child.process().waitFor();
+        Optional<String> crash = CrashReport.read(child.crashReport()).map(what -> " died: " + what);
+        return new RankFailure(
+                child.rank(), "rank " + child.rank() + crash.orElse(" ended with exit code " + exit + tail(child)));
+    }
+
+    private static String tail(Child child) throws IOException {
+        String log = Files.readString(child.log()).strip();
+        return log.isEmpty() ? "" : ": " + log.substring(Math.max(0, log.length() - LOG_TAIL));
+    }
+}

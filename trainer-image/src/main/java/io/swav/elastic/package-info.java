@@ -1,5 +1,0 @@
-/** Joining, leaving, regrouping, state transfer. */
-@NullMarked
-package io.swav.elastic;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** kNN, linear probe, export. */
-@NullMarked
-package io.swav.eval;
-
-import org.jspecify.annotations.NullMarked;

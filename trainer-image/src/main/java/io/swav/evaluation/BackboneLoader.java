@@ -1,0 +1,57 @@
+package io.swav.evaluation;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.api.Contract;
+import io.swav.api.SwavJobSpec;
+import io.swav.checkpoint.BackboneWeights;
+import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.Safetensors;
+import io.swav.model.Architecture;
+import io.swav.model.Model;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Backbones from files: an export, a checkpoint's {@code model.safetensors}, or the folder of a checkpoint. */
+public final class BackboneLoader {
+    private static final String MODEL = "model.safetensors";
+
+    private BackboneLoader() {}
+
+    /** The network as it is before any training, from training.seed. */
+    public static Model untrained(SwavJobSpec spec, NDManager manager) {
+        Model model = new Model(Architecture.of(spec.model()), manager);
+        model.initialize(spec.training().seed());
+        return model;
+    }
+
+    /** The job's network with the backbone of {@code file}; head and prototypes stay untrained. */
+    public static Model load(SwavJobSpec spec, Path file, NDManager manager) throws EvalException {
+        Model model = untrained(spec, manager);
+        Map<String, NDArray> backbone = new LinkedHashMap<>(model.state());
+        backbone.keySet().removeIf(name -> !BackboneWeights.isBackbone(name));
+        try {
+            HostTensor.restore(backbone(file), backbone, file.toString());
+        } catch (IllegalArgumentException e) {
+            throw new EvalException(
+                    Contract.EXIT_BAD_DATA,
+                    e.getMessage()
+                            + "; is --config the job that trained these weights? (model.architecture, model.stem)");
+        }
+        return model;
+    }
+
+    /** The backbone's tensors of an export, a model.safetensors, or a checkpoint's folder. */
+    static Map<String, HostTensor> backbone(Path path) throws EvalException {
+        Path file = Files.isDirectory(path) ? path.resolve(MODEL) : path;
+        try {
+            return BackboneWeights.of(Safetensors.read(file));
+        } catch (IOException e) {
+            int code = Files.exists(file) ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT;
+            throw new EvalException(code, "cannot read weights " + file + ": " + e);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package io.swav.evaluation;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import io.swav.api.InvalidSpecException;
+import io.swav.api.SpecLoader;
+import io.swav.data.DataException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code swav eval}: how good frozen features are. */
+@Command(
+        name = "eval",
+        description = "Measures a frozen backbone on labelled pictures.",
+        mixinStandardHelpOptions = true,
+        subcommands = {EvalCommand.KnnCommand.class, EvalCommand.LinearCommand.class})
+public final class EvalCommand {
+
+    private static final class Which {
+        @Option(
+                names = "--weights",
+                paramLabel = "FILE",
+                description = "backbone.safetensors, model.safetensors or a checkpoint's folder.")
+        private @Nullable Path weights;
+
+        @Option(names = "--untrained", description = "The network before training, for comparison.")
+        private boolean untrained;
+
+        Optional<Path> given() {
+            return untrained ? Optional.empty() : Optional.ofNullable(weights);
+        }
+    }
+
+    private abstract static class Measurement implements Callable<Integer> {
+        @ArgGroup(multiplicity = "1")
+        private Which which = new Which();
+
+        @Option(names = "--config", required = true, paramLabel = "FILE", description = "SwavJob, or its spec.")
+        private Path config = Path.of("");
+
+        @Option(names = "--train", required = true, paramLabel = "DATA", description = "Labelled training pictures.")
+        private String train = "";
+
+        @Option(names = "--test", required = true, paramLabel = "DATA", description = "Labelled test pictures.")
+        private String test = "";
+
+        @Option(names = "--json", paramLabel = "FILE", description = "Also write the figure here.")
+        private @Nullable Path json;
+
+        abstract String name();
+
+        abstract Evaluation.Classifier classifier();
+
+        @Override
+        public Integer call() throws IOException {
+            try {
+                double top1 = Evaluation.top1(SpecLoader.load(config), which.given(), train, test, classifier());
+                System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
+                if (json != null) {
+                    new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
+                }
+                return Contract.EXIT_OK;
+            } catch (InvalidSpecException e) {
+                System.err.println("swav: " + e.getMessage());
+                return Contract.EXIT_CONFIG;
+            } catch (DataException e) {
+                System.err.println("swav: " + e.getMessage());
+                return e.exitCode();
+            } catch (EvalException e) {
+                System.err.println("swav: " + e.getMessage());
+                return e.exitCode();
+            }
+        }
+    }
+
+    /** {@code swav eval knn}. */
+    @Command(
+            name = "knn",
+            description = "Weighted nearest neighbours by cosine similarity; nothing is trained.",
+            mixinStandardHelpOptions = true)
+    public static final class KnnCommand extends Measurement {
+        @Option(names = "--k", description = "Neighbours (default: ${DEFAULT-VALUE}).")
+        private int k = KnnClassifier.DEFAULT.k();
+
+        @Override
+        String name() {
+            return "kNN";
+        }
+
+        @Override
+        Evaluation.Classifier classifier() {
+            return new KnnClassifier(k, KnnClassifier.DEFAULT.temperature());
+        }
+    }
+
+    /** {@code swav eval linear}. */
+    @Command(
+            name = "linear",
+            description = "Trains a linear classifier on frozen features of the pictures' centres.",
+            mixinStandardHelpOptions = true)
+    public static final class LinearCommand extends Measurement {
+        @Option(names = "--epochs", description = "Epochs (default: ${DEFAULT-VALUE}).")
+        private int epochs = LinearProbe.DEFAULT.epochs();
+
+        @Override
+        String name() {
+            return "linear";
+        }
+
+        @Override
+        Evaluation.Classifier classifier() {
+            LinearProbe swav = LinearProbe.DEFAULT;
+            return new LinearProbe(
+                    epochs, swav.learningRate(), swav.momentum(), swav.weightDecay(), swav.batch(), swav.seed());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/** kNN, linear probe, export. */
+@NullMarked
+package io.swav.evaluation;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** This code against numbers that the reference printed. */
-@NullMarked
-package io.swav.golden;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,79 @@
+package io.swav.membership;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.swav.api.Contract;
+import io.swav.api.World;
+
+/**
+ * Watches the one ConfigMap {@code <job>-world}. While the API server is away the informer keeps trying, and the newest
+ * world seen stays.
+ */
+public final class ConfigMapWorldSource implements WorldSource {
+    private final LatestWorld newest;
+    private final SharedIndexInformer<ConfigMap> informer;
+    private volatile String request = "";
+    private volatile String seen = "";
+
+    /** @param jobUid uid of the SwavJob, which the document must carry */
+    public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
+        this.newest = new LatestWorld(jobUid);
+        this.informer = client.configMaps()
+                .inNamespace(namespace)
+                .withName(Contract.worldName(job))
+                .runnableInformer(0)
+                .exceptionHandler((started, failure) -> true)
+                .addEventHandler(new Handler());
+        informer.start();
+    }
+
+    @Override
+    public World newest() {
+        return newest.get();
+    }
+
+    @Override
+    public String checkpointRequest() {
+        return request;
+    }
+
+    @Override
+    public String checkpointsSeen() {
+        return seen;
+    }
+
+    @Override
+    public void awaitLater(long than, long millis) {
+        newest.await(than, millis);
+    }
+
+    @Override
+    public void close() {
+        informer.close();
+    }
+
+    private final class Handler implements ResourceEventHandler<ConfigMap> {
+        @Override
+        public void onAdd(ConfigMap map) {
+            if (map.getData() != null) {
+                request = map.getData().getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
+                seen = map.getData().getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
+            }
+            String json = map.getData() == null ? null : map.getData().get(Contract.WORLD_KEY);
+            if (json != null) {
+                newest.offer(json, "ConfigMap " + map.getMetadata().getName());
+            }
+        }
+
+        @Override
+        public void onUpdate(ConfigMap before, ConfigMap map) {
+            onAdd(map);
+        }
+
+        /** The world is the operator's to take back; a deleted document takes nobody out of it. */
+        @Override
+        public void onDelete(ConfigMap map, boolean finalStateUnknown) {}
+    }
+}

@@ -1,0 +1,38 @@
+package io.swav.membership;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Runs a task again and again on a daemon thread; a task that throws is logged and tried again. */
+public final class PeriodicTask implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(PeriodicTask.class);
+
+    private final Thread thread;
+
+    /** @param pauseMillis between the end of one run and the start of the next */
+    public PeriodicTask(String name, long pauseMillis, Runnable task) {
+        this.thread = new Thread(() -> run(pauseMillis, task), name);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static void run(long pauseMillis, Runnable task) {
+        while (true) {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                LOG.error("{}", Thread.currentThread().getName(), e);
+            }
+            try {
+                Thread.sleep(pauseMillis);
+            } catch (InterruptedException closed) {
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.interrupt();
+    }
+}

@@ -1,0 +1,108 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import io.swav.torch.TorchOps;
+import java.util.List;
+import java.util.Optional;
+
+/** Batch norm over dimension 1, local to the unit or synchronized among ranks, as the tape's moments say. */
+final class BatchNorm {
+    static final double EPSILON = 1e-5;
+    /** PyTorch's momentum .1: the weight of the new statistic. */
+    static final double UPDATE = 0.1;
+
+    private final String name;
+
+    BatchNorm(String name, int channels, FlatLayout parameters, FlatLayout buffers) {
+        this.name = name;
+        parameters.add(name + ".weight", channels);
+        parameters.add(name + ".bias", channels);
+        buffers.add(name + ".running_mean", channels);
+        buffers.add(name + ".running_var", channels);
+    }
+
+    NDArray forward(Tape tape, NDArray x) {
+        NDArray weight = tape.weight(name + ".weight");
+        NDArray bias = tape.weight(name + ".bias");
+        NDArray mean = tape.statistic(name + ".running_mean");
+        NDArray variance = tape.statistic(name + ".running_var");
+        if (tape.mode == Tape.Mode.EVAL) {
+            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
+        }
+        tape.save(x);
+        if (!tape.moments.synchronize()) {
+            TorchOps.Normalized result = TorchOps.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
+            tape.save(result.mean());
+            tape.save(result.invStd());
+            return result.output();
+        }
+        BatchStatistics.Shared shared = tape.moments.of(x);
+        try (NDManager scope = tape.manager.newSubManager()) {
+            TorchOps.copy(shared.mean(), mean);
+            TorchOps.copy(shared.unbiased(scope), variance);
+            tape.save(TorchOps.clone(tape.manager, shared.mean()));
+            NDArray invStd = shared.invStd(scope, EPSILON);
+            invStd.attach(tape.manager);
+            tape.save(invStd);
+            tape.save(TorchOps.clone(tape.manager, shared.count()));
+            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
+        }
+    }
+
+    /** Consumes {@code dy}. */
+    NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
+        boolean shared = tape.moments.synchronize();
+        Optional<NDArray> count = shared ? Optional.of(tape.restore()) : Optional.empty();
+        NDArray invStd = tape.restore();
+        NDArray mean = tape.restore();
+        NDArray x = tape.restore();
+        NDArray weight = tape.weight(name + ".weight");
+        TorchOps.NormGradient result =
+                TorchOps.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
+        NDArray dx = result.input();
+        if (count.isPresent()) {
+            dx = sharedInput(tape, dy, x, weight, mean, invStd, result, count.get());
+            tape.spent(count.get());
+        }
+        gradients.add(name + ".weight", result.weight());
+        gradients.add(name + ".bias", result.bias());
+        dy.close();
+        tape.spent(x);
+        tape.spent(mean);
+        tape.spent(invStd);
+        return dx;
+    }
+
+    /** w·invstd·(dy − mean(dy) − x̂·mean(dy·x̂)) with means over all peers, as scale·dy + slope·x + offset. */
+    private static NDArray sharedInput(
+            Tape tape,
+            NDArray dy,
+            NDArray x,
+            NDArray weight,
+            NDArray mean,
+            NDArray invStd,
+            TorchOps.NormGradient own,
+            NDArray count) {
+        try (NDManager scope = tape.manager.newSubManager()) {
+            List<NDArray> sums = tape.moments.sum(scope, own.weight(), own.bias());
+            NDArray s = wide(scope, invStd);
+            NDArray a = wide(scope, weight).muli(s);
+            NDArray minus = a.neg();
+            NDArray b = minus.mul(s).muli(wide(scope, sums.get(0))).divi(count);
+            NDArray c = minus.muli(wide(scope, sums.get(1))).divi(count).subi(b.mul(wide(scope, mean)));
+            return TorchOps.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
+        }
+    }
+
+    private static NDArray wide(NDManager scope, NDArray array) {
+        NDArray wide = array.toType(DataType.FLOAT64, true);
+        wide.attach(scope);
+        return wide;
+    }
+
+    private static NDArray narrow(NDArray array) {
+        return array.toType(DataType.FLOAT32, true);
+    }
+}

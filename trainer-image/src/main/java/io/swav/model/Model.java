@@ -1,0 +1,279 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.torch.TorchOps;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.zip.CRC32;
+
+/**
+ * The network's weights and running statistics, and its forward passes. Names are torchvision's for the backbone,
+ * {@code projection_head.N.*} and {@code prototypes.weight} for the rest.
+ */
+public final class Model {
+    static final String PROTOTYPES = "prototypes.weight";
+    private static final String COUNTER = ".num_batches_tracked";
+    private static final String MEAN = ".running_mean";
+
+    private final Architecture architecture;
+    private final NDManager root;
+    final FlatLayout parameters = new FlatLayout();
+    final FlatLayout buffers = new FlatLayout();
+    private final Backbone backbone;
+    private final ProjectionHead head;
+    /** Elements of the flat buffers that belong to the backbone; the head's follow. */
+    final long backboneBuffers;
+
+    final NDArray weights;
+    final NDArray statistics;
+    /** Batches that each batch norm has seen, INT64, in the order of {@link #norms}; the head's is the last. */
+    final NDArray counters;
+
+    private final List<String> norms = new ArrayList<>();
+    final Map<String, NDArray> weightViews;
+    private final Map<String, NDArray> statisticViews;
+
+    /** A model of zeros; {@link #initialize} or {@link #load} gives it values. Everything belongs to {@code root}. */
+    public Model(Architecture architecture, NDManager root) {
+        TorchRuntime.start();
+        this.architecture = architecture;
+        this.root = root;
+        this.backbone = new Backbone(architecture, parameters, buffers);
+        this.backboneBuffers = buffers.size();
+        this.head = new ProjectionHead(architecture, parameters, buffers);
+        parameters.add(PROTOTYPES, architecture.prototypes(), architecture.features());
+        for (FlatLayout.Slot slot : buffers.slots()) {
+            if (slot.name().endsWith(MEAN)) {
+                norms.add(slot.name().substring(0, slot.name().length() - MEAN.length()));
+            }
+        }
+        this.weights = root.zeros(new Shape(parameters.size()));
+        this.statistics = root.zeros(new Shape(buffers.size()));
+        this.counters = root.zeros(new Shape(norms.size()), DataType.INT64);
+        this.weightViews = parameters.views(root, weights, 0);
+        this.statisticViews = buffers.views(root, statistics, 0);
+    }
+
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    NDArray weight(String name) {
+        NDArray weight = weightViews.get(name);
+        if (weight == null) {
+            throw new IllegalStateException("no parameter named " + name);
+        }
+        return weight;
+    }
+
+    /** Every array of the model by name, sharing the model's storage: writing to them changes the model. */
+    public Map<String, NDArray> state() {
+        Map<String, NDArray> state = new LinkedHashMap<>(weightViews);
+        state.putAll(statisticViews);
+        for (int i = 0; i < norms.size(); i++) {
+            state.put(norms.get(i) + COUNTER, TorchOps.view(root, counters, i));
+        }
+        return state;
+    }
+
+    /**
+     * Takes all values from {@code state}, on any device.
+     *
+     * @throws IllegalArgumentException naming the entries that are missing or of another shape; nothing is changed then
+     */
+    public void load(Map<String, NDArray> state) {
+        Map<String, NDArray> own = state();
+        copyAll(state, own);
+    }
+
+    /** Copies by name, all or nothing. */
+    static void copyAll(Map<String, NDArray> from, Map<String, NDArray> to) {
+        List<String> wrong = new ArrayList<>();
+        List<Runnable> copies = new ArrayList<>();
+        to.forEach((name, target) -> {
+            NDArray source = from.get(name);
+            if (source == null) {
+                wrong.add(name + " is missing");
+            } else if (!source.getShape().equals(target.getShape())) {
+                wrong.add(name + " is " + source.getShape() + " where " + target.getShape() + " is expected");
+            } else {
+                copies.add(() -> TorchOps.copy(source, target));
+            }
+        });
+        if (!wrong.isEmpty()) {
+            throw new IllegalArgumentException("this state does not fit the model: " + String.join(", ", wrong));
+        }
+        copies.forEach(Runnable::run);
+    }
+
+    /**
+     * Fresh weights, the same bits for one seed on every machine: convolutions normal with variance 2/(out·k·k), linear
+     * layers uniform within 1/√in, batch norms 1 and 0, running statistics 0 and 1.
+     */
+    public void initialize(long seed) {
+        for (FlatLayout.Slot slot : parameters.slots()) {
+            float[] values = initial(slot, seed);
+            try (NDArray fresh = root.create(values, slot.shape())) {
+                TorchOps.copy(fresh, weight(slot.name()));
+            }
+        }
+        statisticViews.forEach((name, view) -> {
+            try (NDArray fresh = name.endsWith(MEAN) ? root.zeros(view.getShape()) : root.ones(view.getShape())) {
+                TorchOps.copy(fresh, view);
+            }
+        });
+        TorchOps.fill(counters, 0);
+    }
+
+    private float[] initial(FlatLayout.Slot slot, long seed) {
+        CRC32 name = new CRC32();
+        name.update(slot.name().getBytes(StandardCharsets.UTF_8));
+        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.getValue());
+        Shape shape = slot.shape();
+        float[] values = new float[Math.toIntExact(shape.size())];
+        if (shape.dimension() == 4) {
+            double std = Math.sqrt(2.0 / (shape.get(0) * shape.get(2) * shape.get(3)));
+            for (int i = 0; i < values.length; i++) {
+                double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - random.nextDouble()));
+                values[i] = (float) (std * radius * StrictMath.cos(2 * StrictMath.PI * random.nextDouble()));
+            }
+        } else if (shape.dimension() == 2 || slot.name().matches("projection_head\\.[03]\\.bias")) {
+            long in = shape.dimension() == 2
+                    ? shape.get(1)
+                    : slot.name().contains(".0.") ? architecture.width() : architecture.hidden();
+            double bound = 1 / Math.sqrt((double) in);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) (bound * (2 * random.nextDouble() - 1));
+            }
+        } else if (slot.name().endsWith(".weight")) {
+            Arrays.fill(values, 1f);
+        }
+        return values;
+    }
+
+    /** Pooled features of the backbone in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
+    public NDArray features(NDManager manager, NDArray pictures) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
+            tape.pass(statisticViews);
+            NDArray features = backbone.forward(tape, pictures);
+            features.attach(manager);
+            return features;
+        }
+    }
+
+    /** Embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
+    public NDArray embed(NDManager manager, NDArray pictures) {
+        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
+            tape.pass(statisticViews);
+            NDArray embedding = head.forward(tape, backbone.forward(tape, pictures));
+            embedding.attach(manager);
+            return embedding;
+        }
+    }
+
+    /**
+     * Embeddings as a training step of one group sees them, by the batch's own statistics, and what such a step does to
+     * the running statistics.
+     *
+     * @param resolutions (rows, 3, S, S) each
+     * @return (all rows, features), attached to {@code manager}
+     */
+    public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
+        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
+            NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
+            NDArray embedding = forward(tape, resolutions, batch);
+            embedding.attach(manager);
+            update(batch, resolutions.size());
+            return embedding;
+        }
+    }
+
+    /** Elements of the batch statistics of a step with this many resolutions. */
+    long statisticsSize(int resolutions) {
+        return resolutions * backboneBuffers + buffers.size() - backboneBuffers;
+    }
+
+    /**
+     * The training forward: the backbone once a resolution, the head once over everything.
+     *
+     * @param resolutions (rows, 3, S, S) each
+     * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
+     *     variance, the backbone's once a resolution, then the head's
+     * @return embeddings, (all rows, features), on the tape
+     */
+    NDArray forward(Tape tape, List<NDArray> resolutions, NDArray batchStatistics) {
+        List<NDArray> features = new ArrayList<>();
+        Map<String, NDArray> views = Map.of();
+        try (NDManager scope = tape.manager.newSubManager()) {
+            for (int r = 0; r < resolutions.size(); r++) {
+                boolean last = r == resolutions.size() - 1;
+                views = statisticsOf(scope, batchStatistics, r * backboneBuffers, last);
+                tape.pass(views);
+                features.add(backbone.forward(tape, resolutions.get(r)));
+            }
+            // the last resolution's statistics lie right before the head's
+            return head.forward(tape, TorchOps.concat(tape.manager, features, 0));
+        }
+    }
+
+    private Map<String, NDArray> statisticsOf(NDManager scope, NDArray flat, long base, boolean withHead) {
+        Map<String, NDArray> views = new LinkedHashMap<>();
+        for (FlatLayout.Slot slot : buffers.slots()) {
+            if (withHead || slot.offset() < backboneBuffers) {
+                views.put(
+                        slot.name(),
+                        TorchOps.view(
+                                scope, flat, base + slot.offset(), slot.shape().getShape()));
+            }
+        }
+        return views;
+    }
+
+    /** @param dy gradient of the embeddings, consumed; {@code rows} are the resolutions' numbers of rows */
+    void backward(Tape tape, Gradients gradients, NDArray dy, long[] rows) {
+        NDArray dx = head.backward(tape, gradients, dy);
+        long to = dx.getShape().get(0);
+        gradients.passes(rows.length);
+        for (int r = rows.length - 1; r >= 0; r--) {
+            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dx, to - rows[r], to));
+            to -= rows[r];
+            backbone.backward(tape, gradients, part);
+        }
+        dx.close();
+    }
+
+    /**
+     * Running statistics after a step: once a pass, old + .1·(batch − old).
+     *
+     * @param batchStatistics mean over the spans of batch norm, laid out as {@link #forward} does
+     */
+    void update(NDArray batchStatistics, int resolutions) {
+        try (NDManager scope = root.newSubManager()) {
+            NDArray ofBackbone = TorchOps.view(scope, statistics, 0, backboneBuffers);
+            for (int r = 0; r < resolutions; r++) {
+                blend(ofBackbone, TorchOps.view(scope, batchStatistics, r * backboneBuffers, backboneBuffers));
+            }
+            long ofHead = buffers.size() - backboneBuffers;
+            blend(
+                    TorchOps.view(scope, statistics, backboneBuffers, ofHead),
+                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
+            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - 1), resolutions);
+            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - 1, norms.size()), 1);
+        }
+    }
+
+    private static void blend(NDArray running, NDArray batch) {
+        TorchOps.scale(running, 1 - BatchNorm.UPDATE);
+        TorchOps.addScaled(running, batch, BatchNorm.UPDATE);
+    }
+}

@@ -1,0 +1,81 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.torch.TorchOps;
+import java.util.Optional;
+
+/** SwAV's projection head: linear, batch norm, ReLU, linear, then L2 normalisation of every row. */
+final class ProjectionHead {
+    private static final String FIRST = "projection_head.0";
+    private static final String NORM = "projection_head.1";
+    private static final String LAST = "projection_head.3";
+    private static final double EPSILON = 1e-12;
+
+    private final BatchNorm norm;
+
+    ProjectionHead(Architecture architecture, FlatLayout parameters, FlatLayout buffers) {
+        parameters.add(FIRST + ".weight", architecture.hidden(), architecture.width());
+        parameters.add(FIRST + ".bias", architecture.hidden());
+        this.norm = new BatchNorm(NORM, architecture.hidden(), parameters, buffers);
+        parameters.add(LAST + ".weight", architecture.features(), architecture.hidden());
+        parameters.add(LAST + ".bias", architecture.features());
+    }
+
+    /** (N, width) to (N, features), rows of norm 1. */
+    NDArray forward(Tape tape, NDArray features) {
+        tape.save(features);
+        NDArray hidden = linear(tape, features, FIRST);
+        NDArray x = norm.forward(tape, hidden);
+        tape.done(hidden);
+        TorchOps.relu(x);
+        tape.save(x);
+        NDArray y = linear(tape, x, LAST);
+        tape.done(x);
+        NDArray lengths = y.norm(new int[] {1}, true);
+        TorchOps.atLeast(lengths, EPSILON);
+        tape.save(lengths);
+        y.divi(lengths);
+        tape.save(y);
+        return y;
+    }
+
+    /** Consumes {@code dy}; gives the gradient of the pooled features. */
+    NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
+        NDArray y = tape.restore(); // the embedding, which others read
+        NDArray lengths = tape.restore();
+        // z = y/‖y‖: dy = (dz − z·<z, dz>)/‖y‖
+        NDArray along = y.mul(dy).sum(new int[] {1}, true);
+        NDArray dx = dy.sub(y.mul(along)).divi(lengths);
+        tape.spent(lengths);
+        dy.close();
+        NDArray hidden = tape.restore();
+        gradients.add(LAST + ".bias", dx.sum(new int[] {0}));
+        NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
+        TorchOps.reluBackward(dh, hidden);
+        tape.spent(hidden);
+        // the first bias stands right before a batch norm: its gradient is 0. What would be computed is rounding noise,
+        // which LARC scales to full size and which no two orders of summing share; so it is left at 0.
+        gradients.none(FIRST + ".bias");
+        NDArray dy1 = norm.backward(tape, gradients, dh);
+        NDArray features = tape.restore();
+        NDArray dFeatures = linearBackward(tape, gradients, dy1, features, FIRST);
+        tape.spent(features);
+        return dFeatures;
+    }
+
+    private static NDArray linear(Tape tape, NDArray x, String name) {
+        return TorchOps.linear(
+                tape.manager,
+                tape.precision,
+                x,
+                tape.weight(name + ".weight"),
+                Optional.of(tape.weight(name + ".bias")));
+    }
+
+    private static NDArray linearBackward(Tape tape, Gradients gradients, NDArray dy, NDArray x, String name) {
+        gradients.add(name + ".weight", TorchOps.matmulTransposed(tape.manager, tape.precision, dy, x));
+        NDArray dx = TorchOps.matmul(tape.manager, tape.precision, dy, tape.weight(name + ".weight"));
+        dy.close();
+        return dx;
+    }
+}

@@ -1,0 +1,28 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** Crops without pictures, for benchmarks and tests: noise between -2 and 2 that depends on a key alone. */
+public final class RandomCrops {
+    private RandomCrops() {}
+
+    /** @return for each entry of {@code resolutions}, (count · group, 3, side, side) */
+    public static List<NDArray> of(NDManager manager, List<StepSettings.Crops> resolutions, int group, long key) {
+        SplittableRandom random = new SplittableRandom(key);
+        List<NDArray> arrays = new ArrayList<>();
+        for (StepSettings.Crops crops : resolutions) {
+            int pictures = crops.count() * group;
+            float[] values = new float[pictures * 3 * crops.side() * crops.side()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) (random.nextDouble() * 4 - 2);
+            }
+            arrays.add(manager.create(values, new Shape(pictures, 3, crops.side(), crops.side())));
+        }
+        return arrays;
+    }
+}

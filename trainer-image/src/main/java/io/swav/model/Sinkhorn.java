@@ -1,0 +1,144 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.torch.TorchOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Codes by Sinkhorn–Knopp over the whole global batch (SwAV section 3.1, equation 3): Q = exp(scores/ε)ᵀ, then in turn
+ * every prototype's row to sum 1/K and every sample's column to sum 1/B, at last times B.
+ *
+ * <p>Nothing overflows at any ε. Every row is first divided by its largest entry (one maximum over all samples), so row
+ * sums are in [1, B]. The first column step is a softmax. After it every entry is at most 1 and, because the total mass
+ * of the rows before it was at most 1, every later row sum is at least 1/K: plain sums are safe from there on. Constant
+ * factors (1/K, 1/B) cancel in the column step and are left out.
+ *
+ * @param epsilon ε, the entropy's weight
+ * @param iterations row and column steps, at least 1
+ */
+public record Sinkhorn(double epsilon, int iterations) {
+    public Sinkhorn {
+        if (!(epsilon > 0) || iterations < 1) {
+            throw new IllegalArgumentException(
+                    "assignment.epsilon must be above 0 and assignment.iterations at least 1, they are " + epsilon
+                            + " and " + iterations);
+        }
+    }
+
+    /** What crosses groups and ranks; all assigned crops travel together, A·K numbers a call. */
+    public interface Reduction {
+        /** Maximum over all ranks of (A·K) in place. */
+        void max(NDArray values);
+
+        /** Sum over all groups of all ranks; one (A·K) for each local group, ascending; takes them over. */
+        NDArray sum(List<NDArray> perGroup);
+    }
+
+    /**
+     * @param scores for each local group, for each assigned crop, (groupSize, K) FLOAT32
+     * @return codes in the same arrangement, rows sum to 1, attached to {@code manager}
+     */
+    public List<List<NDArray>> codes(NDManager manager, List<List<NDArray>> scores, Reduction reduction) {
+        int assigned = scores.get(0).size();
+        long prototypes = scores.get(0).get(0).getShape().get(1);
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray highest = highest(scope, scores);
+            reduction.max(highest);
+            List<List<NDArray>> codes = new ArrayList<>();
+            for (List<NDArray> group : scores) {
+                List<NDArray> logits = new ArrayList<>();
+                for (int a = 0; a < assigned; a++) {
+                    NDArray top = TorchOps.view(scope, highest, a * prototypes, prototypes);
+                    NDArray logit = group.get(a).sub(top);
+                    TorchOps.scale(logit, 1 / epsilon);
+                    logit.attach(manager);
+                    logits.add(logit);
+                }
+                codes.add(logits);
+            }
+            List<NDArray> rows = rows(scope, reduction, codes, true);
+            for (int i = 1; i <= iterations; i++) {
+                for (List<NDArray> group : codes) {
+                    for (int a = 0; a < assigned; a++) {
+                        if (i == 1) {
+                            group.set(a, softmax(manager, group.get(a), rows.get(a)));
+                        } else {
+                            column(group.get(a), rows.get(a));
+                        }
+                    }
+                }
+                if (i < iterations) {
+                    rows = rows(scope, reduction, codes, false);
+                }
+            }
+            return codes;
+        }
+    }
+
+    private static NDArray highest(NDManager scope, List<List<NDArray>> scores) {
+        List<NDArray> tops = new ArrayList<>();
+        for (List<NDArray> group : scores) {
+            List<NDArray> each = new ArrayList<>();
+            for (NDArray crop : group) {
+                each.add(crop.max(new int[] {0}));
+            }
+            tops.add(TorchOps.concat(scope, each, 0));
+            each.forEach(NDArray::close);
+        }
+        NDArray all = tops.get(0);
+        for (NDArray top : tops.subList(1, tops.size())) {
+            NDArray both = all.maximum(top);
+            both.attach(scope);
+            all = both;
+        }
+        return all;
+    }
+
+    /** Row sums over the global batch, (K) for each assigned crop. */
+    private static List<NDArray> rows(
+            NDManager scope, Reduction reduction, List<List<NDArray>> matrices, boolean logarithms) {
+        int assigned = matrices.get(0).size();
+        List<NDArray> perGroup = new ArrayList<>();
+        for (List<NDArray> group : matrices) {
+            List<NDArray> each = new ArrayList<>();
+            for (NDArray crop : group) {
+                if (logarithms) {
+                    try (NDArray values = crop.exp()) {
+                        each.add(values.sum(new int[] {0}));
+                    }
+                } else {
+                    each.add(crop.sum(new int[] {0}));
+                }
+            }
+            perGroup.add(TorchOps.concat(scope, each, 0));
+            each.forEach(NDArray::close);
+        }
+        NDArray total = reduction.sum(perGroup);
+        long prototypes = total.size() / assigned;
+        List<NDArray> rows = new ArrayList<>();
+        for (int a = 0; a < assigned; a++) {
+            rows.add(TorchOps.view(scope, total, a * prototypes, prototypes));
+        }
+        return rows;
+    }
+
+    /** The first row and column step in one: softmax over prototypes of logits − ln(row sums). */
+    private static NDArray softmax(NDManager manager, NDArray logits, NDArray rows) {
+        try (NDArray logs = rows.log()) {
+            logits.subi(logs);
+            NDArray result = logits.softmax(1);
+            result.attach(manager);
+            logits.close();
+            return result;
+        }
+    }
+
+    private static void column(NDArray codes, NDArray rows) {
+        codes.divi(rows);
+        try (NDArray columns = codes.sum(new int[] {1}, true)) {
+            codes.divi(columns);
+        }
+    }
+}

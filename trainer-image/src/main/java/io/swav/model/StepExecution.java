@@ -1,0 +1,440 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.CommunicationThread;
+import io.swav.collective.Collective;
+import io.swav.collective.GroupRange;
+import io.swav.torch.HostMemory;
+import io.swav.torch.TorchOps;
+import io.swav.torch.Precision;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One global step on one rank, up to the summed gradients; it reads the model and changes nothing of it.
+ *
+ * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes]. That
+ * of this rank's last group is summed over ranks bucket by bucket while its backward runs.
+ */
+final class StepExecution implements AutoCloseable {
+    private static final int LOSS = 16;
+    private static final double NORMALIZE_EPSILON = 1e-12;
+
+    private final StepSettings settings;
+    private final Model model;
+    private final ActivationBudget memory;
+    private final NDManager manager;
+    private final GroupRange[] runs;
+    private final Collective collective;
+    private final long globalStep;
+    private final Consumer<StepPhase> watcher;
+    private final NDArray prototypes;
+    private final Map<String, NDArray> weights;
+    private final List<Work> works = new ArrayList<>();
+    private int resolutions;
+    private @Nullable NDArray agreed;
+    private GradientSum.@Nullable Open sum;
+    private @Nullable CommunicationThread sums;
+    private @Nullable NDArray total;
+    private Larc.@Nullable Norms norms;
+
+    /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
+    private final class Work {
+        final MicroBatch unit;
+        /** For each pass: what goes in, and how many rows that has. */
+        final List<NDArray> passes;
+
+        final long[] rows;
+        final NDArray statistics;
+        NDArray scores;
+        NDArray embedding;
+        Optional<Graph> graph = Optional.empty();
+        List<List<NDArray>> codes = List.of();
+
+        Work(MicroBatch unit, List<NDArray> passes) {
+            this.unit = unit;
+            this.passes = passes;
+            this.rows =
+                    passes.stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
+            this.statistics = manager.zeros(new Shape(model.statisticsSize(passes.size())));
+            this.scores = statistics;
+            this.embedding = statistics;
+        }
+
+        int pictures() {
+            return unit.groups() * settings.group();
+        }
+
+        /** Rows of one crop of one group, of an array whose rows are crop-major over the unit's pictures. */
+        NDArray rows(NDArray array, int crop, int group) {
+            long from = (long) crop * pictures() + (long) (group - unit.from()) * settings.group();
+            return TorchOps.rows(manager, array, from, from + settings.group());
+        }
+    }
+
+    private record Graph(Tape tape, NDArray embedding) {}
+
+    StepExecution(
+            StepSettings settings,
+            Model model,
+            ActivationBudget memory,
+            NDManager parent,
+            GroupRange[] runs,
+            Collective collective,
+            long globalStep,
+            Consumer<StepPhase> watcher) {
+        this.settings = settings;
+        this.model = model;
+        this.memory = memory;
+        this.manager = parent.newSubManager();
+        this.runs = runs.clone();
+        this.collective = collective;
+        this.globalStep = globalStep;
+        this.watcher = watcher;
+        NDArray raw = model.weight(Model.PROTOTYPES);
+        try (NDArray lengths = raw.norm(new int[] {1}, true)) {
+            TorchOps.atLeast(lengths, NORMALIZE_EPSILON);
+            this.prototypes = raw.div(lengths);
+            prototypes.attach(manager);
+        }
+        this.weights = new LinkedHashMap<>(model.weightViews);
+        weights.put(Model.PROTOTYPES, prototypes);
+    }
+
+    long globalStep() {
+        return globalStep;
+    }
+
+    int resolutions() {
+        return resolutions;
+    }
+
+    /** The L2-normalised prototypes this step scores with. */
+    NDArray prototypes() {
+        return prototypes;
+    }
+
+    /** The summed flat array. */
+    NDArray total() {
+        NDArray done = total;
+        if (done == null) {
+            throw new IllegalStateException("averageGradients comes before apply");
+        }
+        return done;
+    }
+
+    /** Scores of all units; graphs are kept where memory allows. */
+    void forward(Learner.CropSource crops) {
+        long kept = 0;
+        for (MicroBatch unit : MicroBatch.of(manager, runs, collective, settings.span())) {
+            watcher.accept(StepPhase.DECODE);
+            List<List<NDArray>> perGroup = new ArrayList<>();
+            for (int group = unit.from(); group < unit.to(); group++) {
+                perGroup.add(crops.group(manager, group));
+            }
+            watcher.accept(StepPhase.FORWARD);
+            Work work = new Work(unit, MicroBatch.passes(manager, settings.crops(), perGroup));
+            resolutions = work.rows.length;
+            boolean keep = memory.keepsAnother(kept);
+            Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
+            graph.embedding().attach(manager);
+            work.embedding = graph.embedding();
+            work.scores =
+                    // what rounds here, Sinkhorn divides by ε
+                    TorchOps.linear(manager, Precision.FP32, graph.embedding(), prototypes, Optional.empty());
+            if (keep) {
+                work.graph = Optional.of(graph);
+                work.passes.forEach(NDArray::close);
+                kept += graph.tape().savedBytes();
+                memory.learned(graph.tape().savedBytes());
+            } else {
+                graph.tape().close();
+            }
+            works.add(work);
+        }
+        if (!prototypes.getDevice().isGpu()) {
+            HostMemory.trim(); // here a step holds most: what forward has freed is as much as the gradient that comes
+        }
+    }
+
+    private Graph run(Work work, Tape.Mode mode) {
+        Tape tape = new Tape(manager, mode, settings.precision(), weights, work.unit.moments());
+        return new Graph(tape, model.forward(tape, work.passes, work.statistics));
+    }
+
+    /** Codes of all groups by Sinkhorn over the global batch. */
+    void assign(long word) {
+        watcher.accept(StepPhase.SINKHORN);
+        List<List<NDArray>> scores = new ArrayList<>();
+        for (Work work : works) {
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> assigned = new ArrayList<>();
+                for (int crop = 0; crop < settings.assigned(); crop++) {
+                    assigned.add(work.rows(work.scores, crop, group));
+                }
+                scores.add(assigned);
+            }
+        }
+        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(word));
+        int next = 0;
+        for (Work work : works) {
+            work.codes = codes.subList(next, next + work.unit.groups());
+            next += work.unit.groups();
+        }
+    }
+
+    /** Sinkhorn's reductions; the word travels with the maximum. */
+    private final class AcrossRanks implements Sinkhorn.Reduction {
+        private final long word;
+
+        AcrossRanks(long word) {
+            this.word = word;
+        }
+
+        @Override
+        public void max(NDArray values) {
+            try (NDManager scope = manager.newSubManager()) {
+                long size = values.size();
+                NDArray both = scope.zeros(new Shape(size + 1), DataType.FLOAT64);
+                NDArray negated = values.neg();
+                TorchOps.copy(negated, TorchOps.rows(scope, both, 0, size));
+                negated.close();
+                NDArray last = TorchOps.rows(manager, both, size, size + 1);
+                TorchOps.fill(last, (double) word);
+                collective.allReduceMin(both);
+                agreed = last;
+                NDArray highest = TorchOps.rows(scope, both, 0, size);
+                TorchOps.scale(highest, -1);
+                TorchOps.copy(highest, values);
+            }
+        }
+
+        @Override
+        public NDArray sum(List<NDArray> perGroup) {
+            // small, so in one order in either mode: what rounding does to a code, backward makes large
+            GradientSum rows = GradientSum.inOneOrder(settings.groups(), runs[collective.rank()]);
+            perGroup.forEach(rows::add);
+            return rows.total(collective, runs);
+        }
+    }
+
+    /** Loss and backward of every unit, each unit's graph freed after it. */
+    void backward() {
+        watcher.accept(StepPhase.BACKWARD);
+        // with local batch norm every unit is one group, and the one order is free: then Fast too has the same bits
+        boolean rounded = settings.gradients() == Precision.BF16;
+        GradientSum flats = settings.bitwise() || (settings.span() == 1 && !rounded)
+                ? GradientSum.inOneOrder(settings.groups(), runs[collective.rank()])
+                : GradientSum.acrossRanks(works.size(), rounded ? model.parameters.size() : 0);
+        long size = codesAt() + model.architecture().prototypes();
+        for (Work work : works.subList(0, works.size() - 1)) {
+            NDArray flat = flat(size);
+            backward(work, flat, name -> {});
+            flats.add(flat);
+        }
+        NDArray flat = flat(size);
+        GradientSum.Open open = flats.last(flat, runs);
+        sum = open;
+        CommunicationThread background = new CommunicationThread(collective);
+        sums = background;
+        GradientBuckets buckets = new GradientBuckets(
+                model.parameters,
+                size,
+                settings.bucketBytes(),
+                (from, to) -> background.run(line -> open.reduce(line, from, to)));
+        backward(works.get(works.size() - 1), flat, buckets::done);
+        if (!buckets.complete()) {
+            throw new IllegalStateException("backward has left out a parameter");
+        }
+    }
+
+    /** Backward writes every slot, and frees activations meanwhile: no memory is taken for both. */
+    private NDArray flat(long size) {
+        NDArray flat = TorchOps.empty(manager, size);
+        model.parameters.clearGaps(flat);
+        return flat;
+    }
+
+    /** @param done told of every parameter whose gradient is in {@code flat} */
+    private void backward(Work work, NDArray flat, Consumer<String> done) {
+        NDArray dScores = loss(work, flat);
+        Graph graph = work.graph.orElseGet(() -> {
+            work.unit.moments().rewind();
+            return run(work, Tape.Mode.TRAIN);
+        });
+        if (work.unit.first()) {
+            try (NDArray place = TorchOps.view(manager, flat, model.parameters.size(), work.statistics.size())) {
+                TorchOps.copy(work.statistics, place);
+            }
+        }
+        try (Gradients gradients = new Gradients(manager, model.parameters, flat, done)) {
+            gradients.add(
+                    Model.PROTOTYPES, TorchOps.matmulTransposed(manager, Precision.FP32, dScores, graph.embedding()));
+            NDArray dEmbedding = TorchOps.matmul(graph.tape().manager, Precision.FP32, dScores, prototypes);
+            dScores.close();
+            model.backward(graph.tape(), gradients, dEmbedding, work.rows);
+        }
+        graph.tape().close();
+        work.graph = Optional.empty();
+        work.passes.forEach(NDArray::close);
+    }
+
+    /** Writes the unit's loss and code sums into {@code flat}; gives d loss / d scores. */
+    private NDArray loss(Work work, NDArray flat) {
+        SwappedPrediction prediction = new SwappedPrediction(
+                settings.temperature(), settings.allCrops(), settings.assigned(), settings.batch());
+        NDArray gradients = TorchOps.emptyLike(manager, work.scores);
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray loss = TorchOps.view(scope, flat, lossAt());
+            NDArray used =
+                    TorchOps.view(scope, flat, codesAt(), model.architecture().prototypes());
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> codes = work.codes.get(group - work.unit.from());
+                List<NDArray> scores = new ArrayList<>();
+                List<NDArray> slopes = new ArrayList<>();
+                for (int crop = 0; crop < settings.allCrops(); crop++) {
+                    scores.add(work.rows(work.scores, crop, group));
+                    slopes.add(work.rows(gradients, crop, group));
+                }
+                loss.addi(prediction.group(scope, scores, codes, slopes));
+                for (NDArray code : codes) {
+                    NDArray sums = code.sum(new int[] {0});
+                    used.addi(sums);
+                    sums.close();
+                }
+                scores.forEach(NDArray::close);
+                slopes.forEach(NDArray::close);
+            }
+        }
+        return gradients;
+    }
+
+    /** Waits for the sums over all groups of all ranks, and for the device: the one time in a step. */
+    StepResult average() {
+        GradientSum.Open open = sum;
+        CommunicationThread background = sums;
+        NDArray word = agreed;
+        if (open == null || background == null || word == null) {
+            throw new IllegalStateException("lossAndGradients comes before averageGradients");
+        }
+        background.await();
+        collective.settle();
+        NDArray flat = open.total();
+        total = flat;
+        Larc.Norms measured = norms(flat);
+        norms = measured;
+        double[] seen;
+        try (NDManager scope = manager.newSubManager()) {
+            seen = TorchOps.read(List.of(
+                    TorchOps.view(scope, flat, lossAt()),
+                    word,
+                    sum(scope, measured.parameters()),
+                    sum(scope, measured.gradients()),
+                    TorchOps.view(scope, flat, codesAt(), model.architecture().prototypes())));
+        }
+        if (!Double.isFinite(seen[0])) {
+            throw new NotFiniteException("the loss", globalStep);
+        }
+        if (!Double.isFinite(seen[2]) || !Double.isFinite(seen[3])) {
+            throw new NotFiniteException("a gradient", globalStep);
+        }
+        return new StepResult(seen[0], perplexity(Arrays.copyOfRange(seen, 4, seen.length)), (long) seen[1]);
+    }
+
+    private static NDArray sum(NDManager scope, NDArray values) {
+        NDArray all = values.sum();
+        all.attach(scope);
+        return all;
+    }
+
+    private Larc.Norms norms(NDArray flat) {
+        try (NDManager scope = manager.newSubManager()) {
+            Map<String, NDArray> gradients = moved().views(scope, flat, 0);
+            List<NDArray> moving = weights.entrySet().stream()
+                    .filter(weight -> gradients.containsKey(weight.getKey()))
+                    .map(Map.Entry::getValue)
+                    .toList();
+            return Larc.Norms.of(manager, moving, List.copyOf(gradients.values()));
+        }
+    }
+
+    /** What this step moves: all parameters, or those before the prototypes while these are frozen. */
+    FlatLayout moved() {
+        boolean frozen = globalStep < settings.frozenSteps();
+        return frozen ? model.parameters.before(Model.PROTOTYPES) : model.parameters;
+    }
+
+    /** After {@link #average}: of the parameters that are moved. */
+    Larc.Norms norms() {
+        Larc.Norms measured = norms;
+        if (measured == null) {
+            throw new IllegalStateException("averageGradients comes before apply");
+        }
+        return measured;
+    }
+
+    /** After {@link #average}. */
+    CommunicationTimes communication() {
+        CommunicationThread background = sums;
+        return background == null ? CommunicationTimes.NONE : new CommunicationTimes(background.pieces(), background.waited());
+    }
+
+    /** What every crop of this rank's groups became, see {@link Learner#outputs}. */
+    List<Learner.Output> outputs() {
+        List<Learner.Output> outputs = new ArrayList<>();
+        for (Work work : works) {
+            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+                List<NDArray> embeddings = new ArrayList<>();
+                List<NDArray> scores = new ArrayList<>();
+                for (int crop = 0; crop < settings.allCrops(); crop++) {
+                    embeddings.add(work.rows(work.embedding, crop, group));
+                    scores.add(work.rows(work.scores, crop, group));
+                }
+                outputs.add(new Learner.Output(
+                        group, embeddings, scores, List.copyOf(work.codes.get(group - work.unit.from()))));
+            }
+        }
+        return outputs;
+    }
+
+    private static double perplexity(double[] sums) {
+        double mass = 0;
+        for (double sum : sums) {
+            mass += sum;
+        }
+        double entropy = 0;
+        for (double sum : sums) {
+            if (sum > 0) {
+                entropy -= sum / mass * Math.log(sum / mass);
+            }
+        }
+        return Math.exp(entropy);
+    }
+
+    private long lossAt() {
+        return model.parameters.size() + model.statisticsSize(resolutions);
+    }
+
+    private long codesAt() {
+        return lossAt() + LOSS;
+    }
+
+    /** Ends what is still being summed first: its arrays are freed here. */
+    @Override
+    public void close() {
+        try (manager) { // last
+            if (sums != null) {
+                sums.close();
+            }
+        }
+    }
+}

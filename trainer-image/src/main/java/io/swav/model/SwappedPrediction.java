@@ -1,0 +1,61 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.torch.TorchOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The swapped prediction loss (SwAV section 3.1, equations 1, 2 and 6) with its gradient: for every assigned crop i and
+ * every other crop v, −Σ_k q_i·ln softmax(scores_v/τ), mean over the n − 1 other crops, over the assigned crops, and
+ * over the global batch.
+ *
+ * @param temperature τ
+ * @param crops n, all crops of a picture
+ * @param assigned crops with codes: the first ones
+ * @param globalBatch pictures the mean is over
+ */
+public record SwappedPrediction(double temperature, int crops, int assigned, long globalBatch) {
+
+    /**
+     * One group's share of the loss.
+     *
+     * @param scores for each crop, (groupSize, K)
+     * @param codes for each assigned crop, (groupSize, K)
+     * @param gradients for each crop, (groupSize, K): receives d loss / d scores
+     * @return sum of this group's terms divided as the global mean is, a scalar attached to {@code manager}
+     */
+    public NDArray group(NDManager manager, List<NDArray> scores, List<NDArray> codes, List<NDArray> gradients) {
+        double scale = 1.0 / ((double) globalBatch * assigned * (crops - 1));
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray all = scope.zeros(codes.get(0).getShape());
+            codes.forEach(all::addi);
+            List<NDArray> terms = new ArrayList<>();
+            for (int v = 0; v < crops; v++) {
+                NDArray target = v < assigned ? all.sub(codes.get(v)) : all;
+                NDArray mass = target.sum(new int[] {1}, true);
+                NDArray logits = TorchOps.divided(scope, scores.get(v), temperature);
+                NDArray logs = logits.logSoftmax(1);
+                NDArray products = logs.mul(target);
+                terms.add(products.sum());
+                NDArray gradient = logs.exp();
+                gradient.muli(mass).subi(target);
+                TorchOps.scale(gradient, scale / temperature);
+                TorchOps.copy(gradient, gradients.get(v));
+                List.of(mass, logits, logs, products, gradient).forEach(NDArray::close);
+                if (target != all) {
+                    target.close();
+                }
+            }
+            NDArray loss = terms.get(0);
+            for (NDArray term : terms.subList(1, terms.size())) {
+                loss.addi(term);
+                term.close();
+            }
+            TorchOps.scale(loss, -scale);
+            loss.attach(manager);
+            return loss;
+        }
+    }
+}

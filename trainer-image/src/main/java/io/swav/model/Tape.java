@@ -1,0 +1,104 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.torch.Precision;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.IdentityHashMap;
+import java.util.Map;
+
+/**
+ * One run of a unit of samples through the network: the weights it reads, the statistics it measures and, in mode
+ * {@link Mode#TRAIN}, what backward needs. Layers push what they saved going forward and pop it going backward.
+ */
+final class Tape implements AutoCloseable {
+    /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; TRAIN alone keeps what backward needs. */
+    enum Mode {
+        EVAL,
+        SCORE,
+        TRAIN
+    }
+
+    final NDManager manager;
+    final Mode mode;
+    final Precision precision;
+    final Map<String, NDArray> weights;
+    final BatchStatistics moments;
+    /** Statistics of the pass that runs: read in EVAL, written otherwise. */
+    private Map<String, NDArray> statistics = Map.of();
+
+    private final Deque<NDArray> saved = new ArrayDeque<>();
+    /** How often each array is in {@link #saved}: the output of one layer is the input of others. */
+    private final IdentityHashMap<NDArray, Integer> uses = new IdentityHashMap<>();
+
+    private long savedBytes;
+
+    Tape(NDManager parent, Mode mode, Precision precision, Map<String, NDArray> weights, BatchStatistics moments) {
+        this.manager = parent.newSubManager();
+        this.mode = mode;
+        this.precision = precision;
+        this.weights = weights;
+        this.moments = moments;
+    }
+
+    NDArray weight(String name) {
+        return of(weights, name);
+    }
+
+    NDArray statistic(String name) {
+        return of(statistics, name);
+    }
+
+    /** Begins a pass whose batch norms use these statistics. */
+    void pass(Map<String, NDArray> statisticsOfPass) {
+        statistics = statisticsOfPass;
+    }
+
+    void save(NDArray array) {
+        if (mode == Mode.TRAIN) {
+            saved.push(array);
+            uses.merge(array, 1, Integer::sum);
+            savedBytes += array.size() * array.getDataType().getNumOfBytes();
+        }
+    }
+
+    /** What was saved last; {@link #spent} when the layer is done with it. */
+    NDArray restore() {
+        NDArray array = saved.pop();
+        uses.computeIfPresent(array, (key, count) -> count == 1 ? null : count - 1);
+        return array;
+    }
+
+    /** Frees an array that was restored, unless a layer further down saved it too. */
+    void spent(NDArray array) {
+        if (!uses.containsKey(array)) {
+            array.close();
+        }
+    }
+
+    /** Roughly what this tape holds in memory. */
+    long savedBytes() {
+        return savedBytes;
+    }
+
+    /** Frees an array that no later layer reads, unless backward will. */
+    void done(NDArray array) {
+        if (mode != Mode.TRAIN) {
+            array.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+
+    private static NDArray of(Map<String, NDArray> arrays, String name) {
+        NDArray array = arrays.get(name);
+        if (array == null) {
+            throw new IllegalStateException("no array named " + name);
+        }
+        return array;
+    }
+}

@@ -1,5 +1,0 @@
-/** The one place that touches libtorch beyond DJL's own API. */
-@NullMarked
-package io.swav.tensor;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,134 @@
+package io.swav.torch;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import java.util.ArrayDeque;
+import java.util.Optional;
+import java.util.Queue;
+import org.bytedeco.cuda.cudart.CUevent_st;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.global.cudart;
+import org.bytedeco.javacpp.Loader;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Copies pinned memory to the device while that computes, on a stream of its own. libtorch hands memory out again by what is
+ * queued on its own stream, and knows nothing of this one. So both ends of a copy stay here until it is over; who takes the
+ * array before gets it behind a wait in libtorch's stream. The host waits for nothing but in {@link #close}. One thread at a time.
+ */
+public final class CopyStream implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CopyStream.class);
+
+    /** Those on their way. */
+    final NDManager arrays = TorchRuntime.root();
+
+    private final CUstream_st stream = new CUstream_st();
+    private final CUevent_st allocated;
+    /** Not wanted any more, and maybe not over. */
+    private final Queue<Transfer> ended = new ArrayDeque<>();
+
+    CopyStream() {
+        Cuda.check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
+        this.allocated = Cuda.event();
+    }
+
+    /** Empty where this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch has loaded. */
+    public static Optional<CopyStream> open() {
+        if (!TorchRuntime.onGpu()) {
+            return Optional.empty();
+        }
+        try {
+            Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
+        } catch (LinkageError e) {
+            LOG.warn("the GPU waits while crops are copied to it: {}", e.toString());
+            return Optional.empty();
+        }
+        return Optional.of(new CopyStream());
+    }
+
+    /** One copy; its owner ends it. */
+    final class Transfer {
+        private final NDManager owner;
+        private final NDArray target;
+        private final CUevent_st copied;
+        private boolean taken;
+
+        private Transfer(NDManager owner, NDArray target) {
+            this.owner = owner;
+            this.target = target;
+            this.copied = Cuda.event();
+        }
+
+        boolean taken() {
+            return taken;
+        }
+
+        /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
+        NDArray take(NDManager manager) {
+            Cuda.check(cudart.cudaStreamWaitEvent(CommunicationStream.ofThread(), copied, 0));
+            taken = true;
+            target.attach(manager);
+            return target;
+        }
+
+        /** Frees the pinned memory, and the array if nobody took it, as soon as the copy is over. */
+        void end() {
+            ended.add(this);
+            sweep();
+        }
+
+        private boolean freed() {
+            int result = cudart.cudaEventQuery(copied);
+            if (result == cudart.cudaErrorNotReady) {
+                return false;
+            }
+            Cuda.check(result);
+            owner.close();
+            if (!taken) {
+                target.close();
+            }
+            Cuda.check(cudart.cudaEventDestroy(copied));
+            return true;
+        }
+    }
+
+    /**
+     * Begins to copy {@code pinned} to a new array.
+     *
+     * @param owner of the pinned memory, closed when the transfer has ended
+     */
+    Transfer begin(NDManager owner, NDArray pinned, Shape shape) {
+        sweep();
+        Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
+        // whatever else used this memory is on libtorch's stream
+        Cuda.check(cudart.cudaEventRecord(allocated, CommunicationStream.ofThread()));
+        Cuda.check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
+        long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
+        Cuda.check(
+                cudart.cudaMemcpyAsync(at(transfer.target), at(pinned), bytes, cudart.cudaMemcpyHostToDevice, stream));
+        Cuda.check(cudart.cudaEventRecord(transfer.copied, stream));
+        return transfer;
+    }
+
+    private void sweep() {
+        while (!ended.isEmpty() && ended.peek().freed()) {
+            ended.remove();
+        }
+    }
+
+    /** After all transfers have ended. */
+    @Override
+    public void close() {
+        Cuda.check(cudart.cudaStreamSynchronize(stream));
+        sweep();
+        Cuda.check(cudart.cudaEventDestroy(allocated));
+        Cuda.check(cudart.cudaStreamDestroy(stream));
+        arrays.close();
+    }
+
+    private static RawPointer at(NDArray array) {
+        return new RawPointer(TensorMemory.address(array, 0));
+    }
+}

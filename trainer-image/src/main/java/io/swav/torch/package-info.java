@@ -1,0 +1,5 @@
+/** The one place that touches libtorch beyond DJL's own API. */
+@NullMarked
+package io.swav.torch;
+
+import org.jspecify.annotations.NullMarked;

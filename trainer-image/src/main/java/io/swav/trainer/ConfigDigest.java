@@ -1,0 +1,50 @@
+package io.swav.trainer;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.swav.api.SwavJobSpec;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/** Names what decides the weights: a checkpoint of another digest is another training. */
+final class ConfigDigest {
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
+    /** How long and how exactly it is computed, not what. */
+    private static final List<String> LEFT_OUT = List.of("maxSteps", "reproducibility", "threads", "gradients");
+
+    /** What two configurations must have in common to go on from each other's checkpoints, in words. */
+    static final String COVERS =
+            "model, data.uri, data.augmentOn, crops, assignment, and training without " + String.join(", ", LEFT_OUT);
+
+    private ConfigDigest() {}
+
+    /** First 16 hex digits of SHA-256 over model, data and where it is augmented, crops, assignment and training. */
+    static String of(SwavJobSpec spec) {
+        ObjectNode all = JSON.createObjectNode();
+        all.set("model", JSON.valueToTree(spec.model()));
+        all.put("data", spec.data().uri());
+        if (spec.data().augmentOn().equals("Device")) { // checkpoints from before there was a choice are the host's
+            all.put("augmentOn", "Device");
+        }
+        all.set("crops", JSON.valueToTree(spec.crops()));
+        all.set("assignment", JSON.valueToTree(spec.assignment()));
+        ObjectNode training = JSON.valueToTree(spec.training());
+        all.set("training", training.without(LEFT_OUT));
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256")
+                    .digest(JSON.writeValueAsString(all).getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest, 0, 8);
+        } catch (NoSuchAlgorithmException | JsonProcessingException e) {
+            throw new IllegalStateException("SHA-256 and JSON of records are always there", e);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+package io.swav.trainer;
+
+import io.fabric8.kubernetes.client.Config;
+import io.fabric8.kubernetes.client.ConfigBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.swav.membership.ConfigMapWorldSource;
+import io.swav.membership.FileWorldSource;
+import io.swav.membership.SingleProcessWorldSource;
+import io.swav.membership.WorldSource;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Where this trainer hears of its world and tells of itself: a cluster, files, or nobody. */
+record ControlPlane(WorldSource worlds, ReportSink sink, Runnable closing) implements AutoCloseable {
+    private static final int CONNECT_MILLIS = 3000;
+    private static final int REQUEST_MILLIS = 5000;
+    /** Doubled five times while the server is away. */
+    private static final int WATCH_RECONNECT_MILLIS = 100;
+
+    /** The API server: in a pod its own account, elsewhere what KUBECONFIG says. */
+    static ControlPlane cluster(TrainerEnvironment env) {
+        Config config = new ConfigBuilder(Config.autoConfigure(null))
+                .withConnectionTimeout(CONNECT_MILLIS)
+                .withRequestTimeout(REQUEST_MILLIS)
+                .withRequestRetryBackoffLimit(0)
+                .withWatchReconnectInterval(WATCH_RECONNECT_MILLIS)
+                .build();
+        KubernetesClient client =
+                new KubernetesClientBuilder().withConfig(config).build();
+        return new ControlPlane(
+                new ConfigMapWorldSource(client, env.namespace(), env.job(), env.jobUid()),
+                ReportSink.configMap(client, env.namespace(), env.job()),
+                client::close);
+    }
+
+    static ControlPlane files(TrainerEnvironment env, Optional<Path> world, Optional<Path> report) {
+        WorldSource worlds = world.<WorldSource>map(file -> new FileWorldSource(file, env.jobUid()))
+                .orElseGet(() -> new SingleProcessWorldSource(env.pod(), env.podUid()));
+        return new ControlPlane(worlds, report.map(ReportSink::file).orElseGet(ReportSink::none), () -> {});
+    }
+
+    @Override
+    public void close() {
+        worlds.close();
+        closing.run();
+    }
+}

@@ -1,0 +1,141 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.api.Contract;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SpecLoader;
+import io.swav.checkpoint.BackboneWeights;
+import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.CheckpointState;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.StoreOptions;
+import io.swav.model.Learner;
+import io.swav.torch.TorchRuntime;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code swav import}: weights that PyTorch trained, as the checkpoint of step 0 from which a job starts. */
+@Command(
+        name = "import",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Writes a PyTorch state dict, saved as safetensors, as the checkpoint of step 0 of a job.",
+            "Names are torchvision's, with or without a leading \"module.\"; its classifier (fc.*) is left out, and a"
+                    + " projection head and prototypes by SwAV's names are taken where they fit. What the file lacks"
+                    + " keeps the seeded start. In Python: safetensors.torch.save_file(model.state_dict(), FILE)."
+        })
+public final class ImportCommand implements Callable<Integer> {
+    private static final String MODULE = "module.";
+
+    @Parameters(paramLabel = "FILE", description = "The state dict, safetensors.")
+    private Path file = Path.of("");
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            required = true,
+            description = "SwavJob or its spec, YAML or JSON.")
+    private Path config = Path.of("");
+
+    @Option(names = "--out", paramLabel = "URI", description = "Where to; default: checkpoint.uri of the job.")
+    private @Nullable String out;
+
+    @Mixin
+    private StoreOptions options = new StoreOptions();
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        SwavJobSpec job = SpecLoader.load(config);
+        String uri = out != null ? out : job.checkpoint().uri();
+        if (uri == null) {
+            throw new TrainerExitException(Contract.EXIT_CONFIG, "the job has no checkpoint.uri: say --out URI");
+        }
+        Map<String, HostTensor> given = named(read());
+        TorchRuntime.start();
+        try (NDManager root = TorchRuntime.root();
+                Learner learner = new Learner(job, root);
+                CheckpointCatalog store = new CheckpointCatalog(
+                        options.open(uri),
+                        new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
+                        job.checkpoint().keep())) {
+            int taken = take(given, learner.model().state());
+            CheckpointState start = new CheckpointState(
+                    0,
+                    0,
+                    job.training().seed(),
+                    ConfigDigest.of(job),
+                    1,
+                    "",
+                    0,
+                    Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+            store.save(new HostSnapshot(learner.model().state(), learner.optimizer()).copied(start));
+            spec.commandLine()
+                    .getOut()
+                    .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
+            return Contract.EXIT_OK;
+        } catch (CheckpointException e) {
+            throw new TrainerExitException(Contract.EXIT_CANNOT_WRITE, String.valueOf(e.getMessage()), e);
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private Map<String, HostTensor> read() {
+        try {
+            return Safetensors.read(file);
+        } catch (IOException e) {
+            boolean there = Files.exists(file);
+            throw new TrainerExitException(
+                    there ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT,
+                    "cannot read weights " + file + ": " + (there ? e.getMessage() : "there is no such file"),
+                    e);
+        }
+    }
+
+    private static Map<String, HostTensor> named(Map<String, HostTensor> tensors) {
+        Map<String, HostTensor> named = new LinkedHashMap<>();
+        tensors.forEach(
+                (name, tensor) -> named.put(name.startsWith(MODULE) ? name.substring(MODULE.length()) : name, tensor));
+        named.keySet().removeIf(name -> name.startsWith("fc."));
+        return named;
+    }
+
+    /** Copies into the model; the whole backbone has to be there, but for counters that old files lack. */
+    private int take(Map<String, HostTensor> given, Map<String, NDArray> model) {
+        Map<String, NDArray> wanted = new LinkedHashMap<>(model);
+        wanted.keySet()
+                .removeIf(name -> !given.containsKey(name)
+                        && (!BackboneWeights.isBackbone(name) || name.endsWith(".num_batches_tracked")));
+        Map<String, HostTensor> fitting = new LinkedHashMap<>(given);
+        fitting.keySet().removeIf(name -> !BackboneWeights.isBackbone(name) && !model.containsKey(name));
+        try {
+            HostTensor.restore(fitting, wanted, file.toString());
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(
+                    Contract.EXIT_BAD_DATA,
+                    e.getMessage() + "; is it a network of the job's model.architecture and model.stem?",
+                    e);
+        }
+        return wanted.size();
+    }
+}

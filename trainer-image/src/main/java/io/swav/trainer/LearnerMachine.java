@@ -1,0 +1,66 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.Collective;
+import io.swav.collective.GroupRange;
+import io.swav.evaluation.Evaluation;
+import io.swav.model.Learner;
+import io.swav.model.LearningRate;
+import io.swav.model.StepResult;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/** SwAV's {@link Learner} at the learning rate of each step. */
+record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
+    @Override
+    public void rehearse(CropSource crops) {
+        learner.rehearse(crops::group);
+    }
+
+    @Override
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
+        learner.lossAndGradients(crops::group, runs, collective, step, word);
+    }
+
+    @Override
+    public Outcome averageGradients(Collective collective) {
+        StepResult result = learner.averageGradients();
+        return new Outcome(result.loss(), result.prototypePerplexity(), result.agreed());
+    }
+
+    @Override
+    public void apply(long step) {
+        learner.apply(rate.at(step));
+    }
+
+    @Override
+    public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
+        return evaluation.quickKnn(learner.model(), stop);
+    }
+
+    @Override
+    public List<NDArray> state() {
+        return learner.state();
+    }
+
+    @Override
+    public Map<String, NDArray> model() {
+        return learner.model().state();
+    }
+
+    @Override
+    public Map<String, NDArray> optimizer() {
+        return learner.optimizer();
+    }
+
+    @Override
+    public byte[] digest() {
+        return learner.digest();
+    }
+
+    @Override
+    public void close() {
+        learner.close();
+    }
+}

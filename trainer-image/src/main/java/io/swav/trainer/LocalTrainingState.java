@@ -1,0 +1,148 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.api.Contract;
+import io.swav.api.World;
+import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointException;
+import io.swav.checkpoint.CheckpointState;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.HostTensor;
+import io.swav.collective.CollectiveException;
+import io.swav.membership.TrainingState;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The model, its optimizer and the number of whole steps in them: what forming shares and checkpoints keep. */
+final class LocalTrainingState implements TrainingState {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalTrainingState.class);
+    private static final long NOTHING = -1;
+
+    private final TrainStep machine;
+    private final Optional<CheckpointCatalog> store;
+    private final Trainer.Plan plan;
+    private final TrainingJournal journal;
+    private final Optional<CheckpointWriter> writer;
+    private final Supplier<String> seen;
+    private long step = NOTHING;
+
+    /** @param seen the URI at which the operator was told of checkpoints, empty for none */
+    LocalTrainingState(
+            TrainStep machine,
+            Optional<CheckpointCatalog> store,
+            Trainer.Plan plan,
+            TrainingJournal journal,
+            Optional<CheckpointWriter> writer,
+            Supplier<String> seen) {
+        this.machine = machine;
+        this.store = store;
+        this.plan = plan;
+        this.journal = journal;
+        this.writer = writer;
+        this.seen = seen;
+    }
+
+    @Override
+    public long step() {
+        return step;
+    }
+
+    /** Publishes the step that was computed: the arrays change here, in {@link #begin}, and by who asks for {@link #arrays}. */
+    void apply() {
+        beforeChange();
+        machine.apply(step);
+        step++;
+    }
+
+    private void beforeChange() {
+        writer.ifPresent(CheckpointWriter::beforeChange);
+    }
+
+    @Override
+    public byte[] digest() {
+        return machine.digest();
+    }
+
+    @Override
+    public void begin() {
+        if (store.isEmpty()) {
+            step = 0;
+            return;
+        }
+        try {
+            Optional<Checkpoint> newest = store.get().newest(plan.startOver());
+            newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
+            step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+            writer.ifPresent(to -> to.resuming(null));
+        } catch (CheckpointException e) {
+            if (e.kind() == CheckpointException.Kind.NoneUsable) {
+                throw new TrainerExitException(
+                        Contract.EXIT_CONFIG,
+                        e.getMessage() + ". Jobs of one configuration have equal " + ConfigDigest.COVERS,
+                        e);
+            }
+            throw cannotBegin(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** An empty folder where checkpoints were is a volume that is not mounted, more often than not. */
+    private void checkThatNoneWasSeen() {
+        String uri = store.map(CheckpointCatalog::uri).orElse("");
+        if (!plan.startOver() && seen.get().equals(uri)) {
+            throw cannotBegin(
+                    "cannot resume: there are none of the checkpoints in " + uri
+                            + " that status.checkpoints tells of; is it another volume than before? This waits for"
+                            + " them. To start from zero say recovery.startOver: true and delete the pods",
+                    null);
+        }
+    }
+
+    /** Whether there is something to resume is not known: nobody starts before it is. */
+    private CollectiveException cannotBegin(String why, @Nullable Throwable cause) {
+        writer.ifPresent(to -> to.resuming(why));
+        return cause == null ? new CollectiveException(why) : new CollectiveException(why, cause);
+    }
+
+    private void restore(Checkpoint checkpoint) {
+        String what = "checkpoint of step " + checkpoint.state().step();
+        beforeChange();
+        HostTensor.restore(checkpoint.model(), machine.model(), what);
+        HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
+        LOG.info(
+                "resumed from the {}, taken by {} ranks",
+                what,
+                checkpoint.state().worldSize());
+        CheckpointState from = checkpoint.state();
+        journal.event(TrainingJournal.Event.resumed, from.generation(), from.step(), "from the " + what);
+    }
+
+    @Override
+    public List<NDArray> arrays() {
+        beforeChange(); // who asks for them may write to them
+        return machine.state();
+    }
+
+    @Override
+    public void received(long to) {
+        step = to;
+    }
+
+    /** What the arrays hold now. */
+    CheckpointState describe(World world) {
+        return new CheckpointState(
+                step,
+                step * plan.globalBatch(),
+                plan.seed(),
+                plan.configDigest(),
+                world.size(),
+                plan.job(),
+                world.generation(),
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    }
+}

@@ -1,0 +1,189 @@
+package io.swav.trainer;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.conformance.RankFailure;
+import io.swav.conformance.ProcessGroup;
+import io.swav.model.StepSettings;
+import io.swav.torch.Precision;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code bench overlap}: how much of the sums of gradients backward hides. */
+@Command(
+        name = "overlap",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Trains resnet18 on noise over several processes on loopback, 64 pictures each, with gradients summed while "
+                    + "backward runs and, in turns, after it.",
+            "Communication is the time in which a sum is under way, waiting for peers included; exposed is the part of "
+                    + "it after backward has ended. Figures are of an average step and rank.",
+            "Transfer is the part of it in which all ranks have come to the sum, exposed after all have ended backward: "
+                    + "what is left out is that one rank is slower than another. On a machine that does other things "
+                    + "as well, the thread's CPU time says more than the clock."
+        })
+public final class OverlapBench implements Callable<Integer> {
+    private static final Duration TIMEOUT = Duration.ofMinutes(30);
+
+    /** Of an average step and rank. */
+    public record Mode(
+            double stepSeconds,
+            double communicationSeconds,
+            double exposedSeconds,
+            double transferSeconds,
+            double exposedTransferSeconds,
+            double communicationCpuSeconds,
+            double exposedCpuSeconds) {}
+
+    /**
+     * @param exposed share of communication that backward does not hide, with overlap
+     * @param exposedTransfer the same of the time in which no rank waits for another
+     * @param exposedCpu the same of the communication thread's CPU time
+     */
+    public record Result(double exposed, double exposedTransfer, double exposedCpu, Mode overlap, Mode afterBackward) {}
+
+    /** A step as all ranks said it, by rank; see {@link OverlapRank}. */
+    private record Step(List<long[]> said) {
+        private static final int BACKWARD_ENDED = 6;
+
+        boolean overlaps() {
+            return said.get(0)[0] == 1;
+        }
+
+        double mean(int column) {
+            return said.stream().mapToLong(line -> line[column]).average().orElse(0);
+        }
+
+        /** Time since {@code from} in which a sum was under way that all ranks had come to. */
+        double transfer(long from) {
+            long nanos = 0;
+            for (int at = BACKWARD_ENDED + 1; at < said.get(0).length; at += 2) {
+                nanos += Math.max(0, latest(at + 1) - Math.max(from, latest(at)));
+            }
+            return nanos;
+        }
+
+        double exposedTransfer() {
+            return transfer(latest(BACKWARD_ENDED));
+        }
+
+        private long latest(int column) {
+            return said.stream().mapToLong(line -> line[column]).max().orElse(0);
+        }
+    }
+
+    @Option(names = "--ranks", description = "Processes (default: ${DEFAULT-VALUE}).")
+    private int ranks = 2;
+
+    @Option(names = "--steps", description = "Measured steps, after one to warm up (default: ${DEFAULT-VALUE}).")
+    private int steps = 10;
+
+    @Option(names = "--bucket", paramLabel = "MIB", description = "Of gradients at a time (default: 25).")
+    private long bucket = StepSettings.BUCKET_BYTES >> 20;
+
+    @Option(
+            names = "--gradients",
+            description = "As what gradients travel: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private Precision gradients = Precision.FP32;
+
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
+    private @Nullable Path json;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
+                .limit(ranks)
+                .toList();
+        Optional<RankFailure> failure = ProcessGroup.run(
+                List.of(), // the compiler that a trainer runs with
+                OverlapRank.class,
+                ranks,
+                TIMEOUT,
+                List.of(String.valueOf(steps), String.valueOf(bucket << 20), gradients.name()),
+                (rank, line) -> said.get(rank)
+                        .add(Arrays.stream(line.split(" ", -1))
+                                .mapToLong(Long::parseLong)
+                                .toArray()));
+        if (failure.isPresent()) {
+            spec.commandLine()
+                    .getErr()
+                    .println("swav bench overlap: " + failure.get().what());
+            return 1;
+        }
+        List<Step> all = Stream.generate(
+                        () -> new Step(said.stream().map(Queue::remove).toList()))
+                .limit(2L * steps)
+                .toList();
+        Mode overlap = mean(all.stream().filter(Step::overlaps).toList());
+        Mode after = mean(all.stream().filter(step -> !step.overlaps()).toList());
+        Result result = new Result(
+                overlap.exposedSeconds() / overlap.communicationSeconds(),
+                overlap.exposedTransferSeconds() / overlap.transferSeconds(),
+                overlap.exposedCpuSeconds() / overlap.communicationCpuSeconds(),
+                overlap,
+                after);
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(Locale.ROOT, "%d ranks, %d steps, milliseconds a step%n", ranks, steps);
+        out.printf("                       step  communication  exposed   transfer  exposed    its CPU  exposed%n");
+        print(out, "while backward runs", overlap);
+        print(out, "after backward", after);
+        out.printf(
+                Locale.ROOT,
+                "exposed: %.1f %% of communication, %.1f %% of transfer, %.1f %% of its CPU time%n",
+                100 * result.exposed(),
+                100 * result.exposedTransfer(),
+                100 * result.exposedCpu());
+        out.flush();
+        if (json != null) {
+            new ObjectMapper().writerWithDefaultPrettyPrinter().writeValue(json.toFile(), result);
+        }
+        return 0;
+    }
+
+    private static Mode mean(List<Step> steps) {
+        return new Mode(
+                mean(steps, step -> step.mean(1)),
+                mean(steps, step -> step.mean(2)),
+                mean(steps, step -> step.mean(3)),
+                mean(steps, step -> step.transfer(0)),
+                mean(steps, Step::exposedTransfer),
+                mean(steps, step -> step.mean(4)),
+                mean(steps, step -> step.mean(5)));
+    }
+
+    private static double mean(List<Step> steps, ToDoubleFunction<Step> nanos) {
+        return steps.stream().mapToDouble(nanos).average().orElse(0) / 1e9;
+    }
+
+    private static void print(PrintWriter out, String what, Mode mode) {
+        out.printf(
+                Locale.ROOT,
+                "%-20s %6.1f  %13.1f  %7.1f  %9.1f  %7.1f  %9.1f  %7.1f%n",
+                what,
+                1e3 * mode.stepSeconds(),
+                1e3 * mode.communicationSeconds(),
+                1e3 * mode.exposedSeconds(),
+                1e3 * mode.transferSeconds(),
+                1e3 * mode.exposedTransferSeconds(),
+                1e3 * mode.communicationCpuSeconds(),
+                1e3 * mode.exposedCpuSeconds());
+    }
+}

@@ -1,0 +1,148 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.Collective;
+import io.swav.collective.SoloCollective;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
+
+/**
+ * Whether the training thread, or its device, waits for its peers now; a trainer that nobody hears of and that waits is
+ * not hung.
+ */
+final class PeerWaitTracker {
+    private volatile OptionalLong backSince = OptionalLong.of(System.nanoTime());
+    /** When the device was last seen to wait. */
+    private volatile long seen = System.nanoTime();
+
+    private volatile Collective current = new SoloCollective();
+
+    /** When it last came back from its peers, of {@link System#nanoTime}; empty while it, or its device, waits for them. */
+    OptionalLong backSince() {
+        if (current.waits().orElse(false)) {
+            seen = System.nanoTime();
+            return OptionalLong.empty();
+        }
+        OptionalLong back = backSince;
+        return back.isPresent() ? OptionalLong.of(Math.max(back.getAsLong(), seen)) : back;
+    }
+
+    <T> T during(Supplier<T> work) {
+        backSince = OptionalLong.empty();
+        try {
+            return work.get();
+        } finally {
+            backSince = OptionalLong.of(System.nanoTime());
+        }
+    }
+
+    /** The same collective, each of whose operations counts as waiting, until there is another. */
+    Collective around(Collective collective) {
+        current = collective;
+        return new Watched(collective);
+    }
+
+    private final class Watched implements Collective {
+        private final Collective inner;
+
+        Watched(Collective inner) {
+            this.inner = inner;
+        }
+
+        private void run(Runnable work) {
+            during(() -> {
+                work.run();
+                return inner;
+            });
+        }
+
+        @Override
+        public int rank() {
+            return inner.rank();
+        }
+
+        @Override
+        public int size() {
+            return inner.size();
+        }
+
+        @Override
+        public String name() {
+            return inner.name();
+        }
+
+        @Override
+        public void allReduceSum(NDArray inOut) {
+            run(() -> inner.allReduceSum(inOut));
+        }
+
+        @Override
+        public void allReduceRoundedSum(NDArray inOut) {
+            run(() -> inner.allReduceRoundedSum(inOut));
+        }
+
+        @Override
+        public void allReduceMin(NDArray inOut) {
+            run(() -> inner.allReduceMin(inOut));
+        }
+
+        @Override
+        public void broadcast(NDArray inOut, int root) {
+            run(() -> inner.broadcast(inOut, root));
+        }
+
+        @Override
+        public void allGather(NDArray mine, NDArray all) {
+            run(() -> inner.allGather(mine, all));
+        }
+
+        @Override
+        public void exchange(List<Transfer> sends, List<Transfer> receives) {
+            run(() -> inner.exchange(sends, receives));
+        }
+
+        /** Of the device, which may have work of its own to do first: {@link #waits} knows. */
+        @Override
+        public void settle() {
+            inner.settle();
+        }
+
+        @Override
+        public Optional<Boolean> waits() {
+            return inner.waits();
+        }
+
+        @Override
+        public Collective subgroup(int[] ranks) {
+            return new Watched(inner.subgroup(ranks));
+        }
+
+        /** For another thread, whose waiting is not the training thread's. */
+        @Override
+        public Collective beside() {
+            return inner.beside();
+        }
+
+        @Override
+        public void await(CompletableFuture<?> work) {
+            if (waits().isPresent()) {
+                inner.await(work);
+            } else {
+                run(() -> inner.await(work));
+            }
+        }
+
+        @Override
+        public void abort() {
+            inner.abort();
+        }
+
+        @Override
+        public void close() {
+            inner.close();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+package io.swav.trainer;
+
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
+import java.io.IOException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sends {@link TrainerProgress} on every change at once and otherwise every two seconds, from a thread of its own: an API
+ * server that is slow or away never holds up training.
+ */
+final class ProgressReporter implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ProgressReporter.class);
+    private static final long PERIOD_MILLIS = 2000;
+    private static final long RETRY_MILLIS = 500;
+    private static final long LAST_WORD_MILLIS = 5000;
+
+    private final TrainerProgress progress;
+    private final ReportSink sink;
+    private final Runnable onReady;
+    private final Thread thread = new Thread(this::run, "reporter");
+    private boolean poked;
+    private boolean closing;
+    private boolean ready;
+    private boolean failing;
+
+    /** @param onReady called once, when a report that says Ready, or a later state, was taken */
+    ProgressReporter(TrainerProgress progress, ReportSink sink, Runnable onReady) {
+        this.progress = progress;
+        this.sink = sink;
+        this.onReady = onReady;
+        progress.onChange(this::poke);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private synchronized void poke() {
+        poked = true;
+        notifyAll();
+    }
+
+    private void run() {
+        try {
+            while (true) {
+                boolean last = isClosing();
+                boolean sent = send(progress.report());
+                if (last && sent) {
+                    return;
+                }
+                pause(sent ? PERIOD_MILLIS : RETRY_MILLIS, sent);
+            }
+        } catch (InterruptedException gaveUp) {
+            LOG.warn("the last report was not delivered");
+        }
+    }
+
+    private synchronized boolean isClosing() {
+        return closing;
+    }
+
+    /** After a failure a change does not cut the pause short: an absent server is not to be hammered. */
+    private synchronized void pause(long millis, boolean wakeable) throws InterruptedException {
+        long end = System.nanoTime() + millis * 1_000_000;
+        for (long left = millis; left > 0 && !(wakeable && (poked || closing)); ) {
+            wait(left);
+            left = (end - System.nanoTime()) / 1_000_000;
+        }
+        poked = false;
+    }
+
+    private boolean send(TrainerReport report) {
+        try {
+            sink.send(report);
+        } catch (IOException | KubernetesClientException e) {
+            if (!failing) {
+                LOG.warn(
+                        "cannot report progress, training goes on: {}",
+                        String.valueOf(e.getCause() == null ? e : e.getCause()));
+            }
+            failing = true;
+            return false;
+        }
+        if (failing) {
+            LOG.info("progress is reported again");
+            failing = false;
+        }
+        if (!ready && report.state() != State.Starting && !report.state().isFailure()) {
+            ready = true;
+            onReady.run();
+        }
+        return true;
+    }
+
+    /** Delivers the last state, or gives up after five seconds. */
+    @Override
+    public void close() {
+        synchronized (this) {
+            closing = true;
+            notifyAll();
+        }
+        try {
+            thread.join(LAST_WORD_MILLIS);
+            thread.interrupt();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

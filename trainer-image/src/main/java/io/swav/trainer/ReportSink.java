@@ -1,0 +1,48 @@
+package io.swav.trainer;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** Where reports go. */
+interface ReportSink {
+    ObjectMapper JSON = new ObjectMapper();
+
+    /** Blocks until the report is taken; any exception means it was not. */
+    void send(TrainerReport report) throws IOException;
+
+    /** Nobody asks. */
+    static ReportSink none() {
+        return report -> {};
+    }
+
+    /** The newest report, whole at any time. */
+    static ReportSink file(Path file) {
+        Path temporary = file.resolveSibling(file.getFileName() + ".writing");
+        return report -> {
+            Files.write(temporary, JSON.writeValueAsBytes(report));
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        };
+    }
+
+    /** Key {@code <pod>} of ConfigMap {@code <job>-progress}; the pod is the field manager, so pods share the object. */
+    static ReportSink configMap(KubernetesClient client, String namespace, String job) {
+        return report -> {
+            ConfigMap map = new ConfigMapBuilder()
+                    .withNewMetadata()
+                    .withName(Contract.progressName(job))
+                    .withNamespace(namespace)
+                    .endMetadata()
+                    .addToData(report.pod(), JSON.writeValueAsString(report))
+                    .build();
+            client.resource(map).fieldManager(report.pod()).forceConflicts().serverSideApply();
+        };
+    }
+}

@@ -1,0 +1,45 @@
+package io.swav.trainer;
+
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * When a checkpoint is due. One that falls due while the one before is still being written stays due, and is taken at
+ * the first step at which the writer is free.
+ */
+final class SaveSchedule {
+    private final long everySteps;
+    private final Optional<Duration> every;
+    private long takenAt;
+    private long takenNanos;
+    private String answered = "";
+
+    /** @param now of {@link System#nanoTime} */
+    SaveSchedule(long everySteps, Optional<Duration> every, long now) {
+        this.everySteps = everySteps;
+        this.every = every;
+        this.takenNanos = now;
+    }
+
+    /**
+     * @param step applied
+     * @param committed newest step in the store, so that a new rank 0 takes up what the last one left undone
+     * @param now of {@link System#nanoTime}
+     * @param request newest one on demand, empty for none
+     */
+    boolean due(long step, long committed, long now, String request) {
+        long last = Math.max(takenAt, committed);
+        boolean steps = step / everySteps > last / everySteps;
+        boolean time = every.isPresent()
+                && step > last
+                && now - takenNanos >= every.get().toNanos();
+        boolean asked = !request.isEmpty() && !request.equals(answered);
+        return steps || time || asked;
+    }
+
+    void taken(long step, long now, String request) {
+        takenAt = step;
+        takenNanos = now;
+        answered = request;
+    }
+}

@@ -1,0 +1,137 @@
+package io.swav.trainer;
+
+import io.swav.api.Contract;
+import io.swav.collective.nccl.CollectiveBackend;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the operator tells a pod; see {@link Contract}.
+ *
+ * @param jobUid of the SwavJob, empty outside a cluster
+ * @param key of the handshake, empty when not given
+ * @param port 0 for any
+ * @param runDirectory where the ready file goes
+ * @param journal folder for the journal
+ * @param collective what carries collectives
+ * @param leastStep how long a step takes at least
+ */
+record TrainerEnvironment(
+        String namespace,
+        String job,
+        String jobUid,
+        String pod,
+        String podUid,
+        String podIp,
+        String key,
+        int port,
+        Optional<Path> configDirectory,
+        Optional<Path> runDirectory,
+        Optional<Path> journal,
+        CollectiveBackend.Wanted collective,
+        Duration leastStep) {
+
+    /**
+     * Of a pod of a SwavJob.
+     *
+     * @throws TrainerExitException naming every variable that is missing
+     */
+    static TrainerEnvironment ofPod(Map<String, String> env) {
+        List<String> missing = new ArrayList<>();
+        for (String name : List.of(
+                Contract.ENV_NAMESPACE,
+                Contract.ENV_JOB,
+                Contract.ENV_JOB_UID,
+                Contract.ENV_POD,
+                Contract.ENV_POD_UID,
+                Contract.ENV_POD_IP,
+                Contract.ENV_HANDSHAKE,
+                Contract.ENV_CONFIG_DIR,
+                Contract.ENV_RUN_DIR)) {
+            if (env.getOrDefault(name, "").isEmpty()) {
+                missing.add(name);
+            }
+        }
+        if (!missing.isEmpty()) {
+            throw new TrainerExitException(
+                    Contract.EXIT_CONFIG,
+                    "not in a pod of a SwavJob (" + String.join(", ", missing)
+                            + " not set); to train without a cluster give --config FILE");
+        }
+        return of(env);
+    }
+
+    /** Of any process: what is not set gets a value for this machine. */
+    static TrainerEnvironment of(Map<String, String> env) {
+        String pod = env.getOrDefault(Contract.ENV_POD, "local");
+        return new TrainerEnvironment(
+                env.getOrDefault(Contract.ENV_NAMESPACE, "default"),
+                env.getOrDefault(Contract.ENV_JOB, "local"),
+                env.getOrDefault(Contract.ENV_JOB_UID, ""),
+                pod,
+                env.getOrDefault(Contract.ENV_POD_UID, pod),
+                env.getOrDefault(Contract.ENV_POD_IP, "127.0.0.1"),
+                key(env.getOrDefault(Contract.ENV_HANDSHAKE, "")),
+                port(env.getOrDefault(Contract.ENV_PORT, "")),
+                folder(env, Contract.ENV_CONFIG_DIR),
+                folder(env, Contract.ENV_RUN_DIR),
+                folder(env, Contract.ENV_JOURNAL),
+                collective(env.getOrDefault(Contract.ENV_COLLECTIVE, "")),
+                leastStep(env.getOrDefault(Contract.ENV_STEP_SECONDS, "")));
+    }
+
+    private static Optional<Path> folder(Map<String, String> env, String name) {
+        return Optional.ofNullable(env.get(name))
+                .filter(value -> !value.isEmpty())
+                .map(Path::of);
+    }
+
+    private static String key(String text) {
+        int bytes = text.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > 0 && bytes < 16) {
+            throw new TrainerExitException(Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
+        }
+        return text;
+    }
+
+    private static CollectiveBackend.Wanted collective(String text) {
+        return Arrays.stream(CollectiveBackend.Wanted.values())
+                .filter(wanted -> text.isEmpty() || wanted.name().equalsIgnoreCase(text))
+                .findFirst()
+                .orElseThrow(() -> new TrainerExitException(
+                        Contract.EXIT_CONFIG,
+                        Contract.ENV_COLLECTIVE + " is \"" + text + "\", not one of "
+                                + Arrays.toString(CollectiveBackend.Wanted.values())));
+    }
+
+    private static Duration leastStep(String text) {
+        try {
+            double seconds = text.isEmpty() ? 0 : Double.parseDouble(text);
+            if (seconds >= 0 && seconds <= 3600) {
+                return Duration.ofNanos((long) (seconds * 1e9));
+            }
+        } catch (NumberFormatException e) {
+            // told below, as a number out of range is
+        }
+        throw new TrainerExitException(
+                Contract.EXIT_CONFIG, Contract.ENV_STEP_SECONDS + " is \"" + text + "\", not seconds from 0 to 3600");
+    }
+
+    private static int port(String text) {
+        try {
+            int port = text.isEmpty() ? 0 : Integer.parseInt(text);
+            if (port >= 0 && port < 65536) {
+                return port;
+            }
+        } catch (NumberFormatException e) {
+            // told below, as a number out of range is
+        }
+        throw new TrainerExitException(Contract.EXIT_CONFIG, Contract.ENV_PORT + " is \"" + text + "\", not a port");
+    }
+}

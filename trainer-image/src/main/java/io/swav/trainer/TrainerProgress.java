@@ -1,0 +1,195 @@
+package io.swav.trainer;
+
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Objects;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/** What this trainer would say of itself now; written by the training thread, read by the reporter. */
+public final class TrainerProgress {
+    private final String pod;
+    private final String uid;
+    private Runnable changed = () -> {};
+    private State state = State.Starting;
+    private boolean leaving;
+    private @Nullable String address;
+    private long generation;
+    private long step;
+    private long steps;
+    private long stepsPerEpoch = 1;
+    private long skipped;
+    private TrainStep.@Nullable Outcome outcome;
+    private @Nullable String message;
+    private int globalBatch;
+    private long rateStep = -1;
+    private long rateSince;
+    private @Nullable Double rate;
+    private @Nullable String lostPeer;
+    private @Nullable String collective;
+    private @Nullable Double knnTop1;
+    private TrainerReport.@Nullable Checkpoints checkpoints;
+    private final PeerWaitTracker awaiting = new PeerWaitTracker();
+    private final RegroupTimer clock = new RegroupTimer();
+
+    public TrainerProgress(String pod, String uid) {
+        this.pod = pod;
+        this.uid = uid;
+    }
+
+    /** Called, outside the lock, on every change that should be told at once. */
+    synchronized void onChange(Runnable listener) {
+        changed = listener;
+    }
+
+    synchronized void job(int batch, long totalSteps, long epochSteps) {
+        globalBatch = batch;
+        steps = totalSteps;
+        stepsPerEpoch = Math.max(1, epochSteps);
+    }
+
+    synchronized void listening(String at) {
+        address = at;
+    }
+
+    void state(State to, long inGeneration, @Nullable String why) {
+        Runnable tell;
+        synchronized (this) {
+            boolean same = state == to && generation == inGeneration && Objects.equals(message, why);
+            if (to == State.Done) {
+                measureRate(System.nanoTime()); // of a job that has ended before anybody asked
+            }
+            state = to;
+            generation = inGeneration;
+            message = why;
+            if (to != State.Training) {
+                rateStep = -1;
+            }
+            tell = same ? () -> {} : changed;
+        }
+        tell.run();
+    }
+
+    /** Wraps what waits for peers. */
+    PeerWaitTracker awaiting() {
+        return awaiting;
+    }
+
+    /** On the way into a world. */
+    synchronized void entering() {
+        clock.entering(System.nanoTime());
+    }
+
+    /** Nobody waits for this trainer, however long it takes. */
+    synchronized void outside() {
+        clock.outside();
+    }
+
+    /** @param over what carries the new world's collectives */
+    synchronized void formed(long inGeneration, long atStep, String over) {
+        step = atStep;
+        collective = over;
+        lostPeer = null;
+        clock.formed(inGeneration);
+    }
+
+    /**
+     * A world broke.
+     *
+     * @param peer uid of the member whose connection failed, where one did
+     * @return whether a step was lost with it
+     */
+    synchronized boolean broke(@Nullable String peer) {
+        lostPeer = peer;
+        return clock.broke();
+    }
+
+    synchronized void began() {
+        clock.began(System.nanoTime());
+    }
+
+    synchronized void checkpoints(TrainerReport.Checkpoints of) {
+        checkpoints = of;
+    }
+
+    /** @param percent of the finished model */
+    synchronized void knn(double percent) {
+        knnTop1 = percent;
+    }
+
+    synchronized void step(long applied, TrainStep.Outcome of, long skippedSamples) {
+        clock.applied(System.nanoTime());
+        step = applied;
+        outcome = of;
+        skipped = skippedSamples;
+        if (rateStep < 0) {
+            rateStep = applied;
+            rateSince = System.nanoTime();
+        }
+    }
+
+    synchronized long step() {
+        return step;
+    }
+
+    /** Told to go: whatever it does until then. */
+    void leaving() {
+        Runnable tell;
+        synchronized (this) {
+            leaving = true;
+            tell = changed;
+        }
+        tell.run();
+    }
+
+    synchronized State state() {
+        return state;
+    }
+
+    synchronized long generation() {
+        return generation;
+    }
+
+    synchronized TrainerReport report() {
+        OptionalLong backSince = awaiting.backSince();
+        long now = System.nanoTime();
+        measureRate(now);
+        return new TrainerReport(
+                pod,
+                uid,
+                leaving && state != State.Done && !state.isFailure() ? State.Leaving : state,
+                address,
+                generation,
+                step,
+                steps,
+                (int) (step / stepsPerEpoch),
+                finite(outcome == null ? null : outcome.loss()),
+                rate,
+                finite(outcome == null ? null : outcome.prototypePerplexity()),
+                knnTop1,
+                skipped,
+                message,
+                lostPeer,
+                backSince.isEmpty(),
+                clock.stalledSeconds(now, backSince),
+                clock.regroup(),
+                checkpoints,
+                collective,
+                Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    private void measureRate(long now) {
+        if (rateStep >= 0 && step > rateStep) {
+            rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
+            rateStep = step;
+            rateSince = now;
+        }
+    }
+
+    /** JSON has no NaN. */
+    private static @Nullable Double finite(@Nullable Double value) {
+        return value == null || value.isNaN() || value.isInfinite() ? null : value;
+    }
+}

@@ -1,0 +1,22 @@
+package io.swav.trainer;
+
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.IVersionProvider;
+
+/** What {@code --version} says of every command: the version of this build, which its jar holds. */
+public final class Version implements IVersionProvider {
+    /** Of {@code command} and all below. */
+    public static CommandLine of(CommandLine command) {
+        command.getCommandSpec().versionProvider(new Version());
+        command.getSubcommands().values().forEach(Version::of);
+        return command;
+    }
+
+    @Override
+    public String[] getVersion() {
+        String version = Optional.ofNullable(Version.class.getPackage().getImplementationVersion())
+                .orElse("unknown: not run from a jar");
+        return new String[] {"SwAV Operator " + version};
+    }
+}

@@ -1,0 +1,208 @@
+package io.swav.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CaseTrackerTest {
+    private static final String WORLD = "world size 2";
+
+    private final List<GoldenCase> results = new ArrayList<>();
+    private final CaseTracker cases = new CaseTracker(WORLD, results::add);
+
+    private static GoldenCase ok(String name) {
+        return GoldenCase.compared(name, 0, 1, "");
+    }
+
+    private static GoldenCase dead(String name) {
+        return GoldenCase.failed(name, "SIGFPE");
+    }
+
+    private void begin(int rank, String name) {
+        cases.heard(rank, new CaseEvent.Begun(name));
+    }
+
+    private void end(int rank, String name) {
+        cases.heard(rank, new CaseEvent.Ended(name));
+    }
+
+    private void say(GoldenCase result) {
+        cases.heard(0, new CaseEvent.Compared(result));
+    }
+
+    /** A case of rank 0 from its begin to its end. */
+    private void run(String name) {
+        begin(0, name);
+        say(ok(name));
+        end(0, name);
+    }
+
+    private boolean die(int rank) {
+        return cases.died(new RankFailure(rank, "SIGFPE"));
+    }
+
+    @Test
+    void failsTheInnermostCaseAndLeavesOutWhatHasRun() {
+        begin(0, "file");
+        run("file/a");
+        begin(0, "file/b");
+        say(ok("file/b first"));
+        assertThat(die(0)).isTrue();
+        assertThat(results).containsExactly(ok("file/a"), ok("file/b first"), dead("file/b"));
+        assertThat(cases.settled()).containsExactly("file/a", "file/b");
+    }
+
+    @Test
+    void repeatsNoResultOfACaseThatIsRunAgain() {
+        begin(0, "file");
+        say(GoldenCase.skipped("file/queue", "unsupported"));
+        begin(0, "file/a");
+        die(0);
+        begin(0, "file");
+        say(GoldenCase.skipped("file/queue", "unsupported"));
+        run("file/b");
+        end(0, "file");
+        assertThat(results)
+                .containsExactly(GoldenCase.skipped("file/queue", "unsupported"), dead("file/a"), ok("file/b"));
+    }
+
+    @Test
+    void reportsAnotherOutcomeOfACaseThatIsRunAgain() {
+        begin(0, "a");
+        begin(1, "b");
+        say(ok("a"));
+        die(1);
+        begin(0, "a");
+        GoldenCase worse = GoldenCase.compared("a", 2, 1, "");
+        say(worse);
+        assertThat(results).containsExactly(ok("a"), dead("b"), worse);
+    }
+
+    @Test
+    void keepsSeveralResultsOfOneNameApart() {
+        begin(0, "a");
+        GoldenCase off = GoldenCase.compared("a", 2, 1, "");
+        GoldenCase stopped = GoldenCase.failed("a", "no more rows");
+        say(off);
+        say(stopped);
+        end(0, "a");
+        assertThat(results).containsExactly(off, stopped);
+    }
+
+    @Test
+    void blamesTheCaseOfTheRankThatDied() {
+        begin(0, "a");
+        begin(1, "a");
+        say(ok("a"));
+        end(0, "a");
+        begin(0, "b");
+        assertThat(die(1)).isTrue();
+        assertThat(results).containsExactly(ok("a"), dead("a"));
+        assertThat(cases.settled()).containsExactly("a");
+    }
+
+    @Test
+    void settlesACaseOnlyWhenRankZeroEndedIt() {
+        begin(0, "a");
+        begin(1, "a");
+        end(1, "a");
+        begin(1, "b");
+        assertThat(die(1)).isTrue();
+        assertThat(cases.settled()).containsExactly("b");
+    }
+
+    @Test
+    void entersAFileOnceMoreWhenItDiedBetweenItsCases() {
+        begin(0, "file");
+        run("file/a");
+        assertThat(die(0)).isTrue();
+        assertThat(cases.settled()).containsExactly("file/a");
+        begin(0, "file");
+        assertThat(die(0)).isTrue();
+        assertThat(cases.settled()).containsExactly("file/a", "file");
+        assertThat(results).containsExactly(ok("file/a"), dead("file"));
+    }
+
+    @Test
+    void stopsWhenNoCaseBegins() {
+        assertThat(die(0)).isFalse();
+        assertThat(results).containsExactly(dead(WORLD));
+    }
+
+    @Test
+    void stopsWhenALaterStartSettlesNothing() {
+        run("a");
+        assertThat(die(0)).isTrue();
+        assertThat(die(0)).isFalse();
+        assertThat(results).containsExactly(ok("a"), dead(WORLD));
+    }
+
+    @Test
+    void stopsWhenOnlyOtherRanksGetOn() {
+        begin(1, "a");
+        end(1, "a");
+        assertThat(die(1)).isFalse();
+    }
+
+    /** Two files of two cases; each case, the end of each file, and the end of all may kill the process. */
+    @Test
+    void runsEveryCaseOnceWhateverDies() {
+        List<String> names = List.of("f/a", "f/b", "f", "g/a", "g/b", "g", WORLD);
+        for (int deadly = 0; deadly < 1 << names.size(); deadly++) {
+            List<String> killers = new ArrayList<>();
+            for (int i = 0; i < names.size(); i++) {
+                if ((deadly >> i & 1) == 1) {
+                    killers.add(names.get(i));
+                }
+            }
+            List<GoldenCase> heard = new ArrayList<>();
+            CaseTracker tracker = new CaseTracker(WORLD, heard::add);
+            int starts = 0;
+            boolean again = true;
+            while (again) {
+                assertThat(starts++).as("starts when %s kill", killers).isLessThan(2 * names.size());
+                boolean died = !new Child(tracker, killers).all();
+                again = died && tracker.died(new RankFailure(0, "SIGFPE"));
+            }
+            List<GoldenCase> expected = new ArrayList<>();
+            List.of("f/a", "f/b", "g/a", "g/b")
+                    .forEach(name -> expected.add(killers.contains(name) ? dead(name) : ok(name)));
+            List.of("f", "g", WORLD).stream().filter(killers::contains).forEach(name -> expected.add(dead(name)));
+            assertThat(heard).as("when %s kill", killers).containsExactlyInAnyOrderElementsOf(expected);
+        }
+    }
+
+    /** A process that leaves out what is settled; each method gives whether it lives on. */
+    private record Child(CaseTracker tracker, List<String> killers) {
+        boolean all() {
+            return file("f") && file("g") && !killers.contains(WORLD);
+        }
+
+        private boolean file(String name) {
+            if (tracker.settled().contains(name)) {
+                return true;
+            }
+            tracker.heard(0, new CaseEvent.Begun(name));
+            if (!one(name + "/a") || !one(name + "/b") || killers.contains(name)) {
+                return false;
+            }
+            tracker.heard(0, new CaseEvent.Ended(name));
+            return true;
+        }
+
+        private boolean one(String name) {
+            if (tracker.settled().contains(name)) {
+                return true;
+            }
+            tracker.heard(0, new CaseEvent.Begun(name));
+            if (killers.contains(name)) {
+                return false;
+            }
+            tracker.heard(0, new CaseEvent.Compared(ok(name)));
+            tracker.heard(0, new CaseEvent.Ended(name));
+            return true;
+        }
+    }
+}

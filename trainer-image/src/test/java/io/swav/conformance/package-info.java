@@ -1,0 +1,5 @@
+/** Fixtures of the reference. */
+@NullMarked
+package io.swav.conformance;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** Membership, agreement, the world document. */
-@NullMarked
-package io.swav.elastic;
-
-import org.jspecify.annotations.NullMarked;

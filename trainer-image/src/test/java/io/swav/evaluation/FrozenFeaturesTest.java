@@ -1,0 +1,97 @@
+package io.swav.evaluation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SpecLoader;
+import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.HostSnapshot;
+import io.swav.data.DataCommand;
+import io.swav.data.DataSet;
+import io.swav.model.Model;
+import io.swav.torch.TorchRuntime;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+class FrozenFeaturesTest {
+    @TempDir
+    private Path folder;
+
+    /** Three directions in 8 dimensions with noise; lengths of rows say nothing. */
+    private static FeatureMatrix clusters(int rows, double noise, long seed) {
+        Random random = new Random(seed);
+        float[] values = new float[rows * 8];
+        int[] labels = new int[rows];
+        for (int row = 0; row < rows; row++) {
+            labels[row] = row % 3;
+            double length = 0.1 + 10 * random.nextDouble();
+            for (int i = 0; i < 8; i++) {
+                values[row * 8 + i] = (float) (length * ((i == labels[row] ? 1 : 0) + noise * random.nextGaussian()));
+            }
+        }
+        return new FeatureMatrix(8, values, labels);
+    }
+
+    @Test
+    void neighboursFindDirectionsWhateverTheLengths() {
+        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 0.1, 1), clusters(90, 0.1, 2)))
+                .isEqualTo(100);
+        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2))).isBetween(25.0, 42.0);
+        assertThat(new KnnClassifier(500, 0.07).top1(clusters(30, 0.1, 1), clusters(9, 0.1, 2)))
+                .isEqualTo(100);
+    }
+
+    @Test
+    void theProbeSeparatesWhatIsSeparable() {
+        assertThat(LinearProbe.DEFAULT.top1(clusters(300, 0.05, 1), clusters(90, 0.05, 2)))
+                .isGreaterThan(98);
+    }
+
+    @Test
+    void anExportGivesTheSameFeaturesAndAWrongOneIsNamed() throws Exception {
+        TorchRuntime.start();
+        DataCommand.synthesize(folder, 100, 10, 16, 1);
+        SwavJobSpec spec = spec("tiny", 31);
+        Path file = folder.resolve("model.safetensors");
+        try (NDManager manager = NDManager.newBaseManager();
+                DataSet data = DataSet.open(folder + "/test")) {
+            Model model = BackboneLoader.untrained(spec, manager);
+            Safetensors.write(file, HostSnapshot.of(model.state()), Map.of());
+            Path export = folder.resolve("backbone.safetensors");
+            assertThat(new CommandLine(new ExportCommand()).execute(file.toString(), "--out", export.toString()))
+                    .isEqualTo(Contract.EXIT_OK);
+            assertThat(Safetensors.read(export))
+                    .doesNotContainKey("prototypes.weight")
+                    .containsKey("conv1.weight");
+
+            Model loaded = BackboneLoader.load(spec("tiny", 5), export, manager);
+            assertThat(FeatureMatrix.of(loaded, data, 16).values())
+                    .isEqualTo(FeatureMatrix.of(model, data, 16).values());
+            assertThatThrownBy(() -> BackboneLoader.load(spec("resnet18", 5), export, manager))
+                    .isInstanceOf(EvalException.class)
+                    .hasMessageContaining(export.toString())
+                    .hasMessageContaining("model.architecture");
+        }
+        assertThatThrownBy(() -> BackboneLoader.backbone(folder.resolve("none"))).hasMessageContaining("none");
+    }
+
+    private static SwavJobSpec spec(String architecture, long seed) throws IOException {
+        String json = """
+                {"replicas": 1, "elastic": {"minReplicas": 1, "maxReplicas": 4},
+                 "model": {"architecture": "%s", "stem": "small"},
+                 "data": {"uri": "/tmp"},
+                 "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0}],
+                 "training": {"globalBatch": 16, "groupSize": 4, "epochs": 10, "seed": %d}}
+                """.formatted(architecture, seed);
+        return SpecLoader.complete("test", new ObjectMapper().readTree(json));
+    }
+}

@@ -1,5 +1,0 @@
-/** Fixtures of the reference. */
-@NullMarked
-package io.swav.golden;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,62 @@
+package io.swav.membership;
+
+import java.util.List;
+import java.util.Random;
+
+/** Trainers die with their connections reset, vanish without a word, freeze, lose the API server, or one another. */
+final class ModelFaults {
+    /** Of all that goes wrong, lies of the network and the operator's mistakes too. */
+    static final int END = 5000;
+
+    private final ModelTime time;
+    private final Random random;
+    private final ModelNetwork network;
+
+    ModelFaults(ModelTime time, ModelNetwork network) {
+        this.time = time;
+        this.random = time.random;
+        this.network = network;
+    }
+
+    void harm() {
+        List<ModelTrainer> living =
+                network.trainers.stream().filter(ModelTrainer::alive).toList();
+        if (!living.isEmpty()) {
+            ModelTrainer victim = living.get(random.nextInt(living.size()));
+            ModelTrainer other = living.get(random.nextInt(living.size()));
+            int ticks = 50 + random.nextInt(1200);
+            switch (random.nextInt(6)) {
+                case 0 -> victim.die(false);
+                case 1 -> victim.die(true);
+                case 2 -> {
+                    victim.frozen = true;
+                    time.after(ticks, () -> wake(victim));
+                }
+                case 3 -> {
+                    victim.apiAway = true;
+                    time.after(ticks, () -> victim.apiAway = false);
+                }
+                default -> {
+                    network.part(victim, other);
+                    time.after(ticks, () -> network.rejoin(victim, other));
+                }
+            }
+        }
+        if (time.now() < END - 300) {
+            time.after(20 + random.nextInt(600), this::harm);
+        }
+    }
+
+    private static void wake(ModelTrainer trainer) {
+        trainer.frozen = false;
+        trainer.soon();
+    }
+
+    void heal() {
+        network.rejoinAll();
+        network.trainers.forEach(trainer -> {
+            trainer.apiAway = false;
+            wake(trainer);
+        });
+    }
+}

@@ -1,0 +1,112 @@
+package io.swav.membership;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.Ranked;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The state's way from rank to rank, over real sockets. */
+class WorldFormationTest {
+    @Test
+    void theNewestStateReachesWhoIsBehindAndWhoHasNone() throws Exception {
+        List<Held> held = List.of(new Held(4, 1, 2), new Held(5, 7, 8), new Held(-1, 0, 0));
+        among(held, WorldFormation::share);
+        assertThat(held).allSatisfy(each -> {
+            assertThat(each.step()).isEqualTo(5);
+            assertThat(each.values()).containsExactly(7, 7, 7, 8, 8, 8);
+        });
+    }
+
+    @Test
+    void whoeverWasReceivingWhenTheSourceDiesHasWhatItHadBefore() throws Exception {
+        for (long step : new long[] {4, -1}) {
+            Held behind = new Held(step, 1, 2);
+            Held dying = new Held(5, 7, 8);
+            among(List.of(behind, dying), (collective, replica) -> {
+                if (replica == dying) {
+                    dying.arrays.remove(1); // one array goes out, and then nothing but the end of the connection
+                    WorldFormation.share(collective, replica);
+                } else {
+                    assertThatThrownBy(() -> WorldFormation.share(collective, replica))
+                            .isInstanceOf(CollectiveException.class);
+                }
+            });
+            assertThat(behind.step()).isEqualTo(step);
+            assertThat(behind.values()).containsExactly(1, 1, 1, 2, 2, 2);
+        }
+    }
+
+    @Test
+    void togetherIsTheNewestGenerationThatAllHaveSeen() throws Exception {
+        List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
+        among(
+                held,
+                (collective, replica) ->
+                        assertThat(WorldFormation.together(collective, replica.step())).isEqualTo(5));
+    }
+
+    private interface Body {
+        void run(Collective collective, Held replica);
+    }
+
+    private static void among(List<Held> held, Body body) throws Exception {
+        Ranked.run(held.size(), (collective, manager) -> {
+            try (collective) { // the others see it go
+                body.run(collective, held.get(collective.rank()));
+            }
+            return true;
+        });
+    }
+
+    /** Two arrays, each full of one number. */
+    private static final class Held implements TrainingState {
+        private final NDManager manager = NDManager.newBaseManager("PyTorch");
+        final List<NDArray> arrays = new ArrayList<>();
+        private long step;
+
+        Held(long step, float first, float second) {
+            this.step = step;
+            arrays.add(manager.full(new Shape(3), first));
+            arrays.add(manager.full(new Shape(3), second));
+        }
+
+        float[] values() {
+            return arrays.get(0).concat(arrays.get(1)).toFloatArray();
+        }
+
+        @Override
+        public long step() {
+            return step;
+        }
+
+        @Override
+        public byte[] digest() {
+            byte[] digest = new byte[32];
+            digest[0] = (byte) arrays.get(0).getFloat(0);
+            return digest;
+        }
+
+        @Override
+        public void begin() {
+            step = 0;
+        }
+
+        @Override
+        public List<NDArray> arrays() {
+            return arrays;
+        }
+
+        @Override
+        public void received(long at) {
+            step = at;
+        }
+    }
+}

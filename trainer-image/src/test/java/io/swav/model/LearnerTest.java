@@ -1,0 +1,277 @@
+package io.swav.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.swav.collective.Collective;
+import io.swav.collective.CollectiveException;
+import io.swav.collective.GroupRange;
+import io.swav.collective.SoloCollective;
+import io.swav.torch.TorchOps;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
+import java.lang.reflect.Proxy;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class LearnerTest {
+    private static final Architecture TINY = Architecture.of("tiny", "small", 32, 16, 20);
+    private static final List<StepSettings.Crops> CROPS = List.of(new StepSettings.Crops(2, 16), new StepSettings.Crops(2, 12));
+    private static final GroupRange[] ALONE = {new GroupRange(0, 4)};
+
+    private final NDManager manager = NDManager.newBaseManager();
+    private final Collective solo = new SoloCollective();
+
+    @BeforeAll
+    static void start() {
+        TorchRuntime.start();
+        TorchRuntime.setThreads(1);
+    }
+
+    @AfterEach
+    void close() {
+        manager.close();
+    }
+
+    static StepSettings settings(int normGroup, boolean bitwise) {
+        return settings(normGroup, bitwise, Precision.FP32, Precision.FP32);
+    }
+
+    static StepSettings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
+        return new StepSettings(
+                16,
+                4,
+                normGroup,
+                CROPS,
+                new Sinkhorn(0.05, 3),
+                0.1,
+                new Larc(0.9, 1e-6, 1e-3, false),
+                1,
+                bitwise,
+                8 << 10,
+                precision,
+                gradients);
+    }
+
+    /** Crops that depend on step and group alone. */
+    static Learner.CropSource crops(long step) {
+        return (manager, group) -> RandomCrops.of(manager, CROPS, 4, step * 1000 + group);
+    }
+
+    private Learner learner(StepSettings settings, ActivationBudget memory) {
+        Learner learner = new Learner(settings, TINY, manager, memory);
+        learner.model().initialize(7);
+        return learner;
+    }
+
+    private StepResult step(Learner learner, long step) {
+        learner.lossAndGradients(crops(step), ALONE, solo, step, 5);
+        StepResult result = learner.averageGradients();
+        learner.apply(0.5);
+        return result;
+    }
+
+    @Test
+    void lossFallsOnOneBatch() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            double first = 0;
+            double last = 0;
+            for (int i = 0; i < 20; i++) {
+                learner.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                StepResult result = learner.averageGradients();
+                learner.apply(2.0);
+                first = i == 0 ? result.loss() : first;
+                last = result.loss();
+                assertThat(result.agreed()).isEqualTo(5);
+                assertThat(result.prototypePerplexity()).isBetween(1.0, 20.001);
+            }
+            assertThat(last).isLessThan(first);
+        }
+    }
+
+    /** Rounding to 8 bits moves single gradients by a per cent or so; the loss must not notice much. */
+    @Test
+    void halfPrecisionTracksTheLoss() {
+        try (Learner full = learner(settings(4, true), new ActivationBudget());
+                Learner half = learner(settings(4, true, Precision.BF16, Precision.FP32), new ActivationBudget())) {
+            byte[] start = half.digest();
+            for (int i = 0; i < 12; i++) {
+                full.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                half.lossAndGradients(crops(0), ALONE, solo, i, 5);
+                double expected = full.averageGradients().loss();
+                double loss = half.averageGradients().loss();
+                assertThat(loss)
+                        .as("step %d", i)
+                        .isCloseTo(expected, within(0.05))
+                        .isNotEqualTo(expected);
+                full.apply(0.1);
+                half.apply(0.1);
+            }
+            assertThat(half.digest()).isNotEqualTo(start).isNotEqualTo(full.digest());
+        }
+    }
+
+    @Test
+    void secondForwardGivesTheBitsOfKeptGraphs() {
+        for (int normGroup : new int[] {4, 8}) {
+            try (Learner kept = learner(settings(normGroup, normGroup == 4), new ActivationBudget(Long.MAX_VALUE));
+                    Learner again = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
+                for (int i = 0; i < 3; i++) {
+                    assertThat(step(again, i)).isEqualTo(step(kept, i));
+                }
+                assertThat(again.digest()).isEqualTo(kept.digest());
+            }
+        }
+    }
+
+    @Test
+    void aRehearsalChangesNothing() {
+        for (StepSettings settings : List.of(settings(4, true), settings(8, false))) {
+            try (Learner learner = learner(settings, new ActivationBudget());
+                    Learner quiet = learner(settings, new ActivationBudget())) {
+                learner.rehearse(crops(5));
+                assertThat(learner.digest()).isEqualTo(quiet.digest());
+                step(learner, 0);
+                step(quiet, 0);
+                assertThat(learner.digest()).isEqualTo(quiet.digest());
+            }
+        }
+    }
+
+    @Test
+    void aStepThatIsNotAppliedChangesNothing() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget());
+                Learner quiet = learner(settings(4, true), new ActivationBudget())) {
+            step(learner, 0);
+            step(quiet, 0);
+            byte[] before = learner.digest();
+            learner.lossAndGradients(crops(1), ALONE, solo, 1, 5);
+            learner.averageGradients();
+            assertThat(learner.digest()).isEqualTo(before);
+            assertThatThrownBy(() -> learner.lossAndGradients(
+                            (scope, group) -> {
+                                if (group == 2) {
+                                    throw new IllegalStateException("lost");
+                                }
+                                return crops(1).group(scope, group);
+                            },
+                            ALONE,
+                            solo,
+                            1,
+                            5))
+                    .hasMessage("lost");
+            assertThat(learner.digest()).isEqualTo(before);
+            step(learner, 1);
+            step(quiet, 1);
+            assertThat(learner.digest()).isEqualTo(quiet.digest());
+        }
+    }
+
+    @Test
+    void stateGoesThroughNames() {
+        try (Learner source = learner(settings(4, true), new ActivationBudget());
+                Learner target = learner(settings(4, true), new ActivationBudget())) {
+            step(source, 0);
+            step(source, 1);
+            target.load(source.model().state(), source.optimizer());
+            assertThat(target.digest()).isEqualTo(source.digest());
+            assertThat(source.model().state())
+                    .hasEntrySatisfying(
+                            "bn1.num_batches_tracked",
+                            count -> assertThat(count.getLong()).isEqualTo(4))
+                    .hasEntrySatisfying(
+                            "projection_head.1.num_batches_tracked",
+                            count -> assertThat(count.getLong()).isEqualTo(2));
+            byte[] before = target.digest();
+            Map<String, NDArray> broken = new HashMap<>(source.model().state());
+            broken.remove("layer1.0.conv1.weight");
+            assertThatThrownBy(() -> target.model().load(broken))
+                    .hasMessageContaining("layer1.0.conv1.weight is missing");
+            assertThat(target.digest()).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void divergenceIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            byte[] before = learner.digest();
+            learner.lossAndGradients(
+                    (scope, group) -> crops(0).group(scope, group).stream()
+                            .map(crop -> crop.mul(Float.NaN))
+                            .toList(),
+                    ALONE,
+                    solo,
+                    0,
+                    5);
+            assertThatThrownBy(() -> learner.averageGradients())
+                    .isInstanceOf(NotFiniteException.class)
+                    .hasMessageContaining("learningRate");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
+    /** The loss may be finite still: what the ranks have summed to is looked at as well. */
+    @Test
+    void aGradientThatIsNotFiniteIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(8, false), new ActivationBudget())) {
+            byte[] before = learner.digest();
+            learner.lossAndGradients(crops(0), ALONE, spoiling(solo), 0, 5);
+            assertThatThrownBy(() -> learner.averageGradients())
+                    .isInstanceOf(NotFiniteException.class)
+                    .hasMessageContaining("a gradient at step 0");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
+    /** On a device the host hears of it only where it waits. */
+    @Test
+    void aReductionThatFailedUnseenIsSaidAndLeavesTheState() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            byte[] before = learner.digest();
+            Collective failing = instead("settle", solo, arguments -> {
+                throw new CollectiveException("lost rank 1");
+            });
+            learner.lossAndGradients(crops(0), ALONE, failing, 0, 5);
+            assertThatThrownBy(() -> learner.averageGradients()).hasMessage("lost rank 1");
+            assertThat(learner.digest()).isEqualTo(before);
+        }
+    }
+
+    /** Whose sums begin with what is not a number. */
+    private static Collective spoiling(Collective sound) {
+        return instead("allReduceSum", sound, arguments -> {
+            NDArray array = (NDArray) arguments[0];
+            TorchOps.fill(TorchOps.rows(array.getManager(), array, 0, 1), Double.NaN);
+        });
+    }
+
+    /** The same, alone in its world, but for one method. */
+    private static Collective instead(String name, Collective solo, Consumer<Object[]> body) {
+        return (Collective) Proxy.newProxyInstance(
+                LearnerTest.class.getClassLoader(), new Class<?>[] {Collective.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals(name)) {
+                        body.accept(arguments);
+                        return null;
+                    }
+                    return method.getName().equals("beside") ? proxy : method.invoke(solo, arguments);
+                });
+    }
+
+    @Test
+    void seedsDecideTheWeights() {
+        try (Learner one = learner(settings(4, true), new ActivationBudget());
+                Learner other = learner(settings(4, true), new ActivationBudget())) {
+            assertThat(one.digest()).isEqualTo(other.digest());
+            other.model().initialize(8);
+            assertThat(one.digest()).isNotEqualTo(other.digest());
+        }
+    }
+}

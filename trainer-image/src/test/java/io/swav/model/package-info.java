@@ -1,0 +1,5 @@
+/** Model, step and optimizer. */
+@NullMarked
+package io.swav.model;
+
+import org.jspecify.annotations.NullMarked;

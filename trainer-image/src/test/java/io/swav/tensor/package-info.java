@@ -1,5 +1,0 @@
-/** Interop with libtorch. */
-@NullMarked
-package io.swav.tensor;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,39 @@
+package io.swav.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.nccl.NcclStub;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.cuda.cudart.CUstream_st;
+import org.bytedeco.cuda.global.cudart;
+
+/**
+ * A {@link CommunicationStream} over a runtime whose streams can be held, see {@link CudaStub}; without gcc the test is skipped.
+ *
+ * @param told what libtorch would have been told
+ */
+public record SideStreams(CommunicationStream stream, List<CUstream_st> told) implements AutoCloseable {
+    public static SideStreams open() {
+        NcclStub.folder();
+        List<CUstream_st> told = new ArrayList<>();
+        return new SideStreams(new CommunicationStream(told::add), told);
+    }
+
+    /** Of one number: the next thing that the calling thread asks the device for. */
+    public static void copy(NDArray from, NDArray into) {
+        assertThat(cudart.cudaMemcpyAsync(
+                        new RawPointer(TensorMemory.address(into, 0)),
+                        new RawPointer(TensorMemory.address(from, 0)),
+                        Float.BYTES,
+                        cudart.cudaMemcpyDefault,
+                        CommunicationStream.ofThread()))
+                .isZero();
+    }
+
+    @Override
+    public void close() {
+        stream.close();
+    }
+}

@@ -1,5 +1,0 @@
-/** The step loop through every change of its world, with real processes. */
-@NullMarked
-package io.swav.train;
-
-import org.jspecify.annotations.NullMarked;

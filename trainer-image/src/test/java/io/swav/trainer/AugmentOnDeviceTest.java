@@ -1,0 +1,69 @@
+package io.swav.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.Contract;
+import io.swav.data.DataCommand;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** Training with {@code data.augmentOn: Device}, on real pictures, as {@code swav train} does it. */
+class AugmentOnDeviceTest {
+    @TempDir
+    private Path folder;
+
+    @BeforeEach
+    void pictures() throws IOException {
+        DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
+    }
+
+    @Test
+    void aResumedRunHasTheBitsOfAWholeOne() throws IOException {
+        Path whole = folder.resolve("whole");
+        Path resumed = folder.resolve("resumed");
+        assertThat(train("Device", 5, whole)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("Device", 2, resumed)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("Device", 5, resumed)).isEqualTo(Contract.EXIT_OK);
+        for (String file : new String[] {"step-5/model.safetensors", "step-5/optimizer.safetensors"}) {
+            assertThat(Files.readAllBytes(resumed.resolve(file))).isEqualTo(Files.readAllBytes(whole.resolve(file)));
+        }
+    }
+
+    @Test
+    void aCheckpointOfTheHostsCropsIsNotResumed() throws IOException {
+        Path out = folder.resolve("out");
+        assertThat(train("Host", 2, out)).isEqualTo(Contract.EXIT_OK);
+        PrintStream before = System.err;
+        ByteArrayOutputStream said = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+        try {
+            assertThat(train("Device", 5, out)).isEqualTo(Contract.EXIT_CONFIG);
+        } finally {
+            System.setErr(before);
+        }
+        assertThat(said.toString(StandardCharsets.UTF_8)).contains("another configuration");
+    }
+
+    private int train(String augmentOn, int steps, Path out) throws IOException {
+        Path config = Files.writeString(folder.resolve("job.json"), """
+                {"replicas": 1, "checkpoint": {"everySteps": 2},
+                 "model": {"architecture": "tiny", "stem": "small", "prototypes": 8, "featureDim": 8, "hiddenDim": 16},
+                 "data": {"uri": "%s", "augmentOn": "%s"},
+                 "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0},
+                           {"count": 2, "size": 8, "minScale": 0.05, "maxScale": 0.14}],
+                 "training": {"globalBatch": 16, "groupSize": 8, "maxSteps": %d}}
+                """.formatted(
+                        folder.resolve("data/train").toUri(), augmentOn, steps));
+        return new CommandLine(new TrainCommand(new SwavTrainingFactory(), Map.of()))
+                .execute("--config", config.toString(), "--out", out.toString());
+    }
+}

@@ -1,0 +1,259 @@
+package io.swav.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real processes whose world changes under them; the weights must be those of one process left in peace. */
+class ElasticProcessesTest {
+    private static final int STEPS = 300;
+    /** So many steps last four minutes, longer than a test waits for anything, until it hurries. */
+    private static final String PACE = "-Dtoy.stepMillis=200";
+
+    @TempDir
+    static Path shared;
+
+    @TempDir
+    Path folder;
+
+    private static Path spec = Path.of("");
+    private static Path shortNotice = Path.of("");
+    private static byte[] quiet = {};
+
+    @BeforeAll
+    static void quietRun() throws Exception {
+        spec = Files.writeString(shared.resolve("job.json"), spec(15));
+        shortNotice = Files.writeString(shared.resolve("short.json"), spec(5));
+        Path out = shared.resolve("out");
+        try (Trainers trainers = new Trainers(shared, spec, out, false)) {
+            trainers.start("alone");
+            assertThat(trainers.exitCode("alone")).as(trainers.tail("alone")).isZero();
+        }
+        quiet = model(out);
+    }
+
+    private static String spec(int noticeSeconds) {
+        return """
+                {"replicas": 1, "data": {"uri": "file:///none"},
+                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
+                 "checkpoint": {"everySteps": 25, "keep": 2}, "recovery": {"noticeSeconds": %d}}
+                """.formatted(STEPS, noticeSeconds);
+    }
+
+    @Test
+    void killJoinAndNoticeLeaveTheWeightsAsTheyWere() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            trainers.start("b");
+            Process c = trainers.start("c");
+            trainers.publish("a", "b", "c");
+            trainers.awaitStep("a", 10);
+
+            c.destroyForcibly();
+            // who closes first on whom is chance: b may have given up before a saw c's end
+            TrainerReport bereft = trainers.awaitReport("a", report -> report.lostPeer() != null);
+            assertThat(bereft.lostPeer()).isIn("uid-b", "uid-c");
+            trainers.publish("a", "b");
+            trainers.awaitGeneration("a");
+            trainers.start("d");
+            trainers.awaitReport("d", report -> report.state() == TrainerReport.State.Ready);
+            trainers.publish("a", "b", "d");
+            trainers.awaitGeneration("d");
+            trainers.awaitGeneration("a");
+
+            a.destroy(); // SIGTERM: a works on until the world without it
+            trainers.publish("b", "d");
+            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.awaitGeneration("b");
+
+            trainers.hurry();
+            assertThat(trainers.exitCode("b")).isZero();
+            assertThat(trainers.exitCode("d")).isZero();
+            // with notice nothing fails: the only world that may have ended by a failure is the first
+            assertThat(trainers.tail("b").lines().filter(line -> line.contains("ended at step")))
+                    .allMatch(line -> line.contains("generation 1 ended"));
+            assertThat(trainers.tail("d")).doesNotContain("ended at step");
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "a")).endsWith("notice", "left");
+            assertThat(Journals.events(trainers.journals(), "b"))
+                    .startsWith("formed")
+                    .doesNotContain("notice", "left", "resumed")
+                    .endsWith("formed", "done");
+            assertThat(Journals.events(trainers.journals(), "d")).containsExactly("formed", "formed", "done");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(out.resolve("export/backbone.safetensors")).exists();
+    }
+
+    /** Starts a and b, and stops b in the middle. */
+    private static Process hangBesideA(Trainers trainers) throws Exception {
+        trainers.start("a");
+        Process b = trainers.start("b");
+        trainers.publish("a", "b");
+        trainers.awaitStep("a", 10);
+        signal("-STOP", b);
+        return b;
+    }
+
+    @Test
+    void aHungPeerIsLeftBehindAndGoesWhenItWakes() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process b = hangBesideA(trainers);
+            trainers.publish("a");
+            trainers.awaitGeneration("a");
+            signal("-CONT", b);
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.hurry();
+            assertThat(trainers.exitCode("a")).isZero();
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void belowTheMinimumTheSurvivorHoldsItsStateAndAnotherMayJoin() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process b = hangBesideA(trainers);
+            trainers.publish(true, List.of("b"), "a");
+            TrainerReport holding = trainers.awaitReport("a", report -> report.state() == TrainerReport.State.Ready);
+            assertThat(holding.message()).isEqualTo("holding: generation 2");
+            assertThat(holding.stalledSeconds()).isNull();
+            Path saved = out.resolve("step-" + holding.step()).resolve("MANIFEST.json");
+            await().untilAsserted(() -> assertThat(saved).exists());
+            signal("-CONT", b);
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            trainers.start("c");
+            trainers.publish("a", "c");
+            trainers.hurry();
+            assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
+            assertThat(trainers.exitCode("c")).as(trainers.tail("c")).isZero();
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "a"))
+                    .containsExactly("formed", "dropped", "formed", "done");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void afterAllWereKilledTheLastCheckpointCarriesOn() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 40);
+            a.destroyForcibly();
+            b.destroyForcibly();
+            trainers.hurry();
+            trainers.start("c");
+            trainers.start("d");
+            trainers.start("e");
+            trainers.publish("c", "d", "e");
+            for (String pod : new String[] {"c", "d", "e"}) {
+                assertThat(trainers.exitCode(pod)).as(trainers.tail(pod)).isZero();
+            }
+            assertThat(trainers.tail("c"))
+                    .containsPattern("resumed from the checkpoint of step (25|50|75|100|125|150),");
+            assertThat(trainers.tail("d")).doesNotContain("resumed").contains("formed, 3 ranks");
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "c")).contains("resumed");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    @Test
+    void aLoneProcessToldToGoSavesItsStepFirst() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, false, PACE)) {
+            Process first = trainers.start("first");
+            trainers.awaitStep("first", 10);
+            first.destroy();
+            assertThat(trainers.exitCode("first")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.tail("first")).contains("saved step");
+            trainers.hurry();
+            trainers.start("second");
+            assertThat(trainers.exitCode("second")).isZero();
+            assertThat(trainers.tail("second")).contains("resumed from the checkpoint of step");
+        }
+        assertThat(model(out)).isEqualTo(quiet);
+    }
+
+    /** No world without them comes; the last one cannot make a step any more when its time is up. */
+    @Test
+    void allToldToGoOneAfterTheOtherSaveTheirLastStep() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 10);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            a.destroy();
+            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "a");
+            assertThat(trainers.tail("b")).as("a holds the state").doesNotContain("saved step");
+        }
+    }
+
+    @Test
+    void whenTheFirstRankIsDeadTheLowestOneThatIsThereSaves() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            Process c = trainers.start("c");
+            trainers.publish("a", "b", "c");
+            trainers.awaitStep("b", 10);
+            a.destroyForcibly();
+            c.destroy();
+            assertThat(trainers.exitCode("c")).isEqualTo(Contract.EXIT_PREEMPTED);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "b");
+            assertThat(trainers.tail("c")).as("b holds the state").doesNotContain("saved step");
+        }
+    }
+
+    @Test
+    void whoIsToldToGoBesideOneThatHangsSavesItsStepBeforeItIsKilled() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
+            Process a = trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("b", 10);
+            signal("-STOP", a);
+            b.destroy();
+            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertSaved(trainers, out, "b");
+        }
+    }
+
+    private static void assertSaved(Trainers trainers, Path out, String pod) {
+        long step = trainers.awaitReport(pod, report -> true).step();
+        assertThat(trainers.tail(pod)).contains("saved step " + step);
+        assertThat(out.resolve("step-" + step).resolve("MANIFEST.json")).exists();
+    }
+
+    private static void signal(String name, Process process) throws Exception {
+        Process kill = new ProcessBuilder("kill", name, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    private static byte[] model(Path out) throws IOException {
+        return Files.readAllBytes(out.resolve("step-" + STEPS).resolve("model.safetensors"));
+    }
+}

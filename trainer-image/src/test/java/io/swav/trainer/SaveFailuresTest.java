@@ -1,0 +1,163 @@
+package io.swav.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.TrainerReport;
+import io.swav.checkpoint.CheckpointState;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.FolderStore;
+import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.UploadShare;
+import io.swav.torch.TorchRuntime;
+import java.io.IOException;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A store that fails while training goes on: where its folder should be there is a file. */
+class SaveFailuresTest {
+    private static final Duration LONG = Duration.ofSeconds(60);
+
+    @TempDir
+    Path folder;
+
+    private final TrainerProgress progress = new TrainerProgress("a", "uid-a");
+
+    @Test
+    void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
+        TorchRuntime.start();
+        Files.createDirectory(folder.resolve("well"));
+        Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
+        mount("well");
+        Path store = folder.resolve("mount").resolve("store");
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(store), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            writer.lead(true);
+            await().atMost(LONG).until(writer::free);
+            save(writer, 1);
+            await().atMost(LONG).until(writer::free);
+            assertThat(writer.committed()).isEqualTo(1);
+
+            mount("broken");
+            save(writer, 2);
+            await().atMost(LONG).until(() -> problem().isPresent());
+            assertThat(problem().orElseThrow())
+                    .contains("cannot save checkpoint step-2")
+                    .contains("training goes on");
+            await("a step later the newer state takes the place of the failing one")
+                    .atMost(LONG)
+                    .until(writer::free);
+            save(writer, 3);
+            assertThat(writer.committed()).isEqualTo(1);
+
+            mount("well");
+            await("it tries again by itself").atMost(LONG).until(() -> writer.committed() == 3);
+            await().atMost(LONG).until(() -> problem().isEmpty());
+            assertThat(Objects.requireNonNull(progress.report().checkpoints()).newest())
+                    .extracting(entry -> entry.step())
+                    .containsExactly(3L, 1L);
+        }
+        assertThat(checkpoints.newest(false).orElseThrow().state().step()).isEqualTo(3);
+    }
+
+    /** At one stroke: the writer may try at any moment. */
+    private void mount(String volume) throws IOException {
+        Path next = Files.createSymbolicLink(folder.resolve("next"), folder.resolve(volume));
+        Files.move(next, folder.resolve("mount"), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    @Test
+    void theLastSaveGivesUpWhenItIsTold() throws Exception {
+        TorchRuntime.start();
+        Path file = Files.writeString(folder.resolve("file"), "in the way");
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(file), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> true)).isFalse();
+            assertThat(writer.problem()).contains("cannot");
+            Files.delete(file);
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> false)).isTrue();
+        }
+        assertThat(file.resolve("export/backbone.safetensors")).exists();
+    }
+
+    /** Its operator has gone, or publishes worlds that are older than those before. */
+    @Test
+    void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
+        TorchRuntime.start();
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            writer.lead(true);
+            assertThat(writer.saveNow(state(9, 5), false, UploadShare.ALONE, () -> true))
+                    .isTrue();
+            assertThat(writer.saveNow(state(10, 1), false, UploadShare.ALONE, () -> true))
+                    .isFalse();
+            assertThat(problem().orElseThrow())
+                    .contains("cannot save checkpoint step-10, a later world has saved")
+                    .contains("step-9 was written by generation 5, this is generation 1");
+
+            writer.lead(false);
+            writer.lead(true);
+            await().atMost(LONG).until(() -> problem().isEmpty());
+        }
+    }
+
+    /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
+    @Test
+    void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
+        TorchRuntime.start();
+        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            machine.state().get(0).muli(0);
+            for (int step = 1; step <= 20; step++) {
+                writer.beforeChange();
+                machine.state().get(0).addi(1);
+                save(writer, step);
+            }
+            await().atMost(LONG).until(() -> writer.committed() == 20);
+            for (long step = 1; step <= 20; step++) {
+                float expected = step;
+                HostTensor saved =
+                        Objects.requireNonNull(checkpoints.load(step).model().get("layer.weight"));
+                FloatBuffer values =
+                        saved.bytes().duplicate().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+                while (values.hasRemaining()) {
+                    assertThat(values.get()).as("step %d", step).isEqualTo(expected);
+                }
+            }
+        }
+    }
+
+    private static void save(CheckpointWriter writer, long step) {
+        await().atMost(LONG).until(() -> writer.begin(state(step), "", UploadShare.ALONE));
+        writer.beforeChange();
+    }
+
+    private static CheckpointState state(long step) {
+        return state(step, 1);
+    }
+
+    private static CheckpointState state(long step, long generation) {
+        return new CheckpointState(step, step, 1, "cfg", 1, "job", generation, "");
+    }
+
+    private Optional<String> problem() {
+        return Optional.ofNullable(progress.report().checkpoints()).map(TrainerReport.Checkpoints::problem);
+    }
+}

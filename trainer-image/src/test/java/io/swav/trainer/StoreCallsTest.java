@@ -1,0 +1,293 @@
+package io.swav.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.TrainerReport;
+import io.swav.api.TrainerReport.State;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.SpecLoader;
+import io.swav.api.World;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.FolderStore;
+import io.swav.checkpoint.Store;
+import io.swav.collective.PeerListener;
+import io.swav.collective.nccl.CollectiveFactory;
+import io.swav.data.CropBatches;
+import io.swav.membership.WorldFormation;
+import io.swav.membership.WorldSource;
+import io.swav.torch.TorchRuntime;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A store may be slow or away: a trainer that has its state goes from world to world without asking it. */
+class StoreCallsTest {
+    private static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
+    private static final InetAddress LOOPBACK = InetAddress.getLoopbackAddress();
+    private static final Duration LONG = Duration.ofSeconds(60);
+
+    @TempDir
+    Path folder;
+
+    private final Worlds worlds = new Worlds();
+    private final TrainerProgress progress = new TrainerProgress("a", "a");
+    private final AtomicInteger saving = new AtomicInteger();
+    private final AtomicInteger training = new AtomicInteger();
+    private final CountDownLatch released = new CountDownLatch(1);
+    private volatile @Nullable Thread trainingThread;
+
+    @Test
+    void neitherALostPeerNorHoldingMakesTrainingAskTheStore() throws Exception {
+        Store counted = store((method, call) -> {
+            (Thread.currentThread() == trainingThread ? training : saving).incrementAndGet();
+            return call.call();
+        });
+        train(false, 1_000_000, counted, machine -> machine, (a, b) -> {
+            awaitStep(3);
+            int begun = training.get();
+
+            worlds.publish(new World(2, "job", List.of(a, b), "with one that never comes"));
+            awaitReport(report -> report.message() != null && report.message().startsWith("forming generation 2: "));
+            TimeUnit.SECONDS.sleep(2); // more attempts
+
+            worlds.publish(new World(3, "job", List.of(a), "too few", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            await("the state is saved once").atMost(LONG).until(this::saved);
+            int saved = saving.get();
+            TimeUnit.SECONDS.sleep(1);
+            assertThat(saving.get()).as("calls while it only holds").isEqualTo(saved);
+            assertThat(training.get()).as("calls by the training thread").isEqualTo(begun);
+        });
+    }
+
+    /** Free to take another state when a step began, the writer tries the old one once more before it has ended. */
+    @Test
+    void aSaveThatIsTriedAgainDuringAStepHoldsUpNone() throws Exception {
+        AtomicInteger attempts = new AtomicInteger();
+        CountDownLatch second = new CountDownLatch(2);
+        Store failing = store((method, call) -> {
+            if (method.equals("draft") && attempts.get() < 2) {
+                second.countDown();
+                if (attempts.incrementAndGet() == 1) {
+                    throw new IOException("the first attempt fails");
+                }
+                released.await();
+            }
+            return call.call();
+        });
+        train(
+                false,
+                1,
+                failing,
+                machine -> slow(machine, word -> attempts.get() == 1 && word.save(), second),
+                (a, b) -> {
+                    await().atMost(LONG).until(() -> attempts.get() == 2);
+                    awaitStep(progress.report().step() + 3);
+                    released.countDown();
+                    await("it is still due").atMost(LONG).until(this::saved);
+                });
+    }
+
+    @Test
+    void aStoreThatIsStillLookedThroughKeepsNobodyFromHoldingAndTrainingAgain() throws Exception {
+        Store silent = store((method, call) -> {
+            if (Thread.currentThread() != trainingThread) {
+                released.await();
+            }
+            return call.call();
+        });
+        train(false, 1_000_000, silent, machine -> machine, (a, b) -> {
+            awaitStep(3);
+            worlds.publish(new World(2, "job", List.of(a), "too few", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            worlds.publish(new World(3, "job", List.of(a), "enough"));
+            awaitReport(report -> report.state() == State.Training && report.generation() == 3);
+            awaitStep(progress.report().step() + 3);
+
+            worlds.publish(new World(4, "job", List.of(a), "too few again", true, List.of()));
+            awaitReport(report -> report.state() == State.Ready);
+            released.countDown();
+            await("the store answers at last").atMost(LONG).until(this::saved);
+        });
+    }
+
+    /** It asks whether the others have finished, as it came too late or they have gone. */
+    @Test
+    void aNewcomerWhoseQuestionIsNotAnsweredGoesOnToTheNextWorld() throws Exception {
+        AtomicInteger questions = new AtomicInteger();
+        Store silentAtFirst = store((method, call) -> {
+            if (questions.incrementAndGet() == 1) {
+                released.await();
+            }
+            return call.call();
+        });
+        train(true, 1_000_000, silentAtFirst, machine -> machine, (a, b) -> {
+            await().atMost(LONG).until(() -> questions.get() > 0);
+            worlds.publish(new World(2, "job", List.of(a), "alone"));
+            awaitStep(3);
+        });
+    }
+
+    private interface Scene {
+        void play(World.Member a, World.Member b) throws Exception;
+    }
+
+    /** Trains as a, at first alone or with one that never comes, until a world without it. */
+    private void train(boolean withB, long everySteps, Store store, UnaryOperator<TrainStep> around, Scene scene)
+            throws Exception {
+        TorchRuntime.start();
+        try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
+                ServerSocket nobody = new ServerSocket(0, 1, LOOPBACK);
+                CropBatches batches = new ToyTrainingFactory().batches(spec());
+                NDManager root = TorchRuntime.root();
+                CollectiveFactory transport = new CollectiveFactory(Optional.empty());
+                TrainStep machine = around.apply(new ToyMachine(root, 1, 8));
+                Trainer trainer = new Trainer(
+                        new Trainer.Plan(
+                                "a",
+                                8,
+                                8,
+                                1_000_000,
+                                everySteps,
+                                Optional.empty(),
+                                1,
+                                "cfg",
+                                "job",
+                                false,
+                                Duration.ofMillis(20),
+                                Duration.ofSeconds(12)),
+                        new Trainer.Parts(
+                                root,
+                                machine,
+                                batches,
+                                worlds,
+                                new WorldFormation(listener, transport, worlds, Duration.ofMillis(300)),
+                                Optional.of(new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2)),
+                                Optional.empty(),
+                                progress,
+                                TrainingJournal.none(),
+                                new TerminationNotice()))) {
+            World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
+            World.Member b = new World.Member("b", "b", "127.0.0.1:" + nobody.getLocalPort());
+            worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));
+            CompletableFuture<Trainer.End> end = CompletableFuture.supplyAsync(() -> {
+                trainingThread = Thread.currentThread();
+                return trainer.run();
+            });
+            try {
+                scene.play(a, b);
+            } finally {
+                released.countDown();
+                worlds.publish(new World(99, "job", List.of(b), "without it"));
+                assertThat(end.get(LONG.toSeconds(), TimeUnit.SECONDS)).isEqualTo(Trainer.End.Left);
+            }
+        }
+    }
+
+    private static SwavJobSpec spec() throws IOException {
+        return SpecLoader.complete(
+                "test", new ObjectMapper().readTree("{\"replicas\": 1, \"data\": {\"uri\": \"file:///none\"}}"));
+    }
+
+    private void awaitStep(long atLeast) {
+        awaitReport(report -> report.step() >= atLeast);
+    }
+
+    private void awaitReport(Predicate<TrainerReport> what) {
+        await().atMost(LONG).until(progress::report, what);
+    }
+
+    /** Told after the last call of a save. */
+    private boolean saved() {
+        TrainerReport.Checkpoints told = progress.report().checkpoints();
+        return told != null && !told.newest().isEmpty();
+    }
+
+    private interface Around {
+        @Nullable
+        Object call(String method, Callable<@Nullable Object> call) throws Exception;
+    }
+
+    private Store store(Around around) {
+        return proxy(Store.class, FolderStore.open(folder), (method, of, call) -> around.call(method, call));
+    }
+
+    /** Its steps last until the latch is down where the word says so. */
+    private static TrainStep slow(TrainStep machine, Predicate<StepVote> where, CountDownLatch until) {
+        return proxy(TrainStep.class, machine, (method, of, call) -> {
+            if (method.equals("lossAndGradients") && where.test(StepVote.of((long) of[of.length - 1]))) {
+                until.await();
+            }
+            return call.call();
+        });
+    }
+
+    private interface Handler {
+        @Nullable
+        Object handle(String method, Object[] of, Callable<@Nullable Object> call) throws Exception;
+    }
+
+    private static <T> T proxy(Class<T> type, T inner, Handler handler) {
+        return type.cast(Proxy.newProxyInstance(
+                StoreCallsTest.class.getClassLoader(),
+                new Class<?>[] {type},
+                (self, method, of) -> handler.handle(method.getName(), of, () -> {
+                    try {
+                        return method.invoke(inner, of);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause() instanceof Exception cause ? cause : e;
+                    }
+                })));
+    }
+
+    private static final class Worlds implements WorldSource {
+        private World newest = World.none("job");
+
+        synchronized void publish(World world) {
+            newest = world;
+            notifyAll();
+        }
+
+        @Override
+        public synchronized World newest() {
+            return newest;
+        }
+
+        @Override
+        public synchronized void awaitLater(long than, long millis) {
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+            try {
+                for (long left = millis; newest.generation() <= than && left > 0; ) {
+                    wait(left);
+                    left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,152 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.collective.CommunicationThread;
+import io.swav.collective.Collective;
+import io.swav.collective.GroupRange;
+import io.swav.collective.SoloCollective;
+import io.swav.collective.TreeSum;
+import io.swav.evaluation.Evaluation;
+import io.swav.torch.HostView;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/**
+ * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
+ * group, a minimum that carries the generation, a tree sum in pieces on the communication thread while the step goes on,
+ * momentum. A step takes at least {@code toy.stepMillis}, from the {@link #LATE} one on ten times as long, until there is the
+ * file {@code toy.hurry}.
+ */
+final class ToyMachine implements TrainStep {
+    private static final int LENGTH = 30_000;
+    private static final int PIECE = 10_000;
+    /** What a test waits for it waits for before the last step, however long that takes. */
+    private static final long LATE = 200;
+
+    private final NDManager root;
+    private final NDArray weights;
+    private final NDArray momentum;
+    private final NDArray counter;
+    private final long stepMillis = Long.getLong("toy.stepMillis", 0);
+    private final Path hurry = Path.of(System.getProperty("toy.hurry", ""));
+    private final int groups;
+    private NDManager scope;
+    private NDArray gradients;
+    private CommunicationThread sums = new CommunicationThread(new SoloCollective());
+    private long agreed;
+
+    ToyMachine(NDManager parent, long seed, int groups) {
+        this.root = parent.newSubManager();
+        this.scope = root.newSubManager();
+        this.groups = groups;
+        float[] start = new float[LENGTH];
+        for (int i = 0; i < LENGTH; i++) {
+            start[i] = (float) Math.sin(i * .01 + seed);
+        }
+        this.weights = root.create(start);
+        this.momentum = root.zeros(new Shape(LENGTH));
+        this.counter = root.create(new long[] {0});
+        this.gradients = scope.zeros(new Shape(1));
+    }
+
+    @Override
+    public void rehearse(CropSource crops) {
+        crops.group(scope, 0);
+    }
+
+    @Override
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
+        long start = System.nanoTime();
+        sums.close();
+        scope.close();
+        scope = root.newSubManager();
+        NDArray generation = scope.create(new long[] {word});
+        collective.allReduceMin(generation);
+        collective.settle();
+        agreed = generation.getLong(0);
+        GroupRange own = runs[collective.rank()];
+        TreeSum.Local local = new TreeSum.Local(groups, own);
+        for (int group = own.from(); group < own.to() - 1; group++) {
+            local.add(group, gradient(crops, group));
+        }
+        TreeSum.Open open = local.last(gradient(crops, own.to() - 1));
+        gradients = open.result();
+        sums = new CommunicationThread(collective);
+        for (long to = LENGTH; to > 0; to -= PIECE) {
+            long from = to - PIECE;
+            long end = to;
+            sums.run(line -> {
+                open.add(from, end);
+                open.reduce(line, runs, from, end);
+            });
+            long pace = Files.isRegularFile(hurry) ? 0 : step < LATE ? stepMillis : 10 * stepMillis;
+            long left = TimeUnit.MILLISECONDS.toNanos(pace) - (System.nanoTime() - start);
+            LockSupport.parkNanos(left * PIECE / to);
+        }
+    }
+
+    private NDArray gradient(CropSource crops, int group) {
+        NDArray crop = crops.group(scope, group).get(0);
+        return weights.mul(.5f * (group + 1)).add(crop).sin();
+    }
+
+    @Override
+    public Outcome averageGradients(Collective collective) {
+        sums.await();
+        return new Outcome(gradients.mean().getFloat(), 1, agreed);
+    }
+
+    @Override
+    public void apply(long step) {
+        momentum.muli(.9f).addi(gradients);
+        weights.subi(momentum.mul(.001f));
+        counter.addi(1);
+        scope.close();
+    }
+
+    @Override
+    public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<NDArray> state() {
+        return List.of(weights, momentum, counter);
+    }
+
+    @Override
+    public Map<String, NDArray> model() {
+        return Map.of("layer.weight", weights, "layer.steps", counter, "prototypes.weight", weights);
+    }
+
+    @Override
+    public Map<String, NDArray> optimizer() {
+        return Map.of("layer.weight", momentum);
+    }
+
+    @Override
+    public byte[] digest() {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            state().forEach(array -> digest.update(HostView.of(array).bytes()));
+            return digest.digest();
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        sums.close();
+        root.close();
+    }
+}

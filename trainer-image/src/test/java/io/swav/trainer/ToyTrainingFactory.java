@@ -1,0 +1,65 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.CropBatches;
+import io.swav.torch.TorchRuntime;
+import java.util.List;
+import picocli.CommandLine;
+
+/** The train command with a {@link ToyMachine}; {@link #main} is what the process tests start. */
+final class ToyTrainingFactory implements TrainingFactory {
+    @Override
+    public void checkKernels(SwavJobSpec spec) {
+        TorchRuntime.start(); // a toy model adds and multiplies
+    }
+
+    public static void main(String[] arguments) {
+        System.exit(new CommandLine(new TrainCommand(new ToyTrainingFactory(), System.getenv())).execute(arguments));
+    }
+
+    @Override
+    public CropBatches batches(SwavJobSpec spec) {
+        return new ToyBatches();
+    }
+
+    @Override
+    public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+        return new ToyMachine(root, spec.training().seed(), spec.training().groups());
+    }
+
+    private static final class ToyBatches implements CropBatches {
+        @Override
+        public long samples() {
+            return 1000;
+        }
+
+        @Override
+        public long stepsPerEpoch() {
+            return 10;
+        }
+
+        @Override
+        public long skipped() {
+            return 0;
+        }
+
+        @Override
+        public List<NDArray> group(NDManager manager, long step, int group) {
+            return List.of(manager.full(new Shape(1), step * .37f + group));
+        }
+
+        @Override
+        public int[] samples(long step, int group) {
+            return new int[] {(int) step % 10 * 100 + group};
+        }
+
+        @Override
+        public void expect(long step, int fromGroup, int toGroup) {}
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,256 @@
+package io.swav.trainer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.CropBatches;
+import io.swav.data.DataException;
+import io.swav.numerics.UnsoundMachineException;
+import io.swav.numerics.Verdict;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+/** The command in this process: what it leaves behind, and what it says when it cannot. */
+class TrainCommandTest {
+    private static final String SPEC = """
+            {"replicas": 1, "data": {"uri": "file:///none"}, "checkpoint": {"everySteps": 2},
+             "training": {"globalBatch": 8, "groupSize": 8, "maxSteps": 4, "seed": %d}}
+            """;
+
+    @TempDir
+    Path folder;
+
+    private final Map<String, String> variables = new HashMap<>();
+    private TrainingFactory workshop = new ToyTrainingFactory();
+    private String said = "";
+    private Path spec = Path.of("");
+    private Path out = Path.of("");
+
+    @BeforeEach
+    void files() throws IOException {
+        spec = Files.writeString(folder.resolve("job.json"), SPEC.formatted(1));
+        out = folder.resolve("out");
+    }
+
+    @Test
+    void trainsToTheEndAndSaysSo() throws Exception {
+        variables.put(Contract.ENV_RUN_DIR, folder.resolve("run").toString());
+        assertThat(train("--config", spec, "--out", out, "--report", folder.resolve("report.json")))
+                .isEqualTo(Contract.EXIT_OK);
+        assertThat(out.resolve("step-4/MANIFEST.json")).exists();
+        assertThat(out.resolve("export/backbone.safetensors")).exists();
+        assertThat(folder.resolve("run/ready")).exists();
+        TrainerReport report =
+                new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), TrainerReport.class);
+        assertThat(report.state()).isEqualTo(TrainerReport.State.Done);
+        assertThat(report.step()).isEqualTo(4);
+        assertThat(report.loss()).isNotNull();
+
+        byte[] saved = Files.readAllBytes(out.resolve("step-4/model.safetensors"));
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_OK);
+        assertThat(Files.readAllBytes(out.resolve("step-4/model.safetensors"))).isEqualTo(saved);
+    }
+
+    @Test
+    void aMissingConfigurationIsNamed() {
+        assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("there is no configuration file").contains("none.json");
+    }
+
+    @Test
+    void aWrongFieldIsNamed() throws Exception {
+        Files.writeString(spec, SPEC.formatted(1).replace("\"globalBatch\": 8", "\"globalBatch\": 9"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("job.json").contains("spec.training.groupSize");
+    }
+
+    @Test
+    void outsideAPodItAsksForAConfiguration() {
+        variables.put(Contract.ENV_JOB, "demo");
+        assertThat(train()).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_POD_UID").doesNotContain("SWAV_JOB,").contains("--config FILE");
+    }
+
+    @Test
+    void aPortInUseIsNamed() throws Exception {
+        try (ServerSocket taken = new ServerSocket(0)) {
+            variables.put(Contract.ENV_PORT, Integer.toString(taken.getLocalPort()));
+            assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_PORT_IN_USE);
+            assertThat(said).contains("port " + taken.getLocalPort()).contains("in use");
+        }
+    }
+
+    @Test
+    void aStepTakesAsLongAsAskedFor() {
+        variables.put(Contract.ENV_STEP_SECONDS, "0.1");
+        long start = System.nanoTime();
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_OK);
+        assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(4 * 100_000_000L);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"fast", "-1", "NaN", "3601"})
+    void aBadPaceIsNamed(String pace) {
+        variables.put(Contract.ENV_STEP_SECONDS, pace);
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_STEP_SECONDS is \"" + pace + "\"");
+    }
+
+    @Test
+    void aBadPortIsNamed() {
+        variables.put(Contract.ENV_PORT, "http");
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("SWAV_PORT is \"http\"");
+    }
+
+    @Test
+    void aFolderThatCannotBeWrittenIsNamedInTheReportToo() throws Exception {
+        Path report = folder.resolve("report.json");
+        assertThat(train("--config", spec, "--out", spec.resolve("below"), "--report", report))
+                .isEqualTo(Contract.EXIT_CANNOT_WRITE);
+        assertThat(said).contains("cannot write checkpoints to " + spec);
+        TrainerReport told = new ObjectMapper().readValue(Files.readAllBytes(report), TrainerReport.class);
+        assertThat(told.state()).isEqualTo(TrainerReport.State.Failed);
+        assertThat(told.message()).contains("cannot write checkpoints");
+    }
+
+    @Test
+    void anotherConfigurationsCheckpointIsRefused() throws Exception {
+        assertThat(train("--config", spec, "--out", out)).isZero();
+        Files.writeString(spec, SPEC.formatted(2));
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said)
+                .contains("another configuration")
+                .contains("model, data.uri, data.augmentOn, crops, assignment, and training without maxSteps, ");
+        assertThat(out.resolve("step-4/MANIFEST.json")).exists();
+    }
+
+    @Test
+    void weightsThatAreKeptNowhereAreWarnedOf() throws Exception {
+        assertThat(process("--config", spec)).containsOnlyOnce("the weights are kept nowhere");
+        assertThat(process("--config", spec, "--out", out)).doesNotContain("kept nowhere");
+    }
+
+    /** What a process says that trains to the end; the log is not {@link System#err}'s to catch in this one. */
+    private String process(Object... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m",
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                ToyTrainingFactory.class.getName()));
+        Arrays.stream(arguments).map(Object::toString).forEach(command::add);
+        Path log = folder.resolve("log");
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        try {
+            assertThat(process.waitFor(3, TimeUnit.MINUTES)).isTrue();
+            assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(Contract.EXIT_OK);
+            return Files.readString(log);
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    @Test
+    void peersNeedAKey() {
+        assertThat(train("--config", spec, "--world", folder.resolve("world.json")))
+                .isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains(Contract.ENV_HANDSHAKE);
+        variables.put(Contract.ENV_HANDSHAKE, "short");
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("16 are needed");
+    }
+
+    @Test
+    void troubleWithTheDataKeepsItsCode() {
+        workshop = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_NO_INPUT);
+        assertThat(said).contains("no folder /none");
+    }
+
+    @Test
+    void whatTheModelCannotDoIsAConfigurationError() {
+        workshop = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
+        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said).contains("model.architecture is 'vgg'");
+    }
+
+    @Test
+    void refusesToTrainOnAMachineThatComputesWrong() throws Exception {
+        Path report = folder.resolve("report.json");
+        workshop = failing(new UnsoundMachineException(
+                new Verdict.Unsound("AMD EPYC", "convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")));
+        assertThat(train("--config", spec, "--report", report)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(said)
+                .contains("this machine computes wrong: convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")
+                .contains("AMD EPYC");
+        assertThat(Files.readString(report)).contains("Unfit", "this machine computes wrong");
+    }
+
+    /** The kernels, the data or the model fail, by the kind of trouble. */
+    private static TrainingFactory failing(RuntimeException trouble) {
+        ToyTrainingFactory toy = new ToyTrainingFactory();
+        return new TrainingFactory() {
+            @Override
+            public void checkKernels(SwavJobSpec of) {
+                if (trouble instanceof UnsoundMachineException) {
+                    throw trouble;
+                }
+            }
+
+            @Override
+            public CropBatches batches(SwavJobSpec of) {
+                if (trouble instanceof DataException) {
+                    throw trouble;
+                }
+                return toy.batches(of);
+            }
+
+            @Override
+            public TrainStep machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
+                if (trouble instanceof UnsoundMachineException) {
+                    return toy.machine(of, root, stepsPerEpoch);
+                }
+                throw trouble;
+            }
+        };
+    }
+
+    private int train(Object... arguments) {
+        PrintStream before = System.err;
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+        try {
+            String[] texts = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
+            return new CommandLine(new TrainCommand(workshop, variables)).execute(texts);
+        } finally {
+            System.setErr(before);
+            said = bytes.toString(StandardCharsets.UTF_8);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package io.swav.trainer;
+
+import static org.awaitility.Awaitility.await;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Contract;
+import io.swav.api.TrainerReport;
+import io.swav.api.World;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+/** Trainer processes that share a world file in a folder: what an operator does, by hand. */
+final class Trainers implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Duration LONG = Duration.ofMinutes(3);
+
+    private final Path folder;
+    private final Path spec;
+    private final Path out;
+    private final boolean follow;
+    private final List<String> options;
+    private final Map<String, Process> processes = new LinkedHashMap<>();
+    private long generation;
+
+    /**
+     * @param follow the world file; otherwise each process is alone
+     * @param options of the JVMs
+     */
+    Trainers(Path folder, Path spec, Path out, boolean follow, String... options) {
+        this.follow = follow;
+        this.folder = folder;
+        this.spec = spec;
+        this.out = out;
+        this.options = List.of(options);
+    }
+
+    Process start(String pod) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-Xmx256m"));
+        command.addAll(options);
+        command.add("-Dtoy.hurry=" + hurryFile());
+        command.addAll(List.of(
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                ToyTrainingFactory.class.getName(),
+                "--config",
+                spec.toString(),
+                "--out",
+                out.toString(),
+                "--report",
+                reportFile(pod).toString(),
+                "--journal",
+                journals().toString()));
+        if (follow) {
+            command.addAll(List.of("--world", folder.resolve("world.json").toString()));
+        }
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.redirectOutput(log(pod).toFile());
+        builder.environment()
+                .putAll(Map.of(
+                        Contract.ENV_POD,
+                        pod,
+                        Contract.ENV_POD_UID,
+                        "uid-" + pod,
+                        Contract.ENV_JOB_UID,
+                        "job",
+                        Contract.ENV_HANDSHAKE,
+                        "a key for tests, 16 bytes or more",
+                        "OMP_NUM_THREADS",
+                        "1"));
+        try {
+            Process process = builder.start();
+            processes.put(pod, process);
+            return process;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** From here on steps are not held up. */
+    void hurry() throws IOException {
+        Files.createFile(hurryFile());
+    }
+
+    /** Publishes the next generation; all pods must have reported an address. */
+    void publish(String... pods) {
+        publish(false, List.of(), pods);
+    }
+
+    /** Publishes the next generation, perhaps one that holds, with the pods that are said to be lost. */
+    void publish(boolean hold, List<String> lost, String... pods) {
+        generation++;
+        List<World.Member> members = Arrays.stream(pods)
+                .map(pod -> new World.Member(pod, "uid-" + pod, address(pod)))
+                .toList();
+        try {
+            Path next = folder.resolve("world.json.next");
+            List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
+            World world = new World(generation, "job", members, "generation " + generation, hold, uids);
+            Files.write(next, JSON.writeValueAsBytes(world));
+            Files.move(next, folder.resolve("world.json"), StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private String address(String pod) {
+        return Objects.requireNonNull(
+                awaitReport(pod, report -> report.address() != null).address());
+    }
+
+    TrainerReport awaitReport(String pod, Predicate<TrainerReport> what) {
+        return await("report of " + pod + ", its log:\n" + tail(pod))
+                .atMost(LONG)
+                .pollInterval(Duration.ofMillis(20))
+                .ignoreExceptions()
+                .until(() -> JSON.readValue(Files.readAllBytes(reportFile(pod)), TrainerReport.class), what);
+    }
+
+    void awaitStep(String pod, long atLeast) {
+        awaitReport(pod, report -> report.step() >= atLeast);
+    }
+
+    void awaitGeneration(String pod) {
+        awaitReport(
+                pod,
+                report -> report.generation() == generation
+                        && (report.state() == TrainerReport.State.Training || report.state() == TrainerReport.State.Done));
+    }
+
+    int exitCode(String pod) throws InterruptedException {
+        Process process = processes.get(pod);
+        if (process == null || !process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)) {
+            throw new AssertionError(pod + " does not end, its log:\n" + tail(pod));
+        }
+        return process.exitValue();
+    }
+
+    String tail(String pod) {
+        try {
+            return Files.exists(log(pod)) ? Files.readString(log(pod)) : "";
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A file a pod. */
+    Path journals() {
+        return folder.resolve("journal");
+    }
+
+    private Path hurryFile() {
+        return folder.resolve("hurry");
+    }
+
+    private Path log(String pod) {
+        return folder.resolve(pod + ".log");
+    }
+
+    private Path reportFile(String pod) {
+        return folder.resolve(pod + ".report.json");
+    }
+
+    @Override
+    public void close() {
+        processes.values().forEach(Process::destroyForcibly);
+    }
+}
