@@ -129,7 +129,10 @@ final class JournalTailer implements AutoCloseable {
     }
 
     private long newest() {
-        return journals.values().stream().mapToLong(JournalTailer::generation).max().orElse(0);
+        return journals.values().stream()
+                .mapToLong(JournalTailer::generation)
+                .max()
+                .orElse(0);
     }
 
     /** Of the newest world that the trainer formed. */

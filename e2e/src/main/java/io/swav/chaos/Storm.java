@@ -9,13 +9,13 @@ import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
 import io.swav.api.Contract;
 import io.swav.api.SwavJob;
-import io.swav.local.ProcessUtils;
-import io.swav.local.JobMonitor;
-import io.swav.local.StatusLine;
-import io.swav.local.LocalClusterException;
-import io.swav.local.LocalDeployment;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.StormScript.Planned;
+import io.swav.local.JobMonitor;
+import io.swav.local.LocalClusterException;
+import io.swav.local.LocalDeployment;
+import io.swav.local.ProcessUtils;
+import io.swav.local.StatusLine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -219,8 +219,8 @@ final class Storm implements AutoCloseable {
                 boolean api = planned.kind() == Kind.API_AWAY;
                 String who = api ? "the API server" : "the operator";
                 say(who + " stops for " + seconds(planned.seconds()));
-                absence =
-                        new InjectedFault(planned.kind(), who + " was away", now(), follower.stepsDone(), List.of(), 0, 0);
+                absence = new InjectedFault(
+                        planned.kind(), who + " was away", now(), follower.stepsDone(), List.of(), 0, 0);
                 absenceEnds = now() + (long) (planned.seconds() * 1e6);
                 if (api) {
                     stack.stopApiServer();

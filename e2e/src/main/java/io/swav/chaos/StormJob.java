@@ -5,9 +5,9 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.Contract;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SpecLoader;
 import io.swav.data.DataSet;
 import io.swav.data.Sampler;
 import java.nio.file.Path;
@@ -62,9 +62,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                     size.reproducibility()),
                     ObjectNode.class);
             return new StormJob(
-                    SpecLoader.complete("the storm's job", spec),
-                    spec.toPrettyString(),
-                    order(sampler, size.batch()));
+                    SpecLoader.complete("the storm's job", spec), spec.toPrettyString(), order(sampler, size.batch()));
         }
     }
 

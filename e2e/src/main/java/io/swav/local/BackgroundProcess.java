@@ -52,7 +52,8 @@ public final class BackgroundProcess {
                     .redirectErrorStream(true)
                     .redirectOutput(log.toFile());
             builder.environment().putAll(env);
-            BackgroundProcess daemon = new BackgroundProcess(name, builder.start().toHandle(), dir);
+            BackgroundProcess daemon =
+                    new BackgroundProcess(name, builder.start().toHandle(), dir);
             Files.writeString(daemon.pidFile, identify(daemon.process));
             return daemon;
         } catch (IOException e) {

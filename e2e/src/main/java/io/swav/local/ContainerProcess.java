@@ -60,7 +60,9 @@ final class ContainerProcess {
 
     /** The run whose files lie in {@code dir}, if its process lives. */
     static Optional<ContainerProcess> adopt(Path dir) {
-        return read(dir.resolve("shell")).flatMap(BackgroundProcess::resolve).map(shell -> new ContainerProcess(dir, shell));
+        return read(dir.resolve("shell"))
+                .flatMap(BackgroundProcess::resolve)
+                .map(shell -> new ContainerProcess(dir, shell));
     }
 
     /** Exit code of the run in {@code dir}, 128 + the signal's number for a killed one; empty while unknown. */

@@ -11,7 +11,8 @@ import java.util.Optional;
  * @param started its startup probe has passed (or there is none)
  * @param ready its readiness probe passes (or there is none)
  */
-record ContainerRuntimeState(String name, State state, int runs, Optional<Exited> last, boolean started, boolean ready) {
+record ContainerRuntimeState(
+        String name, State state, int runs, Optional<Exited> last, boolean started, boolean ready) {
     sealed interface State permits Waiting, Running, Exited {}
 
     /** Not started yet, or waiting to be started again at {@code notBefore}. */

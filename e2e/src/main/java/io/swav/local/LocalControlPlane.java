@@ -97,7 +97,8 @@ public final class LocalControlPlane implements AutoCloseable {
             }
             Ports ports = before.filter(p -> runs || p.areFree()).orElseGet(Ports::free);
             json.writeValue(state.toFile(), ports);
-            LocalControlPlane cluster = new LocalControlPlane(home, binaries, ClusterCertificates.in(home.resolve("pki")), ports);
+            LocalControlPlane cluster =
+                    new LocalControlPlane(home, binaries, ClusterCertificates.in(home.resolve("pki")), ports);
             cluster.writeKubeconfig();
             if (runs) {
                 cluster.awaitReady();
@@ -269,7 +270,8 @@ public final class LocalControlPlane implements AutoCloseable {
                 if (Files.exists(dir.resolve(name + ".pid"))
                         && BackgroundProcess.find(dir, name).isEmpty()) {
                     throw new LocalClusterException(name + " ended while waiting for " + what + ". Its log, "
-                            + BackgroundProcess.logFile(dir, name) + ", ends:\n" + BackgroundProcess.tail(BackgroundProcess.logFile(dir, name), 15));
+                            + BackgroundProcess.logFile(dir, name) + ", ends:\n"
+                            + BackgroundProcess.tail(BackgroundProcess.logFile(dir, name), 15));
                 }
             }
             try {

@@ -212,7 +212,8 @@ public final class LocalDeployment {
         List<String> names = new ArrayList<>(List.of("etcd", "kube-apiserver", "kube-controller-manager"));
         names.addAll(daemons(dir));
         for (String name : names) {
-            String state = BackgroundProcess.find(dir, name).map(d -> "pid " + d.pid()).orElse("not running");
+            String state =
+                    BackgroundProcess.find(dir, name).map(d -> "pid " + d.pid()).orElse("not running");
             lines.add(String.format("%-24s %-12s %s", name, state, BackgroundProcess.logFile(dir, name)));
             if (BackgroundProcess.find(dir, name).isPresent()) {
                 problems(dir, name).forEach(problem -> lines.add("  since " + problem));
@@ -232,8 +233,8 @@ public final class LocalDeployment {
     public void check() {
         for (String name : running) {
             if (BackgroundProcess.find(dir(), name).isEmpty()) {
-                throw new LocalClusterException(name + " ended. Its log, " + BackgroundProcess.logFile(dir(), name) + ", ends:\n"
-                        + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
+                throw new LocalClusterException(name + " ended. Its log, " + BackgroundProcess.logFile(dir(), name)
+                        + ", ends:\n" + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
             }
         }
     }
@@ -243,7 +244,8 @@ public final class LocalDeployment {
             return;
         }
         // short-lived and light: start fast, leave the cores to the trainers
-        List<String> command = ImageCommands.java(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"), main);
+        List<String> command =
+                ImageCommands.java(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"), main);
         command.addAll(arguments);
         BackgroundProcess.start(dir, name, command, Map.of());
     }

@@ -100,7 +100,8 @@ final class PodLifecycle {
     }
 
     /** The container after its run has ended: at its end, or waiting to be started again. */
-    static ContainerRuntimeState ended(Pod pod, PodRuntimeState view, ContainerRuntimeState container, ContainerRuntimeState.Exited exited) {
+    static ContainerRuntimeState ended(
+            Pod pod, PodRuntimeState view, ContainerRuntimeState container, ContainerRuntimeState.Exited exited) {
         boolean init = view.init().contains(container);
         ContainerRuntimeState now = container.withState(exited);
         boolean again = init ? !"Never".equals(policy(pod)) && exited.code() != 0 : restarts(pod, now);

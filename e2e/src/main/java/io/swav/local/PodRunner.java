@@ -335,11 +335,13 @@ final class PodRunner implements Runnable {
             if (alive.isPresent()) {
                 ContainerRuntimeState.Running running =
                         new ContainerRuntimeState.Running(alive.get().pid(), since);
-                view = view.with(name, c -> new ContainerRuntimeState(name, running, runs, Optional.empty(), false, false));
+                view = view.with(
+                        name, c -> new ContainerRuntimeState(name, running, runs, Optional.empty(), false, false));
                 watchOver(container, alive.get(), run, since);
                 probeAgain(container, run);
             } else {
-                view = view.with(name, c -> new ContainerRuntimeState(name, c.state(), runs, Optional.empty(), false, false));
+                view = view.with(
+                        name, c -> new ContainerRuntimeState(name, c.state(), runs, Optional.empty(), false, false));
                 if (ContainerProcess.exitCode(dir).isPresent()) {
                     ended(container, run, ContainerProcess.exitCode(dir).get(), since);
                 } else {

@@ -13,7 +13,11 @@ import java.util.stream.Stream;
  *
  * @param failure why the node gave the pod up, for good
  */
-record PodRuntimeState(List<ContainerRuntimeState> init, List<ContainerRuntimeState> main, Instant startTime, Optional<Failure> failure) {
+record PodRuntimeState(
+        List<ContainerRuntimeState> init,
+        List<ContainerRuntimeState> main,
+        Instant startTime,
+        Optional<Failure> failure) {
     record Failure(String reason, String message) {}
 
     static PodRuntimeState fresh(Pod pod, Instant now) {
@@ -22,7 +26,9 @@ record PodRuntimeState(List<ContainerRuntimeState> init, List<ContainerRuntimeSt
     }
 
     private static List<ContainerRuntimeState> views(List<Container> containers) {
-        return containers.stream().map(c -> ContainerRuntimeState.fresh(c.getName())).toList();
+        return containers.stream()
+                .map(c -> ContainerRuntimeState.fresh(c.getName()))
+                .toList();
     }
 
     Stream<ContainerRuntimeState> all() {

@@ -73,7 +73,8 @@ final class PodStatuses {
         return new PodStatusBuilder()
                 .withPhase(phase)
                 .withReason(view.failure().map(PodRuntimeState.Failure::reason).orElse(null))
-                .withMessage(view.failure().map(PodRuntimeState.Failure::message).orElse(null))
+                .withMessage(
+                        view.failure().map(PodRuntimeState.Failure::message).orElse(null))
                 .withConditions(conditions)
                 .withHostIP(HOST)
                 .withPodIP(HOST)
@@ -163,7 +164,9 @@ final class PodStatuses {
         if (state instanceof ContainerRuntimeState.Running running) {
             return "process://" + running.pid();
         }
-        return state instanceof ContainerRuntimeState.Exited exited && exited.pid() > 0 ? "process://" + exited.pid() : null;
+        return state instanceof ContainerRuntimeState.Exited exited && exited.pid() > 0
+                ? "process://" + exited.pid()
+                : null;
     }
 
     static String text(Instant time) {

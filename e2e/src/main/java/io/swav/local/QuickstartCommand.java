@@ -88,7 +88,8 @@ final class QuickstartCommand implements Callable<Integer> {
         StatusLine line = StatusLine.standard();
         try (KubernetesClient client = stack.client();
                 JobMonitor run = new JobMonitor(stack, job.object(), line)) {
-            outcome = run.await(new QuickstartDisturbance(client, line, job.spec().maxReplicas()));
+            outcome =
+                    run.await(new QuickstartDisturbance(client, line, job.spec().maxReplicas()));
         }
         Path weights = output.resolve("export").resolve("backbone.safetensors");
         double after = knn(job.spec(), Optional.of(weights), split.test().get());

@@ -5,9 +5,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.InvalidSpecException;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SpecLoader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,8 +47,7 @@ record QuickstartJob(SwavJob object, SwavJobSpec spec) {
         spec.withObject("/checkpoint").put("uri", "file://" + checkpoints);
         mount(spec, "data", data);
         mount(spec, "checkpoints", checkpoints);
-        return new QuickstartJob(
-                JSON.convertValue(job, SwavJob.class), SpecLoader.complete(manifest.toString(), spec));
+        return new QuickstartJob(JSON.convertValue(job, SwavJob.class), SpecLoader.complete(manifest.toString(), spec));
     }
 
     private static void mount(ObjectNode spec, String volume, Path folder) {

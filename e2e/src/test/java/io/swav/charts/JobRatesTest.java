@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec.Optimizer;
 import io.swav.api.SwavJobSpec.Training;
-import io.swav.api.SpecLoader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

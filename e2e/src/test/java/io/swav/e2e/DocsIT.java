@@ -125,7 +125,9 @@ class DocsIT {
             job.getMetadata().setNamespace(NAMESPACE);
             SwavJob made = client.resource(job).dryRun().create(); // with the schema's defaults
             SwavJobSpec spec = made.getSpec();
-            assertThat(SpecValidator.broken(spec)).as(job.getMetadata().getName()).isEmpty();
+            assertThat(SpecValidator.broken(spec))
+                    .as(job.getMetadata().getName())
+                    .isEmpty();
         }
     }
 }

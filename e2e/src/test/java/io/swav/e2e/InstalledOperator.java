@@ -69,8 +69,8 @@ final class InstalledOperator implements AutoCloseable {
                 System.getProperty("java.class.path"),
                 "io.swav.operator.Main"));
         container.path("args").forEach(argument -> command.add(argument.asText()));
-        InstalledOperator operator =
-                new InstalledOperator(admin, BackgroundProcess.start(dir, "operator", command, env), container, kubeconfig);
+        InstalledOperator operator = new InstalledOperator(
+                admin, BackgroundProcess.start(dir, "operator", command, env), container, kubeconfig);
         try {
             await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> operator.passes("startupProbe"));
         } catch (RuntimeException e) {

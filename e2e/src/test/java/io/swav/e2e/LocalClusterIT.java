@@ -12,10 +12,10 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.local.BackgroundProcess;
-import io.swav.local.KubeBinaries;
 import io.swav.local.ControlPlaneInstaller;
-import io.swav.local.LocalControlPlane;
+import io.swav.local.KubeBinaries;
 import io.swav.local.LocalClusterException;
+import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
 import io.swav.local.ProcessNode;
 import java.nio.file.Files;
@@ -78,7 +78,9 @@ class LocalClusterIT {
             cluster.startApiServer();
 
             assertThat(client.resource(note()).get()).isNotNull();
-            assertThat(BackgroundProcess.find(dir, "etcd")).map(BackgroundProcess::pid).contains(etcd);
+            assertThat(BackgroundProcess.find(dir, "etcd"))
+                    .map(BackgroundProcess::pid)
+                    .contains(etcd);
         }
     }
 
@@ -106,7 +108,9 @@ class LocalClusterIT {
         assertThat(BackgroundProcess.find(pids, "etcd")).isEmpty();
 
         BackgroundProcess daemon = BackgroundProcess.start(pids, "sleeper", List.of("sleep", "60"), Map.of());
-        assertThat(BackgroundProcess.find(pids, "sleeper")).map(BackgroundProcess::pid).contains(daemon.pid());
+        assertThat(BackgroundProcess.find(pids, "sleeper"))
+                .map(BackgroundProcess::pid)
+                .contains(daemon.pid());
         daemon.stop(Duration.ofSeconds(5));
         assertThat(daemon.alive()).isFalse();
         assertThat(BackgroundProcess.find(pids, "sleeper")).isEmpty();

@@ -27,7 +27,9 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
             try {
                 Path dir = Files.createTempDirectory("swav-e2e");
                 LocalControlPlane cluster = LocalControlPlane.start(
-                        dir, new ControlPlaneInstaller(System.getenv(), System.err::println).find(), List.of(SpecLoader.crd()));
+                        dir,
+                        new ControlPlaneInstaller(System.getenv(), System.err::println).find(),
+                        List.of(SpecLoader.crd()));
                 return new Shared(cluster, cluster.client());
             } catch (IOException e) {
                 throw new UncheckedIOException(e);

@@ -96,7 +96,8 @@ class PodLifecycleTest {
         PodRuntimeState fresh = PodRuntimeState.fresh(pod, NOW);
         PodRuntimeState view = running(fresh, "c");
         assertThat(PodLifecycle.next(deleted, view, NOW)).isEqualTo(new Stop(NOW.plusSeconds(30)));
-        assertThat(PodLifecycle.next(deleted, ended(deleted, view, "c", 143), NOW)).isEqualTo(new Remove());
+        assertThat(PodLifecycle.next(deleted, ended(deleted, view, "c", 143), NOW))
+                .isEqualTo(new Remove());
         assertThat(PodLifecycle.next(deleted, fresh, NOW)).isEqualTo(new Remove());
     }
 

@@ -120,10 +120,11 @@ final class JobPage {
             return;
         }
         double share = Math.min(1, (double) progress.step() / progress.steps());
-        html.raw("<div class=\"bar\"><div style=\"width:" + HumanFormat.percent(share).replace(" ", "") + "\"></div></div>\n")
+        html.raw("<div class=\"bar\"><div style=\"width:"
+                        + HumanFormat.percent(share).replace(" ", "") + "\"></div></div>\n")
                 .raw("<p class=\"soft\">")
-                .text("step " + HumanFormat.number(progress.step()) + " of " + HumanFormat.number(progress.steps()) + ", "
-                        + HumanFormat.percent(share))
+                .text("step " + HumanFormat.number(progress.step()) + " of " + HumanFormat.number(progress.steps())
+                        + ", " + HumanFormat.percent(share))
                 .text(progress.epoch() == null ? "" : ", epoch " + progress.epoch())
                 .text(
                         progress.etaSeconds() == null || progress.etaSeconds() == 0
@@ -140,7 +141,9 @@ final class JobPage {
                 "trainers in the world",
                 world.map(w -> HumanFormat.number(w.size())).orElse("0")
                         + spec.map(s -> " of " + s.replicas() + " wanted").orElse(""));
-        figure("pods", HumanFormat.number(status.replicas()) + ", " + HumanFormat.number(status.readyReplicas()) + " ready");
+        figure(
+                "pods",
+                HumanFormat.number(status.replicas()) + ", " + HumanFormat.number(status.readyReplicas()) + " ready");
         world.ifPresent(w -> figure("world", w.generation() + ", since " + HumanFormat.ago(w.since(), now)));
         Optional.ofNullable(status.progress()).ifPresent(p -> {
             figure("loss", HumanFormat.number(p.loss()));
@@ -195,7 +198,8 @@ final class JobPage {
                         new Column<>("what", "wide", Incident::reason),
                         new Column<>("at step", "number", incident -> HumanFormat.number(incident.step())),
                         new Column<>("steps lost", "number", incident -> HumanFormat.number(incident.stepsLost())),
-                        new Column<>("seconds paused", "number", incident -> HumanFormat.number(incident.secondsPaused()))));
+                        new Column<>(
+                                "seconds paused", "number", incident -> HumanFormat.number(incident.secondsPaused()))));
     }
 
     private void checkpoints(List<CheckpointEntry> checkpoints) {
@@ -228,7 +232,8 @@ final class JobPage {
                         new Column<>("is", "", JobCondition::status),
                         new Column<>("reason", "", JobCondition::reason),
                         new Column<>("message", "wide", JobCondition::message),
-                        new Column<>("since", "time", condition -> HumanFormat.ago(condition.lastTransitionTime(), now))));
+                        new Column<>(
+                                "since", "time", condition -> HumanFormat.ago(condition.lastTransitionTime(), now))));
         html.raw("</details>\n");
     }
 

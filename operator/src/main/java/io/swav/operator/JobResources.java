@@ -5,9 +5,9 @@ import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.swav.api.Contract;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SpecLoader;
 import java.util.Map;
 
 /** The job's ConfigMaps {@code <job>-config} and {@code <job>-progress} and its Secret {@code <job>-handshake}. */
@@ -17,8 +17,8 @@ final class JobResources {
     /** The last accepted spec without its template: the trainers' configuration. */
     static ConfigMap config(SwavJob job, SwavJobSpec accepted) {
         return new ConfigMapBuilder()
-                .withMetadata(
-                        OwnerMetadata.meta(job, Contract.configName(job.getMetadata().getName())))
+                .withMetadata(OwnerMetadata.meta(
+                        job, Contract.configName(job.getMetadata().getName())))
                 .withData(Map.of(Contract.CONFIG_KEY, SpecLoader.config(accepted)))
                 .build();
     }
@@ -26,8 +26,8 @@ final class JobResources {
     /** Empty: the keys belong to the trainers, who may patch it but not create it. */
     static ConfigMap progress(SwavJob job) {
         return new ConfigMapBuilder()
-                .withMetadata(
-                        OwnerMetadata.meta(job, Contract.progressName(job.getMetadata().getName())))
+                .withMetadata(OwnerMetadata.meta(
+                        job, Contract.progressName(job.getMetadata().getName())))
                 .build();
     }
 
@@ -38,8 +38,8 @@ final class JobResources {
      */
     static Secret handshake(SwavJob job, String key) {
         return new SecretBuilder()
-                .withMetadata(
-                        OwnerMetadata.meta(job, Contract.handshakeName(job.getMetadata().getName())))
+                .withMetadata(OwnerMetadata.meta(
+                        job, Contract.handshakeName(job.getMetadata().getName())))
                 .withType("Opaque")
                 .withStringData(Map.of(Contract.SECRET_KEY, key))
                 .build();

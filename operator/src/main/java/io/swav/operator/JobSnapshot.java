@@ -1,12 +1,12 @@
 package io.swav.operator;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.swav.api.TrainerReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.planner.PlannerInput;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
 import java.time.Instant;
 import java.util.Comparator;
@@ -68,6 +68,7 @@ record JobSnapshot(
 
     /** @param refusedUntil no pod is created before; null where none has been refused */
     PlannerInput observed(@Nullable Instant refusedUntil) {
-        return new PlannerInput(job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step(), refusedUntil);
+        return new PlannerInput(
+                job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step(), refusedUntil);
     }
 }

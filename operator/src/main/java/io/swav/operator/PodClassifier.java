@@ -10,8 +10,8 @@ import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.Contract;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
-import io.swav.planner.ObservedPod;
 import io.swav.planner.LivenessSignals;
+import io.swav.planner.ObservedPod;
 import io.swav.planner.PodState;
 import io.swav.planner.PodState.Cause;
 import java.time.Duration;
@@ -73,7 +73,11 @@ final class PodClassifier {
      * @param hold what keeps the pod from starting
      */
     static ObservedPod see(
-            Pod pod, Optional<Node> node, Optional<TrainerReport> report, Optional<Duration> silence, Optional<Hold> hold) {
+            Pod pod,
+            Optional<Node> node,
+            Optional<TrainerReport> report,
+            Optional<Duration> silence,
+            Optional<Hold> hold) {
         Optional<TrainerReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
         LivenessSignals signs = own.map(r -> signs(r, silence)).orElse(LivenessSignals.NONE);
@@ -88,7 +92,8 @@ final class PodClassifier {
     }
 
     private static LivenessSignals signs(TrainerReport report, Optional<Duration> silence) {
-        boolean ended = report.state() == TrainerReport.State.Done || report.state().isFailure();
+        boolean ended =
+                report.state() == TrainerReport.State.Done || report.state().isFailure();
         return new LivenessSignals(
                 ended ? null : silence.orElse(null),
                 report.awaitingPeers(),
@@ -122,8 +127,8 @@ final class PodClassifier {
         Optional<String> silence = silence(pod, node);
         // a trainer that is heard is there, whatever its kubelet does
         Optional<String> notice = notice(pod, node)
-                .or(() ->
-                        report.filter(r -> r.state() == TrainerReport.State.Leaving).map(r -> TOLD_TO_GO))
+                .or(() -> report.filter(r -> r.state() == TrainerReport.State.Leaving)
+                        .map(r -> TOLD_TO_GO))
                 .or(() -> signs.isSilent() ? silence : Optional.empty());
         Optional<ContainerStateTerminated> end = end(pod);
         if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
@@ -243,7 +248,8 @@ final class PodClassifier {
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
                 : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
-        boolean unfit = report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
+        boolean unfit =
+                report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
         return unfit
                 ? new PodState.Dead(Cause.FAILED, "node " + pod.getSpec().getNodeName() + " is unfit, " + why)
                 : new PodState.Dead(cause(exit), why);

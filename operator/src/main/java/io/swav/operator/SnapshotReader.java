@@ -8,11 +8,11 @@ import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.swav.api.Contract;
-import io.swav.api.TrainerReport;
 import io.swav.api.SpecValidator;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.planner.ObservedPod;
 import java.time.Duration;
@@ -78,8 +78,8 @@ final class SnapshotReader {
         ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
-        WorldConfigMap read =
-                WorldConfigMap.read(job, map(job, Contract.worldName(job.getMetadata().getName())));
+        WorldConfigMap read = WorldConfigMap.read(
+                job, map(job, Contract.worldName(job.getMetadata().getName())));
         WorldConfigMap worldMap = read.world().generation() > 0
                 ? read
                 : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));

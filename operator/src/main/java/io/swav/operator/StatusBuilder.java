@@ -2,22 +2,22 @@ package io.swav.operator;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
-import io.swav.api.TrainerReport;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.Outcome;
 import io.swav.operator.PlanExecutor.Refusal;
-import io.swav.planner.LedgerState;
-import io.swav.planner.PlannerState;
 import io.swav.planner.Hold;
-import io.swav.planner.ReconcilePlan;
+import io.swav.planner.LedgerState;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
+import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -352,7 +352,9 @@ final class StatusBuilder {
     }
 
     private Optional<WorldDecision.Ended> ends() {
-        return plan.map(ReconcilePlan::world).filter(WorldDecision.Ended.class::isInstance).map(WorldDecision.Ended.class::cast);
+        return plan.map(ReconcilePlan::world)
+                .filter(WorldDecision.Ended.class::isInstance)
+                .map(WorldDecision.Ended.class::cast);
     }
 
     /** What holds pods, also where the plan's sentence is about something else. */

@@ -40,7 +40,10 @@ import org.slf4j.MDC;
  * Observe, plan, act, one status write. All events trigger it, because that of a deletion is otherwise not told, and
  * what the process remembers of the job would stay.
  */
-@ControllerConfiguration(name = "swavjob", fieldManager = OwnerMetadata.FIELD_MANAGER, triggerReconcilerOnAllEvents = true)
+@ControllerConfiguration(
+        name = "swavjob",
+        fieldManager = OwnerMetadata.FIELD_MANAGER,
+        triggerReconcilerOnAllEvents = true)
 final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);

@@ -93,7 +93,8 @@ record WorldConfigMap(
      */
     WorldConfigMap after(long generation, long nextPod) {
         World none = new World(generation, world.job(), List.of(), "the world was lost");
-        return new WorldConfigMap(generation == 0 ? world : none, book.withNextPod(nextPod), request, seen, resourceVersion);
+        return new WorldConfigMap(
+                generation == 0 ? world : none, book.withNextPod(nextPod), request, seen, resourceVersion);
     }
 
     /** What the user asks for by the annotation; trainers save when it changes. */
@@ -124,8 +125,8 @@ record WorldConfigMap(
             data.put(Contract.WORLD_KEY, JSON.writeValueAsString(world));
             data.put(BOOK_KEY, JSON.writeValueAsString(book));
             return new ConfigMapBuilder()
-                    .withMetadata(
-                            OwnerMetadata.meta(job, Contract.worldName(job.getMetadata().getName())))
+                    .withMetadata(OwnerMetadata.meta(
+                            job, Contract.worldName(job.getMetadata().getName())))
                     .editMetadata()
                     .withResourceVersion(resourceVersion)
                     .endMetadata()

@@ -116,8 +116,9 @@ final class IncidentRecorder {
                 boolean failure = dead.cause() != Cause.PREEMPTED;
                 boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
                 if (first && dead.cause().isPermanent() && !hasTrained()) {
-                    String reason =
-                            dead.cause() == Cause.NO_DATA ? PlannerState.End.NO_DATA : ConditionReason.TrainerRefused.name();
+                    String reason = dead.cause() == Cause.NO_DATA
+                            ? PlannerState.End.NO_DATA
+                            : ConditionReason.TrainerRefused.name();
                     String message = "Pod " + pod.name() + " failed for good: " + dead.why();
                     book = book.ended(new PlannerState.End(false, reason, message, now));
                 }
@@ -190,7 +191,8 @@ final class IncidentRecorder {
                 .toList();
         LedgerState account = book.account();
         if (!last.isEmpty()) {
-            account = account.paced(LedgerState.Begun.of(account.settled(), last).stepSeconds());
+            account =
+                    account.paced(LedgerState.Begun.of(account.settled(), last).stepSeconds());
         }
         Set<String> members =
                 seen.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
@@ -245,7 +247,8 @@ final class IncidentRecorder {
             Instant first = book.firstDone() == null ? now : book.firstDone();
             book = book.withFirstDone(first);
             if (attendance.present().isEmpty() || !now.isBefore(first.plus(FINISH))) {
-                book = book.ended(new PlannerState.End(true, ConditionReason.Complete.name(), "Training is complete", now));
+                book = book.ended(
+                        new PlannerState.End(true, ConditionReason.Complete.name(), "Training is complete", now));
             }
         } else if (book.account().failed() > bounds.maxFailures()) {
             book = book.ended(new PlannerState.End(

@@ -1,7 +1,7 @@
 package io.swav.planner;
 
-import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.TrainerReport;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -31,7 +31,8 @@ public record LedgerState(
 
     static final int KEPT = 20;
 
-    public static final LedgerState EMPTY = new LedgerState(new Counts(0, 0, 0, 0), 0, new TreeMap<>(), List.of(), null);
+    public static final LedgerState EMPTY =
+            new LedgerState(new Counts(0, 0, 0, 0), 0, new TreeMap<>(), List.of(), null);
 
     /** Why the world changed; when several things share a pause, the last of these pays for it. */
     public enum Kind {
@@ -124,7 +125,8 @@ public record LedgerState(
                 counts.preemptions() + (kind == Kind.Preemption ? 1 : 0),
                 counts.failures() + (kind == Kind.Failure ? 1 : 0),
                 counts.hangs() + (kind == Kind.Hang ? 1 : 0));
-        return new LedgerState(more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
+        return new LedgerState(
+                more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
     }
 
     /** Enters that this generation was published because of the incidents of these pods. */

@@ -27,7 +27,8 @@ public record LivenessSignals(
     /** Trainers report every two seconds; one that misses two reports is silent. */
     public static final Duration UNHEARD = Duration.ofSeconds(4);
 
-    public static final LivenessSignals NONE = new LivenessSignals(null, false, Optional.empty(), Optional.empty(), 0, Optional.empty());
+    public static final LivenessSignals NONE =
+            new LivenessSignals(null, false, Optional.empty(), Optional.empty(), 0, Optional.empty());
 
     public boolean isSilent() {
         return silence != null && silence.compareTo(UNHEARD) > 0;

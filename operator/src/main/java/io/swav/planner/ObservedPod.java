@@ -8,7 +8,8 @@ import java.time.Instant;
  * @param lingers whether it still runs although its trainer has ended, and nobody has deleted it: a sidecar does not end by
  *     itself
  */
-public record ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs, boolean lingers) {
+public record ObservedPod(
+        String name, String uid, Instant created, PodState standing, LivenessSignals signs, boolean lingers) {
 
     public ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs) {
         this(name, uid, created, standing, signs, false);

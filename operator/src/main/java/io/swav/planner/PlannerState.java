@@ -59,15 +59,18 @@ public record PlannerState(
     }
 
     PlannerState accounting(String uid) {
-        return new PlannerState(nextPod, since, streak, retryAt, plus(accounted, uid), lost, hung, account, firstDone, end);
+        return new PlannerState(
+                nextPod, since, streak, retryAt, plus(accounted, uid), lost, hung, account, firstDone, end);
     }
 
     PlannerState losing(String uid) {
-        return new PlannerState(nextPod, since, streak, retryAt, accounted, plus(lost, uid), hung, account, firstDone, end);
+        return new PlannerState(
+                nextPod, since, streak, retryAt, accounted, plus(lost, uid), hung, account, firstDone, end);
     }
 
     PlannerState killing(String uid) {
-        return new PlannerState(nextPod, since, streak, retryAt, accounted, lost, plus(hung, uid), account, firstDone, end);
+        return new PlannerState(
+                nextPod, since, streak, retryAt, accounted, lost, plus(hung, uid), account, firstDone, end);
     }
 
     /** Forgets what was noted of other pods than these, and that {@code heard} were lost or counted. */

@@ -69,7 +69,10 @@ public final class WorldPlanner {
         if (firstDone != null) {
             again.add(firstDone.plus(IncidentRecorder.FINISH));
             return plan(
-                    new WorldDecision.Keep("training is done; the last trainers are finishing"), List.of(), List.of(), "");
+                    new WorldDecision.Keep("training is done; the last trainers are finishing"),
+                    List.of(),
+                    List.of(),
+                    "");
         }
         if (bounds.suspended()) {
             return suspended();
@@ -83,7 +86,8 @@ public final class WorldPlanner {
         List<String> create = create();
         List<ObservedPod> excess = excess(members);
         books.released(excess);
-        List<ObservedPod> lingering = seen.pods().stream().filter(ObservedPod::lingers).toList();
+        List<ObservedPod> lingering =
+                seen.pods().stream().filter(ObservedPod::lingers).toList();
         String why = excess.isEmpty() ? "" : podsThere();
         return plan(
                 world,
@@ -150,12 +154,13 @@ public final class WorldPlanner {
             return regroup(next, false, gone, why.isEmpty() ? "enough trainers again" : why);
         }
         if (joining.isEmpty()) {
-            return new WorldDecision.Keep(members.size() + " of " + bounds.target() + " wanted trainers are in the world"
-                    + (members.size() < bounds.target() ? "; " + startingWhy() : ""));
+            return new WorldDecision.Keep(
+                    members.size() + " of " + bounds.target() + " wanted trainers are in the world"
+                            + (members.size() < bounds.target() ? "; " + startingWhy() : ""));
         }
         if (next.size() < bounds.min()) {
-            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows when " + bounds.min()
-                    + " are there, the minimum that was raised");
+            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows when "
+                    + bounds.min() + " are there, the minimum that was raised");
         }
         Optional<String> suspect = attendance.suspect();
         if (suspect.isPresent()) {

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.TrainerReport;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.time.Instant;
 import java.util.List;
@@ -97,7 +97,8 @@ class CheckpointStatusTest {
                 "test",
                 new ObjectMapper()
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
-        TrainerReport.Checkpoints told = new TrainerReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
+        TrainerReport.Checkpoints told =
+                new TrainerReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
         CheckpointStatus.of(List.of(report("a", told)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);

@@ -95,11 +95,13 @@ class DependentsTest {
     void theWorldReadsBackAndAnEarlierJobsCountsAsNone() {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(3, "uid-1", List.of(), "w");
-        WorldConfigMap read = WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")));
+        WorldConfigMap read =
+                WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")));
         assertThat(read).isEqualTo(new WorldConfigMap(world, PlannerState.EMPTY, "", "", "42"));
 
         World old = new World(3, "an-earlier-uid", List.of(), "w");
-        WorldConfigMap other = WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, old, PlannerState.EMPTY, "42")));
+        WorldConfigMap other =
+                WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, old, PlannerState.EMPTY, "42")));
         assertThat(other.world()).isEqualTo(World.none("uid-1"));
         assertThat(other.resourceVersion()).isEqualTo("42");
         assertThat(WorldConfigMap.read(job, Optional.empty()).resourceVersion()).isNull();

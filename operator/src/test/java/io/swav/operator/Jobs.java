@@ -3,9 +3,9 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.TrainerReport;
-import io.swav.api.SwavJob;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJob;
+import io.swav.api.TrainerReport;
 
 /** Jobs for tests, as the API server would hand them out: with defaults. */
 final class Jobs {

@@ -5,22 +5,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
-import io.swav.api.TrainerReport;
-import io.swav.api.SwavJob;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.Outcome;
-import io.swav.planner.LedgerState;
-import io.swav.planner.PlannerState;
-import io.swav.planner.JobPolicy;
 import io.swav.planner.Hold;
-import io.swav.planner.ReconcilePlan;
-import io.swav.planner.ObservedPod;
+import io.swav.planner.JobPolicy;
+import io.swav.planner.LedgerState;
 import io.swav.planner.LivenessSignals;
+import io.swav.planner.ObservedPod;
+import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
+import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldPlanner;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -123,7 +123,8 @@ class StatusBuilderTest {
     /** Incidents name it, and what was lost is reckoned from it. */
     @Test
     void theStepOfTheJobIsNotThatOfADeadPod() {
-        Map<String, TrainerReport> reports = Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
+        Map<String, TrainerReport> reports =
+                Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
         assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
                         .observed(null)
                         .step())
@@ -153,7 +154,8 @@ class StatusBuilderTest {
     }
 
     private static Progress progress(SwavJob job, World world, TrainerReport... reports) {
-        return requireNonNull(status(job, List.of(), world, PlannerState.EMPTY, reports).progress());
+        return requireNonNull(
+                status(job, List.of(), world, PlannerState.EMPTY, reports).progress());
     }
 
     private static SwavJobStatus before(long step) {
@@ -248,8 +250,8 @@ class StatusBuilderTest {
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
                 .returns("waiting: the API server answers with an error: etcdserver: no leader", JobCondition::message);
-        PlannerState failures =
-                new PlannerState(9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
+        PlannerState failures = new PlannerState(
+                9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("waiting: the next pod is created at 2026-01-01T00:01:00Z");
@@ -300,11 +302,17 @@ class StatusBuilderTest {
 
     private static SwavJobStatus status(JobSnapshot seen) {
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.observed(null), NOW);
-        return StatusBuilder.status(seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
+        return StatusBuilder.status(
+                seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
     }
 
     private static JobSnapshot snapshot(
-            SwavJob job, List<String> problems, World world, PlannerState book, Map<String, TrainerReport> byPod, ObservedPod... more) {
+            SwavJob job,
+            List<String> problems,
+            World world,
+            PlannerState book,
+            Map<String, TrainerReport> byPod,
+            ObservedPod... more) {
         return snapshot(job, problems, world, book, byPod, List.of(more));
     }
 

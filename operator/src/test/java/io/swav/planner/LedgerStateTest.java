@@ -17,7 +17,8 @@ class LedgerStateTest {
 
     @Test
     void anIncidentIsPricedWhenTheNextWorldHasMadeAStep() {
-        LedgerState account = TRAINING.with(incident("Failure", "job-1", 7, 2L)).settle(begun(2, 7, 1.25, 1, 1, 0.5), T0);
+        LedgerState account =
+                TRAINING.with(incident("Failure", "job-1", 7, 2L)).settle(begun(2, 7, 1.25, 1, 1, 0.5), T0);
         assertThat(account.incidents())
                 .containsExactly(new Incident(T0.toString(), "Failure", "job-1", "why", 7L, 2L, 1L, 1.25));
         assertThat(account.stepsLost()).isEqualTo(1);
@@ -54,7 +55,8 @@ class LedgerStateTest {
 
     @Test
     void incidentsOutsideTheWorldCostNothing() {
-        LedgerState account = TRAINING.with(incident("Failure", "job-9", 3, null)).settle(begun(2, 3, 0.5, 0, 1, 1), T0);
+        LedgerState account =
+                TRAINING.with(incident("Failure", "job-9", 3, null)).settle(begun(2, 3, 0.5, 0, 1, 1), T0);
         assertThat(account.incidents().get(0).secondsPaused()).isNull();
         assertThat(account.secondsLost()).isEqualTo(Map.of("Resize", 0.5));
     }

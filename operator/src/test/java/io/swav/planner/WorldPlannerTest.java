@@ -90,7 +90,12 @@ class WorldPlannerTest {
     }
 
     private static void check(
-            JobPolicy bounds, List<ObservedPod> pods, List<World.Member> members, boolean hold, PlannerState book, String which) {
+            JobPolicy bounds,
+            List<ObservedPod> pods,
+            List<World.Member> members,
+            boolean hold,
+            PlannerState book,
+            String which) {
         World world = new World(
                 members.isEmpty() && book.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
         PlannerInput seen = new PlannerInput("job", world, book, pods, 12);
@@ -158,8 +163,11 @@ class WorldPlannerTest {
         List<ObservedPod> later = new ArrayList<>(pods);
         later.removeAll(plan.delete());
         later.removeAll(plan.kill());
-        plan.create().forEach(name -> later.add(new ObservedPod(name, name, T0, new PodState.Starting("new"), LivenessSignals.NONE)));
-        ReconcilePlan again = WorldPlanner.plan(bounds, new PlannerInput("job", after(plan, world), plan.book(), later, 12), T0);
+        plan.create()
+                .forEach(name ->
+                        later.add(new ObservedPod(name, name, T0, new PodState.Starting("new"), LivenessSignals.NONE)));
+        ReconcilePlan again =
+                WorldPlanner.plan(bounds, new PlannerInput("job", after(plan, world), plan.book(), later, 12), T0);
         assertThat(again.world())
                 .as("planning again keeps the world: " + where)
                 .isNotInstanceOf(WorldDecision.Regroup.class);
@@ -202,7 +210,8 @@ class WorldPlannerTest {
         for (int seconds : new int[] {20, 40, 70}) {
             LivenessSignals waits = signs(1, true, seconds);
             LivenessSignals silent = signs(seconds, false, seconds);
-            List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
+            List<ObservedPod> pods =
+                    List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
             ReconcilePlan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
             if (seconds == 40) {
                 assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
@@ -254,7 +263,8 @@ class WorldPlannerTest {
         ReconcilePlan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
         assertThat(saves.world())
                 .isInstanceOfSatisfying(
-                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+                        WorldDecision.Wait.class,
+                        wait -> assertThat(wait.missing()).isEqualTo(1));
         assertThat(saves.again())
                 .as("it may fall silent")
                 .contains(T0.plusSeconds(9 + 3).plusMillis(1));
@@ -273,7 +283,8 @@ class WorldPlannerTest {
     @Test
     void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
         World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
-        ReconcilePlan plan = plan(bounds(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
+        ReconcilePlan plan =
+                plan(bounds(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
         assertThat(plan.world())
                 .isInstanceOfSatisfying(
                         WorldDecision.Regroup.class,
@@ -327,7 +338,8 @@ class WorldPlannerTest {
     @Test
     void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
+        List<ObservedPod> pods =
+                List.of(pod(0, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
         ReconcilePlan holds = plan(bounds(2, 2, 0), world, PlannerState.EMPTY, pods, T0);
         World hold = after(holds, world);
         assertThat(hold.hold()).isTrue();
@@ -340,7 +352,8 @@ class WorldPlannerTest {
         ReconcilePlan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
         assertThat(held.world())
                 .isInstanceOfSatisfying(
-                        WorldDecision.Wait.class, wait -> assertThat(wait.missing()).isEqualTo(1));
+                        WorldDecision.Wait.class,
+                        wait -> assertThat(wait.missing()).isEqualTo(1));
         ReconcilePlan resumed = plan(
                 bounds(2, 2, 0), hold, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
         assertThat(names(resumed)).containsExactly("job-0", "job-2");
@@ -398,7 +411,8 @@ class WorldPlannerTest {
     @Test
     void aPermanentFailureEndsTheJob() {
         ObservedPod pod = pod(0, new PodState.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
-        ReconcilePlan plan = plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
+        ReconcilePlan plan =
+                plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
         assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
         assertThat(plan.create()).isEmpty();
     }
@@ -462,7 +476,8 @@ class WorldPlannerTest {
     void podsThatRunOnWithoutTheirTrainerAreDeleted() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         ObservedPod dead = lingering(0, STANDINGS.get(4));
-        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
+        ReconcilePlan plan =
+                plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
         assertThat(names(plan)).containsExactly("job-1");
         assertThat(plan.delete()).containsExactly(dead);
         assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
@@ -495,7 +510,8 @@ class WorldPlannerTest {
 
     @Test
     void ttlDeletesEndedPods() {
-        PlannerState book = PlannerState.EMPTY.ended(new PlannerState.End(true, "Complete", "Training is complete", T0));
+        PlannerState book =
+                PlannerState.EMPTY.ended(new PlannerState.End(true, "Complete", "Training is complete", T0));
         JobPolicy bounds = new JobPolicy(
                 1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
         List<ObservedPod> pods = List.of(pod(0, new PodState.Done()));
@@ -527,7 +543,8 @@ class WorldPlannerTest {
         assertThat(plan.book().accounted()).containsExactly("uid-0");
     }
 
-    private static ReconcilePlan plan(JobPolicy bounds, World world, PlannerState book, List<ObservedPod> pods, Instant now) {
+    private static ReconcilePlan plan(
+            JobPolicy bounds, World world, PlannerState book, List<ObservedPod> pods, Instant now) {
         return WorldPlanner.plan(bounds, new PlannerInput("job", world, book, pods, 0), now);
     }
 

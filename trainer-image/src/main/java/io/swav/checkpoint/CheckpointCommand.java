@@ -56,11 +56,13 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         /** @return the exit code */
-        abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) throws IOException;
+        abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out)
+                throws IOException;
 
         @Override
         public Integer call() {
-            try (CheckpointCatalog checkpoints = new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
+            try (CheckpointCatalog checkpoints =
+                    new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
                 List<CheckpointCatalog.Entry> entries = checkpoints.catalogue(verify).stream()
                         .filter(entry -> step == null || entry.state().step() == step)
                         .toList();
@@ -129,7 +131,9 @@ public final class CheckpointCommand implements Callable<Integer> {
         int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
             entries.forEach(entry -> line(
                     out, entry, entry.verified() ? "verified" : entry.problem().orElse("")));
-            return entries.stream().allMatch(CheckpointCatalog.Entry::verified) ? Contract.EXIT_OK : Contract.EXIT_BAD_DATA;
+            return entries.stream().allMatch(CheckpointCatalog.Entry::verified)
+                    ? Contract.EXIT_OK
+                    : Contract.EXIT_BAD_DATA;
         }
     }
 
@@ -144,7 +148,8 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) throws IOException {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out)
+                throws IOException {
             Checkpoint checkpoint;
             long step = entries.get(0).state().step();
             try {

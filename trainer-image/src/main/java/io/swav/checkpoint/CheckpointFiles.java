@@ -117,8 +117,8 @@ final class CheckpointFiles {
         try (Store.Source source = store.open(name)) {
             DigestingChannels digests = new DigestingChannels();
             if (expected == null || source.size() != expected.bytes()) {
-                throw new CorruptCheckpointException(name + " is damaged: it has " + source.size() + " bytes, its manifest says "
-                        + (expected == null ? 0 : expected.bytes()));
+                throw new CorruptCheckpointException(name + " is damaged: it has " + source.size()
+                        + " bytes, its manifest says " + (expected == null ? 0 : expected.bytes()));
             }
             ReadableByteChannel channel = digests.over(source);
             T value = reader.read(channel, source.size(), name);

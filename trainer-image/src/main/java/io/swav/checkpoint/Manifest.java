@@ -54,8 +54,9 @@ record Manifest(
         try {
             JsonNode tree = JSON.readTree(json);
             if (tree.path("format").asInt() > FORMAT) {
-                throw new CorruptCheckpointException("has format " + tree.path("format").asInt()
-                        + ", newer than this trainer reads (" + FORMAT + "): use the image that wrote it");
+                throw new CorruptCheckpointException(
+                        "has format " + tree.path("format").asInt() + ", newer than this trainer reads (" + FORMAT
+                                + "): use the image that wrote it");
             }
             Manifest manifest = JSON.treeToValue(tree, Manifest.class);
             if (manifest != null && manifest.format == FORMAT && Arrays.equals(manifest.toJson(), json)) {

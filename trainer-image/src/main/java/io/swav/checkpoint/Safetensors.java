@@ -106,7 +106,8 @@ public final class Safetensors {
         readAll(channel, length, name);
         long headerLength = length.getLong(0);
         if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, size - 8)) {
-            throw new CorruptCheckpointException(name + " is no safetensors file: header of " + headerLength + " bytes");
+            throw new CorruptCheckpointException(
+                    name + " is no safetensors file: header of " + headerLength + " bytes");
         }
         ByteBuffer json = ByteBuffer.allocate((int) headerLength);
         readAll(channel, json, name);
@@ -114,14 +115,14 @@ public final class Safetensors {
         long at = 0;
         for (Slot slot : slots) {
             if (slot.from() != at || slot.bytes() != slot.to() - slot.from()) {
-                throw new CorruptCheckpointException(name + ": " + slot.name() + " lies at " + slot.from() + " to " + slot.to()
-                        + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
+                throw new CorruptCheckpointException(name + ": " + slot.name() + " lies at " + slot.from() + " to "
+                        + slot.to() + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
             }
             at = slot.to();
         }
         if (8 + headerLength + at != size) {
-            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header tells of " + (8 + headerLength + at)
-                    + ": it is truncated or not whole");
+            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header tells of "
+                    + (8 + headerLength + at) + ": it is truncated or not whole");
         }
         Map<String, HostTensor> tensors = new LinkedHashMap<>();
         for (Slot slot : slots) {

@@ -81,7 +81,8 @@ final class Bf16AllReduce {
             collective.exchange(sends, receives);
             for (int peer = 0; peer < size; peer++) {
                 if (peer != collective.rank()) {
-                    TensorMemory.unpack(totals, peer * room, finished.part(peer, size).of(flat));
+                    TensorMemory.unpack(
+                            totals, peer * room, finished.part(peer, size).of(flat));
                     TensorMemory.addPacked(mine.of(flat), arriving, peer * room);
                 }
             }

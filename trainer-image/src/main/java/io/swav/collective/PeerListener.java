@@ -167,7 +167,8 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {
-        PendingConnections.Caller caller = new PendingConnections.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
+        PendingConnections.Caller caller =
+                new PendingConnections.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
         lobby.park(caller, channel).ifPresent(Closeables::quietly);
         notifyAll();
     }

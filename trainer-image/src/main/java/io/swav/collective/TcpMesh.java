@@ -68,8 +68,8 @@ public final class TcpMesh {
             }
             for (int peer = rank + 1; peer < peers.size(); peer++) {
                 for (int line = 0; line < channels.length; line++) {
-                    PendingConnections.Caller caller =
-                            new PendingConnections.Caller(generation, peer, peers.get(peer).uid(), line);
+                    PendingConnections.Caller caller = new PendingConnections.Caller(
+                            generation, peer, peers.get(peer).uid(), line);
                     channels[line][peer] = listener.await(caller, end, cancelled);
                 }
             }

@@ -10,8 +10,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.collective.Collective;
 import io.swav.model.Architecture;
 import io.swav.model.Model;
-import io.swav.torch.TorchOps;
 import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -87,7 +87,8 @@ final class ArchSuite implements Suite {
     }
 
     /** Running statistics after one training forward, and digests (sum, sum of squares) of all of them. */
-    private static void buffers(NpzFile arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
+    private static void buffers(
+            NpzFile arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
         MaxError whole = new MaxError();
         MaxError digests = new MaxError();
         state.forEach((entry, array) -> {

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
-import io.swav.model.Larc;
 import io.swav.model.FlatLayout;
+import io.swav.model.Larc;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
@@ -101,7 +101,8 @@ final class LarcSuite implements Suite {
         actual.forEach((parameter, values) -> {
             // no momentum is stored for a parameter that never had a gradient
             if (arrays.has(prefix + parameter)) {
-                worst.add(parameter, ErrorMetrics.relativeL2(arrays.doubles(prefix + parameter), values.toFloatArray()));
+                worst.add(
+                        parameter, ErrorMetrics.relativeL2(arrays.doubles(prefix + parameter), values.toFloatArray()));
             }
         });
         return worst;

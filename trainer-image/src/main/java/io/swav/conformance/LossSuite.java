@@ -36,7 +36,8 @@ final class LossSuite implements Suite {
         }
     }
 
-    private static void one(NpzFile arrays, String key, JsonNode meta, Collective world, String name, CaseReport report) {
+    private static void one(
+            NpzFile arrays, String key, JsonNode meta, Collective world, String name, CaseReport report) {
         Shape shape = arrays.shape(key + "/scores");
         int rows = Math.toIntExact(shape.get(2));
         int crops = Math.toIntExact(shape.get(1));
@@ -53,8 +54,8 @@ final class LossSuite implements Suite {
         for (int step = 0; step < shape.get(0); step++) {
             try (NDManager manager = TorchRuntime.root()) {
                 NDArray all = arrays.array(manager, key + "/scores");
-                NDArray ofStep =
-                        TorchOps.rows(manager, all, step, step + 1L).reshape(new Shape((long) crops * rows, prototypes));
+                NDArray ofStep = TorchOps.rows(manager, all, step, step + 1L)
+                        .reshape(new Shape((long) crops * rows, prototypes));
                 List<NDArray> scores = new ArrayList<>();
                 List<NDArray> slopes = new ArrayList<>();
                 for (int crop = 0; crop < crops; crop++) {

@@ -71,8 +71,8 @@ final class ModelExpectation {
             List<Learner.Output> outputs,
             Function<Learner.Output, List<NDArray>> part,
             double tolerance) {
-        report.accept(
-                GoldenCase.compared(title, ErrorMetrics.maxAbsolute(stored(key), gather(outputs, part)), tolerance, ""));
+        report.accept(GoldenCase.compared(
+                title, ErrorMetrics.maxAbsolute(stored(key), gather(outputs, part)), tolerance, ""));
     }
 
     /** Rows of all crops over the global batch, crop by crop, whoever computed them. */

@@ -53,8 +53,8 @@ public final class DataCommand {
     /** Writes {@code samples} pictures to {@code out/train} and a fifth of that to {@code out/test}. */
     public static void synthesize(Path out, int samples, int classes, int size, long seed) throws IOException {
         if (samples < 1 || classes < 2 || classes > SyntheticImages.MAX_CLASSES || size < 8) {
-            throw DataException.badData(
-                    "--samples must be positive, --classes 2 to " + SyntheticImages.MAX_CLASSES + " and --size at least 8");
+            throw DataException.badData("--samples must be positive, --classes 2 to " + SyntheticImages.MAX_CLASSES
+                    + " and --size at least 8");
         }
         int test = Math.max(1, samples / TEST_PART);
         try (ProgressBar bar = new ProgressBar("drawing", samples + test)) {

@@ -6,9 +6,9 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.CopyStream;
-import io.swav.torch.TorchOps;
 import io.swav.torch.ImageOps;
 import io.swav.torch.PinnedBuffer;
+import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -69,7 +69,8 @@ final class DeviceAugmenter implements Augmenter {
         public void add(int row, ImageCodec.Bgr picture, long epoch, long sample) {
             List<CropPlan> plans =
                     CropPlan.all(crops, augmentation, picture.width(), picture.height(), seed, epoch, sample);
-            PinnedBuffer bytes = PinnedBuffer.once(DataType.UINT8, picture.bytes().remaining());
+            PinnedBuffer bytes =
+                    PinnedBuffer.once(DataType.UINT8, picture.bytes().remaining());
             bytes.bytes().put(picture.bytes().duplicate());
             rows[row] = new Row(bytes, picture.width(), picture.height(), plans);
         }

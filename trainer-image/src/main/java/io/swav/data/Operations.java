@@ -75,8 +75,7 @@ interface Operations {
                 double origin = 3.0 * (box.top() * from.width + box.left());
                 double[] row = {0, origin, 3.0 * from.width, box.height(), box.width(), flip ? 1 : 0};
                 NDArray made = scratch.create(new Shape(1, 3, height, width), DataType.FLOAT32);
-                ImageOps.cut(
-                        bytes, scratch.create(row, new Shape(1, row.length)), box.height(), box.width(), made);
+                ImageOps.cut(bytes, scratch.create(row, new Shape(1, row.length)), box.height(), box.width(), made);
                 read(made, to);
             }
         }
@@ -94,8 +93,7 @@ interface Operations {
 
         @Override
         public void blur(FloatImage picture, double sigma) {
-            BiConsumer<NDArray, NDArray> passes =
-                    (pictures, table) -> ImageOps.blur(pictures, table, Blur.PASSES);
+            BiConsumer<NDArray, NDArray> passes = (pictures, table) -> ImageOps.blur(pictures, table, Blur.PASSES);
             on(picture, passes, 1, DeviceAugmenter.filter(0, sigma));
         }
 

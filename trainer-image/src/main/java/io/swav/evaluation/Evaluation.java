@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
-import io.swav.numerics.Numerics;
 import io.swav.model.Model;
+import io.swav.numerics.Numerics;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
@@ -66,8 +66,9 @@ public final class Evaluation implements AutoCloseable {
         Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = TorchRuntime.root();
                 Evaluation evaluation = open(spec, train, test)) {
-            Model model =
-                    weights.isPresent() ? BackboneLoader.load(spec, weights.get(), manager) : BackboneLoader.untrained(spec, manager);
+            Model model = weights.isPresent()
+                    ? BackboneLoader.load(spec, weights.get(), manager)
+                    : BackboneLoader.untrained(spec, manager);
             return classifier.top1(
                     FeatureMatrix.of(model, evaluation.train, evaluation.side),
                     FeatureMatrix.of(model, evaluation.test, evaluation.side));
@@ -83,7 +84,8 @@ public final class Evaluation implements AutoCloseable {
      */
     public double quickKnn(Model model, BooleanSupplier stop) {
         return KnnClassifier.DEFAULT.top1(
-                FeatureMatrix.of(model, train, side, QUICK_TRAIN, stop), FeatureMatrix.of(model, test, side, QUICK_TEST, stop));
+                FeatureMatrix.of(model, train, side, QUICK_TRAIN, stop),
+                FeatureMatrix.of(model, test, side, QUICK_TEST, stop));
     }
 
     @Override

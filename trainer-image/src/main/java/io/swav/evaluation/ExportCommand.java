@@ -3,8 +3,8 @@ package io.swav.evaluation;
 import io.swav.api.Contract;
 import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.Checkpoint;
-import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.StoreOptions;
@@ -71,7 +71,8 @@ public final class ExportCommand implements Callable<Integer> {
     private Checkpoint stored() throws IOException, CheckpointException {
         Matcher one = ONE.matcher(checkpoint);
         String uri = one.matches() ? one.group(1) : checkpoint;
-        try (CheckpointCatalog store = new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
+        try (CheckpointCatalog store =
+                new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
             return one.matches()
                     ? store.load(Long.parseLong(one.group(2)))
                     : store.newest(false).orElseThrow(() -> new IOException("it holds no checkpoint"));

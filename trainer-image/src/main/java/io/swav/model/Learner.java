@@ -7,8 +7,8 @@ import io.swav.api.SwavJobSpec;
 import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
-import io.swav.torch.HostView;
 import io.swav.torch.HostMemory;
+import io.swav.torch.HostView;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
@@ -133,7 +133,8 @@ public final class Learner implements AutoCloseable {
      * @param word a number that this rank says; the smallest of all ranks comes back in the result
      * @throws io.swav.collective.CollectiveException when a peer is lost
      */
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long word) {
+    public void lossAndGradients(
+            CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long word) {
         discard();
         StepExecution fresh = new StepExecution(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;

@@ -28,8 +28,9 @@ record MicroBatch(int from, int to, boolean first, BatchStatistics moments) {
             int[] owners = IntStream.range(0, runs.length)
                     .filter(rank -> runs[rank].from() < end && runs[rank].to() > start)
                     .toArray();
-            BatchStatistics moments =
-                    owners.length == 1 ? BatchStatistics.local() : BatchStatistics.shared(collective.subgroup(owners), manager);
+            BatchStatistics moments = owners.length == 1
+                    ? BatchStatistics.local()
+                    : BatchStatistics.shared(collective.subgroup(owners), manager);
             int to = Math.min(run.to(), end);
             units.add(new MicroBatch(from, to, from == start, moments));
             from = to;

@@ -4,12 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.GroupRange;
 import io.swav.torch.HostMemory;
-import io.swav.torch.TorchOps;
 import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -385,7 +385,9 @@ final class StepExecution implements AutoCloseable {
     /** After {@link #average}. */
     CommunicationTimes communication() {
         CommunicationThread background = sums;
-        return background == null ? CommunicationTimes.NONE : new CommunicationTimes(background.pieces(), background.waited());
+        return background == null
+                ? CommunicationTimes.NONE
+                : new CommunicationTimes(background.pieces(), background.waited());
     }
 
     /** What every crop of this rank's groups became, see {@link Learner#outputs}. */

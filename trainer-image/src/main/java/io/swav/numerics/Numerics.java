@@ -77,7 +77,8 @@ public final class Numerics {
             wrong = Canary.worst(canary.fly(precisions));
         }
         if (wrong.isPresent()) {
-            return new Verdict.Unsound(machine, wrong.get() + (TorchRuntime.onGpu() ? "" : ", with oneDNN off as well"));
+            return new Verdict.Unsound(
+                    machine, wrong.get() + (TorchRuntime.onGpu() ? "" : ", with oneDNN off as well"));
         }
         return fault.isPresent()
                 ? new Verdict.SoundWithoutOneDnn(machine, fault.get())

@@ -3,8 +3,8 @@ package io.swav.numerics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.swav.torch.TorchOps;
 import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
 import java.util.List;
 import java.util.Optional;
 

@@ -116,7 +116,8 @@ public final class TorchRuntime {
         String folder = String.valueOf(library.getParent());
         System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
         System.setProperty("org.bytedeco.javacpp.platform.preloadpath", folder);
-        String bindings = NativeLibraries.folder().map(f -> File.pathSeparator + f).orElse("");
+        String bindings =
+                NativeLibraries.folder().map(f -> File.pathSeparator + f).orElse("");
         System.setProperty("java.library.path", folder + bindings);
         withoutOpenBlas();
         Loader.load(torch.class);

@@ -1,8 +1,8 @@
 package io.swav.trainer;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.conformance.RankFailure;
 import io.swav.conformance.ProcessGroup;
+import io.swav.conformance.RankFailure;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

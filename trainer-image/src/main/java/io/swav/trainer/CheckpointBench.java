@@ -4,14 +4,14 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.World;
-import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.CheckpointCatalog;
-import io.swav.checkpoint.UploadShare;
+import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
+import io.swav.checkpoint.UploadShare;
 import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
@@ -154,7 +154,11 @@ public final class CheckpointBench implements Callable<Integer> {
         }
         long begun = System.nanoTime();
         machine.lossAndGradients(
-                (manager, group) -> List.of(crops.duplicate()), new GroupRange[] {new GroupRange(0, 1)}, alone, step, 1);
+                (manager, group) -> List.of(crops.duplicate()),
+                new GroupRange[] {new GroupRange(0, 1)},
+                alone,
+                step,
+                1);
         machine.averageGradients(alone);
         long computed = System.nanoTime();
         writer.beforeChange();

@@ -1,14 +1,14 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.api.TrainerReport;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
+import io.swav.api.TrainerReport;
 import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.CheckpointCatalog;
-import io.swav.checkpoint.UploadShare;
 import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.UploadShare;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -8,8 +8,8 @@ import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.NcclLibrary;
 import io.swav.numerics.Numerics;
 import io.swav.numerics.Verdict;
-import io.swav.torch.Precision;
 import io.swav.torch.CommunicationStream;
+import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -126,7 +126,8 @@ final class ComputeChecks {
                     "trainers do the same by themselves; a processor whose caches the hypervisor shows avoids it");
         }
         Verdict.Unsound unsound = (Verdict.Unsound) verdict;
-        return DoctorFinding.bad("kernels", unsound.fault() + " on " + unsound.machine(), "keep trainers off this machine");
+        return DoctorFinding.bad(
+                "kernels", unsound.fault() + " on " + unsound.machine(), "keep trainers off this machine");
     }
 
     private DoctorFinding gpu() {
@@ -205,7 +206,8 @@ final class ComputeChecks {
         try {
             return DoctorFinding.good(
                     "collectives",
-                    CollectiveBackend.make(TrainerEnvironment.of(env).collective(), env).why());
+                    CollectiveBackend.make(TrainerEnvironment.of(env).collective(), env)
+                            .why());
         } catch (IllegalArgumentException | TrainerExitException e) {
             return DoctorFinding.bad(
                     "collectives", Contract.ENV_COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");

@@ -1,8 +1,8 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.GroupRange;
 import io.swav.conformance.RankProcess;
 import io.swav.model.Architecture;
@@ -10,9 +10,9 @@ import io.swav.model.CommunicationTimes;
 import io.swav.model.Larc;
 import io.swav.model.Learner;
 import io.swav.model.RandomCrops;
+import io.swav.model.Sinkhorn;
 import io.swav.model.StepPhase;
 import io.swav.model.StepSettings;
-import io.swav.model.Sinkhorn;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
@@ -27,7 +27,8 @@ import java.util.stream.IntStream;
 /** One rank of {@code bench overlap}: resnet18 on noise, one group of 64 a rank. */
 final class OverlapRank {
     private static final int GROUP = 64;
-    private static final List<StepSettings.Crops> CROPS = List.of(new StepSettings.Crops(2, 32), new StepSettings.Crops(4, 20));
+    private static final List<StepSettings.Crops> CROPS =
+            List.of(new StepSettings.Crops(2, 32), new StepSettings.Crops(4, 20));
 
     private OverlapRank() {}
 

@@ -3,9 +3,9 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.Contract;
 import io.swav.api.InvalidSpecException;
-import io.swav.api.TrainerReport.State;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerReport.State;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreFactory;
@@ -14,10 +14,10 @@ import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.data.DataException;
-import io.swav.membership.WorldFormation;
 import io.swav.evaluation.Evaluation;
-import io.swav.numerics.UnsoundMachineException;
+import io.swav.membership.WorldFormation;
 import io.swav.model.NotFiniteException;
+import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -136,7 +136,8 @@ public final class TrainCommand implements Callable<Integer> {
         if (config == null && (world != null || out != null)) {
             throw new TrainerExitException(Contract.EXIT_CONFIG, "--world and --out go with --config FILE");
         }
-        TrainerEnvironment env = config == null ? TrainerEnvironment.ofPod(variables) : TrainerEnvironment.of(variables);
+        TrainerEnvironment env =
+                config == null ? TrainerEnvironment.ofPod(variables) : TrainerEnvironment.of(variables);
         MDC.put("job", env.job());
         try (ControlPlane outside = config == null
                 ? ControlPlane.cluster(env)
@@ -152,7 +153,8 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private int train(TrainerEnvironment env, ControlPlane outside, TrainerProgress progress, TerminationNotice notice) {
+    private int train(
+            TrainerEnvironment env, ControlPlane outside, TrainerProgress progress, TerminationNotice notice) {
         try {
             SwavJobSpec spec = SpecLoader.load(configFile(env));
             // takes a second or two, in which the data is opened
@@ -242,7 +244,8 @@ public final class TrainCommand implements Callable<Integer> {
 
     private CollectiveFactory transport(TrainerEnvironment env) {
         try {
-            CollectiveBackend choice = CollectiveBackend.make(collective != null ? collective : env.collective(), variables);
+            CollectiveBackend choice =
+                    CollectiveBackend.make(collective != null ? collective : env.collective(), variables);
             LOG.info("collectives: {}", choice.why());
             return new CollectiveFactory(choice.nccl());
         } catch (IllegalArgumentException e) {

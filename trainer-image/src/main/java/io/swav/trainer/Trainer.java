@@ -13,10 +13,10 @@ import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
 import io.swav.data.CropBatches;
 import io.swav.data.DataException;
-import io.swav.membership.WorldFormation;
-import io.swav.membership.Membership;
-import io.swav.membership.WorldSource;
 import io.swav.evaluation.Evaluation;
+import io.swav.membership.Membership;
+import io.swav.membership.WorldFormation;
+import io.swav.membership.WorldSource;
 import io.swav.torch.TorchRuntime;
 import java.time.Duration;
 import java.time.Instant;
@@ -129,8 +129,8 @@ public final class Trainer implements AutoCloseable {
         this.watchman = new CollectiveWatchdog(parts.worlds(), this::late);
         this.console = new ConsoleProgress(plan.steps(), plan.globalBatch(), ConsoleProgress.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
-        this.state =
-                new LocalTrainingState(parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
+        this.state = new LocalTrainingState(
+                parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
         this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
     }
 
@@ -188,7 +188,8 @@ public final class Trainer implements AutoCloseable {
             watchman.sharing(collective, world);
             WorldFormation.share(collective, state);
             watchman.training();
-            long agreed = WorldFormation.together(collective, parts.worlds().newest().generation());
+            long agreed =
+                    WorldFormation.together(collective, parts.worlds().newest().generation());
             formed = world;
             if (Membership.switches(world, agreed)) {
                 return Optional.empty();

@@ -95,7 +95,8 @@ record TrainerEnvironment(
     private static String key(String text) {
         int bytes = text.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > 0 && bytes < 16) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
+            throw new TrainerExitException(
+                    Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
         }
         return text;
     }

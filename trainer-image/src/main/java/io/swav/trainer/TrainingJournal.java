@@ -77,7 +77,15 @@ final class TrainingJournal implements AutoCloseable {
     }
 
     /** A step that was begun at {@code start} has just been applied. */
-    void step(long step, long generation, int rank, int size, Instant start, double loss, CropBatches batches, GroupRange own) {
+    void step(
+            long step,
+            long generation,
+            int rank,
+            int size,
+            Instant start,
+            double loss,
+            CropBatches batches,
+            GroupRange own) {
         List<Integer> samples = IntStream.range(own.from(), own.to())
                 .flatMap(group -> Arrays.stream(batches.samples(step, group)))
                 .boxed()

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
-import io.swav.checkpoint.CheckpointException.Kind;
 import io.swav.checkpoint.CheckpointCatalog.Owner;
+import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;

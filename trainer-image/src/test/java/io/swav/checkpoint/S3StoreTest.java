@@ -107,7 +107,8 @@ class S3StoreTest extends CheckpointsContract {
             long before = line.sent();
             CompletableFuture<Void> helping = CompletableFuture.allOf(
                     helping(ofSecond, large, new UploadShare(1, 3)), helping(ofThird, large, new UploadShare(2, 3)));
-            CheckpointCatalog checkpoints = new CheckpointCatalog(patient(store(), helping), new Owner("job", "cfg"), 2);
+            CheckpointCatalog checkpoints =
+                    new CheckpointCatalog(patient(store(), helping), new Owner("job", "cfg"), 2);
             checkpoints.save(large, 3);
             assertThat(newest(checkpoints)).isEqualTo(large);
             assertThat(store().names()).as("files").hasSize(4);

@@ -105,7 +105,8 @@ class HangUpTest {
             theirs.leave();
         }
         try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {leaver[0], null, null});
-                PeerChannels wire = new PeerChannels(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
+                PeerChannels wire =
+                        new PeerChannels(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
             CompletableFuture<Void> sent =
                     CompletableFuture.runAsync(() -> wire.exchange(List.of(new Message(2, body)), List.of()));
             ByteBuffer arrived = ByteBuffer.allocate(body.capacity() / 30);

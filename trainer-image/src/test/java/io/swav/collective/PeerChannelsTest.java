@@ -66,7 +66,8 @@ class PeerChannelsTest {
 
     private static void refuses(long sentGeneration, int sentBytes, String message) throws Exception {
         SocketChannel[] pair = Ranked.sockets();
-        try (PeerChannels sender = new PeerChannels(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, alone());
+        try (PeerChannels sender =
+                        new PeerChannels(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, alone());
                 PeerChannels receiver = new PeerChannels(4, new @Nullable SocketChannel[] {pair[1], null}, alone())) {
             sender.exchange(List.of(new Message(1, ByteBuffer.allocateDirect(sentBytes))), List.of());
             List<Message> due = List.of(new Message(0, ByteBuffer.allocateDirect(16)));

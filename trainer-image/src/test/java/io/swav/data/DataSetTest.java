@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -189,7 +189,8 @@ class DataSetTest {
         Files.createFile(folder.resolve("x-test-0.tar"));
         assertThat(TrainTestSplit.of(folder).test()).isEqualTo(Optional.of("file://" + folder + "/*test*.tar"));
         Files.createDirectory(folder.resolve("train"));
-        assertThat(TrainTestSplit.of(folder)).isEqualTo(new TrainTestSplit("file://" + folder + "/train", Optional.empty()));
+        assertThat(TrainTestSplit.of(folder))
+                .isEqualTo(new TrainTestSplit("file://" + folder + "/train", Optional.empty()));
     }
 
     @Test
@@ -212,8 +213,12 @@ class DataSetTest {
                 .as("wider than OpenCV reads")
                 .isEmpty();
         assertThat(ImageCodec.fitsArray(26_754, 26_754)).isTrue();
-        assertThat(ImageCodec.fitsArray(26_755, 26_755)).as("bytes fit an array").isFalse();
-        assertThat(ImageCodec.fitsArray(30_000, 30_000)).as("bytes fit an array").isFalse();
+        assertThat(ImageCodec.fitsArray(26_755, 26_755))
+                .as("bytes fit an array")
+                .isFalse();
+        assertThat(ImageCodec.fitsArray(30_000, 30_000))
+                .as("bytes fit an array")
+                .isFalse();
     }
 
     static void shards(Path folder, int samples, int perShard) throws IOException {

@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Contract;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.SpecLoader;
-import io.swav.checkpoint.Safetensors;
+import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.Safetensors;
 import io.swav.data.DataCommand;
 import io.swav.data.DataSet;
 import io.swav.model.Model;
@@ -45,7 +45,8 @@ class FrozenFeaturesTest {
     void neighboursFindDirectionsWhateverTheLengths() {
         assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 0.1, 1), clusters(90, 0.1, 2)))
                 .isEqualTo(100);
-        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2))).isBetween(25.0, 42.0);
+        assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2)))
+                .isBetween(25.0, 42.0);
         assertThat(new KnnClassifier(500, 0.07).top1(clusters(30, 0.1, 1), clusters(9, 0.1, 2)))
                 .isEqualTo(100);
     }
@@ -81,7 +82,8 @@ class FrozenFeaturesTest {
                     .hasMessageContaining(export.toString())
                     .hasMessageContaining("model.architecture");
         }
-        assertThatThrownBy(() -> BackboneLoader.backbone(folder.resolve("none"))).hasMessageContaining("none");
+        assertThatThrownBy(() -> BackboneLoader.backbone(folder.resolve("none")))
+                .hasMessageContaining("none");
     }
 
     private static SwavJobSpec spec(String architecture, long seed) throws IOException {

@@ -49,8 +49,8 @@ class WorldFormationTest {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
         among(
                 held,
-                (collective, replica) ->
-                        assertThat(WorldFormation.together(collective, replica.step())).isEqualTo(5));
+                (collective, replica) -> assertThat(WorldFormation.together(collective, replica.step()))
+                        .isEqualTo(5));
     }
 
     private interface Body {

@@ -10,8 +10,8 @@ import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
-import io.swav.torch.TorchOps;
 import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
 import java.util.HashMap;
@@ -24,7 +24,8 @@ import org.junit.jupiter.api.Test;
 
 class LearnerTest {
     private static final Architecture TINY = Architecture.of("tiny", "small", 32, 16, 20);
-    private static final List<StepSettings.Crops> CROPS = List.of(new StepSettings.Crops(2, 16), new StepSettings.Crops(2, 12));
+    private static final List<StepSettings.Crops> CROPS =
+            List.of(new StepSettings.Crops(2, 16), new StepSettings.Crops(2, 12));
     private static final GroupRange[] ALONE = {new GroupRange(0, 4)};
 
     private final NDManager manager = NDManager.newBaseManager();

@@ -7,11 +7,11 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.collective.CommunicationThread;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
-import io.swav.collective.Ranked;
+import io.swav.collective.CommunicationThread;
 import io.swav.collective.GroupRange;
+import io.swav.collective.Ranked;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.nccl.NcclStub;
 import io.swav.torch.CudaStub;
@@ -60,7 +60,8 @@ class OverlapTest {
             layout.add("w" + i, 1 << 16); // a quarter of a MiB each
         }
         List<String> told = new ArrayList<>();
-        GradientBuckets buckets = new GradientBuckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
+        GradientBuckets buckets =
+                new GradientBuckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
         // 1, 2, 4, then what is left
         assertThat(buckets.count()).isEqualTo(4);
         for (int i : new int[] {0, 1, 2, 9, 8, 6, 7, 5, 4, 3}) {

@@ -2,12 +2,12 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
-import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;
-import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.HostTensor;
 import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
 import io.swav.conformance.RankProcess;

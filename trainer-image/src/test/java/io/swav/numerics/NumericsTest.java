@@ -117,6 +117,7 @@ class NumericsTest {
 
     private static Canary wrongWith(boolean oneDnn) {
         TorchRuntime.start();
-        return new Canary(List.of((manager, precision) -> List.of(TorchRuntime.usesOneDnn() == oneDnn ? WRONG : RIGHT)));
+        return new Canary(
+                List.of((manager, precision) -> List.of(TorchRuntime.usesOneDnn() == oneDnn ? WRONG : RIGHT)));
     }
 }

@@ -43,7 +43,8 @@ class DoctorCommandTest {
         assertThat(examine(Path.of("/"))).as(said.toString()).isZero();
         assertThat(said.toString()).contains("training can run here").doesNotContain("WRONG");
         assertThat(finding("libtorch").path("found").asText()).startsWith("2.7.1 on cpu");
-        assertThat(finding("libtorch_cpu.so").path("found").asText()).isEqualTo("one is mapped: " + TorchRuntime.start());
+        assertThat(finding("libtorch_cpu.so").path("found").asText())
+                .isEqualTo("one is mapped: " + TorchRuntime.start());
         assertThat(finding("loopback").path("grade").asText()).isEqualTo("good");
         assertThat(finding("memory").path("found").asText()).matches("[\\d,]+ MB available of [\\d,]+ MB.*");
         assertThat(finding("collectives").path("found").asText()).startsWith("TCP: ");

@@ -29,7 +29,8 @@ final class Journals {
         Set<Long> applied = new TreeSet<>();
         for (JsonNode line : steps(folder)) {
             long step = line.get("step").asLong();
-            GroupRange own = GroupRange.of(groups, line.get("rank").asInt(), line.get("size").asInt());
+            GroupRange own = GroupRange.of(
+                    groups, line.get("rank").asInt(), line.get("size").asInt());
             List<Integer> share = IntStream.range(own.from(), own.to())
                     .mapToObj(group -> (int) (step % 10 * 100) + group)
                     .toList();

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
 import io.swav.collective.CollectiveException;
@@ -66,6 +66,7 @@ class LocalTrainingStateTest {
             TrainStep machine, CheckpointCatalog store, CheckpointWriter writer, boolean startOver, String seen) {
         Trainer.Plan plan = new Trainer.Plan(
                 "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
-        return new LocalTrainingState(machine, Optional.of(store), plan, TrainingJournal.none(), Optional.of(writer), () -> seen);
+        return new LocalTrainingState(
+                machine, Optional.of(store), plan, TrainingJournal.none(), Optional.of(writer), () -> seen);
     }
 }

@@ -20,7 +20,9 @@ class PeerWaitTrackerTest {
     private final AtomicReference<Optional<Boolean>> device = new AtomicReference<>(Optional.empty());
 
     private final Collective collective = awaiting.around((Collective) Proxy.newProxyInstance(
-            PeerWaitTrackerTest.class.getClassLoader(), new Class<?>[] {Collective.class}, (proxy, method, arguments) -> {
+            PeerWaitTrackerTest.class.getClassLoader(),
+            new Class<?>[] {Collective.class},
+            (proxy, method, arguments) -> {
                 if (method.getName().equals("waits")) {
                     return device.get();
                 }

@@ -5,8 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.TrainerReport;
-import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.UploadShare;
@@ -39,7 +39,8 @@ class SaveFailuresTest {
         Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
         mount("well");
         Path store = folder.resolve("mount").resolve("store");
-        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(store), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(FolderStore.open(store), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
@@ -81,14 +82,17 @@ class SaveFailuresTest {
     void theLastSaveGivesUpWhenItIsTold() throws Exception {
         TorchRuntime.start();
         Path file = Files.writeString(folder.resolve("file"), "in the way");
-        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(file), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(FolderStore.open(file), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> true)).isFalse();
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> true))
+                    .isFalse();
             assertThat(writer.problem()).contains("cannot");
             Files.delete(file);
-            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> false)).isTrue();
+            assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> false))
+                    .isTrue();
         }
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
@@ -97,7 +101,8 @@ class SaveFailuresTest {
     @Test
     void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
         TorchRuntime.start();
-        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
@@ -120,7 +125,8 @@ class SaveFailuresTest {
     @Test
     void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
         TorchRuntime.start();
-        CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {

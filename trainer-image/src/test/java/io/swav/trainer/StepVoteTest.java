@@ -13,7 +13,8 @@ class StepVoteTest {
         for (long mine = 0; mine < 5; mine++) {
             for (long other = 0; other < 5; other++) {
                 for (boolean save : List.of(false, true)) {
-                    long smallest = LongStream.of(new StepVote(mine, save).number(), new StepVote(other, false).number())
+                    long smallest = LongStream.of(
+                                    new StepVote(mine, save).number(), new StepVote(other, false).number())
                             .min()
                             .getAsLong();
                     assertThat(StepVote.of(smallest))

@@ -5,10 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
-import io.swav.api.SwavJobSpec;
-import io.swav.api.SpecLoader;
 import io.swav.api.World;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;

@@ -140,7 +140,8 @@ final class Trainers implements AutoCloseable {
         awaitReport(
                 pod,
                 report -> report.generation() == generation
-                        && (report.state() == TrainerReport.State.Training || report.state() == TrainerReport.State.Done));
+                        && (report.state() == TrainerReport.State.Training
+                                || report.state() == TrainerReport.State.Done));
     }
 
     int exitCode(String pod) throws InterruptedException {

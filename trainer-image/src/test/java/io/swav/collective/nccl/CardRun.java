@@ -1,7 +1,7 @@
 package io.swav.collective.nccl;
 
-import io.swav.conformance.RankFailure;
 import io.swav.conformance.ProcessGroup;
+import io.swav.conformance.RankFailure;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

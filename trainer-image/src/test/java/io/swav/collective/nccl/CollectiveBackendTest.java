@@ -63,6 +63,7 @@ class CollectiveBackendTest {
 
     @Test
     void tcpLoadsNothing() {
-        assertThat(CollectiveBackend.make(Wanted.Tcp, Map.of())).isEqualTo(new CollectiveBackend(Optional.empty(), "TCP: asked for"));
+        assertThat(CollectiveBackend.make(Wanted.Tcp, Map.of()))
+                .isEqualTo(new CollectiveBackend(Optional.empty(), "TCP: asked for"));
     }
 }
