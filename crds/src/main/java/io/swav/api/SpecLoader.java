@@ -72,7 +72,7 @@ public final class SpecLoader {
         throw new InvalidSpecException(source, problems);
     }
 
-    /** The trainers' configuration file {@link Contract#CONFIG_KEY}: the spec without its template. */
+    /** The trainers' configuration file {@link ResourceNames#CONFIG_KEY}: the spec without its template. */
     public static String config(SwavJobSpec spec) {
         ObjectNode json = JSON.valueToTree(spec);
         json.remove("template");

@@ -60,7 +60,7 @@ public record TrainerReport(
      * @param problem why saving fails, or a training cannot be resumed, at present; null while both work
      * @param cannotResume whether {@code problem} is that nothing can be resumed
      * @param saveSeconds 95th percentile of the last saves; null before the first
-     * @param answered the last request (see {@link Contract#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
+     * @param answered the last request (see {@link ResourceNames#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)

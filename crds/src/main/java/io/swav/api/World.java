@@ -6,7 +6,7 @@ import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
- * The world document: key {@link Contract#WORLD_KEY} of ConfigMap {@code <job>-world}, written by the operator alone.
+ * The world document: key {@link ResourceNames#WORLD_KEY} of ConfigMap {@code <job>-world}, written by the operator alone.
  * Rank is the position in {@code members}; survivors keep their order from one generation to the next.
  *
  * @param generation counts from 1; 0 is the empty world that no trainer acts on

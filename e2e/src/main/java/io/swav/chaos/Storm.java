@@ -7,7 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.PodResource;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.StormScript.Planned;
@@ -139,7 +139,7 @@ final class Storm implements AutoCloseable {
     }
 
     private FilterWatchListDeletable<Pod, PodList, PodResource> trainers() {
-        return pods().withLabel(Contract.LABEL_JOB, job.getMetadata().getName());
+        return pods().withLabel(ResourceNames.LABEL_JOB, job.getMetadata().getName());
     }
 
     private double secondsDone() {

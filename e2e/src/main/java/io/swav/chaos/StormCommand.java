@@ -1,9 +1,9 @@
 package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
+import io.swav.cli.DrawnPictures;
 import io.swav.data.TrainTestSplit;
-import io.swav.local.DrawnPictures;
 import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
@@ -229,7 +229,7 @@ public final class StormCommand implements Callable<Integer> {
 
     private Map<String, String> paced(Map<String, String> variables) {
         Map<String, String> all = new LinkedHashMap<>(variables);
-        all.putIfAbsent(Contract.ENV_STEP_SECONDS, Double.toString(stepSeconds));
+        all.putIfAbsent(TrainerEnv.STEP_SECONDS, Double.toString(stepSeconds));
         return all;
     }
 

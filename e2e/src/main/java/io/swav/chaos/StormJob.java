@@ -4,10 +4,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.Contract;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerEnv;
 import io.swav.data.DataSet;
 import io.swav.data.Sampler;
 import java.nio.file.Path;
@@ -116,7 +116,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                 elastic.replicas(),
                                 elastic.maxReplicas(),
                                 elastic.spares(),
-                                Contract.ENV_JOURNAL,
+                                TrainerEnv.JOURNAL,
                                 journal(folder),
                                 checkpoints(folder),
                                 elastic.everySteps(),

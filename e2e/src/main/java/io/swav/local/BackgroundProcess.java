@@ -142,7 +142,7 @@ public final class BackgroundProcess {
                 + tail(log, 15).indent(4);
     }
 
-    static Path logFile(Path dir, String name) {
+    public static Path logFile(Path dir, String name) {
         return dir.resolve(name + ".log");
     }
 

@@ -5,7 +5,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import java.time.Duration;
@@ -198,7 +198,7 @@ public final class JobMonitor implements AutoCloseable {
         }
         client.pods()
                 .inAnyNamespace()
-                .withLabel(Contract.LABEL_JOB, job.getMetadata().getName())
+                .withLabel(ResourceNames.LABEL_JOB, job.getMetadata().getName())
                 .list()
                 .getItems()
                 .forEach(pod -> PodLogs.find(

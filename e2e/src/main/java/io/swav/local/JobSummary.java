@@ -6,10 +6,10 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** One line that says where a SwavJob stands: step, loss, pictures a second, prototype perplexity, world. */
-final class JobSummary {
+public final class JobSummary {
     private JobSummary() {}
 
-    static String of(SwavJob job) {
+    public static String of(SwavJob job) {
         SwavJobStatus status = job.getStatus();
         if (status == null) {
             return "waiting for the operator";

@@ -134,7 +134,7 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     /** A client for the cluster of {@code dir}, running or not. */
-    static KubernetesClient client(Path dir) {
+    public static KubernetesClient client(Path dir) {
         return new KubernetesClientBuilder()
                 .withConfig(config(dir.resolve("kubeconfig")))
                 .build();

@@ -90,7 +90,7 @@ public final class LocalDeployment {
      * @param dir keeps the operator's pid and log
      * @throws LocalClusterException when the cluster does not answer or refuses
      */
-    static void attach(Path dir, Path kubeconfig, Consumer<String> say) {
+    public static void attach(Path dir, Path kubeconfig, Consumer<String> say) {
         Config config = Config.fromKubeconfig(kubeconfig.toFile());
         say.accept("asking " + config.getMasterUrl() + " ...");
         try (KubernetesClient client =
@@ -120,10 +120,10 @@ public final class LocalDeployment {
     }
 
     private void startNodes(String name, int first, int count, Map<String, String> capacity) {
-        List<String> arguments = new ArrayList<>(List.of(
-                "node", "--kubeconfig=" + kubeconfig(), "--dir=" + dir(), "--first=" + first, "--nodes=" + count));
+        List<String> arguments = new ArrayList<>(
+                List.of("--kubeconfig=" + kubeconfig(), "--dir=" + dir(), "--first=" + first, "--nodes=" + count));
         capacity.forEach((resource, quantity) -> arguments.add("--capacity=" + resource + "=" + quantity));
-        startDaemon(dir(), name, Main.class.getName(), arguments);
+        startDaemon(dir(), name, NodeCommand.class.getName(), arguments);
         running.add(name);
     }
 
@@ -207,7 +207,7 @@ public final class LocalDeployment {
     }
 
     /** Each process of a stack, whether it runs, and what the nodes cannot do, for people. */
-    static List<String> describe(Path dir) {
+    public static List<String> describe(Path dir) {
         List<String> lines = new ArrayList<>();
         List<String> names = new ArrayList<>(List.of("etcd", "kube-apiserver", "kube-controller-manager"));
         names.addAll(daemons(dir));

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -14,7 +15,7 @@ import picocli.CommandLine.Option;
         name = "node",
         description = "Plays nodes of a cluster, running their pods as processes of this machine.",
         mixinStandardHelpOptions = true)
-final class NodeCommand implements Callable<Integer> {
+public final class NodeCommand implements Callable<Integer> {
     @Option(names = "--kubeconfig", required = true, paramLabel = "FILE", description = "The cluster to join.")
     private Path kubeconfig = Path.of("");
 
@@ -34,6 +35,11 @@ final class NodeCommand implements Callable<Integer> {
             paramLabel = "NAME=QUANTITY",
             description = "A resource of each node, e.g. nvidia.com/gpu=1; repeatable.")
     private Map<String, String> capacity = new LinkedHashMap<>();
+
+    /** A process that plays nodes and nothing else. */
+    public static void main(String[] arguments) {
+        System.exit(new CommandLine(new NodeCommand()).execute(arguments));
+    }
 
     /** Ends by signal alone; its pods' processes go on for the next node to adopt. */
     @Override

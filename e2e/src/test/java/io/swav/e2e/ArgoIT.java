@@ -14,7 +14,8 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.charts.ArgoLua;
 import io.swav.charts.Chart;
@@ -92,7 +93,7 @@ class ArgoIT {
                 FakeTrainers trainers = new FakeTrainers(client, NAMESPACE, "pictures")) {
             phase("wrong", "Invalid", "Degraded");
             soon().untilAsserted(() -> assertThat(broken.pods()).hasSize(1));
-            broken.failed("broken-0", Contract.EXIT_NO_INPUT, "/data does not exist");
+            broken.failed("broken-0", ExitCodes.NO_INPUT, "/data does not exist");
             phase("broken", "Failed", "Degraded");
 
             phase("pictures", "Pending", "Progressing");
@@ -123,8 +124,8 @@ class ArgoIT {
             phase("pictures", "Running", "Healthy");
 
             act("pictures", "checkpoint-now", Map.of());
-            soon().untilAsserted(() ->
-                    assertThat(worldMap().get(Contract.CHECKPOINT_REQUEST_KEY)).isNotEmpty());
+            soon().untilAsserted(() -> assertThat(worldMap().get(ResourceNames.CHECKPOINT_REQUEST_KEY))
+                    .isNotEmpty());
             act("pictures", "scale", Map.of("replicas", "3"));
             soon().untilAsserted(() -> assertThat(trainers.alive()).hasSize(3));
             assertThat(health("pictures")).as("two of three").isEqualTo("Progressing");
@@ -154,7 +155,7 @@ class ArgoIT {
                 .scale();
         assertThat(scale.getSpec().getReplicas()).isEqualTo(2);
         assertThat(scale.getStatus().getReplicas()).isEqualTo(2);
-        assertThat(scale.getStatus().getSelector()).isEqualTo(Contract.LABEL_JOB + "=pictures");
+        assertThat(scale.getStatus().getSelector()).isEqualTo(ResourceNames.LABEL_JOB + "=pictures");
     }
 
     /** Argo CD with self-heal applies what Git says whenever it likes. */
@@ -249,7 +250,7 @@ class ArgoIT {
     }
 
     private Resource<GenericKubernetesResource> resource(String job) {
-        return client.genericKubernetesResources(Contract.GROUP + "/v1alpha1", "SwavJob")
+        return client.genericKubernetesResources(ResourceNames.GROUP + "/v1alpha1", "SwavJob")
                 .inNamespace(NAMESPACE)
                 .withName(job);
     }
@@ -261,13 +262,19 @@ class ArgoIT {
     private Map<String, String> worldMap() {
         return client.configMaps()
                 .inNamespace(NAMESPACE)
-                .withName(Contract.worldName("pictures"))
+                .withName(ResourceNames.worldName("pictures"))
                 .get()
                 .getData();
     }
 
     private List<String> uids() {
-        return client.pods().inNamespace(NAMESPACE).withLabel(Contract.LABEL_JOB, "pictures").list().getItems().stream()
+        return client
+                .pods()
+                .inNamespace(NAMESPACE)
+                .withLabel(ResourceNames.LABEL_JOB, "pictures")
+                .list()
+                .getItems()
+                .stream()
                 .map(pod -> pod.getMetadata().getUid())
                 .sorted()
                 .toList();

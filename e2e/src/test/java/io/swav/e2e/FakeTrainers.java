@@ -13,7 +13,7 @@ import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.api.model.PodStatusBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.io.UncheckedIOException;
@@ -67,7 +67,7 @@ final class FakeTrainers implements AutoCloseable {
     }
 
     private List<String> pods(Predicate<Pod> which) {
-        return client.pods().inNamespace(namespace).withLabel(Contract.LABEL_JOB, job).list().getItems().stream()
+        return client.pods().inNamespace(namespace).withLabel(ResourceNames.LABEL_JOB, job).list().getItems().stream()
                 .filter(which)
                 .map(pod -> pod.getMetadata().getName())
                 .sorted(Comparator.comparingInt(String::length).thenComparing(name -> name))
@@ -77,9 +77,9 @@ final class FakeTrainers implements AutoCloseable {
     World world() {
         return Optional.ofNullable(client.configMaps()
                         .inNamespace(namespace)
-                        .withName(Contract.worldName(job))
+                        .withName(ResourceNames.worldName(job))
                         .get())
-                .map(map -> map.getData().get(Contract.WORLD_KEY))
+                .map(map -> map.getData().get(ResourceNames.WORLD_KEY))
                 .map(json -> read(json))
                 .orElse(World.none(""));
     }
@@ -162,7 +162,7 @@ final class FakeTrainers implements AutoCloseable {
         return new PodStatusBuilder()
                 .withPhase(phase)
                 .withContainerStatuses(new ContainerStatusBuilder()
-                        .withName(Contract.CONTAINER)
+                        .withName(ResourceNames.CONTAINER)
                         .withImage("swav-trainer")
                         .withImageID("")
                         .withReady(false)
@@ -209,7 +209,7 @@ final class FakeTrainers implements AutoCloseable {
         report.put("time", Instant.now().toString());
         client.resource(new ConfigMapBuilder()
                         .withNewMetadata()
-                        .withName(Contract.progressName(job))
+                        .withName(ResourceNames.progressName(job))
                         .withNamespace(namespace)
                         .endMetadata()
                         .withData(Map.of(name, report.toString()))

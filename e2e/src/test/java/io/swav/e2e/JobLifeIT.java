@@ -8,7 +8,8 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
+import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.local.LocalControlPlane;
@@ -86,7 +87,7 @@ class JobLifeIT extends OperatedJob {
         assertThat(members()).as("it saves the state").isEmpty();
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(members()).isEmpty());
-        trainers.failed("job-0", Contract.EXIT_PREEMPTED, "leaving: told to go");
+        trainers.failed("job-0", ExitCodes.PREEMPTED, "leaving: told to go");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
         trainers.training("job-1", 8, new TrainerReport.Regroup(first + 2, null, 0, 1, 0.5));
         soon().untilAsserted(() -> {
@@ -143,7 +144,7 @@ class JobLifeIT extends OperatedJob {
         String labels = "job=\"job\",namespace=\"" + namespace + "\"";
         apply("replicas: 1");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
-        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "/data does not exist");
+        trainers.failed("job-0", ExitCodes.NO_INPUT, "/data does not exist");
         soon().untilAsserted(() ->
                 assertThat(get("/metrics")).contains("swav_job_condition{condition=\"Failed\"," + labels + "} 1.0"));
         job().delete();
@@ -163,7 +164,7 @@ class JobLifeIT extends OperatedJob {
     private List<ConfigMap> jobMaps() {
         return client.configMaps()
                 .inNamespace(namespace)
-                .withLabel(Contract.LABEL_JOB)
+                .withLabel(ResourceNames.LABEL_JOB)
                 .list()
                 .getItems();
     }

@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.TrainerReport;
 import io.swav.local.LocalControlPlane;
@@ -27,7 +27,7 @@ class LostTrainersIT extends OperatedJob {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
 
-        trainers.failed("job-0", Contract.EXIT_NO_INPUT, "spec.data.uri: /data does not exist");
+        trainers.failed("job-0", ExitCodes.NO_INPUT, "spec.data.uri: /data does not exist");
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Failed");
             assertThat(message(ConditionType.Failed)).contains("job-0").contains("/data does not exist");
@@ -42,9 +42,9 @@ class LostTrainersIT extends OperatedJob {
     void tooManyFailuresEndTheJob() {
         apply("replicas: 1, recovery: {maxFailures: 1}");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
-        trainers.failed("job-0", Contract.EXIT_SOFTWARE, "boom");
+        trainers.failed("job-0", ExitCodes.SOFTWARE, "boom");
         soon().untilAsserted(() -> assertThat(trainers.pods()).contains("job-1"));
-        trainers.failed("job-1", Contract.EXIT_SOFTWARE, "boom again");
+        trainers.failed("job-1", ExitCodes.SOFTWARE, "boom again");
         soon().untilAsserted(() -> assertThat(message(ConditionType.Failed))
                 .contains("2 failures, recovery.maxFailures allows 1")
                 .contains("boom again"));

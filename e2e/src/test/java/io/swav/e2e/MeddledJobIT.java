@@ -9,7 +9,7 @@ import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.util.Map;
@@ -46,7 +46,7 @@ class MeddledJobIT extends OperatedJob {
         long before = trainers.world().generation();
         worldMap()
                 .edit(map -> new ConfigMapBuilder(map)
-                        .addToData(Contract.WORLD_KEY, "mine now")
+                        .addToData(ResourceNames.WORLD_KEY, "mine now")
                         .build());
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
@@ -87,7 +87,7 @@ class MeddledJobIT extends OperatedJob {
     }
 
     private Resource<Secret> secret() {
-        return client.secrets().inNamespace(namespace).withName(Contract.handshakeName("job"));
+        return client.secrets().inNamespace(namespace).withName(ResourceNames.handshakeName("job"));
     }
 
     /** Of the two trainers, who train on in it. */
@@ -102,6 +102,6 @@ class MeddledJobIT extends OperatedJob {
     }
 
     private Resource<ConfigMap> worldMap() {
-        return client.configMaps().inNamespace(namespace).withName(Contract.worldName("job"));
+        return client.configMaps().inNamespace(namespace).withName(ResourceNames.worldName("job"));
     }
 }

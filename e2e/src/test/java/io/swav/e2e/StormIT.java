@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
 import io.swav.chaos.StormCommand;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalDeployment;
@@ -59,7 +59,7 @@ class StormIT {
                 "--seed=3"));
         Optional<Path> stub = stub();
         stub.ifPresent(folder -> arguments.addAll(List.of(
-                "--env=" + Contract.ENV_COLLECTIVE + "=Nccl",
+                "--env=" + TrainerEnv.COLLECTIVE + "=Nccl",
                 "--env=NCCL_DEBUG=INFO",
                 "--env=LD_LIBRARY_PATH=" + folder)));
 

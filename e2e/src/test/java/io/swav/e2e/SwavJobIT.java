@@ -10,7 +10,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -178,7 +178,7 @@ class SwavJobIT {
     private static List<Pod> pods(String job) {
         return client.pods()
                 .inNamespace("default")
-                .withLabel(Contract.LABEL_JOB, job)
+                .withLabel(ResourceNames.LABEL_JOB, job)
                 .list()
                 .getItems();
     }

@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
@@ -46,7 +46,7 @@ class WrongSpecIT extends OperatedJob {
                         .withName("job-config")
                         .get()
                         .getData()
-                        .get(Contract.CONFIG_KEY))
+                        .get(ResourceNames.CONFIG_KEY))
                 .contains("\"prototypes\" : 3000");
     }
 

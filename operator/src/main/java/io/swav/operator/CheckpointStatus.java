@@ -2,7 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -115,7 +115,7 @@ final class CheckpointStatus {
 
     private String words(CheckpointEntry entry) {
         String answered = told.map(TrainerReport.Checkpoints::answered)
-                .map(value -> "; " + Contract.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
+                .map(value -> "; " + ResourceNames.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
                 .orElse("");
         return "step " + entry.step() + " is in " + entry.uri() + ", verified" + answered;
     }

@@ -13,7 +13,7 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import java.time.Instant;
 import java.util.List;
@@ -45,7 +45,7 @@ final class Informers {
             Class<T> type, EventSourceContext<SwavJob> context) {
         return new InformerEventSource<>(
                 InformerEventSourceConfiguration.from(type, SwavJob.class)
-                        .withLabelSelector(Contract.LABEL_JOB)
+                        .withLabelSelector(ResourceNames.LABEL_JOB)
                         .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
                         .withNamespacesInheritedFromController()
                         .build(),
@@ -114,7 +114,7 @@ final class Informers {
 
     private static ResourceID jobOf(HasMetadata object) {
         return new ResourceID(
-                object.getMetadata().getLabels().get(Contract.LABEL_JOB),
+                object.getMetadata().getLabels().get(ResourceNames.LABEL_JOB),
                 object.getMetadata().getNamespace());
     }
 }

@@ -4,7 +4,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
@@ -18,8 +18,8 @@ final class JobResources {
     static ConfigMap config(SwavJob job, SwavJobSpec accepted) {
         return new ConfigMapBuilder()
                 .withMetadata(OwnerMetadata.meta(
-                        job, Contract.configName(job.getMetadata().getName())))
-                .withData(Map.of(Contract.CONFIG_KEY, SpecLoader.config(accepted)))
+                        job, ResourceNames.configName(job.getMetadata().getName())))
+                .withData(Map.of(ResourceNames.CONFIG_KEY, SpecLoader.config(accepted)))
                 .build();
     }
 
@@ -27,7 +27,7 @@ final class JobResources {
     static ConfigMap progress(SwavJob job) {
         return new ConfigMapBuilder()
                 .withMetadata(OwnerMetadata.meta(
-                        job, Contract.progressName(job.getMetadata().getName())))
+                        job, ResourceNames.progressName(job.getMetadata().getName())))
                 .build();
     }
 
@@ -39,9 +39,9 @@ final class JobResources {
     static Secret handshake(SwavJob job, String key) {
         return new SecretBuilder()
                 .withMetadata(OwnerMetadata.meta(
-                        job, Contract.handshakeName(job.getMetadata().getName())))
+                        job, ResourceNames.handshakeName(job.getMetadata().getName())))
                 .withType("Opaque")
-                .withStringData(Map.of(Contract.SECRET_KEY, key))
+                .withStringData(Map.of(ResourceNames.SECRET_KEY, key))
                 .build();
     }
 }

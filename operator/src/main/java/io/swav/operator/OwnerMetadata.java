@@ -4,7 +4,7 @@ import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import java.util.Map;
 import java.util.TreeMap;
@@ -28,12 +28,12 @@ final class OwnerMetadata {
         return new TreeMap<>(Map.of(
                 "app.kubernetes.io/managed-by",
                 FIELD_MANAGER,
-                Contract.LABEL_JOB,
+                ResourceNames.LABEL_JOB,
                 job.getMetadata().getName()));
     }
 
     static String selector(SwavJob job) {
-        return Contract.LABEL_JOB + "=" + job.getMetadata().getName();
+        return ResourceNames.LABEL_JOB + "=" + job.getMetadata().getName();
     }
 
     static OwnerReference owner(SwavJob job) {

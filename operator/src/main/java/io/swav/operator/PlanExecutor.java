@@ -10,7 +10,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionReason;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.World;
@@ -131,7 +131,7 @@ final class PlanExecutor {
      * @return whether new pods will hold the key of those that live
      */
     private boolean createHandshake(SwavJob job, List<ObservedPod> pods) {
-        String name = Contract.handshakeName(job.getMetadata().getName());
+        String name = ResourceNames.handshakeName(job.getMetadata().getName());
         Secret there = client.secrets()
                 .inNamespace(job.getMetadata().getNamespace())
                 .withName(name)
@@ -184,7 +184,7 @@ final class PlanExecutor {
             return Optional.of(Refusal.of(
                     job,
                     ConditionReason.HandshakeLost,
-                    "Secret " + Contract.handshakeName(job.getMetadata().getName())
+                    "Secret " + ResourceNames.handshakeName(job.getMetadata().getName())
                             + " is gone, and no pod is made, because those that live hold its key and would refuse one"
                             + " with another: they train on. Put it back, or suspend the job and resume it: then all"
                             + " start anew, from the last checkpoint, with a new key",
@@ -237,7 +237,7 @@ final class PlanExecutor {
         SwavJob job = seen.job();
         client.configMaps()
                 .inNamespace(job.getMetadata().getNamespace())
-                .withName(Contract.progressName(job.getMetadata().getName()))
+                .withName(ResourceNames.progressName(job.getMetadata().getName()))
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 

@@ -7,7 +7,7 @@ import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.Taint;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
 import io.swav.planner.LivenessSignals;
@@ -242,7 +242,7 @@ final class PodClassifier {
             return new PodState.Dead(Cause.FAILED, reason == null ? "the pod failed" : reason);
         }
         int exit = end.get().getExitCode();
-        if (exit == Contract.EXIT_PREEMPTED) {
+        if (exit == ExitCodes.PREEMPTED) {
             return new PodState.Dead(Cause.PREEMPTED, TOLD_TO_GO);
         }
         String why = "OOMKilled".equals(end.get().getReason())
@@ -256,10 +256,10 @@ final class PodClassifier {
     }
 
     private static Cause cause(int exit) {
-        if (exit == Contract.EXIT_NO_INPUT || exit == Contract.EXIT_BAD_DATA) {
+        if (exit == ExitCodes.NO_INPUT || exit == ExitCodes.BAD_DATA) {
             return Cause.NO_DATA;
         }
-        return Contract.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED;
+        return ExitCodes.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED;
     }
 
     /** The trainer's own last words: its report's message, or the last line of the termination message. */

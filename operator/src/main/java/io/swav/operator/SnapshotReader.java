@@ -7,7 +7,7 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SpecValidator;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
@@ -75,11 +75,12 @@ final class SnapshotReader {
      * @throws WorldConfigMap.UnreadableException when somebody else has written the world
      */
     JobSnapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
-        ResourceID progress = id(job, Contract.progressName(job.getMetadata().getName()));
+        ResourceID progress =
+                id(job, ResourceNames.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
         WorldConfigMap read = WorldConfigMap.read(
-                job, map(job, Contract.worldName(job.getMetadata().getName())));
+                job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
         WorldConfigMap worldMap = read.world().generation() > 0
                 ? read
                 : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
@@ -125,9 +126,9 @@ final class SnapshotReader {
                     PodHolds.of(pod, events, now)));
         }
         Optional<SwavJobSpec> before = map(
-                        job, Contract.configName(job.getMetadata().getName()))
+                        job, ResourceNames.configName(job.getMetadata().getName()))
                 .filter(config -> isOwnedBy(config, job))
-                .map(config -> config.getData().get(Contract.CONFIG_KEY))
+                .map(config -> config.getData().get(ResourceNames.CONFIG_KEY))
                 .flatMap(config -> parse(config, SwavJobSpec.class));
         List<String> problems = problems(job, before);
         return new JobSnapshot(

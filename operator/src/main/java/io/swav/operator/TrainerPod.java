@@ -18,8 +18,9 @@ import io.fabric8.kubernetes.api.model.Toleration;
 import io.fabric8.kubernetes.api.model.TolerationBuilder;
 import io.fabric8.kubernetes.api.model.VolumeBuilder;
 import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
+import io.swav.api.TrainerEnv;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -71,7 +72,7 @@ final class TrainerPod {
         if (trainer.getReadinessProbe() == null) {
             trainer.setReadinessProbe(new ProbeBuilder()
                     .withNewExec()
-                    .withCommand("test", "-f", Contract.RUN_DIR + "/" + Contract.READY_FILE)
+                    .withCommand("test", "-f", ResourceNames.RUN_DIR + "/" + ResourceNames.READY_FILE)
                     .endExec()
                     .withPeriodSeconds(1)
                     .withTimeoutSeconds(5)
@@ -89,10 +90,10 @@ final class TrainerPod {
                 .build();
     }
 
-    /** The container named {@value Contract#CONTAINER}, or the first. */
+    /** The container named {@value ResourceNames#CONTAINER}, or the first. */
     static Container trainer(PodSpec spec) {
         return spec.getContainers().stream()
-                .filter(container -> Contract.CONTAINER.equals(container.getName()))
+                .filter(container -> ResourceNames.CONTAINER.equals(container.getName()))
                 .findFirst()
                 .orElseGet(() -> spec.getContainers().get(0));
     }
@@ -119,28 +120,28 @@ final class TrainerPod {
 
     private static void addEnvironment(SwavJob job, Container trainer) {
         List<EnvVar> ours = new ArrayList<>(List.of(
-                value(Contract.ENV_JOB, job.getMetadata().getName()),
-                value(Contract.ENV_JOB_UID, job.getMetadata().getUid()),
-                field(Contract.ENV_NAMESPACE, "metadata.namespace"),
-                field(Contract.ENV_POD, "metadata.name"),
-                field(Contract.ENV_POD_UID, "metadata.uid"),
-                field(Contract.ENV_POD_IP, "status.podIP"),
-                value(Contract.ENV_CONFIG_DIR, Contract.CONFIG_DIR),
-                value(Contract.ENV_RUN_DIR, Contract.RUN_DIR),
+                value(TrainerEnv.JOB, job.getMetadata().getName()),
+                value(TrainerEnv.JOB_UID, job.getMetadata().getUid()),
+                field(TrainerEnv.NAMESPACE, "metadata.namespace"),
+                field(TrainerEnv.POD, "metadata.name"),
+                field(TrainerEnv.POD_UID, "metadata.uid"),
+                field(TrainerEnv.POD_IP, "status.podIP"),
+                value(TrainerEnv.CONFIG_DIR, ResourceNames.CONFIG_DIR),
+                value(TrainerEnv.RUN_DIR, ResourceNames.RUN_DIR),
                 new EnvVarBuilder()
-                        .withName(Contract.ENV_HANDSHAKE)
+                        .withName(TrainerEnv.HANDSHAKE)
                         .withNewValueFrom()
                         .withNewSecretKeyRef(
-                                Contract.SECRET_KEY,
-                                Contract.handshakeName(job.getMetadata().getName()),
+                                ResourceNames.SECRET_KEY,
+                                ResourceNames.handshakeName(job.getMetadata().getName()),
                                 false)
                         .endValueFrom()
                         .build()));
         trainer.getPorts().stream()
-                .filter(port -> Contract.PORT.equals(port.getName()))
+                .filter(port -> ResourceNames.PORT.equals(port.getName()))
                 .map(ContainerPort::getContainerPort)
                 .findFirst()
-                .ifPresent(port -> ours.add(value(Contract.ENV_PORT, port.toString())));
+                .ifPresent(port -> ours.add(value(TrainerEnv.PORT, port.toString())));
         List<EnvVar> env = new ArrayList<>(trainer.getEnv());
         ours.stream()
                 .filter(our -> env.stream().noneMatch(theirs -> our.getName().equals(theirs.getName())))
@@ -167,7 +168,7 @@ final class TrainerPod {
                 .add(new VolumeBuilder()
                         .withName(CONFIG_VOLUME)
                         .withNewConfigMap()
-                        .withName(Contract.configName(job.getMetadata().getName()))
+                        .withName(ResourceNames.configName(job.getMetadata().getName()))
                         .endConfigMap()
                         .build());
         spec.getVolumes()
@@ -179,13 +180,13 @@ final class TrainerPod {
         trainer.getVolumeMounts()
                 .add(new VolumeMountBuilder()
                         .withName(CONFIG_VOLUME)
-                        .withMountPath(Contract.CONFIG_DIR)
+                        .withMountPath(ResourceNames.CONFIG_DIR)
                         .withReadOnly(true)
                         .build());
         trainer.getVolumeMounts()
                 .add(new VolumeMountBuilder()
                         .withName(RUN_VOLUME)
-                        .withMountPath(Contract.RUN_DIR)
+                        .withMountPath(ResourceNames.RUN_DIR)
                         .build());
     }
 

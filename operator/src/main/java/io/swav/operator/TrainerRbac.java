@@ -7,7 +7,7 @@ import io.fabric8.kubernetes.api.model.rbac.Role;
 import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.api.model.rbac.RoleBindingBuilder;
 import io.fabric8.kubernetes.api.model.rbac.RoleBuilder;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import org.jspecify.annotations.Nullable;
 
@@ -28,13 +28,13 @@ final class TrainerRbac {
                 .addNewRule()
                 .withApiGroups("")
                 .withResources("configmaps")
-                .withResourceNames(Contract.worldName(jobName))
+                .withResourceNames(ResourceNames.worldName(jobName))
                 .withVerbs("get", "list", "watch")
                 .endRule()
                 .addNewRule()
                 .withApiGroups("")
                 .withResources("configmaps")
-                .withResourceNames(Contract.progressName(jobName))
+                .withResourceNames(ResourceNames.progressName(jobName))
                 .withVerbs("get", "patch")
                 .endRule()
                 .build();
@@ -60,6 +60,6 @@ final class TrainerRbac {
     }
 
     private static String name(SwavJob job) {
-        return Contract.trainerName(job.getMetadata().getName());
+        return ResourceNames.trainerName(job.getMetadata().getName());
     }
 }

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
@@ -46,10 +46,10 @@ record WorldConfigMap(
         String uid = job.getMetadata().getUid();
         String version = map.map(m -> m.getMetadata().getResourceVersion()).orElse(null);
         Map<String, String> data = map.map(ConfigMap::getData).orElse(Map.of());
-        String world = data.get(Contract.WORLD_KEY);
+        String world = data.get(ResourceNames.WORLD_KEY);
         String book = data.get(BOOK_KEY);
-        String request = data.getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
-        String seen = data.getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
+        String request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
+        String seen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
         if (world == null || book == null) {
             return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
         }
@@ -60,7 +60,7 @@ record WorldConfigMap(
                     : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
         } catch (JsonProcessingException e) {
             throw new UnreadableException(
-                    "ConfigMap " + Contract.worldName(job.getMetadata().getName()) + " cannot be read: "
+                    "ConfigMap " + ResourceNames.worldName(job.getMetadata().getName()) + " cannot be read: "
                             + e.getOriginalMessage() + ". Somebody else has written it, and nothing is planned: put it"
                             + " right, or delete it to form a new world with an empty ledger; trainers train on",
                     e);
@@ -100,7 +100,7 @@ record WorldConfigMap(
     /** What the user asks for by the annotation; trainers save when it changes. */
     static String request(SwavJob job) {
         return Optional.ofNullable(job.getMetadata().getAnnotations())
-                .map(all -> all.get(Contract.ANNOTATION_CHECKPOINT))
+                .map(all -> all.get(ResourceNames.ANNOTATION_CHECKPOINT))
                 .orElse("");
     }
 
@@ -116,17 +116,17 @@ record WorldConfigMap(
     static ConfigMap of(SwavJob job, World world, PlannerState book, @Nullable String resourceVersion) {
         Map<String, String> data = new TreeMap<>();
         if (!request(job).isEmpty()) {
-            data.put(Contract.CHECKPOINT_REQUEST_KEY, request(job));
+            data.put(ResourceNames.CHECKPOINT_REQUEST_KEY, request(job));
         }
         if (!seen(job).isEmpty()) {
-            data.put(Contract.CHECKPOINTS_SEEN_KEY, seen(job));
+            data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, seen(job));
         }
         try {
-            data.put(Contract.WORLD_KEY, JSON.writeValueAsString(world));
+            data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));
             data.put(BOOK_KEY, JSON.writeValueAsString(book));
             return new ConfigMapBuilder()
                     .withMetadata(OwnerMetadata.meta(
-                            job, Contract.worldName(job.getMetadata().getName())))
+                            job, ResourceNames.worldName(job.getMetadata().getName())))
                     .editMetadata()
                     .withResourceVersion(resourceVersion)
                     .endMetadata()

@@ -12,7 +12,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.TrainerReport;
@@ -83,7 +83,7 @@ class SnapshotReaderTest {
         assertThat(observer.observe(job, pods, NOW).awaitsLastWords())
                 .as("the cache is behind")
                 .isFalse();
-        assertThat(asked).as("each once").containsExactly("job-1", Contract.progressName("job"));
+        assertThat(asked).as("each once").containsExactly("job-1", ResourceNames.progressName("job"));
 
         cached = liveReport;
         seconds = 120;
@@ -218,12 +218,12 @@ class SnapshotReaderTest {
     }
 
     private SnapshotReader observer(World world) {
-        return observer(Map.of(Contract.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
+        return observer(Map.of(ResourceNames.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
     }
 
     private SnapshotReader observer(Map<String, ConfigMap> maps) {
         return new SnapshotReader(
-                id -> id.getName().equals(Contract.progressName("job"))
+                id -> id.getName().equals(ResourceNames.progressName("job"))
                         ? cached
                         : Optional.ofNullable(maps.get(id.getName())),
                 node -> Optional.of(new NodeBuilder().build()),

@@ -1,7 +1,7 @@
 package io.swav.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -69,7 +69,7 @@ public final class CheckpointCommand implements Callable<Integer> {
                 if (entries.isEmpty()) {
                     System.err.println("swav: " + checkpoints.uri() + " holds no checkpoint"
                             + (step == null ? "" : " of step " + step));
-                    return Contract.EXIT_NO_INPUT;
+                    return ExitCodes.NO_INPUT;
                 }
                 PrintWriter out = spec.commandLine().getOut();
                 int code = look(checkpoints, entries, out);
@@ -77,10 +77,10 @@ public final class CheckpointCommand implements Callable<Integer> {
                 return code;
             } catch (IllegalArgumentException e) {
                 System.err.println("swav: " + e.getMessage());
-                return Contract.EXIT_CONFIG;
+                return ExitCodes.CONFIG;
             } catch (IOException e) {
                 System.err.println("swav: cannot read " + uri + ": " + e.getMessage());
-                return Contract.EXIT_NO_INPUT;
+                return ExitCodes.NO_INPUT;
             }
         }
     }
@@ -112,7 +112,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         @Override
         int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
             entries.forEach(entry -> line(out, entry, entry.problem().orElse("")));
-            return Contract.EXIT_OK;
+            return ExitCodes.OK;
         }
     }
 
@@ -131,9 +131,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
             entries.forEach(entry -> line(
                     out, entry, entry.verified() ? "verified" : entry.problem().orElse("")));
-            return entries.stream().allMatch(CheckpointCatalog.Entry::verified)
-                    ? Contract.EXIT_OK
-                    : Contract.EXIT_BAD_DATA;
+            return entries.stream().allMatch(CheckpointCatalog.Entry::verified) ? ExitCodes.OK : ExitCodes.BAD_DATA;
         }
     }
 
@@ -156,12 +154,12 @@ public final class CheckpointCommand implements Callable<Integer> {
                 checkpoint = checkpoints.load(step);
             } catch (CorruptCheckpointException e) {
                 System.err.println("swav: step-" + step + " " + e.getMessage());
-                return Contract.EXIT_BAD_DATA;
+                return ExitCodes.BAD_DATA;
             }
             out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(checkpoint.state()));
             tensors(out, CheckpointFiles.MODEL, checkpoint.model());
             tensors(out, CheckpointFiles.OPTIMIZER, checkpoint.optimizer());
-            return Contract.EXIT_OK;
+            return ExitCodes.OK;
         }
 
         private static void tensors(PrintWriter out, String file, Map<String, HostTensor> tensors) {

@@ -1,6 +1,7 @@
 package io.swav.data;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
+import io.swav.api.ResourceNames;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
@@ -24,16 +25,16 @@ public final class DataException extends RuntimeException {
 
     /** Nothing there, or not readable by this user. */
     public static DataException noInput(String message) {
-        return new DataException(Contract.EXIT_NO_INPUT, message);
+        return new DataException(ExitCodes.NO_INPUT, message);
     }
 
     public static DataException noInput(String message, Throwable cause) {
-        return new DataException(Contract.EXIT_NO_INPUT, message + ": " + cause, cause);
+        return new DataException(ExitCodes.NO_INPUT, message + ": " + cause, cause);
     }
 
     /** There, but not to be had now: another try, perhaps on another machine, may read it. */
     public static DataException cannotRead(String message, Throwable cause) {
-        return new DataException(Contract.EXIT_SOFTWARE, message + ": " + cause, cause);
+        return new DataException(ExitCodes.SOFTWARE, message + ": " + cause, cause);
     }
 
     /** What its user has to mend is told from what a file server, for instance, does for a while. */
@@ -47,18 +48,18 @@ public final class DataException extends RuntimeException {
 
     /** There, but damaged, too small or not what it should be. */
     public static DataException badData(String message) {
-        return new DataException(Contract.EXIT_BAD_DATA, message);
+        return new DataException(ExitCodes.BAD_DATA, message);
     }
 
     public static DataException badData(String message, Throwable cause) {
-        return new DataException(Contract.EXIT_BAD_DATA, message + ": " + cause, cause);
+        return new DataException(ExitCodes.BAD_DATA, message + ": " + cause, cause);
     }
 
     public static DataException cannotWrite(String message, Throwable cause) {
-        return new DataException(Contract.EXIT_CANNOT_WRITE, message + ": " + cause, cause);
+        return new DataException(ExitCodes.CANNOT_WRITE, message + ": " + cause, cause);
     }
 
-    /** One of {@link Contract}'s sysexits codes. */
+    /** One of {@link ResourceNames}'s sysexits codes. */
     public int exitCode() {
         return exitCode;
     }

@@ -1,6 +1,6 @@
 package io.swav.data;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -70,7 +70,7 @@ public interface DataSet extends AutoCloseable {
             try {
                 return open(uri);
             } catch (DataException e) {
-                if (Contract.isPermanent(e.exitCode()) || !patience.lasts()) {
+                if (ExitCodes.isPermanent(e.exitCode()) || !patience.lasts()) {
                     throw e;
                 }
                 LoggerFactory.getLogger(DataSet.class).warn("opening {} again: {}", uri, e.getMessage());

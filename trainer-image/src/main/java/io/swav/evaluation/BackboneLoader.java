@@ -2,7 +2,7 @@ package io.swav.evaluation;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.HostTensor;
@@ -37,7 +37,7 @@ public final class BackboneLoader {
             HostTensor.restore(backbone(file), backbone, file.toString());
         } catch (IllegalArgumentException e) {
             throw new EvalException(
-                    Contract.EXIT_BAD_DATA,
+                    ExitCodes.BAD_DATA,
                     e.getMessage()
                             + "; is --config the job that trained these weights? (model.architecture, model.stem)");
         }
@@ -50,7 +50,7 @@ public final class BackboneLoader {
         try {
             return BackboneWeights.of(Safetensors.read(file));
         } catch (IOException e) {
-            int code = Files.exists(file) ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT;
+            int code = Files.exists(file) ? ExitCodes.BAD_DATA : ExitCodes.NO_INPUT;
             throw new EvalException(code, "cannot read weights " + file + ": " + e);
         }
     }

@@ -1,7 +1,7 @@
 package io.swav.evaluation;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.InvalidSpecException;
 import io.swav.api.SpecLoader;
 import io.swav.data.DataException;
@@ -67,10 +67,10 @@ public final class EvalCommand {
                 if (json != null) {
                     new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
                 }
-                return Contract.EXIT_OK;
+                return ExitCodes.OK;
             } catch (InvalidSpecException e) {
                 System.err.println("swav: " + e.getMessage());
-                return Contract.EXIT_CONFIG;
+                return ExitCodes.CONFIG;
             } catch (DataException e) {
                 System.err.println("swav: " + e.getMessage());
                 return e.exitCode();

@@ -10,7 +10,7 @@ public final class EvalException extends Exception {
         this.exitCode = exitCode;
     }
 
-    /** One of {@link io.swav.api.Contract}'s sysexits codes. */
+    /** One of {@link io.swav.api.ExitCodes}'s sysexits codes. */
     public int exitCode() {
         return exitCode;
     }

@@ -1,6 +1,6 @@
 package io.swav.evaluation;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
@@ -55,16 +55,16 @@ public final class ExportCommand implements Callable<Integer> {
             return e.exitCode();
         } catch (CheckpointException | IOException | IllegalArgumentException e) {
             System.err.println("swav: cannot read weights " + checkpoint + ": " + e.getMessage());
-            return Contract.EXIT_NO_INPUT;
+            return ExitCodes.NO_INPUT;
         }
         try {
             Safetensors.write(out, backbone, Map.of("format", "pt"));
         } catch (IOException e) {
             System.err.println("swav: cannot write " + out + ": " + e);
-            return Contract.EXIT_CANNOT_WRITE;
+            return ExitCodes.CANNOT_WRITE;
         }
         System.out.println(backbone.size() + " tensors in " + out.toAbsolutePath());
-        return Contract.EXIT_OK;
+        return ExitCodes.OK;
     }
 
     /** Checked, byte by byte, against its manifest. */

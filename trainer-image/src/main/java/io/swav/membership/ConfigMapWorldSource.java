@@ -4,7 +4,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.World;
 
 /**
@@ -22,7 +22,7 @@ public final class ConfigMapWorldSource implements WorldSource {
         this.newest = new LatestWorld(jobUid);
         this.informer = client.configMaps()
                 .inNamespace(namespace)
-                .withName(Contract.worldName(job))
+                .withName(ResourceNames.worldName(job))
                 .runnableInformer(0)
                 .exceptionHandler((started, failure) -> true)
                 .addEventHandler(new Handler());
@@ -58,10 +58,10 @@ public final class ConfigMapWorldSource implements WorldSource {
         @Override
         public void onAdd(ConfigMap map) {
             if (map.getData() != null) {
-                request = map.getData().getOrDefault(Contract.CHECKPOINT_REQUEST_KEY, "");
-                seen = map.getData().getOrDefault(Contract.CHECKPOINTS_SEEN_KEY, "");
+                request = map.getData().getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
+                seen = map.getData().getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
             }
-            String json = map.getData() == null ? null : map.getData().get(Contract.WORLD_KEY);
+            String json = map.getData() == null ? null : map.getData().get(ResourceNames.WORLD_KEY);
             if (json != null) {
                 newest.offer(json, "ConfigMap " + map.getMetadata().getName());
             }

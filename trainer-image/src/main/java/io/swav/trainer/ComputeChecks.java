@@ -3,7 +3,7 @@ package io.swav.trainer;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.NcclLibrary;
 import io.swav.numerics.Numerics;
@@ -210,7 +210,7 @@ final class ComputeChecks {
                             .why());
         } catch (IllegalArgumentException | TrainerExitException e) {
             return DoctorFinding.bad(
-                    "collectives", Contract.ENV_COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");
+                    "collectives", TrainerEnv.COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");
         }
     }
 }

@@ -2,7 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.BackboneWeights;
@@ -68,7 +68,7 @@ public final class ImportCommand implements Callable<Integer> {
         SwavJobSpec job = SpecLoader.load(config);
         String uri = out != null ? out : job.checkpoint().uri();
         if (uri == null) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, "the job has no checkpoint.uri: say --out URI");
+            throw new TrainerExitException(ExitCodes.CONFIG, "the job has no checkpoint.uri: say --out URI");
         }
         Map<String, HostTensor> given = named(read());
         TorchRuntime.start();
@@ -92,11 +92,11 @@ public final class ImportCommand implements Callable<Integer> {
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
-            return Contract.EXIT_OK;
+            return ExitCodes.OK;
         } catch (CheckpointException e) {
-            throw new TrainerExitException(Contract.EXIT_CANNOT_WRITE, String.valueOf(e.getMessage()), e);
+            throw new TrainerExitException(ExitCodes.CANNOT_WRITE, String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+            throw new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
         }
     }
 
@@ -106,7 +106,7 @@ public final class ImportCommand implements Callable<Integer> {
         } catch (IOException e) {
             boolean there = Files.exists(file);
             throw new TrainerExitException(
-                    there ? Contract.EXIT_BAD_DATA : Contract.EXIT_NO_INPUT,
+                    there ? ExitCodes.BAD_DATA : ExitCodes.NO_INPUT,
                     "cannot read weights " + file + ": " + (there ? e.getMessage() : "there is no such file"),
                     e);
         }
@@ -132,7 +132,7 @@ public final class ImportCommand implements Callable<Integer> {
             HostTensor.restore(fitting, wanted, file.toString());
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(
-                    Contract.EXIT_BAD_DATA,
+                    ExitCodes.BAD_DATA,
                     e.getMessage() + "; is it a network of the job's model.architecture and model.stem?",
                     e);
         }

@@ -1,7 +1,7 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.World;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
@@ -83,7 +83,7 @@ final class LocalTrainingState implements TrainingState {
         } catch (CheckpointException e) {
             if (e.kind() == CheckpointException.Kind.NoneUsable) {
                 throw new TrainerExitException(
-                        Contract.EXIT_CONFIG,
+                        ExitCodes.CONFIG,
                         e.getMessage() + ". Jobs of one configuration have equal " + ConfigDigest.COVERS,
                         e);
             }

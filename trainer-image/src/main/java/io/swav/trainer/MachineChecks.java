@@ -1,6 +1,6 @@
 package io.swav.trainer;
 
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
 import io.swav.torch.HostMemory;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -153,13 +153,13 @@ final class MachineChecks {
             return DoctorFinding.mind("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
         }
         String shown = found.isEmpty() ? "loopback alone" : String.join(", ", found);
-        String told = env.getOrDefault(Contract.ENV_POD_IP, "");
+        String told = env.getOrDefault(TrainerEnv.POD_IP, "");
         return told.isEmpty() || addresses.contains(told)
                 ? DoctorFinding.good("network", shown)
                 : DoctorFinding.bad(
                         "network",
                         shown,
-                        Contract.ENV_POD_IP + " is " + told + ", which no interface has: peers would call in vain");
+                        TrainerEnv.POD_IP + " is " + told + ", which no interface has: peers would call in vain");
     }
 
     /** The variables that the operator sets, or you. */

@@ -1,6 +1,6 @@
 package io.swav.trainer;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.InvalidSpecException;
 import io.swav.checkpoint.CheckpointCommand;
 import io.swav.conformance.GoldenCommand;
@@ -65,12 +65,12 @@ public final class Main {
         } else if (failure instanceof DataException data) {
             code = data.exitCode();
         } else if (failure instanceof InvalidSpecException || failure instanceof UnsoundMachineException) {
-            code = Contract.EXIT_CONFIG;
+            code = ExitCodes.CONFIG;
         } else if (failure instanceof NoSuchFileException) {
-            code = Contract.EXIT_NO_INPUT;
+            code = ExitCodes.NO_INPUT;
             words = "there is no " + words;
         } else if (failure instanceof FileSystemException) {
-            code = Contract.EXIT_CANNOT_WRITE;
+            code = ExitCodes.CANNOT_WRITE;
         } else {
             throw failure;
         }

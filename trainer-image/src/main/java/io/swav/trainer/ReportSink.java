@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.swav.api.Contract;
+import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +37,7 @@ interface ReportSink {
         return report -> {
             ConfigMap map = new ConfigMapBuilder()
                     .withNewMetadata()
-                    .withName(Contract.progressName(job))
+                    .withName(ResourceNames.progressName(job))
                     .withNamespace(namespace)
                     .endMetadata()
                     .addToData(report.pod(), JSON.writeValueAsString(report))

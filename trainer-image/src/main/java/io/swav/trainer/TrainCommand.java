@@ -1,10 +1,12 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.InvalidSpecException;
+import io.swav.api.ResourceNames;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport.State;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
@@ -80,7 +82,7 @@ public final class TrainCommand implements Callable<Integer> {
             names = "--world",
             paramLabel = "FILE",
             description = "World document to follow, JSON, with --config. Peers prove themselves by the key in "
-                    + Contract.ENV_HANDSHAKE + "; this one is " + Contract.ENV_POD + ", " + Contract.ENV_POD_UID + ".")
+                    + TrainerEnv.HANDSHAKE + "; this one is " + TrainerEnv.POD + ", " + TrainerEnv.POD_UID + ".")
     @Nullable
     Path world;
 
@@ -92,7 +94,7 @@ public final class TrainCommand implements Callable<Integer> {
             names = "--journal",
             paramLabel = "DIR",
             description = "Folder for a journal, <pod>.jsonl: every step with its samples, every change of the world."
-                    + " Default: " + Contract.ENV_JOURNAL + ", or none.")
+                    + " Default: " + TrainerEnv.JOURNAL + ", or none.")
     @Nullable
     Path journal;
 
@@ -101,7 +103,7 @@ public final class TrainCommand implements Callable<Integer> {
             paramLabel = "Auto|Nccl|Tcp",
             description = "What sums gradients between trainers: ${COMPLETION-CANDIDATES}. Auto takes NCCL where there"
                     + " is a GPU that libtorch computes on and libnccl.so.2, TCP otherwise. Default: "
-                    + Contract.ENV_COLLECTIVE + ", or Auto.")
+                    + TrainerEnv.COLLECTIVE + ", or Auto.")
     CollectiveBackend.@Nullable Wanted collective;
 
     private final TrainingFactory workshop;
@@ -120,7 +122,7 @@ public final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         TerminationNotice notice = TerminationNotice.onSigterm();
-        int code = Contract.EXIT_SOFTWARE;
+        int code = ExitCodes.SOFTWARE;
         try {
             code = run(notice);
         } catch (TrainerExitException e) {
@@ -134,7 +136,7 @@ public final class TrainCommand implements Callable<Integer> {
 
     private int run(TerminationNotice notice) {
         if (config == null && (world != null || out != null)) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, "--world and --out go with --config FILE");
+            throw new TrainerExitException(ExitCodes.CONFIG, "--world and --out go with --config FILE");
         }
         TrainerEnvironment env =
                 config == null ? TrainerEnvironment.ofPod(variables) : TrainerEnvironment.of(variables);
@@ -219,7 +221,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     notice))) {
                 machine.rehearse((manager, group) -> batches.group(manager, 0, group));
                 progress.state(State.Ready, 0, "ready");
-                return trainer.run() == Trainer.End.Done ? Contract.EXIT_OK : Contract.EXIT_PREEMPTED;
+                return trainer.run() == Trainer.End.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
         }
     }
@@ -250,18 +252,18 @@ public final class TrainCommand implements Callable<Integer> {
             return new CollectiveFactory(choice.nccl());
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(
-                    Contract.EXIT_CONFIG,
+                    ExitCodes.CONFIG,
                     e.getMessage() + "; mend that, or leave the choice to the trainer (--collective or "
-                            + Contract.ENV_COLLECTIVE + "=Auto)",
+                            + TrainerEnv.COLLECTIVE + "=Auto)",
                     e);
         }
     }
 
     private Path configFile(TrainerEnvironment env) {
         Path file =
-                config != null ? config : env.configDirectory().orElseThrow().resolve(Contract.CONFIG_KEY);
+                config != null ? config : env.configDirectory().orElseThrow().resolve(ResourceNames.CONFIG_KEY);
         if (!Files.isRegularFile(file)) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, "there is no configuration file " + file);
+            throw new TrainerExitException(ExitCodes.CONFIG, "there is no configuration file " + file);
         }
         return file;
     }
@@ -275,8 +277,7 @@ public final class TrainCommand implements Callable<Integer> {
         boolean alone = config != null && world == null;
         if (!alone && env.key().isEmpty()) {
             throw new TrainerExitException(
-                    Contract.EXIT_CONFIG,
-                    "peers need a common key: set " + Contract.ENV_HANDSHAKE + " for all of them");
+                    ExitCodes.CONFIG, "peers need a common key: set " + TrainerEnv.HANDSHAKE + " for all of them");
         }
         String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
         InetSocketAddress at = alone
@@ -286,8 +287,8 @@ public final class TrainCommand implements Callable<Integer> {
             return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), at);
         } catch (BindException e) {
             throw new TrainerExitException(
-                    Contract.EXIT_PORT_IN_USE,
-                    "port " + env.port() + " (" + Contract.ENV_PORT
+                    ExitCodes.PORT_IN_USE,
+                    "port " + env.port() + " (" + TrainerEnv.PORT
                             + ") is in use on this host: free it, choose another, or"
                             + " leave it out for any free one",
                     e);
@@ -312,10 +313,10 @@ public final class TrainCommand implements Callable<Integer> {
             store.prepare();
             return Optional.of(new CheckpointCatalog(store, owner, keep));
         } catch (IllegalArgumentException e) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, "spec.checkpoint: " + e.getMessage(), e);
+            throw new TrainerExitException(ExitCodes.CONFIG, "spec.checkpoint: " + e.getMessage(), e);
         } catch (IOException e) {
             throw new TrainerExitException(
-                    Contract.EXIT_CANNOT_WRITE,
+                    ExitCodes.CANNOT_WRITE,
                     "cannot write checkpoints to " + uri.get() + " (" + e
                             + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
                     e);
@@ -325,7 +326,7 @@ public final class TrainCommand implements Callable<Integer> {
     private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
         if (stepsPerEpoch == 0) {
             throw new TrainerExitException(
-                    Contract.EXIT_BAD_DATA,
+                    ExitCodes.BAD_DATA,
                     "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
                             + spec.training().globalBatch());
         }
@@ -348,7 +349,7 @@ public final class TrainCommand implements Callable<Integer> {
             sound(kernels);
             return workshop.machine(spec, root, stepsPerEpoch);
         } catch (IllegalArgumentException e) {
-            throw new TrainerExitException(Contract.EXIT_CONFIG, "spec: " + e.getMessage(), e);
+            throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
         }
     }
 
@@ -357,7 +358,7 @@ public final class TrainCommand implements Callable<Integer> {
         if (runDirectory.isEmpty()) {
             return;
         }
-        Path file = runDirectory.get().resolve(Contract.READY_FILE);
+        Path file = runDirectory.get().resolve(ResourceNames.READY_FILE);
         try {
             Files.createDirectories(runDirectory.get());
             Files.writeString(file, "");
@@ -374,12 +375,12 @@ public final class TrainCommand implements Callable<Integer> {
             return new TrainerExitException(data.exitCode(), String.valueOf(e.getMessage()), e);
         }
         if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
-            return new TrainerExitException(Contract.EXIT_CONFIG, String.valueOf(e.getMessage()), e);
+            return new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
         }
         if (e instanceof NotFiniteException) {
-            return new TrainerExitException(Contract.EXIT_SOFTWARE, String.valueOf(e.getMessage()), e);
+            return new TrainerExitException(ExitCodes.SOFTWARE, String.valueOf(e.getMessage()), e);
         }
         LOG.error("training failed", e);
-        return new TrainerExitException(Contract.EXIT_SOFTWARE, "training failed: " + e, e);
+        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);
     }
 }

@@ -1,6 +1,8 @@
 package io.swav.trainer;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
+import io.swav.api.ResourceNames;
+import io.swav.api.TrainerEnv;
 import io.swav.collective.nccl.CollectiveBackend;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -12,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the operator tells a pod; see {@link Contract}.
+ * What the operator tells a pod; see {@link ResourceNames}.
  *
  * @param jobUid of the SwavJob, empty outside a cluster
  * @param key of the handshake, empty when not given
@@ -45,22 +47,22 @@ record TrainerEnvironment(
     static TrainerEnvironment ofPod(Map<String, String> env) {
         List<String> missing = new ArrayList<>();
         for (String name : List.of(
-                Contract.ENV_NAMESPACE,
-                Contract.ENV_JOB,
-                Contract.ENV_JOB_UID,
-                Contract.ENV_POD,
-                Contract.ENV_POD_UID,
-                Contract.ENV_POD_IP,
-                Contract.ENV_HANDSHAKE,
-                Contract.ENV_CONFIG_DIR,
-                Contract.ENV_RUN_DIR)) {
+                TrainerEnv.NAMESPACE,
+                TrainerEnv.JOB,
+                TrainerEnv.JOB_UID,
+                TrainerEnv.POD,
+                TrainerEnv.POD_UID,
+                TrainerEnv.POD_IP,
+                TrainerEnv.HANDSHAKE,
+                TrainerEnv.CONFIG_DIR,
+                TrainerEnv.RUN_DIR)) {
             if (env.getOrDefault(name, "").isEmpty()) {
                 missing.add(name);
             }
         }
         if (!missing.isEmpty()) {
             throw new TrainerExitException(
-                    Contract.EXIT_CONFIG,
+                    ExitCodes.CONFIG,
                     "not in a pod of a SwavJob (" + String.join(", ", missing)
                             + " not set); to train without a cluster give --config FILE");
         }
@@ -69,21 +71,21 @@ record TrainerEnvironment(
 
     /** Of any process: what is not set gets a value for this machine. */
     static TrainerEnvironment of(Map<String, String> env) {
-        String pod = env.getOrDefault(Contract.ENV_POD, "local");
+        String pod = env.getOrDefault(TrainerEnv.POD, "local");
         return new TrainerEnvironment(
-                env.getOrDefault(Contract.ENV_NAMESPACE, "default"),
-                env.getOrDefault(Contract.ENV_JOB, "local"),
-                env.getOrDefault(Contract.ENV_JOB_UID, ""),
+                env.getOrDefault(TrainerEnv.NAMESPACE, "default"),
+                env.getOrDefault(TrainerEnv.JOB, "local"),
+                env.getOrDefault(TrainerEnv.JOB_UID, ""),
                 pod,
-                env.getOrDefault(Contract.ENV_POD_UID, pod),
-                env.getOrDefault(Contract.ENV_POD_IP, "127.0.0.1"),
-                key(env.getOrDefault(Contract.ENV_HANDSHAKE, "")),
-                port(env.getOrDefault(Contract.ENV_PORT, "")),
-                folder(env, Contract.ENV_CONFIG_DIR),
-                folder(env, Contract.ENV_RUN_DIR),
-                folder(env, Contract.ENV_JOURNAL),
-                collective(env.getOrDefault(Contract.ENV_COLLECTIVE, "")),
-                leastStep(env.getOrDefault(Contract.ENV_STEP_SECONDS, "")));
+                env.getOrDefault(TrainerEnv.POD_UID, pod),
+                env.getOrDefault(TrainerEnv.POD_IP, "127.0.0.1"),
+                key(env.getOrDefault(TrainerEnv.HANDSHAKE, "")),
+                port(env.getOrDefault(TrainerEnv.PORT, "")),
+                folder(env, TrainerEnv.CONFIG_DIR),
+                folder(env, TrainerEnv.RUN_DIR),
+                folder(env, TrainerEnv.JOURNAL),
+                collective(env.getOrDefault(TrainerEnv.COLLECTIVE, "")),
+                leastStep(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {
@@ -96,7 +98,7 @@ record TrainerEnvironment(
         int bytes = text.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > 0 && bytes < 16) {
             throw new TrainerExitException(
-                    Contract.EXIT_CONFIG, Contract.ENV_HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
+                    ExitCodes.CONFIG, TrainerEnv.HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
         }
         return text;
     }
@@ -106,8 +108,8 @@ record TrainerEnvironment(
                 .filter(wanted -> text.isEmpty() || wanted.name().equalsIgnoreCase(text))
                 .findFirst()
                 .orElseThrow(() -> new TrainerExitException(
-                        Contract.EXIT_CONFIG,
-                        Contract.ENV_COLLECTIVE + " is \"" + text + "\", not one of "
+                        ExitCodes.CONFIG,
+                        TrainerEnv.COLLECTIVE + " is \"" + text + "\", not one of "
                                 + Arrays.toString(CollectiveBackend.Wanted.values())));
     }
 
@@ -121,7 +123,7 @@ record TrainerEnvironment(
             // told below, as a number out of range is
         }
         throw new TrainerExitException(
-                Contract.EXIT_CONFIG, Contract.ENV_STEP_SECONDS + " is \"" + text + "\", not seconds from 0 to 3600");
+                ExitCodes.CONFIG, TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not seconds from 0 to 3600");
     }
 
     private static int port(String text) {
@@ -133,6 +135,6 @@ record TrainerEnvironment(
         } catch (NumberFormatException e) {
             // told below, as a number out of range is
         }
-        throw new TrainerExitException(Contract.EXIT_CONFIG, Contract.ENV_PORT + " is \"" + text + "\", not a port");
+        throw new TrainerExitException(ExitCodes.CONFIG, TrainerEnv.PORT + " is \"" + text + "\", not a port");
     }
 }

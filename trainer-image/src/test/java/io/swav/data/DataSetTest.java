@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
@@ -69,7 +69,7 @@ class DataSetTest {
         try (DataSet data = DataSet.open("file:" + folder + "/s-00000%3f.tar")) {
             assertThat(data.size()).isEqualTo(25);
         }
-        refused(folder + "/*9.tar", Contract.EXIT_NO_INPUT, "matches *9.tar");
+        refused(folder + "/*9.tar", ExitCodes.NO_INPUT, "matches *9.tar");
     }
 
     @Test
@@ -102,12 +102,12 @@ class DataSetTest {
 
     @Test
     void aMissingOrEmptyFolderIsNamed() {
-        refused(folder.resolve("none").toString(), Contract.EXIT_NO_INPUT, folder.resolve("none") + " does not exist");
-        refused(folder.toString(), Contract.EXIT_NO_INPUT, folder + " holds neither");
-        refused("file://" + folder + "/no such {1}", Contract.EXIT_NO_INPUT, folder + "/no such {1} does not exist");
-        refused("file://data/train", Contract.EXIT_NO_INPUT, "file://data/train names a machine");
-        refused("file:///a%zz", Contract.EXIT_NO_INPUT, "file:///a%zz names no path");
-        refused("s3://bucket/data", Contract.EXIT_NO_INPUT, "s3://bucket/data");
+        refused(folder.resolve("none").toString(), ExitCodes.NO_INPUT, folder.resolve("none") + " does not exist");
+        refused(folder.toString(), ExitCodes.NO_INPUT, folder + " holds neither");
+        refused("file://" + folder + "/no such {1}", ExitCodes.NO_INPUT, folder + "/no such {1} does not exist");
+        refused("file://data/train", ExitCodes.NO_INPUT, "file://data/train names a machine");
+        refused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz names no path");
+        refused("s3://bucket/data", ExitCodes.NO_INPUT, "s3://bucket/data");
     }
 
     @Test
@@ -121,7 +121,7 @@ class DataSetTest {
         }
         for (int length = 0; length < content; length += 100) {
             Files.write(shard, Arrays.copyOf(whole, length));
-            refused(folder.toString(), Contract.EXIT_BAD_DATA, shard.toString());
+            refused(folder.toString(), ExitCodes.BAD_DATA, shard.toString());
         }
     }
 
@@ -130,14 +130,14 @@ class DataSetTest {
     void whatCannotBeReadNowIsNobodysFault() throws IOException {
         Path shard = folder.resolve("s-000000.tar");
         Files.createSymbolicLink(shard, shard);
-        refused(folder.toString(), Contract.EXIT_SOFTWARE, shard + " cannot be read");
-        refused(shard.toString(), Contract.EXIT_SOFTWARE, shard + " cannot be read");
+        refused(folder.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
+        refused(shard.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
         Path pictures = Files.createDirectory(folder.resolve("pictures"));
         Files.createSymbolicLink(pictures.resolve("class"), shard);
-        refused(pictures.toString(), Contract.EXIT_SOFTWARE, pictures.resolve("class") + " cannot be read");
+        refused(pictures.toString(), ExitCodes.SOFTWARE, pictures.resolve("class") + " cannot be read");
         Files.delete(shard);
         Files.createSymbolicLink(shard, folder.resolve("nowhere"));
-        refused(folder.toString(), Contract.EXIT_NO_INPUT, shard + " cannot be read");
+        refused(folder.toString(), ExitCodes.NO_INPUT, shard + " cannot be read");
     }
 
     @Test
@@ -148,7 +148,7 @@ class DataSetTest {
         closed.close();
         assertThatThrownBy(() -> WebDatasetShards.entries(shard, closed))
                 .isInstanceOfSatisfying(
-                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(Contract.EXIT_SOFTWARE))
+                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.SOFTWARE))
                 .hasMessageContaining(shard + " cannot be read");
     }
 

@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.AsOnDevice;
@@ -242,7 +242,7 @@ class PrefetchingBatchesTest {
             assertThatThrownBy(() -> batches.group(manager, 0, 0))
                     .isInstanceOfSatisfying(
                             DataException.class,
-                            e -> assertThat(Contract.isPermanent(e.exitCode())).isFalse())
+                            e -> assertThat(ExitCodes.isPermanent(e.exitCode())).isFalse())
                     .hasMessageContaining("cannot read " + folder.resolve("s-000000.tar") + ":key")
                     .hasMessageContaining("Stale file handle");
         }

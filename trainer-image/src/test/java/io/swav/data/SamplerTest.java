@@ -3,7 +3,7 @@ package io.swav.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
@@ -53,7 +53,7 @@ class SamplerTest {
     void lessThanOneBatchIsRefusedWithTheField() {
         assertThatThrownBy(() -> new Sampler(50, 256, 1))
                 .isInstanceOfSatisfying(
-                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(Contract.EXIT_BAD_DATA))
+                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.BAD_DATA))
                 .hasMessageContaining("50 samples")
                 .hasMessageContaining("training.globalBatch (256)");
     }

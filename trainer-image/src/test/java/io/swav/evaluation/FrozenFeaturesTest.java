@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.HostSnapshot;
@@ -69,7 +69,7 @@ class FrozenFeaturesTest {
             Safetensors.write(file, HostSnapshot.of(model.state()), Map.of());
             Path export = folder.resolve("backbone.safetensors");
             assertThat(new CommandLine(new ExportCommand()).execute(file.toString(), "--out", export.toString()))
-                    .isEqualTo(Contract.EXIT_OK);
+                    .isEqualTo(ExitCodes.OK);
             assertThat(Safetensors.read(export))
                     .doesNotContainKey("prototypes.weight")
                     .containsKey("conv1.weight");

@@ -32,7 +32,7 @@ class CrashReportTest {
 
             ---------------  S U M M A R Y ------------
 
-            Command Line: -XX:+UseSerialGC io.swav.local.Main golden
+            Command Line: -XX:+UseSerialGC io.swav.cli.Main golden
             """;
 
     @TempDir

@@ -2,7 +2,7 @@ package io.swav.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.data.DataCommand;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -30,9 +30,9 @@ class AugmentOnDeviceTest {
     void aResumedRunHasTheBitsOfAWholeOne() throws IOException {
         Path whole = folder.resolve("whole");
         Path resumed = folder.resolve("resumed");
-        assertThat(train("Device", 5, whole)).isEqualTo(Contract.EXIT_OK);
-        assertThat(train("Device", 2, resumed)).isEqualTo(Contract.EXIT_OK);
-        assertThat(train("Device", 5, resumed)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("Device", 5, whole)).isEqualTo(ExitCodes.OK);
+        assertThat(train("Device", 2, resumed)).isEqualTo(ExitCodes.OK);
+        assertThat(train("Device", 5, resumed)).isEqualTo(ExitCodes.OK);
         for (String file : new String[] {"step-5/model.safetensors", "step-5/optimizer.safetensors"}) {
             assertThat(Files.readAllBytes(resumed.resolve(file))).isEqualTo(Files.readAllBytes(whole.resolve(file)));
         }
@@ -41,12 +41,12 @@ class AugmentOnDeviceTest {
     @Test
     void aCheckpointOfTheHostsCropsIsNotResumed() throws IOException {
         Path out = folder.resolve("out");
-        assertThat(train("Host", 2, out)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("Host", 2, out)).isEqualTo(ExitCodes.OK);
         PrintStream before = System.err;
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
         try {
-            assertThat(train("Device", 5, out)).isEqualTo(Contract.EXIT_CONFIG);
+            assertThat(train("Device", 5, out)).isEqualTo(ExitCodes.CONFIG);
         } finally {
             System.setErr(before);
         }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
 import io.swav.torch.TorchRuntime;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -64,8 +64,8 @@ class DoctorCommandTest {
         Files.writeString(
                 folder.resolve("proc/driver/nvidia/gpus/0000:01:00.0/information"),
                 "Model: \t\t NVIDIA H100\nIRQ: 1\n");
-        env.put(Contract.ENV_POD_IP, "203.0.113.7");
-        env.put(Contract.ENV_PORT, "http");
+        env.put(TrainerEnv.POD_IP, "203.0.113.7");
+        env.put(TrainerEnv.PORT, "http");
         env.remove("OMP_WAIT_POLICY");
 
         assertThat(examine(folder)).isEqualTo(1);
@@ -98,7 +98,7 @@ class DoctorCommandTest {
 
     @Test
     void aChoiceThatDoesNotExistIsNamed() throws Exception {
-        env.put(Contract.ENV_COLLECTIVE, "Infiniband");
+        env.put(TrainerEnv.COLLECTIVE, "Infiniband");
         assertThat(examine(Path.of("/"))).isEqualTo(1);
         assertThat(finding("collectives").path("advice").asText())
                 .contains("\"Infiniband\", not one of [Auto, Nccl, Tcp]");

@@ -3,7 +3,7 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.TrainerReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -74,7 +74,7 @@ class ElasticProcessesTest {
 
             a.destroy(); // SIGTERM: a works on until the world without it
             trainers.publish("b", "d");
-            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.awaitGeneration("b");
 
             trainers.hurry();
@@ -114,7 +114,7 @@ class ElasticProcessesTest {
             trainers.publish("a");
             trainers.awaitGeneration("a");
             signal("-CONT", b);
-            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.hurry();
             assertThat(trainers.exitCode("a")).isZero();
         }
@@ -133,7 +133,7 @@ class ElasticProcessesTest {
             Path saved = out.resolve("step-" + holding.step()).resolve("MANIFEST.json");
             await().untilAsserted(() -> assertThat(saved).exists());
             signal("-CONT", b);
-            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.start("c");
             trainers.publish("a", "c");
             trainers.hurry();
@@ -180,7 +180,7 @@ class ElasticProcessesTest {
             Process first = trainers.start("first");
             trainers.awaitStep("first", 10);
             first.destroy();
-            assertThat(trainers.exitCode("first")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("first")).isEqualTo(ExitCodes.PREEMPTED);
             assertThat(trainers.tail("first")).contains("saved step");
             trainers.hurry();
             trainers.start("second");
@@ -200,9 +200,9 @@ class ElasticProcessesTest {
             trainers.publish("a", "b");
             trainers.awaitStep("a", 10);
             b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             a.destroy();
-            assertThat(trainers.exitCode("a")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
             assertSaved(trainers, out, "a");
             assertThat(trainers.tail("b")).as("a holds the state").doesNotContain("saved step");
         }
@@ -219,9 +219,9 @@ class ElasticProcessesTest {
             trainers.awaitStep("b", 10);
             a.destroyForcibly();
             c.destroy();
-            assertThat(trainers.exitCode("c")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("c")).isEqualTo(ExitCodes.PREEMPTED);
             b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             assertSaved(trainers, out, "b");
             assertThat(trainers.tail("c")).as("b holds the state").doesNotContain("saved step");
         }
@@ -237,7 +237,7 @@ class ElasticProcessesTest {
             trainers.awaitStep("b", 10);
             signal("-STOP", a);
             b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(Contract.EXIT_PREEMPTED);
+            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             assertSaved(trainers, out, "b");
         }
     }

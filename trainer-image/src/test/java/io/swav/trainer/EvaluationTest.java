@@ -3,7 +3,7 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.TrainerReport;
 import io.swav.data.DataCommand;
 import io.swav.evaluation.EvalCommand;
@@ -31,7 +31,7 @@ class EvaluationTest {
 
     @Test
     void theFigureIsThatOfEvalKnn() throws IOException {
-        assertThat(train(new SwavTrainingFactory())).isEqualTo(Contract.EXIT_OK);
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.OK);
         assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(new CommandLine(new EvalCommand())
                         .execute(
@@ -58,7 +58,7 @@ class EvaluationTest {
     /** The toy machine's throws. */
     @Test
     void aJobIsDoneWhateverBecomesOfItsEvaluation() throws IOException {
-        assertThat(train(new ToyTrainingFactory())).isEqualTo(Contract.EXIT_OK);
+        assertThat(train(new ToyTrainingFactory())).isEqualTo(ExitCodes.OK);
         assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(report().knnTop1()).isNull();
     }
@@ -66,7 +66,7 @@ class EvaluationTest {
     @Test
     void picturesThatAreNotThereAreMissedBeforeTraining() throws IOException {
         config = job(folder.resolve("nowhere"));
-        assertThat(train(new SwavTrainingFactory())).isEqualTo(Contract.EXIT_NO_INPUT);
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.NO_INPUT);
         assertThat(folder.resolve("out/step-2")).doesNotExist();
     }
 

@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.data.CropBatches;
 import io.swav.data.DataException;
@@ -55,9 +56,9 @@ class TrainCommandTest {
 
     @Test
     void trainsToTheEndAndSaysSo() throws Exception {
-        variables.put(Contract.ENV_RUN_DIR, folder.resolve("run").toString());
+        variables.put(TrainerEnv.RUN_DIR, folder.resolve("run").toString());
         assertThat(train("--config", spec, "--out", out, "--report", folder.resolve("report.json")))
-                .isEqualTo(Contract.EXIT_OK);
+                .isEqualTo(ExitCodes.OK);
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
         assertThat(out.resolve("export/backbone.safetensors")).exists();
         assertThat(folder.resolve("run/ready")).exists();
@@ -68,59 +69,59 @@ class TrainCommandTest {
         assertThat(report.loss()).isNotNull();
 
         byte[] saved = Files.readAllBytes(out.resolve("step-4/model.safetensors"));
-        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.OK);
         assertThat(Files.readAllBytes(out.resolve("step-4/model.safetensors"))).isEqualTo(saved);
     }
 
     @Test
     void aMissingConfigurationIsNamed() {
-        assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("there is no configuration file").contains("none.json");
     }
 
     @Test
     void aWrongFieldIsNamed() throws Exception {
         Files.writeString(spec, SPEC.formatted(1).replace("\"globalBatch\": 8", "\"globalBatch\": 9"));
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("job.json").contains("spec.training.groupSize");
     }
 
     @Test
     void outsideAPodItAsksForAConfiguration() {
-        variables.put(Contract.ENV_JOB, "demo");
-        assertThat(train()).isEqualTo(Contract.EXIT_CONFIG);
+        variables.put(TrainerEnv.JOB, "demo");
+        assertThat(train()).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_POD_UID").doesNotContain("SWAV_JOB,").contains("--config FILE");
     }
 
     @Test
     void aPortInUseIsNamed() throws Exception {
         try (ServerSocket taken = new ServerSocket(0)) {
-            variables.put(Contract.ENV_PORT, Integer.toString(taken.getLocalPort()));
-            assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_PORT_IN_USE);
+            variables.put(TrainerEnv.PORT, Integer.toString(taken.getLocalPort()));
+            assertThat(train("--config", spec)).isEqualTo(ExitCodes.PORT_IN_USE);
             assertThat(said).contains("port " + taken.getLocalPort()).contains("in use");
         }
     }
 
     @Test
     void aStepTakesAsLongAsAskedFor() {
-        variables.put(Contract.ENV_STEP_SECONDS, "0.1");
+        variables.put(TrainerEnv.STEP_SECONDS, "0.1");
         long start = System.nanoTime();
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_OK);
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.OK);
         assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(4 * 100_000_000L);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"fast", "-1", "NaN", "3601"})
     void aBadPaceIsNamed(String pace) {
-        variables.put(Contract.ENV_STEP_SECONDS, pace);
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        variables.put(TrainerEnv.STEP_SECONDS, pace);
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_STEP_SECONDS is \"" + pace + "\"");
     }
 
     @Test
     void aBadPortIsNamed() {
-        variables.put(Contract.ENV_PORT, "http");
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        variables.put(TrainerEnv.PORT, "http");
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_PORT is \"http\"");
     }
 
@@ -128,7 +129,7 @@ class TrainCommandTest {
     void aFolderThatCannotBeWrittenIsNamedInTheReportToo() throws Exception {
         Path report = folder.resolve("report.json");
         assertThat(train("--config", spec, "--out", spec.resolve("below"), "--report", report))
-                .isEqualTo(Contract.EXIT_CANNOT_WRITE);
+                .isEqualTo(ExitCodes.CANNOT_WRITE);
         assertThat(said).contains("cannot write checkpoints to " + spec);
         TrainerReport told = new ObjectMapper().readValue(Files.readAllBytes(report), TrainerReport.class);
         assertThat(told.state()).isEqualTo(TrainerReport.State.Failed);
@@ -139,7 +140,7 @@ class TrainCommandTest {
     void anotherConfigurationsCheckpointIsRefused() throws Exception {
         assertThat(train("--config", spec, "--out", out)).isZero();
         Files.writeString(spec, SPEC.formatted(2));
-        assertThat(train("--config", spec, "--out", out)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said)
                 .contains("another configuration")
                 .contains("model, data.uri, data.augmentOn, crops, assignment, and training without maxSteps, ");
@@ -169,7 +170,7 @@ class TrainCommandTest {
                 .start();
         try {
             assertThat(process.waitFor(3, TimeUnit.MINUTES)).isTrue();
-            assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(Contract.EXIT_OK);
+            assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(ExitCodes.OK);
             return Files.readString(log);
         } finally {
             process.destroyForcibly();
@@ -179,24 +180,24 @@ class TrainCommandTest {
     @Test
     void peersNeedAKey() {
         assertThat(train("--config", spec, "--world", folder.resolve("world.json")))
-                .isEqualTo(Contract.EXIT_CONFIG);
-        assertThat(said).contains(Contract.ENV_HANDSHAKE);
-        variables.put(Contract.ENV_HANDSHAKE, "short");
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+                .isEqualTo(ExitCodes.CONFIG);
+        assertThat(said).contains(TrainerEnv.HANDSHAKE);
+        variables.put(TrainerEnv.HANDSHAKE, "short");
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("16 are needed");
     }
 
     @Test
     void troubleWithTheDataKeepsItsCode() {
         workshop = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_NO_INPUT);
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.NO_INPUT);
         assertThat(said).contains("no folder /none");
     }
 
     @Test
     void whatTheModelCannotDoIsAConfigurationError() {
         workshop = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
-        assertThat(train("--config", spec)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("model.architecture is 'vgg'");
     }
 
@@ -205,7 +206,7 @@ class TrainCommandTest {
         Path report = folder.resolve("report.json");
         workshop = failing(new UnsoundMachineException(
                 new Verdict.Unsound("AMD EPYC", "convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")));
-        assertThat(train("--config", spec, "--report", report)).isEqualTo(Contract.EXIT_CONFIG);
+        assertThat(train("--config", spec, "--report", report)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said)
                 .contains("this machine computes wrong: convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")
                 .contains("AMD EPYC");

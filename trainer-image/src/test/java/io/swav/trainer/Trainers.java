@@ -3,7 +3,7 @@ package io.swav.trainer;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.Contract;
+import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.io.IOException;
@@ -73,13 +73,13 @@ final class Trainers implements AutoCloseable {
         builder.redirectOutput(log(pod).toFile());
         builder.environment()
                 .putAll(Map.of(
-                        Contract.ENV_POD,
+                        TrainerEnv.POD,
                         pod,
-                        Contract.ENV_POD_UID,
+                        TrainerEnv.POD_UID,
                         "uid-" + pod,
-                        Contract.ENV_JOB_UID,
+                        TrainerEnv.JOB_UID,
                         "job",
-                        Contract.ENV_HANDSHAKE,
+                        TrainerEnv.HANDSHAKE,
                         "a key for tests, 16 bytes or more",
                         "OMP_NUM_THREADS",
                         "1"));

@@ -1,6 +1,7 @@
-package io.swav.local;
+package io.swav.cli;
 
 import io.swav.data.DataCommand;
+import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

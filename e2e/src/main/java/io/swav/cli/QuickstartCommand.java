@@ -1,4 +1,4 @@
-package io.swav.local;
+package io.swav.cli;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -7,6 +7,11 @@ import io.swav.data.TrainTestSplit;
 import io.swav.evaluation.EvalException;
 import io.swav.evaluation.Evaluation;
 import io.swav.evaluation.KnnClassifier;
+import io.swav.local.JobMonitor;
+import io.swav.local.LocalClusterException;
+import io.swav.local.LocalControlPlane;
+import io.swav.local.LocalDeployment;
+import io.swav.local.StatusLine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

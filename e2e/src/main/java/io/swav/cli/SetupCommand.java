@@ -1,5 +1,7 @@
-package io.swav.local;
+package io.swav.cli;
 
+import io.swav.local.ControlPlaneInstaller;
+import io.swav.local.KubeBinaries;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 

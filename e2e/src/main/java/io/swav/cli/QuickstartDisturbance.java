@@ -1,8 +1,9 @@
-package io.swav.local;
+package io.swav.cli;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.local.StatusLine;
 import java.util.List;
 import java.util.function.Consumer;
 

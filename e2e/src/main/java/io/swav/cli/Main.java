@@ -1,6 +1,8 @@
-package io.swav.local;
+package io.swav.cli;
 
 import io.swav.chaos.StormCommand;
+import io.swav.local.LocalClusterException;
+import io.swav.local.NodeCommand;
 import io.swav.trainer.Version;
 import java.util.Arrays;
 import picocli.CommandLine;

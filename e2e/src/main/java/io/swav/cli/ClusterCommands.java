@@ -1,8 +1,15 @@
-package io.swav.local;
+package io.swav.cli;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.SwavJob;
+import io.swav.local.BackgroundProcess;
+import io.swav.local.JobSummary;
+import io.swav.local.LocalClusterException;
+import io.swav.local.LocalControlPlane;
+import io.swav.local.LocalDeployment;
+import io.swav.local.PodLogs;
+import io.swav.local.ProcessUtils;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;

@@ -1,0 +1,51 @@
+package io.swav.api;
+
+/** Names of objects, labels, keys and files on which operator, trainer and local cluster agree. */
+public final class ResourceNames {
+    public static final String GROUP = "swav.io";
+    public static final String LABEL_JOB = GROUP + "/job";
+    public static final String CONTAINER = "trainer";
+
+    public static final String WORLD_KEY = "world.json";
+    /** Beside {@link #WORLD_KEY}: the value of {@link #ANNOTATION_CHECKPOINT}; another one asks for another checkpoint. */
+    public static final String CHECKPOINT_REQUEST_KEY = "checkpoint-request";
+    /** Beside {@link #WORLD_KEY}: URI of the store in which verified checkpoints of the job were seen. */
+    public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
+    /** On a SwavJob: any new value asks for a checkpoint now. */
+    public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
+
+    public static final String CONFIG_KEY = "job.json";
+    public static final String SECRET_KEY = "handshake";
+
+    /** Folder with {@link #CONFIG_KEY}, a volume of the config ConfigMap. */
+    public static final String CONFIG_DIR = "/etc/swav";
+    /** Writable emptyDir; {@link #READY_FILE} in it is what the readiness probe looks for. */
+    public static final String RUN_DIR = "/run/swav";
+
+    public static final String READY_FILE = "ready";
+
+    public static final String PORT = "swav";
+
+    private ResourceNames() {}
+
+    public static String worldName(String job) {
+        return job + "-world";
+    }
+
+    public static String progressName(String job) {
+        return job + "-progress";
+    }
+
+    public static String configName(String job) {
+        return job + "-config";
+    }
+
+    public static String handshakeName(String job) {
+        return job + "-handshake";
+    }
+
+    /** ServiceAccount, Role and RoleBinding of the job's trainers. */
+    public static String trainerName(String job) {
+        return job + "-trainer";
+    }
+}

@@ -1,0 +1,30 @@
+package io.swav.api;
+
+/** Environment variables of a trainer's container: the operator sets them, the trainer reads them. */
+public final class TrainerEnv {
+    public static final String JOB = "SWAV_JOB";
+    public static final String JOB_UID = "SWAV_JOB_UID";
+    public static final String NAMESPACE = "SWAV_NAMESPACE";
+    public static final String POD = "SWAV_POD";
+    public static final String POD_UID = "SWAV_POD_UID";
+    public static final String POD_IP = "SWAV_POD_IP";
+    public static final String CONFIG_DIR = "SWAV_CONFIG_DIR";
+    public static final String RUN_DIR = "SWAV_RUN_DIR";
+    public static final String HANDSHAKE = "SWAV_HANDSHAKE_KEY";
+    /** Port for peers; unset or 0 means any free one. Set from a container port named {@link ResourceNames#PORT}. */
+    public static final String PORT = "SWAV_PORT";
+
+    /** Folder for journals, {@code <pod>.jsonl}: a line for every step applied and every change; unset for none. */
+    public static final String JOURNAL = "SWAV_JOURNAL";
+
+    /** What carries collectives: Auto (unset), Nccl or Tcp. */
+    public static final String COLLECTIVE = "SWAV_COLLECTIVE";
+
+    /**
+     * The least seconds that a step takes, unset for none: to try on a small job what happens to one whose steps take so
+     * long.
+     */
+    public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
+
+    private TrainerEnv() {}
+}
