@@ -72,7 +72,7 @@ final class Health implements AutoCloseable {
         }
     }
 
-    List<String> ailments() {
+    List<String> problems() {
         List<String> wrong = new ArrayList<>();
         if (!started.getAsBoolean()) {
             wrong.add("starting: the informers have not synced");
@@ -87,8 +87,8 @@ final class Health implements AutoCloseable {
     }
 
     /** What a restart mends; an API server that is away is not of that kind. */
-    List<String> stuck() {
-        List<String> wrong = ailments();
+    List<String> fatalProblems() {
+        List<String> wrong = problems();
         return wrong.equals(List.of(NOT_WATCHING)) ? wrong : List.of();
     }
 

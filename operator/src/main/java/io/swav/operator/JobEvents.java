@@ -39,7 +39,7 @@ final class JobEvents {
     }
 
     /** What was published is told, what was not is part of a later plan. */
-    void tell(SwavJob job, ReconcilePlan plan, PlanExecutor.Outcome outcome, Instant now) {
+    void tell(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult outcome, Instant now) {
         if (!outcome.published()) {
             return;
         }
@@ -79,7 +79,7 @@ final class JobEvents {
     }
 
     /** Ends and obstacles, which show in the status: told when their condition becomes true. */
-    void tellChanges(SwavJob job, SwavJobStatus now, Instant at) {
+    void recordConditions(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         for (ConditionType type : TOLD) {
             boolean alreadySaid = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);

@@ -59,7 +59,7 @@ record JobSnapshot(
     boolean awaitsLastWords() {
         World world = worldMap.world();
         return pods.stream()
-                .anyMatch(pod -> pod.standing() instanceof PodState.Dead
+                .anyMatch(pod -> pod.standing() instanceof PodState.Ended
                         ? !worldMap.book().accounted().contains(pod.uid())
                         : !(pod.standing() instanceof PodState.Done)
                                 && pod.signs().isSilent()

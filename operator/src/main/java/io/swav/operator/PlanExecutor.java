@@ -49,7 +49,7 @@ final class PlanExecutor {
     /** metadata.generation of the job, by uid, for which its dependents were applied by this process. */
     private final Map<String, Long> applied = new ConcurrentHashMap<>();
     /** The last of each job, by uid. */
-    private final Map<String, Refusal> refusals = new ConcurrentHashMap<>();
+    private final Map<String, PodRejection> refusals = new ConcurrentHashMap<>();
 
     /** @param podCreated and {@code mapWritten} tell the caches at once what the watch will tell later */
     PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
@@ -65,7 +65,7 @@ final class PlanExecutor {
      * @param refusal the one that stands, of this plan or an earlier one
      * @param trouble the API server's words when it failed at something else, which the next plan will try again
      */
-    record Outcome(boolean published, Optional<Refusal> refusal, Optional<String> trouble) {}
+    record ExecutionResult(boolean published, Optional<PodRejection> refusal, Optional<String> trouble) {}
 
     /**
      * No pod could be made. Every report of a trainer brings a plan, so the same pod is not tried again with each of
@@ -76,20 +76,20 @@ final class PlanExecutor {
      * @param generation metadata.generation of the job that asked for the pod: another may ask for a better one
      * @param until when it is tried again
      */
-    record Refusal(ConditionReason reason, String why, long generation, Instant until) {
+    record PodRejection(ConditionReason reason, String why, long generation, Instant until) {
 
-        static Refusal of(SwavJob job, ConditionReason reason, String why, Instant now) {
-            return new Refusal(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL));
+        static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
+            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL));
         }
     }
 
     /** The one that stands. */
-    Optional<Refusal> refusal(SwavJob job, Instant now) {
+    Optional<PodRejection> refusal(SwavJob job, Instant now) {
         return Optional.ofNullable(refusals.get(uid(job)))
                 .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
     }
 
-    Outcome act(JobSnapshot seen, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
+    ExecutionResult act(JobSnapshot seen, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
         SwavJob job = seen.job();
         boolean published = false;
         try {
@@ -103,13 +103,13 @@ final class PlanExecutor {
             plan.kill().forEach(pod -> delete(job, pod, true));
             createPods(seen, plan.create(), now).ifPresent(refusal -> refusals.put(uid(job), refusal));
             plan.delete().forEach(pod -> delete(job, pod, false));
-            return new Outcome(published, refusal(job, now), Optional.empty());
+            return new ExecutionResult(published, refusal(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // somebody wrote in between: the retry sees it
             }
             LOG.warn("the plan is not done yet: {}", words(e));
-            return new Outcome(published, Optional.empty(), Optional.of(words(e)));
+            return new ExecutionResult(published, Optional.empty(), Optional.of(words(e)));
         }
     }
 
@@ -172,16 +172,16 @@ final class PlanExecutor {
      *
      * @return why one could not be made
      */
-    private Optional<Refusal> createPods(JobSnapshot seen, List<String> names, Instant now) {
+    private Optional<PodRejection> createPods(JobSnapshot seen, List<String> names, Instant now) {
         SwavJob job = seen.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
         if (names.isEmpty() || template == null || problem.isPresent()) {
             return problem.filter(why -> !names.isEmpty())
-                    .map(why -> Refusal.of(job, ConditionReason.PodRefused, why, now));
+                    .map(why -> PodRejection.of(job, ConditionReason.PodRefused, why, now));
         }
         if (!createHandshake(job, seen.pods())) {
-            return Optional.of(Refusal.of(
+            return Optional.of(PodRejection.of(
                     job,
                     ConditionReason.HandshakeLost,
                     "Secret " + ResourceNames.handshakeName(job.getMetadata().getName())
@@ -196,7 +196,7 @@ final class PlanExecutor {
                         client.resource(TrainerPod.of(job, template, name)).create());
             } catch (KubernetesClientException e) {
                 if (REFUSALS.contains(e.getCode())) {
-                    return Optional.of(Refusal.of(
+                    return Optional.of(PodRejection.of(
                             job,
                             ConditionReason.PodRefused,
                             "the API server refuses the pod of spec.template: " + words(e),

@@ -108,7 +108,7 @@ final class PodClassifier {
     }
 
     private static boolean lingers(Pod pod, PodState standing) {
-        boolean ended = standing instanceof PodState.Done || standing instanceof PodState.Dead;
+        boolean ended = standing instanceof PodState.Done || standing instanceof PodState.Ended;
         return ended
                 && !"Succeeded".equals(phase(pod))
                 && !"Failed".equals(phase(pod))
@@ -138,7 +138,7 @@ final class PodClassifier {
             return dead(pod, notice.or(() -> takenAway(pod)), end, report);
         }
         if (notice.isPresent()) {
-            return new PodState.Leaving(notice.get(), silence.flatMap(s -> overdue(pod)));
+            return new PodState.Terminating(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
         Optional<TrainerReport> failed = report.filter(r -> r.state().isFailure());
         if (failed.isPresent()) {
@@ -160,8 +160,8 @@ final class PodClassifier {
             return new PodState.Done();
         }
         return report.isPresent() || notice.isPresent()
-                ? new PodState.Dead(Cause.PREEMPTED, notice.orElse("the trainer left before the end"))
-                : new PodState.Dead(Cause.FAILED, NEVER_REPORTED);
+                ? new PodState.Ended(Cause.PREEMPTED, notice.orElse("the trainer left before the end"))
+                : new PodState.Ended(Cause.FAILED, NEVER_REPORTED);
     }
 
     private static boolean isDone(TrainerReport report) {
@@ -219,7 +219,7 @@ final class PodClassifier {
     private static PodState failing(TrainerReport report, Duration unheard) {
         Duration left = TO_END.minus(unheard);
         return left.isNegative() || left.isZero()
-                ? new PodState.Dead(Cause.FAILED, "the trainer failed and does not end: " + report.message())
+                ? new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: " + report.message())
                 : new PodState.Failing("failed: " + report.message(), left);
     }
 
@@ -235,15 +235,15 @@ final class PodClassifier {
     private static PodState dead(
             Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<TrainerReport> report) {
         if (notice.isPresent()) {
-            return new PodState.Dead(Cause.PREEMPTED, notice.get());
+            return new PodState.Ended(Cause.PREEMPTED, notice.get());
         }
         if (end.isEmpty()) {
             String reason = pod.getStatus().getReason();
-            return new PodState.Dead(Cause.FAILED, reason == null ? "the pod failed" : reason);
+            return new PodState.Ended(Cause.FAILED, reason == null ? "the pod failed" : reason);
         }
         int exit = end.get().getExitCode();
         if (exit == ExitCodes.PREEMPTED) {
-            return new PodState.Dead(Cause.PREEMPTED, TOLD_TO_GO);
+            return new PodState.Ended(Cause.PREEMPTED, TOLD_TO_GO);
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
@@ -251,8 +251,8 @@ final class PodClassifier {
         boolean unfit =
                 report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
         return unfit
-                ? new PodState.Dead(Cause.FAILED, "node " + pod.getSpec().getNodeName() + " is unfit, " + why)
-                : new PodState.Dead(cause(exit), why);
+                ? new PodState.Ended(Cause.FAILED, "node " + pod.getSpec().getNodeName() + " is unfit, " + why)
+                : new PodState.Ended(cause(exit), why);
     }
 
     private static Cause cause(int exit) {

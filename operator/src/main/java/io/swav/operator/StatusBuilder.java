@@ -10,8 +10,8 @@ import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.operator.PlanExecutor.Outcome;
-import io.swav.operator.PlanExecutor.Refusal;
+import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.Hold;
 import io.swav.planner.LedgerState;
 import io.swav.planner.ObservedPod;
@@ -37,14 +37,14 @@ final class StatusBuilder {
 
     private final JobSnapshot seen;
     private final Optional<ReconcilePlan> plan;
-    private final Outcome outcome;
+    private final ExecutionResult outcome;
     private final SwavJobStatus before;
     private final Instant now;
     private final World world;
     private final PlannerState book;
     private final CheckpointStatus checkpoints;
 
-    private StatusBuilder(JobSnapshot seen, Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
+    private StatusBuilder(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
         this.seen = seen;
         this.plan = plan;
         this.outcome = outcome;
@@ -63,7 +63,7 @@ final class StatusBuilder {
      * @param plan what was to be done; empty when no spec could be accepted
      * @param outcome what came of it
      */
-    static SwavJobStatus status(JobSnapshot seen, Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
+    static SwavJobStatus status(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
         return new StatusBuilder(seen, plan, outcome, now).status();
     }
 
@@ -399,7 +399,7 @@ final class StatusBuilder {
         if (!seen.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
         }
-        return outcome.refusal().map(Refusal::why).or(() -> stalledByHold(full, why));
+        return outcome.refusal().map(PodRejection::why).or(() -> stalledByHold(full, why));
     }
 
     private String goesOn(Phase phase) {
@@ -414,7 +414,7 @@ final class StatusBuilder {
             return endReason().orElse(ConditionReason.Failed);
         }
         if (seen.problems().isEmpty()) {
-            return outcome.refusal().map(Refusal::reason).orElse(ConditionReason.PodCannotStart);
+            return outcome.refusal().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
         }
         return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
                 ? ConditionReason.NotAvailable

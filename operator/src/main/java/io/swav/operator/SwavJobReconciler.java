@@ -15,8 +15,8 @@ import io.swav.api.ConditionReason;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
-import io.swav.operator.PlanExecutor.Outcome;
-import io.swav.operator.PlanExecutor.Refusal;
+import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldPlanner;
@@ -49,7 +49,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
     private static final Duration AFTER_TROUBLE = Duration.ofSeconds(1);
-    private static final Outcome NOTHING_DONE = new Outcome(false, Optional.empty(), Optional.empty());
+    private static final ExecutionResult NOTHING_DONE = new ExecutionResult(false, Optional.empty(), Optional.empty());
     private static final Duration AT_LEAST = Duration.ofMillis(50);
 
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
@@ -105,10 +105,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
             }
             JobSnapshot seen = observed.get();
-            Instant refused = actor.refusal(job, now).map(Refusal::until).orElse(null);
+            Instant refused = actor.refusal(job, now).map(PodRejection::until).orElse(null);
             Optional<ReconcilePlan> plan =
                     seen.accepted().map(spec -> WorldPlanner.plan(JobPolicy.of(spec), seen.observed(refused), now));
-            Outcome outcome = NOTHING_DONE;
+            ExecutionResult outcome = NOTHING_DONE;
             if (plan.isPresent()) {
                 outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
                 events.tell(job, plan.get(), outcome, now);
@@ -153,17 +153,17 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         if (onlyProgress(before, status) && now.isBefore(due)) {
             return Optional.of(due);
         }
-        events.tellChanges(job, status, now);
+        events.recordConditions(job, status, now);
         // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status before
         PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
         written.put(uid, now);
         return Optional.empty();
     }
 
-    private static Stream<Instant> again(Optional<ReconcilePlan> plan, Outcome outcome, Instant now) {
+    private static Stream<Instant> again(Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
         return Stream.of(
                         plan.flatMap(ReconcilePlan::again),
-                        outcome.refusal().map(Refusal::until),
+                        outcome.refusal().map(PodRejection::until),
                         outcome.trouble().map(trouble -> now.plus(AFTER_TROUBLE)))
                 .flatMap(Optional::stream);
     }

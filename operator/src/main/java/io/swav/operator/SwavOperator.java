@@ -98,8 +98,8 @@ public final class SwavOperator implements AutoCloseable {
                 () -> operator.getRuntimeInfo().allEventSourcesAreHealthy());
         HttpEndpoints endpoints = new HttpEndpoints(
                 config.port(),
-                health::ailments,
-                health::stuck,
+                health::problems,
+                health::fatalProblems,
                 metrics::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
                         ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())

@@ -5,9 +5,9 @@ import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
 import io.swav.planner.LedgerState.Kind;
 import io.swav.planner.PodState.Cause;
-import io.swav.planner.PodState.Dead;
 import io.swav.planner.PodState.Done;
-import io.swav.planner.PodState.Leaving;
+import io.swav.planner.PodState.Ended;
+import io.swav.planner.PodState.Terminating;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -37,7 +37,7 @@ final class IncidentRecorder {
     private final JobPolicy bounds;
     private final PlannerInput seen;
     private final Instant now;
-    private final LiveMembers attendance;
+    private final LiveMembers liveMembers;
     private final List<Incident> news = new ArrayList<>();
     private final List<String> resumed = new ArrayList<>();
     private PlannerState book;
@@ -47,7 +47,7 @@ final class IncidentRecorder {
         this.seen = seen;
         this.now = now;
         this.book = forgetful(seen);
-        this.attendance = new LiveMembers(bounds, seen, book, now);
+        this.liveMembers = new LiveMembers(bounds, seen, book, now);
     }
 
     /** Has entered what happened. */
@@ -65,8 +65,8 @@ final class IncidentRecorder {
         return book;
     }
 
-    LiveMembers attendance() {
-        return attendance;
+    LiveMembers liveMembers() {
+        return liveMembers;
     }
 
     /** Incidents that were entered. */
@@ -106,13 +106,13 @@ final class IncidentRecorder {
     /** Counts every pod that leaves, died, or does not answer since the last plan, and every member that vanished, once. */
     private void account() {
         for (ObservedPod pod : seen.pods()) {
-            HangDetector.Verdict verdict = attendance.verdict(pod).orElse(null);
+            HangDetector.Verdict verdict = liveMembers.verdict(pod).orElse(null);
             if (verdict != null) {
                 book = verdict.hung() ? book.killing(pod.uid()) : book.losing(pod.uid());
                 incident(pod.name(), pod.uid(), verdict.hung() ? Kind.Hang : Kind.Preemption, verdict.why());
-            } else if (pod.standing() instanceof Leaving leaving) {
+            } else if (pod.standing() instanceof Terminating leaving) {
                 incident(pod.name(), pod.uid(), Kind.Preemption, leaving.why());
-            } else if (pod.standing() instanceof Dead dead) {
+            } else if (pod.standing() instanceof Ended dead) {
                 boolean failure = dead.cause() != Cause.PREEMPTED;
                 boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
                 if (first && dead.cause().isPermanent() && !hasTrained()) {
@@ -125,7 +125,7 @@ final class IncidentRecorder {
             }
         }
         for (World.Member member : seen.world().members()) {
-            if (attendance.pod(member).isEmpty()) {
+            if (liveMembers.pod(member).isEmpty()) {
                 incident(member.pod(), member.uid(), Kind.Preemption, "the pod vanished without notice");
             }
         }
@@ -171,10 +171,10 @@ final class IncidentRecorder {
         }
         begun.forEach((generation, reports) -> {
             boolean complete =
-                    attendance.presentPods().allMatch(pod -> pod.signs().trainedIn() == generation);
+                    liveMembers.presentPods().allMatch(pod -> pod.signs().trainedIn() == generation);
             if (complete || changing || generation < seen.world().generation()) {
                 LedgerState before = book.account();
-                LedgerState after = before.settle(LedgerState.Begun.of(generation, reports), now);
+                LedgerState after = before.settle(LedgerState.GenerationStart.of(generation, reports), now);
                 book = book.with(after).withRetry(0, null);
                 after.told(before).ifPresent(resumed::add);
             }
@@ -191,8 +191,8 @@ final class IncidentRecorder {
                 .toList();
         LedgerState account = book.account();
         if (!last.isEmpty()) {
-            account =
-                    account.paced(LedgerState.Begun.of(account.settled(), last).stepSeconds());
+            account = account.paced(
+                    LedgerState.GenerationStart.of(account.settled(), last).stepSeconds());
         }
         Set<String> members =
                 seen.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
@@ -246,7 +246,7 @@ final class IncidentRecorder {
         if (done) {
             Instant first = book.firstDone() == null ? now : book.firstDone();
             book = book.withFirstDone(first);
-            if (attendance.present().isEmpty() || !now.isBefore(first.plus(FINISH))) {
+            if (liveMembers.present().isEmpty() || !now.isBefore(first.plus(FINISH))) {
                 book = book.ended(
                         new PlannerState.End(true, ConditionReason.Complete.name(), "Training is complete", now));
             }

@@ -27,7 +27,7 @@ public record LedgerState(
         long stepsLost,
         SortedMap<String, Double> secondsLost,
         List<Incident> incidents,
-        @Nullable Pace pace) {
+        @Nullable GenerationBaseline pace) {
 
     static final int KEPT = 20;
 
@@ -54,7 +54,8 @@ public record LedgerState(
      * @param stepSeconds of one of its steps
      * @param firstStep when the first step of the job began
      */
-    public record Pace(long generation, long start, double keptSeconds, double stepSeconds, Instant firstStep) {}
+    public record GenerationBaseline(
+            long generation, long start, double keptSeconds, double stepSeconds, Instant firstStep) {}
 
     /**
      * A generation that has made steps, as its trainers report it.
@@ -65,7 +66,7 @@ public record LedgerState(
      * @param keptSteps in it so far, at least 1
      * @param keptSeconds in them
      */
-    record Begun(
+    record GenerationStart(
             long generation,
             long start,
             Optional<Double> pauseSeconds,
@@ -74,7 +75,7 @@ public record LedgerState(
             double keptSeconds) {
 
         /** @param reports of trainers that have made steps in it */
-        static Begun of(long generation, List<LivenessSignals> reports) {
+        static GenerationStart of(long generation, List<LivenessSignals> reports) {
             long start = 0;
             Optional<Double> pause = Optional.empty();
             long dropped = Long.MAX_VALUE;
@@ -93,7 +94,7 @@ public record LedgerState(
                     seconds = regroup.keptSeconds();
                 }
             }
-            return new Begun(generation, start, pause, pause.isEmpty() ? 0 : dropped, steps, seconds);
+            return new GenerationStart(generation, start, pause, pause.isEmpty() ? 0 : dropped, steps, seconds);
         }
 
         double stepSeconds() {
@@ -147,18 +148,18 @@ public record LedgerState(
     LedgerState paced(double stepSeconds) {
         return pace == null
                 ? this
-                : withPace(
-                        new Pace(pace.generation(), pace.start(), pace.keptSeconds(), stepSeconds, pace.firstStep()));
+                : withPace(new GenerationBaseline(
+                        pace.generation(), pace.start(), pace.keptSeconds(), stepSeconds, pace.firstStep()));
     }
 
     /** Enters what it took to come to this generation from the last one that trained. */
-    LedgerState settle(Begun begun, Instant now) {
+    LedgerState settle(GenerationStart begun, Instant now) {
         List<Incident> open =
                 incidents.stream().filter(incident -> isOpen(incident, begun)).toList();
         if (pace == null) {
             Instant first = now.minusMillis(Math.round(1000 * begun.keptSeconds()));
             return withIncidents(priced(begun, 0, 0))
-                    .withPace(new Pace(begun.generation(), begun.start(), 0, begun.stepSeconds(), first));
+                    .withPace(new GenerationBaseline(begun.generation(), begun.start(), 0, begun.stepSeconds(), first));
         }
         long reached = open.stream()
                 .mapToLong(incident -> incident.step() == null ? 0 : incident.step())
@@ -177,7 +178,7 @@ public record LedgerState(
                 stepsLost + steps,
                 lost,
                 priced(begun, steps, seconds),
-                new Pace(begun.generation(), begun.start(), kept, begun.stepSeconds(), pace.firstStep()));
+                new GenerationBaseline(begun.generation(), begun.start(), kept, begun.stepSeconds(), pace.firstStep()));
     }
 
     /** What this settling entered beyond an earlier account, in words; empty when nobody has to answer for it. */
@@ -205,7 +206,7 @@ public record LedgerState(
         return elapsed <= 0 ? Optional.empty() : Optional.of(Math.min(1, (pace.keptSeconds() + keptSince) / elapsed));
     }
 
-    private boolean isOpen(Incident incident, Begun begun) {
+    private boolean isOpen(Incident incident, GenerationStart begun) {
         Long followed = incident.generation();
         return followed != null && followed > settled() && followed <= begun.generation();
     }
@@ -218,7 +219,7 @@ public record LedgerState(
     }
 
     /** All members are new, and nobody is left who could tell how long the pause was: it began with the first incident. */
-    private static double sinceFirst(List<Incident> open, Begun begun, Instant now) {
+    private static double sinceFirst(List<Incident> open, GenerationStart begun, Instant now) {
         return open.stream()
                 .map(incident -> Instant.parse(incident.time()))
                 .min(Comparator.naturalOrder())
@@ -226,7 +227,7 @@ public record LedgerState(
                 .orElse(0.0);
     }
 
-    private List<Incident> priced(Begun begun, long steps, double seconds) {
+    private List<Incident> priced(GenerationStart begun, long steps, double seconds) {
         return incidents.stream()
                 .map(incident ->
                         isOpen(incident, begun) ? priced(incident, incident.generation(), steps, seconds) : incident)
@@ -250,7 +251,7 @@ public record LedgerState(
         return new LedgerState(counts, stepsLost, secondsLost, all, pace);
     }
 
-    private LedgerState withPace(Pace now) {
+    private LedgerState withPace(GenerationBaseline now) {
         return new LedgerState(counts, stepsLost, secondsLost, incidents, now);
     }
 

@@ -1,9 +1,9 @@
 package io.swav.planner;
 
 import io.swav.api.World;
-import io.swav.planner.PodState.Dead;
-import io.swav.planner.PodState.Leaving;
+import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
+import io.swav.planner.PodState.Terminating;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -65,7 +65,7 @@ final class LiveMembers {
     /** Leaving pods that hold the state; where nobody stays, they save it before they end. */
     List<ObservedPod> savers() {
         return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Leaving
+                .filter(pod -> pod.standing() instanceof Terminating
                         && !book.isOut(pod.uid())
                         && pod.signs().isFresh()
                         && pod.signs().holdsState())
@@ -88,7 +88,7 @@ final class LiveMembers {
     /** Whether a member that is out of the world still works with its peers until they switch. */
     boolean canSpeak(World.Member member) {
         return pod(member)
-                .filter(pod -> !(pod.standing() instanceof Dead)
+                .filter(pod -> !(pod.standing() instanceof Ended)
                         && verdict(pod).isEmpty()
                         && !pod.signs().isSilent())
                 .isPresent();
@@ -107,8 +107,8 @@ final class LiveMembers {
         return verdict(pod.get())
                 .map(HangDetector.Verdict::why)
                 .orElse(
-                        standing instanceof Leaving leaving
+                        standing instanceof Terminating leaving
                                 ? leaving.why()
-                                : standing instanceof Dead dead ? dead.why() : "done");
+                                : standing instanceof Ended dead ? dead.why() : "done");
     }
 }

@@ -25,13 +25,13 @@ public record LivenessSignals(
         Optional<TrainerReport.Regroup> regroup) {
 
     /** Trainers report every two seconds; one that misses two reports is silent. */
-    public static final Duration UNHEARD = Duration.ofSeconds(4);
+    public static final Duration SILENCE_LIMIT = Duration.ofSeconds(4);
 
     public static final LivenessSignals NONE =
             new LivenessSignals(null, false, Optional.empty(), Optional.empty(), 0, Optional.empty());
 
     public boolean isSilent() {
-        return silence != null && silence.compareTo(UNHEARD) > 0;
+        return silence != null && silence.compareTo(SILENCE_LIMIT) > 0;
     }
 
     public boolean isFresh() {

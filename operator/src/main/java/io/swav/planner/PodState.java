@@ -32,9 +32,9 @@ public sealed interface PodState {
      *
      * @param overdue when it ought to have gone: set where its node does not answer, so that nobody else removes it
      */
-    record Leaving(String why, Optional<Instant> overdue) implements PodState {
+    record Terminating(String why, Optional<Instant> overdue) implements PodState {
 
-        public Leaving(String why) {
+        public Terminating(String why) {
             this(why, Optional.empty());
         }
     }
@@ -50,7 +50,7 @@ public sealed interface PodState {
     record Done() implements PodState {}
 
     /** Ended otherwise. */
-    record Dead(Cause cause, String why) implements PodState {}
+    record Ended(Cause cause, String why) implements PodState {}
 
     /** Whose doing a death was. */
     enum Cause {

@@ -2,11 +2,11 @@ package io.swav.planner;
 
 import io.swav.api.World;
 import io.swav.planner.LedgerState.Kind;
-import io.swav.planner.PodState.Dead;
+import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Failing;
-import io.swav.planner.PodState.Leaving;
 import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Starting;
+import io.swav.planner.PodState.Terminating;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -42,7 +42,7 @@ public final class WorldPlanner {
     private final PlannerInput seen;
     private final Instant now;
     private final IncidentRecorder books;
-    private final LiveMembers attendance;
+    private final LiveMembers liveMembers;
     private final List<Instant> again = new ArrayList<>();
 
     private WorldPlanner(JobPolicy bounds, PlannerInput seen, Instant now) {
@@ -50,7 +50,7 @@ public final class WorldPlanner {
         this.seen = seen;
         this.now = now;
         this.books = IncidentRecorder.of(bounds, seen, now);
-        this.attendance = books.attendance();
+        this.liveMembers = books.liveMembers();
     }
 
     /** The plan for one job at one time; planning again with its result done keeps everything. */
@@ -63,7 +63,7 @@ public final class WorldPlanner {
         if (end != null) {
             return ended(end);
         }
-        lookAtTheSilent(attendance.presentPods());
+        lookAtTheSilent(liveMembers.presentPods());
         lookAtTheFailing();
         Instant firstDone = books.book().firstDone();
         if (firstDone != null) {
@@ -79,7 +79,7 @@ public final class WorldPlanner {
         }
         WorldDecision world = world();
         List<World.Member> members =
-                world instanceof WorldDecision.Regroup regroup ? regroup.next().members() : attendance.present();
+                world instanceof WorldDecision.Regroup regroup ? regroup.next().members() : liveMembers.present();
         if (world instanceof WorldDecision.Regroup regroup) {
             books.published(regroup, Kind.Resize);
         }
@@ -116,8 +116,8 @@ public final class WorldPlanner {
     /** Also when nobody reports any more: somebody has to look whether the API server answers. */
     private void lookAtTheSilent(Stream<ObservedPod> pods) {
         pods.map(pod -> pod.signs().silence()).filter(Objects::nonNull).forEach(silence -> {
-            Duration left = LivenessSignals.UNHEARD.minus(silence).plusMillis(1);
-            again.add(now.plus(left.isNegative() ? LivenessSignals.UNHEARD : left));
+            Duration left = LivenessSignals.SILENCE_LIMIT.minus(silence).plusMillis(1);
+            again.add(now.plus(left.isNegative() ? LivenessSignals.SILENCE_LIMIT : left));
         });
     }
 
@@ -133,9 +133,9 @@ public final class WorldPlanner {
     private WorldDecision world() {
         List<World.Member> members = seen.world().members();
         List<ObservedPod> savers = savers();
-        List<World.Member> survivors = savers.isEmpty() ? attendance.present() : List.of();
+        List<World.Member> survivors = savers.isEmpty() ? liveMembers.present() : List.of();
         List<World.Member> gone = new ArrayList<>(members);
-        gone.removeAll(attendance.present());
+        gone.removeAll(liveMembers.present());
         List<World.Member> next = new ArrayList<>(survivors.subList(0, Math.min(survivors.size(), bounds.target())));
         List<World.Member> joining = savers.isEmpty()
                 ? newcomers().stream().limit(bounds.target() - next.size()).toList()
@@ -162,7 +162,7 @@ public final class WorldPlanner {
             return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows when "
                     + bounds.min() + " are there, the minimum that was raised");
         }
-        Optional<String> suspect = attendance.suspect();
+        Optional<String> suspect = liveMembers.suspect();
         if (suspect.isPresent()) {
             return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join, when it is known whether "
                     + suspect.get() + ", which its peers wait for, hangs");
@@ -180,7 +180,7 @@ public final class WorldPlanner {
     private WorldDecision.Regroup regroup(List<World.Member> next, boolean hold, List<World.Member> gone, String why) {
         World last = seen.world();
         Set<String> lost = gone.stream()
-                .filter(member -> !attendance.canSpeak(member))
+                .filter(member -> !liveMembers.canSpeak(member))
                 .map(World.Member::uid)
                 .collect(Collectors.toCollection(TreeSet::new));
         long settled = books.book().account().settled();
@@ -194,9 +194,9 @@ public final class WorldPlanner {
 
     /** Who saves the state, that nobody else holds, and is to be waited for. */
     private List<ObservedPod> savers() {
-        boolean held = Stream.concat(attendance.presentPods(), attendance.newcomers())
+        boolean held = Stream.concat(liveMembers.presentPods(), liveMembers.newcomers())
                 .anyMatch(pod -> pod.signs().holdsState());
-        List<ObservedPod> savers = held ? List.of() : attendance.savers();
+        List<ObservedPod> savers = held ? List.of() : liveMembers.savers();
         Instant since = books.book().since();
         if (savers.isEmpty() || !seen.world().members().isEmpty() || since == null) {
             return savers;
@@ -215,7 +215,7 @@ public final class WorldPlanner {
 
     /** Ready pods outside the world, the oldest first. */
     private List<World.Member> newcomers() {
-        return attendance
+        return liveMembers
                 .newcomers()
                 .sorted(BY_AGE)
                 .map(pod -> new World.Member(pod.name(), pod.uid(), ((Ready) pod.standing()).address()))
@@ -252,7 +252,7 @@ public final class WorldPlanner {
             List<World.Member> next,
             List<World.Member> joining) {
         List<String> parts = new ArrayList<>();
-        gone.forEach(member -> parts.add(member.pod() + " left (" + attendance.whyGone(member) + ")"));
+        gone.forEach(member -> parts.add(member.pod() + " left (" + liveMembers.whyGone(member) + ")"));
         List<World.Member> dropped = new ArrayList<>(survivors);
         dropped.removeAll(next);
         if (!dropped.isEmpty()) {
@@ -271,11 +271,11 @@ public final class WorldPlanner {
     }
 
     private String podsThere() {
-        return "pods wanted: " + podsWanted() + ", there: " + attendance.alive();
+        return "pods wanted: " + podsWanted() + ", there: " + liveMembers.alive();
     }
 
     private List<String> create() {
-        int missing = podsWanted() - attendance.alive();
+        int missing = podsWanted() - liveMembers.alive();
         Optional<Instant> later = Stream.of(
                         Optional.ofNullable(books.book().retryAt()), Optional.ofNullable(seen.refusedUntil()))
                 .flatMap(Optional::stream)
@@ -298,16 +298,16 @@ public final class WorldPlanner {
     private List<ObservedPod> excess(List<World.Member> members) {
         Set<String> needed = members.stream().map(World.Member::uid).collect(Collectors.toSet());
         return seen.pods().stream()
-                .filter(pod -> attendance.counts(pod) && !needed.contains(pod.uid()))
+                .filter(pod -> liveMembers.counts(pod) && !needed.contains(pod.uid()))
                 .sorted(Comparator.comparing((ObservedPod pod) -> pod.standing() instanceof Ready)
                         .thenComparing(BY_AGE.reversed()))
-                .limit(Math.max(0, attendance.alive() - podsWanted()))
+                .limit(Math.max(0, liveMembers.alive() - podsWanted()))
                 .toList();
     }
 
     private List<ObservedPod> longEnded() {
         return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Dead)
+                .filter(pod -> pod.standing() instanceof Ended)
                 .sorted(BY_AGE.reversed())
                 .skip(ENDED_KEPT)
                 .toList();
@@ -324,7 +324,7 @@ public final class WorldPlanner {
         List<ObservedPod> kill = new ArrayList<>();
         for (ObservedPod pod : seen.pods()) {
             Optional<Instant> overdue =
-                    pod.standing() instanceof Leaving leaving ? leaving.overdue() : Optional.empty();
+                    pod.standing() instanceof Terminating leaving ? leaving.overdue() : Optional.empty();
             if (overdue.isPresent() && now.isBefore(overdue.get())) {
                 again.add(overdue.get());
             } else if (overdue.isPresent() || (books.book().hung().contains(pod.uid()) && pod.isAlive())) {
@@ -352,7 +352,7 @@ public final class WorldPlanner {
         expiry.filter(at -> !expired).ifPresent(again::add);
         List<ObservedPod> delete = expired
                 ? seen.pods().stream()
-                        .filter(pod -> !(pod.standing() instanceof Leaving))
+                        .filter(pod -> !(pod.standing() instanceof Terminating))
                         .toList()
                 : running();
         String why = expired ? "ttlSecondsAfterFinished has passed" : "the job has ended";

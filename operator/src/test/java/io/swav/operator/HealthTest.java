@@ -29,7 +29,8 @@ class HealthTest {
                                 .build())
                         .build();
                 Health health = Health.of(client, () -> true, () -> false);
-                HttpEndpoints endpoints = new HttpEndpoints(0, health::ailments, health::stuck, () -> "", () -> "")) {
+                HttpEndpoints endpoints =
+                        new HttpEndpoints(0, health::problems, health::fatalProblems, () -> "", () -> "")) {
             HttpResponse<String> live = get(endpoints, "/livez");
             assertThat(live.statusCode()).as(live.body()).isEqualTo(200);
             HttpResponse<String> ready = get(endpoints, "/healthz");

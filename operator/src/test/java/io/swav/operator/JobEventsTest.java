@@ -8,7 +8,7 @@ import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.swav.api.World;
-import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.operator.PlanExecutor.ExecutionResult;
 import io.swav.planner.PlannerState;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
@@ -28,12 +28,12 @@ class JobEventsTest {
     /** The next plan keeps that world. */
     @Test
     void aWorldThatWasPublishedIsToldAlsoWhenAPodCouldNotBeMade() throws IOException {
-        assertThat(told(new Outcome(true, Optional.empty(), Optional.of("no leader of etcd"))))
+        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
                 .containsExactly("WorldPublished: World 5 of 0: job-1 left");
-        assertThat(told(new Outcome(true, Optional.empty(), Optional.empty())))
+        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
                         "WorldPublished: World 5 of 0: job-1 left", "PodsCreated: job-2 (pods wanted: 2, there: 1)");
-        assertThat(told(new Outcome(false, Optional.empty(), Optional.of("no leader of etcd"))))
+        assertThat(told(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
                 .as("the next plan publishes it")
                 .isEmpty();
     }
@@ -54,7 +54,7 @@ class JobEventsTest {
     }
 
     /** What an API server that takes all Events gets. */
-    private static List<String> told(Outcome outcome) throws IOException {
+    private static List<String> told(ExecutionResult outcome) throws IOException {
         List<String> told = new CopyOnWriteArrayList<>();
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/api/v1/namespaces/ns/events", exchange -> {

@@ -152,8 +152,8 @@ class LedgerSimulationTest {
             happened.merge(what, 1, Integer::sum);
             unannounced |= !what.equals("notice");
             switch (what) {
-                case "kill" -> victim.standing = new PodState.Dead(Cause.FAILED, "exit code 137");
-                case "notice" -> victim.standing = new PodState.Leaving("spot");
+                case "kill" -> victim.standing = new PodState.Ended(Cause.FAILED, "exit code 137");
+                case "notice" -> victim.standing = new PodState.Terminating("spot");
                 case "hang" -> victim.frozen = true;
                 default -> victim.cut = true;
             }
@@ -180,7 +180,7 @@ class LedgerSimulationTest {
             plan.create().forEach(name -> pods.put(name, new Pod(name, now)));
             plan.delete().forEach(pod -> pods.remove(pod.name()));
             plan.kill().forEach(pod -> pods.remove(pod.name()));
-            pods.values().removeIf(pod -> pod.standing instanceof PodState.Leaving && random.nextInt(3) == 0);
+            pods.values().removeIf(pod -> pod.standing instanceof PodState.Terminating && random.nextInt(3) == 0);
             pods.values().stream()
                     .filter(pod -> pod.cut && random.nextInt(3) == 0)
                     .forEach(this::heal);

@@ -60,17 +60,17 @@ class PodClassifierTest {
     @Test
     void noticeComesFromThePodItsNodeOrItsTrainer() {
         assertThat(see(READY, "", report(State.Leaving, 1)))
-                .isEqualTo(new PodState.Leaving("the trainer was told to go (SIGTERM)"));
+                .isEqualTo(new PodState.Terminating("the trainer was told to go (SIGTERM)"));
         assertThat(see(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
-                .isEqualTo(new PodState.Leaving("the pod was deleted"));
+                .isEqualTo(new PodState.Terminating("the pod was deleted"));
         assertThat(see(
                         "phase: Running, conditions: [{type: DisruptionTarget, status: 'True', reason:"
                                 + " EvictionByEvictionAPI, message: by drain}]",
                         "",
                         null))
-                .isEqualTo(new PodState.Leaving("EvictionByEvictionAPI: by drain"));
+                .isEqualTo(new PodState.Terminating("EvictionByEvictionAPI: by drain"));
         assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
-                .isEqualTo(new PodState.Leaving("node n is about to go (taint karpenter.sh/disrupted)"));
+                .isEqualTo(new PodState.Terminating("node n is about to go (taint karpenter.sh/disrupted)"));
         assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
                 .isInstanceOf(PodState.Ready.class);
     }
@@ -79,12 +79,12 @@ class PodClassifierTest {
     void aSilentNodeIsNoticeOnlyWhereTheTrainerIsSilentToo() {
         String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
         TrainerReport report = report(State.Training, 1);
-        assertThat(see(READY, "", report, silent, 5)).isEqualTo(new PodState.Leaving("node n does not answer"));
+        assertThat(see(READY, "", report, silent, 5)).isEqualTo(new PodState.Terminating("node n does not answer"));
         assertThat(see(READY, "", null, silent))
                 .as("Kubernetes will take it away")
                 .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
         assertThat(see(READY, "", report, silent, 1)).isInstanceOf(PodState.Ready.class);
-        assertThat(see(READY, "", report, null, 5)).isEqualTo(new PodState.Leaving("node n is gone"));
+        assertThat(see(READY, "", report, null, 5)).isEqualTo(new PodState.Terminating("node n is gone"));
         assertThat(see(READY, "", report, "", 500)).isInstanceOf(PodState.Ready.class);
     }
 
@@ -94,11 +94,11 @@ class PodClassifierTest {
         TrainerReport report = report(State.Training, 1);
         Instant overdue = Instant.parse("2026-01-01T00:00:10Z");
         assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'False'}]}"))
-                .isEqualTo(new PodState.Leaving("the pod was deleted", Optional.of(overdue)));
+                .isEqualTo(new PodState.Terminating("the pod was deleted", Optional.of(overdue)));
         assertThat(see(READY, deleted, report, null))
-                .isEqualTo(new PodState.Leaving("the pod was deleted", Optional.of(overdue)));
+                .isEqualTo(new PodState.Terminating("the pod was deleted", Optional.of(overdue)));
         assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'True'}]}"))
-                .isEqualTo(new PodState.Leaving("the pod was deleted"));
+                .isEqualTo(new PodState.Terminating("the pod was deleted"));
     }
 
     @Test
@@ -116,22 +116,22 @@ class PodClassifierTest {
     @Test
     void deathsArePreemptionsFailuresOrPermanent() {
         assertThat(see(ended(137, "Error", "a\\nlast words\\n"), "", null))
-                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
+                .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
         assertThat(see(ended(137, "OOMKilled", ""), "", null))
-                .isEqualTo(new PodState.Dead(
+                .isEqualTo(new PodState.Ended(
                         Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
         assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
-                .isEqualTo(new PodState.Dead(Cause.PERMANENT, "exit code 78: words"));
+                .isEqualTo(new PodState.Ended(Cause.PERMANENT, "exit code 78: words"));
         // another node may be fit for it
         assertThat(see(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
-                .isEqualTo(new PodState.Dead(Cause.FAILED, "node n is unfit, exit code 78: words"));
-        assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new PodState.Dead(Cause.NO_DATA, "exit code 66"));
+                .isEqualTo(new PodState.Ended(Cause.FAILED, "node n is unfit, exit code 78: words"));
+        assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
         assertThat(see(ended(143, "Error", ""), "", null))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
         assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "Evicted: disk"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "Evicted: disk"));
         assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
     }
 
     @ParameterizedTest
@@ -152,7 +152,7 @@ class PodClassifierTest {
             })
     void aPodThatItsNodeDoesNotAdmitOrTakesAwayIsNoFailure(String reason) {
         assertThat(see("phase: Failed, reason: '" + reason + "', message: no room", "", null))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, reason + ": no room"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, reason + ": no room"));
     }
 
     @Test
@@ -161,14 +161,14 @@ class PodClassifierTest {
         assertThat(see(beside("Running", 0, sidecar), "", report(State.Done, 100)))
                 .isEqualTo(new PodState.Done());
         assertThat(see(beside("Running", 70, sidecar), "", report(State.Failed, 1)))
-                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 70: words"));
+                .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 70: words"));
         assertThat(see(beside("Running", 137, sidecar), "", report(State.Training, 1)))
-                .isEqualTo(new PodState.Dead(Cause.FAILED, "exit code 137 (killed by SIGKILL)"));
+                .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL)"));
         assertThat(see(
                         beside("Running", 143, sidecar),
                         "deletionTimestamp: '2026-01-01T00:00:00Z'",
                         report(State.Leaving, 1)))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
         assertThat(see(
                         beside("Failed", 0, ", {name: proxy, state: {terminated: {exitCode: 1}}}]"),
                         "",
@@ -196,7 +196,7 @@ class PodClassifierTest {
                 .isEqualTo(new PodState.Failing("failed: words", Duration.ofSeconds(20)));
         ObservedPod stuck = seen(READY, "", failed, "", 30);
         assertThat(stuck.standing())
-                .isEqualTo(new PodState.Dead(Cause.FAILED, "the trainer failed and does not end: words"));
+                .isEqualTo(new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: words"));
         assertThat(stuck.lingers()).isTrue();
     }
 
@@ -211,12 +211,12 @@ class PodClassifierTest {
         assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new PodState.Done());
         assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new PodState.Done());
         assertThat(see("phase: Succeeded", "", report(State.Training, 10)))
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the trainer left before the end"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer left before the end"));
     }
 
     @Test
     void exitZeroWithoutAnyReportIsAFailure() {
-        PodState failed = new PodState.Dead(
+        PodState failed = new PodState.Ended(
                 Cause.FAILED, "ended with exit code 0 and never reported: is this the trainer's image and command?");
         assertThat(see("phase: Succeeded", "", null)).isEqualTo(failed);
         assertThat(see("phase: Succeeded", "", report("another-uid", State.Done, 100)))
@@ -224,7 +224,7 @@ class PodClassifierTest {
                 .isEqualTo(failed);
         assertThat(see("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
                 .as("it was told to go before it could report")
-                .isEqualTo(new PodState.Dead(Cause.PREEMPTED, "the pod was deleted"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
     }
 
     private static String ended(int exit, String reason, String message) {

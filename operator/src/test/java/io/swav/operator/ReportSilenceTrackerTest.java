@@ -51,10 +51,10 @@ class ReportSilenceTrackerTest {
     @Test
     void whoWasPutOutIsSilentUntilItIsHeardAnew() {
         putOut = Set.of("uid");
-        assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(LivenessSignals.UNHEARD);
+        assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(LivenessSignals.SILENCE_LIMIT);
         hearing.silenced();
         answered(60);
-        assertThat(silence(60, "t1")).as("after an outage").isGreaterThan(LivenessSignals.UNHEARD);
+        assertThat(silence(60, "t1")).as("after an outage").isGreaterThan(LivenessSignals.SILENCE_LIMIT);
         assertThat(silence(61, "t2")).isZero();
     }
 

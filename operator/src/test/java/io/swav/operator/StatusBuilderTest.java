@@ -12,7 +12,7 @@ import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.operator.PlanExecutor.Outcome;
+import io.swav.operator.PlanExecutor.ExecutionResult;
 import io.swav.planner.Hold;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.LedgerState;
@@ -246,7 +246,7 @@ class StatusBuilderTest {
                 .returns("nothing is in the way", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.observed(null), NOW);
-        Outcome trouble = new Outcome(true, Optional.empty(), Optional.of("etcdserver: no leader"));
+        ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
                 .returns("waiting: the API server answers with an error: etcdserver: no leader", JobCondition::message);
@@ -303,7 +303,7 @@ class StatusBuilderTest {
     private static SwavJobStatus status(JobSnapshot seen) {
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.observed(null), NOW);
         return StatusBuilder.status(
-                seen, Optional.of(plan), new Outcome(true, Optional.empty(), Optional.empty()), NOW);
+                seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }
 
     private static JobSnapshot snapshot(

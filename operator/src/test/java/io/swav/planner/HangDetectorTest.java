@@ -142,7 +142,7 @@ class HangDetectorTest {
     void deadPodsAreNoWitnesses() {
         World world = world(2);
         Map<String, ObservedPod> pods = new HashMap<>();
-        pods.put("uid-0", pod(0, signs(1, true, 100, "uid-1"), new PodState.Dead(PodState.Cause.FAILED, "exit")));
+        pods.put("uid-0", pod(0, signs(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
         pods.put("uid-1", pod(1, signs(100, false, 100, null), new PodState.Ready("a:1")));
         assertThat(HangDetector.of(world, OLD, pods, HUNG_AFTER)).isEmpty();
     }

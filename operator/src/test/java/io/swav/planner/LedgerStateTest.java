@@ -3,7 +3,7 @@ package io.swav.planner;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.SwavJobStatus.Incident;
-import io.swav.planner.LedgerState.Begun;
+import io.swav.planner.LedgerState.GenerationStart;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
@@ -91,9 +91,9 @@ class LedgerStateTest {
         assertThat(account.failed()).isEqualTo(15);
     }
 
-    private static Begun begun(
+    private static GenerationStart begun(
             long generation, long start, @Nullable Double pause, long dropped, long keptSteps, double keptSeconds) {
-        return new Begun(generation, start, Optional.ofNullable(pause), dropped, keptSteps, keptSeconds);
+        return new GenerationStart(generation, start, Optional.ofNullable(pause), dropped, keptSteps, keptSeconds);
     }
 
     private static Incident incident(String kind, String pod, long step, @Nullable Long generation) {

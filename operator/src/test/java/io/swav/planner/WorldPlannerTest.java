@@ -21,9 +21,9 @@ class WorldPlannerTest {
     private static final List<PodState> STANDINGS = List.of(
             new PodState.Starting("pulling"),
             new PodState.Ready("a:1"),
-            new PodState.Leaving("spot"),
-            new PodState.Dead(Cause.PREEMPTED, "evicted"),
-            new PodState.Dead(Cause.FAILED, "exit code 70"));
+            new PodState.Terminating("spot"),
+            new PodState.Ended(Cause.PREEMPTED, "evicted"),
+            new PodState.Ended(Cause.FAILED, "exit code 70"));
 
     /** All jobs of up to three pods, each in every standing, in the world or not, under every small bound. */
     @Test
@@ -140,7 +140,7 @@ class WorldPlannerTest {
                 .extracting(ObservedPod::uid)
                 .containsExactlyInAnyOrderElementsOf(plan.book().hung());
         long failed = pods.stream()
-                .filter(pod -> pod.standing() instanceof PodState.Dead dead && dead.cause() == Cause.FAILED)
+                .filter(pod -> pod.standing() instanceof PodState.Ended dead && dead.cause() == Cause.FAILED)
                 .count();
         assertThat(plan.book().account().counts().failures())
                 .as("only failures are failures: " + where)
@@ -237,7 +237,7 @@ class WorldPlannerTest {
     void aSpareTakesTheLostMembersPlaceAtOnce() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods =
-                List.of(pod(0, new PodState.Leaving("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
+                List.of(pod(0, new PodState.Terminating("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
         ReconcilePlan plan = plan(bounds(2, 2, 1), world, PlannerState.EMPTY, pods, T0);
 
         assertThat(names(plan)).containsExactly("job-1", "job-2");
@@ -307,7 +307,7 @@ class WorldPlannerTest {
                         bounds(2, 1, 1),
                         world,
                         PlannerState.EMPTY,
-                        List.of(pod(0, new PodState.Leaving("spot")), newcomer),
+                        List.of(pod(0, new PodState.Terminating("spot")), newcomer),
                         T0)))
                 .as("it was never in a world")
                 .containsExactly("job-2");
@@ -325,7 +325,7 @@ class WorldPlannerTest {
     private static ObservedPod leaving(int number, int silence) {
         return pod(
                 number,
-                new PodState.Leaving("spot"),
+                new PodState.Terminating("spot"),
                 new LivenessSignals(
                         Duration.ofSeconds(silence),
                         false,
@@ -410,7 +410,7 @@ class WorldPlannerTest {
 
     @Test
     void aPermanentFailureEndsTheJob() {
-        ObservedPod pod = pod(0, new PodState.Dead(Cause.PERMANENT, "exit code 78: spec.crops"));
+        ObservedPod pod = pod(0, new PodState.Ended(Cause.PERMANENT, "exit code 78: spec.crops"));
         ReconcilePlan plan =
                 plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
         assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
@@ -420,7 +420,7 @@ class WorldPlannerTest {
     @Test
     void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        ObservedPod broken = pod(1, new PodState.Dead(Cause.NO_DATA, "exit code 66: /data does not exist"));
+        ObservedPod broken = pod(1, new PodState.Ended(Cause.NO_DATA, "exit code 66: /data does not exist"));
         ObservedPod trains = pod(
                 0,
                 STANDINGS.get(1),
@@ -532,7 +532,7 @@ class WorldPlannerTest {
         assertThat(plan.delete()).hasSize(1);
 
         ReconcilePlan leaving =
-                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new PodState.Leaving("deleted"))), T0);
+                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new PodState.Terminating("deleted"))), T0);
         assertThat(leaving.news()).isEmpty();
     }
 
@@ -563,7 +563,7 @@ class WorldPlannerTest {
                 .filter(pod -> pod.uid().equals(member.uid()))
                 .findFirst()
                 .map(ObservedPod::standing)
-                .orElse(new PodState.Dead(Cause.PREEMPTED, "absent"));
+                .orElse(new PodState.Ended(Cause.PREEMPTED, "absent"));
     }
 
     private static JobPolicy bounds(int target, int min, int spares) {

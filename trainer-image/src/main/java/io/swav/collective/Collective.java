@@ -13,7 +13,7 @@ import java.util.concurrent.CompletionException;
  * then undefined and the collective is of no further use.
  *
  * <p>Arrays on a device are in the order of its work: what it is asked for after an operation finds the result, while
- * the host may be ahead. Before the host trusts what came of operations, it calls {@link #settle}.
+ * the host may be ahead. Before the host trusts what came of operations, it calls {@link #synchronize}.
  */
 public interface Collective extends AutoCloseable {
     int rank();
@@ -72,10 +72,10 @@ public interface Collective extends AutoCloseable {
      *
      * @throws CollectiveException when one of them has failed
      */
-    default void settle() {}
+    default void synchronize() {}
 
     /** Whether the device waits for other ranks now; for any thread. Empty where the host waits for them, in its calls. */
-    default Optional<Boolean> waits() {
+    default Optional<Boolean> isWaitingForPeers() {
         return Optional.empty();
     }
 
@@ -85,10 +85,10 @@ public interface Collective extends AutoCloseable {
      * meet the other ranks, so all make it at the same place of their order; every call gives the same one. It is aborted
      * with this one, and lives no longer.
      */
-    Collective beside();
+    Collective duplicate();
 
     /**
-     * Waits for what another thread does {@link #beside}.
+     * Waits for what another thread does {@link #duplicate}.
      *
      * @throws RuntimeException what it failed with
      */

@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * What a step does with its peers on a thread of its own, over connections of their own ({@link Collective#beside}),
+ * What a step does with its peers on a thread of its own, over connections of their own ({@link Collective#duplicate}),
  * piece by piece in the order of {@link #run}. The first piece that fails ends it: the rest is not done. Alone in its
  * world, a rank does everything at once on the thread that asks.
  */
@@ -38,7 +38,7 @@ public final class CommunicationThread implements AutoCloseable {
     CommunicationThread(Collective collective, Optional<CommunicationStream> stream) {
         this.collective = collective;
         this.stream = stream;
-        this.line = collective.beside();
+        this.line = collective.duplicate();
         this.thread = Executors.newSingleThreadExecutor(work -> {
             Thread made = new Thread(work, THREAD);
             made.setDaemon(true);

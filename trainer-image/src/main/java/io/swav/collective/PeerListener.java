@@ -32,7 +32,7 @@ public final class PeerListener implements AutoCloseable {
     private final Handshake handshake;
     private final ServerSocketChannel server;
     private final ExecutorService workers;
-    private final PendingConnections<SocketChannel> lobby = new PendingConnections<>();
+    private final PendingConnections<SocketChannel> pending = new PendingConnections<>();
 
     private PeerListener(String uid, Handshake handshake, ServerSocketChannel server) {
         this.uid = uid;
@@ -80,8 +80,8 @@ public final class PeerListener implements AutoCloseable {
     }
 
     /** From now on refuses generations before this one, and hangs up on parked callers of those. */
-    synchronized void fence(long generation) {
-        lobby.fence(generation).forEach(Closeables::quietly);
+    synchronized void rejectBefore(long generation) {
+        pending.rejectBefore(generation).forEach(Closeables::quietly);
     }
 
     /**
@@ -91,10 +91,10 @@ public final class PeerListener implements AutoCloseable {
      * @throws LostPeerException when it did not come
      * @throws CollectiveException when the wait was cancelled (looked at every 20 ms)
      */
-    synchronized SocketChannel await(PendingConnections.Caller caller, long deadline, BooleanSupplier cancelled)
+    synchronized SocketChannel await(PendingConnections.ConnectionKey caller, long deadline, BooleanSupplier cancelled)
             throws LostPeerException {
         while (true) {
-            Optional<SocketChannel> channel = lobby.take(caller);
+            Optional<SocketChannel> channel = pending.take(caller);
             if (channel.isPresent()) {
                 return channel.get();
             }
@@ -163,13 +163,13 @@ public final class PeerListener implements AutoCloseable {
         if (!caller.peerUid().equals(uid)) {
             return Verdict.Stranger;
         }
-        return lobby.refuses(caller.generation()) ? Verdict.Stale : Verdict.Welcome;
+        return pending.refuses(caller.generation()) ? Verdict.Stale : Verdict.Welcome;
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {
-        PendingConnections.Caller caller =
-                new PendingConnections.Caller(hello.generation(), hello.rank(), hello.uid(), hello.line());
-        lobby.park(caller, channel).ifPresent(Closeables::quietly);
+        PendingConnections.ConnectionKey caller =
+                new PendingConnections.ConnectionKey(hello.generation(), hello.rank(), hello.uid(), hello.line());
+        pending.park(caller, channel).ifPresent(Closeables::quietly);
         notifyAll();
     }
 
@@ -185,6 +185,6 @@ public final class PeerListener implements AutoCloseable {
     public void close() {
         Closeables.quietly(server);
         workers.shutdown();
-        fence(Long.MAX_VALUE);
+        rejectBefore(Long.MAX_VALUE);
     }
 }

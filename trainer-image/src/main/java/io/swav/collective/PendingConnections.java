@@ -14,9 +14,9 @@ import java.util.Optional;
  */
 public final class PendingConnections<C> {
     /** Who calls, in which generation, for which of its lines. */
-    public record Caller(long generation, int rank, String uid, int line) {}
+    public record ConnectionKey(long generation, int rank, String uid, int line) {}
 
-    private final Map<Caller, C> parked = new HashMap<>();
+    private final Map<ConnectionKey, C> parked = new HashMap<>();
     private long oldest;
 
     /**
@@ -24,7 +24,7 @@ public final class PendingConnections<C> {
      *
      * @return the parked connections of those
      */
-    public List<C> fence(long generation) {
+    public List<C> rejectBefore(long generation) {
         oldest = Math.max(oldest, generation);
         List<C> stale = new ArrayList<>();
         parked.entrySet().removeIf(entry -> {
@@ -46,14 +46,14 @@ public final class PendingConnections<C> {
      *
      * @return the connection that is of no use: the earlier one, or this one when a later world has begun meanwhile
      */
-    public Optional<C> park(Caller caller, C connection) {
+    public Optional<C> park(ConnectionKey caller, C connection) {
         return refuses(caller.generation())
                 ? Optional.of(connection)
                 : Optional.ofNullable(parked.put(caller, connection));
     }
 
     /** The connection of this very caller, in this very generation. */
-    public Optional<C> take(Caller caller) {
+    public Optional<C> take(ConnectionKey caller) {
         return Optional.ofNullable(parked.remove(caller));
     }
 }

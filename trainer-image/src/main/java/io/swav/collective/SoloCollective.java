@@ -67,7 +67,7 @@ public final class SoloCollective implements Collective {
     }
 
     @Override
-    public Collective beside() {
+    public Collective duplicate() {
         return this;
     }
 

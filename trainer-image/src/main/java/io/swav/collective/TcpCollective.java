@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * every rank to every other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from
  * all, reduces it, and gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice
  * at a time so that scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link
- * #beside} and a third that tells of hang-ups.
+ * #duplicate} and a third that tells of hang-ups.
  */
 public final class TcpCollective implements Collective {
     /** Up to here, bytes times peers, one hop of everything to everyone is faster than two of chunks. */
@@ -273,7 +273,7 @@ public final class TcpCollective implements Collective {
     }
 
     @Override
-    public TcpCollective beside() {
+    public TcpCollective duplicate() {
         if (wire != lines.get(0)) {
             throw new IllegalStateException("this one stands beside another already");
         }

@@ -46,7 +46,7 @@ public final class TcpMesh {
             Duration deadline,
             BooleanSupplier cancelled) {
         RankChecks.check(rank, peers.size());
-        listener.fence(generation);
+        listener.rejectBefore(generation);
         if (peers.size() == 1) {
             return new SoloCollective();
         }
@@ -68,7 +68,7 @@ public final class TcpMesh {
             }
             for (int peer = rank + 1; peer < peers.size(); peer++) {
                 for (int line = 0; line < channels.length; line++) {
-                    PendingConnections.Caller caller = new PendingConnections.Caller(
+                    PendingConnections.ConnectionKey caller = new PendingConnections.ConnectionKey(
                             generation, peer, peers.get(peer).uid(), line);
                     channels[line][peer] = listener.await(caller, end, cancelled);
                 }

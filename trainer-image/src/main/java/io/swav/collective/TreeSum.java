@@ -66,13 +66,13 @@ public final class TreeSum {
     }
 
     /** One rank's part of a sum: takes the groups of its run in ascending order, one flat array each. */
-    public static final class Local {
+    public static final class Accumulator {
         private final int groups;
         private final GroupRange run;
         private final List<Node<NDArray>> stack = new ArrayList<>();
         private int next;
 
-        public Local(int groups, GroupRange run) {
+        public Accumulator(int groups, GroupRange run) {
             if (run.count() == 0 || run.to() > groups) {
                 throw new IllegalArgumentException(run + " is no part of " + groups + " groups");
             }
@@ -103,12 +103,12 @@ public final class TreeSum {
          *
          * @param flat as in {@link #add}
          */
-        public Open last(NDArray flat) {
+        public StreamingAccumulator last(NDArray flat) {
             if (next != run.to() - 1) {
                 throw new IllegalStateException("group " + next + " of " + run + " was due, not the last");
             }
             next++;
-            return new Open(groups, run, List.copyOf(stack), flat);
+            return new StreamingAccumulator(groups, run, List.copyOf(stack), flat);
         }
 
         /**
@@ -145,9 +145,9 @@ public final class TreeSum {
 
     /**
      * One rank's part of a sum whose last group is still being written: every span of it is added, and reduced, as soon
-     * as it is there, in any order of spans. The bits are those of {@link Local#reduce}.
+     * as it is there, in any order of spans. The bits are those of {@link Accumulator#reduce}.
      */
-    public static final class Open {
+    public static final class StreamingAccumulator {
         private final int groups;
         private final GroupRange run;
         private final List<Node<NDArray>> before;
@@ -155,7 +155,7 @@ public final class TreeSum {
         /** Where the sums of this rank's subtrees land, ascending. */
         private final List<NDArray> mine;
 
-        private Open(int groups, GroupRange run, List<Node<NDArray>> before, NDArray flat) {
+        private StreamingAccumulator(int groups, GroupRange run, List<Node<NDArray>> before, NDArray flat) {
             this.groups = groups;
             this.run = run;
             this.before = before;
@@ -179,7 +179,7 @@ public final class TreeSum {
             return new Node<>(of.level(), of.index(), new TensorMemory.Part(of.value(), from, to - from));
         }
 
-        /** After {@link #add} of the same span: sums it over all ranks, as {@link Local#reduce} does. */
+        /** After {@link #add} of the same span: sums it over all ranks, as {@link Accumulator#reduce} does. */
         public void reduce(Collective collective, GroupRange[] runs, long from, long to) {
             check(groups, run, run.to(), collective, runs);
             new Reduce(collective, groups, List.of(runs), mine).run(new ElementRange(from, to));

@@ -72,7 +72,7 @@ record BatchShare(Collective world, int rows, int groups) {
 
             @Override
             public NDArray sum(List<NDArray> perGroup) {
-                TreeSum.Local local = new TreeSum.Local(groups, run());
+                TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run());
                 for (int i = 0; i < perGroup.size(); i++) {
                     local.add(run().from() + i, perGroup.get(i));
                 }

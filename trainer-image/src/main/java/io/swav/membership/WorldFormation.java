@@ -100,7 +100,7 @@ public final class WorldFormation {
             int root = Arrays.binarySearch(party, agreement.source());
             if (collective.rank() == agreement.source()) {
                 replica.arrays().forEach(array -> group.broadcast(array, root));
-                group.settle();
+                group.synchronize();
             } else {
                 receive(group, root, replica, agreement.step(), manager);
             }
@@ -118,7 +118,7 @@ public final class WorldFormation {
             group.broadcast(copy, root);
             whole.add(copy);
         }
-        group.settle();
+        group.synchronize();
         Iterator<NDArray> from = whole.iterator();
         replica.arrays().forEach(array -> TorchOps.copy(from.next(), array));
         replica.received(step);

@@ -9,14 +9,14 @@ import io.swav.torch.TorchOps;
 
 /** A sum over all groups of all ranks, of which this rank adds its own in ascending order. */
 final class GradientSum {
-    private final TreeSum.Local own;
+    private final TreeSum.Accumulator own;
     private final boolean oneOrder;
     /** Elements before this one may travel as bfloat16. */
     private final long rounded;
 
     private int next;
 
-    private GradientSum(TreeSum.Local own, boolean oneOrder, long rounded, int next) {
+    private GradientSum(TreeSum.Accumulator own, boolean oneOrder, long rounded, int next) {
         this.own = own;
         this.oneOrder = oneOrder;
         this.rounded = rounded;
@@ -25,7 +25,7 @@ final class GradientSum {
 
     /** One order for every world, one array a group: the same bits everywhere. */
     static GradientSum inOneOrder(int groups, GroupRange run) {
-        return new GradientSum(new TreeSum.Local(groups, run), true, 0, run.from());
+        return new GradientSum(new TreeSum.Accumulator(groups, run), true, 0, run.from());
     }
 
     /**
@@ -34,7 +34,7 @@ final class GradientSum {
      * @param rounded elements before this one travel as bfloat16; 0 for none
      */
     static GradientSum acrossRanks(int parts, long rounded) {
-        return new GradientSum(new TreeSum.Local(parts, new GroupRange(0, parts)), false, rounded, 0);
+        return new GradientSum(new TreeSum.Accumulator(parts, new GroupRange(0, parts)), false, rounded, 0);
     }
 
     /** Takes over {@code flat}. */
@@ -53,12 +53,12 @@ final class GradientSum {
     }
 
     static final class Open {
-        private final TreeSum.Open own;
+        private final TreeSum.StreamingAccumulator own;
         private final boolean oneOrder;
         private final long rounded;
         private final GroupRange[] runs;
 
-        private Open(TreeSum.Open own, boolean oneOrder, long rounded, GroupRange[] runs) {
+        private Open(TreeSum.StreamingAccumulator own, boolean oneOrder, long rounded, GroupRange[] runs) {
             this.own = own;
             this.oneOrder = oneOrder;
             this.rounded = rounded;

@@ -112,7 +112,7 @@ public final class Learner implements AutoCloseable {
      * A step over group 0 as if it were the batch, dropped before it would change anything. Whatever is slow the first
      * time is slow here.
      */
-    public void rehearse(CropSource crops) {
+    public void warmUp(CropSource crops) {
         StepSettings small = settings.smallest();
         GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();

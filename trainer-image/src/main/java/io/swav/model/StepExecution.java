@@ -327,7 +327,7 @@ final class StepExecution implements AutoCloseable {
             throw new IllegalStateException("lossAndGradients comes before averageGradients");
         }
         background.await();
-        collective.settle();
+        collective.synchronize();
         NDArray flat = open.total();
         total = flat;
         Larc.Norms measured = norms(flat);

@@ -80,7 +80,7 @@ final class AllReduceRank {
         GroupRange[] runs = IntStream.range(0, world.size())
                 .mapToObj(rank -> GroupRange.of(world.size(), rank, world.size()))
                 .toArray(GroupRange[]::new);
-        TreeSum.Local local = new TreeSum.Local(world.size(), runs[world.rank()]);
+        TreeSum.Accumulator local = new TreeSum.Accumulator(world.size(), runs[world.rank()]);
         local.add(world.rank(), values);
         local.reduce(world, runs);
     }

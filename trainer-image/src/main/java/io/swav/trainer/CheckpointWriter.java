@@ -62,7 +62,7 @@ final class CheckpointWriter implements AutoCloseable {
     private boolean closing;
     private long committed = -1;
     /** Whether {@link #problem} is that the store holds a checkpoint of a later generation. */
-    private boolean leftBehind;
+    private boolean superseded;
 
     private List<CheckpointEntry> listed = List.of();
     private @Nullable String problem;
@@ -89,8 +89,8 @@ final class CheckpointWriter implements AutoCloseable {
         if (now && !leading) {
             look = true;
             committed = -1;
-            if (leftBehind) { // in a world before this one
-                leftBehind = false;
+            if (superseded) { // in a world before this one
+                superseded = false;
                 problem = null;
             }
             notifyAll();
@@ -317,7 +317,7 @@ final class CheckpointWriter implements AutoCloseable {
             } catch (CheckpointException e) {
                 if (e.kind() == CheckpointException.Kind.NewerWorld) {
                     synchronized (this) {
-                        leftBehind = true;
+                        superseded = true;
                         tell("cannot save checkpoint step-" + order.state().step() + ", a later world has saved: "
                                 + e.getMessage());
                     }

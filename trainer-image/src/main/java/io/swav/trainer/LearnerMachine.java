@@ -14,8 +14,8 @@ import java.util.function.BooleanSupplier;
 /** SwAV's {@link Learner} at the learning rate of each step. */
 record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
     @Override
-    public void rehearse(CropSource crops) {
-        learner.rehearse(crops::group);
+    public void warmUp(CropSource crops) {
+        learner.warmUp(crops::group);
     }
 
     @Override

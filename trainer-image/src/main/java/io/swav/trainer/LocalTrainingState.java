@@ -26,7 +26,7 @@ final class LocalTrainingState implements TrainingState {
 
     private final TrainStep machine;
     private final Optional<CheckpointCatalog> store;
-    private final Trainer.Plan plan;
+    private final Trainer.TrainerConfig plan;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
@@ -36,7 +36,7 @@ final class LocalTrainingState implements TrainingState {
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
-            Trainer.Plan plan,
+            Trainer.TrainerConfig plan,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen) {

@@ -22,7 +22,7 @@ final class PeerWaitTracker {
 
     /** When it last came back from its peers, of {@link System#nanoTime}; empty while it, or its device, waits for them. */
     OptionalLong backSince() {
-        if (current.waits().orElse(false)) {
+        if (current.isWaitingForPeers().orElse(false)) {
             seen = System.nanoTime();
             return OptionalLong.empty();
         }
@@ -104,15 +104,15 @@ final class PeerWaitTracker {
             run(() -> inner.exchange(sends, receives));
         }
 
-        /** Of the device, which may have work of its own to do first: {@link #waits} knows. */
+        /** Of the device, which may have work of its own to do first: {@link #isWaitingForPeers} knows. */
         @Override
-        public void settle() {
-            inner.settle();
+        public void synchronize() {
+            inner.synchronize();
         }
 
         @Override
-        public Optional<Boolean> waits() {
-            return inner.waits();
+        public Optional<Boolean> isWaitingForPeers() {
+            return inner.isWaitingForPeers();
         }
 
         @Override
@@ -122,13 +122,13 @@ final class PeerWaitTracker {
 
         /** For another thread, whose waiting is not the training thread's. */
         @Override
-        public Collective beside() {
-            return inner.beside();
+        public Collective duplicate() {
+            return inner.duplicate();
         }
 
         @Override
         public void await(CompletableFuture<?> work) {
-            if (waits().isPresent()) {
+            if (isWaitingForPeers().isPresent()) {
                 inner.await(work);
             } else {
                 run(() -> inner.await(work));

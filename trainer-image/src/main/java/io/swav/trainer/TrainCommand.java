@@ -104,9 +104,9 @@ public final class TrainCommand implements Callable<Integer> {
             description = "What sums gradients between trainers: ${COMPLETION-CANDIDATES}. Auto takes NCCL where there"
                     + " is a GPU that libtorch computes on and libnccl.so.2, TCP otherwise. Default: "
                     + TrainerEnv.COLLECTIVE + ", or Auto.")
-    CollectiveBackend.@Nullable Wanted collective;
+    CollectiveBackend.@Nullable Preference collective;
 
-    private final TrainingFactory workshop;
+    private final TrainingFactory factory;
     private final Map<String, String> variables;
 
     /** The command as users have it. */
@@ -114,8 +114,8 @@ public final class TrainCommand implements Callable<Integer> {
         this(new SwavTrainingFactory(), System.getenv());
     }
 
-    TrainCommand(TrainingFactory workshop, Map<String, String> variables) {
-        this.workshop = workshop;
+    TrainCommand(TrainingFactory factory, Map<String, String> variables) {
+        this.factory = factory;
         this.variables = variables;
     }
 
@@ -160,7 +160,7 @@ public final class TrainCommand implements Callable<Integer> {
         try {
             SwavJobSpec spec = SpecLoader.load(configFile(env));
             // takes a second or two, in which the data is opened
-            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> workshop.checkKernels(spec));
+            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> factory.checkKernels(spec));
             try {
                 return train(spec, kernels, env, outside, progress, notice);
             } finally {
@@ -183,14 +183,14 @@ public final class TrainCommand implements Callable<Integer> {
         Optional<CheckpointCatalog> store = store(spec, env);
         try (TrainingJournal journalOut = journal(env);
                 PeerListener listener = listen(env);
-                CropBatches batches = workshop.batches(spec);
+                CropBatches batches = factory.batches(spec);
                 Evaluation evaluation = evaluation(spec);
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env)) {
             progress.listening(env.podIp() + ":" + listener.port());
             long steps = steps(spec, batches.stepsPerEpoch());
             progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
-            Trainer.Plan plan = new Trainer.Plan(
+            Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
                     env.podUid(),
                     spec.training().groups(),
                     spec.training().globalBatch(),
@@ -203,12 +203,12 @@ public final class TrainCommand implements Callable<Integer> {
                     ConfigDigest.of(spec),
                     env.jobUid(),
                     spec.recovery().startOver(),
-                    env.leastStep(),
+                    env.minStepDuration(),
                     late(spec));
             try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
                             plan,
-                            new Trainer.Parts(
+                            new Trainer.TrainerComponents(
                                     root,
                                     machine,
                                     batches,
@@ -219,7 +219,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     progress,
                                     journalOut,
                                     notice))) {
-                machine.rehearse((manager, group) -> batches.group(manager, 0, group));
+                machine.warmUp((manager, group) -> batches.group(manager, 0, group));
                 progress.state(State.Ready, 0, "ready");
                 return trainer.run() == Trainer.End.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
@@ -347,7 +347,7 @@ public final class TrainCommand implements Callable<Integer> {
     private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
         try {
             sound(kernels);
-            return workshop.machine(spec, root, stepsPerEpoch);
+            return factory.machine(spec, root, stepsPerEpoch);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
         }

@@ -30,7 +30,7 @@ public interface TrainStep extends AutoCloseable {
      * A small step on its own that changes nothing, so that the first real one, for which others wait, takes no longer
      * than any other: kernels are chosen, code is compiled.
      */
-    void rehearse(CropSource crops);
+    void warmUp(CropSource crops);
 
     /**
      * Forward and backward of this rank's groups. A failure here or in {@link #averageGradients} leaves the state as

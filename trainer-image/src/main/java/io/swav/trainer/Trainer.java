@@ -65,7 +65,7 @@ public final class Trainer implements AutoCloseable {
      * @param leastStep how long a step takes at least
      * @param late how long after it was told to go this trainer goes although no world without it comes: before it is killed
      */
-    public record Plan(
+    public record TrainerConfig(
             String uid,
             int groups,
             int globalBatch,
@@ -76,7 +76,7 @@ public final class Trainer implements AutoCloseable {
             String configDigest,
             String job,
             boolean startOver,
-            Duration leastStep,
+            Duration minStepDuration,
             Duration late) {}
 
     /**
@@ -84,7 +84,7 @@ public final class Trainer implements AutoCloseable {
      *
      * @param evaluation of the finished model, by rank 0
      */
-    public record Parts(
+    public record TrainerComponents(
             NDManager root,
             TrainStep machine,
             CropBatches batches,
@@ -96,12 +96,12 @@ public final class Trainer implements AutoCloseable {
             TrainingJournal journal,
             TerminationNotice notice) {}
 
-    private final Plan plan;
-    private final Parts parts;
+    private final TrainerConfig plan;
+    private final TrainerComponents parts;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
     private final LocalTrainingState state;
-    private final CollectiveWatchdog watchman;
+    private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
     private final Optional<CheckpointWriter> writer;
     private final SaveSchedule schedule;
@@ -117,7 +117,7 @@ public final class Trainer implements AutoCloseable {
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
-    public Trainer(Plan plan, Parts parts) {
+    public Trainer(TrainerConfig plan, TrainerComponents parts) {
         this.plan = plan;
         this.parts = parts;
         this.progress = parts.progress();
@@ -126,7 +126,7 @@ public final class Trainer implements AutoCloseable {
             tell(TrainingJournal.Event.notice, "SIGTERM");
             progress.leaving();
         });
-        this.watchman = new CollectiveWatchdog(parts.worlds(), this::late);
+        this.watchdog = new CollectiveWatchdog(parts.worlds(), this::late);
         this.console = new ConsoleProgress(plan.steps(), plan.globalBatch(), ConsoleProgress.onTerminal());
         this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
         this.state = new LocalTrainingState(
@@ -185,9 +185,9 @@ public final class Trainer implements AutoCloseable {
         progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
-            watchman.sharing(collective, world);
+            watchdog.sharing(collective, world);
             WorldFormation.share(collective, state);
-            watchman.training();
+            watchdog.training();
             long agreed =
                     WorldFormation.together(collective, parts.worlds().newest().generation());
             formed = world;
@@ -215,7 +215,7 @@ public final class Trainer implements AutoCloseable {
             retryMillis = Math.min(2 * retryMillis, LAST_RETRY_MILLIS);
             return Optional.empty();
         } finally {
-            watchman.rest();
+            watchdog.rest();
         }
     }
 
@@ -344,9 +344,9 @@ public final class Trainer implements AutoCloseable {
                 step,
                 word(collective).number());
         TrainStep.Outcome outcome = machine.averageGradients(collective);
-        linger(start);
+        padStep(start);
         state.apply(); // no collective past this line
-        watchman.step(System.nanoTime() - start);
+        watchdog.step(System.nanoTime() - start);
         progress.step(state.step(), outcome, parts.batches().skipped());
         int rank = collective.rank();
         journal.step(
@@ -355,8 +355,8 @@ public final class Trainer implements AutoCloseable {
         return StepVote.of(outcome.agreed());
     }
 
-    private void linger(long start) {
-        long end = start + plan.leastStep().toNanos();
+    private void padStep(long start) {
+        long end = start + plan.minStepDuration().toNanos();
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
             LockSupport.parkNanos(left);
         }
@@ -364,7 +364,7 @@ public final class Trainer implements AutoCloseable {
 
     /** Rank 0 saves; nobody goes before that is done, so that any other can do it if rank 0 dies of it. */
     private void finish(World world, Collective collective) {
-        watchman.training();
+        watchdog.training();
         if (collective.rank() == 0) {
             progress.outside(); // a long save is no hang
             saveNow(
@@ -438,7 +438,7 @@ public final class Trainer implements AutoCloseable {
     /** @param ranks that go at once and save the state together; 0 when others keep it */
     private End leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
-        watchman.rest();
+        watchdog.rest();
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
             keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
         }
@@ -467,7 +467,7 @@ public final class Trainer implements AutoCloseable {
     /** Waits for a checkpoint that is being written. */
     @Override
     public void close() {
-        watchman.close();
+        watchdog.close();
         console.close();
         writer.ifPresent(CheckpointWriter::close);
     }

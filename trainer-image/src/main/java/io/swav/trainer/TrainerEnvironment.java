@@ -36,8 +36,8 @@ record TrainerEnvironment(
         Optional<Path> configDirectory,
         Optional<Path> runDirectory,
         Optional<Path> journal,
-        CollectiveBackend.Wanted collective,
-        Duration leastStep) {
+        CollectiveBackend.Preference collective,
+        Duration minStepDuration) {
 
     /**
      * Of a pod of a SwavJob.
@@ -85,7 +85,7 @@ record TrainerEnvironment(
                 folder(env, TrainerEnv.RUN_DIR),
                 folder(env, TrainerEnv.JOURNAL),
                 collective(env.getOrDefault(TrainerEnv.COLLECTIVE, "")),
-                leastStep(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")));
+                minStepDuration(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {
@@ -103,17 +103,17 @@ record TrainerEnvironment(
         return text;
     }
 
-    private static CollectiveBackend.Wanted collective(String text) {
-        return Arrays.stream(CollectiveBackend.Wanted.values())
+    private static CollectiveBackend.Preference collective(String text) {
+        return Arrays.stream(CollectiveBackend.Preference.values())
                 .filter(wanted -> text.isEmpty() || wanted.name().equalsIgnoreCase(text))
                 .findFirst()
                 .orElseThrow(() -> new TrainerExitException(
                         ExitCodes.CONFIG,
                         TrainerEnv.COLLECTIVE + " is \"" + text + "\", not one of "
-                                + Arrays.toString(CollectiveBackend.Wanted.values())));
+                                + Arrays.toString(CollectiveBackend.Preference.values())));
     }
 
-    private static Duration leastStep(String text) {
+    private static Duration minStepDuration(String text) {
         try {
             double seconds = text.isEmpty() ? 0 : Double.parseDouble(text);
             if (seconds >= 0 && seconds <= 3600) {

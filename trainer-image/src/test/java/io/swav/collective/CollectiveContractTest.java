@@ -264,8 +264,8 @@ class CollectiveContractTest {
     @MethodSource("worlds")
     void besideStandsAnotherForAnotherThread(World world) throws Exception {
         List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
-            Collective beside = collective.beside();
-            assertThat(collective.beside().size()).isEqualTo(world.size());
+            Collective beside = collective.duplicate();
+            assertThat(collective.duplicate().size()).isEqualTo(world.size());
             NDArray there = manager.ones(new Shape(300_000));
             CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
                 for (int i = 0; i < 5; i++) {
@@ -287,7 +287,7 @@ class CollectiveContractTest {
     @MethodSource("worldsOfSeveral")
     void anAbortReachesTheThreadBeside(World world) throws Exception {
         List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
-            Collective beside = collective.beside();
+            Collective beside = collective.duplicate();
             CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(beside, manager));
             if (collective.rank() == 0) {
                 collective.abort();

@@ -31,7 +31,7 @@ class CommunicationThreadTest {
     void piecesBeginWhereBackwardIsAndWhatFollowsComesAfterThem() throws Exception {
         Ranked.run(2, (world, unused) -> {
             if (world.rank() == 1) {
-                world.beside();
+                world.duplicate();
                 return true;
             }
             try (SideStreams side = SideStreams.open();

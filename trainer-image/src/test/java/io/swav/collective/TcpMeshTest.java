@@ -61,7 +61,7 @@ class TcpMeshTest {
     @Test
     void anOlderGenerationIsTurnedAwayAndALaterOneParked() throws Exception {
         try (PeerListener listener = Ranked.listener("a")) {
-            listener.fence(5);
+            listener.rejectBefore(5);
             Handshake handshake = new Handshake(Ranked.KEY);
             assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a", 0)))
                     .isEqualTo(Verdict.Stale);
@@ -69,7 +69,10 @@ class TcpMeshTest {
                     .isEqualTo(Verdict.Welcome);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a", 0)))
                     .isEqualTo(Verdict.Stranger);
-            listener.await(new PendingConnections.Caller(6, 1, "b", 0), System.nanoTime() + LONG.toNanos(), () -> false)
+            listener.await(
+                            new PendingConnections.ConnectionKey(6, 1, "b", 0),
+                            System.nanoTime() + LONG.toNanos(),
+                            () -> false)
                     .close();
         }
     }
@@ -78,7 +81,7 @@ class TcpMeshTest {
     void aRankInAnOlderWorldLearnsThatItIsStale() throws Exception {
         try (PeerListener a = Ranked.listener("a");
                 PeerListener b = Ranked.listener("b")) {
-            a.fence(9);
+            a.rejectBefore(9);
             List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
             assertThatThrownBy(() -> TcpMesh.connect(b, 1, peers, 8, LONG, () -> false))
                     .isInstanceOf(CollectiveException.class)

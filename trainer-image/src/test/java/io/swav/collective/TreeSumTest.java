@@ -31,7 +31,7 @@ class TreeSumTest {
             List<float[]> sums = Ranked.run(size, (collective, manager) -> {
                 GroupRange[] runs = runs(groups, size);
                 GroupRange run = runs[collective.rank()];
-                TreeSum.Local local = new TreeSum.Local(groups, run);
+                TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run);
                 for (int group = run.from(); group < run.to(); group++) {
                     local.add(group, manager.create(values(length, group)));
                 }
@@ -48,7 +48,7 @@ class TreeSumTest {
     @Test
     void keepsFewArraysAlive() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            TreeSum.Local local = new TreeSum.Local(64, new GroupRange(0, 64));
+            TreeSum.Accumulator local = new TreeSum.Accumulator(64, new GroupRange(0, 64));
             for (int group = 0; group < 64; group++) {
                 local.add(group, manager.create(values(4, group)));
                 assertThat(manager.getManagedArrays()).hasSizeLessThanOrEqualTo(7);
@@ -61,7 +61,7 @@ class TreeSumTest {
     @Test
     void refusesGroupsOutOfOrderAndHalfSums() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            TreeSum.Local local = new TreeSum.Local(4, new GroupRange(0, 4));
+            TreeSum.Accumulator local = new TreeSum.Accumulator(4, new GroupRange(0, 4));
             NDArray one = manager.create(new float[] {1});
             assertThatThrownBy(() -> local.add(1, one)).isInstanceOf(IllegalStateException.class);
             local.add(0, one);

@@ -22,7 +22,7 @@ final class ModelMesh {
     private final ModelTrainer owner;
     private final ModelTime time;
     private final ModelNetwork network;
-    private final PendingConnections<End> lobby = new PendingConnections<>();
+    private final PendingConnections<End> pending = new PendingConnections<>();
     private End[] links = {};
     private boolean forming;
     private int called;
@@ -41,7 +41,7 @@ final class ModelMesh {
         called = 0;
         calling = false;
         forming = true;
-        lobby.fence(fence()).forEach(End::close);
+        pending.rejectBefore(fence()).forEach(End::close);
     }
 
     /** Whether every rank is connected; goes on as far as it can. */
@@ -54,7 +54,7 @@ final class ModelMesh {
         }
         for (int peer = owner.rank + 1; peer < links.length; peer++) {
             if (links[peer] == null) {
-                Optional<End> end = lobby.take(caller(peer));
+                Optional<End> end = pending.take(caller(peer));
                 if (end.isEmpty()) {
                     return false;
                 }
@@ -65,8 +65,8 @@ final class ModelMesh {
         return true;
     }
 
-    private PendingConnections.Caller caller(int rank) {
-        return new PendingConnections.Caller(fence(), rank, uid(rank), 0);
+    private PendingConnections.ConnectionKey caller(int rank) {
+        return new PendingConnections.ConnectionKey(fence(), rank, uid(rank), 0);
     }
 
     private String uid(int rank) {
@@ -81,7 +81,7 @@ final class ModelMesh {
     private void call(ModelTrainer peer) {
         calling = true;
         long mine = ++call;
-        PendingConnections.Caller caller = caller(owner.rank);
+        PendingConnections.ConnectionKey caller = caller(owner.rank);
         time.after(network.delay(), () -> {
             if (!network.areApart(owner, peer) && !peer.vanished && !peer.frozen) {
                 peer.mesh.answer(this, caller, mine);
@@ -97,18 +97,18 @@ final class ModelMesh {
         }
     }
 
-    private void answer(ModelMesh from, PendingConnections.Caller caller, long number) {
+    private void answer(ModelMesh from, PendingConnections.ConnectionKey caller, long number) {
         if (!owner.alive()) {
             time.after(REFUSED, () -> from.hangUp(number)); // by the kernel
             return;
         }
-        boolean stale = lobby.refuses(caller.generation());
+        boolean stale = pending.refuses(caller.generation());
         End mine = network.connect(owner, from.owner);
         time.after(network.delay(), () -> from.hearsVerdict(stale, mine.other, number));
         if (!stale) {
             time.after(network.delay(), () -> {
                 if (owner.alive()) {
-                    lobby.park(caller, mine).ifPresent(End::close);
+                    pending.park(caller, mine).ifPresent(End::close);
                     owner.soon();
                 }
             });
@@ -180,6 +180,6 @@ final class ModelMesh {
     /** Nobody waits here any more, and nobody will. */
     void close() {
         hangUpAll();
-        lobby.fence(Long.MAX_VALUE).forEach(End::close);
+        pending.rejectBefore(Long.MAX_VALUE).forEach(End::close);
     }
 }

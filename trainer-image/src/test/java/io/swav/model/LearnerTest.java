@@ -138,7 +138,7 @@ class LearnerTest {
         for (StepSettings settings : List.of(settings(4, true), settings(8, false))) {
             try (Learner learner = learner(settings, new ActivationBudget());
                     Learner quiet = learner(settings, new ActivationBudget())) {
-                learner.rehearse(crops(5));
+                learner.warmUp(crops(5));
                 assertThat(learner.digest()).isEqualTo(quiet.digest());
                 step(learner, 0);
                 step(quiet, 0);

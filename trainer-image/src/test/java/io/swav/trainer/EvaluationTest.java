@@ -85,8 +85,8 @@ class EvaluationTest {
         return new ObjectMapper().readValue(Files.readAllBytes(folder.resolve("report.json")), TrainerReport.class);
     }
 
-    private int train(TrainingFactory workshop) {
-        return new CommandLine(new TrainCommand(workshop, Map.of()))
+    private int train(TrainingFactory factory) {
+        return new CommandLine(new TrainCommand(factory, Map.of()))
                 .execute(
                         "--config",
                         config.toString(),

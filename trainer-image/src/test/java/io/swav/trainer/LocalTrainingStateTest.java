@@ -64,7 +64,7 @@ class LocalTrainingStateTest {
 
     private static LocalTrainingState held(
             TrainStep machine, CheckpointCatalog store, CheckpointWriter writer, boolean startOver, String seen) {
-        Trainer.Plan plan = new Trainer.Plan(
+        Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
                 "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
         return new LocalTrainingState(
                 machine, Optional.of(store), plan, TrainingJournal.none(), Optional.of(writer), () -> seen);

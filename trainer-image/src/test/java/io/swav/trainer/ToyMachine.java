@@ -59,7 +59,7 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void rehearse(CropSource crops) {
+    public void warmUp(CropSource crops) {
         crops.group(scope, 0);
     }
 
@@ -71,14 +71,14 @@ final class ToyMachine implements TrainStep {
         scope = root.newSubManager();
         NDArray generation = scope.create(new long[] {word});
         collective.allReduceMin(generation);
-        collective.settle();
+        collective.synchronize();
         agreed = generation.getLong(0);
         GroupRange own = runs[collective.rank()];
-        TreeSum.Local local = new TreeSum.Local(groups, own);
+        TreeSum.Accumulator local = new TreeSum.Accumulator(groups, own);
         for (int group = own.from(); group < own.to() - 1; group++) {
             local.add(group, gradient(crops, group));
         }
-        TreeSum.Open open = local.last(gradient(crops, own.to() - 1));
+        TreeSum.StreamingAccumulator open = local.last(gradient(crops, own.to() - 1));
         gradients = open.result();
         sums = new CommunicationThread(collective);
         for (long to = LENGTH; to > 0; to -= PIECE) {

@@ -43,7 +43,7 @@ class TrainCommandTest {
     Path folder;
 
     private final Map<String, String> variables = new HashMap<>();
-    private TrainingFactory workshop = new ToyTrainingFactory();
+    private TrainingFactory factory = new ToyTrainingFactory();
     private String said = "";
     private Path spec = Path.of("");
     private Path out = Path.of("");
@@ -189,14 +189,14 @@ class TrainCommandTest {
 
     @Test
     void troubleWithTheDataKeepsItsCode() {
-        workshop = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
+        factory = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.NO_INPUT);
         assertThat(said).contains("no folder /none");
     }
 
     @Test
     void whatTheModelCannotDoIsAConfigurationError() {
-        workshop = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
+        factory = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("model.architecture is 'vgg'");
     }
@@ -204,7 +204,7 @@ class TrainCommandTest {
     @Test
     void refusesToTrainOnAMachineThatComputesWrong() throws Exception {
         Path report = folder.resolve("report.json");
-        workshop = failing(new UnsoundMachineException(
+        factory = failing(new UnsoundMachineException(
                 new Verdict.Unsound("AMD EPYC", "convolution 3x3 of 64 to 64 channels, output: error 2.3e-02")));
         assertThat(train("--config", spec, "--report", report)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said)
@@ -248,7 +248,7 @@ class TrainCommandTest {
         System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
         try {
             String[] texts = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
-            return new CommandLine(new TrainCommand(workshop, variables)).execute(texts);
+            return new CommandLine(new TrainCommand(factory, variables)).execute(texts);
         } finally {
             System.setErr(before);
             said = bytes.toString(StandardCharsets.UTF_8);

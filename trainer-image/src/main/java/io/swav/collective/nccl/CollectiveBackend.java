@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record CollectiveBackend(Optional<Versions> nccl, String why) {
     /** What the user wants. */
-    public enum Wanted {
+    public enum Preference {
         /** NCCL where there is a GPU that libtorch computes on and NCCL's library, otherwise TCP. */
         Auto,
         Nccl,
@@ -30,18 +30,21 @@ public record CollectiveBackend(Optional<Versions> nccl, String why) {
      * @param versions of them, once loaded
      * @param torchOnGpu whether libtorch computes on a GPU
      */
-    record Machine(List<String> missing, @Nullable String failure, Optional<Versions> versions, boolean torchOnGpu) {
-        static Machine look(Map<String, String> env) {
+    record Availability(
+            List<String> missing, @Nullable String failure, Optional<Versions> versions, boolean torchOnGpu) {
+        static Availability look(Map<String, String> env) {
             TorchRuntime.start(); // what it loads is found first
             Optional<NcclLibrary> library = NcclLibrary.find(env);
             if (library.isEmpty()) {
-                return new Machine(NcclLibrary.missing(env), null, Optional.empty(), TorchRuntime.onGpu());
+                return new Availability(NcclLibrary.missing(env), null, Optional.empty(), TorchRuntime.onGpu());
             }
             try {
                 NcclLogRedirect.toLog(env);
-                return new Machine(List.of(), null, Optional.of(library.get().load()), TorchRuntime.onGpu());
+                return new Availability(
+                        List.of(), null, Optional.of(library.get().load()), TorchRuntime.onGpu());
             } catch (UnsatisfiedLinkError e) {
-                return new Machine(List.of(), String.valueOf(e.getMessage()), Optional.empty(), TorchRuntime.onGpu());
+                return new Availability(
+                        List.of(), String.valueOf(e.getMessage()), Optional.empty(), TorchRuntime.onGpu());
             }
         }
     }
@@ -51,26 +54,26 @@ public record CollectiveBackend(Optional<Versions> nccl, String why) {
      *
      * @throws IllegalArgumentException when NCCL is wanted and cannot be had; the message says what is missing
      */
-    public static CollectiveBackend make(Wanted wanted, Map<String, String> env) {
-        return wanted == Wanted.Tcp ? tcp("asked for") : of(wanted, Machine.look(env));
+    public static CollectiveBackend make(Preference wanted, Map<String, String> env) {
+        return wanted == Preference.Tcp ? tcp("asked for") : of(wanted, Availability.look(env));
     }
 
-    static CollectiveBackend of(Wanted wanted, Machine machine) {
+    static CollectiveBackend of(Preference wanted, Availability machine) {
         Optional<String> obstacle = obstacle(machine);
-        if (wanted == Wanted.Nccl && obstacle.isPresent()) {
+        if (wanted == Preference.Nccl && obstacle.isPresent()) {
             throw new IllegalArgumentException("NCCL is asked for, but " + obstacle.get());
         }
-        if (wanted == Wanted.Auto && obstacle.isEmpty() && !machine.torchOnGpu()) {
+        if (wanted == Preference.Auto && obstacle.isEmpty() && !machine.torchOnGpu()) {
             return tcp("this libtorch computes on the CPU");
         }
         return obstacle.map(CollectiveBackend::tcp)
                 .orElseGet(() -> new CollectiveBackend(
                         machine.versions(),
-                        machine.versions().orElseThrow() + (wanted == Wanted.Nccl ? ", asked for" : "")));
+                        machine.versions().orElseThrow() + (wanted == Preference.Nccl ? ", asked for" : "")));
     }
 
     /** Why NCCL cannot be had. */
-    private static Optional<String> obstacle(Machine machine) {
+    private static Optional<String> obstacle(Availability machine) {
         if (!machine.missing().isEmpty()) {
             return Optional.of("this machine has no " + String.join(", ", machine.missing()));
         }

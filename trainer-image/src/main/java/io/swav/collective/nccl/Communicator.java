@@ -167,7 +167,7 @@ final class Communicator implements AutoCloseable {
     }
 
     /** Waits until all that was run is over. */
-    void settle() {
+    void synchronize() {
         toTheEnd(this::check, FOREVER);
     }
 
@@ -203,12 +203,12 @@ final class Communicator implements AutoCloseable {
         asyncState(); // or an error would look like an operation that never ends
         boolean all = pipeline.over();
         unattended = unattended && !all;
-        waiting = !all && pipeline.waits();
+        waiting = !all && pipeline.isWaitingForPeers();
         return all;
     }
 
     /** Whether, when last looked at, the device waited for other ranks. */
-    boolean waits() {
+    boolean isWaitingForPeers() {
         return waiting;
     }
 

@@ -210,10 +210,10 @@ public final class NcclCollective implements Collective {
     }
 
     @Override
-    public Collective beside() {
+    public Collective duplicate() {
         NcclCollective other = beside;
         if (other == null) {
-            other = of(sockets.beside(), Order.OF_THE_HOST);
+            other = of(sockets.duplicate(), Order.OF_THE_HOST);
             beside = other;
         }
         return other;
@@ -235,14 +235,14 @@ public final class NcclCollective implements Collective {
     }
 
     @Override
-    public void settle() {
-        communicator.settle();
-        subgroups.values().forEach(NcclCollective::settle);
+    public void synchronize() {
+        communicator.synchronize();
+        subgroups.values().forEach(NcclCollective::synchronize);
     }
 
     @Override
-    public Optional<Boolean> waits() {
-        return Optional.of(communicators().anyMatch(Communicator::waits));
+    public Optional<Boolean> isWaitingForPeers() {
+        return Optional.of(communicators().anyMatch(Communicator::isWaitingForPeers));
     }
 
     /**

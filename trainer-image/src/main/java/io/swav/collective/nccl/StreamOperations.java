@@ -61,7 +61,7 @@ final class StreamOperations {
     }
 
     /** Whether the oldest that is not over waits for nothing but the other ranks. */
-    boolean waits() {
+    boolean isWaitingForPeers() {
         return !over() && happened(underWay.element().before());
     }
 

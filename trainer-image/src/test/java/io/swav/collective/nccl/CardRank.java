@@ -101,19 +101,19 @@ public final class CardRank {
                 }
                 NDArray sum = card.array(manager, values(length, world.rank()));
                 world.allReduceSum(sum);
-                world.settle();
+                world.synchronize();
                 check(Arrays.equals(sum.toFloatArray(), expected), "sum of " + length);
                 NDArray least = card.array(manager, values(length, world.rank()));
                 world.allReduceMin(least);
-                world.settle();
+                world.synchronize();
                 check(Arrays.equals(least.toFloatArray(), smallest), "minimum of " + length);
                 NDArray root = card.array(manager, values(length, world.rank()));
                 world.broadcast(root, size - 1);
-                world.settle();
+                world.synchronize();
                 check(Arrays.equals(root.toFloatArray(), values(length, size - 1)), "broadcast of " + length);
                 NDArray all = card.zeros(manager, (long) length * size);
                 world.allGather(card.array(manager, values(length, world.rank())), all);
-                world.settle();
+                world.synchronize();
                 float[] last = Arrays.copyOfRange(all.toFloatArray(), length * (size - 1), length * size);
                 check(Arrays.equals(last, values(length, size - 1)), "gather of " + length);
             }
@@ -136,7 +136,7 @@ public final class CardRank {
             }
         }
         world.exchange(sends, receives);
-        world.settle();
+        world.synchronize();
         for (Transfer got : receives) {
             check(Arrays.equals(got.array().toFloatArray(), values(length, got.peer())), "from " + got.peer());
         }
@@ -148,7 +148,7 @@ public final class CardRank {
                 .toArray();
         NDArray one = card.array(manager, 1);
         world.subgroup(mine).allReduceSum(one);
-        world.settle();
+        world.synchronize();
         check(mine.length == 1 || one.toFloatArray()[0] == mine.length, "subgroup of " + mine.length);
     }
 
@@ -161,7 +161,7 @@ public final class CardRank {
                 .toArray(GroupRange[]::new);
         GroupRange[] alone = {GroupRange.of(groups, 0, 1)};
         float[] sum = tree(runs[world.rank()], groups, length, manager)
-                .reduce(world.beside(), runs) // where the CPU adds up, it must not be ahead of the card
+                .reduce(world.duplicate(), runs) // where the CPU adds up, it must not be ahead of the card
                 .toFloatArray();
         float[] expected = tree(alone[0], groups, length, manager)
                 .reduce(new SoloCollective(), alone)
@@ -169,8 +169,8 @@ public final class CardRank {
         check(Arrays.mismatch(sum, expected) < 0, "bits of the sum in one order");
     }
 
-    private TreeSum.Local tree(GroupRange run, int groups, int length, NDManager manager) {
-        TreeSum.Local local = new TreeSum.Local(groups, run);
+    private TreeSum.Accumulator tree(GroupRange run, int groups, int length, NDManager manager) {
+        TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run);
         for (int group = run.from(); group < run.to(); group++) {
             local.add(group, card.array(manager, values(length, group)));
         }
@@ -200,7 +200,7 @@ public final class CardRank {
                 }
                 world.allReduceSum(values);
                 if (settles) {
-                    world.settle();
+                    world.synchronize();
                 }
             }
         } catch (CollectiveException e) {
@@ -235,13 +235,13 @@ public final class CardRank {
     }
 
     private static void giveUpSoon(Collective world, AtomicLong since) {
-        Thread watchman = new Thread(() -> {
+        Thread watchdog = new Thread(() -> {
             pause(PATIENCE_MILLIS);
             since.set(System.nanoTime());
             world.abort();
         });
-        watchman.setDaemon(true);
-        watchman.start();
+        watchdog.setDaemon(true);
+        watchdog.start();
     }
 
     /** One world after another with a rank less each, from the communicator of the one before where NCCL can. */
@@ -261,7 +261,7 @@ public final class CardRank {
                 NDManager manager = NDManager.newBaseManager("PyTorch")) {
             NDArray one = card.array(manager, 1 << world.rank());
             world.allReduceSum(one);
-            world.settle();
+            world.synchronize();
             check(one.toFloatArray()[0] == (1 << size) - 1, "sum among " + size);
         }
     }
@@ -314,7 +314,7 @@ public final class CardRank {
         for (int i = -2; i < times; i++) { // two warm up
             long start = System.nanoTime();
             world.allReduceSum(values);
-            world.settle();
+            world.synchronize();
             if (i >= 0) {
                 nanos[i] = System.nanoTime() - start;
             }

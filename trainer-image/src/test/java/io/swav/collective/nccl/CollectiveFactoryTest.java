@@ -163,7 +163,7 @@ class CollectiveFactoryTest {
             CompletableFuture.runAsync(
                             () -> { // each rank's libtorch has a stream of its own
                                 world.get(1).allReduceSum(manager.ones(new Shape(10)));
-                                world.get(1).settle();
+                                world.get(1).synchronize();
                             })
                     .join();
             closing.join();

@@ -86,7 +86,7 @@ class DeviceOrderTest {
             collective.allReduceSum(ones());
         });
         CudaStub.hold(Held.NONE);
-        mine().settle();
+        mine().synchronize();
         assertThat(first.getFloat(999)).isEqualTo(3);
         assertThat(second.getFloat(999)).isEqualTo(3);
     }
@@ -110,12 +110,12 @@ class DeviceOrderTest {
     void onlyWhatHasBegunWaitsForPeers() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
-        await().during(Duration.ofMillis(100)).until(() -> !waits()); // this rank's own work is not done
+        await().during(Duration.ofMillis(100)).until(() -> !isWaitingForPeers()); // this rank's own work is not done
         CudaStub.hold(Held.NONE);
-        await().until(this::waits);
+        await().until(this::isWaitingForPeers);
         others(collective -> collective.allReduceSum(ones()));
-        await().until(() -> !waits());
-        mine().settle();
+        await().until(() -> !isWaitingForPeers());
+        mine().synchronize();
     }
 
     @Test
@@ -124,7 +124,7 @@ class DeviceOrderTest {
         mine().allReduceSum(ones());
         world.get(2).abort();
         await().atMost(FREE).until(() -> failure(mine()).contains("rank 2"));
-        assertThatThrownBy(mine()::settle)
+        assertThatThrownBy(mine()::synchronize)
                 .isInstanceOfSatisfying(
                         CollectiveException.class, e -> assertThat(e.lostRank()).hasValue(2));
         world.get(1).abort();
@@ -135,7 +135,7 @@ class DeviceOrderTest {
     @Test
     void aLostPeerFreesTheThreadThatIsStuckInTheRuntime() {
         CompletableFuture<String> stuck = CompletableFuture.supplyAsync(() -> failure(mine()));
-        await().until(this::waits);
+        await().until(this::isWaitingForPeers);
         world.get(2).abort();
         await().atMost(FREE).until(stuck::isDone);
         assertThat(stuck.join()).contains("rank 2");
@@ -156,7 +156,7 @@ class DeviceOrderTest {
                                 .filter("nccl-attend"::equals)
                                 .count()
                         == 0);
-        assertThatThrownBy(mine()::settle).hasMessageContaining("remote process exited");
+        assertThatThrownBy(mine()::synchronize).hasMessageContaining("remote process exited");
     }
 
     /** The device's queue is full before an operation is on it: the call that puts it there holds the communicator. */
@@ -165,7 +165,7 @@ class DeviceOrderTest {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         CudaStub.hold(Held.NONE);
-        await().until(this::waits);
+        await().until(this::isWaitingForPeers);
         Thread me = Thread.currentThread(); // its stream is the one that waits
         CompletableFuture<Void> end = CompletableFuture.runAsync(() -> {
             await().until(() -> Stream.of(me.getStackTrace())
@@ -188,7 +188,7 @@ class DeviceOrderTest {
         subgroup.allReduceSum(one);
         CompletableFuture.runAsync(() -> theirs.join().allReduceSum(ones())).join();
         CudaStub.hold(Held.NONE);
-        mine().settle();
+        mine().synchronize();
         assertThat(one.getFloat(0)).isEqualTo(2);
     }
 
@@ -200,11 +200,11 @@ class DeviceOrderTest {
         mine().abort();
         CudaStub.hold(Held.NONE);
         Nccl.cuda(cudart.cudaStreamSynchronize(CommunicationStream.ofThread()));
-        assertThatThrownBy(mine()::settle).hasMessage("aborted");
+        assertThatThrownBy(mine()::synchronize).hasMessage("aborted");
     }
 
-    private boolean waits() {
-        return mine().waits().orElseThrow();
+    private boolean isWaitingForPeers() {
+        return mine().isWaitingForPeers().orElseThrow();
     }
 
     private String failure(Collective collective) {

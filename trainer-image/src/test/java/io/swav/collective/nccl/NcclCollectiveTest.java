@@ -173,7 +173,7 @@ class NcclCollectiveTest {
                     .mapToObj(rank -> GroupRange.of(groups, rank, size))
                     .toArray(GroupRange[]::new);
             GroupRange run = runs[collective.rank()];
-            TreeSum.Local local = new TreeSum.Local(groups, run);
+            TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run);
             for (int group = run.from(); group < run.to(); group++) {
                 local.add(group, manager.create(values(length, group)));
             }
