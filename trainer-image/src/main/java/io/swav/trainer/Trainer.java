@@ -62,7 +62,7 @@ public final class Trainer implements AutoCloseable {
      * @param every between checkpoints, beside the steps
      * @param job uid of the SwavJob, empty outside a cluster
      * @param startOver whether to start from zero where there are checkpoints and none is usable
-     * @param leastStep how long a step takes at least
+     * @param minStepDuration how long a step takes at least
      * @param late how long after it was told to go this trainer goes although no world without it comes: before it is killed
      */
     public record TrainerConfig(

@@ -22,7 +22,7 @@ import java.util.Optional;
  * @param runDirectory where the ready file goes
  * @param journal folder for the journal
  * @param collective what carries collectives
- * @param leastStep how long a step takes at least
+ * @param minStepDuration how long a step takes at least
  */
 record TrainerEnvironment(
         String namespace,
