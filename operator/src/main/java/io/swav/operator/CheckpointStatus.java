@@ -20,11 +20,11 @@ import org.jspecify.annotations.Nullable;
  * whether it is quicker than the notice that a cloud gives.
  */
 final class CheckpointStatus {
-    private final Optional<TrainerReport.Checkpoints> told;
+    private final Optional<TrainerReport.Checkpoints> reported;
     private final SwavJobStatus before;
 
-    private CheckpointStatus(Optional<TrainerReport.Checkpoints> told, SwavJobStatus before) {
-        this.told = told;
+    private CheckpointStatus(Optional<TrainerReport.Checkpoints> reported, SwavJobStatus before) {
+        this.reported = reported;
         this.before = before;
     }
 
@@ -43,11 +43,11 @@ final class CheckpointStatus {
                 before);
     }
 
-    /** What has been told once stays when its writer is gone, and while the next one cannot list the store. */
+    /** What has been reported once stays when its writer is gone, and while the next one cannot list the store. */
     @Nullable
     List<CheckpointEntry> newest() {
         List<CheckpointEntry> known = before.checkpoints();
-        return told.map(TrainerReport.Checkpoints::newest)
+        return reported.map(TrainerReport.Checkpoints::newest)
                 .filter(list -> !list.isEmpty() || known == null)
                 .orElse(known);
     }
@@ -61,7 +61,7 @@ final class CheckpointStatus {
 
     /** Why trainers cannot read the store, which they wait for before they train. */
     Optional<String> unreadable() {
-        return told.filter(TrainerReport.Checkpoints::cannotResume).map(TrainerReport.Checkpoints::problem);
+        return reported.filter(TrainerReport.Checkpoints::cannotResume).map(TrainerReport.Checkpoints::problem);
     }
 
     /** That a job saves nothing, for one that does not; what the writer said last while there is none. */
@@ -74,14 +74,14 @@ final class CheckpointStatus {
                     "there is no spec.checkpoint.uri: nothing is saved, and the weights are gone when the job ends");
             return;
         }
-        Optional<String> problem = told.map(TrainerReport.Checkpoints::problem);
+        Optional<String> problem = reported.map(TrainerReport.Checkpoints::problem);
         if (problem.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     false,
-                    told.get().cannotResume() ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
+                    reported.get().cannotResume() ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
                     problem.get());
-        } else if (told.isPresent()) {
+        } else if (reported.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     true,
@@ -90,7 +90,7 @@ final class CheckpointStatus {
         } else {
             conditions.keep(ConditionType.CheckpointsSaved);
         }
-        Optional<Double> seconds = told.map(TrainerReport.Checkpoints::saveSeconds);
+        Optional<Double> seconds = reported.map(TrainerReport.Checkpoints::saveSeconds);
         if (seconds.isEmpty()) {
             conditions.keep(ConditionType.CheckpointExceedsNotice);
             return;
@@ -114,7 +114,7 @@ final class CheckpointStatus {
     }
 
     private String words(CheckpointEntry entry) {
-        String answered = told.map(TrainerReport.Checkpoints::answered)
+        String answered = reported.map(TrainerReport.Checkpoints::answered)
                 .map(value -> "; " + ResourceNames.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
                 .orElse("");
         return "step " + entry.step() + " is in " + entry.uri() + ", verified" + answered;

@@ -17,14 +17,14 @@ import org.slf4j.LoggerFactory;
 final class Health implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Health.class);
     private static final String NOT_WATCHING = "an informer is not watching";
-    private static final int LOOK_MILLIS = 5_000;
+    private static final int CHECK_MILLIS = 5_000;
 
     private final KubernetesClient client;
     private final BooleanSupplier started;
     private final BooleanSupplier watching;
-    private final Timer looks = new Timer("api-server-look", true);
+    private final Timer checks = new Timer("api-server-check", true);
     /** Why the API server did not answer when it was asked last; empty when it did. */
-    private volatile String away = "";
+    private volatile String outage = "";
 
     private Health(KubernetesClient client, BooleanSupplier started, BooleanSupplier watching) {
         this.client = client;
@@ -44,30 +44,30 @@ final class Health implements AutoCloseable {
                         .build())
                 .adapt(KubernetesClient.class);
         Health health = new Health(once, started, watching);
-        health.look();
-        TimerTask look = new TimerTask() {
+        health.check();
+        TimerTask check = new TimerTask() {
             @Override
             public void run() {
-                health.look();
+                health.check();
             }
         };
-        health.looks.schedule(look, LOOK_MILLIS, LOOK_MILLIS);
+        health.checks.schedule(check, CHECK_MILLIS, CHECK_MILLIS);
         return health;
     }
 
-    private void look() {
-        String before = away;
+    private void check() {
+        String before = outage;
         try {
             client.getKubernetesVersion();
-            away = "";
-        } catch (RuntimeException e) { // any that came through would end the looks
-            away = String.valueOf(e.getMessage());
+            outage = "";
+        } catch (RuntimeException e) { // any that came through would end the checks
+            outage = String.valueOf(e.getMessage());
         }
-        if (before.isEmpty() && !away.isEmpty()) {
+        if (before.isEmpty() && !outage.isEmpty()) {
             LOG.warn(
                     "the API server does not answer: {}. Jobs train on; nothing is replaced or started until it does",
-                    away);
-        } else if (!before.isEmpty() && away.isEmpty()) {
+                    outage);
+        } else if (!before.isEmpty() && outage.isEmpty()) {
             LOG.info("the API server answers again");
         }
     }
@@ -79,7 +79,7 @@ final class Health implements AutoCloseable {
         } else if (!watching.getAsBoolean()) {
             wrong.add(NOT_WATCHING);
         }
-        String why = away;
+        String why = outage;
         if (!why.isEmpty()) {
             wrong.add("the API server does not answer: " + why);
         }
@@ -94,6 +94,6 @@ final class Health implements AutoCloseable {
 
     @Override
     public void close() {
-        looks.cancel();
+        checks.cancel();
     }
 }

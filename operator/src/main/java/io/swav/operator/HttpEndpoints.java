@@ -24,20 +24,20 @@ final class HttpEndpoints implements AutoCloseable {
 
     /**
      * @param port 0 takes any free one
-     * @param ailments what is wrong, empty when all is well
-     * @param stuck what is wrong and will not mend by itself
+     * @param problems what is wrong, empty when all is well
+     * @param fatalProblems what is wrong and will not mend by itself
      */
     HttpEndpoints(
             int port,
-            Supplier<List<String>> ailments,
-            Supplier<List<String>> stuck,
+            Supplier<List<String>> problems,
+            Supplier<List<String>> fatalProblems,
             Supplier<String> metrics,
             Supplier<String> page)
             throws IOException {
         server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(threads);
-        server.createContext("/healthz", exchange -> health(exchange, ailments.get()));
-        server.createContext("/livez", exchange -> health(exchange, stuck.get()));
+        server.createContext("/healthz", exchange -> health(exchange, problems.get()));
+        server.createContext("/livez", exchange -> health(exchange, fatalProblems.get()));
         server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()));
         server.createContext("/", exchange -> page(exchange, page));
         server.start();
@@ -58,12 +58,12 @@ final class HttpEndpoints implements AutoCloseable {
         answer(exchange, HttpURLConnection.HTTP_OK, "text/html; charset=utf-8", page.get());
     }
 
-    private static void health(HttpExchange exchange, List<String> wrong) throws IOException {
+    private static void health(HttpExchange exchange, List<String> problems) throws IOException {
         answer(
                 exchange,
-                wrong.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
+                problems.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
                 PLAIN,
-                wrong.isEmpty() ? "ok\n" : String.join("\n", wrong) + "\n");
+                problems.isEmpty() ? "ok\n" : String.join("\n", problems) + "\n");
     }
 
     private static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {

@@ -61,7 +61,7 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    SnapshotReader observer(KubernetesClient client, PodEvents events, ReportSilenceTracker hearing) {
+    SnapshotReader snapshotReader(KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
         return new SnapshotReader(
                 maps::get,
                 nodes::get,
@@ -81,7 +81,7 @@ final class Informers {
                         return events.of(pod, now);
                     }
                 },
-                hearing);
+                silence);
     }
 
     private static <T> Optional<T> live(MixedOperation<T, ?, ? extends Resource<T>> resources, ResourceID id) {

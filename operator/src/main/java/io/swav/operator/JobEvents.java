@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 final class JobEvents {
     private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
     /** Told when they become true. */
-    private static final List<ConditionType> TOLD = List.of(
+    private static final List<ConditionType> RECORDED = List.of(
             ConditionType.Complete,
             ConditionType.Failed,
             ConditionType.Stalled,
@@ -39,18 +39,18 @@ final class JobEvents {
     }
 
     /** What was published is told, what was not is part of a later plan. */
-    void tell(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult outcome, Instant now) {
-        if (!outcome.published()) {
+    void recordPlan(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult result, Instant now) {
+        if (!result.published()) {
             return;
         }
-        for (Incident incident : plan.news()) {
+        for (Incident incident : plan.newIncidents()) {
             boolean preempted = incident.kind().equals(LedgerState.Kind.Preemption.name());
             String reason = preempted
                     ? "PodPreempted"
                     : incident.kind().equals(LedgerState.Kind.Hang.name()) ? "PodHung" : "PodFailed";
             emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
         }
-        for (String sentence : plan.resumed()) {
+        for (String sentence : plan.resumeMessages()) {
             emit(job, false, "TrainingResumed", sentence, now);
         }
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
@@ -58,10 +58,10 @@ final class JobEvents {
                     + regroup.next().size() + ": " + regroup.why();
             emit(job, false, "WorldPublished", message, now);
         }
-        if (outcome.trouble().isPresent()) {
+        if (result.apiError().isPresent()) {
             return; // pods may be as they were: the next plan has them again
         }
-        for (ObservedPod pod : plan.kill()) {
+        for (ObservedPod pod : plan.forceDelete()) {
             emit(
                     job,
                     true,
@@ -69,7 +69,7 @@ final class JobEvents {
                     pod.name() + " (removed without grace: it, or its node, does not answer)",
                     now);
         }
-        if (!plan.create().isEmpty() && outcome.refusal().isEmpty()) {
+        if (!plan.create().isEmpty() && result.rejection().isEmpty()) {
             emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
         }
         if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
@@ -81,17 +81,17 @@ final class JobEvents {
     /** Ends and obstacles, which show in the status: told when their condition becomes true. */
     void recordConditions(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        for (ConditionType type : TOLD) {
-            boolean alreadySaid = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);
-            if (now.isTrue(type) && !before.isTrue(type) && !alreadySaid) {
+        for (ConditionType type : RECORDED) {
+            boolean alreadyRecorded = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);
+            if (now.isTrue(type) && !before.isTrue(type) && !alreadyRecorded) {
                 boolean warning = type != ConditionType.Complete && type != ConditionType.Suspended;
                 now.condition(type).ifPresent(c -> emit(job, warning, type.name(), c.message(), at));
             }
         }
-        tellSaving(job, before, now, at);
+        recordSaves(job, before, now, at);
     }
 
-    private void tellSaving(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
+    private void recordSaves(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
         now.condition(ConditionType.CheckpointsSaved).ifPresent(saved -> {
             boolean failed = saved.status().equals("False");
             boolean wasFailing = before.condition(ConditionType.CheckpointsSaved)

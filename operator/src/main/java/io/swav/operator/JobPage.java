@@ -45,10 +45,10 @@ final class JobPage {
         this.now = now;
     }
 
-    /** @param standing a sentence about this operator: whether it leads */
-    static String html(Collection<SwavJob> jobs, String standing, Instant now) {
+    /** @param leadership a sentence about this operator: whether it leads */
+    static String html(Collection<SwavJob> jobs, String leadership, Instant now) {
         JobPage page = new JobPage(now);
-        page.head(jobs.size(), standing);
+        page.head(jobs.size(), leadership);
         jobs.stream()
                 .sorted(Comparator.comparing((SwavJob job) -> job.getMetadata().getNamespace())
                         .thenComparing(job -> job.getMetadata().getName()))
@@ -56,7 +56,7 @@ final class JobPage {
         return page.html.raw("</body>\n</html>\n").toString();
     }
 
-    private void head(int jobs, String standing) {
+    private void head(int jobs, String leadership) {
         html.raw("""
                         <!DOCTYPE html>
                         <html lang="en">
@@ -71,7 +71,7 @@ final class JobPage {
                         <body>
                         <header><h1>SwAV jobs</h1>""".formatted(REFRESH_SECONDS, STYLE))
                 .tag("span", jobs == 1 ? "1 job" : jobs + " jobs")
-                .tag("span", standing)
+                .tag("span", leadership)
                 .tag("span", now.truncatedTo(ChronoUnit.SECONDS))
                 .raw("</header>\n");
     }
@@ -82,7 +82,7 @@ final class JobPage {
         html.raw("<section>\n<h2>")
                 .text(job.getMetadata().getName())
                 .tag("small", job.getMetadata().getNamespace())
-                .tag("span class=\"phase " + colour(status, phase) + "\"", phase)
+                .tag("span class=\"phase " + color(status, phase) + "\"", phase)
                 .raw("</h2>\n")
                 .tag("p", sentence(job, status));
         Optional.ofNullable(status.progress()).ifPresent(this::progress);
@@ -93,7 +93,7 @@ final class JobPage {
         html.raw("</section>\n");
     }
 
-    private static String colour(SwavJobStatus status, String phase) {
+    private static String color(SwavJobStatus status, String phase) {
         if (status.isTrue(ConditionType.Failed) || status.isTrue(ConditionType.Stalled)) {
             return "bad";
         }

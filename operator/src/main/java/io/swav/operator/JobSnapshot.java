@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param accepted the spec to act on: the present one when it keeps the rules, otherwise the last one that did
  * @param problems why the present spec is not acted on, each naming its field
  * @param reports by pod name, of pods that exist
- * @param told those, and the last of pods that are gone
- * @param lookAgain when to look although nothing has changed: what holds a pod is not all watched
+ * @param allReports those, and the last of pods that are gone
+ * @param recheckAt when to look although nothing has changed: what holds a pod is not all watched
  */
 record JobSnapshot(
         SwavJob job,
@@ -31,9 +31,9 @@ record JobSnapshot(
         WorldConfigMap worldMap,
         List<ObservedPod> pods,
         Map<String, TrainerReport> reports,
-        List<TrainerReport> told,
+        List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
-        Optional<Instant> lookAgain) {
+        Optional<Instant> recheckAt) {
 
     /**
      * Of the most advanced trainer of the newest world that anybody has reported: a dead pod may have been further
@@ -56,19 +56,19 @@ record JobSnapshot(
      * Whether somebody is about to be judged by a report that may not be the last: one who has ended, or who is silent, a
      * member or where there is no world anybody.
      */
-    boolean awaitsLastWords() {
+    boolean needsLiveReports() {
         World world = worldMap.world();
         return pods.stream()
-                .anyMatch(pod -> pod.standing() instanceof PodState.Ended
-                        ? !worldMap.book().accounted().contains(pod.uid())
-                        : !(pod.standing() instanceof PodState.Done)
-                                && pod.signs().isSilent()
+                .anyMatch(pod -> pod.state() instanceof PodState.Ended
+                        ? !worldMap.state().accounted().contains(pod.uid())
+                        : !(pod.state() instanceof PodState.Done)
+                                && pod.signals().isSilent()
                                 && (world.size() == 0 || world.rankOf(pod.uid()).isPresent()));
     }
 
-    /** @param refusedUntil no pod is created before; null where none has been refused */
-    PlannerInput observed(@Nullable Instant refusedUntil) {
+    /** @param rejectedUntil no pod is created before; null where none has been refused */
+    PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
         return new PlannerInput(
-                job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step(), refusedUntil);
+                job.getMetadata().getName(), worldMap.world(), worldMap.state(), pods, step(), rejectedUntil);
     }
 }

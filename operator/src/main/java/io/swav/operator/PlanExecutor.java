@@ -35,11 +35,11 @@ import org.slf4j.LoggerFactory;
 /** Makes a plan true, in an order in which a crash at any point is mended by the next plan. */
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
-    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
+    private static final Duration AFTER_REJECTION = Duration.ofSeconds(30);
     private static final int KEY_BYTES = 32;
     private static final int UNPROCESSABLE = 422;
     /** Answers that say no to this pod rather than to this moment. */
-    private static final Set<Integer> REFUSALS =
+    private static final Set<Integer> REJECTION_CODES =
             Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);
 
     private final KubernetesClient client;
@@ -49,7 +49,7 @@ final class PlanExecutor {
     /** metadata.generation of the job, by uid, for which its dependents were applied by this process. */
     private final Map<String, Long> applied = new ConcurrentHashMap<>();
     /** The last of each job, by uid. */
-    private final Map<String, PodRejection> refusals = new ConcurrentHashMap<>();
+    private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
     /** @param podCreated and {@code mapWritten} tell the caches at once what the watch will tell later */
     PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
@@ -61,11 +61,11 @@ final class PlanExecutor {
     /**
      * What came of a plan.
      *
-     * @param published whether world and book were written, or needed no writing
+     * @param published whether world and state were written, or needed no writing
      * @param refusal the one that stands, of this plan or an earlier one
      * @param trouble the API server's words when it failed at something else, which the next plan will try again
      */
-    record ExecutionResult(boolean published, Optional<PodRejection> refusal, Optional<String> trouble) {}
+    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {}
 
     /**
      * No pod could be made. Every report of a trainer brings a plan, so the same pod is not tried again with each of
@@ -79,18 +79,18 @@ final class PlanExecutor {
     record PodRejection(ConditionReason reason, String why, long generation, Instant until) {
 
         static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
-            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL));
+            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REJECTION));
         }
     }
 
     /** The one that stands. */
-    Optional<PodRejection> refusal(SwavJob job, Instant now) {
-        return Optional.ofNullable(refusals.get(uid(job)))
+    Optional<PodRejection> rejection(SwavJob job, Instant now) {
+        return Optional.ofNullable(rejections.get(uid(job)))
                 .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
     }
 
-    ExecutionResult act(JobSnapshot seen, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
-        SwavJob job = seen.job();
+    ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
+        SwavJob job = snapshot.job();
         boolean published = false;
         try {
             boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
@@ -98,24 +98,24 @@ final class PlanExecutor {
                 applyDependents(job, accepted);
                 applied.put(uid(job), job.getMetadata().getGeneration());
             }
-            writeWorld(seen, plan);
+            writeWorld(snapshot, plan);
             published = true;
-            plan.kill().forEach(pod -> delete(job, pod, true));
-            createPods(seen, plan.create(), now).ifPresent(refusal -> refusals.put(uid(job), refusal));
+            plan.forceDelete().forEach(pod -> delete(job, pod, true));
+            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             plan.delete().forEach(pod -> delete(job, pod, false));
-            return new ExecutionResult(published, refusal(job, now), Optional.empty());
+            return new ExecutionResult(published, rejection(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // somebody wrote in between: the retry sees it
             }
-            LOG.warn("the plan is not done yet: {}", words(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(words(e)));
+            LOG.warn("the plan is not done yet: {}", message(e));
+            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
         }
     }
 
     void forget(SwavJob job) {
         applied.remove(uid(job));
-        refusals.remove(uid(job));
+        rejections.remove(uid(job));
     }
 
     private void applyDependents(SwavJob job, SwavJobSpec accepted) {
@@ -130,7 +130,7 @@ final class PlanExecutor {
      *
      * @return whether new pods will hold the key of those that live
      */
-    private boolean createHandshake(SwavJob job, List<ObservedPod> pods) {
+    private boolean ensureHandshake(SwavJob job, List<ObservedPod> pods) {
         String name = ResourceNames.handshakeName(job.getMetadata().getName());
         Secret there = client.secrets()
                 .inNamespace(job.getMetadata().getNamespace())
@@ -151,20 +151,20 @@ final class PlanExecutor {
         return true;
     }
 
-    /** World and book in one write, refused by the API server when somebody has written in between. */
-    private void writeWorld(JobSnapshot seen, ReconcilePlan plan) {
+    /** World and state in one write, refused by the API server when somebody has written in between. */
+    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan) {
         World world = plan.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next()
-                : seen.worldMap().world();
-        WorldConfigMap before = seen.worldMap();
+                : snapshot.worldMap().world();
+        WorldConfigMap before = snapshot.worldMap();
         boolean same = world.equals(before.world())
-                && plan.book().equals(before.book())
-                && WorldConfigMap.request(seen.job()).equals(before.request())
-                && WorldConfigMap.seen(seen.job()).equals(before.seen());
+                && plan.state().equals(before.state())
+                && WorldConfigMap.request(snapshot.job()).equals(before.request())
+                && WorldConfigMap.checkpointsSeen(snapshot.job()).equals(before.checkpointsSeen());
         if (same && before.resourceVersion() != null) {
             return;
         }
-        mapWritten.accept(apply(WorldConfigMap.of(seen.job(), world, plan.book(), before.resourceVersion())));
+        mapWritten.accept(apply(WorldConfigMap.of(snapshot.job(), world, plan.state(), before.resourceVersion())));
     }
 
     /**
@@ -172,15 +172,15 @@ final class PlanExecutor {
      *
      * @return why one could not be made
      */
-    private Optional<PodRejection> createPods(JobSnapshot seen, List<String> names, Instant now) {
-        SwavJob job = seen.job();
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, Instant now) {
+        SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
         if (names.isEmpty() || template == null || problem.isPresent()) {
             return problem.filter(why -> !names.isEmpty())
                     .map(why -> PodRejection.of(job, ConditionReason.PodRefused, why, now));
         }
-        if (!createHandshake(job, seen.pods())) {
+        if (!ensureHandshake(job, snapshot.pods())) {
             return Optional.of(PodRejection.of(
                     job,
                     ConditionReason.HandshakeLost,
@@ -195,11 +195,11 @@ final class PlanExecutor {
                 podCreated.accept(
                         client.resource(TrainerPod.of(job, template, name)).create());
             } catch (KubernetesClientException e) {
-                if (REFUSALS.contains(e.getCode())) {
+                if (REJECTION_CODES.contains(e.getCode())) {
                     return Optional.of(PodRejection.of(
                             job,
                             ConditionReason.PodRefused,
-                            "the API server refuses the pod of spec.template: " + words(e),
+                            "the API server refuses the pod of spec.template: " + message(e),
                             now));
                 }
                 // an earlier job's pod of that name: the next plan takes the next number
@@ -224,9 +224,9 @@ final class PlanExecutor {
      * Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod; when the
      * status tells what they said last.
      */
-    void prune(JobSnapshot seen) {
-        Map<String, String> data = seen.progressMap().map(ConfigMap::getData).orElse(Map.of());
-        Set<String> pods = seen.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
+    void prune(JobSnapshot snapshot) {
+        Map<String, String> data = snapshot.progressMap().map(ConfigMap::getData).orElse(Map.of());
+        Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
         List<String> gone =
                 data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
         if (gone.isEmpty()) {
@@ -234,18 +234,18 @@ final class PlanExecutor {
         }
         String removals =
                 gone.stream().map(pod -> "\"" + pod + "\":null").collect(Collectors.joining(",", "{\"data\":{", "}}"));
-        SwavJob job = seen.job();
+        SwavJob job = snapshot.job();
         client.configMaps()
                 .inNamespace(job.getMetadata().getNamespace())
                 .withName(ResourceNames.progressName(job.getMetadata().getName()))
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 
-    static String words(KubernetesClientException refusal) {
-        String words = refusal.getStatus() == null
-                ? refusal.getMessage()
-                : refusal.getStatus().getMessage();
-        return words == null ? "HTTP " + refusal.getCode() : words;
+    static String message(KubernetesClientException error) {
+        String message = error.getStatus() == null
+                ? error.getMessage()
+                : error.getStatus().getMessage();
+        return message == null ? "HTTP " + error.getCode() : message;
     }
 
     private <T extends HasMetadata> T apply(T object) {

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /** Says where a pod stands, from its object, its node's, and what its trainer reports. */
 final class PodClassifier {
     /** Taints by which cloud providers and autoscalers say that a node is about to go. */
-    private static final Set<String> LEAVING_TAINTS = Set.of(
+    private static final Set<String> REMOVAL_TAINTS = Set.of(
             "karpenter.sh/disrupted",
             "ToBeDeletedByClusterAutoscaler",
             "cloud.google.com/impending-node-termination",
@@ -56,9 +56,9 @@ final class PodClassifier {
     private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
 
     /** How long a trainer that has reported its failure may take to end. */
-    private static final Duration TO_END = Duration.ofSeconds(30);
+    private static final Duration TIME_TO_EXIT = Duration.ofSeconds(30);
 
-    private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
+    private static final String RECEIVED_SIGTERM = "the trainer was told to go (SIGTERM)";
 
     private static final String NODE_NOT_READY = "NodeNotReady";
 
@@ -72,7 +72,7 @@ final class PodClassifier {
      * @param silence since the trainer was heard, empty when it never was
      * @param hold what keeps the pod from starting
      */
-    static ObservedPod see(
+    static ObservedPod classify(
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
@@ -80,18 +80,18 @@ final class PodClassifier {
             Optional<Hold> hold) {
         Optional<TrainerReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
-        LivenessSignals signs = own.map(r -> signs(r, silence)).orElse(LivenessSignals.NONE);
-        PodState standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO), hold);
+        LivenessSignals signals = own.map(r -> signals(r, silence)).orElse(LivenessSignals.NONE);
+        PodState state = state(pod, node, own, signals, silence.orElse(Duration.ZERO), hold);
         return new ObservedPod(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
-                standing,
-                signs,
-                lingers(pod, standing));
+                state,
+                signals,
+                lingers(pod, state));
     }
 
-    private static LivenessSignals signs(TrainerReport report, Optional<Duration> silence) {
+    private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {
         boolean ended =
                 report.state() == TrainerReport.State.Done || report.state().isFailure();
         return new LivenessSignals(
@@ -107,8 +107,8 @@ final class PodClassifier {
         return pod.getStatus() == null ? null : pod.getStatus().getPhase();
     }
 
-    private static boolean lingers(Pod pod, PodState standing) {
-        boolean ended = standing instanceof PodState.Done || standing instanceof PodState.Ended;
+    private static boolean lingers(Pod pod, PodState state) {
+        boolean ended = state instanceof PodState.Done || state instanceof PodState.Ended;
         return ended
                 && !"Succeeded".equals(phase(pod))
                 && !"Failed".equals(phase(pod))
@@ -116,33 +116,33 @@ final class PodClassifier {
     }
 
     /** By its trainer's container where that has ended: others may end otherwise, or not at all. */
-    private static PodState standing(
+    private static PodState state(
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
-            LivenessSignals signs,
-            Duration unheard,
+            LivenessSignals signals,
+            Duration silentFor,
             Optional<Hold> hold) {
         String phase = phase(pod);
         Optional<String> silence = silence(pod, node);
         // a trainer that is heard is there, whatever its kubelet does
         Optional<String> notice = notice(pod, node)
                 .or(() -> report.filter(r -> r.state() == TrainerReport.State.Leaving)
-                        .map(r -> TOLD_TO_GO))
-                .or(() -> signs.isSilent() ? silence : Optional.empty());
+                        .map(r -> RECEIVED_SIGTERM))
+                .or(() -> signals.isSilent() ? silence : Optional.empty());
         Optional<ContainerStateTerminated> end = end(pod);
         if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
             return exitedWithZero(notice.or(() -> takenAway(pod)), report);
         }
         if (end.isPresent() || "Failed".equals(phase)) {
-            return dead(pod, notice.or(() -> takenAway(pod)), end, report);
+            return ended(pod, notice.or(() -> takenAway(pod)), end, report);
         }
         if (notice.isPresent()) {
             return new PodState.Terminating(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
         Optional<TrainerReport> failed = report.filter(r -> r.state().isFailure());
         if (failed.isPresent()) {
-            return failing(failed.get(), unheard);
+            return failing(failed.get(), silentFor);
         }
         Optional<String> address = report.map(TrainerReport::address);
         if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
@@ -179,7 +179,7 @@ final class PodClassifier {
                     .map(message -> reason + ": " + message)
                     .orElse(reason));
         }
-        Optional<String> taint = node.flatMap(PodClassifier::leavingTaint);
+        Optional<String> taint = node.flatMap(PodClassifier::removalTaint);
         if (taint.isPresent()) {
             return taint;
         }
@@ -192,11 +192,11 @@ final class PodClassifier {
                 .map(at -> Instant.parse(at).plus(AFTER_GRACE));
     }
 
-    private static Optional<String> leavingTaint(Node node) {
+    private static Optional<String> removalTaint(Node node) {
         List<Taint> taints = node.getSpec() == null ? List.of() : node.getSpec().getTaints();
         return taints.stream()
                 .map(Taint::getKey)
-                .filter(LEAVING_TAINTS::contains)
+                .filter(REMOVAL_TAINTS::contains)
                 .findFirst()
                 .map(key -> "node " + node.getMetadata().getName() + " is about to go (taint " + key + ")");
     }
@@ -216,8 +216,8 @@ final class PodClassifier {
                 .map(c -> "node " + name + " does not answer");
     }
 
-    private static PodState failing(TrainerReport report, Duration unheard) {
-        Duration left = TO_END.minus(unheard);
+    private static PodState failing(TrainerReport report, Duration silentFor) {
+        Duration left = TIME_TO_EXIT.minus(silentFor);
         return left.isNegative() || left.isZero()
                 ? new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: " + report.message())
                 : new PodState.Failing("failed: " + report.message(), left);
@@ -232,7 +232,7 @@ final class PodClassifier {
                 .map(r -> message == null ? r : r + ": " + message);
     }
 
-    private static PodState dead(
+    private static PodState ended(
             Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<TrainerReport> report) {
         if (notice.isPresent()) {
             return new PodState.Ended(Cause.PREEMPTED, notice.get());
@@ -243,11 +243,11 @@ final class PodClassifier {
         }
         int exit = end.get().getExitCode();
         if (exit == ExitCodes.PREEMPTED) {
-            return new PodState.Ended(Cause.PREEMPTED, TOLD_TO_GO);
+            return new PodState.Ended(Cause.PREEMPTED, RECEIVED_SIGTERM);
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
-                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
+                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);
         boolean unfit =
                 report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
         return unfit
@@ -263,7 +263,7 @@ final class PodClassifier {
     }
 
     /** The trainer's own last words: its report's message, or the last line of the termination message. */
-    private static String said(ContainerStateTerminated end, Optional<TrainerReport> report) {
+    private static String lastWords(ContainerStateTerminated end, Optional<TrainerReport> report) {
         Optional<String> reported = report.filter(r -> r.state().isFailure()).map(TrainerReport::message);
         return reported.or(() -> Optional.ofNullable(end.getMessage())
                         .flatMap(message ->

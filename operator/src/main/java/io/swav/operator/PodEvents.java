@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Reads the Events of pods that do not start. They are not watched, as a namespace has many: each pod is asked for once
- * in {@link PodHolds#LOOK_AGAIN}, in one short try. A reconciliation never fails or waits because they cannot be read;
+ * in {@link PodHolds#RECHECK_EVERY}, in one short try. A reconciliation never fails or waits because they cannot be read;
  * then the answer says so.
  */
 final class PodEvents {
@@ -53,7 +53,7 @@ final class PodEvents {
         asked.values().removeIf(old -> old.at().plus(FORGOTTEN_AFTER).isBefore(now));
         String uid = pod.getMetadata().getUid();
         Asked last = asked.get(uid);
-        if (last != null && now.isBefore(last.at().plus(PodHolds.LOOK_AGAIN))) {
+        if (last != null && now.isBefore(last.at().plus(PodHolds.RECHECK_EVERY))) {
             return last.events();
         }
         Events events = now.isBefore(pause)
@@ -89,7 +89,7 @@ final class PodEvents {
                         why);
             }
             if (e.getCode() <= 0) { // no HTTP status
-                pause = now.plus(PodHolds.LOOK_AGAIN);
+                pause = now.plus(PodHolds.RECHECK_EVERY);
             }
             return new Events(List.of(), Optional.of(why));
         }
@@ -98,6 +98,6 @@ final class PodEvents {
     private static String why(KubernetesClientException e) {
         return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
                 ? "the operator's role may not list events (install the chart's RBAC of this version)"
-                : PlanExecutor.words(e);
+                : PlanExecutor.message(e);
     }
 }

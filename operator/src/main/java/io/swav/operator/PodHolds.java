@@ -34,7 +34,7 @@ final class PodHolds {
     static final Duration PATIENCE = Duration.ofSeconds(10);
 
     /** While Events are needed they are read again after this, because they are not watched. */
-    static final Duration LOOK_AGAIN = Duration.ofSeconds(10);
+    static final Duration RECHECK_EVERY = Duration.ofSeconds(10);
 
     /** Reasons of a waiting container that say nothing of what it waits for. */
     private static final Set<String> BEING_MADE = Set.of("ContainerCreating", "PodInitializing");
@@ -77,7 +77,7 @@ final class PodHolds {
     static boolean needsEvents(Pod pod, Instant now) {
         return isPending(pod)
                 && unscheduled(pod).isEmpty()
-                && !now.isBefore(ripe(pod))
+                && !now.isBefore(settledAt(pod))
                 && (statuses(pod).findAny().isEmpty()
                         || waiting(pod)
                                 .map(ContainerStateWaiting::getReason)
@@ -85,15 +85,15 @@ final class PodHolds {
     }
 
     /** When to look at the pod again although nothing of it has changed. */
-    static Optional<Instant> lookAgain(Pod pod, Instant now) {
-        Instant ripe = ripe(pod);
+    static Optional<Instant> recheckAt(Pod pod, Instant now) {
+        Instant settledAt = settledAt(pod);
         if (!isPending(pod)) {
             return Optional.empty();
         }
-        if (now.isBefore(ripe)) {
-            return Optional.of(ripe);
+        if (now.isBefore(settledAt)) {
+            return Optional.of(settledAt);
         }
-        return needsEvents(pod, now) ? Optional.of(now.plus(LOOK_AGAIN)) : Optional.empty();
+        return needsEvents(pod, now) ? Optional.of(now.plus(RECHECK_EVERY)) : Optional.empty();
     }
 
     /** Empty while the pod starts as pods do, and when it runs. */
@@ -103,7 +103,7 @@ final class PodHolds {
                         .flatMap(waiting -> ofContainer(waiting, events).stream())
                         .findFirst())
                 .or(() -> needsEvents(pod, now) ? ofPod(pod, events) : Optional.empty());
-        return now.isBefore(ripe(pod))
+        return now.isBefore(settledAt(pod))
                 ? hold.map(early -> new Hold(Kind.WAITS, early.reason(), early.message()))
                 : hold;
     }
@@ -168,10 +168,10 @@ final class PodHolds {
                 .map(event ->
                         new Hold(kind(text(event.getMessage())), text(event.getReason()), text(event.getMessage())))
                 .max(Comparator.comparing(Hold::kind)); // the first of equal ones
-        return warning.or(() -> unreadable(pod, events)).or(() -> notScheduled(pod));
+        return warning.or(() -> unreadableEvents(pod, events)).or(() -> notScheduled(pod));
     }
 
-    private static Optional<Hold> unreadable(Pod pod, Events events) {
+    private static Optional<Hold> unreadableEvents(Pod pod, Events events) {
         return events.unreadable()
                 .map(why -> new Hold(
                         Kind.WAITS,
@@ -205,7 +205,7 @@ final class PodHolds {
     }
 
     /** A start is measured from when the pod has a node, or was made. */
-    private static Instant ripe(Pod pod) {
+    private static Instant settledAt(Pod pod) {
         return PodClassifier.condition(pod, "PodScheduled")
                 .filter(condition -> "True".equals(condition.getStatus()))
                 .map(PodCondition::getLastTransitionTime)

@@ -22,28 +22,28 @@ final class ReportSilenceTracker {
     private static final long LONG_AGO = Duration.ofDays(1).toNanos();
 
     /** @param times of reports, the last that was read at the end */
-    private record Heard(List<String> times, long at) {
+    private record LastReport(List<String> times, long at) {
 
-        Heard and(String time, long now) {
+        LastReport with(String time, long now) {
             List<String> all = new ArrayList<>(times);
             boolean known = all.remove(time);
             all.add(time);
-            return new Heard(
+            return new LastReport(
                     List.copyOf(all.subList(Math.max(0, all.size() - TIMES_KEPT), all.size())), known ? at : now);
         }
     }
 
     /** By uid of the job, then of the pod. */
-    private final Map<String, Map<String, Heard>> jobs = new ConcurrentHashMap<>();
+    private final Map<String, Map<String, LastReport>> jobs = new ConcurrentHashMap<>();
 
     private final LongSupplier nanos;
-    private boolean deaf;
-    private long since;
+    private boolean unreachable;
+    private long reachableSince;
 
     /** @param nanos of a clock that is not set, as {@link System#nanoTime} */
     ReportSilenceTracker(LongSupplier nanos) {
         this.nanos = nanos;
-        this.since = nanos.getAsLong() - LONG_AGO;
+        this.reachableSince = nanos.getAsLong() - LONG_AGO;
     }
 
     /**
@@ -52,41 +52,41 @@ final class ReportSilenceTracker {
      * @param putOut uids of pods that did not answer
      * @return silence by uid of the pod
      */
-    Map<String, Duration> listen(String job, Iterable<TrainerReport> reports, Set<String> pods, Set<String> putOut) {
+    Map<String, Duration> update(String job, Iterable<TrainerReport> reports, Set<String> pods, Set<String> putOut) {
         long now = nanos.getAsLong();
-        Map<String, Heard> before = jobs.getOrDefault(job, Map.of());
-        Map<String, Heard> heard = new HashMap<>();
+        Map<String, LastReport> before = jobs.getOrDefault(job, Map.of());
+        Map<String, LastReport> after = new HashMap<>();
         Map<String, Duration> silence = new HashMap<>();
         for (TrainerReport report : reports) {
             if (!pods.contains(report.uid()) && !before.containsKey(report.uid())) {
                 continue;
             }
-            boolean out = putOut.contains(report.uid());
-            Heard last = before.get(report.uid());
-            Heard latest = last == null
-                    ? new Heard(List.of(report.time()), out ? now - LONG_AGO : now)
-                    : last.and(report.time(), now);
-            heard.put(report.uid(), latest);
-            silence.put(report.uid(), Duration.ofNanos(now - (out ? latest.at() : later(latest.at()))));
+            boolean isOut = putOut.contains(report.uid());
+            LastReport last = before.get(report.uid());
+            LastReport latest = last == null
+                    ? new LastReport(List.of(report.time()), isOut ? now - LONG_AGO : now)
+                    : last.with(report.time(), now);
+            after.put(report.uid(), latest);
+            silence.put(report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(latest.at()))));
         }
-        jobs.put(job, heard);
+        jobs.put(job, after);
         return silence;
     }
 
-    private synchronized long later(long at) {
-        return at - since < 0 ? since : at;
+    private synchronized long notBeforeOutage(long at) {
+        return at - reachableSince < 0 ? reachableSince : at;
     }
 
     /** The API server did not answer. */
-    synchronized void silenced() {
-        deaf = true;
+    synchronized void apiServerLost() {
+        unreachable = true;
     }
 
     /** The API server has answered; after an absence everybody gets time to be heard again. */
-    synchronized void answered() {
-        if (deaf) {
-            deaf = false;
-            since = nanos.getAsLong();
+    synchronized void apiServerBack() {
+        if (unreachable) {
+            unreachable = false;
+            reachableSince = nanos.getAsLong();
         }
     }
 

@@ -39,10 +39,10 @@ final class SnapshotReader {
     private static final Logger LOG = LoggerFactory.getLogger(SnapshotReader.class);
     private static final ObjectMapper JSON = new ObjectMapper();
     /** Pods, and their label values, are named after the job. */
-    private static final int LONGEST_NAME = 52;
+    private static final int MAX_NAME_LENGTH = 52;
 
     /** Pods whose Events are read in one look, the oldest: many that do not start mostly wait for the same thing. */
-    private static final int MOST_ASKED = 16;
+    private static final int MAX_PODS_WITH_EVENTS = 16;
 
     /** As the API server has them now. */
     interface Live {
@@ -57,40 +57,40 @@ final class SnapshotReader {
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
     private final Live live;
-    private final ReportSilenceTracker hearing;
+    private final ReportSilenceTracker silenceTracker;
 
     SnapshotReader(
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
             Live live,
-            ReportSilenceTracker hearing) {
+            ReportSilenceTracker silenceTracker) {
         this.maps = maps;
         this.nodes = nodes;
         this.live = live;
-        this.hearing = hearing;
+        this.silenceTracker = silenceTracker;
     }
 
     /**
      * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
      * @throws WorldConfigMap.UnreadableException when somebody else has written the world
      */
-    JobSnapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
+    JobSnapshot read(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress =
                 id(job, ResourceNames.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
-        WorldConfigMap read = WorldConfigMap.read(
+        WorldConfigMap stored = WorldConfigMap.read(
                 job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
-        WorldConfigMap worldMap = read.world().generation() > 0
-                ? read
-                : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
-        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
+        WorldConfigMap worldMap = stored.world().generation() > 0
+                ? stored
+                : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
+        own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
         JobSnapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
-        if (!cached.awaitsLastWords()) {
+        if (!cached.needsLiveReports()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
-        hearing.answered();
+        silenceTracker.apiServerBack();
         return snapshot(job, own, worldMap, latest, now);
     }
 
@@ -99,15 +99,15 @@ final class SnapshotReader {
         Map<String, TrainerReport> everyReport = reports(progress);
         List<ObservedPod> pods = new ArrayList<>();
         Map<String, TrainerReport> reports = new HashMap<>();
-        Map<String, Duration> silence = hearing.listen(
+        Map<String, Duration> silence = silenceTracker.update(
                 job.getMetadata().getUid(),
                 everyReport.values(),
                 own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
-                worldMap.book().lost());
-        Set<String> asked = own.stream()
+                worldMap.state().lost());
+        Set<String> withEvents = own.stream()
                 .filter(pod -> PodHolds.needsEvents(pod, now))
                 .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
-                .limit(MOST_ASKED)
+                .limit(MAX_PODS_WITH_EVENTS)
                 .map(pod -> pod.getMetadata().getUid())
                 .collect(Collectors.toSet());
         for (Pod pod : own) {
@@ -117,8 +117,8 @@ final class SnapshotReader {
             Optional<Node> node = Optional.ofNullable(pod.getSpec().getNodeName())
                     .flatMap(nodeName -> nodes.apply(new ResourceID(nodeName)));
             PodHolds.Events events =
-                    asked.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
-            pods.add(PodClassifier.see(
+                    withEvents.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
+            pods.add(PodClassifier.classify(
                     pod,
                     node,
                     report,
@@ -143,7 +143,7 @@ final class SnapshotReader {
                         .toList(),
                 progress,
                 own.stream()
-                        .flatMap(pod -> PodHolds.lookAgain(pod, now).stream())
+                        .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
                         .min(Comparator.naturalOrder()));
     }
 
@@ -168,10 +168,10 @@ final class SnapshotReader {
                 .map(pod -> pod.getMetadata().getName().replaceFirst(".*-", ""))
                 .filter(number -> number.matches("\\d{1,18}"))
                 .mapToLong(number -> Long.parseLong(number) + 1)
-                .reduce(map.book().nextPod(), Math::max);
+                .reduce(map.state().nextPod(), Math::max);
     }
 
-    private List<Pod> unseen(World world, List<Pod> pods, String namespace) {
+    private List<Pod> missingFromCache(World world, List<Pod> pods, String namespace) {
         Set<String> uids = pods.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet());
         return world.members().stream()
                 .filter(member -> !uids.contains(member.uid()))
@@ -193,8 +193,8 @@ final class SnapshotReader {
         if (spec.assignment().mode().equals("Queue")) {
             problems.add("spec.assignment.mode Queue is not available yet: use QueueFree");
         }
-        if (job.getMetadata().getName().length() > LONGEST_NAME) {
-            problems.add("metadata.name is longer than " + LONGEST_NAME + " characters: pods are named after it");
+        if (job.getMetadata().getName().length() > MAX_NAME_LENGTH) {
+            problems.add("metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it");
         }
         return problems;
     }

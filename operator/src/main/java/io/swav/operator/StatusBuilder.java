@@ -30,41 +30,41 @@ import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The status as a pure function of what was seen, what was planned, and the status before. */
+/** The status as a pure function of what was snapshot, what was planned, and the status before. */
 final class StatusBuilder {
     /** A step is shown with so many significant digits: enough to see it move. */
     private static final MathContext SHOWN = new MathContext(4);
 
-    private final JobSnapshot seen;
+    private final JobSnapshot snapshot;
     private final Optional<ReconcilePlan> plan;
-    private final ExecutionResult outcome;
+    private final ExecutionResult result;
     private final SwavJobStatus before;
     private final Instant now;
     private final World world;
-    private final PlannerState book;
+    private final PlannerState plannerState;
     private final CheckpointStatus checkpoints;
 
-    private StatusBuilder(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
-        this.seen = seen;
+    private StatusBuilder(JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
+        this.snapshot = snapshot;
         this.plan = plan;
-        this.outcome = outcome;
-        this.before = Optional.ofNullable(seen.job().getStatus()).orElse(SwavJobStatus.EMPTY);
+        this.result = result;
+        this.before = Optional.ofNullable(snapshot.job().getStatus()).orElse(SwavJobStatus.EMPTY);
         this.now = now;
-        Optional<ReconcilePlan> published = plan.filter(p -> outcome.published());
+        Optional<ReconcilePlan> published = plan.filter(p -> result.published());
         this.world = published
                 .map(ReconcilePlan::world)
                 .map(decision -> decision instanceof WorldDecision.Regroup regroup ? regroup.next() : null)
-                .orElse(seen.worldMap().world());
-        this.book = published.map(ReconcilePlan::book).orElse(seen.worldMap().book());
-        this.checkpoints = CheckpointStatus.of(seen.told(), world, before);
+                .orElse(snapshot.worldMap().world());
+        this.plannerState = published.map(ReconcilePlan::state).orElse(snapshot.worldMap().state());
+        this.checkpoints = CheckpointStatus.of(snapshot.allReports(), world, before);
     }
 
     /**
      * @param plan what was to be done; empty when no spec could be accepted
-     * @param outcome what came of it
+     * @param result what came of it
      */
-    static SwavJobStatus status(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
-        return new StatusBuilder(seen, plan, outcome, now).status();
+    static SwavJobStatus status(JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
+        return new StatusBuilder(snapshot, plan, result, now).status();
     }
 
     /** As it was, but that a person has to mend something before anything can be planned. */
@@ -91,19 +91,19 @@ final class StatusBuilder {
     }
 
     private SwavJobStatus status() {
-        List<ObservedPod> alive = seen.pods().stream()
-                .filter(pod -> pod.isAlive() && !book.isOut(pod.uid()))
+        List<ObservedPod> alive = snapshot.pods().stream()
+                .filter(pod -> pod.isAlive() && !plannerState.isOut(pod.uid()))
                 .toList();
         int ready = (int) alive.stream()
-                .filter(pod -> pod.standing() instanceof PodState.Ready)
+                .filter(pod -> pod.state() instanceof PodState.Ready)
                 .count();
         Phase phase = phase();
         return new SwavJobStatus(
-                seen.job().getMetadata().getGeneration(),
+                snapshot.job().getMetadata().getGeneration(),
                 phase.name(),
                 alive.size(),
                 ready,
-                OwnerMetadata.selector(seen.job()),
+                OwnerMetadata.selector(snapshot.job()),
                 worldStatus(),
                 progress(phase),
                 checkpoints.newest(),
@@ -130,7 +130,7 @@ final class StatusBuilder {
         if (decision instanceof WorldDecision.Ended ended) {
             return ended.end().complete() ? Phase.Complete : Phase.Failed;
         }
-        if (seen.accepted().filter(spec -> spec.suspend()).isPresent()) {
+        if (snapshot.accepted().filter(spec -> spec.suspend()).isPresent()) {
             return Phase.Suspended;
         }
         if (world.hold()) {
@@ -145,7 +145,7 @@ final class StatusBuilder {
     /** Whether every member has said that it is in the present world. */
     private boolean settled() {
         return world.members().stream().allMatch(member -> {
-            TrainerReport report = seen.reports().get(member.pod());
+            TrainerReport report = snapshot.reports().get(member.pod());
             return report != null && report.uid().equals(member.uid()) && report.generation() >= world.generation();
         });
     }
@@ -154,7 +154,7 @@ final class StatusBuilder {
         if (world.generation() == 0) {
             return null;
         }
-        Instant since = book.since();
+        Instant since = plannerState.since();
         return new WorldStatus(
                 world.generation(),
                 world.size(),
@@ -166,26 +166,26 @@ final class StatusBuilder {
     private @Nullable String collective() {
         TrainerReport first = world.members().isEmpty()
                 ? null
-                : seen.reports().get(world.members().get(0).pod());
+                : snapshot.reports().get(world.members().get(0).pod());
         return first == null || first.generation() != world.generation() ? null : first.collective();
     }
 
     private @Nullable Progress progress(Phase phase) {
-        @Nullable Progress told = progress();
-        boolean rests =
+        @Nullable Progress reported = progress();
+        boolean paused =
                 EnumSet.of(Phase.Pending, Phase.Holding, Phase.Suspended).contains(phase);
-        return told == null || !rests
-                ? told
+        return reported == null || !paused
+                ? reported
                 : new Progress(
-                        told.step(),
-                        told.steps(),
-                        told.epoch(),
-                        told.loss(),
+                        reported.step(),
+                        reported.steps(),
+                        reported.epoch(),
+                        reported.loss(),
                         0.0,
-                        told.prototypePerplexity(),
-                        told.knnTop1(),
+                        reported.prototypePerplexity(),
+                        reported.knnTop1(),
                         null,
-                        told.skippedSamples());
+                        reported.skippedSamples());
     }
 
     /**
@@ -193,8 +193,8 @@ final class StatusBuilder {
      * them again, from a checkpoint.
      */
     private @Nullable Progress progress() {
-        Collection<TrainerReport> reports = seen.reports().values();
-        Optional<TrainerReport> latest = seen.latest();
+        Collection<TrainerReport> reports = snapshot.reports().values();
+        Optional<TrainerReport> latest = snapshot.latest();
         @Nullable Progress old = before.progress();
         if (latest.isEmpty()) {
             return old;
@@ -206,10 +206,10 @@ final class StatusBuilder {
         }
         Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
         Double rate = report.imagesPerSecond();
-        boolean finished = book.end() != null || report.step() >= report.steps();
+        boolean finished = plannerState.end() != null || report.step() >= report.steps();
         Long eta = rate == null || rate <= 0
                 ? null
-                : seen.accepted()
+                : snapshot.accepted()
                         .map(spec -> Math.round((report.steps() - report.step())
                                 * spec.training().globalBatch()
                                 / rate))
@@ -233,7 +233,7 @@ final class StatusBuilder {
     }
 
     private Ledger ledger() {
-        LedgerState account = book.account();
+        LedgerState account = plannerState.account();
         LedgerState.Counts counts = account.counts();
         return new Ledger(
                 goodput(account),
@@ -248,9 +248,9 @@ final class StatusBuilder {
 
     /** What the trainers of the last generation that trained have told; nothing new while none of them reports. */
     private @Nullable Double goodput(LedgerState account) {
-        Instant until = book.end() == null ? now : book.end().time();
-        OptionalDouble kept = seen.pods().stream()
-                .map(pod -> pod.signs().regroup())
+        Instant until = plannerState.end() == null ? now : plannerState.end().time();
+        OptionalDouble kept = snapshot.pods().stream()
+                .map(pod -> pod.signals().regroup())
                 .flatMap(Optional::stream)
                 .filter(regroup -> account.pace() != null
                         && regroup.generation() == account.pace().generation())
@@ -266,21 +266,21 @@ final class StatusBuilder {
 
     private List<JobCondition> conditions(Phase phase) {
         Conditions conditions =
-                new Conditions(before, now, seen.job().getMetadata().getGeneration());
+                new Conditions(before, now, snapshot.job().getMetadata().getGeneration());
         String why =
                 plan.map(p -> withHolds(p.world().why()) + notAccepted(phase)).orElseGet(this::problems);
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
-        boolean full = seen.accepted()
+        boolean full = snapshot.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
                 .isPresent();
         boolean done = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
-        boolean current = done && outcome.trouble().isEmpty();
+        boolean current = done && result.apiError().isEmpty();
         Optional<String> stall = stall(phase, full, why);
         boolean stalled = stall.isPresent();
         ConditionReason of = ConditionReason.valueOf(phase.name());
         ConditionReason reason = endReason().orElse(of);
-        ConditionReason state = outcome.trouble().isPresent() ? ConditionReason.ApiError : of;
-        String sentence = outcome.trouble()
+        ConditionReason state = result.apiError().isPresent() ? ConditionReason.ApiError : of;
+        String sentence = result.apiError()
                 .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
                 .orElse(why);
         conditions
@@ -295,8 +295,8 @@ final class StatusBuilder {
                         stalled,
                         stalled
                                 ? stallReason(phase)
-                                : waits().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
-                        stall.or(this::waits).orElse("nothing is in the way"))
+                                : waiting().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
+                        stall.or(this::waiting).orElse("nothing is in the way"))
                 .add(ConditionType.Running, phase == Phase.Running, of, why)
                 .add(
                         ConditionType.Resizing,
@@ -319,7 +319,7 @@ final class StatusBuilder {
                         phase == Phase.Failed || phase == Phase.Invalid,
                         phase == Phase.Invalid ? stallReason(phase) : ended ? reason : ConditionReason.NotFailed,
                         phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
-        seen.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
+        snapshot.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
         return conditions.list();
     }
 
@@ -332,22 +332,22 @@ final class StatusBuilder {
     }
 
     private Optional<ConditionReason> endReason() {
-        return Optional.ofNullable(book.end()).map(end -> ConditionReason.valueOf(end.reason()));
+        return Optional.ofNullable(plannerState.end()).map(end -> ConditionReason.valueOf(end.reason()));
     }
 
     private String problems() {
-        return String.join("; ", seen.problems());
+        return String.join("; ", snapshot.problems());
     }
 
     /** Behind the end of a job, which no edit changes. */
     private String notAccepted(Phase phase) {
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
-        return ended && !seen.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
+        return ended && !snapshot.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
     }
 
     /** Only if the world is to have more trainers: spares that cannot start keep nothing from being as wanted. */
     private Optional<String> stalledByHold(boolean full, String why) {
-        return holds().filter(sentence -> !full && Hold.needsAction(seen.pods()))
+        return holds().filter(sentence -> !full && Hold.needsAction(snapshot.pods()))
                 .map(sentence -> why);
     }
 
@@ -366,24 +366,24 @@ final class StatusBuilder {
 
     /** Pods of a job that has ended, or is suspended, are on their way out. */
     private Optional<String> holds() {
-        boolean wanted = seen.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
-        return wanted ? Hold.sentence(seen.pods()) : Optional.empty();
+        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
+        return wanted ? Hold.sentence(snapshot.pods()) : Optional.empty();
     }
 
     /** What is in the way and needs nobody, as far as is known. */
-    private Optional<String> waits() {
+    private Optional<String> waiting() {
         Stream<Optional<String>> ofPods =
                 ends().isPresent() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
-        List<String> waits = Stream.concat(
-                        Stream.of(outcome.trouble().map(words -> "the API server answers with an error: " + words)),
+        List<String> causes = Stream.concat(
+                        Stream.of(result.apiError().map(words -> "the API server answers with an error: " + words)),
                         ofPods)
                 .flatMap(Optional::stream)
                 .toList();
-        return waits.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", waits));
+        return causes.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", causes));
     }
 
     private Optional<String> retry() {
-        return Optional.ofNullable(book.retryAt())
+        return Optional.ofNullable(plannerState.retryAt())
                 .filter(now::isBefore)
                 .map(at -> "the next pod is created at " + at + " because the last ones failed");
     }
@@ -394,16 +394,16 @@ final class StatusBuilder {
             return Optional.empty();
         }
         if (phase == Phase.Failed) {
-            return Optional.ofNullable(book.end()).map(end -> end.message() + notAccepted(phase));
+            return Optional.ofNullable(plannerState.end()).map(end -> end.message() + notAccepted(phase));
         }
-        if (!seen.problems().isEmpty()) {
-            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
+        if (!snapshot.problems().isEmpty()) {
+            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + specInForce(phase) + ")");
         }
-        return outcome.refusal().map(PodRejection::why).or(() -> stalledByHold(full, why));
+        return result.rejection().map(PodRejection::why).or(() -> stalledByHold(full, why));
     }
 
-    private String goesOn(Phase phase) {
-        boolean noPod = TrainerPod.problem(seen.job().getSpec().template()).isPresent();
+    private String specInForce(Phase phase) {
+        boolean noPod = TrainerPod.problem(snapshot.job().getSpec().template()).isPresent();
         return (phase == Phase.Suspended ? "the job stays suspended" : "the job goes on")
                 + " with the spec it had before"
                 + (noPod ? ", and no pod can be made until spec.template is mended" : "");
@@ -413,10 +413,10 @@ final class StatusBuilder {
         if (phase == Phase.Failed) {
             return endReason().orElse(ConditionReason.Failed);
         }
-        if (seen.problems().isEmpty()) {
-            return outcome.refusal().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+        if (snapshot.problems().isEmpty()) {
+            return result.rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
         }
-        return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
+        return snapshot.problems().stream().anyMatch(p -> p.contains("not available yet"))
                 ? ConditionReason.NotAvailable
                 : ConditionReason.InvalidSpec;
     }
@@ -444,13 +444,13 @@ final class StatusBuilder {
 
     private boolean dataOpened() {
         return before.isTrue(ConditionType.DataReady)
-                || seen.reports().values().stream()
+                || snapshot.reports().values().stream()
                         .anyMatch(report -> report.state() != TrainerReport.State.Starting
                                 && !report.state().isFailure());
     }
 
     private Optional<String> dataFailure() {
-        return Optional.ofNullable(book.end())
+        return Optional.ofNullable(plannerState.end())
                 .filter(end -> end.reason().equals(PlannerState.End.NO_DATA))
                 .map(PlannerState.End::message);
     }

@@ -67,7 +67,7 @@ public final class SwavOperator implements AutoCloseable {
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         AtomicBoolean closing = new AtomicBoolean();
-        AtomicReference<String> standing =
+        AtomicReference<String> leadership =
                 new AtomicReference<>(config.lease().isPresent() ? "waiting for a leader among the operators" : "");
         Operator operator = new Operator(overrider -> overrider
                 .withKubernetesClient(client)
@@ -76,7 +76,7 @@ public final class SwavOperator implements AutoCloseable {
                 .withMetrics(
                         MicrometerMetrics.newMicrometerMetricsBuilder(registry).build())
                 .withLeaderElectionConfiguration(config.lease()
-                        .map(lease -> election(lease, closing, standing))
+                        .map(lease -> election(lease, closing, leadership))
                         .orElse(null)));
         JobMetrics metrics = new JobMetrics(registry);
         SwavJobReconciler reconciler = new SwavJobReconciler(client, metrics, Clock.systemUTC());
@@ -102,7 +102,7 @@ public final class SwavOperator implements AutoCloseable {
                 health::fatalProblems,
                 metrics::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
-                        ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())
+                        ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(leadership.get()), Instant.now())
                         : JobPage.html(List.of(), "starting: the informers have not synced", Instant.now()));
         try {
             operator.start();
@@ -120,7 +120,7 @@ public final class SwavOperator implements AutoCloseable {
      * no longer true, and the process that starts after it follows.
      */
     private static LeaderElectionConfiguration election(
-            OperatorConfig.Lease lease, AtomicBoolean closing, AtomicReference<String> standing) {
+            OperatorConfig.Lease lease, AtomicBoolean closing, AtomicReference<String> leadership) {
         // two processes of one host name must not take themselves for one
         String identity = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("operator") + "_" + UUID.randomUUID();
         LeaderCallbacks callbacks = new LeaderCallbacks(
@@ -134,7 +134,7 @@ public final class SwavOperator implements AutoCloseable {
                 leader -> {
                     boolean self = leader.equals(identity);
                     LOG.info("the leader is {}{}", leader, self ? " (this one)" : "");
-                    standing.set(self ? "this operator leads" : "this operator follows; " + leader + " leads");
+                    leadership.set(self ? "this operator leads" : "this operator follows; " + leader + " leads");
                 });
         return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
                 .withLeaseNamespace(lease.namespace())

@@ -18,10 +18,10 @@ import java.util.Optional;
 final class HangDetector {
 
     /** Steps take as long as they take: a stall is one only when it is longer than so many of the trainer's own. */
-    private static final int STEPS_OF_PATIENCE = 4;
+    private static final int PATIENCE_STEPS = 4;
 
     /** Before the first step of a world, whose length is not known, the limit counts so many times. */
-    private static final int FIRST_STEP = 10;
+    private static final int FIRST_STEP_FACTOR = 10;
 
     /**
      * @param hung to be killed; otherwise it is only put out of the world, and may come back
@@ -43,7 +43,7 @@ final class HangDetector {
      * @return verdicts by uid, in the order of ranks
      */
     static Map<String, Verdict> of(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
-        HangDetector call = new HangDetector(hungAfter, age);
+        HangDetector detector = new HangDetector(hungAfter, age);
         List<ObservedPod> members = world.members().stream()
                 .map(member -> Optional.ofNullable(pods.get(member.uid())))
                 .flatMap(Optional::stream)
@@ -54,7 +54,7 @@ final class HangDetector {
             List<ObservedPod> witnesses = new ArrayList<>(members);
             witnesses.remove(member);
             Optional<Verdict> verdict =
-                    witnesses.isEmpty() ? call.alone(member.signs()) : call.heard(member, witnesses);
+                    witnesses.isEmpty() ? detector.judgeAlone(member.signals()) : detector.judgeByPeers(member, witnesses);
             verdict.ifPresent(v -> verdicts.put(member.uid(), v));
         }
         return verdicts;
@@ -75,65 +75,65 @@ final class HangDetector {
                 .findFirst();
     }
 
-    private Optional<Verdict> heard(ObservedPod member, List<ObservedPod> peers) {
-        LivenessSignals signs = member.signs();
+    private Optional<Verdict> judgeByPeers(ObservedPod member, List<ObservedPod> peers) {
+        LivenessSignals signals = member.signals();
         for (ObservedPod peer : peers) {
-            if (peer.signs().isFresh()
-                    && signs.isSilent()
-                    && peer.signs().lostPeer().filter(member.uid()::equals).isPresent()) {
+            if (peer.signals().isFresh()
+                    && signals.isSilent()
+                    && peer.signals().lostPeer().filter(member.uid()::equals).isPresent()) {
                 return Optional.of(new Verdict(
-                        false, "it does not answer its peers: " + peer.name() + " lost it, and " + silence(signs)));
+                        false, "it does not answer its peers: " + peer.name() + " lost it, and " + silence(signals)));
             }
         }
         for (ObservedPod peer : peers) {
-            boolean waits = peer.signs().isFresh()
-                    && peer.signs().awaiting()
-                    && stalled(peer.signs()).compareTo(hungAfter) > 0;
-            if (waits && (signs.silentFor(hungAfter) || isStalled(signs))) {
+            boolean waits = peer.signals().isFresh()
+                    && peer.signals().awaiting()
+                    && stalled(peer.signals()).compareTo(hungAfter) > 0;
+            if (waits && (signals.silentFor(hungAfter) || isStalled(signals))) {
                 return Optional.of(new Verdict(
                         true,
                         "it hangs: " + peer.name() + " has waited for it for "
-                                + stalled(peer.signs()).toSeconds() + " s, and "
-                                + (signs.isSilent() ? silence(signs) : "it finishes no step")));
+                                + stalled(peer.signals()).toSeconds() + " s, and "
+                                + (signals.isSilent() ? silence(signals) : "it finishes no step")));
             }
         }
         return Optional.empty();
     }
 
-    private Optional<Verdict> alone(LivenessSignals signs) {
-        if (signs.silentFor(hungAfter.multipliedBy(2))) {
-            return Optional.of(new Verdict(true, "it hangs: " + silence(signs)));
+    private Optional<Verdict> judgeAlone(LivenessSignals signals) {
+        if (signals.silentFor(hungAfter.multipliedBy(2))) {
+            return Optional.of(new Verdict(true, "it hangs: " + silence(signals)));
         }
-        if (signs.isFresh() && isStalled(signs)) {
+        if (signals.isFresh() && isStalled(signals)) {
             return Optional.of(new Verdict(
-                    true, "it hangs: no step was finished for " + stalled(signs).toSeconds() + " s"));
+                    true, "it hangs: no step was finished for " + stalled(signals).toSeconds() + " s"));
         }
         return Optional.empty();
     }
 
-    private boolean isStalled(LivenessSignals signs) {
-        return !signs.awaiting() && stalled(signs).compareTo(patience(signs)) > 0;
+    private boolean isStalled(LivenessSignals signals) {
+        return !signals.awaiting() && stalled(signals).compareTo(stallLimit(signals)) > 0;
     }
 
     /** After a hold the last step is long ago, and nobody is to blame: only time in this world counts. */
-    private Duration stalled(LivenessSignals signs) {
-        Duration own = signs.stalled().orElse(Duration.ZERO);
+    private Duration stalled(LivenessSignals signals) {
+        Duration own = signals.stalled().orElse(Duration.ZERO);
         return own.compareTo(age) < 0 ? own : age;
     }
 
-    private Duration patience(LivenessSignals signs) {
-        Optional<TrainerReport.Regroup> steps = signs.regroup().filter(regroup -> regroup.keptSteps() > 0);
+    private Duration stallLimit(LivenessSignals signals) {
+        Optional<TrainerReport.Regroup> steps = signals.regroup().filter(regroup -> regroup.keptSteps() > 0);
         if (steps.isEmpty()) {
-            return hungAfter.multipliedBy(FIRST_STEP);
+            return hungAfter.multipliedBy(FIRST_STEP_FACTOR);
         }
         double seconds = steps.get().keptSeconds() / steps.get().keptSteps();
-        Duration several = Duration.ofMillis(Math.round(1000 * seconds * STEPS_OF_PATIENCE));
+        Duration several = Duration.ofMillis(Math.round(1000 * seconds * PATIENCE_STEPS));
         return several.compareTo(hungAfter) > 0 ? several : hungAfter;
     }
 
-    private static String silence(LivenessSignals signs) {
-        return signs.silence() == null
+    private static String silence(LivenessSignals signals) {
+        return signals.silence() == null
                 ? "it never reported"
-                : "it has not reported for " + signs.silence().toSeconds() + " s";
+                : "it has not reported for " + signals.silence().toSeconds() + " s";
     }
 }

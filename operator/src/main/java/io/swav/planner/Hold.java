@@ -34,7 +34,7 @@ public record Hold(Kind kind, String reason, String message) {
 
     /** That of a pod that is held. */
     public static Optional<Hold> of(ObservedPod pod) {
-        return pod.standing() instanceof PodState.Starting starting ? starting.hold() : Optional.empty();
+        return pod.state() instanceof PodState.Starting starting ? starting.hold() : Optional.empty();
     }
 
     /** Whether a person has to act for one of these pods to start. */

@@ -81,9 +81,9 @@ public record LedgerState(
             long dropped = Long.MAX_VALUE;
             long steps = 0;
             double seconds = 0;
-            for (LivenessSignals signs : reports) {
-                TrainerReport.Regroup regroup = signs.regroup().orElseThrow();
-                start = Math.max(start, signs.step() - regroup.keptSteps());
+            for (LivenessSignals signals : reports) {
+                TrainerReport.Regroup regroup = signals.regroup().orElseThrow();
+                start = Math.max(start, signals.step() - regroup.keptSteps());
                 Double own = regroup.pauseSeconds();
                 if (own != null) {
                     pause = Optional.of(Math.max(own, pause.orElse(0.0)));
@@ -108,7 +108,7 @@ public record LedgerState(
     }
 
     /** Failures that count towards recovery.maxFailures. */
-    long failed() {
+    long countedFailures() {
         return counts.failures() + counts.hangs();
     }
 
@@ -153,36 +153,36 @@ public record LedgerState(
     }
 
     /** Enters what it took to come to this generation from the last one that trained. */
-    LedgerState settle(GenerationStart begun, Instant now) {
+    LedgerState settle(GenerationStart started, Instant now) {
         List<Incident> open =
-                incidents.stream().filter(incident -> isOpen(incident, begun)).toList();
+                incidents.stream().filter(incident -> isOpen(incident, started)).toList();
         if (pace == null) {
-            Instant first = now.minusMillis(Math.round(1000 * begun.keptSeconds()));
-            return withIncidents(priced(begun, 0, 0))
-                    .withPace(new GenerationBaseline(begun.generation(), begun.start(), 0, begun.stepSeconds(), first));
+            Instant first = now.minusMillis(Math.round(1000 * started.keptSeconds()));
+            return withIncidents(priced(started, 0, 0))
+                    .withPace(new GenerationBaseline(started.generation(), started.start(), 0, started.stepSeconds(), first));
         }
         long reached = open.stream()
                 .mapToLong(incident -> incident.step() == null ? 0 : incident.step())
                 .max()
                 .orElse(0);
-        long steps = Math.max(begun.droppedSteps(), reached - begun.start());
-        double seconds = rounded(begun.pauseSeconds().orElseGet(() -> sinceFirst(open, begun, now)));
+        long steps = Math.max(started.droppedSteps(), reached - started.start());
+        double seconds = rounded(started.pauseSeconds().orElseGet(() -> sinceFirst(open, started, now)));
         SortedMap<String, Double> lost = new TreeMap<>(secondsLost);
         lost.merge(cause(open).name(), seconds, (one, other) -> rounded(one + other));
-        long since = begun.start() - pace.start(); // negative when a checkpoint from before that was resumed
+        long since = started.start() - pace.start(); // negative when a checkpoint from before that was resumed
         double kept = since >= 0
                 ? pace.keptSeconds() + since * pace.stepSeconds()
-                : pace.keptSeconds() * begun.start() / pace.start();
+                : pace.keptSeconds() * started.start() / pace.start();
         return new LedgerState(
                 counts,
                 stepsLost + steps,
                 lost,
-                priced(begun, steps, seconds),
-                new GenerationBaseline(begun.generation(), begun.start(), kept, begun.stepSeconds(), pace.firstStep()));
+                priced(started, steps, seconds),
+                new GenerationBaseline(started.generation(), started.start(), kept, started.stepSeconds(), pace.firstStep()));
     }
 
     /** What this settling entered beyond an earlier account, in words; empty when nobody has to answer for it. */
-    Optional<String> told(LedgerState before) {
+    Optional<String> resumeMessage(LedgerState before) {
         return incidents.stream()
                 .filter(incident -> pace != null && before.pace() != null && incident.secondsPaused() != null)
                 .filter(incident -> incident.generation() != null && incident.generation() > before.settled())
@@ -206,9 +206,9 @@ public record LedgerState(
         return elapsed <= 0 ? Optional.empty() : Optional.of(Math.min(1, (pace.keptSeconds() + keptSince) / elapsed));
     }
 
-    private boolean isOpen(Incident incident, GenerationStart begun) {
+    private boolean isOpen(Incident incident, GenerationStart started) {
         Long followed = incident.generation();
-        return followed != null && followed > settled() && followed <= begun.generation();
+        return followed != null && followed > settled() && followed <= started.generation();
     }
 
     private static Kind cause(List<Incident> open) {
@@ -219,18 +219,18 @@ public record LedgerState(
     }
 
     /** All members are new, and nobody is left who could tell how long the pause was: it began with the first incident. */
-    private static double sinceFirst(List<Incident> open, GenerationStart begun, Instant now) {
+    private static double sinceFirst(List<Incident> open, GenerationStart started, Instant now) {
         return open.stream()
                 .map(incident -> Instant.parse(incident.time()))
                 .min(Comparator.naturalOrder())
-                .map(first -> Math.max(0, Duration.between(first, now).toMillis() / 1000.0 - begun.keptSeconds()))
+                .map(first -> Math.max(0, Duration.between(first, now).toMillis() / 1000.0 - started.keptSeconds()))
                 .orElse(0.0);
     }
 
-    private List<Incident> priced(GenerationStart begun, long steps, double seconds) {
+    private List<Incident> priced(GenerationStart started, long steps, double seconds) {
         return incidents.stream()
                 .map(incident ->
-                        isOpen(incident, begun) ? priced(incident, incident.generation(), steps, seconds) : incident)
+                        isOpen(incident, started) ? priced(incident, incident.generation(), steps, seconds) : incident)
                 .toList();
     }
 

@@ -18,33 +18,33 @@ import java.util.stream.Stream;
  * do not answer the roll call or were put out before.
  */
 final class LiveMembers {
-    private final JobPolicy bounds;
-    private final PlannerInput seen;
-    private final PlannerState book;
+    private final JobPolicy policy;
+    private final PlannerInput input;
+    private final PlannerState state;
     private final Duration age;
     private final Map<String, ObservedPod> byUid = new HashMap<>();
     private final Map<String, HangDetector.Verdict> verdicts;
 
-    LiveMembers(JobPolicy bounds, PlannerInput seen, PlannerState book, Instant now) {
-        this.bounds = bounds;
-        this.seen = seen;
-        this.book = book;
-        this.age = book.since() == null ? Duration.ZERO : Duration.between(book.since(), now);
-        seen.pods().forEach(pod -> byUid.put(pod.uid(), pod));
-        this.verdicts = HangDetector.of(seen.world(), age, byUid, bounds.hungAfter());
+    LiveMembers(JobPolicy policy, PlannerInput input, PlannerState state, Instant now) {
+        this.policy = policy;
+        this.input = input;
+        this.state = state;
+        this.age = state.since() == null ? Duration.ZERO : Duration.between(state.since(), now);
+        input.pods().forEach(pod -> byUid.put(pod.uid(), pod));
+        this.verdicts = HangDetector.of(input.world(), age, byUid, policy.hungAfter());
     }
 
     boolean counts(ObservedPod pod) {
-        return pod.isAlive() && !book.isOut(pod.uid()) && !verdicts.containsKey(pod.uid());
+        return pod.isAlive() && !state.isOut(pod.uid()) && !verdicts.containsKey(pod.uid());
     }
 
     int alive() {
-        return (int) seen.pods().stream().filter(this::counts).count();
+        return (int) input.pods().stream().filter(this::counts).count();
     }
 
     /** Members of the world whose pod can go on, in the order of their ranks. */
     List<World.Member> present() {
-        return seen.world().members().stream()
+        return input.world().members().stream()
                 .filter(member -> pod(member).filter(this::counts).isPresent())
                 .toList();
     }
@@ -55,20 +55,20 @@ final class LiveMembers {
 
     /** Ready pods outside the world. */
     Stream<ObservedPod> newcomers() {
-        return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Ready
+        return input.pods().stream()
+                .filter(pod -> pod.state() instanceof Ready
                         && counts(pod)
-                        && !pod.signs().isSilent()
-                        && seen.world().rankOf(pod.uid()).isEmpty());
+                        && !pod.signals().isSilent()
+                        && input.world().rankOf(pod.uid()).isEmpty());
     }
 
     /** Leaving pods that hold the state; where nobody stays, they save it before they end. */
     List<ObservedPod> savers() {
-        return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Terminating
-                        && !book.isOut(pod.uid())
-                        && pod.signs().isFresh()
-                        && pod.signs().holdsState())
+        return input.pods().stream()
+                .filter(pod -> pod.state() instanceof Terminating
+                        && !state.isOut(pod.uid())
+                        && pod.signals().isFresh()
+                        && pod.signals().holdsState())
                 .toList();
     }
 
@@ -82,15 +82,15 @@ final class LiveMembers {
 
     /** Name of a member of which it is not yet known whether it hangs. */
     Optional<String> suspect() {
-        return HangDetector.suspect(seen.world(), age, byUid, bounds.hungAfter());
+        return HangDetector.suspect(input.world(), age, byUid, policy.hungAfter());
     }
 
     /** Whether a member that is out of the world still works with its peers until they switch. */
-    boolean canSpeak(World.Member member) {
+    boolean stillCooperates(World.Member member) {
         return pod(member)
-                .filter(pod -> !(pod.standing() instanceof Ended)
+                .filter(pod -> !(pod.state() instanceof Ended)
                         && verdict(pod).isEmpty()
-                        && !pod.signs().isSilent())
+                        && !pod.signals().isSilent())
                 .isPresent();
     }
 
@@ -103,12 +103,12 @@ final class LiveMembers {
         if (pod.isEmpty()) {
             return "vanished";
         }
-        PodState standing = pod.get().standing();
+        PodState podState = pod.get().state();
         return verdict(pod.get())
                 .map(HangDetector.Verdict::why)
                 .orElse(
-                        standing instanceof Terminating leaving
+                        podState instanceof Terminating leaving
                                 ? leaving.why()
-                                : standing instanceof Ended dead ? dead.why() : "done");
+                                : podState instanceof Ended dead ? dead.why() : "done");
     }
 }

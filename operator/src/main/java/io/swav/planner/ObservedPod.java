@@ -9,14 +9,14 @@ import java.time.Instant;
  *     itself
  */
 public record ObservedPod(
-        String name, String uid, Instant created, PodState standing, LivenessSignals signs, boolean lingers) {
+        String name, String uid, Instant created, PodState state, LivenessSignals signals, boolean lingers) {
 
-    public ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs) {
-        this(name, uid, created, standing, signs, false);
+    public ObservedPod(String name, String uid, Instant created, PodState state, LivenessSignals signals) {
+        this(name, uid, created, state, signals, false);
     }
 
     /** Whether its object says that it is alive, whatever its trainer does. */
     public boolean isAlive() {
-        return standing.isAlive();
+        return state.isAlive();
     }
 }

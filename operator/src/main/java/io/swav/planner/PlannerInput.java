@@ -10,21 +10,21 @@ import org.jspecify.annotations.Nullable;
  *
  * @param job its name, the beginning of its pods' names
  * @param world as published, generation 0 before the first
- * @param book kept beside the world
+ * @param state kept beside the world
  * @param pods all pods of the job, ended ones included
  * @param step global steps applied by now, for the incidents
- * @param refusedUntil no pod is created before, because one like it has been refused; null for no refusal
+ * @param rejectedUntil no pod is created before, because one like it has been refused; null for no refusal
  */
 public record PlannerInput(
         String job,
         World world,
-        PlannerState book,
+        PlannerState state,
         List<ObservedPod> pods,
         long step,
-        @Nullable Instant refusedUntil) {
+        @Nullable Instant rejectedUntil) {
 
-    public PlannerInput(String job, World world, PlannerState book, List<ObservedPod> pods, long step) {
-        this(job, world, book, pods, step, null);
+    public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
+        this(job, world, state, pods, step, null);
     }
 
     public PlannerInput {

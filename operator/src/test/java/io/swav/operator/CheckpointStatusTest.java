@@ -97,10 +97,10 @@ class CheckpointStatusTest {
                 "test",
                 new ObjectMapper()
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
-        TrainerReport.Checkpoints told =
+        TrainerReport.Checkpoints reported =
                 new TrainerReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
-        CheckpointStatus.of(List.of(report("a", told)), WORLD, SwavJobStatus.EMPTY)
+        CheckpointStatus.of(List.of(report("a", reported)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);
         return conditions.list();
     }
@@ -114,10 +114,10 @@ class CheckpointStatusTest {
         return report(pod, new TrainerReport.Checkpoints(List.of(newest), null, false, null, null));
     }
 
-    private static TrainerReport report(String pod, TrainerReport.Checkpoints told) {
+    private static TrainerReport report(String pod, TrainerReport.Checkpoints reported) {
         return Jobs.report("""
                 {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, step: 60, steps: 100,
                  checkpoints: %2$s, time: "%3$s"}
-                """.formatted(pod, Serialization.asJson(told), NOW));
+                """.formatted(pod, Serialization.asJson(reported), NOW));
     }
 }

@@ -128,11 +128,11 @@ class DependentsTest {
                 new CheckpointEntry(9L, 9L, 1, "s3://b/c/step-9", "", null, null, false, "is damaged", "");
         CheckpointEntry good = new CheckpointEntry(5L, 5L, 1, "s3://b/c/step-5", "", null, null, true, null, "");
         job.setStatus(withCheckpoints(List.of(bad)));
-        assertThat(WorldConfigMap.seen(job)).isEmpty();
+        assertThat(WorldConfigMap.checkpointsSeen(job)).isEmpty();
         job.setStatus(withCheckpoints(List.of(bad, good)));
         ConfigMap map = WorldConfigMap.of(job, new World(3, "uid-1", List.of(), "w"), PlannerState.EMPTY, "42");
         assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
-        assertThat(WorldConfigMap.read(job, Optional.of(map)).seen()).isEqualTo("s3://b/c");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).checkpointsSeen()).isEqualTo("s3://b/c");
     }
 
     private static SwavJobStatus withCheckpoints(List<CheckpointEntry> all) {

@@ -28,12 +28,12 @@ class JobEventsTest {
     /** The next plan keeps that world. */
     @Test
     void aWorldThatWasPublishedIsToldAlsoWhenAPodCouldNotBeMade() throws IOException {
-        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
+        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
                 .containsExactly("WorldPublished: World 5 of 0: job-1 left");
-        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.empty())))
+        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
                         "WorldPublished: World 5 of 0: job-1 left", "PodsCreated: job-2 (pods wanted: 2, there: 1)");
-        assertThat(told(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
+        assertThat(recorded(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
                 .as("the next plan publishes it")
                 .isEmpty();
     }
@@ -54,13 +54,13 @@ class JobEventsTest {
     }
 
     /** What an API server that takes all Events gets. */
-    private static List<String> told(ExecutionResult outcome) throws IOException {
-        List<String> told = new CopyOnWriteArrayList<>();
+    private static List<String> recorded(ExecutionResult outcome) throws IOException {
+        List<String> recorded = new CopyOnWriteArrayList<>();
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/api/v1/namespaces/ns/events", exchange -> {
             byte[] event = exchange.getRequestBody().readAllBytes();
             var fields = new ObjectMapper().readTree(event);
-            told.add(
+            recorded.add(
                     fields.get("reason").asText() + ": " + fields.get("message").asText());
             exchange.getResponseHeaders().add("Content-Type", "application/json");
             exchange.sendResponseHeaders(HttpURLConnection.HTTP_CREATED, event.length);
@@ -73,8 +73,8 @@ class JobEventsTest {
                         .withMasterUrl("http://127.0.0.1:" + server.getAddress().getPort())
                         .build())
                 .build()) {
-            new JobEvents(client).tell(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH);
-            return told;
+            new JobEvents(client).recordPlan(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH);
+            return recorded;
         } finally {
             server.stop(0);
         }

@@ -54,7 +54,7 @@ class LedgerSimulationTest {
     private static final class Pod {
         final String name;
         final Instant created;
-        PodState standing = new PodState.Starting("new");
+        PodState state = new PodState.Starting("new");
         boolean frozen;
         boolean cut;
         Optional<TrainerReport.Regroup> regroup = Optional.empty();
@@ -65,7 +65,7 @@ class LedgerSimulationTest {
         }
 
         boolean works() {
-            return standing.isAlive() && !frozen && !cut;
+            return state.isAlive() && !frozen && !cut;
         }
     }
 
@@ -75,7 +75,7 @@ class LedgerSimulationTest {
         private final int seed;
         private final Random random;
         private final SwavJob job = Jobs.job("replicas: 4, elastic: {minReplicas: 2, spares: 1, growAfterSeconds: 30}");
-        private final JobPolicy bounds;
+        private final JobPolicy policy;
         private final Map<String, Pod> pods = new TreeMap<>();
         private Instant now = Instant.parse("2026-01-01T00:00:00Z");
         private Optional<ConfigMap> map = Optional.empty();
@@ -90,7 +90,7 @@ class LedgerSimulationTest {
             this.seed = seed;
             this.random = new Random(seed);
             JobPolicy spec = JobPolicy.of(job.getSpec());
-            this.bounds = new JobPolicy(
+            this.policy = new JobPolicy(
                     spec.target(),
                     spec.min(),
                     spec.spares(),
@@ -107,15 +107,15 @@ class LedgerSimulationTest {
                     strike();
                 }
                 pods.values().stream()
-                        .filter(pod -> pod.standing instanceof PodState.Starting && random.nextInt(3) > 0)
-                        .forEach(pod -> pod.standing = new PodState.Ready("a:1"));
+                        .filter(pod -> pod.state instanceof PodState.Starting && random.nextInt(3) > 0)
+                        .forEach(pod -> pod.state = new PodState.Ready("a:1"));
                 reconcile();
                 if (random.nextInt(4) > 0 || tick >= 50) {
                     train();
                 }
                 now = now.plus(TICK);
             }
-            LedgerState account = read().book().account();
+            LedgerState account = read().state().account();
             String where = "seed " + seed + ": " + account;
             assertThat(account.counts().failures()).as(where).isEqualTo(count("kill"));
             assertThat(account.counts().preemptions()).as(where).isEqualTo(count("notice") + count("loss"));
@@ -152,8 +152,8 @@ class LedgerSimulationTest {
             happened.merge(what, 1, Integer::sum);
             unannounced |= !what.equals("notice");
             switch (what) {
-                case "kill" -> victim.standing = new PodState.Ended(Cause.FAILED, "exit code 137");
-                case "notice" -> victim.standing = new PodState.Terminating("spot");
+                case "kill" -> victim.state = new PodState.Ended(Cause.FAILED, "exit code 137");
+                case "notice" -> victim.state = new PodState.Terminating("spot");
                 case "hang" -> victim.frozen = true;
                 default -> victim.cut = true;
             }
@@ -167,20 +167,20 @@ class LedgerSimulationTest {
 
         private boolean reconcileOnce() {
             WorldConfigMap before = read();
-            PlannerInput seen = new PlannerInput("job", before.world(), before.book(), observed(before.world()), step);
-            ReconcilePlan plan = WorldPlanner.plan(bounds, seen, now);
+            PlannerInput seen = new PlannerInput("job", before.world(), before.state(), observed(before.world()), step);
+            ReconcilePlan plan = WorldPlanner.plan(policy, seen, now);
             if (random.nextInt(4) == 0) {
                 return false;
             }
             World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-            map = Optional.of(WorldConfigMap.of(job, world, plan.book(), "1"));
+            map = Optional.of(WorldConfigMap.of(job, world, plan.state(), "1"));
             if (random.nextInt(4) == 0) {
                 return false;
             }
             plan.create().forEach(name -> pods.put(name, new Pod(name, now)));
             plan.delete().forEach(pod -> pods.remove(pod.name()));
-            plan.kill().forEach(pod -> pods.remove(pod.name()));
-            pods.values().removeIf(pod -> pod.standing instanceof PodState.Terminating && random.nextInt(3) == 0);
+            plan.forceDelete().forEach(pod -> pods.remove(pod.name()));
+            pods.values().removeIf(pod -> pod.state instanceof PodState.Terminating && random.nextInt(3) == 0);
             pods.values().stream()
                     .filter(pod -> pod.cut && random.nextInt(3) == 0)
                     .forEach(this::heal);
@@ -204,15 +204,15 @@ class LedgerSimulationTest {
                     .findFirst();
             List<ObservedPod> seen = new ArrayList<>();
             for (Pod pod : pods.values()) {
-                boolean silent = pod.frozen || pod.cut || !pod.standing.isAlive();
-                LivenessSignals signs = new LivenessSignals(
+                boolean silent = pod.frozen || pod.cut || !pod.state.isAlive();
+                LivenessSignals signals = new LivenessSignals(
                         Duration.ofSeconds(pod.frozen ? 65 : silent ? 10 : 1),
                         broken && pod.works(),
                         broken ? Optional.of(Duration.ofSeconds(65)) : Optional.empty(),
                         pod.works() ? cut : Optional.empty(),
                         step,
                         pod.regroup);
-                seen.add(new ObservedPod(pod.name, pod.name, pod.created, pod.standing, signs));
+                seen.add(new ObservedPod(pod.name, pod.name, pod.created, pod.state, signals));
             }
             return seen;
         }

@@ -72,7 +72,7 @@ class PodEventsTest {
         events.of(pod("a"), NOW.plusSeconds(9));
         assertThat(queries).singleElement().asString().contains("involvedObject.name=a", "uid-a", "limit=50");
         events.of(pod("b"), NOW.plusSeconds(9));
-        events.of(pod("a"), NOW.plus(PodHolds.LOOK_AGAIN));
+        events.of(pod("a"), NOW.plus(PodHolds.RECHECK_EVERY));
         assertThat(queries).hasSize(3);
     }
 
@@ -85,7 +85,7 @@ class PodEventsTest {
         assertThat(none.unreadable())
                 .contains("the operator's role may not list events (install the chart's RBAC of this version)");
         allowed = true;
-        assertThat(events.of(pod("a"), NOW.plus(PodHolds.LOOK_AGAIN)).unreadable())
+        assertThat(events.of(pod("a"), NOW.plus(PodHolds.RECHECK_EVERY)).unreadable())
                 .isEmpty();
     }
 

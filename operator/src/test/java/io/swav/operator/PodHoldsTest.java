@@ -143,10 +143,10 @@ class PodHoldsTest {
     void aPodThatRunsIsNotHeldAndIsNotLookedAtAgain() {
         Pod running = pod("nodeName: n", "phase: Running, containerStatuses: [{name: trainer, state: {running: {}}}]");
         assertThat(PodHolds.of(running, Events.NONE, LATE)).isEmpty();
-        assertThat(PodHolds.lookAgain(running, LATE)).isEmpty();
-        assertThat(PodHolds.lookAgain(waiting(CREATING, ""), EARLY)).contains(Instant.parse("2026-01-01T00:00:10Z"));
-        assertThat(PodHolds.lookAgain(waiting(CREATING, ""), LATE)).contains(LATE.plus(PodHolds.LOOK_AGAIN));
-        assertThat(PodHolds.lookAgain(
+        assertThat(PodHolds.recheckAt(running, LATE)).isEmpty();
+        assertThat(PodHolds.recheckAt(waiting(CREATING, ""), EARLY)).contains(Instant.parse("2026-01-01T00:00:10Z"));
+        assertThat(PodHolds.recheckAt(waiting(CREATING, ""), LATE)).contains(LATE.plus(PodHolds.RECHECK_EVERY));
+        assertThat(PodHolds.recheckAt(
                         pod("", "phase: Pending, conditions: [" + condition("Unschedulable", "m") + "]"), LATE))
                 .as("the pod changes when that does")
                 .isEmpty();

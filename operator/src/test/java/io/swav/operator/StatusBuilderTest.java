@@ -126,7 +126,7 @@ class StatusBuilderTest {
         Map<String, TrainerReport> reports =
                 Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
         assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
-                        .observed(null)
+                        .plannerInput(null)
                         .step())
                 .isEqualTo(83);
     }
@@ -245,7 +245,7 @@ class StatusBuilderTest {
                 .returns("Moving", JobCondition::reason)
                 .returns("nothing is in the way", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.observed(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
         ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
@@ -283,25 +283,25 @@ class StatusBuilderTest {
     }
 
     private static PlannerState ended(boolean complete, String reason, String message) {
-        return book(new PlannerState.End(complete, reason, message, NOW));
+        return state(new PlannerState.End(complete, reason, message, NOW));
     }
 
-    private static PlannerState book(PlannerState.@Nullable End end) {
+    private static PlannerState state(PlannerState.@Nullable End end) {
         return new PlannerState(9, NOW, 0, null, Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, end);
     }
 
     /** Pod b, a member of the world, is Ready; the pods of the other reports are gone. */
     private static SwavJobStatus status(
-            SwavJob job, List<String> problems, World world, PlannerState book, TrainerReport... reports) {
+            SwavJob job, List<String> problems, World world, PlannerState state, TrainerReport... reports) {
         Map<String, TrainerReport> byPod = new HashMap<>();
         for (TrainerReport report : reports) {
             byPod.put(report.pod(), report);
         }
-        return status(snapshot(job, problems, world, book, byPod));
+        return status(snapshot(job, problems, world, state, byPod));
     }
 
     private static SwavJobStatus status(JobSnapshot seen) {
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.observed(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(null), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }
@@ -310,17 +310,17 @@ class StatusBuilderTest {
             SwavJob job,
             List<String> problems,
             World world,
-            PlannerState book,
+            PlannerState state,
             Map<String, TrainerReport> byPod,
             ObservedPod... more) {
-        return snapshot(job, problems, world, book, byPod, List.of(more));
+        return snapshot(job, problems, world, state, byPod, List.of(more));
     }
 
     private static JobSnapshot snapshot(
             SwavJob job,
             List<String> problems,
             World world,
-            PlannerState book,
+            PlannerState state,
             Map<String, TrainerReport> byPod,
             List<ObservedPod> more) {
         List<ObservedPod> pods = new ArrayList<>(more);
@@ -329,7 +329,7 @@ class StatusBuilderTest {
                 job,
                 Optional.of(job.getSpec()),
                 problems,
-                new WorldConfigMap(world, book, "", "", "1"),
+                new WorldConfigMap(world, state, "", "", "1"),
                 pods,
                 byPod,
                 List.copyOf(byPod.values()),

@@ -18,7 +18,7 @@ class HangDetectorTest {
     private static final Duration HUNG_AFTER = Duration.ofSeconds(60);
     private static final Duration OLD = Duration.ofHours(1);
 
-    /** All worlds of one, two and three members with every combination of these signs. */
+    /** All worlds of one, two and three members with every combination of these signals. */
     @Test
     void everyAccusationHasAWitnessWhoIsNotAccused() {
         List<LivenessSignals> kinds = new ArrayList<>();
@@ -26,7 +26,7 @@ class HangDetectorTest {
             for (boolean awaiting : new boolean[] {false, true}) {
                 for (Integer stalled : new Integer[] {null, 1, 61}) {
                     for (int lost = -1; lost < 3; lost++) {
-                        kinds.add(signs(silence, awaiting, stalled, lost < 0 ? null : "uid-" + lost));
+                        kinds.add(signals(silence, awaiting, stalled, lost < 0 ? null : "uid-" + lost));
                     }
                 }
             }
@@ -47,7 +47,7 @@ class HangDetectorTest {
     private static int check(List<LivenessSignals> all) {
         Map<String, HangDetector.Verdict> verdicts = call(OLD, all);
         for (int i = 0; i < all.size(); i++) {
-            LivenessSignals signs = all.get(i);
+            LivenessSignals signals = all.get(i);
             HangDetector.Verdict verdict = verdicts.get("uid-" + i);
             List<LivenessSignals> others = new ArrayList<>(all);
             others.remove(i);
@@ -56,11 +56,11 @@ class HangDetectorTest {
             String uid = "uid-" + i;
             boolean missed = others.stream()
                     .anyMatch(other -> other.isFresh() && other.lostPeer().equals(Optional.of(uid)));
-            boolean quiet = signs.silence() != null && signs.silence().toSeconds() > 60;
-            boolean stuck = !signs.awaiting() && stalled(signs);
-            boolean lost = missed && signs.isSilent();
+            boolean quiet = signals.silence() != null && signals.silence().toSeconds() > 60;
+            boolean stuck = !signals.awaiting() && stalled(signals);
+            boolean lost = missed && signals.isSilent();
             boolean hung = others.isEmpty()
-                    ? (signs.silence() != null && signs.silence().toSeconds() > 120) || (signs.isFresh() && stuck)
+                    ? (signals.silence() != null && signals.silence().toSeconds() > 120) || (signals.isFresh() && stuck)
                     : waitedFor && (quiet || stuck);
             assertThat(verdict == null ? "well" : verdict.hung() ? "hung" : "lost")
                     .as("member %s of %s", i, all)
@@ -77,22 +77,22 @@ class HangDetectorTest {
         return verdicts.size();
     }
 
-    private static boolean stalled(LivenessSignals signs) {
-        return signs.stalled().filter(stalled -> stalled.toSeconds() > 60).isPresent();
+    private static boolean stalled(LivenessSignals signals) {
+        return signals.stalled().filter(stalled -> stalled.toSeconds() > 60).isPresent();
     }
 
     @Test
     void itSaysWhoWaitedAndHowLong() {
-        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(62, false, 3, null))))
+        assertThat(call(OLD, List.of(signals(1, true, 61, null), signals(62, false, 3, null))))
                 .containsExactly(Map.entry(
                         "uid-1",
                         new HangDetector.Verdict(
                                 true, "it hangs: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
-        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(1, false, 61, null)))
+        assertThat(call(OLD, List.of(signals(1, true, 61, null), signals(1, false, 61, null)))
                         .get("uid-1"))
                 .isEqualTo(new HangDetector.Verdict(
                         true, "it hangs: job-0 has waited for it for 61 s, and it finishes no step"));
-        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(5, false, 5, null)))
+        assertThat(call(OLD, List.of(signals(1, true, 5, "uid-1"), signals(5, false, 5, null)))
                         .get("uid-1"))
                 .isEqualTo(new HangDetector.Verdict(
                         false, "it does not answer its peers: job-0 lost it, and it has not reported for 5 s"));
@@ -100,20 +100,20 @@ class HangDetectorTest {
 
     @Test
     void aPartitionIsLeftToTheTrainers() {
-        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(1, true, 5, "uid-0"))))
+        assertThat(call(OLD, List.of(signals(1, true, 5, "uid-1"), signals(1, true, 5, "uid-0"))))
                 .isEmpty();
     }
 
     @Test
     void timeBeforeThisWorldIsNobodysFault() {
-        List<LivenessSignals> afterAHold = List.of(signs(1, true, 600, null), signs(1, false, 600, null));
+        List<LivenessSignals> afterAHold = List.of(signals(1, true, 600, null), signals(1, false, 600, null));
         assertThat(call(Duration.ofSeconds(59), afterAHold)).isEmpty();
         assertThat(call(Duration.ofSeconds(61), afterAHold)).containsOnlyKeys("uid-1");
     }
 
     @Test
     void aStepMayTakeItsTime() {
-        LivenessSignals waiting = signs(1, true, 350, null);
+        LivenessSignals waiting = signals(1, true, 350, null);
         TrainerReport.Regroup hundredASecond = new TrainerReport.Regroup(1, 1.0, 0, 2, 200);
         LivenessSignals slow = new LivenessSignals(
                 Duration.ofSeconds(1),
@@ -135,15 +135,15 @@ class HangDetectorTest {
         assertThat(call(OLD, List.of(first)))
                 .as("the first step, of unknown length")
                 .isEmpty();
-        assertThat(call(OLD, List.of(waiting, signs(1, false, 350, null)))).containsOnlyKeys("uid-1");
+        assertThat(call(OLD, List.of(waiting, signals(1, false, 350, null)))).containsOnlyKeys("uid-1");
     }
 
     @Test
     void deadPodsAreNoWitnesses() {
         World world = world(2);
         Map<String, ObservedPod> pods = new HashMap<>();
-        pods.put("uid-0", pod(0, signs(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
-        pods.put("uid-1", pod(1, signs(100, false, 100, null), new PodState.Ready("a:1")));
+        pods.put("uid-0", pod(0, signals(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
+        pods.put("uid-1", pod(1, signals(100, false, 100, null), new PodState.Ready("a:1")));
         assertThat(HangDetector.of(world, OLD, pods, HUNG_AFTER)).isEmpty();
     }
 
@@ -163,12 +163,12 @@ class HangDetectorTest {
         return new World(4, "job-uid", members, "w");
     }
 
-    private static ObservedPod pod(int number, LivenessSignals signs, PodState standing) {
-        return new ObservedPod("job-" + number, "uid-" + number, Instant.EPOCH, standing, signs);
+    private static ObservedPod pod(int number, LivenessSignals signals, PodState state) {
+        return new ObservedPod("job-" + number, "uid-" + number, Instant.EPOCH, state, signals);
     }
 
     /** Of a trainer whose steps take a second. */
-    private static LivenessSignals signs(
+    private static LivenessSignals signals(
             @Nullable Integer silence, boolean awaiting, @Nullable Integer stalled, @Nullable String lostPeer) {
         return new LivenessSignals(
                 silence == null ? null : Duration.ofSeconds(silence),
