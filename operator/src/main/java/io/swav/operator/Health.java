@@ -11,8 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is wrong with the operator. The API server is asked again and again beside those who ask here, who get its last
- * answer at once: where packets to it are dropped, a probe that waited for it would fail, and the operator be killed.
+ * Reports problems of the operator. A timer checks the API server in the background, and a probe gets the last result
+ * at once: if packets to the API server are dropped, a probe that waited for it would fail, and the operator would be
+ * killed.
  */
 final class Health implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Health.class);
@@ -23,7 +24,7 @@ final class Health implements AutoCloseable {
     private final BooleanSupplier started;
     private final BooleanSupplier watching;
     private final Timer checks = new Timer("api-server-check", true);
-    /** Why the API server did not answer when it was asked last; empty when it did. */
+    /** Why the API server did not respond at the last check; empty if it did. */
     private volatile String outage = "";
 
     private Health(KubernetesClient client, BooleanSupplier started, BooleanSupplier watching) {
@@ -33,7 +34,7 @@ final class Health implements AutoCloseable {
     }
 
     /**
-     * Asks the API server, and goes on to.
+     * Checks the API server now and then periodically.
      *
      * @param started whether the informers have synced
      * @param watching whether each of them watches now
@@ -60,15 +61,15 @@ final class Health implements AutoCloseable {
         try {
             client.getKubernetesVersion();
             outage = "";
-        } catch (RuntimeException e) { // any that came through would end the checks
+        } catch (RuntimeException e) { // an exception that escaped would end the checks
             outage = String.valueOf(e.getMessage());
         }
         if (before.isEmpty() && !outage.isEmpty()) {
             LOG.warn(
-                    "the API server does not answer: {}. Jobs train on; nothing is replaced or started until it does",
+                    "the API server is not responding: {}. Running jobs keep training; no pods are created or replaced until it responds",
                     outage);
         } else if (!before.isEmpty() && outage.isEmpty()) {
-            LOG.info("the API server answers again");
+            LOG.info("the API server is responding again");
         }
     }
 
@@ -81,12 +82,12 @@ final class Health implements AutoCloseable {
         }
         String why = outage;
         if (!why.isEmpty()) {
-            wrong.add("the API server does not answer: " + why);
+            wrong.add("the API server is not responding: " + why);
         }
         return wrong;
     }
 
-    /** What a restart mends; an API server that is away is not of that kind. */
+    /** Returns the problems that a restart would solve; an outage of the API server is not one of them. */
     List<String> fatalProblems() {
         List<String> wrong = problems();
         return wrong.equals(List.of(NOT_WATCHING)) ? wrong : List.of();

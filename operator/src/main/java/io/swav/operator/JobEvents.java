@@ -20,10 +20,13 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Tells in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that fails is only logged. */
+/**
+ * Records in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that cannot be written is
+ * only logged.
+ */
 final class JobEvents {
     private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
-    /** Told when they become true. */
+    /** Conditions that are recorded when they become true. */
     private static final List<ConditionType> RECORDED = List.of(
             ConditionType.Complete,
             ConditionType.Failed,
@@ -38,7 +41,7 @@ final class JobEvents {
         this.client = client;
     }
 
-    /** What was published is told, what was not is part of a later plan. */
+    /** Records what was published; what was not is part of a later plan. */
     void recordPlan(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult result, Instant now) {
         if (!result.published()) {
             return;
@@ -54,19 +57,20 @@ final class JobEvents {
             emit(job, false, "TrainingResumed", sentence, now);
         }
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
-            String message = "World " + regroup.next().generation() + " of "
-                    + regroup.next().size() + ": " + regroup.why();
+            int size = regroup.next().size();
+            String message = "World generation " + regroup.next().generation() + " with " + size
+                    + (size == 1 ? " trainer: " : " trainers: ") + regroup.why();
             emit(job, false, "WorldPublished", message, now);
         }
         if (result.apiError().isPresent()) {
-            return; // pods may be as they were: the next plan has them again
+            return; // pods may be unchanged: the next plan contains them again
         }
         for (ObservedPod pod : plan.forceDelete()) {
             emit(
                     job,
                     true,
                     "PodKilled",
-                    pod.name() + " (removed without grace: it, or its node, does not answer)",
+                    pod.name() + " (deleted without a grace period: the pod or its node is not responding)",
                     now);
         }
         if (!plan.create().isEmpty() && result.rejection().isEmpty()) {
@@ -78,7 +82,7 @@ final class JobEvents {
         }
     }
 
-    /** Ends and obstacles, which show in the status: told when their condition becomes true. */
+    /** Records ends and obstacles, which the status shows, when their condition becomes true. */
     void recordConditions(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         for (ConditionType type : RECORDED) {
@@ -110,7 +114,7 @@ final class JobEvents {
     private static Set<String> problems(SwavJobStatus status) {
         return Optional.ofNullable(status.checkpoints()).orElse(List.of()).stream()
                 .filter(entry -> entry.problem() != null)
-                .map(entry -> entry.uri() + " cannot be resumed and is passed over: " + entry.problem())
+                .map(entry -> entry.uri() + " cannot be resumed from and is skipped: " + entry.problem())
                 .collect(Collectors.toSet());
     }
 
@@ -142,7 +146,7 @@ final class JobEvents {
                             .build())
                     .create();
         } catch (KubernetesClientException e) {
-            LOG.warn("event {} \"{}\" was not written: {}", reason, message, e.getMessage());
+            LOG.warn("could not write event {} \"{}\": {}", reason, message, e.getMessage());
         }
     }
 }

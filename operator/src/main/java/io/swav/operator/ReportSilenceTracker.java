@@ -11,17 +11,23 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 
 /**
- * When the operator heard of each trainer: when it saw a new report, whatever the trainer's clock says, by a clock that
- * nobody sets. While the API server was away nobody could be heard, so that time does not count as anybody's silence. One
- * that was put out because it was silent stays silent until it is heard anew, also for an operator that has just started.
+ * Tracks how long ago each trainer's last new report arrived, whatever the trainer's clock says, by a monotonic clock.
+ * No report can arrive during an outage of the API server, so that time does not count as silence. A trainer that left
+ * the world because it was silent stays silent until a new report arrives, also for an operator that has just started.
  */
 final class ReportSilenceTracker {
-    /** A cache may lag behind the API server, and both are read: what was read once is no news. */
+    /**
+     * Number of report times kept: a cache may lag behind the API server, and both are read, so a report that was read
+     * before is not new.
+     */
     private static final int TIMES_KEPT = 8;
 
     private static final long LONG_AGO = Duration.ofDays(1).toNanos();
 
-    /** @param times of reports, the last that was read at the end */
+    /**
+     * The arrival of a trainer's last report.
+     * @param times of its reports, the one that was read last at the end
+     */
     private record LastReport(List<String> times, long at) {
 
         LastReport with(String time, long now) {
@@ -33,23 +39,27 @@ final class ReportSilenceTracker {
         }
     }
 
-    /** By uid of the job, then of the pod. */
+    /** Last reports by uid of the job, then of the pod. */
     private final Map<String, Map<String, LastReport>> jobs = new ConcurrentHashMap<>();
 
     private final LongSupplier nanos;
     private boolean unreachable;
     private long reachableSince;
 
-    /** @param nanos of a clock that is not set, as {@link System#nanoTime} */
+    /**
+     * Creates a tracker.
+     * @param nanos of a monotonic clock, as {@link System#nanoTime}
+     */
     ReportSilenceTracker(LongSupplier nanos) {
         this.nanos = nanos;
         this.reachableSince = nanos.getAsLong() - LONG_AGO;
     }
 
     /**
-     * @param reports those of others are not listened to
-     * @param pods uids of the job's present pods; one that was among them stays known
-     * @param putOut uids of pods that did not answer
+     * Takes new reports into account.
+     * @param reports those of other pods are ignored
+     * @param pods uids of the job's present pods; a pod that was among them stays known
+     * @param putOut uids of pods that left the world because they did not respond
      * @return silence by uid of the pod
      */
     Map<String, Duration> update(String job, Iterable<TrainerReport> reports, Set<String> pods, Set<String> putOut) {
@@ -77,12 +87,12 @@ final class ReportSilenceTracker {
         return at - reachableSince < 0 ? reachableSince : at;
     }
 
-    /** The API server did not answer. */
+    /** Records that the API server did not respond. */
     synchronized void apiServerLost() {
         unreachable = true;
     }
 
-    /** The API server has answered; after an absence everybody gets time to be heard again. */
+    /** Records that the API server has responded; after an outage every trainer gets time to report again. */
     synchronized void apiServerBack() {
         if (unreachable) {
             unreachable = false;

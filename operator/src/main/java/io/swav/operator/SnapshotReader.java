@@ -31,9 +31,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the informers' caches into a {@link JobSnapshot}. Each is of a time of its own, so the API server itself is asked before
- * anybody's absence, silence or end is judged: whether a member's pod is gone that no cache has (after a start the pods may
- * be of an earlier time than the world: a list from an API server's cache), and for the reports, which may hold last words.
+ * Reads the informers' caches into a {@link JobSnapshot}. Each cache is of a time of its own, so the API server itself
+ * is asked before the absence, silence or end of a pod is judged: whether a member's pod is gone that no cache contains
+ * (after a start the pods may be older than the world, if the list came from an API server's cache), and for the
+ * reports, which may include a trainer's last one.
  */
 final class SnapshotReader {
     private static final Logger LOG = LoggerFactory.getLogger(SnapshotReader.class);
@@ -41,16 +42,19 @@ final class SnapshotReader {
     /** Pods, and their label values, are named after the job. */
     private static final int MAX_NAME_LENGTH = 52;
 
-    /** Pods whose Events are read in one look, the oldest: many that do not start mostly wait for the same thing. */
+    /**
+     * The number of pods, the oldest, whose Events are read in one reconciliation: pods that do not start mostly wait
+     * for the same thing.
+     */
     private static final int MAX_PODS_WITH_EVENTS = 16;
 
-    /** As the API server has them now. */
+    /** Reads objects from the API server instead of a cache. */
     interface Live {
         Optional<Pod> pod(ResourceID id);
 
         Optional<ConfigMap> map(ResourceID id);
 
-        /** The Events of a pod whose status does not say what it waits for. */
+        /** Returns the Events of a pod whose status does not state what it waits for. */
         PodHolds.Events events(Pod pod, Instant now);
     }
 
@@ -71,8 +75,10 @@ final class SnapshotReader {
     }
 
     /**
-     * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
-     * @throws WorldConfigMap.UnreadableException when somebody else has written the world
+     * Reads the snapshot of one job.
+     *
+     * @throws io.fabric8.kubernetes.client.KubernetesClientException if the API server is asked and does not respond
+     * @throws WorldConfigMap.UnreadableException if something other than the operator has written the world
      */
     JobSnapshot read(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress =
@@ -147,7 +153,7 @@ final class SnapshotReader {
                         .min(Comparator.naturalOrder()));
     }
 
-    /** The newest of the status and of the trainers' reports; 0 before the first world. */
+    /** Returns the newest generation in the status and in the trainers' reports; 0 before the first world. */
     private static long generation(SwavJob job, List<Pod> own, Map<String, TrainerReport> reports) {
         long known = Optional.ofNullable(job.getStatus())
                 .map(SwavJobStatus::world)
@@ -219,7 +225,7 @@ final class SnapshotReader {
         try {
             return Optional.of(JSON.readValue(json, type));
         } catch (JsonProcessingException e) {
-            LOG.warn("not a {}: {}", type.getSimpleName(), e.getOriginalMessage());
+            LOG.warn("ignoring a value that is not a valid {}: {}", type.getSimpleName(), e.getOriginalMessage());
             return Optional.empty();
         }
     }

@@ -30,9 +30,9 @@ import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The status as a pure function of what was snapshot, what was planned, and the status before. */
+/** Builds the status, as a pure function of the snapshot, the plan and the status before. */
 final class StatusBuilder {
-    /** A step is shown with so many significant digits: enough to see it move. */
+    /** Significant digits of rates and losses in the status: enough to see a step change them. */
     private static final MathContext SHOWN = new MathContext(4);
 
     private final JobSnapshot snapshot;
@@ -55,19 +55,25 @@ final class StatusBuilder {
                 .map(ReconcilePlan::world)
                 .map(decision -> decision instanceof WorldDecision.Regroup regroup ? regroup.next() : null)
                 .orElse(snapshot.worldMap().world());
-        this.plannerState = published.map(ReconcilePlan::state).orElse(snapshot.worldMap().state());
+        this.plannerState =
+                published.map(ReconcilePlan::state).orElse(snapshot.worldMap().state());
         this.checkpoints = CheckpointStatus.of(snapshot.allReports(), world, before);
     }
 
     /**
-     * @param plan what was to be done; empty when no spec could be accepted
-     * @param result what came of it
+     * Builds the status of a job.
+     * @param plan what was planned; empty if no spec could be accepted
+     * @param result what came of the plan
      */
-    static SwavJobStatus status(JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
+    static SwavJobStatus status(
+            JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
         return new StatusBuilder(snapshot, plan, result, now).status();
     }
 
-    /** As it was, but that a person has to mend something before anything can be planned. */
+    /**
+     * Returns the status as it was, except that it is Stalled: a person has to correct something before anything can be
+     * planned.
+     */
     static SwavJobStatus stalled(SwavJob job, ConditionReason reason, String why, Instant now) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         long generation = job.getMetadata().getGeneration();
@@ -142,7 +148,7 @@ final class StatusBuilder {
         return settled() ? Phase.Running : Phase.Resizing;
     }
 
-    /** Whether every member has said that it is in the present world. */
+    /** Whether every member has reported that it is in the present world. */
     private boolean settled() {
         return world.members().stream().allMatch(member -> {
             TrainerReport report = snapshot.reports().get(member.pod());
@@ -189,8 +195,8 @@ final class StatusBuilder {
     }
 
     /**
-     * What has been reported once stays when all pods are gone. Fewer steps than before count only when a trainer makes
-     * them again, from a checkpoint.
+     * Returns the latest progress. Progress that was reported once stays after all pods are gone. Fewer steps than
+     * before count only if a trainer is making them again, from a checkpoint.
      */
     private @Nullable Progress progress() {
         Collection<TrainerReport> reports = snapshot.reports().values();
@@ -246,7 +252,10 @@ final class StatusBuilder {
                 account.incidents());
     }
 
-    /** What the trainers of the last generation that trained have told; nothing new while none of them reports. */
+    /**
+     * Returns the goodput from the reports of the last generation that trained; unchanged while none of its trainers
+     * reports.
+     */
     private @Nullable Double goodput(LedgerState account) {
         Instant until = plannerState.end() == null ? now : plannerState.end().time();
         OptionalDouble kept = snapshot.pods().stream()
@@ -267,8 +276,8 @@ final class StatusBuilder {
     private List<JobCondition> conditions(Phase phase) {
         Conditions conditions =
                 new Conditions(before, now, snapshot.job().getMetadata().getGeneration());
-        String why =
-                plan.map(p -> withHolds(p.world().why()) + notAccepted(phase)).orElseGet(this::problems);
+        String why = plan.map(p -> HumanFormat.sentences(withHolds(p.world().why()), notAccepted(phase)))
+                .orElseGet(this::problems);
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
         boolean full = snapshot.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
@@ -281,7 +290,7 @@ final class StatusBuilder {
         ConditionReason reason = endReason().orElse(of);
         ConditionReason state = result.apiError().isPresent() ? ConditionReason.ApiError : of;
         String sentence = result.apiError()
-                .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
+                .map(error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
                 .orElse(why);
         conditions
                 .add(
@@ -296,7 +305,7 @@ final class StatusBuilder {
                         stalled
                                 ? stallReason(phase)
                                 : waiting().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
-                        stall.or(this::waiting).orElse("nothing is in the way"))
+                        stall.or(this::waiting).orElse("Nothing blocks the job"))
                 .add(ConditionType.Running, phase == Phase.Running, of, why)
                 .add(
                         ConditionType.Resizing,
@@ -313,22 +322,23 @@ final class StatusBuilder {
                         ConditionType.Complete,
                         phase == Phase.Complete,
                         ended ? reason : ConditionReason.NotYet,
-                        ended ? why : "not all steps are done")
+                        ended ? why : "Not all steps are done")
                 .add(
                         ConditionType.Failed,
                         phase == Phase.Failed || phase == Phase.Invalid,
                         phase == Phase.Invalid ? stallReason(phase) : ended ? reason : ConditionReason.NotFailed,
-                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
+                        phase == Phase.Failed || phase == Phase.Invalid ? why : "The job has not failed");
         snapshot.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
         return conditions.list();
     }
 
     private String suspended(String why) {
-        return why
-                + checkpoints
+        return HumanFormat.sentences(
+                why,
+                checkpoints
                         .usable()
-                        .map(entry -> "; it will go on from step " + entry.step() + " in " + entry.uri())
-                        .orElse("; there is no checkpoint to go on from");
+                        .map(entry -> "It will resume from step " + entry.step() + " in " + entry.uri())
+                        .orElse("There is no checkpoint to resume from"));
     }
 
     private Optional<ConditionReason> endReason() {
@@ -339,13 +349,16 @@ final class StatusBuilder {
         return String.join("; ", snapshot.problems());
     }
 
-    /** Behind the end of a job, which no edit changes. */
+    /** The addition to the message of an ended job, which no edit changes. */
     private String notAccepted(Phase phase) {
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
-        return ended && !snapshot.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
+        return ended && !snapshot.problems().isEmpty() ? "An edit was rejected: " + problems() : "";
     }
 
-    /** Only if the world is to have more trainers: spares that cannot start keep nothing from being as wanted. */
+    /**
+     * Stalls only if the world should have more trainers: spares that cannot start do not keep the job from being as
+     * wanted.
+     */
     private Optional<String> stalledByHold(boolean full, String why) {
         return holds().filter(sentence -> !full && Hold.needsAction(snapshot.pods()))
                 .map(sentence -> why);
@@ -357,56 +370,57 @@ final class StatusBuilder {
                 .map(WorldDecision.Ended.class::cast);
     }
 
-    /** What holds pods, also where the plan's sentence is about something else. */
+    /** Adds what holds pods, if the plan's sentence is about something else. */
     private String withHolds(String why) {
         return holds().filter(sentence -> !why.contains(sentence))
-                .map(sentence -> why + "; " + sentence)
+                .map(sentence -> HumanFormat.sentences(why, sentence))
                 .orElse(why);
     }
 
-    /** Pods of a job that has ended, or is suspended, are on their way out. */
+    /** Describes held pods; empty for a job that has ended or is suspended, because its pods are being deleted. */
     private Optional<String> holds() {
         boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
         return wanted ? Hold.sentence(snapshot.pods()) : Optional.empty();
     }
 
-    /** What is in the way and needs nobody, as far as is known. */
+    /** Describes what blocks the job although no person has to act, as far as is known. */
     private Optional<String> waiting() {
         Stream<Optional<String>> ofPods =
                 ends().isPresent() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
         List<String> causes = Stream.concat(
-                        Stream.of(result.apiError().map(words -> "the API server answers with an error: " + words)),
-                        ofPods)
+                        Stream.of(result.apiError().map(error -> "the API server returned an error: " + error)), ofPods)
                 .flatMap(Optional::stream)
                 .toList();
-        return causes.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", causes));
+        return causes.isEmpty() ? Optional.empty() : Optional.of("Waiting: " + String.join("; ", causes));
     }
 
     private Optional<String> retry() {
         return Optional.ofNullable(plannerState.retryAt())
                 .filter(now::isBefore)
-                .map(at -> "the next pod is created at " + at + " because the last ones failed");
+                .map(at -> "the next pod is created at " + at + " because recent pods failed");
     }
 
-    /** What a person has to do before the job can become as wanted. */
+    /** Describes what a person has to do before the job can become as wanted. */
     private Optional<String> stall(Phase phase, boolean full, String why) {
         if (phase == Phase.Complete) {
             return Optional.empty();
         }
         if (phase == Phase.Failed) {
-            return Optional.ofNullable(plannerState.end()).map(end -> end.message() + notAccepted(phase));
+            return Optional.ofNullable(plannerState.end())
+                    .map(end -> HumanFormat.sentences(end.message(), notAccepted(phase)));
         }
         if (!snapshot.problems().isEmpty()) {
-            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + specInForce(phase) + ")");
+            return Optional.of(
+                    phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce(phase)));
         }
         return result.rejection().map(PodRejection::why).or(() -> stalledByHold(full, why));
     }
 
     private String specInForce(Phase phase) {
         boolean noPod = TrainerPod.problem(snapshot.job().getSpec().template()).isPresent();
-        return (phase == Phase.Suspended ? "the job stays suspended" : "the job goes on")
-                + " with the spec it had before"
-                + (noPod ? ", and no pod can be made until spec.template is mended" : "");
+        return (phase == Phase.Suspended ? "The job stays suspended" : "The job continues")
+                + " with its previous spec"
+                + (noPod ? ", and no pod can be created until spec.template is corrected" : "");
     }
 
     private ConditionReason stallReason(Phase phase) {
@@ -421,7 +435,8 @@ final class StatusBuilder {
                 : ConditionReason.InvalidSpec;
     }
 
-    // The trainer is Ready only after it has opened the data, so a report of Ready or more says that the data is there.
+    // A trainer is Ready only after it has opened the data, so a report of Ready or a later state means that the data
+    // exists.
 
     private String dataStatus() {
         if (dataFailure().isPresent()) {
@@ -439,7 +454,7 @@ final class StatusBuilder {
     private String dataMessage() {
         return dataFailure()
                 .orElseGet(() ->
-                        dataOpened() ? "a trainer has opened spec.data.uri" : "no trainer has opened the data yet");
+                        dataOpened() ? "A trainer has opened spec.data.uri" : "No trainer has opened the data yet");
     }
 
     private boolean dataOpened() {

@@ -37,15 +37,18 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Observe, plan, act, one status write. All events trigger it, because that of a deletion is otherwise not told, and
- * what the process remembers of the job would stay.
+ * Observes, plans, acts, and writes the status once. All events trigger it: otherwise a deletion would go unnoticed,
+ * and what the process remembers of the job would stay.
  */
 @ControllerConfiguration(
         name = "swavjob",
         fieldManager = OwnerMetadata.FIELD_MANAGER,
         triggerReconcilerOnAllEvents = true)
 final class SwavJobReconciler implements Reconciler<SwavJob> {
-    /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
+    /**
+     * Trainers of a job report several times a second. The status follows no faster than this, unless more than
+     * progress has changed.
+     */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
     private static final Duration AFTER_API_ERROR = Duration.ofSeconds(1);
@@ -80,13 +83,13 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         return informers.all();
     }
 
-    /** Those of the informer's cache, also where another operator leads; none before it has synced. */
+    /** Returns the jobs in the informer's cache, also if another operator leads; none before it has synced. */
     List<SwavJob> jobs() {
         return Optional.ofNullable(informers).map(Informers::jobs).orElse(List.of());
     }
 
     private Informers informers() {
-        return Objects.requireNonNull(informers, "prepareEventSources comes first");
+        return Objects.requireNonNull(informers, "prepareEventSources has not been called");
     }
 
     @Override
@@ -105,9 +108,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
             }
             JobSnapshot snapshot = observed.get();
-            Instant rejectedUntil = executor.rejection(job, now).map(PodRejection::until).orElse(null);
-            Optional<ReconcilePlan> plan =
-                    snapshot.accepted().map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejectedUntil), now));
+            Instant rejectedUntil =
+                    executor.rejection(job, now).map(PodRejection::until).orElse(null);
+            Optional<ReconcilePlan> plan = snapshot.accepted()
+                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejectedUntil), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
                 result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now);
@@ -119,7 +123,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             }
             return next(
                     Stream.of(due.stream(), snapshot.recheckAt().stream(), retryTimes(plan, result, now))
-                            .flatMap(looks -> looks),
+                            .flatMap(times -> times),
                     now);
         } catch (WorldConfigMap.UnreadableException e) {
             SwavJobStatus stalled =
@@ -130,18 +134,24 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         }
     }
 
-    /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
+    /**
+     * Returns empty if the API server did not respond: then no report could have arrived, so silence proves nothing.
+     */
     private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
-            return Optional.of(informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
+            return Optional.of(
+                    informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
         } catch (KubernetesClientException e) {
-            LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
+            LOG.warn("cannot read the trainers' reports, because the API server is not responding: {}", e.getMessage());
             silence.apiServerLost();
             return Optional.empty();
         }
     }
 
-    /** @return when it may be written, where mere progress was written a moment ago */
+    /**
+     * Writes the status if it has changed.
+     * @return when to write it, if only progress has changed and the last write is too recent
+     */
     private Optional<Instant> writeStatus(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
         metrics.record(job, status);
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
@@ -154,7 +164,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             return Optional.of(due);
         }
         events.recordConditions(job, status, now);
-        // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status before
+        // not with an UpdateControl: the cache must have it at once, or the next plan would start from the previous
+        // status
         PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
         lastWritten.put(uid, now);
         return Optional.empty();
@@ -168,9 +179,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 .flatMap(Optional::stream);
     }
 
-    private static UpdateControl<SwavJob> next(Stream<Instant> looks, Instant now) {
+    private static UpdateControl<SwavJob> next(Stream<Instant> times, Instant now) {
         UpdateControl<SwavJob> control = UpdateControl.noUpdate();
-        Optional<Duration> wait = looks.min(Comparator.naturalOrder()).map(at -> Duration.between(now, at));
+        Optional<Duration> wait = times.min(Comparator.naturalOrder()).map(at -> Duration.between(now, at));
         return wait.isEmpty()
                 ? control
                 : control.rescheduleAfter(wait.get().compareTo(SHORTEST_WAIT) < 0 ? SHORTEST_WAIT : wait.get());
@@ -186,7 +197,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.conditions(), now.conditions());
     }
 
-    /** The ledger without the share that moves as time does. */
+    /** Returns the ledger without goodput, which changes with time alone. */
     private static Optional<Ledger> losses(SwavJobStatus status) {
         return Optional.ofNullable(status.ledger())
                 .map(ledger -> new Ledger(
@@ -200,7 +211,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                         ledger.incidents()));
     }
 
-    /** Only the name and the status: applying more would make the operator an owner of the user's spec. */
+    /** Contains only the name and the status: applying more would make the operator an owner of the user's spec. */
     private static SwavJob withStatus(SwavJob job, SwavJobStatus status) {
         SwavJob patch = new SwavJob();
         patch.setMetadata(new ObjectMetaBuilder()

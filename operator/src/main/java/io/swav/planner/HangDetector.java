@@ -10,21 +10,25 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Which members do not answer although their pods look alive. Silence alone proves nothing, because an API server that
- * is away silences everybody: it takes the word of another member that was heard just now. Such a witness waits for its
- * peers or has lost its connection, so it is never accused itself, and somebody is always left. A member without peers
- * has no witness; it gets twice the time.
+ * Finds members that do not respond although their pods look alive. Silence alone proves nothing, because during an
+ * outage of the API server every trainer is silent: a verdict needs the testimony of another member that reported just
+ * now. Such a witness is waiting for its peers or has lost its connection to one, so it is never accused itself, and at
+ * least one member always remains. A member without peers has no witness; it gets twice the time.
  */
 final class HangDetector {
 
-    /** Steps take as long as they take: a stall is one only when it is longer than so many of the trainer's own. */
+    /**
+     * A trainer counts as stalled only after this many of its own steps, because the length of a step differs from job
+     * to job.
+     */
     private static final int PATIENCE_STEPS = 4;
 
-    /** Before the first step of a world, whose length is not known, the limit counts so many times. */
+    /** Before the first step of a world, whose length is not yet known, the limit is multiplied by this. */
     private static final int FIRST_STEP_FACTOR = 10;
 
     /**
-     * @param hung to be killed; otherwise it is only put out of the world, and may come back
+     * A member that does not respond.
+     * @param hung whether the pod is to be force-deleted; otherwise it only leaves the world, and may come back
      * @param why without the pod's name
      */
     record Verdict(boolean hung, String why) {}
@@ -38,8 +42,9 @@ final class HangDetector {
     }
 
     /**
-     * @param age of the world: nobody has waited in it for longer, whenever the last step was
-     * @param pods those whose objects say that they are alive, by uid
+     * Judges all members of a world.
+     * @param age of the world: no member has waited in it for longer, whenever its last step was
+     * @param pods pods whose objects say that they are alive, by uid
      * @return verdicts by uid, in the order of ranks
      */
     static Map<String, Verdict> of(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
@@ -53,16 +58,17 @@ final class HangDetector {
         for (ObservedPod member : members) {
             List<ObservedPod> witnesses = new ArrayList<>(members);
             witnesses.remove(member);
-            Optional<Verdict> verdict =
-                    witnesses.isEmpty() ? detector.judgeAlone(member.signals()) : detector.judgeByPeers(member, witnesses);
+            Optional<Verdict> verdict = witnesses.isEmpty()
+                    ? detector.judgeAlone(member.signals())
+                    : detector.judgeByPeers(member, witnesses);
             verdict.ifPresent(v -> verdicts.put(member.uid(), v));
         }
         return verdicts;
     }
 
     /**
-     * Name of a member that a peer has waited for half the time already, if there is one. A change of the world would
-     * begin its time anew.
+     * Returns the name of a member for which a peer has already waited half of {@code hungAfter}, if any. A change of
+     * the world would restart its clock.
      */
     static Optional<String> suspect(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
         if (world.size() < 2) {
@@ -82,7 +88,9 @@ final class HangDetector {
                     && signals.isSilent()
                     && peer.signals().lostPeer().filter(member.uid()::equals).isPresent()) {
                 return Optional.of(new Verdict(
-                        false, "it does not answer its peers: " + peer.name() + " lost it, and " + silence(signals)));
+                        false,
+                        "not responding to its peers: " + peer.name() + " lost its connection, and "
+                                + silence(signals)));
             }
         }
         for (ObservedPod peer : peers) {
@@ -92,9 +100,9 @@ final class HangDetector {
             if (waits && (signals.silentFor(hungAfter) || isStalled(signals))) {
                 return Optional.of(new Verdict(
                         true,
-                        "it hangs: " + peer.name() + " has waited for it for "
+                        "hung: " + peer.name() + " has waited for it for "
                                 + stalled(peer.signals()).toSeconds() + " s, and "
-                                + (signals.isSilent() ? silence(signals) : "it finishes no step")));
+                                + (signals.isSilent() ? silence(signals) : "it completes no step")));
             }
         }
         return Optional.empty();
@@ -102,11 +110,11 @@ final class HangDetector {
 
     private Optional<Verdict> judgeAlone(LivenessSignals signals) {
         if (signals.silentFor(hungAfter.multipliedBy(2))) {
-            return Optional.of(new Verdict(true, "it hangs: " + silence(signals)));
+            return Optional.of(new Verdict(true, "hung: " + silence(signals)));
         }
         if (signals.isFresh() && isStalled(signals)) {
             return Optional.of(new Verdict(
-                    true, "it hangs: no step was finished for " + stalled(signals).toSeconds() + " s"));
+                    true, "hung: no step completed for " + stalled(signals).toSeconds() + " s"));
         }
         return Optional.empty();
     }
@@ -115,7 +123,7 @@ final class HangDetector {
         return !signals.awaiting() && stalled(signals).compareTo(stallLimit(signals)) > 0;
     }
 
-    /** After a hold the last step is long ago, and nobody is to blame: only time in this world counts. */
+    /** After a pause the last step is long ago through no fault of the member, so only time in this world counts. */
     private Duration stalled(LivenessSignals signals) {
         Duration own = signals.stalled().orElse(Duration.ZERO);
         return own.compareTo(age) < 0 ? own : age;
@@ -133,7 +141,7 @@ final class HangDetector {
 
     private static String silence(LivenessSignals signals) {
         return signals.silence() == null
-                ? "it never reported"
+                ? "it has never reported"
                 : "it has not reported for " + signals.silence().toSeconds() + " s";
     }
 }

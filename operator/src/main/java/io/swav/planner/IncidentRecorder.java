@@ -19,19 +19,22 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Enters in the state what has happened since the last plan: who left, failed, does not answer, or finished, what each
- * change of the world has cost, and how the job ended.
+ * Records in the planner state what has happened since the last plan: which pods left, failed, stopped responding or
+ * finished, what each change of the world has cost, and how the job ended.
  *
- * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once, one that
- * never got there after a delay that doubles each time, until a new world has made a step. A permanent failure ends the
- * job, unless it has already made a step.
+ * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once; a pod
+ * that never entered one is replaced after a delay that doubles each time, until a new world has made a step. A
+ * permanent failure ends the job, unless the job has already made a step.
  */
 final class IncidentRecorder {
     static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
     static final Duration LONGEST_BACKOFF = Duration.ofMinutes(5);
-    /** Where new pods are taken away as soon as they are placed, they would otherwise pile up. */
+    /**
+     * The longest delay after preemptions. A delay is needed because pods would pile up if each new one were evicted as
+     * soon as it was scheduled.
+     */
     static final Duration LONGEST_BACKOFF_UNBLAMED = Duration.ofSeconds(30);
-    /** How long the other trainers may take to end after the first has finished. */
+    /** How long the other trainers may take to exit after the first has finished. */
     static final Duration FINISH = Duration.ofMinutes(2);
 
     private final JobPolicy policy;
@@ -50,7 +53,7 @@ final class IncidentRecorder {
         this.liveMembers = new LiveMembers(policy, input, state, now);
     }
 
-    /** Has entered what happened. */
+    /** Creates a recorder that has recorded everything since the last plan. */
     static IncidentRecorder of(JobPolicy policy, PlannerInput input, Instant now) {
         IncidentRecorder recorder = new IncidentRecorder(policy, input, now);
         if (recorder.state.end() == null) {
@@ -69,17 +72,17 @@ final class IncidentRecorder {
         return liveMembers;
     }
 
-    /** Incidents that were entered. */
+    /** Returns the incidents recorded in this plan. */
     List<Incident> newIncidents() {
         return newIncidents;
     }
 
-    /** A sentence for every change whose price was entered. */
+    /** Returns a sentence for every change of the world whose cost was settled in this plan. */
     List<String> resumeMessages() {
         return resumeMessages;
     }
 
-    /** That these pods go is our own doing. */
+    /** Marks pods as accounted for, because the operator itself removes them. */
     void released(List<ObservedPod> pods) {
         pods.forEach(pod -> state = state.accounting(pod.uid()));
     }
@@ -88,7 +91,10 @@ final class IncidentRecorder {
         state = state.withNextPod(nextPod);
     }
 
-    /** Keeps notes of pods that are still there or still named by the world; lost pods that are heard are forgiven. */
+    /**
+     * Drops what was recorded about pods that neither exist nor are named by the world. A lost pod that reports again
+     * is forgiven.
+     */
     private static PlannerState withoutGonePods(PlannerInput input) {
         PlannerState before = input.state();
         Set<String> current = new HashSet<>();
@@ -103,7 +109,10 @@ final class IncidentRecorder {
         return before.keeping(current, heard);
     }
 
-    /** Counts every pod that leaves, died, or does not answer since the last plan, and every member that vanished, once. */
+    /**
+     * Counts once each pod that is terminating, has ended or has stopped responding since the last plan, and each
+     * member that vanished.
+     */
     private void recordDepartures() {
         for (ObservedPod pod : input.pods()) {
             HangDetector.Verdict verdict = liveMembers.verdict(pod).orElse(null);
@@ -119,7 +128,7 @@ final class IncidentRecorder {
                     String reason = dead.cause() == Cause.NO_DATA
                             ? PlannerState.End.NO_DATA
                             : ConditionReason.TrainerRefused.name();
-                    String message = "Pod " + pod.name() + " failed for good: " + dead.why();
+                    String message = "Pod " + pod.name() + " failed permanently: " + dead.why();
                     state = state.ended(new PlannerState.End(false, reason, message, now));
                 }
             }
@@ -131,7 +140,10 @@ final class IncidentRecorder {
         }
     }
 
-    /** Whether the job has made a step: then its configuration and data are good, and what is bad is one pod's place. */
+    /**
+     * Whether the job has made a step. If so, its configuration and data are good, and a permanent error concerns one
+     * pod's node only.
+     */
     private boolean hasTrained() {
         return state.account().pace() != null
                 || input.pods().stream().anyMatch(pod -> pod.signals().trainedIn() > 0);
@@ -156,9 +168,9 @@ final class IncidentRecorder {
     }
 
     /**
-     * Enters the prices of generations that have made steps since the last plan.
+     * Settles the cost of generations that have made steps since the last plan.
      *
-     * @param changing whether the world is about to change, so that nothing more is heard of the present one
+     * @param changing whether the world is about to change, so that no more reports of the present one will come
      */
     private void settleGenerations(boolean changing) {
         SortedMap<Long, List<LivenessSignals>> started = new TreeMap<>();
@@ -181,7 +193,7 @@ final class IncidentRecorder {
         });
     }
 
-    /** Enters a new world, and who is to answer for it. */
+    /** Records a new world and the incidents that caused it. */
     void published(WorldDecision.Regroup regroup, Kind otherwise) {
         settleGenerations(true);
         World next = regroup.next();
@@ -217,7 +229,7 @@ final class IncidentRecorder {
         state = state.with(account).published(now);
     }
 
-    /** Names of the pods that are in one of the two worlds alone. */
+    /** Returns the names of the pods that are in exactly one of the two worlds. */
     private String changed(World next) {
         List<World.Member> both = new ArrayList<>(next.members());
         input.world().members().stream().filter(member -> !both.remove(member)).forEach(both::add);
@@ -234,7 +246,7 @@ final class IncidentRecorder {
                 .filter(incident -> incident.kind().equals(Kind.Failure.name())
                         || incident.kind().equals(Kind.Hang.name()))
                 .reduce((first, second) -> second)
-                .map(last -> "; the last: " + last.pod() + ": " + last.reason())
+                .map(last -> ". Last failure: " + last.pod() + ": " + last.reason())
                 .orElse("");
     }
 

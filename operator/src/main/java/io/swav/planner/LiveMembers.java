@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Which pods can do their part, as far as anybody knows: those whose objects say that they are alive, without those that
- * do not answer the roll call or were put out before.
+ * The pods that can take part in training, as far as is known: those whose objects say that they are alive, without
+ * those that {@link HangDetector} accuses or that left the world as lost or hung before.
  */
 final class LiveMembers {
     private final JobPolicy policy;
@@ -42,7 +42,7 @@ final class LiveMembers {
         return (int) input.pods().stream().filter(this::counts).count();
     }
 
-    /** Members of the world whose pod can go on, in the order of their ranks. */
+    /** Returns the members of the world whose pods can continue, in the order of their ranks. */
     List<World.Member> present() {
         return input.world().members().stream()
                 .filter(member -> pod(member).filter(this::counts).isPresent())
@@ -53,7 +53,7 @@ final class LiveMembers {
         return present().stream().map(this::pod).flatMap(Optional::stream);
     }
 
-    /** Ready pods outside the world. */
+    /** Returns the Ready pods outside the world. */
     Stream<ObservedPod> newcomers() {
         return input.pods().stream()
                 .filter(pod -> pod.state() instanceof Ready
@@ -62,7 +62,10 @@ final class LiveMembers {
                         && input.world().rankOf(pod.uid()).isEmpty());
     }
 
-    /** Leaving pods that hold the state; where nobody stays, they save it before they end. */
+    /**
+     * Returns the terminating pods that hold the training state. If no other trainer remains, they save it before they
+     * exit.
+     */
     List<ObservedPod> savers() {
         return input.pods().stream()
                 .filter(pod -> pod.state() instanceof Terminating
@@ -80,12 +83,12 @@ final class LiveMembers {
         return Optional.ofNullable(verdicts.get(pod.uid()));
     }
 
-    /** Name of a member of which it is not yet known whether it hangs. */
+    /** Returns the name of a member that may be hung, which is not yet certain. */
     Optional<String> suspect() {
         return HangDetector.suspect(input.world(), age, byUid, policy.hungAfter());
     }
 
-    /** Whether a member that is out of the world still works with its peers until they switch. */
+    /** Whether a member that leaves the world still works with its peers until they switch to the next one. */
     boolean stillCooperates(World.Member member) {
         return pod(member)
                 .filter(pod -> !(pod.state() instanceof Ended)

@@ -20,19 +20,21 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Decides the members of the world and the pods of a job, as a pure function of what was input.
+ * Decides the members of the world and the pods of a job, as a pure function of what was observed.
  *
- * <p>A pod that leaves, with or without notice, is put out of the world at once and replaced; newcomers enter when they
- * are Ready. Losing never waits; growing waits only while more pods are expected. Below the minimum a world is published
- * that holds: its members, the survivors, keep their state and wait for the next generation. Where all members leave with
- * notice that world is empty, and newcomers enter the next one when the leaving have saved the state. Survivors keep their
- * order, so that ranks are stable.
+ * <p>A pod that leaves, with or without notice, is removed from the world at once and replaced; newcomers enter when
+ * they are Ready. Losing a member never waits; growing waits only while more pods are expected. Below the minimum the
+ * planner publishes a world on hold: its members, the survivors, keep their state and wait for the next generation. If
+ * all members leave with notice, that world is empty, and newcomers enter the next one when the leaving members have
+ * saved the state. Survivors keep their order, so that ranks are stable.
  */
 public final class WorldPlanner {
-    /** Ended pods that stay for their logs. */
+    /** The number of ended pods that are kept for their logs. */
     static final int ENDED_KEPT = 10;
 
-    /** A leaving pod ends before by its grace period, mostly; autoscalers wait no longer for one. */
+    /**
+     * A terminating pod usually ends earlier because of its grace period; autoscalers wait no longer than this for one.
+     */
     static final Duration LONGEST_SAVE = Duration.ofMinutes(10);
 
     private static final Comparator<ObservedPod> BY_AGE =
@@ -53,7 +55,7 @@ public final class WorldPlanner {
         this.liveMembers = recorder.liveMembers();
     }
 
-    /** The plan for one job at one time; planning again with its result done keeps everything. */
+    /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
     public static ReconcilePlan plan(JobPolicy policy, PlannerInput input, Instant now) {
         return new WorldPlanner(policy, input, now).plan();
     }
@@ -69,7 +71,7 @@ public final class WorldPlanner {
         if (firstDone != null) {
             replanTimes.add(firstDone.plus(IncidentRecorder.FINISH));
             return plan(
-                    new WorldDecision.Keep("training is done; the last trainers are finishing"),
+                    new WorldDecision.Keep("Training is complete. The last trainers are finishing"),
                     List.of(),
                     List.of(),
                     "");
@@ -96,7 +98,7 @@ public final class WorldPlanner {
                         .flatMap(List::stream)
                         .distinct()
                         .toList(),
-                lingering.isEmpty() ? why : "the trainer has ended, the pod has not");
+                lingering.isEmpty() ? why : "the trainer has ended but its pod has not");
     }
 
     private ReconcilePlan plan(WorldDecision world, List<String> create, List<ObservedPod> delete, String deleteWhy) {
@@ -113,7 +115,9 @@ public final class WorldPlanner {
                 replanTimes.stream().min(Comparator.naturalOrder()));
     }
 
-    /** Also when nobody reports any more: somebody has to look whether the API server answers. */
+    /**
+     * Plans again also when no trainer reports any more, because only a request shows whether the API server responds.
+     */
     private void checkSilentPodsLater(Stream<ObservedPod> pods) {
         pods.map(pod -> pod.signals().silence()).filter(Objects::nonNull).forEach(silence -> {
             Duration left = LivenessSignals.SILENCE_LIMIT.minus(silence).plusMillis(1);
@@ -147,25 +151,26 @@ public final class WorldPlanner {
             boolean alreadyPublished = members.isEmpty() || (input.world().hold() && gone.isEmpty());
             return alreadyPublished
                     ? new WorldDecision.Wait(policy.min() - next.size(), why)
-                    : regroup(survivors, true, gone, change(gone, List.of(), List.of(), List.of()) + "; " + why);
+                    : regroup(survivors, true, gone, change(gone, List.of(), List.of(), List.of()) + ". " + why);
         }
         if (broken || survivors.size() > policy.target()) {
             String why = members.isEmpty() ? first(next.size()) : change(gone, survivors, next, joining);
-            return regroup(next, false, gone, why.isEmpty() ? "enough trainers again" : why);
+            return regroup(next, false, gone, why.isEmpty() ? "enough trainers are ready again" : why);
         }
         if (joining.isEmpty()) {
             return new WorldDecision.Keep(
                     members.size() + " of " + policy.target() + " wanted trainers are in the world"
-                            + (members.size() < policy.target() ? "; " + startingWhy() : ""));
+                            + (members.size() < policy.target() ? ". " + startingWhy() : ""));
         }
         if (next.size() < policy.min()) {
-            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows when "
-                    + policy.min() + " are there, the minimum that was raised");
+            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join. The world grows when "
+                    + policy.min() + " trainers are ready, the raised elastic.minReplicas");
         }
         Optional<String> suspect = liveMembers.suspect();
         if (suspect.isPresent()) {
-            return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join, when it is known whether "
-                    + suspect.get() + ", which its peers wait for, hangs");
+            return new WorldDecision.Keep(
+                    LiveMembers.names(joining) + " ready to join. The world grows once it is certain whether "
+                            + suspect.get() + ", for which its peers wait, hangs");
         }
         Instant since = recorder.state().since();
         Instant grow = since == null ? now : since.plus(policy.growAfter());
@@ -173,8 +178,8 @@ public final class WorldPlanner {
             return regroup(next, false, gone, change(gone, survivors, next, joining));
         }
         replanTimes.add(grow);
-        return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join; the world grows at " + grow
-                + ", or when all wanted pods are ready");
+        return new WorldDecision.Keep(LiveMembers.names(joining) + " ready to join. The world grows at " + grow
+                + ", or earlier if all wanted pods are ready");
     }
 
     private WorldDecision.Regroup regroup(List<World.Member> next, boolean hold, List<World.Member> gone, String why) {
@@ -184,7 +189,7 @@ public final class WorldPlanner {
                 .map(World.Member::uid)
                 .collect(Collectors.toCollection(TreeSet::new));
         long settled = recorder.state().account().settled();
-        if (settled < last.generation()) { // somebody may have missed that world, and read this one
+        if (settled < last.generation()) { // a trainer may have missed that world and read only this one
             lost.addAll(last.lost());
         }
         next.forEach(member -> lost.remove(member.uid()));
@@ -192,7 +197,7 @@ public final class WorldPlanner {
         return new WorldDecision.Regroup(world, why);
     }
 
-    /** Who saves the state, that nobody else holds, and is to be waited for. */
+    /** Returns the terminating pods that save the state and must be waited for, because no other trainer holds it. */
     private List<ObservedPod> savers() {
         boolean held = Stream.concat(liveMembers.presentPods(), liveMembers.newcomers())
                 .anyMatch(pod -> pod.signals().holdsState());
@@ -208,12 +213,12 @@ public final class WorldPlanner {
     }
 
     private static String saving(List<ObservedPod> savers) {
-        return "the world forms when "
+        return "The next world forms when "
                 + savers.stream().map(ObservedPod::name).collect(Collectors.joining(", "))
-                + (savers.size() == 1 ? " has" : " have") + " saved the state and gone";
+                + (savers.size() == 1 ? " has" : " have") + " saved the training state and exited";
     }
 
-    /** Ready pods outside the world, the oldest first. */
+    /** Returns the Ready pods outside the world, the oldest first. */
     private List<World.Member> newcomers() {
         return liveMembers
                 .newcomers()
@@ -223,27 +228,31 @@ public final class WorldPlanner {
     }
 
     private String first(int size) {
-        return "the world forms: " + size + " of " + policy.target() + " wanted pods are ready";
+        return size + " of " + policy.target() + " wanted pods are ready";
     }
 
     private String waiting(boolean noWorld, int ready) {
-        return (noWorld ? "waiting for pods: " : "holding, the survivors keep their state: ") + ready + " ready, "
-                + policy.min() + " needed; " + startingWhy();
+        return (noWorld ? "Waiting for pods: " : "Paused: ") + ready + " of at least " + policy.min()
+                + (policy.min() == 1 ? " trainer ready. " : " trainers ready. ")
+                + (noWorld ? "" : "Surviving trainers keep the model in memory. ") + startingWhy();
     }
 
-    /** What holds pods, or else what the first that is not ready waits for: they mostly wait for the same thing. */
+    /**
+     * Returns what holds pods, or else what the first pod that is not Ready waits for: pods mostly wait for the same
+     * thing.
+     */
     private String startingWhy() {
         Instant retry = recorder.state().retryAt();
         Optional<String> first = input.pods().stream()
                 .filter(pod -> pod.state() instanceof Starting)
                 .min(BY_AGE)
-                .map(pod -> pod.name() + ": " + ((Starting) pod.state()).why());
+                .map(pod -> "Waiting for " + pod.name() + ": " + ((Starting) pod.state()).why());
         return Hold.sentence(input.pods())
                 .or(() -> first)
                 .orElse(
                         retry != null && now.isBefore(retry)
-                                ? "the next pod is created at " + retry + " because the last ones failed"
-                                : "new pods are being created");
+                                ? "The next pod is created at " + retry + " because recent pods failed"
+                                : "New pods are being created");
     }
 
     private String change(
@@ -271,7 +280,7 @@ public final class WorldPlanner {
     }
 
     private String podCounts() {
-        return "pods wanted: " + podsWanted() + ", there: " + liveMembers.alive();
+        return "wanted pods: " + podsWanted() + ", existing: " + liveMembers.alive();
     }
 
     private List<String> create() {
@@ -294,7 +303,10 @@ public final class WorldPlanner {
         return names;
     }
 
-    /** Pods beyond the wanted ones: those that are not ready first, then the newest; never a member of the world. */
+    /**
+     * Returns the pods beyond the wanted ones: those that are not Ready first, then the newest; never a member of the
+     * world.
+     */
     private List<ObservedPod> excess(List<World.Member> members) {
         Set<String> needed = members.stream().map(World.Member::uid).collect(Collectors.toSet());
         return input.pods().stream()
@@ -319,7 +331,9 @@ public final class WorldPlanner {
                 .toList();
     }
 
-    /** Pods that nobody else will remove: hung ones, and leaving ones on nodes that do not answer. */
+    /**
+     * Returns the pods that only the operator can remove: hung ones, and terminating ones on nodes that do not respond.
+     */
     private List<ObservedPod> forceDelete() {
         List<ObservedPod> stuck = new ArrayList<>();
         for (ObservedPod pod : input.pods()) {
@@ -337,8 +351,8 @@ public final class WorldPlanner {
     private ReconcilePlan suspended() {
         List<World.Member> members = input.world().members();
         WorldDecision world = members.isEmpty()
-                ? new WorldDecision.Keep("suspended")
-                : regroup(List.of(), false, List.of(), "suspended: all pods are taken away");
+                ? new WorldDecision.Keep("Suspended")
+                : regroup(List.of(), false, List.of(), "Suspended: all pods are deleted");
         if (world instanceof WorldDecision.Regroup regroup) {
             recorder.published(regroup, Kind.Suspension);
         }

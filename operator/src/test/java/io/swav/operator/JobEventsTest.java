@@ -25,14 +25,15 @@ import org.junit.jupiter.api.Test;
 class JobEventsTest {
     private static final ReconcilePlan PLAN = plan();
 
-    /** The next plan keeps that world. */
+    /** The next plan keeps that world, so it cannot record it. */
     @Test
-    void aWorldThatWasPublishedIsToldAlsoWhenAPodCouldNotBeMade() throws IOException {
+    void recordsAPublishedWorldEvenIfAPodCouldNotBeCreated() throws IOException {
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
-                .containsExactly("WorldPublished: World 5 of 0: job-1 left");
+                .containsExactly("WorldPublished: World generation 5 with 0 trainers: job-1 left");
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
-                        "WorldPublished: World 5 of 0: job-1 left", "PodsCreated: job-2 (pods wanted: 2, there: 1)");
+                        "WorldPublished: World generation 5 with 0 trainers: job-1 left",
+                        "PodsCreated: job-2 (wanted pods: 2, existing: 1)");
         assertThat(recorded(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
                 .as("the next plan publishes it")
                 .isEmpty();
@@ -43,7 +44,7 @@ class JobEventsTest {
         return new ReconcilePlan(
                 new WorldDecision.Regroup(next, next.why()),
                 List.of("job-2"),
-                "pods wanted: 2, there: 1",
+                "wanted pods: 2, existing: 1",
                 List.of(),
                 "",
                 List.of(),
@@ -53,7 +54,7 @@ class JobEventsTest {
                 Optional.empty());
     }
 
-    /** What an API server that takes all Events gets. */
+    /** Returns the Events that an API server which accepts all of them receives. */
     private static List<String> recorded(ExecutionResult outcome) throws IOException {
         List<String> recorded = new CopyOnWriteArrayList<>();
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);

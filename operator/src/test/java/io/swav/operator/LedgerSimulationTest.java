@@ -31,22 +31,22 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Jobs whose pods are killed, taken, hung and lost at random, under an operator that dies at random between planning,
- * publishing and acting; all that it remembers goes through the ConfigMap. What its ledger says in the end is what
- * happened, each thing once.
+ * Simulates jobs whose pods are killed, removed, hung and lost at random, under an operator that dies at random between
+ * planning, publishing and acting; everything it remembers goes through the ConfigMap. In the end its ledger must
+ * contain each event exactly once.
  */
 class LedgerSimulationTest {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
-    void theLedgerSaysWhatHappened(int block) {
-        Map<String, Integer> happened = new TreeMap<>();
+    void theLedgerContainsEveryEventOnce(int block) {
+        Map<String, Integer> injected = new TreeMap<>();
         for (int seed = 50 * block; seed < 50 * (block + 1); seed++) {
             Simulation simulation = new Simulation(seed);
             simulation.run();
-            simulation.happened.forEach((what, times) -> happened.merge(what, times, Integer::sum));
+            simulation.injected.forEach((what, times) -> injected.merge(what, times, Integer::sum));
         }
-        assertThat(happened)
+        assertThat(injected)
                 .containsOnlyKeys("kill", "notice", "hang", "loss")
                 .allSatisfy((what, times) -> assertThat(times).as(what).isGreaterThan(100));
     }
@@ -82,7 +82,7 @@ class LedgerSimulationTest {
         private World trained = World.none("");
         private boolean unannounced;
         private long step;
-        private final Map<String, Integer> happened = new TreeMap<>();
+        private final Map<String, Integer> injected = new TreeMap<>();
         private long stepsLost;
         private double secondsLost;
 
@@ -121,22 +121,22 @@ class LedgerSimulationTest {
             assertThat(account.counts().preemptions()).as(where).isEqualTo(count("notice") + count("loss"));
             assertThat(account.counts().hangs()).as(where).isEqualTo(count("hang"));
             assertThat(account.stepsLost()).as(where).isEqualTo(stepsLost);
-            double told = account.secondsLost().values().stream()
+            double reported = account.secondsLost().values().stream()
                     .mapToDouble(Double::doubleValue)
                     .sum();
-            assertThat(told).as(where).isCloseTo(secondsLost, within(0.01));
+            assertThat(reported).as(where).isCloseTo(secondsLost, within(0.01));
             assertThat(account.incidents())
-                    .as("all priced: " + where)
+                    .as("all have a cost: " + where)
                     .filteredOn(incident -> incident.generation() != null)
                     .extracting(Incident::secondsPaused)
                     .doesNotContainNull();
         }
 
         private int count(String what) {
-            return happened.getOrDefault(what, 0);
+            return injected.getOrDefault(what, 0);
         }
 
-        /** Does something to a member, as long as another is left that holds the state. */
+        /** Injects a fault into a member, as long as another member remains that holds the state. */
         private void strike() {
             List<Pod> members = read().world().members().stream()
                     .map(member -> pods.get(member.pod()))
@@ -149,7 +149,7 @@ class LedgerSimulationTest {
             }
             Pod victim = members.get(random.nextInt(members.size()));
             String what = List.of("kill", "notice", "hang", "loss").get(random.nextInt(4));
-            happened.merge(what, 1, Integer::sum);
+            injected.merge(what, 1, Integer::sum);
             unannounced |= !what.equals("notice");
             switch (what) {
                 case "kill" -> victim.state = new PodState.Ended(Cause.FAILED, "exit code 137");
@@ -159,10 +159,10 @@ class LedgerSimulationTest {
             }
         }
 
-        /** Reconciles until it has been done without the operator's death. */
+        /** Reconciles until one pass completes without the operator's death, and once more. */
         private void reconcile() {
             while (!reconcileOnce()) {}
-            while (!reconcileOnce()) {} // what was done shows
+            while (!reconcileOnce()) {} // now the effect of the first pass is visible
         }
 
         private boolean reconcileOnce() {
@@ -187,7 +187,7 @@ class LedgerSimulationTest {
             return true;
         }
 
-        /** A cut pod comes back when it has been put out of the world. */
+        /** A disconnected pod reconnects after it has been removed from the world. */
         private void heal(Pod pod) {
             if (read().world().rankOf(pod.name).isEmpty()) {
                 pod.cut = false;
@@ -217,7 +217,7 @@ class LedgerSimulationTest {
             return seen;
         }
 
-        /** All members meet, if they can, and make some steps. */
+        /** All members form the world, if they can, and make some steps. */
         private void train() {
             World world = read().world();
             boolean ready = world.members().stream()

@@ -34,7 +34,7 @@ class PodClassifierTest {
     }
 
     @Test
-    void startingSaysWhatItWaitsFor() {
+    void startingStatesWhatItWaitsFor() {
         Hold hold = new Hold(Hold.Kind.WAITS, "Unschedulable", "0/3 nodes");
         assertThat(held(hold)).isEqualTo(new PodState.Starting("Unschedulable: 0/3 nodes", Optional.of(hold)));
         assertThat(stateOf(
@@ -44,7 +44,8 @@ class PodClassifierTest {
                         null))
                 .isEqualTo(new PodState.Starting("ContainerCreating"));
         assertThat(stateOf("phase: Pending", "", null, "status: {conditions: [{type: Ready, status: Unknown}]}"))
-                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+                .isEqualTo(
+                        new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n is not responding")));
     }
 
     private static PodState held(Hold hold) {
@@ -60,7 +61,7 @@ class PodClassifierTest {
     @Test
     void noticeComesFromThePodItsNodeOrItsTrainer() {
         assertThat(stateOf(READY, "", report(State.Leaving, 1)))
-                .isEqualTo(new PodState.Terminating("the trainer was told to go (SIGTERM)"));
+                .isEqualTo(new PodState.Terminating("the trainer received SIGTERM"));
         assertThat(stateOf(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
                 .isEqualTo(new PodState.Terminating("the pod was deleted"));
         assertThat(stateOf(
@@ -70,26 +71,28 @@ class PodClassifierTest {
                         null))
                 .isEqualTo(new PodState.Terminating("EvictionByEvictionAPI: by drain"));
         assertThat(stateOf(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
-                .isEqualTo(new PodState.Terminating("node n is about to go (taint karpenter.sh/disrupted)"));
+                .isEqualTo(new PodState.Terminating("node n is about to be removed (taint karpenter.sh/disrupted)"));
         assertThat(stateOf(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
                 .isInstanceOf(PodState.Ready.class);
     }
 
     @Test
-    void aSilentNodeIsNoticeOnlyWhereTheTrainerIsSilentToo() {
+    void aSilentNodeIsNoticeOnlyIfTheTrainerIsSilentToo() {
         String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
         TrainerReport report = report(State.Training, 1);
-        assertThat(stateOf(READY, "", report, silent, 5)).isEqualTo(new PodState.Terminating("node n does not answer"));
+        assertThat(stateOf(READY, "", report, silent, 5))
+                .isEqualTo(new PodState.Terminating("node n is not responding"));
         assertThat(stateOf(READY, "", null, silent))
-                .as("Kubernetes will take it away")
-                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+                .as("Kubernetes will evict it")
+                .isEqualTo(
+                        new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n is not responding")));
         assertThat(stateOf(READY, "", report, silent, 1)).isInstanceOf(PodState.Ready.class);
-        assertThat(stateOf(READY, "", report, null, 5)).isEqualTo(new PodState.Terminating("node n is gone"));
+        assertThat(stateOf(READY, "", report, null, 5)).isEqualTo(new PodState.Terminating("node n no longer exists"));
         assertThat(stateOf(READY, "", report, "", 500)).isInstanceOf(PodState.Ready.class);
     }
 
     @Test
-    void aDeletedPodIsOverdueOnlyOnANodeThatDoesNotAnswer() {
+    void aDeletedPodIsOverdueOnlyOnAnUnresponsiveNode() {
         String deleted = "deletionTimestamp: '2026-01-01T00:00:00Z'";
         TrainerReport report = report(State.Training, 1);
         Instant overdue = Instant.parse("2026-01-01T00:00:10Z");
@@ -102,19 +105,21 @@ class PodClassifierTest {
     }
 
     @Test
-    void signsComeFromThePodsOwnReportAndEndWithIt() {
+    void signalsComeFromThePodsOwnReportAndEndWithIt() {
         assertThat(classified(READY, "", report(State.Training, 7), "", 3).signals())
                 .isEqualTo(new LivenessSignals(
                         Duration.ofSeconds(3), false, Optional.empty(), Optional.empty(), 7, Optional.empty()));
         assertThat(classified(READY, "", report("another-uid", State.Training, 7), "", 3)
                         .signals())
                 .isEqualTo(LivenessSignals.NONE);
-        assertThat(classified(READY, "", report(State.Done, 7), "", 300).signals().isSilent())
+        assertThat(classified(READY, "", report(State.Done, 7), "", 300)
+                        .signals()
+                        .isSilent())
                 .isFalse();
     }
 
     @Test
-    void deathsArePreemptionsFailuresOrPermanent() {
+    void endsArePreemptionsFailuresOrPermanent() {
         assertThat(stateOf(ended(137, "Error", "a\\nlast words\\n"), "", null))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
         assertThat(stateOf(ended(137, "OOMKilled", ""), "", null))
@@ -125,9 +130,10 @@ class PodClassifierTest {
         // another node may be fit for it
         assertThat(stateOf(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "node n is unfit, exit code 78: words"));
-        assertThat(stateOf(ended(66, "Error", ""), "", null)).isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
+        assertThat(stateOf(ended(66, "Error", ""), "", null))
+                .isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
         assertThat(stateOf(ended(143, "Error", ""), "", null))
-                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer received SIGTERM"));
         assertThat(stateOf("phase: Failed, reason: Evicted, message: disk", "", null))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "Evicted: disk"));
         assertThat(stateOf(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
@@ -150,13 +156,13 @@ class PodClassifierTest {
                 "TopologyAffinityError",
                 "UnexpectedAdmissionError"
             })
-    void aPodThatItsNodeDoesNotAdmitOrTakesAwayIsNoFailure(String reason) {
+    void aPodThatItsNodeRejectsOrEvictsIsNotAFailure(String reason) {
         assertThat(stateOf("phase: Failed, reason: '" + reason + "', message: no room", "", null))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, reason + ": no room"));
     }
 
     @Test
-    void aTrainerHasEndedAlsoWhereASidecarHasNot() {
+    void aTrainerHasEndedEvenIfASidecarHasNot() {
         String sidecar = ", {name: proxy, state: {running: {}}}]";
         assertThat(stateOf(beside("Running", 0, sidecar), "", report(State.Done, 100)))
                 .isEqualTo(new PodState.Done());
@@ -178,25 +184,28 @@ class PodClassifierTest {
     }
 
     @Test
-    void whereASidecarRunsOnAnEndedPodLingersUntilItIsDeleted() {
+    void anEndedPodWithARunningSidecarLingersUntilItIsDeleted() {
         String running = beside("Running", 0, ", {name: proxy, state: {running: {}}}]");
         TrainerReport done = report(State.Done, 100);
         assertThat(classified(running, "", done, "", 0).lingers()).isTrue();
         assertThat(classified(running, "deletionTimestamp: '2026-01-01T00:00:00Z'", done, "", 0)
                         .lingers())
                 .isFalse();
-        assertThat(classified(beside("Succeeded", 0, "]"), "", done, "", 0).lingers()).isFalse();
-        assertThat(classified(READY, "", report(State.Training, 1), "", 0).lingers()).isFalse();
+        assertThat(classified(beside("Succeeded", 0, "]"), "", done, "", 0).lingers())
+                .isFalse();
+        assertThat(classified(READY, "", report(State.Training, 1), "", 0).lingers())
+                .isFalse();
     }
 
     @Test
-    void whoHasReportedAFailureIsGivenTimeToEnd() {
+    void aTrainerThatReportedAFailureGetsTimeToExit() {
         TrainerReport failed = report(State.Failed, 1);
         assertThat(stateOf(READY, "", failed, "", 10))
                 .isEqualTo(new PodState.Failing("failed: words", Duration.ofSeconds(20)));
         ObservedPod stuck = classified(READY, "", failed, "", 30);
         assertThat(stuck.state())
-                .isEqualTo(new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: words"));
+                .isEqualTo(
+                        new PodState.Ended(Cause.FAILED, "the trainer reported a failure but has not exited: words"));
         assertThat(stuck.lingers()).isTrue();
     }
 
@@ -211,19 +220,20 @@ class PodClassifierTest {
         assertThat(stateOf("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new PodState.Done());
         assertThat(stateOf("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new PodState.Done());
         assertThat(stateOf("phase: Succeeded", "", report(State.Training, 10)))
-                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer left before the end"));
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer exited before the job was complete"));
     }
 
     @Test
     void exitZeroWithoutAnyReportIsAFailure() {
         PodState failed = new PodState.Ended(
-                Cause.FAILED, "ended with exit code 0 and never reported: is this the trainer's image and command?");
+                Cause.FAILED,
+                "exited with code 0 without ever reporting; check that spec.template has the trainer's image and command");
         assertThat(stateOf("phase: Succeeded", "", null)).isEqualTo(failed);
         assertThat(stateOf("phase: Succeeded", "", report("another-uid", State.Done, 100)))
                 .as("the report of an earlier pod of that name")
                 .isEqualTo(failed);
         assertThat(stateOf("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
-                .as("it was told to go before it could report")
+                .as("it received SIGTERM before it could report")
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
     }
 
@@ -247,7 +257,8 @@ class PodClassifierTest {
         return stateOf(status, metadata, report, "");
     }
 
-    private static PodState stateOf(String status, String metadata, @Nullable TrainerReport report, @Nullable String node) {
+    private static PodState stateOf(
+            String status, String metadata, @Nullable TrainerReport report, @Nullable String node) {
         return stateOf(status, metadata, report, node, 0);
     }
 
@@ -256,7 +267,7 @@ class PodClassifierTest {
         return classified(status, metadata, report, node, silence).state();
     }
 
-    /** @param node null when it is gone */
+    /** @param node null if it no longer exists */
     private static ObservedPod classified(
             String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
         return PodClassifier.classify(

@@ -23,10 +23,12 @@ class ReportSilenceTrackerTest {
     }
 
     @Test
-    void whileTheApiServerWasAwayNobodyWasSilent() {
+    void anOutageOfTheApiServerDoesNotCountAsSilence() {
         silence(0, "1");
         answered(5);
-        assertThat(silence(5, "1")).as("it was there all the time").isEqualTo(Duration.ofSeconds(5));
+        assertThat(silence(5, "1"))
+                .as("the API server was available all the time")
+                .isEqualTo(Duration.ofSeconds(5));
         tracker.apiServerLost();
         tracker.apiServerLost();
         answered(60);
@@ -34,9 +36,9 @@ class ReportSilenceTrackerTest {
         assertThat(silence(62, "1")).isEqualTo(Duration.ofSeconds(2));
     }
 
-    /** As where a watch stands still, and the API server itself is asked. */
+    /** The watch may stand still while the API server itself is asked. */
     @Test
-    void aTimeThatWasReadBeforeIsNoNews() {
+    void aReportThatWasReadBeforeIsNotNew() {
         silence(0, "t1");
         assertThat(silence(5, "t2")).isZero();
         assertThat(silence(6, "t1")).isEqualTo(Duration.ofSeconds(1));
@@ -49,7 +51,7 @@ class ReportSilenceTrackerTest {
     }
 
     @Test
-    void whoWasPutOutIsSilentUntilItIsHeardAnew() {
+    void aTrainerPutOutStaysSilentUntilItReportsAgain() {
         putOut = Set.of("uid");
         assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(LivenessSignals.SILENCE_LIMIT);
         tracker.apiServerLost();
@@ -59,7 +61,7 @@ class ReportSilenceTrackerTest {
     }
 
     @Test
-    void aForgottenJobIsHeardAnew() {
+    void aForgottenJobStartsAfresh() {
         silence(0, "1");
         tracker.forget("job-uid");
         assertThat(silence(9, "1")).isZero();

@@ -31,7 +31,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class SnapshotReaderTest {
-    /** The pods are older than that by less than a start takes. */
+    /** The pods are older than this by less than a start takes. */
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:05Z");
 
     private final SwavJob job = Jobs.job("replicas: 2");
@@ -49,9 +49,11 @@ class SnapshotReaderTest {
             .withLastTimestamp("2026-01-01T00:00:02Z")
             .build();
 
-    /** An API server lists pods of an earlier time from its cache, after a restart or where there are several. */
+    /**
+     * An API server may list pods of an earlier time from its cache, after a restart or if there are several servers.
+     */
     @Test
-    void aMemberThatNoCacheHasIsGoneOnlyWhenTheApiServerSaysSo() {
+    void aMemberMissingFromTheCacheIsGoneOnlyIfTheApiServerConfirmsIt() {
         assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.of(pod("job-1", "uid-1"))))
                 .containsExactly("uid-0", "uid-1");
         assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.empty())).containsExactly("uid-0");
@@ -62,14 +64,14 @@ class SnapshotReaderTest {
     }
 
     @Test
-    void whereAllMembersAreSeenNobodyIsAsked() {
+    void doesNotAskTheApiServerIfAllMembersAreCached() {
         assertThat(uids(List.of(pod("job-0", "uid-0"), pod("job-1", "uid-1")), Optional.empty()))
                 .containsExactly("uid-0", "uid-1");
         assertThat(asked).isEmpty();
     }
 
     @Test
-    void whereATrainerSeemsSilentTheApiServerIsAskedForItsReport() {
+    void readsTheReportFromTheApiServerIfATrainerSeemsSilent() {
         List<Pod> pods = List.of(pod("job-0", "uid-0"));
         cached = Optional.of(report("t1"));
         live = Optional.of(pod("job-1", "uid-1"));
@@ -90,9 +92,9 @@ class SnapshotReaderTest {
         assertThat(reader.read(job, pods, NOW).needsLiveReports()).isTrue();
     }
 
-    /** Its last report was written before its pod's end, and may come after it. */
+    /** The last report was written before the end of its pod, and may arrive after it. */
     @Test
-    void anEndIsJudgedByTheLastWords() {
+    void anEndIsJudgedByTheLastReport() {
         cached = Optional.of(report("t1", "Training"));
         liveReport = Optional.of(report("t2", "Done"));
         Pod ended = pod("job-0", "uid-0");
@@ -104,7 +106,7 @@ class SnapshotReaderTest {
                 .matches(pod -> pod.state() instanceof PodState.Done);
     }
 
-    /** Trainers pass over a generation that is older than theirs, and pods' numbers are never used again. */
+    /** Trainers ignore a generation that is older than theirs, and numbers of pods are never reused. */
     @Test
     void aLostWorldIsFollowedByALaterOne() {
         cached = Optional.of(report("t1"));
@@ -127,7 +129,7 @@ class SnapshotReaderTest {
     }
 
     @Test
-    void readsEventsOfPodsThatHaveNotStartedForAWhileAndLooksAgain() {
+    void readsEventsOfPodsThatHaveNotStartedForAWhileAndChecksAgain() {
         Pod created = pending("job-0", "uid-0");
         live = Optional.of(pod("job-1", "uid-1"));
         SnapshotReader reader = reader();
@@ -167,7 +169,7 @@ class SnapshotReaderTest {
     }
 
     @Test
-    void alsoWhereTheLastOneLeaves() {
+    void readsTheReportFromTheApiServerIfTheLastMemberLeaves() {
         List<Pod> pods = List.of(pod("job-0", "uid-0"));
         pods.get(0).getMetadata().setDeletionTimestamp("2026-01-01T00:00:00Z");
         for (World world : List.of(world("job-0"), world())) {
@@ -182,9 +184,12 @@ class SnapshotReaderTest {
         }
     }
 
-    /** It may have come after its pod had gone; another job's trainer may have written into a map of that name. */
+    /**
+     * The report may have arrived after its pod was deleted; another job's trainer may have written into a map of that
+     * name.
+     */
     @Test
-    void whatAGonePodSaidLastIsTold() {
+    void keepsTheLastReportOfADeletedPod() {
         live = Optional.of(pod("job-1", "uid-1"));
         cached = Optional.of(report("t1"));
         SnapshotReader reader = reader();

@@ -16,7 +16,7 @@ class LedgerStateTest {
     private static final LedgerState TRAINING = LedgerState.EMPTY.settle(started(1, 0, null, 0, 1, 2), T0);
 
     @Test
-    void anIncidentIsPricedWhenTheNextWorldHasMadeAStep() {
+    void theCostOfAnIncidentIsSettledWhenTheNextWorldHasMadeAStep() {
         LedgerState account =
                 TRAINING.with(incident("Failure", "job-1", 7, 2L)).settle(started(2, 7, 1.25, 1, 1, 0.5), T0);
         assertThat(account.incidents())
@@ -25,11 +25,11 @@ class LedgerStateTest {
         assertThat(account.secondsLost()).isEqualTo(Map.of("Failure", 1.25));
         assertThat(account.counts().failures()).isEqualTo(1);
         assertThat(account.resumeMessage(TRAINING))
-                .contains("Generation 2 trains: 1 step lost and 1.25 s without training (Failure of job-1)");
+                .contains("Generation 2 is training: 1 step lost, 1.25 s without training (Failure of job-1)");
     }
 
     @Test
-    void aPauseThatSeveralShareIsSummedOnceAndPaidByTheWorst() {
+    void aSharedPauseIsSummedOnceUnderTheWorstKind() {
         LedgerState account = TRAINING.with(incident("Preemption", "job-1", 7, 2L))
                 .with(incident("Failure", "job-2", 7, 3L))
                 .with(incident("Resize", "job-4", 7, 4L))
@@ -44,7 +44,7 @@ class LedgerStateTest {
     }
 
     @Test
-    void stepsThatACheckpointDoesNotHoldAreLost() {
+    void stepsMissingFromTheCheckpointAreLost() {
         LedgerState account = TRAINING.with(incident("Preemption", "job-0", 18, 2L))
                 .settle(started(2, 10, null, 0, 2, 4), T0.plusSeconds(30));
         assertThat(account.stepsLost()).isEqualTo(8);

@@ -25,7 +25,7 @@ class WorldPlannerTest {
             new PodState.Ended(Cause.PREEMPTED, "evicted"),
             new PodState.Ended(Cause.FAILED, "exit code 70"));
 
-    /** All jobs of up to three pods, each in every state, in the world or not, under every small bound. */
+    /** Checks all jobs of up to three pods, each in every state, in the world or not, under every small policy. */
     @Test
     void everySmallCaseKeepsTheInvariants() {
         int cases = 0;
@@ -109,13 +109,13 @@ class WorldPlannerTest {
                     .as("in bounds, or on hold: " + where)
                     .isBetween(next.hold() ? 0 : policy.min(), next.hold() ? policy.min() - 1 : policy.target());
             assertThat(next.hold() && !members.containsAll(next.members()))
-                    .as("nobody joins a world on hold: " + where)
+                    .as("no trainer joins a world on hold: " + where)
                     .isFalse();
             assertThat(next.lost())
                     .as("no member is called lost: " + where)
                     .noneMatch(uid -> next.rankOf(uid).isPresent());
             assertThat(new HashSet<>(next.members()))
-                    .as("nobody twice: " + where)
+                    .as("no member twice: " + where)
                     .hasSize(next.size());
             for (World.Member member : next.members()) {
                 PodState podState = state(pods, member);
@@ -133,10 +133,10 @@ class WorldPlannerTest {
         }
         assertThat(plan.world().why()).as("a reason: " + where).isNotBlank();
         assertThat(after(plan, world).members())
-                .as("whoever is to be killed, or does not answer, is out: " + where)
+                .as("hung and lost pods are out: " + where)
                 .noneMatch(member -> plan.state().isOut(member.uid()));
         assertThat(plan.forceDelete())
-                .as("only hung pods are killed: " + where)
+                .as("only hung pods are force-deleted: " + where)
                 .extracting(ObservedPod::uid)
                 .containsExactlyInAnyOrderElementsOf(plan.state().hung());
         long failed = pods.stream()
@@ -177,15 +177,17 @@ class WorldPlannerTest {
         assertThat(again.delete())
                 .as("planning again deletes nothing: " + where)
                 .isEmpty();
-        assertThat(again.newIncidents()).as("nothing is counted twice: " + where).isEmpty();
+        assertThat(again.newIncidents())
+                .as("nothing is counted twice: " + where)
+                .isEmpty();
     }
 
     @Test
     void growingWaitsWhileMorePodsAreExpected() {
         World world = new World(1, "u", List.of(member(0)), "first");
         PlannerState state = PlannerState.EMPTY.published(T0);
-        List<ObservedPod> pods = List.of(
-                pod(0, STATES.get(1)), pod(1, STATES.get(1)), pod(2, new PodState.Starting("no capacity")));
+        List<ObservedPod> pods =
+                List.of(pod(0, STATES.get(1)), pod(1, STATES.get(1)), pod(2, new PodState.Starting("no capacity")));
         JobPolicy policy = policy(3, 1, 0);
 
         ReconcilePlan early = plan(policy, world, state, pods, T0.plusSeconds(10));
@@ -201,21 +203,21 @@ class WorldPlannerTest {
                 .containsExactly("job-0", "job-1", "job-2");
     }
 
-    /** policy: hung after 60 s. */
+    /** The policy: hung after 60 s. */
     @Test
-    void nobodyJoinsWhileItIsNotKnownWhetherAMemberHangs() {
+    void noTrainerJoinsWhileAMemberMayBeHung() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         PlannerState state = PlannerState.EMPTY.published(T0.minusSeconds(500));
         ObservedPod newcomer = pod(2, STATES.get(1));
         for (int seconds : new int[] {20, 40, 70}) {
             LivenessSignals waits = signals(1, true, seconds);
             LivenessSignals silent = signals(seconds, false, seconds);
-            List<ObservedPod> pods =
-                    List.of(pod(0, STATES.get(1), waits), pod(1, STATES.get(1), silent), newcomer);
+            List<ObservedPod> pods = List.of(pod(0, STATES.get(1), waits), pod(1, STATES.get(1), silent), newcomer);
             ReconcilePlan plan = plan(policy(3, 1, 0), world, state, pods, T0);
             if (seconds == 40) {
                 assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
-                assertThat(plan.world().why()).contains("job-2 ready to join, when it is known whether job-1");
+                assertThat(plan.world().why())
+                        .contains("job-2 ready to join. The world grows once it is certain whether job-1");
             } else {
                 assertThat(names(plan)).contains("job-2");
                 assertThat(names(plan).contains("job-1")).isEqualTo(seconds == 20);
@@ -247,17 +249,18 @@ class WorldPlannerTest {
     }
 
     @Test
-    void whereAllMembersLeaveASpareBeginsWhenTheyHaveSavedTheState() {
+    void ifAllMembersLeaveASpareStartsWhenTheyHaveSavedTheState() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod spare = pod(1, STATES.get(1));
         List<ObservedPod> pods = List.of(leaving(0, 1), spare);
         ReconcilePlan leaves = plan(policy(1, 1, 1), world, PlannerState.EMPTY, pods, T0);
         World empty = after(leaves, world);
         assertThat(leaves.world()).isInstanceOf(WorldDecision.Regroup.class);
-        assertThat(empty.members()).as("it leaves now, the last").isEmpty();
+        assertThat(empty.members()).as("the last member leaves now").isEmpty();
         assertThat(empty.lost()).isEmpty();
         assertThat(leaves.world().why())
-                .isEqualTo("job-0 left (spot); the world forms when job-0 has saved the state and gone");
+                .isEqualTo(
+                        "job-0 left (spot). The next world forms when job-0 has saved the training state and exited");
         assertThat(leaves.create()).hasSize(1);
 
         ReconcilePlan saves = plan(policy(1, 1, 1), empty, leaves.state(), pods, T0.plusSeconds(9));
@@ -272,7 +275,8 @@ class WorldPlannerTest {
         assertThat(names(plan(policy(1, 1, 1), empty, saves.state(), List.of(spare), T0.plusSeconds(10))))
                 .as("gone")
                 .containsExactly("job-1");
-        assertThat(names(plan(policy(1, 1, 1), empty, saves.state(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
+        assertThat(names(
+                        plan(policy(1, 1, 1), empty, saves.state(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
                 .as("silent, as on a lost node")
                 .containsExactly("job-1");
         assertThat(names(plan(policy(1, 1, 1), empty, saves.state(), pods, T0.plus(WorldPlanner.LONGEST_SAVE))))
@@ -281,7 +285,7 @@ class WorldPlannerTest {
     }
 
     @Test
-    void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
+    void aMemberThatHasNotFormedAWorldYetHoldsNoState() {
         World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
         ReconcilePlan plan =
                 plan(policy(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STATES.get(1))), T0);
@@ -300,7 +304,7 @@ class WorldPlannerTest {
     }
 
     @Test
-    void nobodyWaitsForALeavingPodThatHoldsNoState() {
+    void doesNotWaitForALeavingPodThatHoldsNoState() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod newcomer = pod(2, STATES.get(1));
         assertThat(names(plan(
@@ -336,7 +340,7 @@ class WorldPlannerTest {
     }
 
     @Test
-    void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
+    void belowTheMinimumTheJobIsPausedUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods =
                 List.of(pod(0, STATES.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
@@ -344,22 +348,22 @@ class WorldPlannerTest {
         World hold = after(holds, world);
         assertThat(hold.hold()).isTrue();
         assertThat(hold.members()).containsExactly(member(0));
-        assertThat(hold.lost()).as("nobody need wait for it").containsExactly("uid-1");
+        assertThat(hold.lost()).as("no member needs to wait for it").containsExactly("uid-1");
         assertThat(holds.world().why())
-                .isEqualTo("job-1 left (vanished); holding, the survivors keep their state: 1 ready, 2 needed;"
-                        + " job-2: no capacity: 0/3 nodes");
+                .isEqualTo("job-1 left (vanished). Paused: 1 of at least 2 trainers ready. Surviving trainers keep"
+                        + " the model in memory. Waiting for job-2: no capacity: 0/3 nodes");
 
         ReconcilePlan held = plan(policy(2, 2, 0), hold, holds.state(), pods, T0.plusSeconds(100));
         assertThat(held.world())
                 .isInstanceOfSatisfying(
                         WorldDecision.Wait.class,
                         wait -> assertThat(wait.missing()).isEqualTo(1));
-        ReconcilePlan resumed = plan(
-                policy(2, 2, 0), hold, held.state(), List.of(pod(0, STATES.get(1)), pod(2, STATES.get(1))), T0);
+        ReconcilePlan resumed =
+                plan(policy(2, 2, 0), hold, held.state(), List.of(pod(0, STATES.get(1)), pod(2, STATES.get(1))), T0);
         assertThat(names(resumed)).containsExactly("job-0", "job-2");
         assertThat(after(resumed, hold).hold()).isFalse();
         assertThat(after(resumed, hold).lost())
-                .as("who was at work before the hold still learns of it")
+                .as("a member that was working before the pause still learns of it")
                 .contains("uid-1");
     }
 
@@ -378,7 +382,7 @@ class WorldPlannerTest {
     }
 
     @Test
-    void whileARefusalStandsEverythingButCreatingGoesOn() {
+    void aRejectionStopsOnlyTheCreationOfPods() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods = List.of(pod(0, STATES.get(1)), pod(1, STATES.get(4)));
         PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30));
@@ -413,12 +417,12 @@ class WorldPlannerTest {
         ObservedPod pod = pod(0, new PodState.Ended(Cause.PERMANENT, "exit code 78: spec.crops"));
         ReconcilePlan plan =
                 plan(policy(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STATES.get(0))), T0);
-        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
+        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed permanently: exit code 78: spec.crops");
         assertThat(plan.create()).isEmpty();
     }
 
     @Test
-    void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
+    void afterTheFirstStepAPermanentFailureCountsLikeAnyOther() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod broken = pod(1, new PodState.Ended(Cause.NO_DATA, "exit code 66: /data does not exist"));
         ObservedPod trains = pod(
@@ -447,8 +451,9 @@ class WorldPlannerTest {
         assertThat(plan(one, world, trained, List.of(silent, broken), T0)
                         .world()
                         .why())
-                .isEqualTo("2 failures, recovery.maxFailures allows 1; the last: job-1: exit code 66: /data does not"
-                        + " exist");
+                .isEqualTo(
+                        "2 failures, recovery.maxFailures allows 1. Last failure: job-1: exit code 66: /data does not"
+                                + " exist");
     }
 
     @Test
@@ -473,14 +478,13 @@ class WorldPlannerTest {
     }
 
     @Test
-    void podsThatRunOnWithoutTheirTrainerAreDeleted() {
+    void podsThatOutliveTheirTrainerAreDeleted() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         ObservedPod dead = lingering(0, STATES.get(4));
-        ReconcilePlan plan =
-                plan(policy(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STATES.get(1))), T0);
+        ReconcilePlan plan = plan(policy(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STATES.get(1))), T0);
         assertThat(names(plan)).containsExactly("job-1");
         assertThat(plan.delete()).containsExactly(dead);
-        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
+        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended but its pod has not");
         assertThat(plan.create()).hasSize(1);
         assertThat(plan.state().account().counts().failures()).isEqualTo(1);
 
@@ -499,7 +503,7 @@ class WorldPlannerTest {
     }
 
     @Test
-    void aTrainerThatHasFailedIsLookedAtWhenItOughtToHaveEnded() {
+    void replansWhenAFailedTrainerShouldHaveExited() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod failing = pod(0, new PodState.Failing("failed: boom", Duration.ofSeconds(7)));
         ReconcilePlan plan = plan(policy(1, 1, 0), world, PlannerState.EMPTY, List.of(failing), T0);
@@ -519,25 +523,26 @@ class WorldPlannerTest {
         ReconcilePlan early = plan(policy, World.none("u"), state, pods, T0.plusSeconds(59));
         assertThat(early.delete()).isEmpty();
         assertThat(early.replanAt()).contains(T0.plusSeconds(60));
-        assertThat(plan(policy, World.none("u"), state, pods, T0.plusSeconds(60)).delete())
+        assertThat(plan(policy, World.none("u"), state, pods, T0.plusSeconds(60))
+                        .delete())
                 .isEqualTo(pods);
     }
 
     @Test
-    void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
+    void suspendingDeletesAllPodsAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
         JobPolicy policy = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
         ReconcilePlan plan = plan(policy, world, PlannerState.EMPTY, List.of(pod(0, STATES.get(1))), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);
 
-        ReconcilePlan leaving =
-                plan(policy, after(plan, world), plan.state(), List.of(pod(0, new PodState.Terminating("deleted"))), T0);
+        ReconcilePlan leaving = plan(
+                policy, after(plan, world), plan.state(), List.of(pod(0, new PodState.Terminating("deleted"))), T0);
         assertThat(leaving.newIncidents()).isEmpty();
     }
 
     @Test
-    void theBookForgetsPodsThatAreGone() {
+    void thePlannerStateDropsDeletedPods() {
         PlannerState state = PlannerState.EMPTY.accounting("uid-7").accounting("uid-0");
         ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), state, List.of(pod(0, STATES.get(3))), T0);
         assertThat(plan.state().accounted()).containsExactly("uid-0");
