@@ -376,8 +376,8 @@ public record SwavJobSpec(
             Integer globalBatch,
 
             @JsonPropertyDescription("Images per group, 64 by default (the paper's share of a GPU); divides"
-                    + " globalBatch. The group is the unit of computation: never split and assigned to trainers"
-                    + " whole, so that results do not depend on the number of trainers.")
+                    + " globalBatch. The group is the unit of computation: computed as one, never split, and"
+                    + " assigned to a trainer as a whole, so that results do not depend on the number of trainers.")
             @Default("64")
             @Min(1)
             @Max(16_777_216)
