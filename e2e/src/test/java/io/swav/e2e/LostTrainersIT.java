@@ -151,7 +151,7 @@ class LostTrainersIT extends OperatedJob {
             assertThat(trainers.world().hold()).isTrue();
             assertThat(members()).containsExactly("job-0");
             assertThat(status().phase()).isEqualTo("Holding");
-            assertThat(message(ConditionType.Ready)).contains("1 ready, 2 needed");
+            assertThat(message(ConditionType.Ready)).contains("1 of at least 2 trainers ready");
             assertThat(ledger().failures()).isEqualTo(1);
         });
         trainers.ready("job-2");
