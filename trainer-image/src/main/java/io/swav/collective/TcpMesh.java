@@ -77,7 +77,7 @@ public final class TcpMesh {
             formed = true;
             return collective;
         } catch (IOException e) {
-            throw new CollectiveException("forming generation " + generation + ": " + e.getMessage(), e);
+            throw new CollectiveException("could not form generation " + generation + ": " + e.getMessage(), e);
         } finally {
             for (@Nullable SocketChannel[] line : channels) {
                 for (SocketChannel channel : line) {
