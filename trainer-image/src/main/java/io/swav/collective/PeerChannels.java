@@ -292,7 +292,8 @@ final class PeerChannels implements AutoCloseable {
             FrameHeader due = new FrameHeader(generation, received++, expected);
             FrameHeader got = FrameHeader.read(header);
             if (!got.is(due)) {
-                throw new LostPeerException(rank, "rank " + rank + " sent " + got + ", but " + due + " was expected", null);
+                throw new LostPeerException(
+                        rank, "rank " + rank + " sent " + got + ", but " + due + " was expected", null);
             }
         }
 

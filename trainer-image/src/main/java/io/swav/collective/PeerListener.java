@@ -107,7 +107,8 @@ public final class PeerListener implements AutoCloseable {
                 throw new CollectiveException("forming generation " + caller.generation() + " was cancelled");
             }
             if (System.nanoTime() - deadline >= 0) {
-                String problem = "rank " + caller.rank() + " (" + caller.uid() + ") did not connect before the deadline";
+                String problem =
+                        "rank " + caller.rank() + " (" + caller.uid() + ") did not connect before the deadline";
                 throw new LostPeerException(caller.rank(), problem, null);
             }
             try {

@@ -143,7 +143,8 @@ public final class TcpMesh {
                 case Stale ->
                     throw new CollectiveException("rank " + hello.peerRank() + " (" + hello.peerUid()
                             + ") is in a newer world than generation " + hello.generation());
-                case Stranger -> throw new IOException("a trainer other than " + hello.peerUid() + " listens at this address");
+                case Stranger ->
+                    throw new IOException("a trainer other than " + hello.peerUid() + " listens at this address");
             }
             throw new IllegalStateException("verdict " + verdict);
         } finally {

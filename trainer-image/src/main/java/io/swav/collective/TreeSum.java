@@ -90,7 +90,8 @@ public final class TreeSum {
          */
         public void add(int group, NDArray flat) {
             if (group != next || group >= range.to()) {
-                throw new IllegalStateException("group " + group + " was added, but group " + next + " of " + range + " was expected");
+                throw new IllegalStateException(
+                        "group " + group + " was added, but group " + next + " of " + range + " was expected");
             }
             next++;
             push(stack, new Node<>(0, group, flat), groups, (left, right) -> {
@@ -213,8 +214,9 @@ public final class TreeSum {
             NDArray result = mine.get(0);
             long elements = all.to() - all.from();
             int width = result.getDataType().getNumOfBytes();
-            int subtrees =
-                    ranges.stream().mapToInt(range -> subtrees(groups, range).size()).sum();
+            int subtrees = ranges.stream()
+                    .mapToInt(range -> subtrees(groups, range).size())
+                    .sum();
             boolean direct = elements * width * subtrees <= DIRECT_BYTES;
             int others = subtrees - mine.size();
             long most = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others) / width;

@@ -55,11 +55,14 @@ final class LatestWorld {
             return;
         }
         if (world == null) {
-            warnOnce(json, where + " holds no world: null");
+            warnOnce(json, source + " does not contain a world and is ignored: null");
             return;
         }
         if (!job.isEmpty() && !job.equals(world.job())) {
-            warnOnce(json, source + " is ignored: it is the world of job " + world.job() + ", but this trainer belongs to job " + job);
+            warnOnce(
+                    json,
+                    source + " is ignored: it is the world of job " + world.job() + ", but this trainer belongs to job "
+                            + job);
             return;
         }
         if (offer(world)) {

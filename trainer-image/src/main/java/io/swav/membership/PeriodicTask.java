@@ -21,7 +21,10 @@ public final class PeriodicTask implements AutoCloseable {
             try {
                 task.run();
             } catch (RuntimeException e) {
-                LOG.error("periodic task {} failed, will run it again", Thread.currentThread().getName(), e);
+                LOG.error(
+                        "periodic task {} failed, will run it again",
+                        Thread.currentThread().getName(),
+                        e);
             }
             try {
                 Thread.sleep(pauseMillis);

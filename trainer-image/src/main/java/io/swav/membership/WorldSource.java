@@ -17,7 +17,7 @@ public interface WorldSource extends AutoCloseable {
         return "";
     }
 
-    /** Returns the location at which the operator knows of checkpoints of this job, empty for none. */
+    /** Returns the URI of the store in which the operator has seen verified checkpoints of this job, empty for none. */
     default String checkpointsSeen() {
         return "";
     }

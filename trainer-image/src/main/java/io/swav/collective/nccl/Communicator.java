@@ -118,10 +118,16 @@ final class Communicator implements AutoCloseable {
         lock.lock();
         try {
             try (DetachedNcclCall call = DetachedNcclCall.begin("nccl-init", start, handle::begun)) {
-                await(() -> checkCancelled(timeout) && call.isDone(), timeout.deadline(), "the initialization of a communicator");
+                await(
+                        () -> checkCancelled(timeout) && call.isDone(),
+                        timeout.deadline(),
+                        "the initialization of a communicator");
                 Nccl.checked(call.result());
             }
-            await(() -> checkCancelled(timeout) && asyncState() == nccl.ncclSuccess, timeout.deadline(), "the connection to the other ranks");
+            await(
+                    () -> checkCancelled(timeout) && asyncState() == nccl.ncclSuccess,
+                    timeout.deadline(),
+                    "the connection to the other ranks");
             return this;
         } catch (CollectiveException e) {
             free();
@@ -240,7 +246,8 @@ final class Communicator implements AutoCloseable {
         } catch (CollectiveException e) {
             failed(e);
         } catch (RuntimeException e) {
-            failed(new CollectiveException("NCCL: " + e, e)); // the watchdog ends here, so the communicator must not be used unwatched
+            failed(new CollectiveException(
+                    "NCCL: " + e, e)); // the watchdog ends here, so the communicator must not be used unwatched
         }
     }
 
@@ -319,7 +326,8 @@ final class Communicator implements AutoCloseable {
         for (int turn = 0; !done.getAsBoolean(); turn++) {
             peers.check();
             if (System.nanoTime() - start >= deadline.toNanos()) {
-                throw new CollectiveException("NCCL: " + what + " did not complete within " + deadline.toSeconds() + " s");
+                throw new CollectiveException(
+                        "NCCL: " + what + " did not complete within " + deadline.toSeconds() + " s");
             }
             if (turn < SPINS) {
                 Thread.onSpinWait();

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * the sockets also show at once that a peer is gone, which NCCL notices late or never.
  */
 public final class NcclCollective implements Collective {
-    static final Communicator.ConnectTimeout CONNECT_TIMEOUT = new Communicator.ConnectTimeout(Duration.ofSeconds(30), () -> false);
+    static final Communicator.ConnectTimeout CONNECT_TIMEOUT =
+            new Communicator.ConnectTimeout(Duration.ofSeconds(30), () -> false);
 
     private final TcpCollective sockets;
     private final Communicator communicator;
@@ -64,7 +65,8 @@ public final class NcclCollective implements Collective {
      * @param retire receives the communicator when this collective is closed
      * @throws CollectiveException if the communicator could not be created; the sockets are then unusable
      */
-    static NcclCollective over(TcpCollective sockets, Communicator.ConnectTimeout timeout, Consumer<Communicator> retire) {
+    static NcclCollective over(
+            TcpCollective sockets, Communicator.ConnectTimeout timeout, Consumer<Communicator> retire) {
         return made(sockets, retire, fresh(sockets, timeout));
     }
 

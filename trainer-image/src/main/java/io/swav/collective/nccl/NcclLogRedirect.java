@@ -46,7 +46,9 @@ final class NcclLogRedirect {
                 call("setenv", LEVEL, "WARN", 1);
             }
         } catch (IOException e) {
-            LOG.warn("could not redirect NCCL's output to this log, so NCCL prints to standard output: {}", e.toString());
+            LOG.warn(
+                    "could not redirect NCCL's output to this log, so NCCL prints to standard output: {}",
+                    e.toString());
         }
     }
 
