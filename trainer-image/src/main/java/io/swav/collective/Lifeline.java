@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * are in it, and they get {@link #GRACE_NANOS}, counted from the last time that data moved, to complete it.
  */
 final class Lifeline implements AutoCloseable {
+    /** How long the other ranks may take to complete the last operation after a peer's goodbye. */
     static final long GRACE_NANOS = Duration.ofMillis(500).toNanos();
 
     private final @Nullable SocketChannel[] peers;
@@ -29,7 +30,7 @@ final class Lifeline implements AutoCloseable {
     private Optional<LostPeerException> left = Optional.empty();
     private long leftAt;
 
-    /** @param peers by rank, null at this process's own; owned from here on */
+    /** @param peers sockets by rank, null at this process's own; owned from here on */
     Lifeline(@Nullable SocketChannel[] peers) throws IOException {
         this.peers = peers;
         for (SocketChannel peer : peers) {

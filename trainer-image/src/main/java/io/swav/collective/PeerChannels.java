@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
  * thread at a time moves all messages of a call together with non-blocking reads and writes, so ranks that all send
  * first cannot block each other. Meanwhile any thread may check the peers or break the channels off.
  *
- * <p>A peer may fail and try to form a world again while this rank waits for a second peer, which waits for a third that
- * this rank believes to be connected. An exchange that waits therefore checks all peers over the {@link Lifeline}. It
- * ends at a lost peer before that peer calls again: ranks that fail one after another would otherwise never meet.
+ * <p>A peer may fail and connect to the others again while this rank waits for a second peer, which in turn waits for one
+ * that this rank believes to be connected. An exchange that waits therefore checks all peers over the {@link Lifeline}.
+ * It ends at a lost peer before that peer calls again: ranks that fail one after another would otherwise never meet.
  *
  * <p>A message is a {@link FrameHeader} and a body. A header other than the expected one breaks the channels off.
  *
@@ -38,7 +38,7 @@ final class PeerChannels implements AutoCloseable {
     /** Why the channels ended. Kept once, so that all callers get the same lost peer. */
     private record End(String reason, @Nullable Exception cause) {}
 
-    /** Well below the pause of a failed trainer before it calls again. */
+    /** How often an exchange checks all peers: well within the pause of a failed trainer before it calls again. */
     private static final long POLL_MILLIS = 20;
 
     private static final long POLL_NANOS = Duration.ofMillis(POLL_MILLIS).toNanos();
@@ -87,7 +87,7 @@ final class PeerChannels implements AutoCloseable {
 
     /** Moves all messages, those of each peer in the order of the lists. The first failure ends the channels. */
     void exchange(Collection<Message> sends, Collection<Message> receives) {
-        checkWhole();
+        checkOpen();
         try {
             for (Message message : sends) {
                 sentBytes += message.body().remaining();
@@ -98,12 +98,12 @@ final class PeerChannels implements AutoCloseable {
             }
             move();
         } catch (IOException | ClosedSelectorException | CancelledKeyException failure) {
-            end(because(failure), failure);
-            checkWhole();
+            end(describe(failure), failure);
+            checkOpen();
         }
     }
 
-    private String because(Exception failure) {
+    private String describe(Exception failure) {
         return "generation " + generation + ": " + failure.getMessage();
     }
 
@@ -115,9 +115,9 @@ final class PeerChannels implements AutoCloseable {
      */
     void checkPeers() {
         Optional<LostPeerException> gone = lifeline.gone();
-        checkWhole(); // first, or sockets that this rank closed would look like lost peers
+        checkOpen(); // first, or sockets that this rank closed would look like lost peers
         if (gone.isPresent()) {
-            throw new CollectiveException(because(gone.get()), gone.get());
+            throw new CollectiveException(describe(gone.get()), gone.get());
         }
     }
 
@@ -131,7 +131,7 @@ final class PeerChannels implements AutoCloseable {
         while (busy > 0) {
             ready.clear();
             selector.select(key -> ready.add((Link) key.attachment()), POLL_MILLIS);
-            checkWhole();
+            checkOpen();
             for (Link link : ready) {
                 busy -= link.advance() ? 0 : 1;
             }
@@ -149,12 +149,12 @@ final class PeerChannels implements AutoCloseable {
         }
     }
 
-    /** Whether the channels have not ended. */
-    boolean isWhole() {
+    /** Whether the channels are open: they have not ended. */
+    boolean isOpen() {
         return end.get() == null;
     }
 
-    private void checkWhole() {
+    private void checkOpen() {
         End why = end.get();
         if (why != null) {
             throw why.cause() == null

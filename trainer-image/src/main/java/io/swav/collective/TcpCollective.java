@@ -306,7 +306,7 @@ public final class TcpCollective implements Collective {
     @Override
     public void close() {
         if (owner) {
-            if (lines.stream().allMatch(PeerChannels::isWhole)) {
+            if (lines.stream().allMatch(PeerChannels::isOpen)) {
                 lifeline.leave();
             }
             lines.forEach(PeerChannels::close);
