@@ -44,7 +44,7 @@ class SaveFailuresTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            writer.lead(true);
+            writer.setLeader(true);
             await().atMost(LONG).until(writer::free);
             save(writer, 1);
             await().atMost(LONG).until(writer::free);
@@ -106,7 +106,7 @@ class SaveFailuresTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            writer.lead(true);
+            writer.setLeader(true);
             assertThat(writer.saveNow(state(9, 5), false, UploadShare.ALONE, () -> true))
                     .isTrue();
             assertThat(writer.saveNow(state(10, 1), false, UploadShare.ALONE, () -> true))
@@ -115,8 +115,8 @@ class SaveFailuresTest {
                     .contains("cannot save checkpoint step-10, a later world has saved")
                     .contains("step-9 was written by generation 5, this is generation 1");
 
-            writer.lead(false);
-            writer.lead(true);
+            writer.setLeader(false);
+            writer.setLeader(true);
             await().atMost(LONG).until(() -> problem().isEmpty());
         }
     }

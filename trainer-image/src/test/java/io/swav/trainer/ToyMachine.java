@@ -64,12 +64,12 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
         long start = System.nanoTime();
         sums.close();
         scope.close();
         scope = root.newSubManager();
-        NDArray generation = scope.create(new long[] {word});
+        NDArray generation = scope.create(new long[] {vote});
         collective.allReduceMin(generation);
         collective.synchronize();
         agreed = generation.getLong(0);
