@@ -112,7 +112,10 @@ public final class CheckpointCatalog implements AutoCloseable {
                     return Optional.of(checkpoint);
                 } catch (CorruptCheckpointException e) {
                     String problem = String.valueOf(e.getMessage());
-                    LOG.warn("checkpoint {} cannot be used, trying the next older one: {}", CheckpointFiles.at(step), problem);
+                    LOG.warn(
+                            "checkpoint {} cannot be used, trying the next older one: {}",
+                            CheckpointFiles.at(step),
+                            problem);
                     passedOver.put(step, problem);
                     known.put(step, head(step).judged(problem));
                 }
@@ -128,8 +131,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                             + passedOver.entrySet().stream()
                                     .map(each -> "step-" + each.getKey() + " " + each.getValue())
                                     .collect(Collectors.joining("; "))
-                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or start"
-                            + " from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
+                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
+                            + " start from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
                             + " again)");
         }
         return Optional.empty();
@@ -269,7 +272,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                 try {
                     write(checkpoint, ranks);
                 } catch (IOException e) {
-                    // unfinished checkpoints may be what fills the store; this generation's stay, because its commit may be in doubt
+                    // unfinished checkpoints may be what fills the store; this generation's stay: its commit may be in
+                    // doubt
                     sweep(checkpoint.state().generation() - 1);
                     throw e;
                 }
@@ -308,7 +312,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                     Kind.CannotWrite,
                     CheckpointFiles.at(step) + " in " + store.uri() + " is another training's (job " + there.job()
                             + ", configuration " + there.configDigest()
-                            + ") and is kept; this training's checkpoint is not saved, the next save tries again. Give each training a checkpoint.uri of its own");
+                            + ") and is kept, so nothing was saved; the next save tries again. Give each training a"
+                            + " checkpoint.uri of its own");
         }
     }
 
@@ -436,7 +441,10 @@ public final class CheckpointCatalog implements AutoCloseable {
             }
             store.sweep(generation, locations::contains);
         } catch (IOException e) {
-            LOG.warn("cannot remove unfinished checkpoints from {}, the next save tries again: {}", store.uri(), describe(e));
+            LOG.warn(
+                    "cannot remove unfinished checkpoints from {}, the next save tries again: {}",
+                    store.uri(),
+                    describe(e));
         }
     }
 

@@ -121,7 +121,7 @@ public final class CheckpointCommand implements Callable<Integer> {
             name = "verify",
             mixinStandardHelpOptions = true,
             description =
-                    "Reads checkpoints in full and checks every byte against their manifests; exits with 65 if one is damaged.")
+                    "Reads checkpoints in full and checks every byte against its manifest; exits with 65 if damaged.")
     static final class Verify extends OfStore {
         Verify() {
             super(true);

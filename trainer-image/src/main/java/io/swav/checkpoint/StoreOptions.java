@@ -13,13 +13,15 @@ public final class StoreOptions {
             description = "Endpoint of an S3 service other than AWS, such as http://minio:9000.")
     private @Nullable String endpoint;
 
-    @Option(names = "--region", description = "Region of the S3 service (default: AWS_REGION, or us-east-1 with --endpoint).")
+    @Option(
+            names = "--region",
+            description = "Region of the S3 service (default: AWS_REGION, or us-east-1 with --endpoint).")
     private @Nullable String region;
 
     @Option(
             names = "--path-style",
             arity = "1",
-            description = "Whether the bucket is in the path instead of the host name: true or false (default: true with --endpoint).")
+            description = "Bucket in the path, not in the host name: true or false (default: true with --endpoint).")
     private @Nullable Boolean pathStyle;
 
     /**

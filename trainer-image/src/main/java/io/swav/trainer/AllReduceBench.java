@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
         name = "allreduce",
         mixinStandardHelpOptions = true,
         description = {
-            "Sums an array over several processes on loopback, in any order and in the tree's order, alternating with the "
+            "Sums an array over several processes on loopback, in any order and in the tree's order, in turns with the "
                     + "same bytes sent through plain sockets.",
             "Figures are medians over rounds; ratios are taken within a round. On a machine with other load, "
                     + "the ratio of processor time is more meaningful than that of wall time."

@@ -58,9 +58,7 @@ public final class CheckpointBench implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
     private @Nullable Path json;
 
-    @Option(
-            names = "--saves",
-            description = "Measured saves, after one to warm up (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--saves", description = "Measured saves, after one to warm up (default: ${DEFAULT-VALUE}).")
     private int saves = 20;
 
     @Option(names = "--architecture", description = "resnet50, resnet18 or tiny (default: ${DEFAULT-VALUE}).")
@@ -119,7 +117,7 @@ public final class CheckpointBench implements Callable<Integer> {
             NDArray crops = root.randomNormal(new Shape(2L * BATCH, 3, SIDE, SIDE));
             TrainerProgress progress = new TrainerProgress("bench", "bench");
             try (CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
-                writer.lead(true);
+                writer.setLeader(true);
                 for (long step = 1; writer.saved().size() <= saves; step++) {
                     boolean save = writer.free() && stalls.size() <= saves;
                     double stall = step(machine, crops, writer, step, save);

@@ -231,7 +231,8 @@ final class CheckpointWriter implements AutoCloseable {
                     }
                 } catch (RuntimeException | Error e) {
                     LOG.error("cannot save checkpoint of step {}", order.state().step(), e);
-                    reportProblem("cannot save checkpoint of step " + order.state().step() + ": " + e);
+                    reportProblem(
+                            "cannot save checkpoint of step " + order.state().step() + ": " + e);
                 }
                 idle();
             }
@@ -297,7 +298,10 @@ final class CheckpointWriter implements AutoCloseable {
         try {
             store.help(buffers().checkpoint(order.state()), order.share());
         } catch (IOException e) {
-            LOG.info("could not write this rank's share of step {}, rank 0 writes it: {}", order.state().step(), e.getMessage());
+            LOG.info(
+                    "rank 0 writes this rank's share of step {} too: {}",
+                    order.state().step(),
+                    e.getMessage());
         }
     }
 
@@ -321,8 +325,8 @@ final class CheckpointWriter implements AutoCloseable {
                 if (e.kind() == CheckpointException.Kind.NewerWorld) {
                     synchronized (this) {
                         superseded = true;
-                        reportProblem("cannot save checkpoint step-" + order.state().step() + ", a later world has saved: "
-                                + e.getMessage());
+                        reportProblem("cannot save checkpoint step-"
+                                + order.state().step() + ", a later world has saved: " + e.getMessage());
                     }
                     return;
                 }

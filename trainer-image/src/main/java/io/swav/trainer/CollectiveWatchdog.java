@@ -81,7 +81,9 @@ final class CollectiveWatchdog implements AutoCloseable {
         long waited = now - Math.max(seen, lastSign);
         if (Membership.abandons(world, newest, waited, timeout)
                 || (mustLeave && waited >= Math.max(LEAST_NANOS, timeout))) {
-            String over = mustLeave ? "the save deadline after SIGTERM has passed" : "generation " + world.generation() + " is over";
+            String over = mustLeave
+                    ? "the save deadline after SIGTERM has passed"
+                    : "generation " + world.generation() + " is over";
             LOG.info("{} and a peer does not answer: aborting collectives with it", over);
             watched = null;
             collective.abort();

@@ -196,9 +196,11 @@ final class ComputeChecks {
             String found = versions + ", " + library.nccl() + (versions.shrinks() ? "" : ", too old to shrink");
             return versions.driver() >= versions.runtime()
                     ? DoctorFinding.good("NCCL", found)
-                    : DoctorFinding.warning("NCCL", found, "the driver is older than the CUDA runtime: update the driver");
+                    : DoctorFinding.warning(
+                            "NCCL", found, "the driver is older than the CUDA runtime: update the driver");
         } catch (UnsatisfiedLinkError e) {
-            return DoctorFinding.warning("NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
+            return DoctorFinding.warning(
+                    "NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
         }
     }
 

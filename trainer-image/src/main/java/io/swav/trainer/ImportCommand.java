@@ -38,8 +38,9 @@ import picocli.CommandLine.Spec;
         description = {
             "Converts a PyTorch state dict, saved as safetensors, to the checkpoint of step 0 of a job.",
             "Names are torchvision's, with or without a leading \"module.\"; the classifier (fc.*) is ignored, and a"
-                    + " projection head and prototypes with SwAV's names are used if they fit. Tensors that the file lacks"
-                    + " keep their seeded values. In Python: safetensors.torch.save_file(model.state_dict(), FILE)."
+                    + " projection head and prototypes with SwAV's names are used if they fit. Tensors that the"
+                    + " file lacks keep their seeded values. In Python:"
+                    + " safetensors.torch.save_file(model.state_dict(), FILE)."
         })
 public final class ImportCommand implements Callable<Integer> {
     private static final String MODULE = "module.";
@@ -54,7 +55,10 @@ public final class ImportCommand implements Callable<Integer> {
             description = "SwavJob or its spec, YAML or JSON.")
     private Path config = Path.of("");
 
-    @Option(names = "--out", paramLabel = "URI", description = "Where to write the checkpoint (default: checkpoint.uri of the job).")
+    @Option(
+            names = "--out",
+            paramLabel = "URI",
+            description = "Where to write it (default: checkpoint.uri of the job).")
     private @Nullable String out;
 
     @Mixin
@@ -68,7 +72,8 @@ public final class ImportCommand implements Callable<Integer> {
         SwavJobSpec job = SpecLoader.load(config);
         String uri = out != null ? out : job.checkpoint().uri();
         if (uri == null) {
-            throw new TrainerExitException(ExitCodes.CONFIG, "the job has no checkpoint.uri: set it, or give --out URI");
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG, "the job has no checkpoint.uri: set it, or give --out URI");
         }
         Map<String, HostTensor> given = named(read());
         TorchRuntime.start();

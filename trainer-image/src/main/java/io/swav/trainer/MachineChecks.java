@@ -103,7 +103,7 @@ final class MachineChecks {
             return DoctorFinding.bad(
                     "scratch",
                     folder + ": " + e,
-                    "mount a writable volume there (an emptyDir at /tmp), or choose another folder with -Djava.io.tmpdir");
+                    "mount a writable volume there (an emptyDir at /tmp), or set another folder by -Djava.io.tmpdir");
         }
     }
 
@@ -159,7 +159,8 @@ final class MachineChecks {
                 : DoctorFinding.bad(
                         "network",
                         shown,
-                        TrainerEnv.POD_IP + " is " + podIp + ", which no interface has: peers could not connect to this trainer");
+                        TrainerEnv.POD_IP + " is " + podIp
+                                + ", which no interface has: peers could not connect to this trainer");
     }
 
     /** Checks the variables that the operator or the user sets. */

@@ -31,9 +31,9 @@ import picocli.CommandLine.Spec;
         description = {
             "Trains resnet18 on noise over several processes on loopback, 64 images each, with gradients summed while "
                     + "backward runs and, alternating with that, after it.",
-            "Communication is the time during which a sum is in progress, including waiting for peers; exposed is the part of "
+            "Communication is the time during which a sum is in progress, waiting for peers included; exposed is the part of "
                     + "it after backward has ended. Figures are means over steps and ranks.",
-            "Transfer is the part of it during which all ranks take part in the sum; it is exposed after all have ended backward: "
+            "Transfer is the part of it during which all ranks take part in the sum; exposed after all have ended backward: "
                     + "this leaves out that one rank is slower than another. On a machine with other load, "
                     + "the thread's CPU time is more meaningful than wall time."
         })

@@ -52,7 +52,7 @@ final class ProgressReporter implements AutoCloseable {
                 pause(sent ? PERIOD_MILLIS : RETRY_MILLIS, sent);
             }
         } catch (InterruptedException gaveUp) {
-            LOG.warn("the last progress report was not delivered: the operator may not learn this trainer's final state");
+            LOG.warn("the last progress report was not delivered: the operator may not see how this trainer ended");
         }
     }
 

@@ -95,7 +95,8 @@ public final class StepBench implements Callable<Integer> {
                     .filter(one -> one.name().equals(name))
                     .findFirst()
                     .orElseThrow(() -> new CommandLine.ParameterException(
-                            spec.commandLine(), "--case " + name + ": must be one of resnet18, resnet18-3x3, resnet50"));
+                            spec.commandLine(),
+                            "--case " + name + ": must be one of resnet18, resnet18-3x3, resnet50"));
             Case measured = here ? measure(setup) : inAProcess(name);
             cases.add(measured);
             if (!here) {

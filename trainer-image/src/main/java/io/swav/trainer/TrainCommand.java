@@ -253,8 +253,8 @@ public final class TrainCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(
                     ExitCodes.CONFIG,
-                    e.getMessage() + "; fix that, or let the trainer choose (--collective or "
-                            + TrainerEnv.COLLECTIVE + "=Auto)",
+                    e.getMessage() + "; fix that, or let the trainer choose (--collective or " + TrainerEnv.COLLECTIVE
+                            + "=Auto)",
                     e);
         }
     }
@@ -263,7 +263,9 @@ public final class TrainCommand implements Callable<Integer> {
         Path file =
                 config != null ? config : env.configDirectory().orElseThrow().resolve(ResourceNames.CONFIG_KEY);
         if (!Files.isRegularFile(file)) {
-            throw new TrainerExitException(ExitCodes.CONFIG, "there is no configuration file " + file + ": check the path given with --config");
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG,
+                    "there is no configuration file " + file + ": check the path given with --config");
         }
         return file;
     }
@@ -277,7 +279,8 @@ public final class TrainCommand implements Callable<Integer> {
         boolean alone = config != null && world == null;
         if (!alone && env.key().isEmpty()) {
             throw new TrainerExitException(
-                    ExitCodes.CONFIG, "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
+                    ExitCodes.CONFIG,
+                    "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
         }
         String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
         InetSocketAddress at = alone
@@ -309,7 +312,8 @@ public final class TrainCommand implements Callable<Integer> {
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
                 env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
         try {
-            Store store = StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
+            Store store =
+                    StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
             return Optional.of(new CheckpointCatalog(store, owner, keep));
         } catch (IllegalArgumentException e) {

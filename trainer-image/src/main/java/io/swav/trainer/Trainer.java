@@ -399,8 +399,8 @@ public final class Trainer implements AutoCloseable {
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
         } catch (CancellationException stopped) {
-            LOG.warn("no kNN figure: SIGTERM arrived before it was ready; the operator sends it two minutes after the other"
-                    + " trainers have ended. To get the figure, run swav eval knn");
+            LOG.warn("no kNN figure: SIGTERM arrived before it was ready; the operator sends it two minutes after"
+                    + " the other trainers have ended. To get the figure, run swav eval knn");
         } catch (DataException e) {
             LOG.warn("no kNN figure: {}", e.getMessage());
         } catch (RuntimeException e) { // from libtorch, for example out of memory

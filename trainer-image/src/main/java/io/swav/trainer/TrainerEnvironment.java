@@ -123,7 +123,8 @@ record TrainerEnvironment(
             // reported below, as a number out of range is
         }
         throw new TrainerExitException(
-                ExitCodes.CONFIG, TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not a number of seconds from 0 to 3600");
+                ExitCodes.CONFIG,
+                TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not a number of seconds from 0 to 3600");
     }
 
     private static int port(String text) {

@@ -23,7 +23,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A store that fails while training goes on: where its folder should be there is a file. */
+/** Tests a store that fails while training continues: a file stands where its folder should be. */
 class SaveFailuresTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 
@@ -33,7 +33,7 @@ class SaveFailuresTest {
     private final TrainerProgress progress = new TrainerProgress("a", "uid-a");
 
     @Test
-    void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
+    void trainingContinuesTheReportGivesTheReasonAndSavingRecovers() throws Exception {
         TorchRuntime.start();
         Files.createDirectory(folder.resolve("well"));
         Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
@@ -72,14 +72,14 @@ class SaveFailuresTest {
         assertThat(checkpoints.newest(false).orElseThrow().state().step()).isEqualTo(3);
     }
 
-    /** At one stroke: the writer may try at any moment. */
+    /** Moves the volume into place in one operation, because the writer may try at any moment. */
     private void mount(String volume) throws IOException {
         Path next = Files.createSymbolicLink(folder.resolve("next"), folder.resolve(volume));
         Files.move(next, folder.resolve("mount"), StandardCopyOption.ATOMIC_MOVE);
     }
 
     @Test
-    void theLastSaveGivesUpWhenItIsTold() throws Exception {
+    void lastSaveGivesUpWhenAsked() throws Exception {
         TorchRuntime.start();
         Path file = Files.writeString(folder.resolve("file"), "in the way");
         CheckpointCatalog checkpoints =
@@ -97,9 +97,9 @@ class SaveFailuresTest {
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
 
-    /** Its operator has gone, or publishes worlds that are older than those before. */
+    /** Its operator has disappeared, or publishes worlds that are older than the previous ones. */
     @Test
-    void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
+    void reportsThatALaterWorldHasSavedUntilItIsRankZeroAgain() throws Exception {
         TorchRuntime.start();
         CheckpointCatalog checkpoints =
                 new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
@@ -121,9 +121,9 @@ class SaveFailuresTest {
         }
     }
 
-    /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
+    /** A copy holds the state at the time of {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
     @Test
-    void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
+    void copyHoldsTheStateAtBegin() throws Exception {
         TorchRuntime.start();
         CheckpointCatalog checkpoints =
                 new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);
