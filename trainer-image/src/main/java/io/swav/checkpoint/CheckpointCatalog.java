@@ -132,8 +132,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                                     .map(each -> "step-" + each.getKey() + " " + each.getValue())
                                     .collect(Collectors.joining("; "))
                             + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
-                            + " start from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
-                            + " again)");
+                            + " start from zero with recovery.startOver: true (if the job is Failed: delete it and"
+                            + " apply it again)");
         }
         return Optional.empty();
     }

@@ -29,7 +29,7 @@ final class LocalTrainingState implements TrainingState {
 
     private final TrainStep machine;
     private final Optional<CheckpointCatalog> store;
-    private final Trainer.TrainerConfig plan;
+    private final Trainer.TrainerConfig config;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
@@ -39,13 +39,13 @@ final class LocalTrainingState implements TrainingState {
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
-            Trainer.TrainerConfig plan,
+            Trainer.TrainerConfig config,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen) {
         this.machine = machine;
         this.store = store;
-        this.plan = plan;
+        this.config = config;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
@@ -82,7 +82,7 @@ final class LocalTrainingState implements TrainingState {
             return;
         }
         try {
-            Optional<Checkpoint> newest = store.get().newest(plan.startOver());
+            Optional<Checkpoint> newest = store.get().newest(config.startOver());
             newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
             step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
             writer.ifPresent(to -> to.resuming(null));
@@ -103,7 +103,7 @@ final class LocalTrainingState implements TrainingState {
      */
     private void checkThatNoneWasSeen() {
         String uri = store.map(CheckpointCatalog::uri).orElse("");
-        if (!plan.startOver() && seen.get().equals(uri)) {
+        if (!config.startOver() && seen.get().equals(uri)) {
             throw cannotBegin(
                     "cannot resume: there are none of the checkpoints in " + uri
                             + " that status.checkpoints lists; is another volume mounted? Training waits for"
@@ -146,11 +146,11 @@ final class LocalTrainingState implements TrainingState {
     CheckpointState describe(World world) {
         return new CheckpointState(
                 step,
-                step * plan.globalBatch(),
-                plan.seed(),
-                plan.configDigest(),
+                step * config.globalBatch(),
+                config.seed(),
+                config.configDigest(),
                 world.size(),
-                plan.job(),
+                config.job(),
                 world.generation(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }

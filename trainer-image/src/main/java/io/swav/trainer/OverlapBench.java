@@ -31,10 +31,10 @@ import picocli.CommandLine.Spec;
         description = {
             "Trains resnet18 on noise over several processes on loopback, 64 images each, with gradients summed while "
                     + "backward runs and, alternating with that, after it.",
-            "Communication is the time during which a sum is in progress, waiting for peers included; exposed is the part of "
-                    + "it after backward has ended. Figures are means over steps and ranks.",
-            "Transfer is the part of it during which all ranks take part in the sum; exposed after all have ended backward: "
-                    + "this leaves out that one rank is slower than another. On a machine with other load, "
+            "Communication is the time during which a sum is in progress, waiting for peers included; exposed is the "
+                    + "part of it after backward has ended. Figures are means over steps and ranks.",
+            "Transfer is the part of it during which all ranks take part in the sum; exposed after all have ended "
+                    + "backward: this leaves out that one rank is slower than another. On a machine with other load, "
                     + "the thread's CPU time is more meaningful than wall time."
         })
 public final class OverlapBench implements Callable<Integer> {

@@ -81,7 +81,7 @@ public final class Trainer implements AutoCloseable {
             Duration saveDeadline) {}
 
     /**
-     * The parts that a trainer works with; the caller opens and closes them.
+     * The components that a trainer works with; the caller opens and closes them.
      *
      * @param evaluation of the finished model, done by rank 0
      */
@@ -97,8 +97,8 @@ public final class Trainer implements AutoCloseable {
             TrainingJournal journal,
             TerminationNotice notice) {}
 
-    private final TrainerConfig plan;
-    private final TrainerComponents parts;
+    private final TrainerConfig config;
+    private final TrainerComponents components;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
     private final LocalTrainingState state;
@@ -118,21 +118,26 @@ public final class Trainer implements AutoCloseable {
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
-    public Trainer(TrainerConfig plan, TrainerComponents parts) {
-        this.plan = plan;
-        this.parts = parts;
-        this.progress = parts.progress();
-        this.journal = parts.journal();
-        parts.notice().onGiven(() -> {
+    public Trainer(TrainerConfig config, TrainerComponents components) {
+        this.config = config;
+        this.components = components;
+        this.progress = components.progress();
+        this.journal = components.journal();
+        components.notice().onGiven(() -> {
             journalEvent(TrainingJournal.Event.notice, "SIGTERM");
             progress.leaving();
         });
-        this.watchdog = new CollectiveWatchdog(parts.worlds(), this::pastSaveDeadline);
-        this.console = new ConsoleProgress(plan.steps(), plan.globalBatch(), ConsoleProgress.onTerminal());
-        this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
+        this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
+        this.console = new ConsoleProgress(config.steps(), config.globalBatch(), ConsoleProgress.onTerminal());
+        this.writer = components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
-                parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
-        this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
+                components.machine(),
+                components.store(),
+                config,
+                journal,
+                writer,
+                components.worlds()::checkpointsSeen);
+        this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
     }
 
     /**
@@ -142,8 +147,9 @@ public final class Trainer implements AutoCloseable {
      */
     public End run() {
         while (true) {
-            World newest = parts.worlds().newest();
-            Membership next = Membership.next(newest, formed, parts.notice().given(), plan.uid());
+            World newest = components.worlds().newest();
+            Membership next =
+                    Membership.next(newest, formed, components.notice().given(), config.uid());
             if (next instanceof Membership.Form form && !pastSaveDeadline()) {
                 last = form.world();
                 Optional<End> end = enter(form.world(), form.rank());
@@ -155,7 +161,7 @@ public final class Trainer implements AutoCloseable {
             } else if (next instanceof Membership.Wait wait) {
                 progress.outside();
                 progress.state(State.Ready, 0, wait.why());
-                parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
+                components.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
                         ? leave(leave.why(), leave.nobodyStays() ? holders() : 0)
@@ -179,7 +185,7 @@ public final class Trainer implements AutoCloseable {
         last = world;
         progress.outside();
         progress.state(State.Ready, 0, "holding: " + world.why());
-        parts.worlds().awaitLater(world.generation(), POLL_MILLIS);
+        components.worlds().awaitLater(world.generation(), POLL_MILLIS);
     }
 
     /** Forms a world and trains in it. Returns empty if the next world is due or this one must be formed again. */
@@ -192,8 +198,8 @@ public final class Trainer implements AutoCloseable {
             watchdog.sharing(collective, world);
             WorldFormation.share(collective, state);
             watchdog.training();
-            long agreed =
-                    WorldFormation.together(collective, parts.worlds().newest().generation());
+            long agreed = WorldFormation.together(
+                    collective, components.worlds().newest().generation());
             formed = world;
             if (Membership.switches(world, agreed)) {
                 return Optional.empty();
@@ -215,7 +221,7 @@ public final class Trainer implements AutoCloseable {
             if (othersFinished()) {
                 return Optional.of(done("the other trainers finished"));
             }
-            parts.worlds().awaitLater(world.generation(), retryMillis);
+            components.worlds().awaitLater(world.generation(), retryMillis);
             retryMillis = Math.min(2 * retryMillis, LAST_RETRY_MILLIS);
             return Optional.empty();
         } finally {
@@ -229,12 +235,12 @@ public final class Trainer implements AutoCloseable {
      * unreachable: an answer that takes too long is used by the next call.
      */
     private boolean othersFinished() {
-        if (state.step() >= 0 && state.step() < plan.steps() - 1) {
+        if (state.step() >= 0 && state.step() < config.steps() - 1) {
             return false;
         }
         if (finished.isDone() && !finished.join()) {
-            finished = CompletableFuture.supplyAsync(
-                    () -> parts.store().map(store -> store.holds(plan.steps())).orElse(false));
+            finished = CompletableFuture.supplyAsync(() ->
+                    components.store().map(store -> store.holds(config.steps())).orElse(false));
         }
         return finished.copy()
                 .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)
@@ -243,11 +249,12 @@ public final class Trainer implements AutoCloseable {
 
     private Collective connect(World world, int rank) {
         PeerWaitTracker awaiting = progress.awaiting();
-        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, this::pastSaveDeadline)));
+        return awaiting.around(
+                awaiting.during(() -> components.forming().connect(world, rank, this::pastSaveDeadline)));
     }
 
     private boolean pastSaveDeadline() {
-        return parts.notice().given(plan.saveDeadline());
+        return components.notice().given(config.saveDeadline());
     }
 
     private void journalEvent(TrainingJournal.Event event, String why) {
@@ -279,12 +286,12 @@ public final class Trainer implements AutoCloseable {
 
     private Optional<End> steps(World world, Collective collective) {
         GroupRange[] runs = IntStream.range(0, collective.size())
-                .mapToObj(rank -> GroupRange.of(plan.groups(), rank, collective.size()))
+                .mapToObj(rank -> GroupRange.of(config.groups(), rank, collective.size()))
                 .toArray(GroupRange[]::new);
         GroupRange own = runs[collective.rank()];
-        parts.batches().expect(state.step(), own.from(), own.to());
+        components.batches().expect(state.step(), own.from(), own.to());
         writer.ifPresent(to -> to.setLeader(collective.rank() == 0));
-        while (state.step() < plan.steps()) {
+        while (state.step() < config.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 save(world, collective);
@@ -292,23 +299,23 @@ public final class Trainer implements AutoCloseable {
             if (Membership.switches(world, agreed.generation())) {
                 return Optional.empty();
             }
-            if (world.size() == 1 ? parts.notice().given() : pastSaveDeadline()) {
+            if (world.size() == 1 ? components.notice().given() : pastSaveDeadline()) {
                 return Optional.of(leave("SIGTERM received", collective.rank() == 0 ? 1 : 0));
             }
         }
         finish(world, collective);
         if (collective.rank() == 0) {
-            parts.evaluation().ifPresent(this::evaluate);
+            components.evaluation().ifPresent(this::evaluate);
         }
-        return Optional.of(done("all " + plan.steps() + " steps"));
+        return Optional.of(done("all " + config.steps() + " steps"));
     }
 
     /** This rank's vote for the next step. Only rank 0 knows when a checkpoint is due. */
     private StepVote vote(Collective collective) {
-        long generation = parts.worlds().newest().generation();
+        long generation = components.worlds().newest().generation();
         long after = state.step() + 1;
         boolean due = collective.rank() == 0
-                && after < plan.steps() // finish() saves the last state
+                && after < config.steps() // finish() saves the last state
                 && writer.filter(CheckpointWriter::free)
                         .filter(to -> schedule.due(after, to.committed(), System.nanoTime(), request(to)))
                         .isPresent();
@@ -317,7 +324,7 @@ public final class Trainer implements AutoCloseable {
 
     /** The newest checkpoint request that is not yet answered, or empty. */
     private String request(CheckpointWriter by) {
-        String newest = parts.worlds().checkpointRequest();
+        String newest = components.worlds().checkpointRequest();
         return newest.equals(by.answered()) ? "" : newest;
     }
 
@@ -343,9 +350,9 @@ public final class Trainer implements AutoCloseable {
         progress.began();
         Instant begin = Instant.now();
         long start = System.nanoTime();
-        TrainStep machine = parts.machine();
+        TrainStep machine = components.machine();
         machine.lossAndGradients(
-                (manager, group) -> parts.batches().group(manager, step, group),
+                (manager, group) -> components.batches().group(manager, step, group),
                 runs,
                 collective,
                 step,
@@ -354,16 +361,23 @@ public final class Trainer implements AutoCloseable {
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
-        progress.step(state.step(), outcome, parts.batches().skipped());
+        progress.step(state.step(), outcome, components.batches().skipped());
         int rank = collective.rank();
         journal.step(
-                step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
+                step,
+                world.generation(),
+                rank,
+                collective.size(),
+                begin,
+                outcome.loss(),
+                components.batches(),
+                runs[rank]);
         console.step(state.step(), outcome, collective.size());
         return StepVote.of(outcome.agreed());
     }
 
     private void padStep(long start) {
-        long end = start + plan.minStepDuration().toNanos();
+        long end = start + config.minStepDuration().toNanos();
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
             LockSupport.parkNanos(left);
         }
@@ -381,7 +395,7 @@ public final class Trainer implements AutoCloseable {
                     world,
                     true,
                     collective.size(),
-                    () -> parts.worlds().newest().generation() > world.generation() || pastSaveDeadline());
+                    () -> components.worlds().newest().generation() > world.generation() || pastSaveDeadline());
         } else {
             help(world, collective.rank());
         }
@@ -395,7 +409,7 @@ public final class Trainer implements AutoCloseable {
     private void evaluate(Evaluation evaluation) {
         progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
         try {
-            double top1 = parts.machine().evaluate(evaluation, parts.notice()::given);
+            double top1 = components.machine().evaluate(evaluation, components.notice()::given);
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
         } catch (CancellationException stopped) {
@@ -459,7 +473,7 @@ public final class Trainer implements AutoCloseable {
         LOG.info("leaving: {}", why);
         watchdog.rest();
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
-            keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
+            keep(last.rankOf(config.uid()).orElseThrow(), ranks);
         }
         journalEvent(TrainingJournal.Event.left, why);
         progress.outside();
@@ -472,7 +486,7 @@ public final class Trainer implements AutoCloseable {
      * the same time.
      */
     private void keep(int rank, int ranks) {
-        if (rank > 0 && parts.forming().answersBelow(last, rank)) {
+        if (rank > 0 && components.forming().answersBelow(last, rank)) {
             if (ranks > 1) {
                 help(last, rank);
             }

@@ -35,7 +35,7 @@ public final class TrainerProgress {
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
-    private final RegroupTimer clock = new RegroupTimer();
+    private final RegroupTimer regroupTimer = new RegroupTimer();
 
     public TrainerProgress(String pod, String uid) {
         this.pod = pod;
@@ -82,12 +82,12 @@ public final class TrainerProgress {
 
     /** Marks the start of forming a world. */
     synchronized void entering() {
-        clock.entering(System.nanoTime());
+        regroupTimer.entering(System.nanoTime());
     }
 
     /** Marks that no peer waits for this trainer, however long it takes. */
     synchronized void outside() {
-        clock.outside();
+        regroupTimer.outside();
     }
 
     /**
@@ -99,7 +99,7 @@ public final class TrainerProgress {
         step = atStep;
         collective = over;
         lostPeer = null;
-        clock.formed(inGeneration);
+        regroupTimer.formed(inGeneration);
     }
 
     /**
@@ -110,11 +110,11 @@ public final class TrainerProgress {
      */
     synchronized boolean broke(@Nullable String peer) {
         lostPeer = peer;
-        return clock.broke();
+        return regroupTimer.broke();
     }
 
     synchronized void began() {
-        clock.began(System.nanoTime());
+        regroupTimer.began(System.nanoTime());
     }
 
     synchronized void checkpoints(TrainerReport.Checkpoints of) {
@@ -131,7 +131,7 @@ public final class TrainerProgress {
     }
 
     synchronized void step(long applied, TrainStep.Outcome of, long skippedSamples) {
-        clock.applied(System.nanoTime());
+        regroupTimer.applied(System.nanoTime());
         step = applied;
         outcome = of;
         skipped = skippedSamples;
@@ -184,8 +184,8 @@ public final class TrainerProgress {
                 message,
                 lostPeer,
                 backSince.isEmpty(),
-                clock.stalledSeconds(now, backSince),
-                clock.regroup(),
+                regroupTimer.stalledSeconds(now, backSince),
+                regroupTimer.regroup(),
                 checkpoints,
                 collective,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class FaultyLine implements AutoCloseable {
     /** What happens to new connections; existing ones are cut. */
     enum Mode {
-        Well,
+        Healthy,
         /** Answers like a proxy that has no server at present. */
         Answers404,
         Answers500,
@@ -35,7 +35,7 @@ final class FaultyLine implements AutoCloseable {
     private final AtomicLong sent = new AtomicLong();
     private final SplittableRandom random = new SplittableRandom(7);
     private final int target;
-    private volatile Mode mode = Mode.Well;
+    private volatile Mode mode = Mode.Healthy;
     private volatile int era;
     private volatile String unanswered = "";
     private final AtomicInteger answersToLose = new AtomicInteger();
@@ -49,7 +49,7 @@ final class FaultyLine implements AutoCloseable {
         return listener.getLocalPort();
     }
 
-    synchronized void be(Mode next) {
+    synchronized void setMode(Mode next) {
         mode = next;
         era = era + 1;
     }
@@ -164,11 +164,11 @@ final class FaultyLine implements AutoCloseable {
 
     /** Sees bytes before they are passed on. */
     @FunctionalInterface
-    private interface Ear {
-        void hear(String passing) throws IOException;
+    private interface Listener {
+        void received(String passing) throws IOException;
     }
 
-    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed, Ear ear)
+    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed, Listener onBytes)
             throws IOException {
         byte[] buffer = new byte[8192];
         int left = limit;
@@ -176,7 +176,7 @@ final class FaultyLine implements AutoCloseable {
             if (era != mine) {
                 throw new IOException("another mode now");
             }
-            ear.hear(new String(buffer, 0, read, StandardCharsets.ISO_8859_1));
+            onBytes.received(new String(buffer, 0, read, StandardCharsets.ISO_8859_1));
             to.write(buffer, 0, Math.min(read, left));
             to.flush();
             passed.addAndGet(read);

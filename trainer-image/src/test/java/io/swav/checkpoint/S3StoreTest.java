@@ -53,7 +53,7 @@ class S3StoreTest extends CheckpointsContract {
     @BeforeEach
     void ownPrefix(TestInfo test) {
         prefix = "runs/" + test.getDisplayName().replaceAll("\\W", "");
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         S3Server.login("a-secret");
     }
 
@@ -166,7 +166,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void retriesOverAnUnreliableConnectionWithoutLosingASave() throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
-        line.be(FaultyLine.Mode.Flaky);
+        line.setMode(FaultyLine.Mode.Flaky);
         int before = line.faults();
         int saved = 0;
         for (int step = 1; step <= 12; step++) {
@@ -177,7 +177,7 @@ class S3StoreTest extends CheckpointsContract {
                 assertThat(e.kind()).isEqualTo(CheckpointException.Kind.CannotWrite);
             }
         }
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         assertThat(line.faults() - before).as("faults").isGreaterThan(5);
         assertThat(saved).as("the last step saved, of 12").isGreaterThan(6);
         assertThat(newest(checkpoints).state().step()).isGreaterThanOrEqualTo(saved);
@@ -213,7 +213,7 @@ class S3StoreTest extends CheckpointsContract {
                 FaultyLine.Mode.Answers503, "bucket bucket answers 503",
                 FaultyLine.Mode.Down, "the service of bucket bucket cannot be reached");
         for (FaultyLine.Mode mode : messages.keySet()) {
-            line.be(mode);
+            line.setMode(mode);
             assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
                     .as("%s", mode)
                     .hasMessageContaining("cannot save checkpoint step-2 to s3://bucket/" + prefix)
@@ -221,7 +221,7 @@ class S3StoreTest extends CheckpointsContract {
             assertThatThrownBy(() -> checkpoints.newest(false))
                     .extracting(e -> ((CheckpointException) e).kind())
                     .isEqualTo(CheckpointException.Kind.CannotRead);
-            line.be(FaultyLine.Mode.Well);
+            line.setMode(FaultyLine.Mode.Healthy);
             assertThat(newest(checkpoints).state().step()).isEqualTo(1);
         }
         checkpoints.save(checkpoint(2, 1));
@@ -235,11 +235,11 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void aProxys404IsNotAMissingFile() throws Exception {
         new CheckpointCatalog(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
-        line.be(FaultyLine.Mode.Answers404);
+        line.setMode(FaultyLine.Mode.Answers404);
         assertThatThrownBy(() -> store().open("step-1/MANIFEST.json"))
                 .isNotInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("bucket bucket answers 404");
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         assertThatThrownBy(() -> store().open("step-2/MANIFEST.json")).isInstanceOf(NoSuchFileException.class);
     }
 

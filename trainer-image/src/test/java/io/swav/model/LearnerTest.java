@@ -237,7 +237,7 @@ class LearnerTest {
     void reportsADelayedReductionFailureAndKeepsTheState() {
         try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             byte[] before = learner.digest();
-            Collective failing = instead("settle", solo, arguments -> {
+            Collective failing = instead("synchronize", solo, arguments -> {
                 throw new CollectiveException("lost rank 1");
             });
             learner.lossAndGradients(crops(0), ALONE, failing, 0, 5);
@@ -262,7 +262,7 @@ class LearnerTest {
                         body.accept(arguments);
                         return null;
                     }
-                    return method.getName().equals("beside") ? proxy : method.invoke(solo, arguments);
+                    return method.getName().equals("duplicate") ? proxy : method.invoke(solo, arguments);
                 });
     }
 

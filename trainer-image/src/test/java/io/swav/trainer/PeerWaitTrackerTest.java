@@ -23,7 +23,7 @@ class PeerWaitTrackerTest {
             PeerWaitTrackerTest.class.getClassLoader(),
             new Class<?>[] {Collective.class},
             (proxy, method, arguments) -> {
-                if (method.getName().equals("waits")) {
+                if (method.getName().equals("isWaitingForPeers")) {
                     return device.get();
                 }
                 return method.invoke(new SoloCollective(), arguments);
