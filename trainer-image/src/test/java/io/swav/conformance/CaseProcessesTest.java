@@ -51,7 +51,7 @@ class CaseProcessesTest {
     @Test
     void runsTheOtherCasesWhenARankHangs() throws Exception {
         assertOnlyTheSecondCaseFailed(
-                run(Death.HANG, 2, Duration.ofSeconds(10)), "rank [01] of 2 hung: nothing was said for 10 s");
+                run(Death.HANG, 2, Duration.ofSeconds(10)), "rank [01] of 2 hung: no output for 10 s");
     }
 
     @Test

@@ -98,7 +98,7 @@ class GoldenCommandTest {
     void aFolderThatIsNotThereIsAnotherExitCode() {
         Ran missing = golden(temp.resolve("nowhere").toString());
         assertThat(missing.exit()).isEqualTo(2);
-        assertThat(missing.text()).contains("there is no folder");
+        assertThat(missing.text()).contains("does not exist");
         assertThat(golden(temp.toString()).exit()).isEqualTo(2);
     }
 }

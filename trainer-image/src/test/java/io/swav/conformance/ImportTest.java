@@ -72,10 +72,10 @@ class ImportTest {
             SwavJobSpec spec = SpecLoader.load(config);
             Model model = BackboneLoader.load(spec, exported, manager.newSubManager());
             Shape shape = new Shape(meta.path("B").asLong(), 3, 96, 96);
-            NDArray pictures = manager.create(formula.input(shape, 0), shape);
+            NDArray images = manager.create(formula.input(shape, 0), shape);
             assertThat(ErrorMetrics.relativeL2(
                             expected.doubles("resnet50/eval_backbone_pooled_crop0"),
-                            model.features(manager, pictures).toFloatArray()))
+                            model.features(manager, images).toFloatArray()))
                     .isLessThan(5e-6);
         }
     }

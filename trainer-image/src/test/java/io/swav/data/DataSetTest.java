@@ -42,9 +42,9 @@ class DataSetTest {
 
     @Test
     void packLeavesOutWhatCannotBeDecoded() throws IOException {
-        Path pictures = Files.createDirectories(folder.resolve("in/cat"));
-        Files.write(pictures.resolve("a.png"), picture(1));
-        Files.writeString(pictures.resolve("b.jpg"), "no picture");
+        Path images = Files.createDirectories(folder.resolve("in/cat"));
+        Files.write(images.resolve("a.png"), image(1));
+        Files.writeString(images.resolve("b.jpg"), "no image");
         Path out = folder.resolve("out");
         CommandLine pack = new CommandLine(new DataCommand.Pack());
 
@@ -77,7 +77,7 @@ class DataSetTest {
         Files.createDirectory(folder.resolve("lost+found"));
         for (String name : new String[] {".snapshot/ox/a.png", "ox/a.png"}) {
             Files.createDirectories(folder.resolve(name).getParent());
-            Files.write(folder.resolve(name), picture(1));
+            Files.write(folder.resolve(name), image(1));
         }
         try (DataSet data = DataSet.open(folder.toString())) {
             assertThat(data.size()).isEqualTo(1);
@@ -89,7 +89,7 @@ class DataSetTest {
     void readsClassFoldersAndFlatFolders() throws IOException {
         for (String name : new String[] {"dog/b.png", "cat/a.png", "cat/deep/c.png"}) {
             Files.createDirectories(folder.resolve(name).getParent());
-            Files.write(folder.resolve(name), picture(1));
+            Files.write(folder.resolve(name), image(1));
         }
         try (DataSet data = DataSet.open(folder.toString())) {
             assertThat(data.size()).isEqualTo(3);
@@ -106,7 +106,7 @@ class DataSetTest {
         refused(folder.toString(), ExitCodes.NO_INPUT, folder + " holds neither");
         refused("file://" + folder + "/no such {1}", ExitCodes.NO_INPUT, folder + "/no such {1} does not exist");
         refused("file://data/train", ExitCodes.NO_INPUT, "file://data/train names a machine");
-        refused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz names no path");
+        refused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz is not a valid path");
         refused("s3://bucket/data", ExitCodes.NO_INPUT, "s3://bucket/data");
     }
 
@@ -132,9 +132,9 @@ class DataSetTest {
         Files.createSymbolicLink(shard, shard);
         refused(folder.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
         refused(shard.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
-        Path pictures = Files.createDirectory(folder.resolve("pictures"));
-        Files.createSymbolicLink(pictures.resolve("class"), shard);
-        refused(pictures.toString(), ExitCodes.SOFTWARE, pictures.resolve("class") + " cannot be read");
+        Path images = Files.createDirectory(folder.resolve("images"));
+        Files.createSymbolicLink(images.resolve("class"), shard);
+        refused(images.toString(), ExitCodes.SOFTWARE, images.resolve("class") + " cannot be read");
         Files.delete(shard);
         Files.createSymbolicLink(shard, folder.resolve("nowhere"));
         refused(folder.toString(), ExitCodes.NO_INPUT, shard + " cannot be read");
@@ -194,20 +194,20 @@ class DataSetTest {
     }
 
     @Test
-    void aCutJpegIsNotAPicture() {
+    void aCutJpegIsNotAImage() {
         byte[] jpeg = ImageCodec.encode(SyntheticImages.draw(1, 1, 1, 64), ".jpg");
         FloatImage raster = new FloatImage();
         assertThat(ImageCodec.decode(jpeg, raster)).isTrue();
         assertThat(ImageCodec.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster))
                 .isFalse();
-        assertThat(ImageCodec.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
+        assertThat(ImageCodec.decode("not an image".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
                 .isFalse();
         assertThat(ImageCodec.decode(new byte[0], raster)).isFalse();
     }
 
     /** It is skipped and named as other undecodable ones are, where it would otherwise end the training. */
     @Test
-    void aPictureThatIsTooLargeIsNoPicture() {
+    void aImageThatIsTooLargeIsNoImage() {
         byte[] head = "P6 1100000 1 255\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
         assertThat(ImageCodec.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
                 .as("wider than OpenCV reads")
@@ -224,12 +224,12 @@ class DataSetTest {
     static void shards(Path folder, int samples, int perShard) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", perShard)) {
             for (int i = 0; i < samples; i++) {
-                writer.add(String.format("key%03d", i), picture(i), "jpg", i % 10);
+                writer.add(String.format("key%03d", i), image(i), "jpg", i % 10);
             }
         }
     }
 
-    static byte[] picture(int number) {
+    static byte[] image(int number) {
         return ImageCodec.encode(SyntheticImages.draw(5, number, number % 10, 16), ".jpg");
     }
 

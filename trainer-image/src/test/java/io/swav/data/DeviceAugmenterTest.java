@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The device's crops against the host's, on decoded pictures. */
+/** The device's crops against the host's, on decoded images. */
 class DeviceAugmenterTest {
     private static final List<SwavJobSpec.CropSpec> CROPS =
             List.of(new SwavJobSpec.CropSpec(2, 40, 0.14, 1.0), new SwavJobSpec.CropSpec(3, 17, 0.05, 0.14));
@@ -53,12 +53,12 @@ class DeviceAugmenterTest {
         "150, 1, 0.8, 0.2, 0.5, 12, 0.002"
     })
     void cropsAreTheHostsButForRounding(
-            double contrast, double strength, double jitter, double grey, double blur, double most, double onAverage)
+            double contrast, double strength, double jitter, double gray, double blur, double most, double onAverage)
             throws IOException {
-        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, grey, blur);
-        List<ImageCodec.Bgr> pictures = pictures(contrast);
-        List<float[]> host = host(augmentation, pictures);
-        List<float[]> device = device(augmentation, pictures);
+        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, gray, blur);
+        List<ImageCodec.Bgr> images = images(contrast);
+        List<float[]> host = host(augmentation, images);
+        List<float[]> device = device(augmentation, images);
         for (int r = 0; r < CROPS.size(); r++) {
             assertThat(device.get(r)).hasSameSizeAs(host.get(r));
             int plane = CROPS.get(r).size() * CROPS.get(r).size();
@@ -76,31 +76,31 @@ class DeviceAugmenterTest {
 
     /** What is not resized has the same bits. */
     @Test
-    void coloursAndBlurAreTheHosts() throws IOException {
+    void colorsAndBlurAreTheHosts() throws IOException {
         Operations host = new Operations.Host();
         Operations device = new Operations.Device(root);
         Random random = new Random(1);
-        for (ImageCodec.Bgr picture : pictures(150)) {
+        for (ImageCodec.Bgr image : images(150)) {
             for (int i = 0; i < 5; i++) {
                 float turn = random.nextFloat() - 0.5f;
-                for (CropPlan.Colour colour : CropPlan.Colour.values()) {
-                    float factor = colour == CropPlan.Colour.HUE ? turn : 2 * random.nextFloat();
-                    CropPlan.Change change = new CropPlan.Change(colour, factor);
+                for (CropPlan.Color color : CropPlan.Color.values()) {
+                    float factor = color == CropPlan.Color.HUE ? turn : 2 * random.nextFloat();
+                    CropPlan.Change change = new CropPlan.Change(color, factor);
                     same(
-                            picture,
+                            image,
                             change.toString(),
                             raster -> host.change(raster, change),
                             r -> device.change(r, change));
                 }
                 double sigma = 0.1 + 1.9 * random.nextDouble();
                 same(
-                        picture,
+                        image,
                         "blur " + sigma,
                         raster -> host.blur(raster, sigma),
                         raster -> device.blur(raster, sigma));
             }
-            same(picture, "grey", host::grey, device::grey);
-            same(picture, "normalise", host::normalise, device::normalise);
+            same(image, "gray", host::gray, device::gray);
+            same(image, "normalize", host::normalize, device::normalize);
         }
     }
 
@@ -108,12 +108,12 @@ class DeviceAugmenterTest {
         void on(FloatImage raster);
     }
 
-    private static void same(ImageCodec.Bgr picture, String what, Operation host, Operation device) {
+    private static void same(ImageCodec.Bgr image, String what, Operation host, Operation device) {
         FloatImage expected = new FloatImage();
-        expected.load(picture);
+        expected.load(image);
         host.on(expected);
         FloatImage made = new FloatImage();
-        made.load(picture);
+        made.load(image);
         device.on(made);
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < made.pixels(); i++) {
@@ -127,9 +127,9 @@ class DeviceAugmenterTest {
     @Test
     void aBoxAsLargeAsTheCropIsCopied() throws IOException {
         Operations device = new Operations.Device(root);
-        for (ImageCodec.Bgr picture : pictures(150)) {
+        for (ImageCodec.Bgr image : images(150)) {
             FloatImage from = new FloatImage();
-            from.load(picture);
+            from.load(image);
             FloatImage to = new FloatImage();
             CropBox box = new CropBox(
                     from.height / 3, from.width / 2, from.height - from.height / 3, from.width - from.width / 2);
@@ -152,15 +152,15 @@ class DeviceAugmenterTest {
     @Test
     void theOrderOfRowsChangesNoBit() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
-        List<ImageCodec.Bgr> pictures = pictures(150);
-        List<float[]> first = device(augmentation, pictures);
+        List<ImageCodec.Bgr> images = images(150);
+        List<float[]> first = device(augmentation, images);
         List<Integer> order = new ArrayList<>();
-        for (int row = 0; row < pictures.size(); row++) {
+        for (int row = 0; row < images.size(); row++) {
             order.add(row);
         }
         Collections.shuffle(order, new Random(2));
-        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
-            order.forEach(row -> group.add(row, pictures.get(row), 0, row));
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, images.size(), SEED).begin()) {
+            order.forEach(row -> group.add(row, images.get(row), 0, row));
             for (int times = 0; times < 2; times++) {
                 List<NDArray> crops = group.crops(root);
                 for (int r = 0; r < CROPS.size(); r++) {
@@ -170,29 +170,29 @@ class DeviceAugmenterTest {
         }
     }
 
-    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
+    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
-        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
-            for (int row = 0; row < pictures.size(); row++) {
-                group.add(row, pictures.get(row), 0, row);
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, images.size(), SEED).begin()) {
+            for (int row = 0; row < images.size(); row++) {
+                group.add(row, images.get(row), 0, row);
             }
             group.crops(root).forEach(array -> crops.add(array.toFloatArray()));
         }
         return crops;
     }
 
-    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
+    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
         for (SwavJobSpec.CropSpec spec : CROPS) {
-            crops.add(new float[3 * spec.count() * pictures.size() * spec.size() * spec.size()]);
+            crops.add(new float[3 * spec.count() * images.size() * spec.size() * spec.size()]);
         }
         MultiCrop maker = new MultiCrop(CROPS, augmentation);
-        FloatImage picture = new FloatImage();
-        for (int row = 0; row < pictures.size(); row++) {
+        FloatImage image = new FloatImage();
+        for (int row = 0; row < images.size(); row++) {
             int at = row;
-            picture.load(pictures.get(row));
-            maker.crop(picture, SEED, 0, row, (resolution, index, crop) -> {
-                int from = 3 * crop.pixels() * (index * pictures.size() + at);
+            image.load(images.get(row));
+            maker.crop(image, SEED, 0, row, (resolution, index, crop) -> {
+                int from = 3 * crop.pixels() * (index * images.size() + at);
                 for (int c = 0; c < 3; c++) {
                     System.arraycopy(crop.planes[c], 0, crops.get(resolution), from + c * crop.pixels(), crop.pixels());
                 }
@@ -202,22 +202,22 @@ class DeviceAugmenterTest {
     }
 
     /** Of many shapes, decoded from JPEG and PNG. */
-    private static List<ImageCodec.Bgr> pictures(double contrast) throws IOException {
+    private static List<ImageCodec.Bgr> images(double contrast) throws IOException {
         int[][] sizes = {
             {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
         };
-        List<ImageCodec.Bgr> pictures = new ArrayList<>();
+        List<ImageCodec.Bgr> images = new ArrayList<>();
         for (int i = 0; i < sizes.length; i++) {
-            boolean grey = i % 3 == 1;
-            pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i, contrast));
+            boolean gray = i % 3 == 1;
+            images.add(image(sizes[i][0], sizes[i][1], gray, i % 2 == 0 ? "jpg" : "png", i, contrast));
         }
-        return pictures;
+        return images;
     }
 
-    private static ImageCodec.Bgr picture(int width, int height, boolean grey, String format, int seed, double contrast)
+    private static ImageCodec.Bgr image(int width, int height, boolean gray, String format, int seed, double contrast)
             throws IOException {
         BufferedImage image =
-                new BufferedImage(width, height, grey ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
+                new BufferedImage(width, height, gray ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
         Random random = new Random(seed);
         for (int i = 0; i < width * height * image.getRaster().getNumBands(); i++) {
             int at = i / image.getRaster().getNumBands();

@@ -164,7 +164,7 @@ class PrefetchingBatchesTest {
                 NDManager manager = NDManager.newBaseManager();
                 PrefetchingBatches batches = prefetching(on)) {
             batches.expect(0, 2, 3);
-            long aGroup = on.equals("Host") ? 2 : 4; // resolutions, or pictures
+            long aGroup = on.equals("Host") ? 2 : 4; // resolutions, or images
             long before = CudaStub.copied();
             for (int step = 0; step < 10; step++) {
                 batches.group(manager, step, 2);
@@ -190,7 +190,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void undecodablePicturesAreReplacedTheSameWayInEveryWorld(String on) throws IOException {
+    void undecodableImagesAreReplacedTheSameWayInEveryWorld(String on) throws IOException {
         write(Set.of(3, 4, 17));
         List<float[]> alone = crops(spec(1, 3, on), 0, GROUPS);
         List<float[]> second = crops(spec(2, 3, on), 2, GROUPS);
@@ -211,7 +211,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void tooManyUndecodablePicturesEndTheJobNamingOne(String on) throws IOException {
+    void tooManyUndecodableImagesEndTheJobNamingOne(String on) throws IOException {
         write(Set.of(3, 4, 17));
         assertThatThrownBy(() -> crops(spec(1, 2, on), 0, GROUPS))
                 .isInstanceOf(DataException.class)
@@ -318,9 +318,9 @@ class PrefetchingBatchesTest {
     private void write(Set<Integer> broken) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", 100)) {
             for (int i = 0; i < 40; i++) {
-                byte[] picture =
-                        broken.contains(i) ? "broken".getBytes(StandardCharsets.UTF_8) : DataSetTest.picture(i);
-                writer.add(String.format("key%03d", i), picture, "jpg", i % 10);
+                byte[] image =
+                        broken.contains(i) ? "broken".getBytes(StandardCharsets.UTF_8) : DataSetTest.image(i);
+                writer.add(String.format("key%03d", i), image, "jpg", i % 10);
             }
         }
     }

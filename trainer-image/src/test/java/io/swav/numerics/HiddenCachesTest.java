@@ -77,7 +77,7 @@ class HiddenCachesTest {
 
     @Test
     void oneDnnLeavesChannelsOutOfA1x1Convolution() {
-        assertThat(fly(true, LosesChannels.class))
+        assertThat(run(true, LosesChannels.class))
                 .hasValueSatisfying(fault -> assertThat(fault)
                         .startsWith("convolution 1x1 of 128 to 512 channels, output: error ")
                         .endsWith(", allowed 1e-06"));
@@ -85,24 +85,24 @@ class HiddenCachesTest {
 
     @Test
     void oneDnnEndsTheProcess() {
-        assertThat(fly(true, Dies.class))
+        assertThat(run(true, Dies.class))
                 .hasValueSatisfying(fault -> assertThat(fault).contains("SIGFPE", "dnnl::impl::cpu"));
     }
 
     @Test
     void bothAreRightWithoutOneDnn() {
-        assertThat(fly(false, LosesChannels.class)).isEmpty();
-        assertThat(fly(false, Dies.class)).isEmpty();
+        assertThat(run(false, LosesChannels.class)).isEmpty();
+        assertThat(run(false, Dies.class)).isEmpty();
     }
 
     @Test
     void whatTrainingUsesIsRight() {
-        assertThat(new CanaryProcess(CanaryProcess.class, environment()).fly(true, EnumSet.allOf(Precision.class)))
+        assertThat(new CanaryProcess(CanaryProcess.class, environment()).run(true, EnumSet.allOf(Precision.class)))
                 .isEmpty();
     }
 
-    private static Optional<String> fly(boolean oneDnn, Class<?> main) {
-        return new CanaryProcess(main, environment()).fly(oneDnn, EnumSet.of(Precision.FP32));
+    private static Optional<String> run(boolean oneDnn, Class<?> main) {
+        return new CanaryProcess(main, environment()).run(oneDnn, EnumSet.of(Precision.FP32));
     }
 
     private static Map<String, String> environment() {
@@ -114,7 +114,7 @@ class HiddenCachesTest {
         private LosesChannels() {}
 
         public static void main(String[] arguments) {
-            System.exit(CanaryProcess.fly(new Canary(List.of(byLibtorch(128, 512, 4))), arguments));
+            System.exit(CanaryProcess.run(new Canary(List.of(byLibtorch(128, 512, 4))), arguments));
         }
     }
 
@@ -123,7 +123,7 @@ class HiddenCachesTest {
         private Dies() {}
 
         public static void main(String[] arguments) {
-            System.exit(CanaryProcess.fly(new Canary(List.of(byLibtorch(256, 1024, 2))), arguments));
+            System.exit(CanaryProcess.run(new Canary(List.of(byLibtorch(256, 1024, 2))), arguments));
         }
     }
 

@@ -32,7 +32,7 @@ class NumericsTest {
     @Test
     void standardCanaryFindsThisMachineSoundInBothPrecisions() {
         TorchRuntime.start();
-        assertThat(Canary.STANDARD.fly(EnumSet.allOf(Precision.class)))
+        assertThat(Canary.STANDARD.run(EnumSet.allOf(Precision.class)))
                 .hasSizeGreaterThan(70)
                 .allSatisfy(deviation -> {
                     assertThat(deviation.isWrong()).as(deviation.toString()).isFalse();
