@@ -29,7 +29,12 @@ final class CaseProcesses {
             List<String> arguments = new ArrayList<>(List.of(folder));
             arguments.addAll(cases.settled());
             failure = ProcessGroup.run(
-                    jvm, main, size, silenceLimit, arguments, (rank, line) -> cases.record(rank, CaseEvent.parse(line)));
+                    jvm,
+                    main,
+                    size,
+                    silenceLimit,
+                    arguments,
+                    (rank, line) -> cases.record(rank, CaseEvent.parse(line)));
         } while (failure.isPresent() && cases.died(failure.get()));
     }
 }

@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
             "A case that crashes or hangs fails alone: new processes run the others."
         },
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:all passed", "1:at least one case failed", "2:the folder does not exist or holds no fixtures"})
+        exitCodeList = {"0:all passed", "1:at least one case failed", "2:the folder does not exist or holds no fixtures"
+        })
 public final class GoldenCommand implements Callable<Integer> {
     /** The longest silence of the processes; a case takes seconds. */
     private static final Duration SILENCE_LIMIT = Duration.ofMinutes(10);

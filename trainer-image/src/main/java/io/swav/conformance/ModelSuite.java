@@ -64,7 +64,8 @@ final class ModelSuite implements Suite {
         int batch = field(meta, "B").asInt();
         int groups = local ? 2 : batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
         if (groups < world.size() || batch % groups != 0) {
-            report.accept(GoldenCase.skipped(title, "a batch of " + batch + " cannot be split over " + world.size() + " ranks"));
+            report.accept(GoldenCase.skipped(
+                    title, "a batch of " + batch + " cannot be split over " + world.size() + " ranks"));
             return;
         }
         Run run = new Run(title, meta, groups, local);

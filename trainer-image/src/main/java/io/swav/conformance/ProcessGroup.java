@@ -158,8 +158,8 @@ public final class ProcessGroup {
                 .orElseThrow();
         return new RankFailure(
                 child.rank(),
-                "rank " + child.rank() + " of " + children.size() + " hung: no output for "
-                        + silenceLimit.toSeconds() + " s" + tail(child));
+                "rank " + child.rank() + " of " + children.size() + " hung: no output for " + silenceLimit.toSeconds()
+                        + " s" + tail(child));
     }
 
     private static long silence(Child child) {

@@ -121,8 +121,8 @@ public final class AugmentGolden {
     /** Checks normalization alone, on the reference's own crop, whose levels are whole. */
     private void normalized(Operations operations, String title, String name, String[] parts) throws IOException {
         String source = name.substring(0, name.indexOf('/'));
-        FloatImage image = image(
-                source + "/resized_crop_" + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
+        FloatImage image = image(source + "/resized_crop_"
+                + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
         operations.normalize(image);
         float[] expected = arrays.get(name).floats();
         double error = 0;

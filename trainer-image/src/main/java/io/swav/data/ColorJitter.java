@@ -44,9 +44,8 @@ final class ColorJitter {
     /** The mean luma, rounded to a whole level as Pillow does. */
     private static float meanLuma(FloatImage image) {
         int n = image.pixels();
-        double sum = LUMA_R * sum(image.planes[0], n)
-                + LUMA_G * sum(image.planes[1], n)
-                + LUMA_B * sum(image.planes[2], n);
+        double sum =
+                LUMA_R * sum(image.planes[0], n) + LUMA_G * sum(image.planes[1], n) + LUMA_B * sum(image.planes[2], n);
         return (float) Math.floor(sum / n + 0.5);
     }
 

@@ -40,7 +40,9 @@ public final class DataCommand {
         @Option(names = "--size", description = "Side of an image in pixels (default: ${DEFAULT-VALUE}).")
         private int size = 32;
 
-        @Option(names = "--seed", description = "Random seed; the same seed gives the same images (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--seed",
+                description = "Random seed; the same seed gives the same images (default: ${DEFAULT-VALUE}).")
         private long seed = 31;
 
         @Override
@@ -100,7 +102,8 @@ public final class DataCommand {
                     ProgressBar bar = new ProgressBar("packing", data.size())) {
                 List<String> bad = pack(data, writer, bar);
                 if (bad.size() == data.size()) {
-                    throw DataException.badData("none of the images in " + folder + " can be decoded; nothing was packed");
+                    throw DataException.badData(
+                            "none of the images in " + folder + " can be decoded; nothing was packed");
                 }
                 if (!bad.isEmpty()) {
                     bad.stream().limit(BAD_NAMED).forEach(name -> System.err.println("not packed: " + name));
@@ -134,8 +137,7 @@ public final class DataCommand {
     /** {@code swav data show}. */
     @Command(
             name = "show",
-            description =
-                    "Writes a PNG: each row shows an image of the data set and its crops as training sees them.",
+            description = "Writes a PNG: each row shows an image of the data set and its crops as training sees them.",
             mixinStandardHelpOptions = true)
     public static final class Show implements Callable<Integer> {
         @Parameters(paramLabel = "DATA", description = "Folder or URI of the data set.")

@@ -1,7 +1,6 @@
 package io.swav.data;
 
 import io.swav.api.ExitCodes;
-import io.swav.api.ResourceNames;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;

@@ -76,7 +76,8 @@ public interface DataSet extends AutoCloseable {
                 if (ExitCodes.isPermanent(e.exitCode()) || !retry.awaitNextTry()) {
                     throw e;
                 }
-                LoggerFactory.getLogger(DataSet.class).warn("cannot open {} now, trying again: {}", uri, e.getMessage());
+                LoggerFactory.getLogger(DataSet.class)
+                        .warn("cannot open {} now, trying again: {}", uri, e.getMessage());
             }
         }
     }
@@ -89,7 +90,8 @@ public interface DataSet extends AutoCloseable {
         if (uri.startsWith("file:")) {
             String rest = uri.substring("file:".length());
             if (rest.startsWith("//") && !rest.startsWith("///")) {
-                throw DataException.noInput("data.uri " + uri + " names a machine: only local folders can be read, give file:///folder");
+                throw DataException.noInput("data.uri " + uri + " names a machine: only local folders"
+                        + " can be read, give file:///folder");
             }
             try {
                 return Path.of(URLDecoder.decode(rest.replace("+", "%2B"), StandardCharsets.UTF_8));

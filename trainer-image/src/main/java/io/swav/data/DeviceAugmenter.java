@@ -72,8 +72,7 @@ final class DeviceAugmenter implements Augmenter {
         public void add(int row, ImageCodec.Bgr image, long epoch, long sample) {
             List<CropPlan> plans =
                     CropPlan.all(crops, augmentation, image.width(), image.height(), seed, epoch, sample);
-            PinnedBuffer bytes =
-                    PinnedBuffer.once(DataType.UINT8, image.bytes().remaining());
+            PinnedBuffer bytes = PinnedBuffer.once(DataType.UINT8, image.bytes().remaining());
             bytes.bytes().put(image.bytes().duplicate());
             rows[row] = new Row(bytes, image.width(), image.height(), plans);
         }
@@ -249,8 +248,8 @@ final class DeviceAugmenter implements Augmenter {
 
     private static void inParts(
             Script script, List<double[]> rows, NDArray crops, BiConsumer<NDArray, NDArray> operation) {
-        int part =
-                (int) Math.max(1, MAX_VALUES_PER_CALL / (crops.size() / crops.getShape().get(0)));
+        int part = (int) Math.max(
+                1, MAX_VALUES_PER_CALL / (crops.size() / crops.getShape().get(0)));
         for (int from = 0; from < rows.size(); from += part) {
             List<double[]> batch = rows.subList(from, Math.min(rows.size(), from + part));
             script.then(batch, table -> operation.accept(crops, table));

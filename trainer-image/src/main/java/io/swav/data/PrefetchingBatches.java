@@ -62,7 +62,7 @@ public final class PrefetchingBatches implements CropBatches {
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
-    private final Set<Key> delivered = new LinkedHashSet<>(); // subset of prepared; a step that is dropped requests them again
+    private final Set<Key> delivered = new LinkedHashSet<>(); // subset of prepared
     private int fromGroup;
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
@@ -266,7 +266,8 @@ public final class PrefetchingBatches implements CropBatches {
         Optional<ImageCodec.Bgr> image = decode(sample);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
-                throw DataException.badData("none of the images in data.uri can be decoded; repair the data, or correct data.uri in a new job");
+                throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
+                        + " or correct data.uri in a new job");
             }
             image = decode(sampler.sampleAt(epoch, next));
         }

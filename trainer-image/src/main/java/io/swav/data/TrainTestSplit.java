@@ -22,7 +22,8 @@ public record TrainTestSplit(String train, Optional<String> test) {
             return new TrainTestSplit(uri + "/train", test ? Optional.of(uri + "/test") : Optional.empty());
         }
         if (!Files.isDirectory(folder)) {
-            throw DataException.noInput("data folder " + folder + " does not exist; give a folder of tar shards or of images");
+            throw DataException.noInput(
+                    "data folder " + folder + " does not exist; give a folder of tar shards or of images");
         }
         try (Stream<Path> files = Files.list(folder)) {
             List<String> shards = files.map(f -> f.getFileName().toString())

@@ -41,8 +41,9 @@ final class WebDatasetShards implements DataSet {
                 data.scan(i);
             }
             if (data.images.isEmpty()) {
-                throw DataException.noInput("there are no images in the " + shards.size() + " tar file(s), the first is "
-                        + shards.get(0) + "; a sample is <key>.jpg with, if labelled, <key>.cls");
+                throw DataException.noInput(
+                        "there are no images in the " + shards.size() + " tar file(s), the first is " + shards.get(0)
+                                + "; a sample is <key>.jpg with, if labelled, <key>.cls");
             }
             return data;
         } catch (RuntimeException e) {

@@ -43,13 +43,25 @@ public final class EvalCommand {
         @ArgGroup(multiplicity = "1")
         private WeightsOption weightsOption = new WeightsOption();
 
-        @Option(names = "--config", required = true, paramLabel = "FILE", description = "Manifest of the SwavJob, or only its spec.")
+        @Option(
+                names = "--config",
+                required = true,
+                paramLabel = "FILE",
+                description = "Manifest of the SwavJob, or only its spec.")
         private Path config = Path.of("");
 
-        @Option(names = "--train", required = true, paramLabel = "DATA", description = "Folder or URI of labelled training images.")
+        @Option(
+                names = "--train",
+                required = true,
+                paramLabel = "DATA",
+                description = "Folder or URI of labelled training images.")
         private String train = "";
 
-        @Option(names = "--test", required = true, paramLabel = "DATA", description = "Folder or URI of labelled test images.")
+        @Option(
+                names = "--test",
+                required = true,
+                paramLabel = "DATA",
+                description = "Folder or URI of labelled test images.")
         private String test = "";
 
         @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to FILE as JSON.")

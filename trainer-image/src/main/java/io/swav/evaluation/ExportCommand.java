@@ -33,8 +33,8 @@ public final class ExportCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "CHECKPOINT",
-            description = "A store (checkpoint.uri of the job; its newest checkpoint is exported), one of its checkpoints"
-                    + " (.../step-N), or a model.safetensors.")
+            description = "A store (checkpoint.uri of the job; its newest checkpoint is exported), one of its"
+                    + " checkpoints (.../step-N), or a model.safetensors.")
     private String checkpoint = "";
 
     @Option(names = "--out", paramLabel = "FILE", description = "File to write (default: ${DEFAULT-VALUE}).")

@@ -93,7 +93,7 @@ public final class FeatureMatrix {
         int label = data.label(sample);
         if (label < 0) {
             throw DataException.badData(
-                    data.name(sample) + " has no label; evaluation needs labels: .cls entries in tar shards, or class folders");
+                    data.name(sample) + " has no label; evaluation needs .cls entries in tar shards, or class folders");
         }
         return label;
     }

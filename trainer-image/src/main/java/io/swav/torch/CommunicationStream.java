@@ -43,7 +43,10 @@ public final class CommunicationStream {
                 Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
                 return Optional.of(new CommunicationStream(Libtorch.find()));
             } catch (LinkageError e) {
-                LOG.warn("cannot use a second CUDA stream, so gradients are summed only after backward has ended (steps are slower): {}", e.toString());
+                LOG.warn(
+                        "cannot use a second CUDA stream, so gradients are summed only after backward has ended"
+                                + " (steps are slower): {}",
+                        e.toString());
                 return Optional.empty();
             }
         }

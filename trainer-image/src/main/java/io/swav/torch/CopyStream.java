@@ -46,7 +46,10 @@ public final class CopyStream implements AutoCloseable {
         try {
             Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
         } catch (LinkageError e) {
-            LOG.warn("cannot use a second CUDA stream, so the GPU waits while crops are copied to it (training is slower): {}", e.toString());
+            LOG.warn(
+                    "cannot use a second CUDA stream, so the GPU waits while crops are copied to it"
+                            + " (training is slower): {}",
+                    e.toString());
             return Optional.empty();
         }
         return Optional.of(new CopyStream());

@@ -32,8 +32,8 @@ public final class HostView {
         Tensor tensor = Interop.borrow(array);
         long width = tensor.element_size();
         if (!tensor.is_contiguous() || (from + count) * width > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("cannot view the bytes of " + array.getShape() + " " + array.getDataType()
-                    + ": it must be contiguous and under 2 GiB");
+            throw new IllegalArgumentException("cannot view the bytes of " + array.getShape() + " "
+                    + array.getDataType() + ": it must be contiguous and under 2 GiB");
         }
         this.shared = tensor.is_cpu() && !copies;
         ByteBuffer buffer = shared && count > 0
@@ -128,7 +128,8 @@ public final class HostView {
             case FLOAT64 -> torch.ScalarType.Double;
             case INT64 -> torch.ScalarType.Long;
             case UINT8 -> torch.ScalarType.Byte;
-            default -> throw new IllegalArgumentException("values of type " + type + " in host memory are not supported");
+            default ->
+                throw new IllegalArgumentException("values of type " + type + " in host memory are not supported");
         };
     }
 }

@@ -20,7 +20,8 @@ public final class TensorMemory {
         return Interop.scoped(() -> {
             Tensor tensor = Interop.borrow(array);
             if (!tensor.is_contiguous()) {
-                throw new IllegalArgumentException("an array of shape " + array.getShape() + " has no single address: it is not contiguous");
+                throw new IllegalArgumentException(
+                        "an array of shape " + array.getShape() + " has no single address: it is not contiguous");
             }
             return tensor.data_ptr().address() + from * tensor.element_size();
         });

@@ -117,7 +117,7 @@ public final class TorchRuntime {
         // no limit: JavaCPP counts the memory of the whole process against it, libtorch's tensors included
         System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
-        // otherwise DJL reports this instance to Amazon, which takes seconds without a network, and downloads missing files
+        // otherwise DJL downloads missing files, and reports this instance to Amazon, which takes seconds when offline
         System.setProperty("ai.djl.offline", "true");
         Engine engine = Engine.getEngine(ENGINE);
         Path library = onlyMapped("after DJL loaded it");

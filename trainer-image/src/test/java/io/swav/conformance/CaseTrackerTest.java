@@ -32,7 +32,7 @@ class CaseTrackerTest {
         cases.record(0, new CaseEvent.Compared(result));
     }
 
-    /** A case of rank 0 from its begin to its end. */
+    /** Runs a case of rank 0 from begin to end. */
     private void run(String name) {
         begin(0, name);
         report(ok(name));
@@ -140,13 +140,13 @@ class CaseTrackerTest {
     }
 
     @Test
-    void stopsWhenOnlyOtherRanksGetOn() {
+    void stopsWhenOnlyOtherRanksProgress() {
         begin(1, "a");
         end(1, "a");
         assertThat(die(1)).isFalse();
     }
 
-    /** Two files of two cases; each case, the end of each file, and the end of all may kill the process. */
+    /** Simulates two files of two cases; each case, the end of each file, and the end of all may kill the process. */
     @Test
     void runsEveryCaseOnceWhateverDies() {
         List<String> names = List.of("f/a", "f/b", "f", "g/a", "g/b", "g", WORLD);
@@ -174,7 +174,7 @@ class CaseTrackerTest {
         }
     }
 
-    /** A process that leaves out what is settled; each method gives whether it lives on. */
+    /** A process that skips settled cases; each method returns whether it is still alive. */
     private record Child(CaseTracker tracker, List<String> killers) {
         boolean all() {
             return file("f") && file("g") && !killers.contains(WORLD);

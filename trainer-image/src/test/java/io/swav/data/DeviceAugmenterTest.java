@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The device's crops against the host's, on decoded images. */
+/** Compares the device's crops with the host's, on decoded images. */
 class DeviceAugmenterTest {
     private static final List<SwavJobSpec.CropSpec> CROPS =
             List.of(new SwavJobSpec.CropSpec(2, 40, 0.14, 1.0), new SwavJobSpec.CropSpec(3, 17, 0.05, 0.14));
@@ -39,7 +39,8 @@ class DeviceAugmenterTest {
     }
 
     /**
-     * Resampling adds in another order, and so now and then rounds to another level; what comes after keeps or enlarges that.
+     * The device's resampling sums in another order, so it sometimes rounds to another level; later operations keep or
+     * enlarge that difference.
      */
     @ParameterizedTest
     @CsvSource({
@@ -52,7 +53,7 @@ class DeviceAugmenterTest {
         "150, 1, 1, 1, 1, 12, 0.002",
         "150, 1, 0.8, 0.2, 0.5, 12, 0.002"
     })
-    void cropsAreTheHostsButForRounding(
+    void cropsMatchTheHostsUpToRounding(
             double contrast, double strength, double jitter, double gray, double blur, double most, double onAverage)
             throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, gray, blur);
@@ -74,9 +75,9 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** What is not resized has the same bits. */
+    /** Operations other than resizing give the assertSame bits. */
     @Test
-    void colorsAndBlurAreTheHosts() throws IOException {
+    void colorsAndBlurMatchTheHostsExactly() throws IOException {
         Operations host = new Operations.Host();
         Operations device = new Operations.Device(root);
         Random random = new Random(1);
@@ -86,29 +87,29 @@ class DeviceAugmenterTest {
                 for (CropPlan.Color color : CropPlan.Color.values()) {
                     float factor = color == CropPlan.Color.HUE ? turn : 2 * random.nextFloat();
                     CropPlan.Change change = new CropPlan.Change(color, factor);
-                    same(
+                    assertSame(
                             image,
                             change.toString(),
-                            raster -> host.change(raster, change),
+                            target -> host.change(target, change),
                             r -> device.change(r, change));
                 }
                 double sigma = 0.1 + 1.9 * random.nextDouble();
-                same(
+                assertSame(
                         image,
                         "blur " + sigma,
-                        raster -> host.blur(raster, sigma),
-                        raster -> device.blur(raster, sigma));
+                        target -> host.blur(target, sigma),
+                        target -> device.blur(target, sigma));
             }
-            same(image, "gray", host::gray, device::gray);
-            same(image, "normalize", host::normalize, device::normalize);
+            assertSame(image, "gray", host::gray, device::gray);
+            assertSame(image, "normalize", host::normalize, device::normalize);
         }
     }
 
     private interface Operation {
-        void on(FloatImage raster);
+        void on(FloatImage target);
     }
 
-    private static void same(ImageCodec.Bgr image, String what, Operation host, Operation device) {
+    private static void assertSame(ImageCodec.Bgr image, String what, Operation host, Operation device) {
         FloatImage expected = new FloatImage();
         expected.load(image);
         host.on(expected);
@@ -125,7 +126,7 @@ class DeviceAugmenterTest {
     }
 
     @Test
-    void aBoxAsLargeAsTheCropIsCopied() throws IOException {
+    void copiesABoxAsLargeAsTheCrop() throws IOException {
         Operations device = new Operations.Device(root);
         for (ImageCodec.Bgr image : images(150)) {
             FloatImage from = new FloatImage();
@@ -148,9 +149,9 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** Threads put rows in any order; asked again, a group gives the same again. */
+    /** Threads add rows in any order; a second request gives the assertSame crops. */
     @Test
-    void theOrderOfRowsChangesNoBit() throws IOException {
+    void rowOrderDoesNotChangeResults() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
         List<ImageCodec.Bgr> images = images(150);
         List<float[]> first = device(augmentation, images);
@@ -201,7 +202,7 @@ class DeviceAugmenterTest {
         return crops;
     }
 
-    /** Of many shapes, decoded from JPEG and PNG. */
+    /** Images of many shapes, decoded from JPEG and PNG. */
     private static List<ImageCodec.Bgr> images(double contrast) throws IOException {
         int[][] sizes = {
             {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
