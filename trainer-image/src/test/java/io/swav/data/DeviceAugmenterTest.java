@@ -75,7 +75,7 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** Operations other than resizing give the assertSame bits. */
+    /** Operations other than resizing give the same bits. */
     @Test
     void colorsAndBlurMatchTheHostsExactly() throws IOException {
         Operations host = new Operations.Host();
@@ -149,7 +149,7 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** Threads add rows in any order; a second request gives the assertSame crops. */
+    /** Threads add rows in any order; a second request gives the same crops. */
     @Test
     void rowOrderDoesNotChangeResults() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
