@@ -65,7 +65,7 @@ public final class CommunicationStream {
 
     /**
      * The stream on which libtorch runs the work of the calling thread: null, the device's legacy default stream,
-     * unless the thread runs what {@link #fork} returned.
+     * unless the thread has run what {@link #fork} returned.
      */
     public static @Nullable CUstream_st ofThread() {
         return OF_THREAD.get();
