@@ -19,7 +19,7 @@ class StormJudgeTest {
     private static final long EPOCH_STEPS = 3;
 
     private final Map<String, Journal> journals = new TreeMap<>();
-    private final List<InjectedFault> happenings = new ArrayList<>();
+    private final List<InjectedFault> faults = new ArrayList<>();
     private long clock;
 
     @Test
@@ -263,12 +263,12 @@ class StormJudgeTest {
         steps(1, 0, 2, "a", "b");
         long at = clock;
         steps(1, 2, 4, "a", "b");
-        happenings.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
+        faults.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
         steps(1, 4, 6, "a", "b");
         done("a", "b");
         assertThat(judge(6).stepsWithoutApi()).isEqualTo(2);
 
-        happenings.set(
+        faults.set(
                 0,
                 new InjectedFault(
                         Kind.API_AWAY, "the API server was away", clock + SECOND, 6, List.of(), 0, clock + 2 * SECOND));
@@ -281,7 +281,7 @@ class StormJudgeTest {
         steps(1, 0, 6, "a");
         done("a");
         StormReport report = StormJudge.judge(
-                journals, happenings, List.of("no room for the kill"), Optional.empty(), wanted(6, "Bitwise"), 6);
+                journals, faults, List.of("no room for the kill"), Optional.empty(), expected(6, "Bitwise"), 6);
         assertThat(report.broken()).containsExactly("no room for the kill");
         assertThat(report.weightsEqual()).isNull();
     }
@@ -291,19 +291,19 @@ class StormJudgeTest {
     }
 
     private StormReport judge(long steps, String mode, Optional<StormJudge.Weights> weights) {
-        StormJudgeTest quiet = new StormJudgeTest();
-        quiet.form(1, "q");
-        quiet.steps(1, 0, steps, "q");
+        StormJudgeTest baseline = new StormJudgeTest();
+        baseline.form(1, "q");
+        baseline.steps(1, 0, steps, "q");
         return StormJudge.judge(
                 journals,
-                happenings,
+                faults,
                 List.of(),
-                Optional.of(new StormJudge.Quiet(quiet.journals, weights)),
-                wanted(steps, mode),
+                Optional.of(new StormJudge.BaselineRun(baseline.journals, weights)),
+                expected(steps, mode),
                 clock / 1e6);
     }
 
-    private static StormJudge.Wanted wanted(long steps, String mode) {
+    private static StormJudge.Expectations expected(long steps, String mode) {
         StormJudge.Order order = new StormJudge.Order() {
             @Override
             public long epochOf(long step) {
@@ -315,7 +315,7 @@ class StormJudgeTest {
                 return slice(step);
             }
         };
-        return new StormJudge.Wanted(steps, 1, mode, order, 2);
+        return new StormJudge.Expectations(steps, 1, mode, order, 2);
     }
 
     private static List<Long> slice(long step) {
@@ -358,7 +358,7 @@ class StormJudgeTest {
     }
 
     private void happen(Kind kind, String... pods) {
-        happenings.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
+        faults.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
     }
 
     private static StormReport.Pause pause(StormReport report, String cause) {

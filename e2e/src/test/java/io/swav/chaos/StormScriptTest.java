@@ -5,17 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.StormScript.Planned;
-import io.swav.chaos.StormScript.Wishes;
+import io.swav.chaos.StormScript.FaultPlan;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class StormScriptTest {
-    private static final Wishes ISSUE = wishes(10, 10, 2, 6, 0);
+    private static final FaultPlan ISSUE = faultPlan(10, 10, 2, 6, 0);
 
-    private static Wishes wishes(int kills, int notices, int hangs, int resizes, int nodeLosses) {
-        return new Wishes(kills, notices, hangs, resizes, nodeLosses, 4, 2, 5, 3, 0, 0, 0, false, false);
+    private static FaultPlan faultPlan(int kills, int notices, int hangs, int resizes, int nodeLosses) {
+        return new FaultPlan(kills, notices, hangs, resizes, nodeLosses, 4, 2, 5, 3, 0, 0, 0, false, false);
     }
 
     @Test
@@ -53,7 +53,7 @@ class StormScriptTest {
                         .map(Planned::notice)
                         .distinct())
                 .containsExactly(StormScript.Notice.values());
-        Wishes oneNode = new Wishes(0, 8, 0, 0, 0, 4, 2, 5, 1, 0, 0, 0, false, false);
+        FaultPlan oneNode = new FaultPlan(0, 8, 0, 0, 0, 4, 2, 5, 1, 0, 0, 0, false, false);
         assertThat(StormScript.plan(oneNode, 300, 1)).noneMatch(p -> p.notice() == StormScript.Notice.TAINT);
     }
 
@@ -65,7 +65,7 @@ class StormScriptTest {
 
     @Test
     void killsByTheClockAreDueByTheClock() {
-        Wishes byClock = new Wishes(0, 0, 0, 0, 0, 4, 2, 5, 3, 60, 0, 0, false, false);
+        FaultPlan byClock = new FaultPlan(0, 0, 0, 0, 0, 4, 2, 5, 3, 60, 0, 0, false, false);
         Planned second = StormScript.killByClock(byClock, 2, 1);
         assertThat(second.due(50, 119)).isFalse();
         assertThat(second.due(50, 120)).isTrue();
