@@ -18,8 +18,9 @@ record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optim
     static FinalWeights of(Path checkpoints, long steps) {
         Path last = checkpoints.resolve("step-" + steps);
         if (!Files.isDirectory(last)) {
-            throw new LocalClusterException("the run ended without its last checkpoint, so its weights cannot be compared: " + last
-                    + " is missing");
+            throw new LocalClusterException(
+                    "the run ended without its last checkpoint, so its weights cannot be compared: " + last
+                            + " is missing");
         }
         try {
             return new FinalWeights(

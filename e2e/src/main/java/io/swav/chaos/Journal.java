@@ -70,7 +70,8 @@ record Journal(List<Step> steps, List<Event> events) {
                 steps.add(JSON.treeToValue(node, Step.class));
             }
         } catch (IOException e) {
-            throw new LocalClusterException("a journal contains a line that is neither a step nor an event: " + line, e);
+            throw new LocalClusterException(
+                    "a journal contains a line that is neither a step nor an event: " + line, e);
         }
     }
 

@@ -64,7 +64,13 @@ final class Storm implements AutoCloseable {
      * @param seconds after the first step at which the job is deleted; 0 lets it complete
      */
     record Setting(
-            Path folder, Path log, StormScript.FaultPlan faultPlan, long steps, long seed, boolean apart, double seconds) {}
+            Path folder,
+            Path log,
+            StormScript.FaultPlan faultPlan,
+            long steps,
+            long seed,
+            boolean apart,
+            double seconds) {}
 
     private final LocalDeployment stack;
     private final SwavJob job;
@@ -143,9 +149,7 @@ final class Storm implements AutoCloseable {
     }
 
     private double secondsDone() {
-        return tailer.firstStep().isEmpty()
-                ? 0
-                : (now() - tailer.firstStep().getAsLong()) / 1e6;
+        return tailer.firstStep().isEmpty() ? 0 : (now() - tailer.firstStep().getAsLong()) / 1e6;
     }
 
     /** Whether the newest world has made a step without the pods that were hit, and is no larger than requested. */
@@ -210,7 +214,8 @@ final class Storm implements AutoCloseable {
                 return loseNode(planned, members);
             }
             case RESIZE -> {
-                recordFault(planned.kind(), "scaled from " + replicas + " to " + planned.replicas(), List.of(), planned);
+                recordFault(
+                        planned.kind(), "scaled from " + replicas + " to " + planned.replicas(), List.of(), planned);
                 replicas = planned.replicas();
                 client.resource(job).scale(replicas);
                 return true;

@@ -57,8 +57,9 @@ public final class StormCommand implements Callable<Integer> {
     @Option(
             names = "--step-seconds",
             paramLabel = "SECONDS",
-            description = "Minimum duration of a step, so that trainers have time to start between two faults, as they do"
-                    + " in a real job with long steps (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Minimum duration of a step, so that trainers have time to start between two faults, as they do"
+                            + " in a real job with long steps (default: ${DEFAULT-VALUE}).")
     private double stepSeconds = 0.4;
 
     @Option(names = "--kills", description = "Number of SIGKILLs to single trainers (default: ${DEFAULT-VALUE}).")
@@ -66,8 +67,9 @@ public final class StormCommand implements Callable<Integer> {
 
     @Option(
             names = "--notices",
-            description = "Number of termination notices, in turn: pod deleted, pod evicted, SIGTERM, spot taint on the node"
-                    + " (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Number of termination notices, in turn: pod deleted, pod evicted, SIGTERM, spot taint on the node"
+                            + " (default: ${DEFAULT-VALUE}).")
     private int notices = 10;
 
     @Option(names = "--resizes", description = "Number of changes of replicas (default: ${DEFAULT-VALUE}).")
@@ -106,7 +108,9 @@ public final class StormCommand implements Callable<Integer> {
     @Option(names = "--kill-all-but-one", description = "Once, send SIGKILL to all trainers but one.")
     private boolean killAllButOne;
 
-    @Option(names = "--kill-all", description = "Once, send SIGKILL to all trainers; training resumes from the newest checkpoint.")
+    @Option(
+            names = "--kill-all",
+            description = "Once, send SIGKILL to all trainers; training resumes from the newest checkpoint.")
     private boolean killAll;
 
     @Option(names = "--seed", description = "Seed of the fault sequence (default: ${DEFAULT-VALUE}).")
@@ -115,7 +119,10 @@ public final class StormCommand implements Callable<Integer> {
     @Option(names = "--architecture", description = "Network: tiny, resnet18 or resnet50 (default: ${DEFAULT-VALUE}).")
     private String architecture = "tiny";
 
-    @Option(names = "--data", paramLabel = "DIR", description = "Images to train on (default: generated synthetic images).")
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Images to train on (default: generated synthetic images).")
     private @Nullable Path data;
 
     @Option(names = "--mode", description = "Reproducibility: Bitwise or Fast (default: ${DEFAULT-VALUE}).")
@@ -229,7 +236,8 @@ public final class StormCommand implements Callable<Integer> {
             throw new LocalClusterException(String.valueOf(e.getMessage()), e);
         }
         if (nodeLosses > 0 && nodes < 2) {
-            throw new LocalClusterException("--node-losses needs --nodes 2 or more, so that a trainer survives on another node");
+            throw new LocalClusterException(
+                    "--node-losses needs --nodes 2 or more, so that a trainer survives on another node");
         }
         return new Storm.Setting(
                 folder, folder.resolve("happenings.jsonl"), faultPlan, steps, seed, nodeLosses > 0, seconds);
@@ -251,9 +259,8 @@ public final class StormCommand implements Callable<Integer> {
         Path done = folder.resolve("job.yaml");
         if (baseline != null && Files.exists(done)) {
             if (!Files.readString(done).equals(job.maths())) {
-                throw new LocalClusterException(
-                        folder + " holds the baseline of a different job, see " + done
-                                + ". Name another directory with --baseline");
+                throw new LocalClusterException(folder + " holds the baseline of a different job, see " + done
+                        + ". Name another directory with --baseline");
             }
             System.out.println("baseline run: reusing " + folder);
             return folder;
@@ -273,7 +280,8 @@ public final class StormCommand implements Callable<Integer> {
     private StormJudge.BaselineRun compare(Path reference, Path stormy) {
         FinalWeights here = FinalWeights.of(StormJob.checkpoints(stormy), steps);
         FinalWeights there = FinalWeights.of(StormJob.checkpoints(reference), steps);
-        return new StormJudge.BaselineRun(Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
+        return new StormJudge.BaselineRun(
+                Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
     }
 
     private String images(Path home) {

@@ -252,8 +252,8 @@ final class StormJudge {
                     Optional.ofNullable(baseline.kept().get(entry.getKey())).flatMap(Made::agreed);
             if (here.isEmpty() || there.isEmpty() || !here.get().sameLoss(there.get())) {
                 if (expected.bitwise()) {
-                    broken.add("the loss of step " + entry.getKey() + " is " + text(here) + ", in the baseline run it is "
-                            + text(there));
+                    broken.add("the loss of step " + entry.getKey() + " is " + text(here)
+                            + ", in the baseline run it is " + text(there));
                 }
                 return false;
             }

@@ -51,7 +51,8 @@ final class ClusterCommands {
 
         @Option(
                 names = "--nodes",
-                description = "Number of nodes to simulate; applies when the cluster starts (default: ${DEFAULT-VALUE}).")
+                description =
+                        "Number of nodes to simulate; applies when the cluster starts (default: ${DEFAULT-VALUE}).")
         private int nodes = 1;
 
         @Option(
@@ -87,8 +88,9 @@ final class ClusterCommands {
                         + (kubeconfig == null ? "is not set" : "names no readable file: " + kubeconfig));
             }
             LocalDeployment.attach(place.get(), Path.of(kubeconfig).toAbsolutePath(), System.err::println);
-            System.out.println("The operator is running; its log is " + BackgroundProcess.logFile(place.get(), "operator")
-                    + "; ./swav down stops it. The nodes need the image that your manifest names.");
+            System.out.println(
+                    "The operator is running; its log is " + BackgroundProcess.logFile(place.get(), "operator")
+                            + "; ./swav down stops it. The nodes need the image that your manifest names.");
             return 0;
         }
     }

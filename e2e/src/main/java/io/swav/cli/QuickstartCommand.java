@@ -53,7 +53,10 @@ final class QuickstartCommand implements Callable<Integer> {
                     + " (default: generated synthetic images).")
     private @Nullable Path data;
 
-    @Option(names = "--job", paramLabel = "FILE", description = "Manifest of the job (default: examples/quickstart.yaml).")
+    @Option(
+            names = "--job",
+            paramLabel = "FILE",
+            description = "Manifest of the job (default: examples/quickstart.yaml).")
     private @Nullable Path manifest;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to this file.")
@@ -72,8 +75,9 @@ final class QuickstartCommand implements Callable<Integer> {
                 data == null ? DrawnPictures.in(home) : data.toAbsolutePath().normalize();
         TrainTestSplit split = TrainTestSplit.of(images);
         if (split.test().isEmpty()) {
-            throw new LocalClusterException(images + " has no test images, which are needed to evaluate the result: provide"
-                    + " folders train and test, or shards with train and test in their names");
+            throw new LocalClusterException(
+                    images + " has no test images, which are needed to evaluate the result: provide"
+                            + " folders train and test, or shards with train and test in their names");
         }
         Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
@@ -115,8 +119,8 @@ final class QuickstartCommand implements Callable<Integer> {
         }
         if (keep) {
             Runtime.getRuntime().removeShutdownHook(cleanUp);
-            System.out.println("The cluster is still running: export KUBECONFIG=" + stack.kubeconfig() + " and kubectl get"
-                    + " swavjobs,pods; ./swav down --dir " + cluster + " stops it.");
+            System.out.println("The cluster is still running: export KUBECONFIG=" + stack.kubeconfig()
+                    + " and kubectl get" + " swavjobs,pods; ./swav down --dir " + cluster + " stops it.");
         }
         return 0;
     }

@@ -65,7 +65,7 @@ record QuickstartJob(SwavJob object, SwavJobSpec spec) {
                 return found;
             }
         }
-        throw new LocalClusterException("the manifest needs a volume " + name + " that is mounted in every container; see"
-                + " examples/quickstart.yaml");
+        throw new LocalClusterException("the manifest needs a volume " + name
+                + " that is mounted in every container; see" + " examples/quickstart.yaml");
     }
 }

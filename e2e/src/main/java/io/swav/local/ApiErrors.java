@@ -150,8 +150,8 @@ final class ApiErrors {
                     + ". Running containers continue; nothing is scheduled, started or reported until it answers."
                     + " Check whether kube-apiserver is running (./swav status)";
         }
-        return "this node cannot " + call.what + " (first: " + object + "): " + serverMessage(error) + ". Until it can, "
-                + call.meaning + ". " + advice(error.getCode());
+        return "this node cannot " + call.what + " (first: " + object + "): " + serverMessage(error)
+                + ". Until it can, " + call.meaning + ". " + advice(error.getCode());
     }
 
     private static String advice(int code) {

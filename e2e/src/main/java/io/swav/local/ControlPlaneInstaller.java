@@ -113,7 +113,8 @@ public final class ControlPlaneInstaller {
             throw new LocalClusterException("interrupted while building the control plane", e);
         }
         return KubeBinaries.in(dir.resolve("bin"))
-                .orElseThrow(() -> new LocalClusterException("the build finished, but its programs are missing from " + dir.resolve("bin")));
+                .orElseThrow(() -> new LocalClusterException(
+                        "the build finished, but its programs are missing from " + dir.resolve("bin")));
     }
 
     /** Replaces the file by a new one instead of rewriting it, because a running build may be reading the old one. */

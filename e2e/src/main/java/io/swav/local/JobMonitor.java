@@ -144,7 +144,8 @@ public final class JobMonitor implements AutoCloseable {
 
     private void recordProgress(SwavJobStatus status) {
         Sample progress = sample(status.progress());
-        if (progress != null && (samples.isEmpty() || samples.get(samples.size() - 1).step() != progress.step())) {
+        if (progress != null
+                && (samples.isEmpty() || samples.get(samples.size() - 1).step() != progress.step())) {
             if (samples.isEmpty()) {
                 first = System.nanoTime();
             }

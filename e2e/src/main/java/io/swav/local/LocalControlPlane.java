@@ -329,7 +329,8 @@ public final class LocalControlPlane implements AutoCloseable {
                 .boxed()
                 .toList();
         if (ports.size() < count) {
-            throw new LocalClusterException("no free port on 127.0.0.1 between 20000 and 30000: end some of the processes that listen there");
+            throw new LocalClusterException(
+                    "no free port on 127.0.0.1 between 20000 and 30000: end some of the processes that listen there");
         }
         return ports;
     }

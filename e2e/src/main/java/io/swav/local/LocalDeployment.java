@@ -233,8 +233,9 @@ public final class LocalDeployment {
     public void check() {
         for (String name : running) {
             if (BackgroundProcess.find(dir(), name).isEmpty()) {
-                throw new LocalClusterException(name + " ended unexpectedly. Its log, " + BackgroundProcess.logFile(dir(), name)
-                        + ", ends:\n" + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
+                throw new LocalClusterException(
+                        name + " ended unexpectedly. Its log, " + BackgroundProcess.logFile(dir(), name) + ", ends:\n"
+                                + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
             }
         }
     }

@@ -16,10 +16,18 @@ import picocli.CommandLine.Option;
         description = "Simulates nodes of a cluster: runs their pods as processes of this machine.",
         mixinStandardHelpOptions = true)
 public final class NodeCommand implements Callable<Integer> {
-    @Option(names = "--kubeconfig", required = true, paramLabel = "FILE", description = "Kubeconfig of the cluster to join.")
+    @Option(
+            names = "--kubeconfig",
+            required = true,
+            paramLabel = "FILE",
+            description = "Kubeconfig of the cluster to join.")
     private Path kubeconfig = Path.of("");
 
-    @Option(names = "--dir", required = true, paramLabel = "DIR", description = "Folder for pods/, which contains the pods' logs.")
+    @Option(
+            names = "--dir",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder for pods/, which contains the pods' logs.")
     private Path dir = Path.of("");
 
     @Option(names = "--nodes", description = "Number of nodes to simulate (default: ${DEFAULT-VALUE}).")

@@ -73,8 +73,8 @@ final class PodEnvironment {
             return required(value, optional, "key " + ref.getKey() + " in secret " + ref.getName())
                     .map(PodEnvironment::decode);
         }
-        throw new PodConfigException("env " + variable
-                + ": the local node supports only fieldRef, configMapKeyRef and secretKeyRef");
+        throw new PodConfigException(
+                "env " + variable + ": the local node supports only fieldRef, configMapKeyRef and secretKeyRef");
     }
 
     private static Optional<String> required(@Nullable String value, boolean optional, String what) {

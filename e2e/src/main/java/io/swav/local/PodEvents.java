@@ -45,7 +45,8 @@ final class PodEvents {
             create(pod, component, reason, message, PodStatuses.text(now));
             errors.succeeded(ApiErrors.Call.EVENT, ApiErrors.name(pod));
         } catch (KubernetesClientException e) {
-            boolean namespaceIsDeleted = e.getCode() == 404 || ApiErrors.serverMessage(e).contains("being terminated");
+            boolean namespaceIsDeleted =
+                    e.getCode() == 404 || ApiErrors.serverMessage(e).contains("being terminated");
             if (!namespaceIsDeleted) {
                 errors.failed(ApiErrors.Call.EVENT, ApiErrors.name(pod), e);
             }

@@ -194,12 +194,7 @@ final class PodRunner implements Runnable {
             view = view.with(name, c -> c.run(new ContainerRuntimeState.Running(process.pid(), now)));
             watchOver(container, process, run, now);
             Prober prober = new Prober(
-                    timer,
-                    container,
-                    mounts,
-                    env,
-                    workingDir,
-                    finding -> events.add(() -> found(name, run, finding)));
+                    timer, container, mounts, env, workingDir, finding -> events.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
             errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
@@ -225,7 +220,10 @@ final class PodRunner implements Runnable {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
             waitToStart(name, "ContainerCreating", "");
             podEvents.warn(
-                    pod, PodEvents.KUBELET, "FailedMount", "the pod's volumes cannot be read: " + ApiErrors.serverMessage(e));
+                    pod,
+                    PodEvents.KUBELET,
+                    "FailedMount",
+                    "the pod's volumes cannot be read: " + ApiErrors.serverMessage(e));
         }
         return false;
     }
@@ -404,7 +402,11 @@ final class PodRunner implements Runnable {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
             probeLater(container, run);
         } catch (IOException | PodConfigException e) {
-            LOG.warn("pod {}, container {}: cannot be probed, so it will not become Ready: {}", folder.name(), name, e.getMessage());
+            LOG.warn(
+                    "pod {}, container {}: cannot be probed, so it will not become Ready: {}",
+                    folder.name(),
+                    name,
+                    e.getMessage());
         }
     }
 

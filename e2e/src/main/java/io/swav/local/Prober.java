@@ -83,10 +83,16 @@ final class Prober implements AutoCloseable {
         if (container.getReadinessProbe() == null) {
             listener.accept(new Ready());
         } else {
-            schedule(container.getReadinessProbe(), () -> listener.accept(new Ready()), () -> listener.accept(new NotReady()));
+            schedule(
+                    container.getReadinessProbe(),
+                    () -> listener.accept(new Ready()),
+                    () -> listener.accept(new NotReady()));
         }
         if (container.getLivenessProbe() != null) {
-            schedule(container.getLivenessProbe(), () -> {}, () -> listener.accept(new Unhealthy("liveness probe failed")));
+            schedule(
+                    container.getLivenessProbe(),
+                    () -> {},
+                    () -> listener.accept(new Unhealthy("liveness probe failed")));
         }
     }
 

@@ -144,9 +144,7 @@ public final class ProcessNode implements AutoCloseable {
         cache.stopped().whenComplete((done, error) -> {
             if (error != null) {
                 LOG.error(
-                        "this node no longer sees the cluster's {}: restart it (./swav down, ./swav up)",
-                        what,
-                        error);
+                        "this node no longer sees the cluster's {}: restart it (./swav down, ./swav up)", what, error);
             }
         });
     }

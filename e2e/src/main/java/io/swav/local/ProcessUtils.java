@@ -24,7 +24,8 @@ public final class ProcessUtils {
             String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
             int code = process.waitFor();
             if (code != 0) {
-                throw new LocalClusterException(String.join(" ", command) + " failed with exit status " + code + ": " + text);
+                throw new LocalClusterException(
+                        String.join(" ", command) + " failed with exit status " + code + ": " + text);
             }
             return text;
         } catch (IOException e) {

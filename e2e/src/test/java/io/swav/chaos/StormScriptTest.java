@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.swav.chaos.InjectedFault.Kind;
-import io.swav.chaos.StormScript.Planned;
 import io.swav.chaos.StormScript.FaultPlan;
+import io.swav.chaos.StormScript.Planned;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +19,7 @@ class StormScriptTest {
     }
 
     @Test
-    void holdsEverythingThatWasAskedForInOrderAndInTime() {
+    void containsEveryRequestedFaultInOrderAndInTime() {
         for (long seed = 0; seed < 500; seed++) {
             List<Planned> plan = StormScript.plan(ISSUE, 300, seed);
             assertThat(counts(plan))
@@ -47,7 +47,7 @@ class StormScriptTest {
     }
 
     @Test
-    void givesNoticeInEveryWayTheTaintOnlyWhereOthersSurviveIt() {
+    void givesNoticeInEveryWayButTaintsOnlyIfOtherNodesSurvive() {
         assertThat(StormScript.plan(ISSUE, 300, 1).stream()
                         .filter(p -> p.kind() == Kind.NOTICE)
                         .map(Planned::notice)
@@ -58,7 +58,7 @@ class StormScriptTest {
     }
 
     @Test
-    void isTheSameForTheSameSeedAndAnotherForAnother() {
+    void dependsOnlyOnTheSeed() {
         assertThat(StormScript.plan(ISSUE, 300, 7)).isEqualTo(StormScript.plan(ISSUE, 300, 7));
         assertThat(StormScript.plan(ISSUE, 300, 7)).isNotEqualTo(StormScript.plan(ISSUE, 300, 8));
     }
@@ -73,7 +73,7 @@ class StormScriptTest {
     }
 
     @Test
-    void saysWhenTheEventsDoNotFit() {
+    void rejectsEventsThatDoNotFit() {
         assertThatThrownBy(() -> StormScript.plan(ISSUE, 50, 1))
                 .hasMessageContaining("28 events do not fit in 50 steps");
     }

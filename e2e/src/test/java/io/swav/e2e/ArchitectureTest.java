@@ -45,7 +45,12 @@ class ArchitectureTest {
     };
 
     private static final String[] TEST_TOOLS = {
-        "io.swav.conformance..", "io.swav.benchmarks..", "io.swav.local..", "io.swav.chaos..", "io.swav.cli..", "io.swav.e2e.."
+        "io.swav.conformance..",
+        "io.swav.benchmarks..",
+        "io.swav.local..",
+        "io.swav.chaos..",
+        "io.swav.cli..",
+        "io.swav.e2e.."
     };
 
     @ArchTest
@@ -54,7 +59,8 @@ class ArchitectureTest {
             .resideInAPackage("io.swav.api..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.swav.planner..", "io.swav.operator..", "io.swav.local..", "io.swav.chaos..", "io.swav.cli..")
+            .resideInAnyPackage(
+                    "io.swav.planner..", "io.swav.operator..", "io.swav.local..", "io.swav.chaos..", "io.swav.cli..")
             .orShould()
             .dependOnClassesThat()
             .resideInAnyPackage(TRAINER);
@@ -129,7 +135,8 @@ class ArchitectureTest {
             .should()
             .callMethodWhere(
                     JavaCall.Predicates.target(HasName.Predicates.nameMatching("(const_|mutable_)?data_ptr.*")))
-            .because("TensorMemory passes addresses to libraries that compute on the device, and HostView makes all other accesses");
+            .because(
+                    "TensorMemory passes addresses to libraries that compute on the device, and HostView makes all other accesses");
 
     @ArchTest
     static final ArchRule onlyCallersOfCudaTakeAddresses = noClasses()
