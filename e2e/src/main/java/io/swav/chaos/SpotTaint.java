@@ -37,7 +37,7 @@ final class SpotTaint {
     /**
      * Replaces the whole list of taints. It reads the list first, and retries if the node was changed by another client
      * meanwhile. A JSON patch would not do: the API server rejects a patch of taint 2 of a node that by now has one taint
-     * as invalid, which cannot be told apart from a mistake.
+     * as invalid, just like a mistake.
      *
      * @param change maps the other taints to the new list
      */

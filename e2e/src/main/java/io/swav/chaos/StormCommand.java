@@ -2,7 +2,7 @@ package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.TrainerEnv;
-import io.swav.cli.DrawnPictures;
+import io.swav.cli.DrawnImages;
 import io.swav.data.TrainTestSplit;
 import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
@@ -287,7 +287,7 @@ public final class StormCommand implements Callable<Integer> {
     private String images(Path home) {
         return TrainTestSplit.of(
                         data == null
-                                ? DrawnPictures.in(home)
+                                ? DrawnImages.in(home)
                                 : data.toAbsolutePath().normalize())
                 .train();
     }

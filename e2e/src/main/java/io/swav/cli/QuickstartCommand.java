@@ -72,7 +72,7 @@ final class QuickstartCommand implements Callable<Integer> {
         Path cluster = home.resolve("cluster");
         Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
         Path images =
-                data == null ? DrawnPictures.in(home) : data.toAbsolutePath().normalize();
+                data == null ? DrawnImages.in(home) : data.toAbsolutePath().normalize();
         TrainTestSplit split = TrainTestSplit.of(images);
         if (split.test().isEmpty()) {
             throw new LocalClusterException(

@@ -8,10 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Generates images of textured shapes in ten classes, in folders {@code train} and {@code test}, for runs without real data. */
-public final class DrawnPictures {
+public final class DrawnImages {
     private static final int SAMPLES = 4000;
 
-    private DrawnPictures() {}
+    private DrawnImages() {}
 
     /** Returns {@code <home>/data}; generates the images if the folder does not exist. */
     public static Path in(Path home) {
