@@ -7,9 +7,9 @@ import java.util.List;
  *
  * @param way a description, e.g. {@code pod evicted}
  * @param at start, epoch microseconds, taken before the first signal or request
- * @param step steps that a journal had recorded as applied by then
+ * @param step number of steps that the journals had recorded as applied by then
  * @param pods the pods it hit; empty for a resize
- * @param replicas desired replicas after a resize, otherwise 0
+ * @param replicas desired replicas at this point of the script; 0 for kills by the clock and for outages
  * @param until end of an outage, epoch microseconds; otherwise {@code at}
  */
 record InjectedFault(Kind kind, String way, long at, long step, List<String> pods, int replicas, long until) {

@@ -98,7 +98,7 @@ public final class LocalDeployment {
             client.resource(SpecLoader.crd()).createOr(NonDeletingOperation::update);
         } catch (KubernetesClientException e) {
             throw new LocalClusterException("the cluster of " + kubeconfig + " (" + config.getMasterUrl()
-                    + ") rejected SwavJob's definition, so the operator was not started: " + e.getMessage());
+                    + ") did not accept SwavJob's definition, so the operator was not started: " + e.getMessage());
         }
         say.accept("starting the operator ...");
         startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig, "--port=0"));
