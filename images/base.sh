@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A base image from Debian 12's own packages, for where no registry of images can be reached: a Java 17 runtime and nothing
-# that the trainer or the operator does not need.
+# Makes a base image from Debian 12's own packages, for machines that cannot reach an image registry: a Java 17 runtime and only
+# what the trainer and the operator need.
 #   images/base.sh OUT.tar [MIRROR]    then: ./swav images --base tar://$PWD/OUT.tar
-#   TORCH=FOLDER images/base.sh ...    with a libtorch 2.7.1 for CUDA in it (e2e/gpu/libtorch.sh makes one): for ./swav images --cuda
+#   TORCH=FOLDER images/base.sh ...    adds a libtorch 2.7.1 for CUDA (from e2e/gpu/libtorch.sh), for ./swav images --cuda
 # Needs root, mmdebstrap (apt-get install mmdebstrap) and a Debian mirror, by default the one of this machine's apt.
 set -euo pipefail
 fail() { printf '%s\n' "base.sh: $*" >&2; exit 1; }
@@ -11,7 +11,7 @@ case ${1:-} in
   "" | -*) sed -n '2,7s/^# //p' "$0" >&2; exit 2 ;;
 esac
 command -v mmdebstrap > /dev/null || fail "mmdebstrap is needed: apt-get install mmdebstrap"
-[ "$(id -u)" = 0 ] || fail "needs root, to set up packages in the new root file system"
+[ "$(id -u)" = 0 ] || fail "root is needed to set up packages in the new root file system"
 out=$(mkdir -p "$(dirname "$1")" && cd "$(dirname "$1")" && pwd)/$(basename "$1")
 mirror=${2:-$(apt-get --print-uris update 2> /dev/null | sed -n "s#^'\(.*/debian/\)dists/.*#\1#p" || true)}
 mirror=${mirror%%$'\n'*}
@@ -32,7 +32,7 @@ echo "image ..."
 digest() { sha256sum "$1" | cut -c 1-64; }
 created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y-%m-%dT%H:%M:%SZ)
 folders=() ids= layers= history= environment='"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","LANG=C.UTF-8"'
-add() { # add FILE: as the next layer
+add() { # add FILE: adds it as the next layer
   local layer; layer=$(digest "$1")
   mkdir -p "$work/image/$layer"
   mv "$1" "$work/image/$layer/layer.tar"
@@ -42,7 +42,7 @@ add() { # add FILE: as the next layer
 pack() { tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner "$@"; }
 add "$work/layer.tar"
 if [ -n "${TORCH:-}" ]; then
-  # where PyTorch's own image has it: swav.torch.folder of images/trainer/pom.xml
+  # the folder of PyTorch's own image: swav.torch.folder in images/trainer/pom.xml
   place=/opt/conda/lib/python3.11/site-packages/torch/lib
   pack --mode=go=rX --transform "s#^\.#.$place#" -C "$TORCH" -cf "$work/torch.tar" .
   add "$work/torch.tar"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The container images of operator and trainer, as tars that docker, containerd and kind load; no daemon is needed.
+# Builds the container images of operator and trainer as tars that docker, containerd and kind load; needs no daemon.
 #   ./swav images [--base REF] [--cuda] [maven's arguments]
-#   --base REF  what they stand on, anything with Java 17 on glibc: a name in a registry (default eclipse-temurin:17-jre), or
-#               tar://FILE, which images/base.sh makes from Debian's packages where no registry can be reached
-#   --cuda      the trainer on a base with PyTorch 2.7.1 for CUDA 12.8: images/trainer/cuda-base.Dockerfile
+#   --base REF  base image, any with Java 17 on glibc: a name in a registry (default eclipse-temurin:17-jre), or tar://FILE, which
+#               images/base.sh makes from Debian's packages if no registry can be reached
+#   --cuda      builds the trainer for a base with PyTorch 2.7.1 for CUDA 12.8: images/trainer/cuda-base.Dockerfile
 # To push instead: mvn -Pimages package jib:build -Dswav.image.repository=REGISTRY/PATH
 set -euo pipefail
 home=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,7 +14,7 @@ while [ $# -gt 0 ]; do
     --cuda) cuda=-cuda; options+=(-Dswav.cuda); shift ;;
     --help | -h) sed -n '2,8s/^# \?//p' "$0"; exit 0 ;;
     -*) options+=("$1"); shift ;;
-    *) echo "swav: images takes no argument $1; --help tells more" >&2; exit 2 ;;
+    *) echo "swav: images takes no argument $1; see ./swav images --help" >&2; exit 2 ;;
   esac
 done
 cd "$home"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Everything of a release, made from what is committed: jars, image tars, the chart, the definition, bills of materials
-# (CycloneDX) and checksums. Twice from one commit, and on one base, gives the same bytes.
+# Builds all artifacts of a release from the committed sources: jars, image tars, the chart, the definition, bills of materials
+# (CycloneDX) and checksums. The same commit on the same base image gives the same bytes.
 #   ./swav release --dry-run [--out DIR] [--base REF]
-#   --out DIR   where it goes (default: .swav/release); an earlier release there is replaced, anything else stays
-#   --base REF  what the images stand on; see ./swav images --help
-# Nothing is published: docs/release.md says how what lies in DIR is.
+#   --out DIR   output folder (default: .swav/release); an earlier release there is replaced, other files stay
+#   --base REF  base image; see ./swav images --help
+# Publishes nothing: docs/release.md describes how to publish the content of DIR.
 set -euo pipefail
 home=$(cd "$(dirname "$0")/.." && pwd)
 out=$home/.swav/release; base=(); dry=false
@@ -15,15 +15,15 @@ while [ $# -gt 0 ]; do
     --out) [ $# -ge 2 ] || fail "--out needs a folder"; out=$(mkdir -p "$2" && cd "$2" && pwd); shift 2 ;;
     --base) [ $# -ge 2 ] || fail "--base needs a name"; base=("-Dswav.base.image=$2"); shift 2 ;;
     --help | -h) sed -n '2,7s/^# \?//p' "$0"; exit 0 ;;
-    *) fail "release: unknown option $1; --help tells more" ;;
+    *) fail "release: unknown option $1; see ./swav release --help" ;;
   esac
 done
-$dry || fail "publishing is yours: ./swav release --dry-run makes everything, docs/release.md says how it is published"
+$dry || fail "only --dry-run is supported: it builds all artifacts, and docs/release.md describes how to publish them"
 sums=$out/SHA256SUMS
-[ -f "$sums" ] || [ -z "$(ls -A "$out" 2> /dev/null)" ] || fail "$out holds other things than a release; choose an empty folder"
+[ -f "$sums" ] || [ -z "$(ls -A "$out" 2> /dev/null)" ] || fail "$out contains files that are not of a release; choose an empty folder"
 cd "$home"
-revision=$(git rev-parse HEAD) || fail "a release is made from a commit, and this is no Git checkout"
-[ -z "$(git status --porcelain)" ] || echo "swav: uncommitted changes are left out of the release" >&2
+revision=$(git rev-parse HEAD) || fail "a release is built from a commit, but this folder is not a Git checkout"
+[ -z "$(git status --porcelain)" ] || echo "swav: warning: the release does not contain uncommitted changes" >&2
 version=$(sed -n 's/^appVersion: *//p' charts/swav-operator/Chart.yaml)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/swav-release.XXXXXX")
@@ -44,7 +44,7 @@ for image in operator trainer; do
   cp "images/$image/target/image/swav/opt/swav/sbom.cdx.json" "$release/swav-$image-$version.cdx.json"
 done
 cp charts/swav-operator/files/swavjobs.swav.io-v1.yml "$release/"
-# as helm package does it, with an order and times of our own
+# as helm package does it, but with a fixed order and fixed times
 tar --sort=name --mtime="@$(git -C "$home" log -1 --format=%ct "$revision")" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
   --exclude-from=charts/swav-operator/.helmignore -C charts -cf - swav-operator | gzip -n -9 > "$release/swav-operator-$version.tgz"
 (cd "$release" && LC_ALL=C sha256sum -- * > SHA256SUMS)

@@ -16,15 +16,14 @@ import java.util.TreeMap;
 import java.util.function.Predicate;
 
 /**
- * The kernels in a shared library of CUDA: its section .nv_fatbin holds containers, each with the same kernels for
- * several GPU architectures.
+ * Removes the kernels of other GPU architectures from a shared library of CUDA. Its section .nv_fatbin contains containers,
+ * each with the same kernels for several architectures.
  *
  * <pre>
- *   java FatBinaries.java prune 90 FROM TO         TO is FROM with what compute capability 9.0 takes, and zeros for the rest
+ *   java FatBinaries.java prune 90 FROM TO         copies FROM to TO, keeps the kernels for compute capability 9.0, zeroes the rest
  * </pre>
  *
- * <p>Every address stays as it was: the file is as long as before, and compresses. It computes on other architectures no
- * more.
+ * <p>All addresses stay the same: the file keeps its length, and compresses well. It no longer runs on other architectures.
  *
  * <p>Layout, little endian. Container: u32 magic, u16 version, u16 length of this header, u64 bytes that follow it.
  * Entry: u16 kind (1 is PTX, 2 machine code), u32 length of this header at 4, u64 bytes that follow it at 8, u32
@@ -37,7 +36,7 @@ public final class FatBinaries {
 
     private FatBinaries() {}
 
-    /** Offsets and lengths are of the file. */
+    /** Offsets and lengths refer to the file. */
     record Entry(int kind, int arch, int at, int length) {
         String what() {
             return switch (kind) {
@@ -72,15 +71,15 @@ public final class FatBinaries {
         }
         List<Container> after = containers(file);
         print(from.getFileName() + " has ", tally(after), Files.size(to));
-        // what was written is read again: the containers have to lie where they lay, with what was to be kept
+        // read the result again: the containers must be at the same offsets, with exactly the kept entries
         boolean same = after.stream().map(Container::at).toList().equals(containers.stream().map(Container::at).toList())
                 && after.stream().flatMap(c -> c.entries().stream()).map(Entry::what).toList().equals(kept.stream().map(Entry::what).toList());
         if (!same) {
-            throw new IllegalStateException(to + " is not what it should be");
+            throw new IllegalStateException(to + " is damaged and must not be used: its containers are not those that were written");
         }
     }
 
-    /** The container with what this architecture runs, moved to its front. */
+    /** Moves the entries that this architecture runs to the front of the container, and zeroes the rest. */
     private static List<Entry> keep(ByteBuffer file, Container container, int arch) {
         List<Entry> fitting = fitting(container.entries(), arch);
         int to = container.at() + container.header();
@@ -96,7 +95,7 @@ public final class FatBinaries {
         return fitting;
     }
 
-    /** Machine code runs on its own major version from its minor version on, PTX is compiled for all that are newer. */
+    /** Machine code runs on its own major version from its minor version on; PTX can be compiled for all newer ones. */
     private static List<Entry> fitting(List<Entry> entries, int arch) {
         Predicate<Entry> code = e -> e.kind() == CODE && e.arch() <= arch && e.arch() / 10 == arch / 10;
         Predicate<Entry> ptx = e -> e.kind() == PTX && e.arch() <= arch;
@@ -106,7 +105,7 @@ public final class FatBinaries {
                 return entries.stream().filter(fits).filter(e -> e.arch() == best).toList();
             }
         }
-        // nothing that runs there: an empty container would be none
+        // no entry runs there; keep the smallest, because an empty container would be invalid
         return entries.stream().min(Comparator.comparingInt(Entry::length)).stream().toList();
     }
 
@@ -116,7 +115,7 @@ public final class FatBinaries {
         int end = section.at() + section.length();
         for (int at = section.at(); at + 16 <= end; ) {
             if (file.getInt(at) != MAGIC) {
-                at += 8; // between containers, or where pruned bytes were
+                at += 8; // padding between containers, or pruned bytes
                 continue;
             }
             int header = Short.toUnsignedInt(file.getShort(at + 6));
@@ -125,7 +124,7 @@ public final class FatBinaries {
             for (int entry = at + header; entry < next; ) {
                 int length = Math.toIntExact(file.getInt(entry + 4) + file.getLong(entry + 8));
                 if (length <= 0 || entry + length > next) {
-                    throw new IllegalStateException("an entry of " + length + " bytes at " + entry + " of a container that ends at " + next);
+                    throw new IllegalStateException("an entry of " + length + " bytes at " + entry + " does not fit its container, which ends at " + next);
                 }
                 entries.add(new Entry(Short.toUnsignedInt(file.getShort(entry)), file.getInt(entry + 28), entry, length));
                 entry += length;
@@ -136,7 +135,7 @@ public final class FatBinaries {
         return found;
     }
 
-    /** Empty where the file has none of this name. */
+    /** The section of this name; an empty one if the file has none. */
     private static Section section(ByteBuffer file, String name) {
         int table = Math.toIntExact(file.getLong(0x28));
         int size = Short.toUnsignedInt(file.getShort(0x3A));
@@ -153,7 +152,7 @@ public final class FatBinaries {
         return new Section(0, 0);
     }
 
-    /** Entries and bytes of each architecture. */
+    /** Counts entries and bytes by architecture. */
     private static Map<String, long[]> tally(List<Container> containers) {
         Map<String, long[]> tally = new TreeMap<>();
         for (Container container : containers) {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# On the machine with the GPU: takes the pieces that e2e/gpu/pack.sh made and runs e2e/gpu/run.sh of them.
-#   e2e/gpu/join.sh FOLDER                     keeps the pieces of e2e/gpu/target in FOLDER, and says what is still missing
-#   e2e/gpu/join.sh FOLDER run [ARGUMENTS]     then unpacks what is complete there, and runs run.sh with them; its exit code
-# Pieces may come in any order, in as many calls as it takes, each with some of them in e2e/gpu/target; the trainer's suffice for NCCL.
+# Runs on the machine with the GPU: collects the pieces that e2e/gpu/pack.sh made, and runs the e2e/gpu/run.sh that they contain.
+#   e2e/gpu/join.sh FOLDER                     copies the pieces of e2e/gpu/target to FOLDER, and lists the missing ones
+#   e2e/gpu/join.sh FOLDER run [ARGUMENTS]     then unpacks the complete sets, and runs run.sh with ARGUMENTS; returns its exit code
+# Pieces may arrive in any order and over several calls, each with some of them in e2e/gpu/target; NCCL needs only the trainer's.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 case ${1:-} in
@@ -14,7 +14,7 @@ folder=$(cd "$1" && pwd); shift
 for piece in "$here"/target/*-of-*; do
   [ -f "$piece" ] || continue
   name=$(basename "$piece")
-  find "$folder/pieces" -name "${name%%.*}.*" ! -name "*-of-${name##*-}" -delete # of an earlier build
+  find "$folder/pieces" -name "${name%%.*}.*" ! -name "*-of-${name##*-}" -delete # left from an earlier build
   cp "$piece" "$folder/pieces/"
 done
 
@@ -23,21 +23,21 @@ decompress() {
   else python3 -c 'import lzma, shutil, sys; shutil.copyfileobj(lzma.open(sys.stdin.buffer), sys.stdout.buffer, 1 << 20)'; fi
 }
 
-join() { # join NAME unpack|look: false when it is not whole
+join() { # join NAME unpack|look: fails if pieces are missing
   local name=$1 count number parts=() missing=""
   count=$(find "$folder/pieces" -name "$name.*-of-*" | sed -n '1s/.*-of-//p')
-  [ -n "$count" ] || { echo "$name: no piece"; return 1; }
+  [ -n "$count" ] || { echo "$name: no pieces found"; return 1; }
   for ((number = 1; number <= count; number++)); do
     parts+=("$folder/pieces/$name.$number-of-$count")
     [ -f "$folder/pieces/$name.$number-of-$count" ] || missing+=" $number"
   done
-  [ -z "$missing" ] || { echo "$name: of $count pieces missing:$missing"; return 1; }
+  [ -z "$missing" ] || { echo "$name: missing pieces (of $count):$missing"; return 1; }
   echo "$name: all $count pieces"
   [ "$2" = unpack ] || return 0
   if [ -f "$folder/$name" ] && [ -z "$(find "${parts[@]}" -newer "$folder/$name")" ]; then return 0; fi
   mkdir -p "$folder/home"
-  cat "${parts[@]}" | decompress | tar -x -C "$folder/home" || { echo "$name: these pieces do not make a whole: of two builds?"; return 1; }
-  touch "$folder/$name" # unpacked
+  cat "${parts[@]}" | decompress | tar -x -C "$folder/home" || { echo "$name: the pieces cannot be unpacked; they may be of different builds"; return 1; }
+  touch "$folder/$name" # marks it as unpacked
 }
 
 if [ "${1:-}" != run ]; then
@@ -49,7 +49,7 @@ home=$folder/home
 join trainer unpack || exit 2
 export PYTORCH_LIBRARY_PATH=$home/torch PYTORCH_FLAVOR=cpu PYTORCH_VERSION=2.7.1
 if join cuda unpack; then export PYTORCH_LIBRARY_PATH=$home/cuda PYTORCH_FLAVOR=cu128; fi
-# NCCL comes with the PyTorch or the CUDA of this machine
+# this machine's PyTorch or CUDA provides NCCL
 nccl=$(find / -name libnccl.so.2 -size +1M -not -path '/proc/*' 2> /dev/null | head -n 1) || true
 export LD_LIBRARY_PATH=$home/lib:$PYTORCH_LIBRARY_PATH${nccl:+:$(dirname "$nccl")}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export JAVA_HOME=$home/jre HOME=${HOME:-$folder}

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A libtorch 2.7.1 for CUDA from Maven's repository, for where PyTorch's own cannot be fetched:
-#   e2e/gpu/libtorch.sh FOLDER [maven's arguments]     3.5 GB to fetch, 2.7 GB in FOLDER; needs mvn, a JDK, gcc, binutils
+# Assembles a libtorch 2.7.1 for CUDA from Maven's repository, for machines that cannot download PyTorch's own:
+#   e2e/gpu/libtorch.sh FOLDER [maven's arguments]     downloads 3.5 GB, writes 2.7 GB to FOLDER; needs mvn, a JDK, gcc, binutils
 # then PYTORCH_LIBRARY_PATH=FOLDER LD_LIBRARY_PATH=FOLDER PYTORCH_VERSION=2.7.1 PYTORCH_FLAVOR=cu128, or, for an image,
 # TORCH=FOLDER images/base.sh. libtorch is JavaCPP's build (CUDA 12.9, OpenBLAS); cuBLAS 12.4 and cuDNN 9.1 come with DJL's
-# libtorch 2.5.1. It cannot do everything: stubs stand in for cuSPARSE, cuFFT and cuRAND, every function of which answers that
-# it failed, and torch.linalg is left out. The trainer uses neither sparse arrays, nor FFT, nor torch.linalg, nor cuRAND's library.
+# libtorch 2.5.1. It is incomplete: stubs, whose functions all return an error, replace cuSPARSE, cuFFT and cuRAND, and
+# torch.linalg is left out. The trainer uses neither sparse arrays, nor FFT, nor torch.linalg, nor cuRAND's library.
 set -euo pipefail
 fail() { printf '%s\n' "libtorch.sh: $*" >&2; exit 1; }
 case ${1:-} in
@@ -14,11 +14,11 @@ esac
 for tool in mvn gcc nm readelf; do command -v $tool > /dev/null || fail "$tool is needed"; done
 mkdir -p "$1"
 folder=$(cd "$1" && pwd); shift
-[ -z "$(ls -A "$folder")" ] || fail "$folder is not empty"
+[ -z "$(ls -A "$folder")" ] || fail "$folder is not empty; name an empty folder"
 work=$(mktemp -d "$folder.XXXXXX"); trap 'rm -rf "$work"' EXIT
 arguments=("$@")
 
-unpack() { # unpack GROUP:NAME:VERSION:CLASSIFIER: its libraries to $work
+unpack() { # unpack GROUP:NAME:VERSION:CLASSIFIER: extracts its libraries to $work
   rm -rf "${work:?}"/*
   (cd "$work" && mvn -B -q "${arguments[@]}" dependency:unpack "-Dartifact=${1%:*}:jar:${1##*:}" -DoutputDirectory=jar '-Dmdep.unpack.includes=**/lib*.so*')
   find "$work/jar" -type f -exec mv {} "$work/" \;
@@ -33,7 +33,7 @@ unpack org.bytedeco:cuda-redist:12.9-9.10-1.5.12:linux-x86_64
 take libcudart.so.12 libcupti.so.12 libcufile.so.0 libnvrtc.so.12 libnvrtc-builtins.so.12.9
 unpack ai.djl.pytorch:pytorch-native-cu124:2.5.1:linux-x86_64
 (cd "$work" && for library in libcudnn*.so.9 libcublas-*.so.12 libcublasLt-*.so.12; do mv "$library" "$folder/$(echo "$library" | sed 's/-[0-9a-f]*\.so/.so/')"; done)
-# cuBLAS asks for the name that PyTorch's packaging gave it
+# cuBLAS loads cuBLASLt by the name that PyTorch's packaging gave it
 ln -s libcublasLt.so.12 "$folder/$(readelf -d "$folder/libcublas.so.12" | sed -n 's/.*NEEDED.*\[\(libcublasLt-.*\)\]/\1/p')"
 
 stubbed=0

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes pieces of all that e2e/gpu/run.sh needs, a Java runtime too, for a machine with a GPU but without network, to which
-# files can be brought only a few at a time. Pieces go to e2e/gpu/target:
-#   e2e/gpu/pack.sh                      trainer.1-of-3 ...: with libtorch for CPUs: NCCL's cases and doctor
-#   e2e/gpu/pack.sh FOLDER               cuda.1-of-9 ...: libtorch for CUDA as e2e/gpu/libtorch.sh made it, for one architecture
-#   MIB=30 ARCH=80 LEVEL=3 e2e/gpu/pack.sh ...   of at most so many MiB (48), for compute capability 8.0 (90), level of xz (6)
-# There, e2e/gpu/join.sh takes them. Needs mvn, a JDK, tar, xz; the other machine glibc as new as this one's, tar, xz or python3.
+# Packs everything that e2e/gpu/run.sh needs, including a Java runtime, into pieces for a machine with a GPU but without network,
+# to which only a few files can be transferred at a time. Writes to e2e/gpu/target:
+#   e2e/gpu/pack.sh                      trainer.1-of-3 ...: with libtorch for CPUs, for doctor and the cases of NCCL
+#   e2e/gpu/pack.sh FOLDER               cuda.1-of-9 ...: libtorch for CUDA from e2e/gpu/libtorch.sh, for one architecture
+#   MIB=30 ARCH=80 LEVEL=3 e2e/gpu/pack.sh ...   pieces of at most 30 MiB (48), for compute capability 8.0 (90), xz level 3 (6)
+# e2e/gpu/join.sh unpacks them there. Needs mvn, a JDK, tar, xz; there: a glibc as new as this one's, tar, and xz or python3.
 set -euo pipefail
 home=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 case ${1:-} in
@@ -18,7 +18,7 @@ work=$out/work
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
 
-pieces() { # pieces NAME FOLDER: what is in FOLDER
+pieces() { # pieces NAME FOLDER: packs the content of FOLDER
   local name=$1 piece number=0 count
   tar --sort=name --owner=0 --group=0 -S -C "$2" -c . | xz -T0 -"${LEVEL:-6}" > "$work/$name"
   rm -f "$out/$name".*
@@ -30,7 +30,7 @@ pieces() { # pieces NAME FOLDER: what is in FOLDER
   echo "$name: $count pieces, $(($(stat -c %s "$work/$name") / 1048576)) MiB of $(du -sm "$2" | cut -f 1)"
 }
 
-library() { # library ARTIFACT NAME FOLDER: one file of it
+library() { # library ARTIFACT NAME FOLDER: extracts one file of the artifact
   (cd "$work" && mvn -B -q dependency:unpack "-Dartifact=$1" "-Dmdep.unpack.includes=**/$2" -DoutputDirectory=jar)
   find "$work/jar" -name "$(basename "$2")" -exec mv {} "$3" \;
 }
@@ -41,7 +41,7 @@ if [ -n "$libtorch" ]; then
   library ai.djl.pytorch:pytorch-jni:2.7.1-0.36.0:jar cu128/libdjl_torch.so "$stage"
   for library in "$libtorch"/*; do
     case $(basename "$library") in
-      libcudnn_adv.so.9) ;; # recurrent networks and attention
+      libcudnn_adv.so.9) ;; # left out: recurrent networks and attention
       libtorch_cuda.so | libcublas* | libcudnn*)
         if [ -L "$library" ]; then cp -P "$library" "$stage"; else java e2e/gpu/FatBinaries.java prune "${ARCH:-90}" "$library" "$stage/$(basename "$library")"; fi ;;
       *) cp -P "$library" "$stage" ;;
@@ -64,7 +64,7 @@ cp -r "$tree/libtorch/opt/swav/torch" "$stage"
 cp "$tree"/natives/opt/swav/torch/* "$stage/torch"
 jlink --add-modules java.se,jdk.crypto.ec,jdk.httpserver,jdk.management,jdk.net,jdk.unsupported,jdk.zipfs \
   --strip-debug --no-header-files --no-man-pages --output "$stage/jre"
-# what Debian's Java takes from the system
+# Debian's Java uses the system's zlib
 libz=$(ldd "$stage/jre/lib/libzip.so" | sed -n 's/.*libz.so.1 => \([^ ]*\).*/\1/p'); [ -z "$libz" ] || cp -L "$libz" "$stage/lib"
 library org.bytedeco:cuda-redist:12.9-9.10-1.5.12:jar:linux-x86_64 libcudart.so.12 "$stage/lib"
 pieces trainer "$stage"

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# What only a machine with a GPU can show, a line each: PASS, FAIL or SKIP, why, and the seconds it took. Brings nothing from
-# the network; build before (mvn -DskipTests package). For a machine without network, Java or room for all of that at once:
-# e2e/gpu/pack.sh here, e2e/gpu/join.sh there; for the trainer's part it needs a libtorch for CUDA (e2e/gpu/libtorch.sh), for NCCL's
-# not. None of this has run on a GPU yet: all of it has, without one, on the CPU.
+# Runs the checks that need a GPU and prints one line for each: PASS, FAIL or SKIP, the reason, and the seconds it took. Uses no
+# network; build first (mvn -DskipTests package). For a machine without network or Java, or with little space: e2e/gpu/pack.sh
+# here, e2e/gpu/join.sh there. The trainer's checks need a libtorch for CUDA (e2e/gpu/libtorch.sh), those of NCCL do not.
+# None of this has run on a GPU yet; all of it has run without one, on the CPU.
 #   e2e/gpu/run.sh [RANKS ...]     numbers of ranks that share the card (default: 2 3 4)
-#   SWAV_MINUTES=9 e2e/gpu/run.sh    how long it may take (default: 9): a line gets what is left at most, later ones are skipped
-#   SWAV_REHEARSE=1 e2e/gpu/run.sh   without a GPU: the trainer's part on the CPU, smaller, to see that the script is right
-# Libraries are looked for as trainers do: LD_LIBRARY_PATH, beside PYTORCH_LIBRARY_PATH, the system's folders. Exit codes: 0 all that
-# ran passed, 1 something failed, 2 there is nothing built, 3 the time was up before the end, 77 no GPU (a stub stands in for NCCL).
+#   SWAV_MINUTES=9 e2e/gpu/run.sh    time limit in minutes (default: 9): a check gets at most the rest, later ones are skipped
+#   SWAV_REHEARSE=1 e2e/gpu/run.sh   without a GPU: runs smaller trainer checks on the CPU, to test this script
+# Libraries are found as trainers find them: LD_LIBRARY_PATH, beside PYTORCH_LIBRARY_PATH, system folders. Exit codes: 0 all checks
+# that ran passed, 1 a check failed, 2 the project is not built, 3 the time ran out, 77 no GPU (a stub replaces NCCL).
 set -uo pipefail
 HOME_DIR=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
 cd "$HOME_DIR" || exit 2
@@ -20,14 +20,14 @@ line() { printf '%s\n' "$*"; }
 pass() { line "PASS  $* [$((SECONDS - MARK)) s]"; MARK=$SECONDS; }
 skip() { line "SKIP  $*"; }
 fail() { line "FAIL  $* [$((SECONDS - MARK)) s]"; FAILED=1 MARK=$SECONDS; }
-late() { # late WHAT: true, and said, when no time is left for it
+late() { # late WHAT: succeeds, and reports a skip, if no time is left for it
   [ $((END - SECONDS)) -lt 10 ] || return 1
   skip "$1: the time is up"; LATE=1
 }
-within() { timeout -k 5 "$((END > SECONDS ? END - SECONDS : 1))" "$@"; } # it ends with code 124 when the time is up
+within() { timeout -k 5 "$((END > SECONDS ? END - SECONDS : 1))" "$@"; } # exit code 124 if the time runs out
 
 JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
-"$JAVA" -version > /dev/null 2>&1 || { line "there is no java: set JAVA_HOME to a JDK 17"; exit 2; }
+"$JAVA" -version > /dev/null 2>&1 || { line "java was not found: set JAVA_HOME to a JDK 17"; exit 2; }
 CLASSES=$HOME_DIR/trainer-image/target
 for needed in "$CLASSES/classes" "$CLASSES/test-classes/io/swav/collective/nccl" "$HOME_DIR/crds/target/classes" "$HOME_DIR/e2e/target/lib"; do
   [ -d "$needed" ] || { line "$needed is missing: build with mvn -DskipTests package"; exit 2; }
@@ -37,10 +37,10 @@ CLASS_PATH=$CLASSES/test-classes:$CLASSES/classes:$HOME_DIR/crds/target/classes:
 export OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
 trainer() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.trainer.Main "$@"; }
-card() { # card LIBRARIES RANKS...: the cases of CardRank
+card() { # card LIBRARIES RANKS...: runs the cases of CardRank
   local code=0
   within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.collective.nccl.CardRun "$@" 2> "$WORK/card.err" || code=$?
-  if [ $code = 0 ]; then pass "NCCL, all cases"; else fail "NCCL, a case of the above, or the run of them: exit code $code"; fi
+  if [ $code = 0 ]; then pass "NCCL, all cases"; else fail "NCCL, a case above failed, or their runner did: exit code $code"; fi
   grep -E 'Exception|Error' "$WORK/card.err" | head -n 5
 }
 
@@ -51,18 +51,18 @@ if ! { command -v nvidia-smi > /dev/null && nvidia-smi -L 2> /dev/null | grep -q
   skip "real NCCL: nvidia-smi lists no GPU"
   skip "trainer on the GPU: nvidia-smi lists no GPU"
   if command -v gcc > /dev/null && sh trainer-image/src/test/resources/nccl/build.sh "$WORK/stub" > "$WORK/gcc" 2>&1; then
-    line "      the stub of NCCL instead:"
+    line "      with the stub of NCCL instead:"
     card "$WORK/stub" $RANKS
   else
     skip "stub of NCCL: no gcc, or it failed: $(tail -n 1 "$WORK/gcc" 2> /dev/null)"
   fi
   [ -n "${SWAV_REHEARSE:-}" ] || { [ $FAILED = 0 ] || exit 1; exit 77; }
-  line "      the trainer's part on the CPU, which says nothing of a GPU:"
+  line "      trainer checks on the CPU, which prove nothing about a GPU:"
 else
   nvidia-smi -L | sed 's/^/      /'
 fi
 
-# several ranks on one card: each is a host of its own to NCCL (NCCL_HOSTID, set by rank), and they meet over sockets
+# several ranks on one card: to NCCL each is a host of its own (NCCL_HOSTID, set by rank), and they communicate over sockets
 export NCCL_P2P_DISABLE=1 NCCL_SHM_DISABLE=1 NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-lo} NCCL_IB_DISABLE=1
 if [ -n "${SWAV_REHEARSE:-}" ]; then
   :
@@ -72,7 +72,7 @@ else
   card real $RANKS
 fi
 
-train() { # train NAME RANKS CONFIG: trainers that share the card; weights in $WORK/NAME, from where it was left
+train() { # train NAME RANKS CONFIG: runs trainers that share the card; weights go to $WORK/NAME, resuming from those there
   local name=$1 ranks=$2 config=$3 rank members="" pids=() base=$((20000 + RANDOM % 20000))
   for ((rank = 0; rank < ranks; rank++)); do
     members="$members${members:+,}{\"pod\": \"t$rank\", \"uid\": \"t$rank\", \"address\": \"127.0.0.1:$((base + rank))\"}"
@@ -89,7 +89,7 @@ train() { # train NAME RANKS CONFIG: trainers that share the card; weights in $W
   return $code
 }
 
-job() { # job NAME STEPS MODEL [MORE [AUGMENT_ON]]: $WORK/NAME.json
+job() { # job NAME STEPS MODEL [MORE [AUGMENT_ON]]: writes $WORK/NAME.json
   cat > "$WORK/$1.json" <<JSON
 {"replicas": 2, "data": {"uri": "file://$WORK/data/train", "augmentOn": "${5:-Host}"}, "model": {$3, "prototypes": 100},
  "crops": [{"count": 2, "size": 32, "minScale": 0.3, "maxScale": 1}], "checkpoint": {"everySteps": 20},
@@ -97,7 +97,7 @@ job() { # job NAME STEPS MODEL [MORE [AUGMENT_ON]]: $WORK/NAME.json
 JSON
 }
 
-case_of() { # case_of NAME RANKS CONFIG WHAT
+case_of() { # case_of NAME RANKS CONFIG WHAT: trains, and reports the result as WHAT
   late "$4" && return
   if train "$1" "$2" "$WORK/$3.json"; then
     pass "$4: $(grep -h ' formed, ' "$WORK/$1.0.log" | head -n 1)"
@@ -106,15 +106,15 @@ case_of() { # case_of NAME RANKS CONFIG WHAT
   fi
 }
 
-same() { # same NAME NAME STEP WHAT
+same() { # same NAME NAME STEP WHAT: compares the weights of two runs at a step
   if ! [ -f "$WORK/$1/step-$3/model.safetensors" ] || ! [ -f "$WORK/$2/step-$3/model.safetensors" ]; then
-    skip "$4: one of them did not come to step $3"
-  elif cmp -s "$WORK/$1/step-$3/model.safetensors" "$WORK/$2/step-$3/model.safetensors"; then pass "$4: the same bits"; else fail "$4: other bits"; fi
+    skip "$4: one of the runs did not reach step $3"
+  elif cmp -s "$WORK/$1/step-$3/model.safetensors" "$WORK/$2/step-$3/model.safetensors"; then pass "$4: the same bits"; else fail "$4: different bits"; fi
 }
 
 if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.json"; then
   stem=20 bench=(--case resnet50 --steps 20); [ -z "${SWAV_REHEARSE:-}" ] || stem=4 bench=(--case resnet18 --steps 4)
-  if trainer data synth --out "$WORK/data" > "$WORK/synth" 2>&1; then pass "pictures"; else fail "pictures: $(tail -n 3 "$WORK/synth" | tr '\n' ' ')"; fi
+  if trainer data synth --out "$WORK/data" > "$WORK/synth" 2>&1; then pass "synthetic images"; else fail "synthetic images: $(tail -n 3 "$WORK/synth" | tr '\n' ' ')"; fi
   job tiny 20 '"architecture": "tiny"'
   job longer 40 '"architecture": "tiny"'
   job half 20 '"architecture": "tiny"' '"precision": "bf16"'
@@ -126,16 +126,16 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   for on in Host Device; do
     if late "bench step, crops by the $on"; then :
     elif trainer bench step "${bench[@]}" --augment-on $on > "$WORK/bench" 2>&1
-    then pass "bench step, crops by the $on (CPU seconds: what the host does)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step, crops by the $on: $(tail -n 1 "$WORK/bench")"; fi
+    then pass "bench step, crops by the $on (CPU seconds: work of the host)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step, crops by the $on: $(tail -n 1 "$WORK/bench")"; fi
   done
-  case_of of1 1 longer "trainer, 20 steps more from its checkpoint"
+  case_of of1 1 longer "trainer, 20 more steps from its checkpoint"
   case_of straight 1 longer "trainer, 40 steps"
-  same of1 straight 40 "weights of 40 steps and of 20 and 20"
+  same of1 straight 40 "weights of 40 steps and of 20 + 20"
   case_of bf16 1 half "trainer, bf16"
   case_of device1 1 device "trainer, crops made on the card, 1 rank"
   case_of device2 2 device "trainer, crops made on the card, 2 ranks"
   same device1 device2 20 "weights of 1 and 2 ranks, crops made on the card"
-  # libtorch's gradient of max pooling adds with atomics on a GPU: these may differ (decision 041)
+  # on a GPU, libtorch's gradient of max pooling adds with atomics: these weights may differ (decision 041)
   case_of stem1 1 stem "trainer, resnet18 with the ImageNet stem, 1 rank"
   case_of stem2 2 stem "trainer, resnet18 with the ImageNet stem, 2 ranks"
   same stem1 stem2 $stem "weights of 1 and 2 ranks, with max pooling"

@@ -1,6 +1,6 @@
 import java.nio.file.Path;
 
-/** Helm where there is none: {@code helm upgrade --install} by the library that the tests use. */
+/** Replaces a missing Helm: {@code helm upgrade --install} by the library that the tests use. */
 class HelmInstall {
     public static void main(String[] a) {
         var release = new com.marcnuri.helm.Helm(Path.of(a[1]))

@@ -1,4 +1,4 @@
-# What a pod breaks of the restricted Pod Security Standard, one line each; nothing when it keeps to all of it.
+# Prints one line for each rule of the restricted Pod Security Standard that a pod violates, nothing if it complies.
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/
 . as $pod | .spec as $spec | ($spec.securityContext // {}) as $all
 | def broken($what): "\($pod.metadata.namespace)/\($pod.metadata.name): \($what)";
@@ -18,5 +18,5 @@
         | broken("\($name): no seccompProfile")),
       (select(($own.procMount // "Default") != "Default") | broken("\($name): procMount")),
       (select((.ports // [])[] | (.hostPort // 0) != 0) | broken("\($name): hostPort")),
-      # beyond the standard, and promised by this project
+      # not part of the standard, but promised by this project
       (select($own.readOnlyRootFilesystem != true) | broken("\($name): the root file system can be written to")))

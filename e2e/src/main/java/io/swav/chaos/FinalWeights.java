@@ -11,14 +11,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 
-/** Model and optimizer of the checkpoint that ends a run. */
+/** The model and optimizer state of the checkpoint that ends a run. */
 record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optimizer) {
 
-    /** @param checkpoints the job's folder, with {@code step-<steps>} in it */
+    /** @param checkpoints the job's checkpoint folder, which contains {@code step-<steps>} */
     static FinalWeights of(Path checkpoints, long steps) {
         Path last = checkpoints.resolve("step-" + steps);
         if (!Files.isDirectory(last)) {
-            throw new LocalClusterException("the run ended without its last checkpoint: " + last + " is missing");
+            throw new LocalClusterException(
+                    "the run ended without its last checkpoint, so its weights cannot be compared: " + last
+                            + " is missing");
         }
         try {
             return new FinalWeights(
@@ -29,9 +31,9 @@ record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optim
         }
     }
 
-    StormJudge.Weights against(FinalWeights quiet) {
+    StormJudge.Weights against(FinalWeights baseline) {
         return new StormJudge.Weights(
-                same(model, quiet.model) && same(optimizer, quiet.optimizer), relativeL2(quiet.model));
+                same(model, baseline.model) && same(optimizer, baseline.optimizer), relativeL2(baseline.model));
     }
 
     private static boolean same(Map<String, HostTensor> here, Map<String, HostTensor> there) {
@@ -49,10 +51,10 @@ record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optim
                 });
     }
 
-    private double relativeL2(Map<String, HostTensor> quiet) {
+    private double relativeL2(Map<String, HostTensor> baseline) {
         double difference = 0;
         double norm = 0;
-        for (Map.Entry<String, HostTensor> entry : quiet.entrySet()) {
+        for (Map.Entry<String, HostTensor> entry : baseline.entrySet()) {
             HostTensor other = model.get(entry.getKey());
             if (entry.getValue().type() != DataType.FLOAT32 || other == null) {
                 continue;

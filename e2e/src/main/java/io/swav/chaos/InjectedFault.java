@@ -3,28 +3,28 @@ package io.swav.chaos;
 import java.util.List;
 
 /**
- * One thing that the storm did.
+ * A fault that the storm injected.
  *
- * @param way in words, e.g. {@code eviction}
- * @param at when it began, epoch microseconds, taken before the first signal or request
- * @param step 0-based, the newest that a journal told of
- * @param pods those it hit; a resize names none
- * @param replicas wanted after a resize, otherwise 0
- * @param until when an absence ended, epoch microseconds; otherwise {@code at}
+ * @param way a description, e.g. {@code pod evicted}
+ * @param at start, epoch microseconds, taken before the first signal or request
+ * @param step number of steps that the journals had recorded as applied by then
+ * @param pods the pods it hit; empty for a resize
+ * @param replicas desired replicas at this point of the script; 0 for kills by the clock and for outages
+ * @param until end of an outage, epoch microseconds; otherwise {@code at}
  */
 record InjectedFault(Kind kind, String way, long at, long step, List<String> pods, int replicas, long until) {
     enum Kind {
         /** SIGKILL to one trainer. */
         KILL(false),
-        /** One pod, or the pods of one node, are told to go. */
+        /** One pod, or all pods of one node, get a termination notice. */
         NOTICE(true),
-        /** SIGSTOP to one trainer, which is never continued. */
+        /** SIGSTOP to one trainer, without a later SIGCONT. */
         HANG(false),
         RESIZE(true),
-        /** A node and everything on it ends, and nobody says so. */
+        /** A node and all its processes end, without notice to the API server. */
         NODE(false),
         KILL_ALL_BUT_ONE(false),
-        /** Nobody holds the state any more: the newest checkpoint goes on. */
+        /** SIGKILL to all trainers: no process holds the state, so training resumes from the newest checkpoint. */
         KILL_ALL(false),
         API_AWAY(true),
         OPERATOR_AWAY(true);
@@ -35,7 +35,7 @@ record InjectedFault(Kind kind, String way, long at, long step, List<String> pod
             this.notice = notice;
         }
 
-        /** Whether nobody may lose a step by it. */
+        /** Whether the fault gives notice, so that it must not cost any step. */
         boolean withNotice() {
             return notice;
         }

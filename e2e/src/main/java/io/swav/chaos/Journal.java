@@ -14,19 +14,19 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What one trainer wrote of itself, line by line, as it happened. */
+/** One trainer's own record of its steps and events, in the order in which they happened. */
 record Journal(List<Step> steps, List<Event> events) {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /**
-     * A step that this trainer applied.
+     * A training step that this trainer applied.
      *
      * @param step 0-based
-     * @param size of the world
+     * @param size number of ranks in the world
      * @param start epoch microseconds
      * @param end epoch microseconds
      * @param loss mean over the global batch, nats
-     * @param samples that this rank fed
+     * @param samples indices of the samples that this rank fed
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Step(long step, long generation, int rank, int size, long start, long end, double loss, List<Long> samples) {
@@ -36,10 +36,10 @@ record Journal(List<Step> steps, List<Event> events) {
     }
 
     /**
-     * A turn in its life: formed, dropped, notice, left, resumed or done.
+     * A change in the trainer's life: formed, dropped, notice, left, resumed or done.
      *
      * @param at epoch microseconds
-     * @param step applied so far; of {@code dropped} the 0-based step that was begun
+     * @param step number of steps applied so far; for {@code dropped}, the 0-based step that was in progress
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Event(
@@ -54,13 +54,13 @@ record Journal(List<Step> steps, List<Event> events) {
         return new Journal(new ArrayList<>(), new ArrayList<>());
     }
 
-    /** Whether the trainer went in good order. */
+    /** Whether the trainer ended in an orderly way. */
     boolean ended() {
         return events.stream()
                 .anyMatch(e -> e.event().equals("left") || e.event().equals("done"));
     }
 
-    /** Takes up a line; what is neither of the two is an error. */
+    /** Adds a line, which must be a step or an event. */
     void add(String line) {
         try {
             JsonNode node = JSON.readTree(line);
@@ -70,11 +70,14 @@ record Journal(List<Step> steps, List<Event> events) {
                 steps.add(JSON.treeToValue(node, Step.class));
             }
         } catch (IOException e) {
-            throw new LocalClusterException("a journal holds a line that is none: " + line, e);
+            throw new LocalClusterException(
+                    "a journal contains a line that is neither a step nor an event: " + line, e);
         }
     }
 
-    /** Of each pod that kept one in {@code folder}; a last line without its end is left out, its writer was killed. */
+    /**
+     * Reads the journal of each pod in {@code folder}. Skips an incomplete last line, whose writer was killed.
+     */
     static Map<String, Journal> readAll(Path folder) {
         Map<String, Journal> journals = new TreeMap<>();
         for (Path file : files(folder)) {

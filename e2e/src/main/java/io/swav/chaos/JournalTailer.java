@@ -19,14 +19,14 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** Reads the trainers' journals as they grow: who trains now, how far they are. */
+/** Follows the trainers' journals as they grow, and derives the current members and the progress from them. */
 final class JournalTailer implements AutoCloseable {
     private final Path folder;
     private final WatchService changes;
     private final Map<Path, Long> read = new HashMap<>();
     private final Map<String, Journal> journals = new TreeMap<>();
 
-    /** @param folder is made if it is not there */
+    /** @param folder is created if it does not exist */
     JournalTailer(Path folder) {
         this.folder = folder;
         try {
@@ -38,7 +38,7 @@ final class JournalTailer implements AutoCloseable {
         }
     }
 
-    /** Waits for something new, then reads all there is. */
+    /** Waits until a journal changes or {@code atMost} has passed, then reads all new lines. */
     void await(Duration atMost) {
         try {
             WatchKey key = changes.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
@@ -73,7 +73,7 @@ final class JournalTailer implements AutoCloseable {
         }
     }
 
-    /** Steps that somebody has applied. */
+    /** Number of steps that at least one trainer has applied. */
     long stepsDone() {
         return journals.values().stream()
                 .flatMap(journal -> journal.steps().stream())
@@ -82,7 +82,7 @@ final class JournalTailer implements AutoCloseable {
                 .orElse(0);
     }
 
-    /** When the first step began, epoch microseconds. */
+    /** Start of the earliest step, epoch microseconds. */
     OptionalLong firstStep() {
         return journals.values().stream()
                 .flatMap(journal -> journal.steps().stream())
@@ -90,7 +90,7 @@ final class JournalTailer implements AutoCloseable {
                 .min();
     }
 
-    /** Pods that have formed the newest world and have not left since. */
+    /** The pods that formed the newest world and have not left since. */
     Set<String> members() {
         long newest = newest();
         return journals.entrySet().stream()
@@ -100,7 +100,7 @@ final class JournalTailer implements AutoCloseable {
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** Whether every member of the newest world has made a step in it. */
+    /** Whether every member of the newest world has applied a step in it. */
     boolean settled() {
         long newest = newest();
         int size = 0;
@@ -115,17 +115,17 @@ final class JournalTailer implements AutoCloseable {
         return stepped > 0 && stepped == size;
     }
 
-    /** Whether its trainer has said that it goes. */
+    /** Whether the pod's trainer has recorded an orderly end. */
     boolean ended(String pod) {
         return journals.getOrDefault(pod, Journal.empty()).ended();
     }
 
-    /** Process of the pod, by its journal. */
+    /** The process id of the pod's trainer, from its journal. */
     long pid(String pod) {
         return journals.getOrDefault(pod, Journal.empty()).events().stream()
                 .mapToLong(Journal.Event::pid)
                 .max()
-                .orElseThrow(() -> new LocalClusterException("the journal of " + pod + " names no process"));
+                .orElseThrow(() -> new LocalClusterException("the journal of " + pod + " contains no process id"));
     }
 
     private long newest() {
@@ -135,7 +135,7 @@ final class JournalTailer implements AutoCloseable {
                 .orElse(0);
     }
 
-    /** Of the newest world that the trainer formed. */
+    /** Generation of the newest world that the trainer formed; 0 for none. */
     private static long generation(Journal journal) {
         return journal.events().stream()
                 .filter(e -> e.event().equals("formed"))
@@ -149,7 +149,7 @@ final class JournalTailer implements AutoCloseable {
         try {
             changes.close();
         } catch (IOException e) {
-            throw new LocalClusterException("cannot leave " + folder, e);
+            throw new LocalClusterException("cannot stop watching " + folder, e);
         }
     }
 }

@@ -12,11 +12,11 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * The steps that are in the model at the end, out of everybody's journals: of a step that was made more than once, in
- * worlds of several generations, the newest one counts, because the state of an older world came to nothing.
+ * The steps that are part of the final model, merged from all journals. If a step was made more than once, in worlds of
+ * several generations, the one of the newest generation counts, because the state of the older world was discarded.
  */
 final class MergedHistory {
-    /** A step of one generation, by what its pods wrote. */
+    /** A step made in one generation, as its pods recorded it. */
     static final class Made {
         final long generation;
         final int size;
@@ -37,14 +37,18 @@ final class MergedHistory {
             return byPod.values().stream().mapToLong(Journal.Step::end).max().orElseThrow();
         }
 
-        /** Of one rank, if all that wrote it down agree bit for bit. */
+        /** The record of any one rank, if the losses of all ranks that recorded the step are equal bit for bit. */
         Optional<Journal.Step> agreed() {
             Journal.Step one = byPod.values().iterator().next();
             return byPod.values().stream().allMatch(one::sameLoss) ? Optional.of(one) : Optional.empty();
         }
     }
 
-    /** A step of one generation that is not in the model at the end. */
+    /**
+     * A step of one generation that is not part of the final model.
+     *
+     * @param at when it was dropped or last applied, epoch microseconds
+     */
     record Lost(long generation, long step, long at) {}
 
     private final NavigableMap<Long, Made> kept = new TreeMap<>();
@@ -80,7 +84,7 @@ final class MergedHistory {
         members.computeIfAbsent(generation, g -> new TreeSet<>()).add(pod);
     }
 
-    /** Begun and dropped, or applied by some and made again by others. */
+    /** Finds the steps that were begun and dropped, or applied by some ranks and then made again by others. */
     private void findLost(Map<String, Journal> journals, NavigableMap<Long, NavigableMap<Long, Made>> all) {
         Map<List<Long>, Long> times = new LinkedHashMap<>(); // of (generation, step)
         for (Journal journal : journals.values()) {
@@ -98,7 +102,7 @@ final class MergedHistory {
         times.forEach((key, at) -> lost.add(new Lost(key.get(0), key.get(1), at)));
     }
 
-    /** By their 0-based number. */
+    /** The steps of the final model by their 0-based number. */
     NavigableMap<Long, Made> kept() {
         return kept;
     }
@@ -107,12 +111,15 @@ final class MergedHistory {
         return lost;
     }
 
-    /** When the first member wrote that the world of this generation stands, epoch microseconds. */
+    /**
+     * When the first member recorded that the world of this generation formed, epoch microseconds; {@code
+     * Long.MAX_VALUE} if none did.
+     */
     long formed(long generation) {
         return formed.getOrDefault(generation, Long.MAX_VALUE);
     }
 
-    /** Every pod that was in a world from generation {@code from} to {@code to}, both included. */
+    /** Every pod that was a member of a world of generation {@code from} to {@code to}, both inclusive. */
     Set<String> members(long from, long to) {
         Set<String> pods = new HashSet<>();
         members.subMap(from, true, to, true).values().forEach(pods::addAll);

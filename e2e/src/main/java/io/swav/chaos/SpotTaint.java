@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
-/** The taint by which a node of a cloud says that it will soon be taken away. */
+/** The taint that announces that the cloud is about to reclaim a node. */
 final class SpotTaint {
     static final String KEY = "aws-node-termination-handler/spot-itn";
 
@@ -35,13 +35,14 @@ final class SpotTaint {
     }
 
     /**
-     * The list of taints is replaced whole, so it is read first; who else changed the node meanwhile is no reason to stop.
-     * Not by a JSON patch: one of taint 2 of a node that has one by now is refused as invalid, as a mistake would be.
+     * Replaces the whole list of taints. It reads the list first, and retries if the node was changed by another client
+     * meanwhile. A JSON patch would not do: the API server rejects a patch of taint 2 of a node that by now has one taint
+     * as invalid, just like a mistake.
      *
-     * @param change gets the other taints
+     * @param change maps the other taints to the new list
      */
     private static void edit(KubernetesClient client, String node, UnaryOperator<List<Taint>> change) {
-        var pauses = ExponentialBackoffIntervalCalculator.from(
+        var backoff = ExponentialBackoffIntervalCalculator.from(
                 client.getConfiguration().getRequestConfig());
         while (true) {
             try {
@@ -54,11 +55,11 @@ final class SpotTaint {
                         .patch(PatchContext.of(PatchType.JSON_MERGE), Serialization.asJson(changed));
                 return;
             } catch (KubernetesClientException e) {
-                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT || !pauses.shouldRetry()) {
+                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT || !backoff.shouldRetry()) {
                     throw e;
                 }
             }
-            ProcessUtils.pause(Duration.ofMillis(pauses.nextReconnectInterval()));
+            ProcessUtils.pause(Duration.ofMillis(backoff.nextReconnectInterval()));
         }
     }
 

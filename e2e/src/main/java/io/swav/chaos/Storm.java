@@ -38,42 +38,48 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a job and lets the script happen to it, one event at a time, most of them when it has got over the one before. */
+/** Runs a job and injects the scripted faults one at a time, most of them only after it has recovered from the one before. */
 final class Storm implements AutoCloseable {
-    private static final Duration LOOK = Duration.ofMillis(100);
-    /** Longer than a grace period. */
-    private static final Duration END = Duration.ofSeconds(60);
-    /** Before a storm is cut off: what happens later is not got over, and looks like a loss. */
+    private static final Duration POLL_INTERVAL = Duration.ofMillis(100);
+    /** How long the trainers of a deleted job may take to end: longer than a grace period. */
+    private static final Duration END_LIMIT = Duration.ofSeconds(60);
+    /** No fault is injected this close to the cut: the job could not recover from it, which would look like a loss. */
     private static final double LAST_CALM_SECONDS = 20;
 
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
     /**
-     * What happened.
+     * What the storm did.
      *
-     * @param missed events that found no room, in words
-     * @param wallSeconds from the application of the job to its end
+     * @param missed descriptions of the planned faults that were never injected
+     * @param wallSeconds from applying the job to its end
      */
-    record Outcome(List<InjectedFault> happenings, List<String> missed, double wallSeconds) {}
+    record Outcome(List<InjectedFault> faults, List<String> missed, double wallSeconds) {}
 
     /**
-     * How.
+     * How the storm is run.
      *
-     * @param log gets a line of JSON for each event
-     * @param apart whether each is a process of its own
-     * @param seconds after the first step at which the job is cut off; 0 lets it end
+     * @param log receives a line of JSON for each fault
+     * @param apart whether each node is a process of its own
+     * @param seconds after the first step at which the job is deleted; 0 lets it complete
      */
     record Setting(
-            Path folder, Path log, StormScript.Wishes wishes, long steps, long seed, boolean apart, double seconds) {}
+            Path folder,
+            Path log,
+            StormScript.FaultPlan faultPlan,
+            long steps,
+            long seed,
+            boolean apart,
+            double seconds) {}
 
     private final LocalDeployment stack;
     private final SwavJob job;
     private final Setting setting;
     private final StatusLine line;
     private final KubernetesClient client;
-    private final JournalTailer follower;
+    private final JournalTailer tailer;
     private final Deque<Planned> script;
-    private final List<InjectedFault> happenings = new ArrayList<>();
+    private final List<InjectedFault> faults = new ArrayList<>();
     private final Set<String> hit = new HashSet<>();
     private final Map<String, Set<String>> tainted = new LinkedHashMap<>();
     private int replicas;
@@ -88,10 +94,10 @@ final class Storm implements AutoCloseable {
         this.setting = setting;
         this.line = line;
         this.client = stack.client();
-        this.follower = new JournalTailer(StormJob.journal(setting.folder()));
-        this.script = new ArrayDeque<>(StormScript.plan(setting.wishes(), setting.steps(), setting.seed()));
-        this.replicas = setting.wishes().replicas();
-        this.nextNode = setting.wishes().nodes();
+        this.tailer = new JournalTailer(StormJob.journal(setting.folder()));
+        this.script = new ArrayDeque<>(StormScript.plan(setting.faultPlan(), setting.steps(), setting.seed()));
+        this.replicas = setting.faultPlan().replicas();
+        this.nextNode = setting.faultPlan().nodes();
     }
 
     /** @throws LocalClusterException when the job fails or stalls */
@@ -100,10 +106,10 @@ final class Storm implements AutoCloseable {
         try (JobMonitor run = new JobMonitor(stack, job, line)) {
             run.start();
             while (run.look(Duration.ZERO).isEmpty() && !cut()) {
-                follower.await(LOOK);
+                tailer.await(POLL_INTERVAL);
                 clearTaints();
                 if (absence != null) {
-                    line.show("step " + follower.stepsDone() + " by the journals, " + absence.way());
+                    line.show("step " + tailer.stepsDone() + " according to the journals, " + absence.way());
                     endAbsence();
                 } else {
                     next();
@@ -117,24 +123,24 @@ final class Storm implements AutoCloseable {
         List<String> missed = script.stream()
                 .filter(planned -> !cut())
                 .map(planned -> "no room for the " + words(planned) + " planned at step " + planned.step()
-                        + ": the job was still busy with what had happened before; give it more steps or fewer events")
+                        + ": the job was still recovering from earlier faults. Give it more steps or fewer events")
                 .toList();
-        return new Outcome(happenings, missed, (System.nanoTime() - start) / 1e9);
+        return new Outcome(faults, missed, (System.nanoTime() - start) / 1e9);
     }
 
     private boolean cut() {
         return setting.seconds() > 0 && secondsDone() > setting.seconds();
     }
 
-    /** Until then trainers make steps, and each notes them at its own time. */
+    /** Waits until all trainers have ended: until then they make steps, and each records them at its own time. */
     private void awaitEnd() {
-        long end = System.nanoTime() + END.toNanos();
+        long end = System.nanoTime() + END_LIMIT.toNanos();
         while (!trainers().list().getItems().isEmpty()) {
             if (System.nanoTime() > end) {
                 throw new LocalClusterException(
-                        "trainers of a deleted job are still there after " + END.toSeconds() + " s");
+                        "the job was deleted, but trainers of it still exist after " + END_LIMIT.toSeconds() + " s");
             }
-            follower.await(LOOK);
+            tailer.await(POLL_INTERVAL);
         }
     }
 
@@ -143,44 +149,42 @@ final class Storm implements AutoCloseable {
     }
 
     private double secondsDone() {
-        return follower.firstStep().isEmpty()
-                ? 0
-                : (now() - follower.firstStep().getAsLong()) / 1e6;
+        return tailer.firstStep().isEmpty() ? 0 : (now() - tailer.firstStep().getAsLong()) / 1e6;
     }
 
-    /** The world has made a step without those that were hit, and has shrunk as it was told to. */
-    private boolean atPeace() {
-        Set<String> members = follower.members();
-        return follower.settled() && members.stream().noneMatch(hit::contains) && members.size() <= replicas;
+    /** Whether the newest world has made a step without the pods that were hit, and is no larger than requested. */
+    private boolean recovered() {
+        Set<String> members = tailer.members();
+        return tailer.settled() && members.stream().noneMatch(hit::contains) && members.size() <= replicas;
     }
 
     private void next() {
         if (setting.seconds() > 0 && secondsDone() > setting.seconds() - LAST_CALM_SECONDS) {
             return;
         }
-        Planned clock = StormScript.killByClock(setting.wishes(), clockKills + 1, setting.seed());
-        boolean peace = atPeace();
-        if (peace
-                && setting.wishes().killEverySeconds() > 0
-                && clock.due(follower.stepsDone(), secondsDone())
-                && happen(clock)) {
+        Planned clock = StormScript.killByClock(setting.faultPlan(), clockKills + 1, setting.seed());
+        boolean recovered = recovered();
+        if (recovered
+                && setting.faultPlan().killEverySeconds() > 0
+                && clock.due(tailer.stepsDone(), secondsDone())
+                && inject(clock)) {
             clockKills++;
             return;
         }
         Planned first = script.peek();
         if (first != null
-                && first.due(follower.stepsDone(), secondsDone())
-                && (first.hasty() || peace)
-                && happen(first)) {
+                && first.due(tailer.stepsDone(), secondsDone())
+                && (first.hasty() || recovered)
+                && inject(first)) {
             script.remove();
         }
     }
 
-    /** False when the world is too small for it now. */
-    private boolean happen(Planned planned) {
-        List<String> members = follower.members().stream()
+    /** Injects the fault; false if the world is too small for it now. */
+    private boolean inject(Planned planned) {
+        List<String> members = tailer.members().stream()
                 .filter(pod -> !hit.contains(pod))
-                .filter(pod -> ProcessHandle.of(follower.pid(pod)).isPresent()) // else it has just gone by itself
+                .filter(pod -> ProcessHandle.of(tailer.pid(pod)).isPresent()) // else it has just ended by itself
                 .toList();
         if (members.isEmpty()) {
             return false;
@@ -202,25 +206,26 @@ final class Storm implements AutoCloseable {
                 return signal(planned, "KILL", "SIGKILL to all", members);
             }
             case NOTICE -> {
-                boolean othersGoOn =
+                boolean othersContinue =
                         members.size() > 1 || job.getSpec().elastic().spares() > 0;
-                return othersGoOn && notice(planned, members, victim);
+                return othersContinue && notice(planned, members, victim);
             }
             case NODE -> {
                 return loseNode(planned, members);
             }
             case RESIZE -> {
-                happened(planned.kind(), "scaled from " + replicas + " to " + planned.replicas(), List.of(), planned);
+                recordFault(
+                        planned.kind(), "scaled from " + replicas + " to " + planned.replicas(), List.of(), planned);
                 replicas = planned.replicas();
                 client.resource(job).scale(replicas);
                 return true;
             }
             case API_AWAY, OPERATOR_AWAY -> {
                 boolean api = planned.kind() == Kind.API_AWAY;
-                String who = api ? "the API server" : "the operator";
-                say(who + " stops for " + seconds(planned.seconds()));
+                String component = api ? "the API server" : "the operator";
+                say(component + " stops for " + seconds(planned.seconds()));
                 absence = new InjectedFault(
-                        planned.kind(), who + " was away", now(), follower.stepsDone(), List.of(), 0, 0);
+                        planned.kind(), component + " was away", now(), tailer.stepsDone(), List.of(), 0, 0);
                 absenceEnds = now() + (long) (planned.seconds() * 1e6);
                 if (api) {
                     stack.stopApiServer();
@@ -235,8 +240,8 @@ final class Storm implements AutoCloseable {
 
     private boolean signal(Planned planned, String signal, String way, List<String> pods) {
         List<String> command = new ArrayList<>(List.of("kill", "-s", signal));
-        pods.forEach(pod -> command.add(Long.toString(follower.pid(pod))));
-        happened(planned.kind(), way, pods, planned);
+        pods.forEach(pod -> command.add(Long.toString(tailer.pid(pod))));
+        recordFault(planned.kind(), way, pods, planned);
         ProcessUtils.output(command);
         return true;
     }
@@ -245,11 +250,11 @@ final class Storm implements AutoCloseable {
         String way = planned.notice().words;
         switch (planned.notice()) {
             case DELETE -> {
-                happened(planned.kind(), way, List.of(victim), planned);
+                recordFault(planned.kind(), way, List.of(victim), planned);
                 pods().withName(victim).delete();
             }
             case EVICT -> {
-                happened(planned.kind(), way, List.of(victim), planned);
+                recordFault(planned.kind(), way, List.of(victim), planned);
                 if (!pods().withName(victim).evict()) {
                     throw new LocalClusterException("the API server refused to evict " + victim);
                 }
@@ -263,7 +268,7 @@ final class Storm implements AutoCloseable {
                 List<String> names = names(node.get().getValue()).stream()
                         .filter(members::contains)
                         .toList();
-                happened(planned.kind(), way, names, planned);
+                recordFault(planned.kind(), way, names, planned);
                 SpotTaint.put(client, node.get().getKey());
                 tainted.put(node.get().getKey(), new TreeSet<>(names));
             }
@@ -277,15 +282,15 @@ final class Storm implements AutoCloseable {
             return false;
         }
         String name = node.get().getKey();
-        happened(planned.kind(), name + " lost", names(node.get().getValue()), planned);
+        recordFault(planned.kind(), name + " lost", names(node.get().getValue()), planned);
         stack.loseNode(
                 Integer.parseInt(name.substring(name.lastIndexOf('-') + 1)),
                 node.get().getValue());
-        stack.startNode(nextNode++); // as a cloud would send another
+        stack.startNode(nextNode++); // as a cloud would provide a replacement
         return true;
     }
 
-    /** A node with a member on it, without which others go on; and all the job's pods there. */
+    /** A node that hosts some but not all of the members, with all of the job's pods on it. */
     private Optional<Map.Entry<String, List<Pod>>> node(Planned planned, List<String> members) {
         Map<String, List<Pod>> byNode = new TreeMap<>();
         for (Pod pod : trainers().list().getItems()) {
@@ -307,13 +312,13 @@ final class Storm implements AutoCloseable {
         return fit.isEmpty() ? Optional.empty() : Optional.of(fit.get(Math.floorMod(planned.pick(), fit.size())));
     }
 
-    /** A node whose trainers have gone stands for a new one. */
+    /** Removes the taint of each node whose trainers have ended, so that it stands in for a new node. */
     private void clearTaints() {
         if (absence != null) {
             return;
         }
         List<String> clear = tainted.entrySet().stream()
-                .filter(entry -> entry.getValue().stream().allMatch(follower::ended))
+                .filter(entry -> entry.getValue().stream().allMatch(tailer::ended))
                 .filter(entry -> entry.getValue().stream().allMatch(this::gone))
                 .map(Map.Entry::getKey)
                 .toList();
@@ -334,7 +339,7 @@ final class Storm implements AutoCloseable {
         if (now == null || now() < absenceEnds) {
             return;
         }
-        long until = now(); // while it starts it is away, but nobody can say until when
+        long until = now(); // taken before the start: how long it stays away while it starts is unknown
         if (now.kind() == Kind.API_AWAY) {
             stack.startApiServer();
         } else {
@@ -345,19 +350,19 @@ final class Storm implements AutoCloseable {
         log(new InjectedFault(now.kind(), now.way(), now.at(), now.step(), List.of(), 0, until));
     }
 
-    private void happened(Kind kind, String way, Collection<String> pods, Planned planned) {
+    private void recordFault(Kind kind, String way, Collection<String> pods, Planned planned) {
         long at = now();
         say(way + (pods.isEmpty() ? "" : ": " + String.join(", ", pods)));
         hit.addAll(pods);
-        log(new InjectedFault(kind, way, at, follower.stepsDone(), List.copyOf(pods), planned.replicas(), at));
+        log(new InjectedFault(kind, way, at, tailer.stepsDone(), List.copyOf(pods), planned.replicas(), at));
     }
 
-    private void log(InjectedFault happening) {
-        happenings.add(happening);
+    private void log(InjectedFault fault) {
+        faults.add(fault);
         try {
             Files.writeString(
                     setting.log(),
-                    JSON.writeValueAsString(happening) + "\n",
+                    JSON.writeValueAsString(fault) + "\n",
                     StandardOpenOption.CREATE,
                     StandardOpenOption.APPEND);
         } catch (IOException e) {
@@ -366,7 +371,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void say(String what) {
-        line.say("step " + follower.stepsDone() + ": " + what);
+        line.say("step " + tailer.stepsDone() + ": " + what);
     }
 
     private static String words(Planned planned) {
@@ -391,7 +396,7 @@ final class Storm implements AutoCloseable {
 
     @Override
     public void close() {
-        follower.close();
+        tailer.close();
         client.close();
     }
 }

@@ -2,7 +2,7 @@ package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.TrainerEnv;
-import io.swav.cli.DrawnPictures;
+import io.swav.cli.DrawnImages;
 import io.swav.data.TrainTestSplit;
 import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
@@ -21,60 +21,67 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav storm}: one job in peace and in a storm, and what the difference is. */
+/**
+ * {@code swav storm} is a chaos test. It trains a job undisturbed (the baseline), repeats it while injecting a seeded
+ * sequence of faults, and compares the two by the trainers' step journals.
+ */
 @Command(
         name = "storm",
         description = {
-            "Trains a job on a local cluster of its own, then the same job under a seeded script of kills, notices,"
-                    + " hangs and resizes, and shows what that cost: steps and samples lost, seconds paused, and whether"
-                    + " the weights are the same bits."
+            "Chaos test. Trains a job undisturbed (the baseline) on a local cluster of its own, repeats it while"
+                    + " injecting a seeded sequence of kills, termination notices, hangs and resizes, and reports what"
+                    + " the faults cost: steps and samples lost, seconds paused, and whether the weights are equal bit"
+                    + " for bit."
         },
         mixinStandardHelpOptions = true,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:every promise was kept", "1:one was broken, or the job failed"})
+        exitCodeList = {"0:every promise was kept", "1:a promise was broken, or the job failed"})
 public final class StormCommand implements Callable<Integer> {
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
-    @Option(names = "--ranks", description = "Trainers at the beginning (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--ranks", description = "Trainers at the start (default: ${DEFAULT-VALUE}).")
     private int ranks = 4;
 
-    @Option(names = "--min", description = "Fewest trainers that a resize asks for (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--min", description = "Fewest trainers that a resize requests (default: ${DEFAULT-VALUE}).")
     private int min = 2;
 
-    @Option(names = "--max", description = "Most trainers that a resize asks for (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--max", description = "Most trainers that a resize requests (default: ${DEFAULT-VALUE}).")
     private int max = 5;
 
-    @Option(names = "--spares", description = "Trainers kept ready beside them (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--spares", description = "Spare trainers kept ready (default: ${DEFAULT-VALUE}).")
     private int spares;
 
-    @Option(names = "--steps", description = "Steps of the job (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--steps", description = "Training steps of the job (default: ${DEFAULT-VALUE}).")
     private long steps = 300;
 
     @Option(
             names = "--step-seconds",
             paramLabel = "SECONDS",
-            description = "How long a step takes at least: time for trainers to start between two events, as the steps"
-                    + " of a job worth a cluster leave it (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Minimum duration of a step, so that trainers have time to start between two faults, as they do"
+                            + " in a real job with long steps (default: ${DEFAULT-VALUE}).")
     private double stepSeconds = 0.4;
 
-    @Option(names = "--kills", description = "SIGKILL to a trainer (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--kills", description = "Number of SIGKILLs to single trainers (default: ${DEFAULT-VALUE}).")
     private int kills = 10;
 
     @Option(
             names = "--notices",
-            description = "Notice to a trainer, in turn: deleted, evicted, SIGTERM, spot taint on its node"
-                    + " (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Number of termination notices, in turn: pod deleted, pod evicted, SIGTERM, spot taint on the node"
+                            + " (default: ${DEFAULT-VALUE}).")
     private int notices = 10;
 
-    @Option(names = "--resizes", description = "Changes of replicas (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--resizes", description = "Number of changes of replicas (default: ${DEFAULT-VALUE}).")
     private int resizes = 6;
 
-    @Option(names = "--hangs", description = "SIGSTOP to a trainer (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--hangs", description = "Number of SIGSTOPs to single trainers (default: ${DEFAULT-VALUE}).")
     private int hangs = 2;
 
     @Option(
             names = "--node-losses",
-            description = "Nodes that die with all their trainers, and nobody tells (default: ${DEFAULT-VALUE}).")
+            description = "Number of nodes lost with all their pods, without notice to the API server"
+                    + " (default: ${DEFAULT-VALUE}).")
     private int nodeLosses;
 
     @Option(names = "--nodes", description = "Nodes of the cluster (default: ${DEFAULT-VALUE}).")
@@ -83,43 +90,48 @@ public final class StormCommand implements Callable<Integer> {
     @Option(
             names = "--kill-every",
             paramLabel = "SECONDS",
-            description = "Also a SIGKILL every so often, by the clock.")
+            description = "Also send a SIGKILL to a trainer at this interval.")
     private double killEvery;
 
     @Option(
             names = "--seconds",
             paramLabel = "SECONDS",
-            description = "Cut the storm off so long after its first step, without a quiet run to compare with.")
+            description = "Stop the storm this long after its first step; skips the baseline and the comparison.")
     private double seconds;
 
-    @Option(names = "--stop-api", paramLabel = "SECONDS", description = "Once, the API server is away for so long.")
+    @Option(names = "--stop-api", paramLabel = "SECONDS", description = "Stop the API server once, for this long.")
     private double stopApi;
 
-    @Option(names = "--stop-operator", paramLabel = "SECONDS", description = "Once, the operator is away for so long.")
+    @Option(names = "--stop-operator", paramLabel = "SECONDS", description = "Stop the operator once, for this long.")
     private double stopOperator;
 
-    @Option(names = "--kill-all-but-one", description = "Once, SIGKILL to all trainers but one.")
+    @Option(names = "--kill-all-but-one", description = "Once, send SIGKILL to all trainers but one.")
     private boolean killAllButOne;
 
-    @Option(names = "--kill-all", description = "Once, SIGKILL to all trainers: the newest checkpoint carries on.")
+    @Option(
+            names = "--kill-all",
+            description = "Once, send SIGKILL to all trainers; training resumes from the newest checkpoint.")
     private boolean killAll;
 
-    @Option(names = "--seed", description = "Seed of the script (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--seed", description = "Seed of the fault sequence (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
 
-    @Option(names = "--architecture", description = "tiny, resnet18 or resnet50 (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--architecture", description = "Network: tiny, resnet18 or resnet50 (default: ${DEFAULT-VALUE}).")
     private String architecture = "tiny";
 
-    @Option(names = "--data", paramLabel = "DIR", description = "Pictures to train on (default: drawn here).")
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Images to train on (default: generated synthetic images).")
     private @Nullable Path data;
 
-    @Option(names = "--mode", description = "Bitwise or Fast (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--mode", description = "Reproducibility: Bitwise or Fast (default: ${DEFAULT-VALUE}).")
     private String mode = "Bitwise";
 
-    @Option(names = "--batch", description = "Pictures a step (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--batch", description = "Images per step, over all trainers (default: ${DEFAULT-VALUE}).")
     private int batch = 512;
 
-    @Option(names = "--group-size", description = "Pictures a group (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--group-size", description = "Images per group (default: ${DEFAULT-VALUE}).")
     private int groupSize = 32;
 
     @Option(names = "--every-steps", description = "Steps between checkpoints (default: ${DEFAULT-VALUE}).")
@@ -128,26 +140,33 @@ public final class StormCommand implements Callable<Integer> {
     @Option(
             names = "--env",
             paramLabel = "NAME=VALUE",
-            description = "Environment of the storm's trainers, not of the quiet run's; may be repeated.")
+            description = "Environment variable of the storm's trainers, not of the baseline's; repeatable.")
     private Map<String, String> env = Map.of();
 
     @Option(
             names = "--hung-after",
             paramLabel = "SECONDS",
-            description = "When a trainer that its peers wait for counts as hung (default: ${DEFAULT-VALUE}).")
+            description = "How long peers wait for a trainer before it counts as hung (default: ${DEFAULT-VALUE}).")
     private int hungAfter = 10;
 
     @Option(
-            names = "--quiet",
+            names = "--baseline",
             paramLabel = "DIR",
-            description = "Keep the quiet run here, and use the one that is there already if its job is the same.")
-    private @Nullable Path quiet;
+            description = "Directory of the baseline run; an existing baseline is reused if its job matches.")
+    @Nullable
+    Path baseline;
 
-    @Option(names = "--dir", paramLabel = "DIR", description = "Folder of all this (default: .swav/storm).")
+    @Option(names = "--dir", paramLabel = "DIR", description = "Working directory of the storm (default: .swav/storm).")
     private @Nullable Path dir;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the report to this file.")
     private @Nullable Path json;
+
+    /** Accepts the name that {@code --baseline} had before. */
+    @Option(names = "--quiet", paramLabel = "DIR", hidden = true)
+    void quiet(Path folder) {
+        baseline = folder;
+    }
 
     @Override
     public Integer call() throws IOException {
@@ -155,7 +174,7 @@ public final class StormCommand implements Callable<Integer> {
         Path cluster = home.resolve("cluster");
         Path stormy = home.resolve("run");
         boolean compare = seconds == 0;
-        StormScript.Wishes wishes = new StormScript.Wishes(
+        StormScript.FaultPlan faultPlan = new StormScript.FaultPlan(
                 kills,
                 notices,
                 hangs,
@@ -170,17 +189,17 @@ public final class StormCommand implements Callable<Integer> {
                 stopOperator,
                 killAllButOne,
                 killAll);
-        StormJob job = StormJob.of(new StormJob.Size(architecture, pictures(home), steps, batch, groupSize, mode));
-        Storm.Setting setting = setting(wishes, stormy);
+        StormJob job = StormJob.of(new StormJob.Size(architecture, images(home), steps, batch, groupSize, mode));
+        Storm.Setting setting = setting(faultPlan, stormy);
         Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
-        LocalDeployment.down(cluster); // of an earlier run, perhaps of an older build
+        LocalDeployment.down(cluster); // left by an earlier run, perhaps of an older build
         LocalDeployment stack = setting.apart()
                 ? LocalDeployment.upApart(cluster, nodes, System.err::println)
                 : LocalDeployment.up(cluster, nodes, Map.of(), System.err::println);
         StormReport report;
         try {
-            Optional<Path> reference = compare ? Optional.of(quietRun(stack, job, home)) : Optional.empty();
+            Optional<Path> reference = compare ? Optional.of(baselineRun(stack, job, home)) : Optional.empty();
             LocalControlPlane.deleteTree(stormy);
             Files.createDirectories(stormy);
             Storm.Outcome outcome;
@@ -194,10 +213,10 @@ public final class StormCommand implements Callable<Integer> {
             }
             report = StormJudge.judge(
                     Journal.readAll(StormJob.journal(stormy)),
-                    outcome.happenings(),
+                    outcome.faults(),
                     outcome.missed(),
-                    reference.map(folder -> compared(folder, stormy)),
-                    new StormJudge.Wanted(compare ? steps : 0, seed, mode, job.order(), everySteps),
+                    reference.map(folder -> compare(folder, stormy)),
+                    new StormJudge.Expectations(compare ? steps : 0, seed, mode, job.order(), everySteps),
                     outcome.wallSeconds());
         } finally {
             LocalDeployment.down(cluster);
@@ -210,17 +229,18 @@ public final class StormCommand implements Callable<Integer> {
         return report.broken().isEmpty() ? 0 : 1;
     }
 
-    private Storm.Setting setting(StormScript.Wishes wishes, Path folder) {
+    private Storm.Setting setting(StormScript.FaultPlan faultPlan, Path folder) {
         try {
-            StormScript.plan(wishes, steps, seed);
+            StormScript.plan(faultPlan, steps, seed);
         } catch (IllegalArgumentException e) {
             throw new LocalClusterException(String.valueOf(e.getMessage()), e);
         }
         if (nodeLosses > 0 && nodes < 2) {
-            throw new LocalClusterException("--node-losses needs --nodes 2 or more: somebody has to survive");
+            throw new LocalClusterException(
+                    "--node-losses needs --nodes 2 or more, so that a trainer survives on another node");
         }
         return new Storm.Setting(
-                folder, folder.resolve("happenings.jsonl"), wishes, steps, seed, nodeLosses > 0, seconds);
+                folder, folder.resolve("happenings.jsonl"), faultPlan, steps, seed, nodeLosses > 0, seconds);
     }
 
     private StormJob.Elastic elastic(int most, int beside) {
@@ -233,21 +253,21 @@ public final class StormCommand implements Callable<Integer> {
         return all;
     }
 
-    /** The folder of the quiet run, made now unless it is there. */
-    private Path quietRun(LocalDeployment stack, StormJob job, Path home) throws IOException {
-        Path folder = quiet == null ? home.resolve("quiet") : quiet.toAbsolutePath();
+    /** Returns the folder of the baseline run; trains it now unless a matching one exists. */
+    private Path baselineRun(LocalDeployment stack, StormJob job, Path home) throws IOException {
+        Path folder = baseline == null ? home.resolve("quiet") : baseline.toAbsolutePath();
         Path done = folder.resolve("job.yaml");
-        if (quiet != null && Files.exists(done)) {
+        if (baseline != null && Files.exists(done)) {
             if (!Files.readString(done).equals(job.maths())) {
-                throw new LocalClusterException(
-                        folder + " holds the quiet run of another job, see " + done + "; name another folder");
+                throw new LocalClusterException(folder + " holds the baseline of a different job, see " + done
+                        + ". Name another directory with --baseline");
             }
-            System.out.println("quiet run: " + folder);
+            System.out.println("baseline run: reusing " + folder);
             return folder;
         }
         LocalControlPlane.deleteTree(folder);
         Files.createDirectories(folder);
-        System.out.println("quiet run:");
+        System.out.println("baseline run:");
         try (JobMonitor run = new JobMonitor(
                 stack, job.object("quiet", folder, elastic(ranks, 0), paced(Map.of())), StatusLine.standard())) {
             run.await(now -> {});
@@ -257,16 +277,17 @@ public final class StormCommand implements Callable<Integer> {
         return folder;
     }
 
-    private StormJudge.Quiet compared(Path reference, Path stormy) {
+    private StormJudge.BaselineRun compare(Path reference, Path stormy) {
         FinalWeights here = FinalWeights.of(StormJob.checkpoints(stormy), steps);
         FinalWeights there = FinalWeights.of(StormJob.checkpoints(reference), steps);
-        return new StormJudge.Quiet(Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
+        return new StormJudge.BaselineRun(
+                Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
     }
 
-    private String pictures(Path home) {
+    private String images(Path home) {
         return TrainTestSplit.of(
                         data == null
-                                ? DrawnPictures.in(home)
+                                ? DrawnImages.in(home)
                                 : data.toAbsolutePath().normalize())
                 .train();
     }
@@ -303,17 +324,17 @@ public final class StormCommand implements Callable<Integer> {
         if (report.weightsEqual() != null) {
             System.out.printf(
                     Locale.ROOT,
-                    "weights against the quiet run: %s (relative difference %.3g); loss of every step: %s%n",
+                    "weights compared with the baseline: %s (relative difference %.3g); loss of every step: %s%n",
                     report.weightsEqual() ? "equal, bit for bit" : "not equal",
                     report.weightsRelativeL2(),
                     Boolean.TRUE.equals(report.lossEqual()) ? "equal, bit for bit" : "not equal");
         }
         System.out.println("survivors kept their processes: " + (report.survivorsKeptProcess() ? "yes" : "no"));
         if (report.stepsWithoutApi() != null) {
-            System.out.println("steps made without the API server: " + report.stepsWithoutApi());
+            System.out.println("steps trained without the API server: " + report.stepsWithoutApi());
         }
         if (report.stepsWithoutOperator() != null) {
-            System.out.println("steps made without the operator: " + report.stepsWithoutOperator());
+            System.out.println("steps trained without the operator: " + report.stepsWithoutOperator());
         }
         for (String promise : report.broken()) {
             System.out.println("BROKEN: " + promise);

@@ -16,21 +16,21 @@ import java.util.Map;
 import java.util.stream.LongStream;
 
 /**
- * The job of a storm. The quiet and the stormy run differ in name, folders and how far the world may stray; {@code
- * maths} holds what decides the weights, and is the same.
+ * The job of a storm. The baseline and the storm differ in name, folders and elasticity; both have the same {@code
+ * maths}, which determines the weights.
  *
  * @param maths the spec without replicas, elastic, template and checkpoint, as JSON
- * @param order of its samples
+ * @param order the order of its samples
  */
 record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long SEED = 31;
 
     /**
-     * What is trained.
+     * The network, the data and the amount of training.
      *
-     * @param data URI of the pictures
-     * @param batch pictures a step, over all ranks
+     * @param data URI of the images
+     * @param batch images per step, over all ranks
      */
     record Size(String architecture, String data, long steps, int batch, int groupSize, String reproducibility) {}
 
@@ -84,10 +84,10 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
     }
 
     /**
-     * As it is applied.
+     * The job as it is applied to the cluster.
      *
-     * @param folder gets {@code journal} and {@code checkpoints}
-     * @param env more of it for the trainers
+     * @param folder receives {@code journal} and {@code checkpoints}
+     * @param env additional environment variables of the trainers
      */
     SwavJob object(String name, Path folder, Elastic elastic, Map<String, String> env) {
         ObjectNode job = Serialization.unmarshal(
@@ -107,7 +107,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                           env:
                             - {name: OMP_WAIT_POLICY, value: PASSIVE}
                             - {name: %s, value: "%s"}
-                            # quick to start: the cores are few, and shared with those that train
+                            # starts fast: the few cores are shared with the trainers that are training
                             - {name: JDK_JAVA_OPTIONS, value: -XX:TieredStopAtLevel=1}
                   checkpoint: {uri: "file://%s", everySteps: %d, keep: 2}
                   recovery: {maxFailures: 1000000, hungAfterSeconds: %d}
@@ -129,7 +129,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
         return JSON.convertValue(job, SwavJob.class);
     }
 
-    /** What of a job does not touch the weights. */
+    /** The part of a job's spec that does not affect the weights. */
     record Elastic(int replicas, int maxReplicas, int spares, long everySteps, int hungAfterSeconds) {}
 
     static Path journal(Path folder) {

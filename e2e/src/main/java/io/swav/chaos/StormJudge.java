@@ -20,17 +20,17 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds a storm against what was promised: a function of what the trainers wrote down, of what the storm did, and of
- * the quiet run, if there was one.
+ * Checks a storm against the promises: a function of the trainers' journals, the injected faults and, if it exists, the
+ * baseline run.
  */
 final class StormJudge {
     /**
-     * What was wanted.
+     * What the run should have produced.
      *
-     * @param steps of the job; 0 if the run was cut by the clock
-     * @param lostByRestart steps that may be lost when nobody survives: those since the newest checkpoint
+     * @param steps number of steps of the job; 0 if the run was stopped by the clock
+     * @param lostByRestart steps that may be lost if no trainer survives: those since the newest checkpoint
      */
-    record Wanted(long steps, long seed, String reproducibility, Order order, long lostByRestart) {
+    record Expectations(long steps, long seed, String reproducibility, Order order, long lostByRestart) {
         boolean bitwise() {
             return reproducibility.equals("Bitwise");
         }
@@ -44,56 +44,56 @@ final class StormJudge {
     }
 
     /**
-     * How the model and optimizer at the end compare with the quiet run's.
+     * How the final model and optimizer compare with the baseline's.
      *
-     * @param relativeL2 of the model's weights: norm of the difference over the norm of the quiet ones
+     * @param relativeL2 norm of the difference of the models' weights over the norm of the baseline's weights
      */
     record Weights(boolean equal, double relativeL2) {}
 
     /**
      * The same job undisturbed.
      *
-     * @param weights empty if one of the runs did not go to its end
+     * @param weights empty if one of the runs did not complete
      */
-    record Quiet(Map<String, Journal> journals, Optional<Weights> weights) {}
+    record BaselineRun(Map<String, Journal> journals, Optional<Weights> weights) {}
 
     private static final String RESIZE = "resize";
 
     private final Map<String, Journal> journals;
-    private final List<InjectedFault> happenings;
-    private final Wanted wanted;
+    private final List<InjectedFault> faults;
+    private final Expectations expected;
     private final MergedHistory history;
     private final List<String> broken = new ArrayList<>();
 
-    private StormJudge(Map<String, Journal> journals, List<InjectedFault> happenings, Wanted wanted) {
+    private StormJudge(Map<String, Journal> journals, List<InjectedFault> faults, Expectations expected) {
         this.journals = journals;
-        this.happenings = happenings;
-        this.wanted = wanted;
+        this.faults = faults;
+        this.expected = expected;
         this.history = MergedHistory.of(journals);
     }
 
-    /** @param missed events that found no room, in words */
+    /** @param missed descriptions of the planned faults that were never injected */
     static StormReport judge(
             Map<String, Journal> journals,
-            List<InjectedFault> happenings,
+            List<InjectedFault> faults,
             List<String> missed,
-            Optional<Quiet> quiet,
-            Wanted wanted,
+            Optional<BaselineRun> baseline,
+            Expectations expected,
             double wallSeconds) {
-        return new StormJudge(journals, happenings, wanted).judge(missed, quiet, wallSeconds);
+        return new StormJudge(journals, faults, expected).judge(missed, baseline, wallSeconds);
     }
 
-    private StormReport judge(List<String> missed, Optional<Quiet> quiet, double wallSeconds) {
+    private StormReport judge(List<String> missed, Optional<BaselineRun> baseline, double wallSeconds) {
         broken.addAll(missed);
         checkWhole();
         int wrongSamples = samplesNotExactlyOnce();
         Map<Boolean, Integer> lost = stepsLost();
-        Optional<Boolean> lossEqual = quiet.map(q -> lossEqual(MergedHistory.of(q.journals())));
-        Optional<Weights> weights = quiet.flatMap(Quiet::weights);
-        if (wanted.bitwise() && weights.isPresent() && !weights.get().equal()) {
+        Optional<Boolean> lossEqual = baseline.map(b -> lossEqual(MergedHistory.of(b.journals())));
+        Optional<Weights> weights = baseline.flatMap(BaselineRun::weights);
+        if (expected.bitwise() && weights.isPresent() && !weights.get().equal()) {
             broken.add(String.format(
                     Locale.ROOT,
-                    "the weights are not those of the quiet run: relative difference %.3g, in mode Bitwise it is 0",
+                    "the weights are not those of the baseline run: relative difference %.3g, in mode Bitwise it must be 0",
                     weights.get().relativeL2()));
         }
         return new StormReport(
@@ -114,24 +114,24 @@ final class StormJudge {
                 wallSeconds,
                 stepsDuring(Kind.API_AWAY),
                 stepsDuring(Kind.OPERATOR_AWAY),
-                wanted.reproducibility(),
-                wanted.seed(),
+                expected.reproducibility(),
+                expected.seed(),
                 history.kept().size(),
                 List.copyOf(broken));
     }
 
     private int count(Kind kind) {
-        return (int) happenings.stream().filter(h -> h.kind() == kind).count();
+        return (int) faults.stream().filter(fault -> fault.kind() == kind).count();
     }
 
-    // ---- nothing is lost ----------------------------------------------------------------------------------------
+    // ---- completeness -------------------------------------------------------------------------------------------
 
-    /** All steps, each in a world no older than that of the step before. */
+    /** Checks that every step was made, each in a world no older than that of the step before. */
     private void checkWhole() {
-        long steps = wanted.steps() > 0 ? wanted.steps() : history.kept().size();
+        long steps = expected.steps() > 0 ? expected.steps() : history.kept().size();
         for (long step = 0; step < steps; step++) {
             if (!history.kept().containsKey(step)) {
-                broken.add("no trainer wrote down that it applied step " + step);
+                broken.add("no trainer recorded that it applied step " + step);
                 return;
             }
         }
@@ -151,20 +151,21 @@ final class StormJudge {
     }
 
     /**
-     * By epoch, every sample of every step made has to come once. A rank that died between its last collective and its
-     * note of the step leaves no note: the others could not have applied the step without what it fed.
+     * Checks, by epoch, that every sample of every step made was fed exactly once. A rank that died after the step's last
+     * collective and before it recorded the step leaves no record, but its samples count as fed: without them the other
+     * ranks could not have applied the step.
      */
     private int samplesNotExactlyOnce() {
         Map<Long, Map<Long, Integer>> fed = new TreeMap<>();
         Map<Long, Map<Long, Integer>> due = new TreeMap<>();
         history.kept().forEach((step, made) -> {
-            long epoch = wanted.order().epochOf(step);
+            long epoch = expected.order().epochOf(step);
             Map<Long, Integer> counts = fed.computeIfAbsent(epoch, e -> new HashMap<>());
-            Set<Long> unseen = new HashSet<>(wanted.order().samplesOf(step));
+            Set<Long> unseen = new HashSet<>(expected.order().samplesOf(step));
             unseen.forEach(
                     sample -> due.computeIfAbsent(epoch, e -> new HashMap<>()).merge(sample, 1, Integer::sum));
-            for (Journal.Step note : made.byPod.values()) {
-                for (Long sample : note.samples()) {
+            for (Journal.Step record : made.byPod.values()) {
+                for (Long sample : record.samples()) {
                     counts.merge(sample, 1, Integer::sum);
                     unseen.remove(sample);
                 }
@@ -175,11 +176,11 @@ final class StormJudge {
         });
         int wrong = 0;
         for (Map.Entry<Long, Map<Long, Integer>> epoch : fed.entrySet()) {
-            Map<Long, Integer> wantedCounts = due.getOrDefault(epoch.getKey(), Map.of());
+            Map<Long, Integer> expectedCounts = due.getOrDefault(epoch.getKey(), Map.of());
             Set<Long> samples = new HashSet<>(epoch.getValue().keySet());
-            samples.addAll(wantedCounts.keySet());
+            samples.addAll(expectedCounts.keySet());
             long wrongHere = samples.stream()
-                    .filter(s -> !epoch.getValue().getOrDefault(s, 0).equals(wantedCounts.getOrDefault(s, 0)))
+                    .filter(s -> !epoch.getValue().getOrDefault(s, 0).equals(expectedCounts.getOrDefault(s, 0)))
                     .count();
             if (wrongHere > 0) {
                 broken.add("epoch " + epoch.getKey() + ": " + wrongHere + " samples were fed twice, or never");
@@ -189,19 +190,22 @@ final class StormJudge {
         return wrong;
     }
 
-    /** Whether every rank without a note of the step was hit, or had its own attempt fail and took over the state. */
+    /**
+     * Whether every rank without a record of the step was hit by a fault, or dropped its own attempt and adopted the state
+     * of another rank.
+     */
     private boolean silenceExplained(long step, Made made) {
         Set<String> silent = new HashSet<>(history.members(made.generation, made.generation));
         silent.removeAll(made.byPod.keySet());
         return silent.stream()
-                .allMatch(pod -> happenings.stream().anyMatch(h -> h.pods().contains(pod))
+                .allMatch(pod -> faults.stream().anyMatch(fault -> fault.pods().contains(pod))
                         || journals.getOrDefault(pod, Journal.empty()).events().stream()
                                 .anyMatch(e -> e.event().equals("dropped")
                                         && e.generation() == made.generation
                                         && e.step() == step));
     }
 
-    /** Steps begun or applied that came to nothing; true: with notice. */
+    /** The number of steps that were begun or applied and then discarded; key true: lost with notice. */
     private Map<Boolean, Integer> stepsLost() {
         Map<Boolean, Integer> counts = new HashMap<>();
         Map<InjectedFault, Integer> byDeath = new LinkedHashMap<>();
@@ -210,46 +214,46 @@ final class StormJudge {
             counts.merge(death.isEmpty(), 1, Integer::sum);
             if (death.isEmpty()) {
                 broken.add("step " + lost.step() + " of generation " + lost.generation()
-                        + " was begun and dropped, though nobody had died");
+                        + " was begun and dropped, although no trainer had died");
             } else {
                 byDeath.merge(death.get(), 1, Integer::sum);
             }
         }
         byDeath.forEach((death, steps) -> {
-            long allowed = death.kind() == Kind.KILL_ALL ? wanted.lostByRestart() + 1 : 1;
+            long allowed = death.kind() == Kind.KILL_ALL ? expected.lostByRestart() + 1 : 1;
             if (steps > allowed) {
-                broken.add(death.way() + " at step " + death.step() + " cost " + steps + " steps, " + allowed
-                        + " is the most");
+                broken.add(death.way() + " at step " + death.step() + " cost " + steps + " steps, but at most "
+                        + allowed + " may be lost");
             }
         });
         return counts;
     }
 
     /**
-     * The newest death, before the step was dropped, of a member of its world; also of one that died while that world
-     * formed, before it could write so.
+     * The newest fault without notice, before the step was dropped, that hit a member of its world. It may also have hit a
+     * pod that died while that world formed, before it could record that.
      */
     private Optional<InjectedFault> death(Lost lost) {
         Set<String> members = history.members(lost.generation(), lost.generation());
         long formed = history.formed(lost.generation());
-        return happenings.stream()
-                .filter(h -> !h.kind().withNotice())
-                .filter(h -> h.at() <= lost.at() || h.kind() == Kind.KILL_ALL)
-                .filter(h -> h.at() >= formed || h.pods().stream().anyMatch(members::contains))
+        return faults.stream()
+                .filter(fault -> !fault.kind().withNotice())
+                .filter(fault -> fault.at() <= lost.at() || fault.kind() == Kind.KILL_ALL)
+                .filter(fault -> fault.at() >= formed || fault.pods().stream().anyMatch(members::contains))
                 .max(Comparator.comparingLong(InjectedFault::at));
     }
 
-    // ---- the maths ----------------------------------------------------------------------------------------------
+    // ---- weights and losses -------------------------------------------------------------------------------------
 
-    private boolean lossEqual(MergedHistory quiet) {
+    private boolean lossEqual(MergedHistory baseline) {
         for (Map.Entry<Long, Made> entry : history.kept().entrySet()) {
             Optional<Journal.Step> here = entry.getValue().agreed();
             Optional<Journal.Step> there =
-                    Optional.ofNullable(quiet.kept().get(entry.getKey())).flatMap(Made::agreed);
+                    Optional.ofNullable(baseline.kept().get(entry.getKey())).flatMap(Made::agreed);
             if (here.isEmpty() || there.isEmpty() || !here.get().sameLoss(there.get())) {
-                if (wanted.bitwise()) {
-                    broken.add("the loss of step " + entry.getKey() + " is " + text(here) + ", in the quiet run it is "
-                            + text(there));
+                if (expected.bitwise()) {
+                    broken.add("the loss of step " + entry.getKey() + " is " + text(here)
+                            + ", in the baseline run it is " + text(there));
                 }
                 return false;
             }
@@ -261,7 +265,7 @@ final class StormJudge {
         return step.map(s -> Double.toString(s.loss())).orElse("not the same on all ranks, or missing");
     }
 
-    // ---- the time -----------------------------------------------------------------------------------------------
+    // ---- time ---------------------------------------------------------------------------------------------------
 
     private double goodput() {
         long kept = 0;
@@ -295,7 +299,10 @@ final class StormJudge {
         return pauses;
     }
 
-    /** Microseconds from end to end within one generation: the median, of worlds of this size if there are a few. */
+    /**
+     * The median time in microseconds between the ends of consecutive steps of one generation, over worlds of this size if
+     * they made at least five such steps, otherwise over all worlds.
+     */
     private static double normalStep(List<Made> steps, int size) {
         List<Double> here = new ArrayList<>();
         List<Double> all = new ArrayList<>();
@@ -313,12 +320,12 @@ final class StormJudge {
         return sample.isEmpty() ? 0 : rank(sample, 0.5);
     }
 
-    /** Nearest rank. */
+    /** The percentile by the nearest-rank method. */
     private static double rank(List<Double> sorted, double share) {
         return sorted.get(Math.max(0, (int) Math.ceil(share * sorted.size()) - 1));
     }
 
-    /** The worst that happened to those who left between the two. */
+    /** The most severe fault that hit one of the members that left between the two steps. */
     private String cause(Made before, Made after) {
         Set<String> left = new HashSet<>(history.members(before.generation, after.generation));
         left.removeAll(history.members(after.generation, after.generation));
@@ -330,10 +337,10 @@ final class StormJudge {
         names.put(Kind.KILL, "kill");
         names.put(Kind.NOTICE, "notice");
         return Stream.of(Kind.KILL_ALL, Kind.HANG, Kind.NODE, Kind.KILL_ALL_BUT_ONE, Kind.KILL, Kind.NOTICE)
-                .filter(kind -> happenings.stream()
-                        .anyMatch(h -> h.kind() == kind
-                                && h.at() <= after.end()
-                                && h.pods().stream().anyMatch(left::contains)))
+                .filter(kind -> faults.stream()
+                        .anyMatch(fault -> fault.kind() == kind
+                                && fault.at() <= after.end()
+                                && fault.pods().stream().anyMatch(left::contains)))
                 .findFirst()
                 .map(names::get)
                 .orElse(RESIZE);
@@ -341,12 +348,12 @@ final class StormJudge {
 
     private @Nullable Long stepsDuring(Kind absence) {
         List<InjectedFault> all =
-                happenings.stream().filter(h -> h.kind() == absence).toList();
+                faults.stream().filter(fault -> fault.kind() == absence).toList();
         if (all.isEmpty()) {
             return null;
         }
         long made = history.kept().values().stream()
-                .filter(step -> all.stream().anyMatch(h -> step.start() > h.at() && step.end() < h.until()))
+                .filter(step -> all.stream().anyMatch(fault -> step.start() > fault.at() && step.end() < fault.until()))
                 .count();
         if (made == 0) {
             broken.add("no step was made while " + all.get(0).way());
@@ -354,12 +361,12 @@ final class StormJudge {
         return made;
     }
 
-    // ---- the processes ------------------------------------------------------------------------------------------
+    // ---- processes ----------------------------------------------------------------------------------------------
 
     private boolean survivorsKeptProcess() {
         int before = broken.size();
         Set<String> hit = new HashSet<>();
-        happenings.forEach(h -> hit.addAll(h.pods()));
+        faults.forEach(fault -> hit.addAll(fault.pods()));
         journals.forEach((pod, journal) -> {
             long processes = journal.events().stream()
                     .map(Journal.Event::pid)
@@ -370,8 +377,8 @@ final class StormJudge {
                 broken.add(pod + " was " + processes + " processes");
             }
             boolean joined = journal.events().stream().anyMatch(e -> e.event().equals("formed"));
-            if (joined && !journal.ended() && !hit.contains(pod) && wanted.steps() > 0) {
-                broken.add(pod + " ended in the middle, though nobody touched it");
+            if (joined && !journal.ended() && !hit.contains(pod) && expected.steps() > 0) {
+                broken.add(pod + " ended in the middle, although no fault had hit it");
             }
         });
         return broken.size() == before;

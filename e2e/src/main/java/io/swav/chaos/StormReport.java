@@ -7,19 +7,22 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@code swav storm --json} writes.
+ * The report that {@code swav storm --json} writes.
  *
- * @param goodput seconds in steps that were kept, as a share of the seconds from the first step to the last
- * @param pauseSeconds by what caused them: from the end of the last step before to the end of the first step after,
- *     less a normal step. A resize is pods that join or are released, replacements as well. Of what never happened
- *     there is nothing
- * @param samplesNotExactlyOnce samples of an epoch that were fed twice, or never though their step was made
- * @param weightsEqual model and optimizer, bit for bit, against the quiet run; null without one
- * @param lossEqual of every step, bit for bit, against the quiet run; null without one
- * @param weightsRelativeL2 norm of the difference of the models' weights over the norm of the quiet one's
- * @param survivorsKeptProcess each pod was one process, and none ended that the storm or the operator did not end
- * @param stepsWithoutApi made while the API server was away; null when it never was
- * @param broken every promise that was not kept, in words
+ * @param goodput time in steps that were kept, as a fraction of the time from the first step to the last
+ * @param pauseSeconds pauses by cause: from the end of the last step before a change of the world to the end of the first
+ *     step after it, less the duration of a normal step. A resize covers pods that join or are released, replacements
+ *     included. Causes that never occurred are absent
+ * @param samplesNotExactlyOnce samples of an epoch that were fed twice, or never although their step was made
+ * @param weightsEqual whether model and optimizer equal the baseline's bit for bit; null without a baseline
+ * @param lossEqual whether the loss of every step equals the baseline's bit for bit; null without a baseline
+ * @param weightsRelativeL2 norm of the difference of the models' weights over the norm of the baseline's weights; null
+ *     without a baseline
+ * @param survivorsKeptProcess whether each pod ran a single process and no pod ended without a fault or the operator as
+ *     the cause
+ * @param stepsWithoutApi steps made while the API server was down; null if it never was
+ * @param stepsWithoutOperator steps made while the operator was down; null if it never was
+ * @param broken a description of every promise that was not kept
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record StormReport(
@@ -45,7 +48,7 @@ record StormReport(
         long steps,
         List<String> broken) {
 
-    /** Seconds; {@code count} is over how many changes of the world. */
+    /** Percentiles in seconds over {@code count} changes of the world. */
     record Pause(
             double p50, double p95, double max, @JsonIgnore int count) {}
 }

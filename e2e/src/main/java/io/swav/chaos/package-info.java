@@ -1,4 +1,7 @@
-/** {@code swav storm}: a job through kills, notices, hangs, resizes and lost nodes, held against the same job in peace. */
+/**
+ * {@code swav storm}: trains a job through kills, termination notices, hangs, resizes and node losses, and compares it
+ * with the same job undisturbed.
+ */
 @NullMarked
 package io.swav.chaos;
 

@@ -26,11 +26,11 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code swav up}, {@code down}, {@code status} and {@code logs}: the local cluster for people. */
+/** The commands {@code swav up}, {@code down}, {@code status} and {@code logs}, which manage a local cluster. */
 final class ClusterCommands {
     private ClusterCommands() {}
 
-    /** Where a local cluster keeps everything. */
+    /** The option that names the folder of a local cluster. */
     private static final class Place {
         @Option(names = "--dir", paramLabel = "DIR", description = "Folder of the cluster (default: .swav/cluster).")
         @Nullable
@@ -51,7 +51,8 @@ final class ClusterCommands {
 
         @Option(
                 names = "--nodes",
-                description = "How many nodes to play, of a cluster that does not run yet (default: ${DEFAULT-VALUE}).")
+                description =
+                        "Number of nodes to simulate; applies when the cluster starts (default: ${DEFAULT-VALUE}).")
         private int nodes = 1;
 
         @Option(
@@ -63,7 +64,7 @@ final class ClusterCommands {
         @Option(
                 names = "--cluster",
                 description = "Use the cluster of $KUBECONFIG, whose nodes run the pods: installs SwavJob's definition"
-                        + " there and starts the operator alone on this machine.")
+                        + " there and starts only the operator on this machine.")
         private boolean cluster;
 
         @Override
@@ -72,30 +73,31 @@ final class ClusterCommands {
                 return attach();
             }
             LocalDeployment stack = LocalDeployment.up(place.get(), nodes, capacity, System.err::println);
-            System.out.println("The cluster runs. Its jobs: " + stack.awaitPage() + ", and with kubectl:");
+            System.out.println("The cluster is running. Its jobs: " + stack.awaitPage() + ", and with kubectl:");
             System.out.println("  export KUBECONFIG=" + stack.kubeconfig());
             System.out.println("  kubectl apply -f examples/quickstart.yaml");
             System.out.println("  kubectl get swavjobs,pods");
-            System.out.println("./swav logs POD shows a pod's output, ./swav down ends everything.");
+            System.out.println("./swav logs POD shows a pod's output; ./swav down stops everything.");
             return 0;
         }
 
         private int attach() {
             String kubeconfig = System.getenv("KUBECONFIG");
             if (kubeconfig == null || !Files.isReadable(Path.of(kubeconfig))) {
-                throw new LocalClusterException("--cluster takes the cluster from KUBECONFIG, which "
+                throw new LocalClusterException("--cluster uses the cluster of KUBECONFIG, which "
                         + (kubeconfig == null ? "is not set" : "names no readable file: " + kubeconfig));
             }
             LocalDeployment.attach(place.get(), Path.of(kubeconfig).toAbsolutePath(), System.err::println);
-            System.out.println("The operator runs, its log is " + BackgroundProcess.logFile(place.get(), "operator")
-                    + "; ./swav down ends it. The nodes need the image that your manifest names.");
+            System.out.println(
+                    "The operator is running; its log is " + BackgroundProcess.logFile(place.get(), "operator")
+                            + "; ./swav down stops it. The nodes need the image that your manifest names.");
             return 0;
         }
     }
 
     @Command(
             name = "down",
-            description = "Ends the local cluster and every pod on it; logs and checkpoints stay.",
+            description = "Stops the local cluster and all its pods; keeps logs and checkpoints.",
             mixinStandardHelpOptions = true)
     static final class Down implements Callable<Integer> {
         @Mixin
@@ -104,14 +106,14 @@ final class ClusterCommands {
         @Override
         public Integer call() {
             boolean ran = LocalDeployment.down(place.get());
-            System.out.println((ran ? "ended what ran in " : "nothing runs in ") + place.get());
+            System.out.println((ran ? "stopped the cluster in " : "no cluster is running in ") + place.get());
             return 0;
         }
     }
 
     @Command(
             name = "status",
-            description = "Shows the local cluster's processes, its SwavJobs and pods.",
+            description = "Shows the processes, SwavJobs and pods of the local cluster.",
             mixinStandardHelpOptions = true)
     static final class Status implements Callable<Integer> {
         @Mixin
@@ -149,15 +151,15 @@ final class ClusterCommands {
                 if (e.getCode() != 404) {
                     throw e;
                 }
-                throw new LocalClusterException("this cluster does not know SwavJobs: ./swav up makes the definition"
-                        + " again (kubectl get crd shows those there are)");
+                throw new LocalClusterException("SwavJob's definition is missing on this cluster: install it again with"
+                        + " ./swav up (kubectl get crd lists the definitions)");
             }
         }
     }
 
     @Command(
             name = "logs",
-            description = "Prints a pod's output, of a pod that is gone as well.",
+            description = "Prints a pod's output; works for deleted pods too.",
             mixinStandardHelpOptions = true)
     static final class Logs implements Callable<Integer> {
         @Mixin

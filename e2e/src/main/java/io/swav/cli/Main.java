@@ -9,17 +9,17 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 
-/** {@code ./swav}: the local cluster, the quickstart, and every command of the trainer. */
+/** The command line {@code ./swav}: the local cluster, the quickstart, storms, and every command of the trainer. */
 @Command(
         name = "swav",
-        description = "SwAV Operator: elastic SwAV pretraining on Kubernetes, and all of it on this machine.",
+        description = "SwAV Operator: elastic SwAV pretraining on Kubernetes, and all of it on one machine.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         footer = {
             "",
             "./swav test builds everything and runs every test.",
-            "./swav images builds the container images, ./swav release --dry-run everything of a release.",
-            "./swav help COMMAND tells more."
+            "./swav images builds the container images, ./swav release --dry-run all artifacts of a release.",
+            "./swav help COMMAND shows the options of a command."
         },
         subcommands = {
             QuickstartCommand.class,

@@ -23,17 +23,17 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav quickstart}: one SwavJob, end to end, on this machine. */
+/** {@code swav quickstart} runs one SwavJob, end to end, on this machine. */
 @Command(
         name = "quickstart",
         description = {
-            "Brings a local cluster up and trains a small network there with two pods; meanwhile a third one is asked for"
-                    + " and one is taken away. Shows that it learned: kNN top-1 of the untrained and of the trained"
-                    + " network, and where the weights are."
+            "Starts a local cluster and trains a small network there with two pods; meanwhile it adds a third pod and"
+                    + " evicts one. Shows what the network learned: kNN top-1 accuracy before and after training, and"
+                    + " the path of the weights."
         },
         mixinStandardHelpOptions = true)
 final class QuickstartCommand implements Callable<Integer> {
-    /** What {@code --json} writes; kNN in percent, {@code weights} a path. */
+    /** The figures that {@code --json} writes; kNN in percent, {@code weights} is a path. */
     record Result(
             double knnBefore,
             double knnAfter,
@@ -49,17 +49,20 @@ final class QuickstartCommand implements Callable<Integer> {
     @Option(
             names = "--data",
             paramLabel = "DIR",
-            description = "Labelled pictures: folders train and test, or shards with these words in their names"
-                    + " (default: drawn here).")
+            description = "Labelled images: folders train and test, or shards with these words in their names"
+                    + " (default: generated synthetic images).")
     private @Nullable Path data;
 
-    @Option(names = "--job", paramLabel = "FILE", description = "Another manifest than examples/quickstart.yaml.")
+    @Option(
+            names = "--job",
+            paramLabel = "FILE",
+            description = "Manifest of the job (default: examples/quickstart.yaml).")
     private @Nullable Path manifest;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to this file.")
     private @Nullable Path json;
 
-    @Option(names = "--keep", description = "Leave the cluster running; swav down --dir ends it.")
+    @Option(names = "--keep", description = "Keep the cluster running; stop it with swav down --dir.")
     private boolean keep;
 
     @Override
@@ -68,20 +71,21 @@ final class QuickstartCommand implements Callable<Integer> {
         Path home = LocalDeployment.defaultDir("quickstart");
         Path cluster = home.resolve("cluster");
         Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
-        Path pictures =
-                data == null ? DrawnPictures.in(home) : data.toAbsolutePath().normalize();
-        TrainTestSplit split = TrainTestSplit.of(pictures);
+        Path images =
+                data == null ? DrawnImages.in(home) : data.toAbsolutePath().normalize();
+        TrainTestSplit split = TrainTestSplit.of(images);
         if (split.test().isEmpty()) {
-            throw new LocalClusterException(pictures + " has no test part, on which the result could be shown: it needs"
-                    + " folders train and test, or shards with train and test in their names");
+            throw new LocalClusterException(
+                    images + " has no test images, which are needed to evaluate the result: provide"
+                            + " folders train and test, or shards with train and test in their names");
         }
         Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
-        LocalDeployment.down(cluster); // of an earlier run, perhaps of an older build
+        LocalDeployment.down(cluster); // left by an earlier run, perhaps of an older build
         Path output = Files.createDirectories(home).resolve("checkpoints");
         LocalControlPlane.deleteTree(output);
         QuickstartJob job =
-                QuickstartJob.of(jobFile, split.train(), split.test().get(), pictures, output);
+                QuickstartJob.of(jobFile, split.train(), split.test().get(), images, output);
 
         System.err.println("kNN of the untrained network ...");
         double before = knn(job.spec(), Optional.empty(), split.test().get());
@@ -115,13 +119,13 @@ final class QuickstartCommand implements Callable<Integer> {
         }
         if (keep) {
             Runtime.getRuntime().removeShutdownHook(cleanUp);
-            System.out.println("The cluster runs on: export KUBECONFIG=" + stack.kubeconfig() + " and kubectl get"
-                    + " swavjobs,pods; ./swav down --dir " + cluster + " ends it.");
+            System.out.println("The cluster is still running: export KUBECONFIG=" + stack.kubeconfig()
+                    + " and kubectl get" + " swavjobs,pods; ./swav down --dir " + cluster + " stops it.");
         }
         return 0;
     }
 
-    /** In percent; without {@code weights} of the network before training. */
+    /** The kNN top-1 accuracy in percent; without {@code weights}, that of the network before training. */
     private static double knn(SwavJobSpec spec, Optional<Path> weights, String test) {
         try {
             return Evaluation.top1(spec, weights, spec.data().uri(), test, KnnClassifier.DEFAULT);
@@ -153,7 +157,7 @@ final class QuickstartCommand implements Callable<Integer> {
     private static Path projectFile(String name) {
         Path file = Path.of(System.getProperty("swav.home", "")).resolve(name);
         if (!Files.exists(file)) {
-            throw new LocalClusterException(file.toAbsolutePath() + " is missing; --job names another manifest");
+            throw new LocalClusterException(file.toAbsolutePath() + " is missing; name a manifest with --job");
         }
         return file;
     }

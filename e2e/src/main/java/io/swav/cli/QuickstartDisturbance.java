@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * What a cluster does to a job meanwhile, so that one sees it go on: a quarter of the way one more trainer is wanted,
- * and when it has joined, half-way, another one is taken away, which the operator replaces.
+ * Disturbs the job as a cluster would, to show that training continues: after a quarter of the steps it requests one more
+ * trainer, and after half of them, when that one has joined, it evicts another one, which the operator replaces.
  */
 final class QuickstartDisturbance implements Consumer<SwavJob> {
     private final KubernetesClient client;
@@ -18,7 +18,7 @@ final class QuickstartDisturbance implements Consumer<SwavJob> {
     private boolean scaled;
     private boolean preempted;
 
-    /** @param maxReplicas the job's; where they are reached already, no more are asked for */
+    /** @param maxReplicas the job's maximum; if it is already reached, no trainer is added */
     QuickstartDisturbance(KubernetesClient client, StatusLine line, int maxReplicas) {
         this.client = client;
         this.line = line;
@@ -47,7 +47,7 @@ final class QuickstartDisturbance implements Consumer<SwavJob> {
             preempted = true;
             List<String> members = world.members();
             String pod = members.get(members.size() - 2);
-            line.say("taking " + pod + " away");
+            line.say("evicting " + pod);
             client.pods()
                     .inNamespace(job.getMetadata().getNamespace())
                     .withName(pod)

@@ -14,22 +14,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A SwavJob with folders of this machine in place of those its manifest names. A folder has one path on the machine and
+ * A SwavJob in which folders of this machine replace those of its manifest. A folder has the same path on the machine and
  * in the pods, because the local node has no mounts and a job's URIs are read by both.
  *
- * @param object as it is applied
- * @param spec the same with defaults, checked
+ * @param object the job as it is applied
+ * @param spec its spec, validated and with defaults
  */
 record QuickstartJob(SwavJob object, SwavJobSpec spec) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /**
-     * @param manifest with volumes called {@code data} and {@code checkpoints}
-     * @param train URI of the pictures to train on
-     * @param test URI of the pictures to show the result on
-     * @param data the folder both are in
+     * @param manifest has volumes named {@code data} and {@code checkpoints}
+     * @param train URI of the training images
+     * @param test URI of the test images
+     * @param data the folder that contains both
      * @throws LocalClusterException if the manifest cannot be read
-     * @throws InvalidSpecException naming everything that is wrong with it
+     * @throws InvalidSpecException naming all violations of its rules
      */
     static QuickstartJob of(Path manifest, String train, String test, Path data, Path checkpoints) {
         ObjectNode job;
@@ -65,7 +65,7 @@ record QuickstartJob(SwavJob object, SwavJobSpec spec) {
                 return found;
             }
         }
-        throw new LocalClusterException("the manifest has no volume " + name + ", mounted in every container; see"
-                + " examples/quickstart.yaml");
+        throw new LocalClusterException("the manifest needs a volume " + name
+                + " that is mounted in every container; see" + " examples/quickstart.yaml");
     }
 }

@@ -5,10 +5,10 @@ import io.swav.local.KubeBinaries;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 
-/** {@code swav setup}: finds or builds the control plane's programs, so that what follows need not wait for them. */
+/** {@code swav setup} finds or builds the control plane's programs, so that later commands need not wait for them. */
 @Command(
         name = "setup",
-        description = "Finds, downloads or builds etcd and kube-apiserver (once a machine).",
+        description = "Finds, downloads or builds etcd and kube-apiserver (once per machine).",
         mixinStandardHelpOptions = true)
 final class SetupCommand implements Callable<Integer> {
     @Override

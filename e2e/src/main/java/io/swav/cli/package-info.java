@@ -1,6 +1,6 @@
 /**
- * The command line of people, {@code ./swav}: local clusters, the quickstart, and every command of the trainer and of the
- * storms. Commands read options, call what does the work and print; no decision about jobs or clusters lives here.
+ * The command line {@code ./swav}: local clusters, the quickstart, storms, and every command of the trainer. Commands
+ * parse options, call the classes that do the work and print; no decision about jobs or clusters is made here.
  */
 @NullMarked
 package io.swav.cli;

@@ -20,25 +20,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the API server refuses this node, or does not answer. Each cause is logged when it appears and when it is over,
- * not with every try; while it lasts it stands in a file that {@code swav status} shows, and in an Event of each pod
- * that it concerns. All tries of all calls share one cause while the API server does not answer at all.
+ * The requests of this node that the API server rejects or does not answer. Each cause is logged when it appears and
+ * when it is resolved, not with every attempt. While it lasts, it is listed in a file that {@code swav status} shows and
+ * in an Event of each affected pod. While the API server does not answer at all, all attempts of all calls share one cause.
  */
 final class ApiErrors {
     private static final Logger LOG = LoggerFactory.getLogger(ApiErrors.class);
 
-    /** Something that the node asks of the API server, and what it means for pods when that fails. */
+    /** A kind of request to the API server, and what its failure means for pods. */
     enum Call {
         HEARTBEAT(
                 "keep its nodes registered and Ready",
-                "after about 40 s Kubernetes takes the nodes for lost, and later evicts their pods"),
+                "after about 40 s Kubernetes considers the nodes lost, and later evicts their pods"),
         BIND("bind pods to nodes", "the pods stay Pending"),
-        EXPLAIN("write why a pod has no node", "the pod stays Pending and does not say why"),
+        EXPLAIN("write why a pod has no node", "the pod stays Pending and its status does not show the reason"),
         STATUS(
                 "write the status of pods, or remove those that have ended",
-                "Kubernetes does not see what they do, and their containers are neither started nor stopped"),
+                "Kubernetes does not see their state, and their containers are neither started nor stopped"),
         READ("read what a pod's containers are given", "the containers wait until it can be read"),
-        EVENT("write Events of pods", "this log alone has them");
+        EVENT("write Events of pods", "they appear only in this log");
 
         private final String what;
         private final String meaning;
@@ -62,24 +62,24 @@ final class ApiErrors {
 
     private static final Cause NO_ANSWER = new Cause("reach the API server", 0);
 
-    /** @param sufferers whom it concerns: pods, or the nodes themselves */
-    private record Problem(String text, Instant since, Set<String> sufferers) {}
+    /** @param affected the affected pods, or the nodes themselves */
+    private record Problem(String text, Instant since, Set<String> affected) {}
 
     private final Path file;
     private final Map<Cause, Problem> problems = new HashMap<>();
 
-    /** @param file holds a line for each present problem; it does not exist while there is none */
+    /** @param file contains a line for each current problem; it does not exist while there are none */
     ApiErrors(Path file) {
         this.file = file;
         write();
     }
 
-    /** The file of the node process whose first node has this number. */
+    /** The problem file of the node process whose first node has this number. */
     static Path file(Path dir, int first) {
         return dir.resolve("node-" + first + ".problems");
     }
 
-    /** The present problems of that node process, the oldest first, each with the time when it began. */
+    /** The current problems of that node process, oldest first, each preceded by its start time. */
     static List<String> read(Path dir, int first) {
         try {
             return Files.readAllLines(file(dir, first));
@@ -90,26 +90,26 @@ final class ApiErrors {
         }
     }
 
-    /** @return whether it is news for this sufferer */
-    synchronized boolean failed(Call call, String sufferer, KubernetesClientException error) {
+    /** @return whether this problem is new for {@code object} */
+    synchronized boolean failed(Call call, String object, KubernetesClientException error) {
         Cause cause = Cause.of(call, error);
         Problem known = problems.get(cause);
         if (known != null) {
-            return known.sufferers().add(sufferer);
+            return known.affected().add(object);
         }
-        String text = describe(call, cause, sufferer, error);
+        String text = describe(call, cause, object, error);
         LOG.warn("{}", text);
-        problems.put(cause, new Problem(text, Instant.now(), new HashSet<>(Set.of(sufferer))));
+        problems.put(cause, new Problem(text, Instant.now(), new HashSet<>(Set.of(object))));
         write();
         return true;
     }
 
-    /** The call was answered: what stood against it for this sufferer is over, and so is silence for all. */
-    synchronized void succeeded(Call call, String sufferer) {
+    /** The call succeeded: its problems are resolved for {@code object}, and the API server's silence is over for all. */
+    synchronized void succeeded(Call call, String object) {
         boolean changed = solved(NO_ANSWER);
         for (Map.Entry<Cause, Problem> open : List.copyOf(problems.entrySet())) {
-            Set<String> sufferers = open.getValue().sufferers();
-            if (open.getKey().isOf(call) && sufferers.remove(sufferer) && sufferers.isEmpty()) {
+            Set<String> affected = open.getValue().affected();
+            if (open.getKey().isOf(call) && affected.remove(object) && affected.isEmpty()) {
                 changed |= solved(open.getKey());
             }
         }
@@ -118,15 +118,15 @@ final class ApiErrors {
         }
     }
 
-    /** The pod has gone, whether or not its problems are solved. */
-    synchronized void forget(String sufferer) {
-        problems.values().forEach(problem -> problem.sufferers().remove(sufferer));
-        if (problems.values().removeIf(problem -> problem.sufferers().isEmpty())) {
+    /** The pod no longer exists, whether or not its problems were resolved. */
+    synchronized void forget(String object) {
+        problems.values().forEach(problem -> problem.affected().remove(object));
+        if (problems.values().removeIf(problem -> problem.affected().isEmpty())) {
             write();
         }
     }
 
-    /** Nothing concerns a node that has ended. */
+    /** Clears all problems, because the node has ended. */
     synchronized void close() {
         problems.clear();
         write();
@@ -143,36 +143,36 @@ final class ApiErrors {
         return problem != null;
     }
 
-    /** What happened, what it means, what to do. */
-    private static String describe(Call call, Cause cause, String sufferer, KubernetesClientException error) {
+    /** What happened, what it means for the pods, and what to do. */
+    private static String describe(Call call, Cause cause, String object, KubernetesClientException error) {
         if (cause.equals(NO_ANSWER)) {
             return "this node cannot reach the API server: " + error.getMessage()
-                    + ". Running containers run on; nothing is placed, started or reported until it answers."
-                    + " Look whether kube-apiserver runs (./swav status)";
+                    + ". Running containers continue; nothing is scheduled, started or reported until it answers."
+                    + " Check whether kube-apiserver is running (./swav status)";
         }
-        return "this node cannot " + call.what + " (first: " + sufferer + "): " + words(error) + ". Until it can, "
-                + call.meaning + ". " + advice(error.getCode());
+        return "this node cannot " + call.what + " (first: " + object + "): " + serverMessage(error)
+                + ". Until it can, " + call.meaning + ". " + advice(error.getCode());
     }
 
     private static String advice(int code) {
         return switch (code) {
             case HttpURLConnection.HTTP_UNAUTHORIZED ->
-                "The API server does not know the user of the node's kubeconfig: start the node with a valid one";
+                "The API server does not recognize the user of the node's kubeconfig: start the node with a valid one";
             case HttpURLConnection.HTTP_FORBIDDEN ->
                 "Give the user of the node's kubeconfig this right, or start the node with another user;"
-                        + " it tries again by itself";
-            default -> "It tries again by itself; the API server's log says more";
+                        + " the node retries automatically";
+            default -> "The node retries automatically; see the API server's log for details";
         };
     }
 
-    /** Those of the API server, without the request's address. */
-    static String words(KubernetesClientException error) {
+    /** The API server's message without the request's address. */
+    static String serverMessage(KubernetesClientException error) {
         return error.getStatus() != null && error.getStatus().getMessage() != null
                 ? error.getStatus().getMessage()
                 : String.valueOf(error.getMessage());
     }
 
-    /** False when there was no connection, or no answer in time. */
+    /** False if the connection failed or no answer came in time. */
     static boolean answered(KubernetesClientException error) {
         return error.getCode() > 0;
     }
@@ -196,7 +196,7 @@ final class ApiErrors {
                                     problem.since() + " " + problem.text().replaceAll("\\s+", " "))
                             .toList());
         } catch (IOException e) {
-            LOG.error("{} could not be written, so that ./swav status does not show what this node cannot do", file, e);
+            LOG.error("{} could not be written, so ./swav status does not show this node's problems", file, e);
         }
     }
 }

@@ -17,12 +17,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * A background process that outlives the one that started it: in a session of its own (so Ctrl-C in the terminal does
- * not reach it), output appended to {@code <dir>/<name>.log}, found again through {@code <dir>/<name>.pid}. The pid
- * file holds the start time as well, so that a number the system gave to another process since is not ours.
+ * A background process that outlives the one that started it. It runs in a session of its own (so that Ctrl-C in the
+ * terminal does not reach it), writes its output to {@code <dir>/<name>.log}, and is found again by {@code
+ * <dir>/<name>.pid}. The pid file also contains the start time, so that another process that has since been given the same
+ * pid is not mistaken for it.
  */
 public final class BackgroundProcess {
-    /** Two readings of one process's start time differ by up to this much when the clock is being adjusted. */
+    /** Two readings of a process's start time may differ by this much while the clock is being adjusted. */
     private static final Duration CLOCK_SLACK = Duration.ofSeconds(2);
 
     private final String name;
@@ -37,7 +38,7 @@ public final class BackgroundProcess {
         this.pidFile = dir.resolve(name + ".pid");
     }
 
-    /** Starts {@code command}, replacing the log of an earlier run; {@code env} adds to this process's environment. */
+    /** Starts {@code command} with {@code env} added to this process's environment; keeps the previous log as {@code .log.1}. */
     public static BackgroundProcess start(Path dir, String name, List<String> command, Map<String, String> env) {
         try {
             Files.createDirectories(dir);
@@ -61,7 +62,7 @@ public final class BackgroundProcess {
         }
     }
 
-    /** The daemon of this name that an earlier process started in {@code dir}, if it still runs. */
+    /** The process of this name that was started in {@code dir} earlier, if it still runs. */
     public static Optional<BackgroundProcess> find(Path dir, String name) {
         Path pidFile = dir.resolve(name + ".pid");
         if (!Files.exists(pidFile)) {
@@ -74,18 +75,18 @@ public final class BackgroundProcess {
         }
     }
 
-    /** {@code "<pid> <start, epoch ms>"}: names one process even after its number is given to another. */
+    /** {@code "<pid> <start, epoch ms>"}: identifies a process even after its pid is reused. */
     static String identify(ProcessHandle process) {
         return process.pid()
                 + " "
                 + process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
     }
 
-    /** The living process that {@link #identify} described. */
+    /** The running process that {@link #identify} described. */
     static Optional<ProcessHandle> resolve(String identity) {
         String[] parts = identity.strip().split(" ", -1);
         if (parts.length != 2) {
-            return Optional.empty(); // the writer died half-way
+            return Optional.empty(); // the writer died while writing
         }
         Instant started = Instant.ofEpochMilli(Long.parseLong(parts[1]));
         return ProcessHandle.of(Long.parseLong(parts[0]))
@@ -108,7 +109,7 @@ public final class BackgroundProcess {
         return log;
     }
 
-    /** SIGTERM, then SIGKILL when {@code grace} is over. */
+    /** Sends SIGTERM, then SIGKILL after {@code grace}. */
     public void stop(Duration grace) {
         process.destroy();
         if (!ended(grace)) {
@@ -136,7 +137,7 @@ public final class BackgroundProcess {
         }
     }
 
-    /** Name, log file and the log's last lines, for an error message. */
+    /** The name, log file and last lines of the log, for an error message. */
     public String describe() {
         return name + (alive() ? " (pid " + pid() + ")" : " ended") + ", log " + log + ":\n"
                 + tail(log, 15).indent(4);

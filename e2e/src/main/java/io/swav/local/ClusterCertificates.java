@@ -33,13 +33,13 @@ import org.bouncycastle.util.io.pem.PemObject;
 import org.bouncycastle.util.io.pem.PemWriter;
 
 /**
- * The keys of one local cluster, in a folder only its owner can read: a certificate authority, the API server's
+ * The keys of a local cluster, in a folder that only its owner can read: a certificate authority, the API server's
  * certificate for 127.0.0.1, the key that signs service account tokens, and the administrator's bearer token.
  */
 record ClusterCertificates(Path dir) {
     private static final SecureRandom RANDOM = new SecureRandom();
 
-    /** Makes what is not there yet. */
+    /** The keys in {@code dir}; generates them if they do not exist. */
     static ClusterCertificates in(Path dir) {
         ClusterCertificates pki = new ClusterCertificates(dir);
         if (Files.exists(pki.tokens())) { // written last
@@ -50,7 +50,7 @@ record ClusterCertificates(Path dir) {
             Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwx------"));
             pki.generate();
         } catch (IOException | GeneralSecurityException | OperatorCreationException e) {
-            throw new LocalClusterException("cannot make the cluster's keys in " + dir + ": " + e, e);
+            throw new LocalClusterException("cannot generate the cluster's keys in " + dir + ": " + e, e);
         }
         return pki;
     }
@@ -75,7 +75,7 @@ record ClusterCertificates(Path dir) {
         return dir.resolve("service-accounts.pub");
     }
 
-    /** Lines of token,user,uid,groups for the API server. */
+    /** The API server's token file, with lines of token,user,uid,groups. */
     Path tokens() {
         return dir.resolve("tokens.csv");
     }

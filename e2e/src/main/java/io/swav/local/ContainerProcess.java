@@ -16,9 +16,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One run of a container: a small shell that leads a session of its own, starts the command, keeps its exit code in a
- * file and kills what the command left behind. Because all that is known lies in files of {@code dir} (shell, pid,
- * exit), the run survives the node's process, and a new one adopts it.
+ * One run of a container: a small shell that leads a session of its own, starts the command, stores its exit code in a
+ * file and kills the processes that the command left behind. All state is in files of {@code dir} (shell, pid, exit), so
+ * the run survives the node's process and a later node adopts it.
  */
 final class ContainerProcess {
     private static final String SHELL = """
@@ -28,7 +28,7 @@ final class ContainerProcess {
             echo $? > "$0/exit.new" && mv "$0/exit.new" "$0/exit"
             kill -s KILL -- -$$
             """;
-    /** Exit code of a container nobody saw end. */
+    /** Exit code of a container whose end was not observed. */
     static final int LOST = 137;
 
     private final Path dir;
@@ -40,7 +40,7 @@ final class ContainerProcess {
         this.shell = shell;
     }
 
-    /** @throws IOException when the command cannot be started at all, e.g. because of a missing working folder */
+    /** @throws IOException if the command cannot be started at all, e.g. because its working folder is missing */
     static ContainerProcess start(Path dir, Path log, List<String> command, Map<String, String> env, Path workingDir)
             throws IOException {
         Files.createDirectories(dir);
@@ -58,19 +58,19 @@ final class ContainerProcess {
         return new ContainerProcess(dir, shell);
     }
 
-    /** The run whose files lie in {@code dir}, if its process lives. */
+    /** The run whose files are in {@code dir}, if its process is alive. */
     static Optional<ContainerProcess> adopt(Path dir) {
         return read(dir.resolve("shell"))
                 .flatMap(BackgroundProcess::resolve)
                 .map(shell -> new ContainerProcess(dir, shell));
     }
 
-    /** Exit code of the run in {@code dir}, 128 + the signal's number for a killed one; empty while unknown. */
+    /** Exit code of the run in {@code dir}, 128 + the signal's number if it was killed; empty while unknown. */
     static Optional<Integer> exitCode(Path dir) {
         return read(dir.resolve("exit")).map(text -> Integer.valueOf(text.strip()));
     }
 
-    /** When the run in {@code dir} wrote {@code what}. */
+    /** When the run in {@code dir} wrote the file {@code what}; now if it does not exist. */
     static Instant time(Path dir, String what) {
         try {
             return Files.getLastModifiedTime(dir.resolve(what)).toInstant();
@@ -79,7 +79,7 @@ final class ContainerProcess {
         }
     }
 
-    /** Of the container's own process, as soon as it has one; 0 if it ended before anyone could look. */
+    /** The pid of the container's own process; waits up to about 2 s for it. 0 if the process ended before it was recorded. */
     long pid() {
         for (int i = 0; i < 400 && shell.isAlive(); i++) {
             Optional<String> pid = read(dir.resolve("pid"));
@@ -96,12 +96,15 @@ final class ContainerProcess {
         return read(dir.resolve("pid")).map(text -> Long.valueOf(text.strip())).orElse(0L);
     }
 
-    /** Completes with the exit code, {@link #LOST} if even the shell was killed. */
+    /** Completes with the exit code, or with {@link #LOST} if the shell itself was killed. */
     CompletableFuture<Integer> onExit() {
         return shell.onExit().thenApply(ended -> exitCode(dir).orElse(LOST));
     }
 
-    /** SIGTERM to the container's own process now (once), SIGKILL to all of it at {@code at} or earlier asked. */
+    /**
+     * Sends SIGTERM to the container's own process now (once), and SIGKILL to all its processes at the earliest {@code at}
+     * of all calls.
+     */
     synchronized void terminate(Instant at) {
         if (killAt != null && !at.isBefore(killAt)) {
             return;
@@ -119,7 +122,7 @@ final class ContainerProcess {
         }
     }
 
-    /** SIGKILL to the container's processes; the shell stays to write down the code. */
+    /** Sends SIGKILL to the container's processes; the shell stays alive to record the exit code. */
     void kill() {
         if (shell.isAlive()) {
             shell.descendants().forEach(ProcessHandle::destroyForcibly);

@@ -4,23 +4,23 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * What is known of one container of a pod.
+ * The state of one container of a pod.
  *
- * @param runs how many times it was started
- * @param last how its run before this one ended
- * @param started its startup probe has passed (or there is none)
- * @param ready its readiness probe passes (or there is none)
+ * @param runs number of times it was started
+ * @param last how the previous run ended
+ * @param started whether its startup probe has passed (or does not exist)
+ * @param ready whether its readiness probe passes (or does not exist)
  */
 record ContainerRuntimeState(
         String name, State state, int runs, Optional<Exited> last, boolean started, boolean ready) {
     sealed interface State permits Waiting, Running, Exited {}
 
-    /** Not started yet, or waiting to be started again at {@code notBefore}. */
+    /** Not started yet, or waiting for a restart that is due at {@code notBefore}. */
     record Waiting(String reason, String message, Instant notBefore) implements State {}
 
     record Running(long pid, Instant since) implements State {}
 
-    /** @param message what the container left as its last words, possibly empty */
+    /** @param message the termination message, possibly empty */
     record Exited(int code, String reason, String message, long pid, Instant since, Instant at) implements State {}
 
     static ContainerRuntimeState fresh(String name) {
@@ -48,7 +48,7 @@ record ContainerRuntimeState(
         return new ContainerRuntimeState(name, state, runs, last, isStarted, isReady);
     }
 
-    /** What it waits for stays the same; it is looked at again then. */
+    /** Postpones the next attempt to {@code then}; the reason for waiting stays the same. */
     ContainerRuntimeState waitUntil(Instant then) {
         return state instanceof Waiting w ? withState(new Waiting(w.reason(), w.message(), then)) : this;
     }
@@ -57,7 +57,7 @@ record ContainerRuntimeState(
         return new ContainerRuntimeState(name, waiting, runs, Optional.of(ended), false, false);
     }
 
-    /** Started once more. */
+    /** The state after another start. */
     ContainerRuntimeState run(Running now) {
         return new ContainerRuntimeState(name, now, runs + 1, last, false, false);
     }

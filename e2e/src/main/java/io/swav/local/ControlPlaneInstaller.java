@@ -20,12 +20,13 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * Finds or makes the control plane's programs. In order: the folder {@code KUBEBUILDER_ASSETS} names; those built here
- * before; Fabric8's kube-api-test, which downloads them; a build from Debian's source package, once a machine.
+ * Finds or builds the control plane's programs. It tries, in this order: the folder that {@code KUBEBUILDER_ASSETS}
+ * names; an earlier build on this machine; a download by Fabric8's kube-api-test; a build from Debian's source package,
+ * once per machine.
  */
 public final class ControlPlaneInstaller {
     private static final String BUILT = "kube-1.20.2";
-    /** The newest that SwavJob's definition and a job were tried on; the latest may refuse what was never tried. */
+    /** The newest version on which SwavJob's definition and a job were tested; a later one may reject them. */
     private static final String DOWNLOADED = "1.36.2";
 
     private static final long REACHABLE_SECONDS = 5;
@@ -33,23 +34,23 @@ public final class ControlPlaneInstaller {
     private final Map<String, String> env;
     private final Consumer<String> say;
 
-    /** @param say gets a line whenever something that takes time starts or moves on */
+    /** @param say receives a line whenever a lengthy operation starts or makes progress */
     public ControlPlaneInstaller(Map<String, String> env, Consumer<String> say) {
         this.env = env;
         this.say = say;
     }
 
-    /** @throws LocalClusterException when no way leads to the programs, with the reason of the last one */
+    /** @throws LocalClusterException if the programs cannot be obtained, with the reason for which the last way failed */
     public KubeBinaries find() {
         String assets = env.get("KUBEBUILDER_ASSETS");
         if (assets != null && !assets.isBlank()) {
             return KubeBinaries.in(Path.of(assets))
                     .orElseThrow(() -> new LocalClusterException("KUBEBUILDER_ASSETS=" + assets
-                            + " has no etcd and kube-apiserver; correct the folder or unset the variable"));
+                            + " does not contain etcd and kube-apiserver; correct the folder or unset the variable"));
         }
         Path built = CacheFolder.of(env).resolve(BUILT);
         return KubeBinaries.in(built.resolve("bin"))
-                .filter(found -> found.controllerManager().isPresent()) // the build may have stopped half-way
+                .filter(found -> found.controllerManager().isPresent()) // else the build was interrupted
                 .or(this::download)
                 .orElseGet(() -> build(built));
     }
@@ -69,7 +70,7 @@ public final class ControlPlaneInstaller {
             manager.initAndDownloadIfRequired();
             return KubeBinaries.in(Path.of(manager.binaries().getApiServer().getParent()));
         } catch (TimeoutException | ExecutionException e) {
-            return Optional.empty(); // a machine without that way out: the next one serves it
+            return Optional.empty(); // the machine cannot reach the download: the build follows
         } catch (RuntimeException e) {
             say.accept("the download failed (" + e.getMessage() + ")");
             return Optional.empty();
@@ -81,7 +82,7 @@ public final class ControlPlaneInstaller {
 
     private KubeBinaries build(Path dir) {
         say.accept("building etcd, kube-apiserver and kube-controller-manager from Debian's packages into " + dir
-                + " (once a machine, 3 to 7 CPU-minutes) ...");
+                + " (once per machine, 3 to 7 CPU-minutes) ...");
         try {
             Files.createDirectories(dir);
             unpack("controllers.go", dir);
@@ -102,20 +103,21 @@ public final class ControlPlaneInstaller {
             progress.say(code == 0 ? "the control plane is built" : last);
             if (code != 0) {
                 throw new LocalClusterException("the control plane could not be built: " + last
-                        + ". Correct that and run again, which resumes the build; or set KUBEBUILDER_ASSETS to a"
+                        + ". Correct this and run the command again, which resumes the build; or set KUBEBUILDER_ASSETS to a"
                         + " folder with etcd, kube-apiserver and kube-controller-manager");
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot build in " + dir, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new LocalClusterException("interrupted while the control plane was being built", e);
+            throw new LocalClusterException("interrupted while building the control plane", e);
         }
         return KubeBinaries.in(dir.resolve("bin"))
-                .orElseThrow(() -> new LocalClusterException("the build left no programs in " + dir.resolve("bin")));
+                .orElseThrow(() -> new LocalClusterException(
+                        "the build finished, but its programs are missing from " + dir.resolve("bin")));
     }
 
-    /** Puts a new file in place of an older one, which a running build may be reading. */
+    /** Replaces the file by a new one instead of rewriting it, because a running build may be reading the old one. */
     private static Path unpack(String resource, Path dir) throws IOException {
         Path file = dir.resolve(resource);
         Path unfinished = Files.createTempFile(dir, resource, ".new");

@@ -11,12 +11,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
-/** Which command of this machine stands for an image. An image without one runs the container's own command. */
+/** Maps images to commands of this machine. An image without an entry runs the container's own command. */
 final class ImageCommands {
-    /** As in an image: {@code command} replaces both, {@code args} replaces {@code arguments} alone. */
+    /** As in an image: a container's {@code command} replaces both, its {@code args} only {@code arguments}. */
     record Image(List<String> entrypoint, List<String> arguments) {}
 
-    /** System property: the jar of this build, where this process runs from folders of classes. */
+    /** System property with the jar of this build, for a process that runs from class folders. */
     private static final String JAR = "swav.jar";
 
     private final Map<String, Image> byNamePart;
@@ -25,15 +25,15 @@ final class ImageCommands {
         this.byNamePart = new LinkedHashMap<>(byNamePart);
     }
 
-    /** Images whose name holds {@code swav-trainer} are the trainer of this very build. */
+    /** Maps images whose name contains {@code swav-trainer} to the trainer of this build. */
     static ImageCommands trainer() {
         List<String> entrypoint = java(io.swav.trainer.Main.JVM_OPTIONS, io.swav.trainer.Main.class.getName());
         return new ImageCommands(Map.of("swav-trainer", new Image(entrypoint, List.of("train"))));
     }
 
     /**
-     * The command of a JVM that runs a class of this build. Classes come ready to use from the archive that the build
-     * made of a trainer's (JEP 310, JEP 350), where it fits the class path; the JVM looks, and does without otherwise.
+     * The command of a JVM that runs a class of this build. The JVM loads classes from the archive that the build created
+     * from a trainer's classes (JEP 310, JEP 350) if it matches the class path; otherwise the JVM ignores the archive.
      */
     static List<String> java(List<String> options, String main) {
         String classPath = classPath();
@@ -48,7 +48,7 @@ final class ImageCommands {
         return command;
     }
 
-    /** Of this build, absolute: a container has a working folder of its own. */
+    /** The class path of this build with absolute paths, because a container has a working folder of its own. */
     private static String classPath() {
         String path = System.getProperty(JAR, System.getProperty("java.class.path"));
         return Arrays.stream(path.split(File.pathSeparator, -1))
@@ -56,7 +56,7 @@ final class ImageCommands {
                 .collect(Collectors.joining(File.pathSeparator));
     }
 
-    /** The command line before any expansion; empty when neither image nor container says what to run. */
+    /** The command line before any expansion; empty if neither the image nor the container specifies a command. */
     Optional<List<String>> commandLine(Container container) {
         List<String> line = new ArrayList<>();
         Optional<Image> image = byNamePart.entrySet().stream()

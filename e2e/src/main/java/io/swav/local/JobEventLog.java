@@ -7,19 +7,19 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** What has happened to a job since one looked last: a line for each incident and each change of the world. */
+/** Describes the changes of a job since the last call: a line for each incident and each change of the world. */
 final class JobEventLog {
-    private final Set<String> told = new HashSet<>();
+    private final Set<String> reported = new HashSet<>();
     private long generation;
     private int size;
 
-    List<String> news(SwavJobStatus status) {
+    List<String> newEntries(SwavJobStatus status) {
         List<String> lines = new ArrayList<>();
         SwavJobStatus.Ledger ledger = status.ledger();
         if (ledger != null && ledger.incidents() != null) {
             for (Incident incident : ledger.incidents()) {
-                boolean change = incident.kind().equals("Resize"); // which the new world below tells
-                if (told.add(incident.time() + incident.pod()) && !change) {
+                boolean change = incident.kind().equals("Resize"); // reported below as the new world
+                if (reported.add(incident.time() + incident.pod()) && !change) {
                     lines.add("  " + incident.kind() + ": " + incident.pod() + ", " + incident.reason());
                 }
             }

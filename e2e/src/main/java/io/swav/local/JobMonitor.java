@@ -18,36 +18,36 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Applies a SwavJob, shows how it goes, and waits for its end. */
+/** Applies a SwavJob, shows its progress, and waits for its end. */
 public final class JobMonitor implements AutoCloseable {
-    /** A job that shows no sign of life for so long is given up. */
-    private static final Duration SILENCE = Duration.ofMinutes(5);
-    /** Between looks at a job of which nothing is heard. */
-    private static final Duration LOOK = Duration.ofSeconds(1);
+    /** A job that makes no step for this long is considered stalled. */
+    private static final Duration STALL_LIMIT = Duration.ofMinutes(5);
+    /** Interval of the checks while no update of the job arrives. */
+    private static final Duration POLL_INTERVAL = Duration.ofSeconds(1);
 
     /**
-     * What came of it.
+     * The result of a completed job.
      *
-     * @param seconds from the first step seen to the last
-     * @param world largest number of members seen
+     * @param seconds from the first observed step to the last
+     * @param world largest observed number of members
      */
     public record Outcome(
             long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
 
-    private record Seen(long step, double loss, double rate) {}
+    private record Sample(long step, double loss, double rate) {}
 
     private final LocalDeployment stack;
     private final SwavJob job;
     private final StatusLine line;
     private final KubernetesClient client;
-    private final JobEventLog story = new JobEventLog();
-    private final List<Seen> seen = new ArrayList<>();
-    private final BlockingQueue<SwavJob> news = new LinkedBlockingQueue<>();
+    private final JobEventLog eventLog = new JobEventLog();
+    private final List<Sample> samples = new ArrayList<>();
+    private final BlockingQueue<SwavJob> updates = new LinkedBlockingQueue<>();
     private @Nullable SharedIndexInformer<SwavJob> informer;
     private @Nullable SwavJob newest;
     private int world;
     private long first;
-    private long moved = System.nanoTime();
+    private long lastProgress = System.nanoTime();
 
     public JobMonitor(LocalDeployment stack, SwavJob job, StatusLine line) {
         this.stack = stack;
@@ -62,30 +62,30 @@ public final class JobMonitor implements AutoCloseable {
         informer = client.resource(job).inform(new ResourceEventHandler<SwavJob>() {
             @Override
             public void onAdd(SwavJob now) {
-                news.add(now);
+                updates.add(now);
             }
 
             @Override
             public void onUpdate(SwavJob before, SwavJob now) {
-                news.add(now);
+                updates.add(now);
             }
 
             @Override
             public void onDelete(SwavJob last, boolean unknownState) {}
         });
-        moved = System.nanoTime();
+        lastProgress = System.nanoTime();
     }
 
     /**
-     * Runs the job from beginning to end.
+     * Runs the job from start to end.
      *
-     * @param each is called with every state of the job that is seen
-     * @throws LocalClusterException with conditions, events and the pods' last words when the job fails or stalls
+     * @param each is called with every observed state of the job
+     * @throws LocalClusterException with conditions, events and the end of the pods' logs if the job fails or stalls
      */
     public Outcome await(Consumer<SwavJob> each) {
         start();
         while (true) {
-            Optional<Outcome> outcome = look(LOOK);
+            Optional<Outcome> outcome = look(POLL_INTERVAL);
             if (outcome.isPresent()) {
                 return outcome.get();
             }
@@ -93,15 +93,15 @@ public final class JobMonitor implements AutoCloseable {
         }
     }
 
-    /** The newest state of the job. */
+    /** The newest observed state of the job. */
     public Optional<SwavJob> now() {
         return Optional.ofNullable(newest);
     }
 
     /**
-     * Waits for news of the job and shows it.
+     * Waits for an update of the job and shows it.
      *
-     * @return empty while the job goes on
+     * @return empty while the job is running
      * @throws LocalClusterException as {@link #await}
      */
     public Optional<Outcome> look(Duration atMost) {
@@ -110,9 +110,9 @@ public final class JobMonitor implements AutoCloseable {
         SwavJobStatus status = next == null ? null : next.getStatus();
         if (next != null && status != null) {
             newest = next;
-            story.news(status).forEach(line::say);
+            eventLog.newEntries(status).forEach(line::say);
             line.show(JobSummary.of(next));
-            note(status);
+            recordProgress(status);
             if (status.isTrue(ConditionType.Complete)) {
                 line.say(JobSummary.of(next));
                 return Optional.of(outcome());
@@ -121,8 +121,8 @@ public final class JobMonitor implements AutoCloseable {
                 throw new LocalClusterException("the job failed\n" + report(status));
             }
         }
-        if (System.nanoTime() - moved > SILENCE.toNanos()) {
-            throw new LocalClusterException("the job made no step for " + SILENCE.toMinutes() + " minutes\n"
+        if (System.nanoTime() - lastProgress > STALL_LIMIT.toNanos()) {
+            throw new LocalClusterException("the job made no step for " + STALL_LIMIT.toMinutes() + " minutes\n"
                     + report(newest == null ? null : newest.getStatus()));
         }
         return Optional.empty();
@@ -135,54 +135,55 @@ public final class JobMonitor implements AutoCloseable {
 
     private @Nullable SwavJob poll(Duration atMost) {
         try {
-            return news.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
+            return updates.poll(atMost.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new LocalClusterException("interrupted", e);
         }
     }
 
-    private void note(SwavJobStatus status) {
-        Seen progress = seen(status.progress());
-        if (progress != null && (seen.isEmpty() || seen.get(seen.size() - 1).step() != progress.step())) {
-            if (seen.isEmpty()) {
+    private void recordProgress(SwavJobStatus status) {
+        Sample progress = sample(status.progress());
+        if (progress != null
+                && (samples.isEmpty() || samples.get(samples.size() - 1).step() != progress.step())) {
+            if (samples.isEmpty()) {
                 first = System.nanoTime();
             }
-            seen.add(progress);
-            moved = System.nanoTime();
+            samples.add(progress);
+            lastProgress = System.nanoTime();
         }
         if (status.world() != null) {
             world = Math.max(world, status.world().size());
         }
     }
 
-    private static @Nullable Seen seen(SwavJobStatus.@Nullable Progress progress) {
+    private static @Nullable Sample sample(SwavJobStatus.@Nullable Progress progress) {
         if (progress == null || progress.step() == null || progress.loss() == null) {
             return null;
         }
         Double rate = progress.imagesPerSecond();
-        return new Seen(progress.step(), progress.loss(), rate == null ? 0 : rate);
+        return new Sample(progress.step(), progress.loss(), rate == null ? 0 : rate);
     }
 
     private Outcome outcome() {
-        if (seen.isEmpty()) {
-            throw new LocalClusterException("the job completed without ever reporting a step");
+        if (samples.isEmpty()) {
+            throw new LocalClusterException("the job completed without reporting a step, so it has no result");
         }
-        Seen last = seen.get(seen.size() - 1);
-        double rate = seen.stream()
-                .mapToDouble(Seen::rate)
+        Sample last = samples.get(samples.size() - 1);
+        double rate = samples.stream()
+                .mapToDouble(Sample::rate)
                 .filter(r -> r > 0)
                 .average()
                 .orElse(0);
         double seconds = (System.nanoTime() - first) / 1e9;
-        return new Outcome(last.step(), seen.get(0).loss(), last.loss(), rate, seconds, world);
+        return new Outcome(last.step(), samples.get(0).loss(), last.loss(), rate, seconds, world);
     }
 
     private static List<SwavJobStatus.JobCondition> conditions(@Nullable SwavJobStatus status) {
         return status == null || status.conditions() == null ? List.of() : List.copyOf(status.conditions());
     }
 
-    /** Conditions, events and the end of each pod's log. */
+    /** The conditions, the events and the end of each pod's log. */
     private String report(@Nullable SwavJobStatus status) {
         StringBuilder text = new StringBuilder();
         for (SwavJobStatus.JobCondition c : conditions(status)) {

@@ -5,7 +5,7 @@ import io.swav.api.SwavJobStatus;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** One line that says where a SwavJob stands: step, loss, pictures a second, prototype perplexity, world. */
+/** Summarizes a SwavJob's progress in one line: step, loss, images per second, prototype perplexity, world. */
 public final class JobSummary {
     private JobSummary() {}
 

@@ -7,11 +7,11 @@ import java.util.Optional;
 /**
  * The programs of a Kubernetes control plane.
  *
- * @param controllerManager absent from envtest's folders; without it nothing collects the children of deleted objects
+ * @param controllerManager absent from envtest's folders; without it the children of deleted objects are not collected
  */
 public record KubeBinaries(Path etcd, Path apiServer, Optional<Path> controllerManager) {
 
-    /** The programs in {@code folder}, if etcd and kube-apiserver are both there. */
+    /** The programs in {@code folder}, if it contains both etcd and kube-apiserver. */
     static Optional<KubeBinaries> in(Path folder) {
         Optional<Path> etcd = program(folder, "etcd");
         Optional<Path> server = program(folder, "kube-apiserver");

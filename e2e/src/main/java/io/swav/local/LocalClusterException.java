@@ -1,6 +1,6 @@
 package io.swav.local;
 
-/** Something of the local cluster did not start or work; the message says what, where its log is and what to do. */
+/** A part of the local cluster did not start or work; the message names it and its log, and suggests what to do. */
 @SuppressWarnings("serial")
 public final class LocalClusterException extends RuntimeException {
     public LocalClusterException(String message) {

@@ -29,15 +29,15 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
- * A real API server (kube-apiserver over etcd, TLS, RBAC) with the controllers that matter here, on free ports of
- * 127.0.0.1, everything it keeps in one folder. Its processes outlive this object unless {@link #close} ends them;
- * {@link #start} on a folder whose cluster runs joins it, and on one left by a crash starts it again with its data.
+ * A real API server (kube-apiserver over etcd, TLS, RBAC) with the controllers that matter here. It listens on free ports
+ * of 127.0.0.1 and keeps all its data in one folder. Its processes outlive this object unless {@link #close} ends them.
+ * {@link #start} joins a cluster that runs in the folder, and restarts one that crashed there with its data.
  */
 public final class LocalControlPlane implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
     private static final List<String> STOP_ORDER = List.of("kube-controller-manager", "kube-apiserver", "etcd");
 
-    /** Garbage collection, namespaces, service accounts, and what taints and clears nodes that vanish. */
+    /** Garbage collection, namespaces, service accounts, and the controllers that taint and clear vanished nodes. */
     private static final String CONTROLLERS = String.join(
             ",",
             "garbagecollector",
@@ -74,11 +74,11 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     /**
-     * Starts the cluster of {@code dir}, or joins it when it runs, and waits until it answers.
+     * Starts the cluster of {@code dir}, or joins it if it runs, and waits until it answers.
      *
      * @param definitions CustomResourceDefinitions to install before the controllers start, so that the garbage
-     *     collector knows them at once rather than at its next look half a minute later
-     * @throws LocalClusterException with the end of the log of whatever did not start
+     *     collector knows them at once rather than after its next discovery half a minute later
+     * @throws LocalClusterException with the end of the log of the process that did not start
      */
     public static LocalControlPlane start(
             Path dir, KubeBinaries binaries, Collection<CustomResourceDefinition> definitions) {
@@ -103,7 +103,7 @@ public final class LocalControlPlane implements AutoCloseable {
             if (runs) {
                 cluster.awaitReady();
                 try (KubernetesClient client = cluster.client()) {
-                    cluster.define(client, definitions); // of this build, or deleted meanwhile
+                    cluster.define(client, definitions); // they may be of another build, or have been deleted
                 }
             } else {
                 cluster.startAll(definitions);
@@ -114,7 +114,7 @@ public final class LocalControlPlane implements AutoCloseable {
         }
     }
 
-    /** Ends the cluster of {@code dir} and forgets its objects; its logs and keys stay. */
+    /** Ends the cluster of {@code dir} and deletes its objects; its logs and keys stay. */
     public static void stop(Path dir) {
         end(dir.toAbsolutePath().normalize());
         deleteTree(dir.resolve("etcd"));
@@ -144,7 +144,7 @@ public final class LocalControlPlane implements AutoCloseable {
         return Config.fromKubeconfig(kubeconfig.toFile());
     }
 
-    /** Ends the API server as a crash would leave it away: etcd keeps every object. */
+    /** Stops the API server as after a crash: etcd keeps every object. */
     public void stopApiServer() {
         BackgroundProcess.find(dir, "kube-apiserver").ifPresent(d -> d.stop(Duration.ofSeconds(5)));
     }
@@ -181,13 +181,13 @@ public final class LocalControlPlane implements AutoCloseable {
                         "--initial-cluster=swav=" + http(ports.etcdPeer),
                         "--logger=zap"),
                 Map.of());
-        apiServer(); // waits for etcd by itself
+        apiServer(); // kube-apiserver waits for etcd
         awaitReady();
         try (KubernetesClient client = client()) {
             define(client, definitions);
             if (binaries.controllerManager().isPresent()) {
                 controllerManager(binaries.controllerManager().get());
-                // pods are refused until their namespace has its default account and the account its token
+                // pods are rejected until their namespace has its default account and the account has its token
                 await(
                         "the default service account",
                         () -> Optional.ofNullable(client.serviceAccounts()
@@ -200,7 +200,7 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     private void define(KubernetesClient client, Collection<CustomResourceDefinition> definitions) {
-        // not by server-side apply: before 1.25 that refuses the CEL rules, which create and update drop
+        // not by server-side apply, which before 1.25 rejects the CEL rules; create and update drop them
         definitions.forEach(d -> client.resource(d).createOr(NonDeletingOperation::update));
         definitions.forEach(d -> await(
                 "the definition " + d.getMetadata().getName(),
@@ -229,10 +229,10 @@ public final class LocalControlPlane implements AutoCloseable {
                 "--service-account-key-file=" + pki.accountPublicKey(),
                 "--service-cluster-ip-range=10.96.0.0/24",
                 "--allow-privileged=true",
-                // nothing serves the "kubernetes" service here; its endpoint would be a loopback address
+                // the "kubernetes" service is unused here; its endpoint would be a loopback address, which is invalid
                 "--endpoint-reconciler-type=none"));
         if (binaries.controllerManager().isEmpty()) {
-            command.add("--disable-admission-plugins=ServiceAccount"); // nobody makes the default accounts
+            command.add("--disable-admission-plugins=ServiceAccount"); // no controller creates the default accounts
         }
         BackgroundProcess.start(dir, "kube-apiserver", command, Map.of());
     }
@@ -247,7 +247,7 @@ public final class LocalControlPlane implements AutoCloseable {
                 "--leader-elect=false",
                 "--secure-port=0"));
         if (minorVersion(program) < 24) {
-            command.add("--port=0"); // later ones have no insecure port, nor the flag
+            command.add("--port=0"); // later versions have neither the insecure port nor the flag
         }
         BackgroundProcess.start(dir, "kube-controller-manager", command, Map.of());
     }
@@ -294,7 +294,7 @@ public final class LocalControlPlane implements AutoCloseable {
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
     }
 
-    /** Of "Kubernetes v1.20.2". */
+    /** The minor version, from a text like "Kubernetes v1.20.2". */
     private static int minorVersion(Path program) {
         String text = ProcessUtils.output(List.of(program.toString(), "--version"));
         String[] parts = text.split("\\.", -1);
@@ -317,8 +317,8 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     /**
-     * Distinct ports that are free. Below those that the kernel gives to whoever asks for any: what is to listen there
-     * starts later, and may stop and start again.
+     * Distinct free ports. They are below the range from which the kernel assigns ephemeral ports, because the processes
+     * that will listen on them start later and may be restarted.
      */
     static List<Integer> freePorts(int count) {
         List<Integer> ports = ThreadLocalRandom.current()
@@ -329,7 +329,8 @@ public final class LocalControlPlane implements AutoCloseable {
                 .boxed()
                 .toList();
         if (ports.size() < count) {
-            throw new LocalClusterException("no free port on 127.0.0.1 between 20000 and 30000");
+            throw new LocalClusterException(
+                    "no free port on 127.0.0.1 between 20000 and 30000: end some of the processes that listen there");
         }
         return ports;
     }

@@ -25,7 +25,7 @@ import java.util.regex.Pattern;
 
 /**
  * Everything a SwavJob needs on one machine, in one folder: API server, SwavJob's definition, the operator and the
- * nodes, each a process of its own that goes on until {@link #down}.
+ * nodes, each a process of its own that runs until {@link #down}.
  */
 public final class LocalDeployment {
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
@@ -35,7 +35,7 @@ public final class LocalDeployment {
     private static final Pattern PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/");
 
     private final LocalControlPlane cluster;
-    /** What has to run, by the daemons' names. */
+    /** The names of the processes that must be running. */
     private final Set<String> running = new TreeSet<>();
 
     private LocalDeployment(LocalControlPlane cluster) {
@@ -43,10 +43,10 @@ public final class LocalDeployment {
     }
 
     /**
-     * Brings up what does not run yet. Nodes that run stay as they are.
+     * Starts the parts that are not running yet. Running nodes stay as they are.
      *
-     * @param say gets a line for each thing that is being started
-     * @throws LocalClusterException naming what did not start, with the end of its log; or that too few nodes run
+     * @param say receives a line for each part that is being started
+     * @throws LocalClusterException naming the part that did not start, with the end of its log; or if fewer nodes run
      */
     public static LocalDeployment up(Path dir, int nodes, Map<String, String> capacity, Consumer<String> say) {
         LocalDeployment stack = cluster(dir, say);
@@ -60,10 +60,10 @@ public final class LocalDeployment {
         return stack;
     }
 
-    /** As {@link #up}, each node a process of its own, so that one can be lost: see {@link #loseNode}. */
+    /** As {@link #up}, with a process of its own for each node, so that {@link #loseNode} can end one of them. */
     public static LocalDeployment upApart(Path dir, int nodes, Consumer<String> say) {
         LocalDeployment stack = cluster(dir, say);
-        say.accept("starting the operator and " + nodes + " nodes, each by itself ...");
+        say.accept("starting the operator and " + nodes + " nodes, each as a process of its own ...");
         stack.startOperator();
         for (int i = 0; i < nodes; i++) {
             stack.startNode(i);
@@ -77,28 +77,28 @@ public final class LocalDeployment {
         say.accept("starting etcd and kube-apiserver ...");
         LocalDeployment stack = new LocalDeployment(LocalControlPlane.start(dir, binaries, List.of(SpecLoader.crd())));
         if (binaries.controllerManager().isEmpty()) {
-            say.accept("note: there is no kube-controller-manager beside kube-apiserver, so the children of deleted"
+            say.accept("note: kube-controller-manager is missing beside kube-apiserver, so the children of deleted"
                     + " objects will not be collected");
         }
         return stack;
     }
 
     /**
-     * Starts the operator alone, on this machine, for a cluster that is there already, and makes SwavJob known to it;
-     * its own nodes run the pods.
+     * Installs SwavJob's definition on an existing cluster, whose own nodes run the pods, and starts only the operator on
+     * this machine.
      *
-     * @param dir keeps the operator's pid and log
-     * @throws LocalClusterException when the cluster does not answer or refuses
+     * @param dir the folder of the operator's pid and log files
+     * @throws LocalClusterException if the cluster does not answer or rejects the definition
      */
     public static void attach(Path dir, Path kubeconfig, Consumer<String> say) {
         Config config = Config.fromKubeconfig(kubeconfig.toFile());
-        say.accept("asking " + config.getMasterUrl() + " ...");
+        say.accept("connecting to " + config.getMasterUrl() + " ...");
         try (KubernetesClient client =
                 new KubernetesClientBuilder().withConfig(config).build()) {
             client.resource(SpecLoader.crd()).createOr(NonDeletingOperation::update);
         } catch (KubernetesClientException e) {
             throw new LocalClusterException("the cluster of " + kubeconfig + " (" + config.getMasterUrl()
-                    + ") does not take SwavJob's definition: " + e.getMessage());
+                    + ") did not accept SwavJob's definition, so the operator was not started: " + e.getMessage());
         }
         say.accept("starting the operator ...");
         startDaemon(dir, OPERATOR, "io.swav.operator.Main", List.of("--kubeconfig=" + kubeconfig, "--port=0"));
@@ -110,9 +110,9 @@ public final class LocalDeployment {
     }
 
     /**
-     * A node that was started by itself and all its pods die at once, and nobody tells the API server.
+     * Kills a node that runs as a process of its own, and all its pods, without notice to the API server.
      *
-     * @param pods namespace and name of those on the node
+     * @param pods the pods on the node
      */
     public void loseNode(int index, Collection<Pod> pods) {
         stop(NODE + index, Duration.ZERO);
@@ -132,7 +132,7 @@ public final class LocalDeployment {
         running.add(OPERATOR);
     }
 
-    /** Where the operator of {@code dir} shows its jobs, health and metrics; empty while it starts or does not run. */
+    /** The address of the operator's page with jobs, health and metrics; empty while the operator starts or is not running. */
     public static Optional<URI> page(Path dir) {
         return BackgroundProcess.find(dir, OPERATOR)
                 .map(operator -> PAGE.matcher(BackgroundProcess.tail(operator.log(), Integer.MAX_VALUE)))
@@ -140,7 +140,7 @@ public final class LocalDeployment {
                 .map(found -> URI.create(found.group()));
     }
 
-    /** Waits until the operator has come up. */
+    /** Waits until the operator has started; returns its page. */
     public URI awaitPage() {
         await("the operator", () -> {
             check();
@@ -158,12 +158,12 @@ public final class LocalDeployment {
         BackgroundProcess.find(dir(), name).ifPresent(daemon -> daemon.stop(grace));
     }
 
-    /** The API server goes away; etcd keeps what it knows. */
+    /** Stops the API server; etcd keeps the objects. */
     public void stopApiServer() {
         cluster.stopApiServer();
     }
 
-    /** Back on the same port; returns when it answers. */
+    /** Starts the API server again on the same port, and waits until it answers. */
     public void startApiServer() {
         cluster.startApiServer();
     }
@@ -189,12 +189,12 @@ public final class LocalDeployment {
         return cluster.kubeconfig();
     }
 
-    /** The caller closes it. */
+    /** A client with the administrator's rights; the caller closes it. */
     public KubernetesClient client() {
         return cluster.client();
     }
 
-    /** The operator, and every process that plays nodes. */
+    /** Names of the operator's process and of all node processes. */
     private static List<String> daemons(Path dir) {
         List<String> names = new ArrayList<>(List.of(OPERATOR, NODES));
         PodFolder.children(dir).stream()
@@ -206,7 +206,7 @@ public final class LocalDeployment {
         return names;
     }
 
-    /** Each process of a stack, whether it runs, and what the nodes cannot do, for people. */
+    /** Describes each process, whether it is running, and the nodes' problems, for display. */
     public static List<String> describe(Path dir) {
         List<String> lines = new ArrayList<>();
         List<String> names = new ArrayList<>(List.of("etcd", "kube-apiserver", "kube-controller-manager"));
@@ -222,19 +222,20 @@ public final class LocalDeployment {
         return lines;
     }
 
-    /** What the API server refuses the nodes of this process, or does not answer. */
+    /** The current problems of the nodes of this process with the API server. */
     private static List<String> problems(Path dir, String daemon) {
-        boolean plays = daemon.equals(NODES) || daemon.startsWith(NODE);
+        boolean isNode = daemon.equals(NODES) || daemon.startsWith(NODE);
         int first = daemon.startsWith(NODE) ? Integer.parseInt(daemon.substring(NODE.length())) : 0;
-        return plays ? ApiErrors.read(dir, first) : List.of();
+        return isNode ? ApiErrors.read(dir, first) : List.of();
     }
 
-    /** Fails when the operator or a node has ended by itself. */
+    /** @throws LocalClusterException if the operator or a node has ended unexpectedly */
     public void check() {
         for (String name : running) {
             if (BackgroundProcess.find(dir(), name).isEmpty()) {
-                throw new LocalClusterException(name + " ended. Its log, " + BackgroundProcess.logFile(dir(), name)
-                        + ", ends:\n" + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
+                throw new LocalClusterException(
+                        name + " ended unexpectedly. Its log, " + BackgroundProcess.logFile(dir(), name) + ", ends:\n"
+                                + BackgroundProcess.tail(BackgroundProcess.logFile(dir(), name), 20));
             }
         }
     }
@@ -243,7 +244,7 @@ public final class LocalDeployment {
         if (BackgroundProcess.find(dir, name).isPresent()) {
             return;
         }
-        // short-lived and light: start fast, leave the cores to the trainers
+        // short-lived and light: fast start, and the cores are left to the trainers
         List<String> command =
                 ImageCommands.java(List.of("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m"), main);
         command.addAll(arguments);
@@ -256,8 +257,8 @@ public final class LocalDeployment {
             if (there < nodes) {
                 throw new LocalClusterException(
                         "the cluster in " + dir() + " runs already, with " + there + (there == 1 ? " node" : " nodes")
-                                + ", and gets no more: ./swav down ends it, ./swav up --nodes " + nodes
-                                + " then starts it with " + nodes);
+                                + ", and nodes cannot be added: end it with ./swav down, then start it with ./swav up --nodes "
+                                + nodes);
             }
         }
     }
@@ -275,13 +276,13 @@ public final class LocalDeployment {
         Instant deadline = Instant.now().plus(START_LIMIT);
         while (!ready.getAsBoolean()) {
             if (Instant.now().isAfter(deadline)) {
-                throw new LocalClusterException(what + " did not come up within " + START_LIMIT.toSeconds() + " s");
+                throw new LocalClusterException(what + " did not start within " + START_LIMIT.toSeconds() + " s");
             }
             ProcessUtils.pause(Duration.ofMillis(200));
         }
     }
 
-    /** {@code .swav/<name>} under the project's folder, or under the current one outside of it. */
+    /** {@code .swav/<name>} in the project's folder, or in the current folder if the project's is unknown. */
     public static Path defaultDir(String name) {
         String home = System.getProperty("swav.home", "");
         return Path.of(home.isEmpty() ? "" : home, ".swav", name).toAbsolutePath();

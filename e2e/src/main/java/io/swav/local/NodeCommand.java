@@ -10,24 +10,32 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav node}: the kubelet stand-in as a process of its own; {@code swav up} starts it. */
+/** {@code swav node} runs the kubelet stand-in as a process of its own; {@code swav up} starts it. */
 @Command(
         name = "node",
-        description = "Plays nodes of a cluster, running their pods as processes of this machine.",
+        description = "Simulates nodes of a cluster: runs their pods as processes of this machine.",
         mixinStandardHelpOptions = true)
 public final class NodeCommand implements Callable<Integer> {
-    @Option(names = "--kubeconfig", required = true, paramLabel = "FILE", description = "The cluster to join.")
+    @Option(
+            names = "--kubeconfig",
+            required = true,
+            paramLabel = "FILE",
+            description = "Kubeconfig of the cluster to join.")
     private Path kubeconfig = Path.of("");
 
-    @Option(names = "--dir", required = true, paramLabel = "DIR", description = "Holds pods/ with their logs.")
+    @Option(
+            names = "--dir",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder for pods/, which contains the pods' logs.")
     private Path dir = Path.of("");
 
-    @Option(names = "--nodes", description = "How many nodes to play (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--nodes", description = "Number of nodes to simulate (default: ${DEFAULT-VALUE}).")
     private int nodes = 1;
 
     @Option(
             names = "--first",
-            description = "Number of the first, where several processes play nodes (default: ${DEFAULT-VALUE}).")
+            description = "Index of the first node, if several processes simulate nodes (default: ${DEFAULT-VALUE}).")
     private int first;
 
     @Option(
@@ -36,12 +44,12 @@ public final class NodeCommand implements Callable<Integer> {
             description = "A resource of each node, e.g. nvidia.com/gpu=1; repeatable.")
     private Map<String, String> capacity = new LinkedHashMap<>();
 
-    /** A process that plays nodes and nothing else. */
+    /** Entry point of a process that only simulates nodes. */
     public static void main(String[] arguments) {
         System.exit(new CommandLine(new NodeCommand()).execute(arguments));
     }
 
-    /** Ends by signal alone; its pods' processes go on for the next node to adopt. */
+    /** Runs until a signal ends it; its pods' processes continue, for the next node to adopt. */
     @Override
     public Integer call() throws InterruptedException {
         Map<String, Quantity> quantities = new LinkedHashMap<>();

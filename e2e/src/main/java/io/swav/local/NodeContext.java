@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.concurrent.ScheduledExecutorService;
 
 /**
- * What the pods of one node process share.
+ * The services that the pods of one node process share.
  *
  * @param pods the folder of all pods
  */

@@ -1,6 +1,6 @@
 package io.swav.local;
 
-/** A container cannot be made as its pod says, for now; the message is what the pod's status will show. */
+/** A container cannot be created as its pod specifies, for now; the pod's status will show the message. */
 @SuppressWarnings("serial")
 final class PodConfigException extends RuntimeException {
     PodConfigException(String message) {

@@ -18,7 +18,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** A container's environment: envFrom, then env, with {@code $(NAME)} of what came before. */
+/** A container's environment: envFrom, then env, in which {@code $(NAME)} refers to earlier variables. */
 final class PodEnvironment {
     private static final Pattern KEYED = Pattern.compile("metadata\\.(labels|annotations)\\['([^']+)'\\]");
 
@@ -73,8 +73,8 @@ final class PodEnvironment {
             return required(value, optional, "key " + ref.getKey() + " in secret " + ref.getName())
                     .map(PodEnvironment::decode);
         }
-        throw new PodConfigException("env " + variable
-                + ": the local node knows fieldRef, configMapKeyRef and secretKeyRef, and this is something else");
+        throw new PodConfigException(
+                "env " + variable + ": the local node supports only fieldRef, configMapKeyRef and secretKeyRef");
     }
 
     private static Optional<String> required(@Nullable String value, boolean optional, String what) {
@@ -106,7 +106,7 @@ final class PodEnvironment {
         return secret == null ? new Secret() : secret;
     }
 
-    /** The downward API's fields. */
+    /** The value of a field of the downward API. */
     static String field(Pod pod, ObjectFieldSelector selector) {
         String path = selector.getFieldPath();
         Matcher keyed = KEYED.matcher(path);

@@ -9,41 +9,45 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Warnings of scheduler and kubelet as Events of the pod: what it says there stands in no pod's status. */
+/** Writes warnings of scheduler and kubelet as Events of the pod; a pod's status does not contain them. */
 final class PodEvents {
     static final String SCHEDULER = "default-scheduler";
     static final String KUBELET = "kubelet";
-    /** A kubelet repeats what still holds about as often; Events live for an hour. */
+    /** How long the same Event is not repeated. A kubelet repeats about as often; Events expire after an hour. */
     private static final Duration REPEAT = Duration.ofMinutes(2);
 
-    private record Said(String message, Instant at) {}
+    private record Written(String message, Instant at) {}
 
     private final KubernetesClient client;
     private final ApiErrors errors;
-    /** By uid of the pod and reason. */
-    private final Map<String, Said> said = new HashMap<>();
+    /** The last Event by uid of the pod and reason. */
+    private final Map<String, Written> written = new HashMap<>();
 
     PodEvents(KubernetesClient client, ApiErrors errors) {
         this.client = client;
         this.errors = errors;
     }
 
-    /** Writes the Event unless the same was written a moment ago; one that cannot be written is a problem, not an error. */
+    /**
+     * Writes the Event unless the same one was written within {@link #REPEAT}. One that cannot be written is recorded as a
+     * problem and does not throw.
+     */
     synchronized void warn(Pod pod, String component, String reason, String message) {
         Instant now = Instant.now();
-        said.values().removeIf(old -> old.at().plus(REPEAT).isBefore(now));
+        written.values().removeIf(old -> old.at().plus(REPEAT).isBefore(now));
         String about = pod.getMetadata().getUid() + "/" + reason;
-        Said last = said.get(about);
+        Written last = written.get(about);
         if (last != null && last.message().equals(message)) {
             return;
         }
-        said.put(about, new Said(message, now));
+        written.put(about, new Written(message, now));
         try {
             create(pod, component, reason, message, PodStatuses.text(now));
             errors.succeeded(ApiErrors.Call.EVENT, ApiErrors.name(pod));
         } catch (KubernetesClientException e) {
-            boolean namespaceGoes = e.getCode() == 404 || ApiErrors.words(e).contains("being terminated");
-            if (!namespaceGoes) {
+            boolean namespaceIsDeleted =
+                    e.getCode() == 404 || ApiErrors.serverMessage(e).contains("being terminated");
+            if (!namespaceIsDeleted) {
                 errors.failed(ApiErrors.Call.EVENT, ApiErrors.name(pod), e);
             }
         }

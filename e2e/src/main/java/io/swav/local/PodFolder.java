@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Where a pod's files lie: {@code pods/<namespace>_<name>_<uid>/<container>/<run>.log}, as a kubelet keeps them, with a
- * folder of process files a run beside each log.
+ * The folder of a pod's files: {@code pods/<namespace>_<name>_<uid>/<container>/<run>.log}, as a kubelet keeps them, with
+ * a folder of process files for each run beside its log.
  */
 record PodFolder(Path path) {
 
@@ -21,7 +21,7 @@ record PodFolder(Path path) {
                 + pod.getMetadata().getName() + "_" + pod.getMetadata().getUid()));
     }
 
-    /** The newest folder of a pod with this name; its logs stay when the pod is gone. */
+    /** The newest folder of a pod with this name; its logs stay after the pod is deleted. */
     static Optional<PodFolder> find(Path pods, String namespace, String name) {
         String prefix = namespace + "_" + name + "_";
         return children(pods).stream()
@@ -61,7 +61,7 @@ record PodFolder(Path path) {
         return container(container).resolve(run + ".log");
     }
 
-    /** How many runs of a container have left files. */
+    /** The number of runs of a container that have left files. */
     int runs(String container) {
         int runs = 0;
         while (Files.isDirectory(run(container, runs))) {
@@ -70,7 +70,7 @@ record PodFolder(Path path) {
         return runs;
     }
 
-    /** Every container process that has left files here. */
+    /** The folders of all container processes that have left files here. */
     Stream<Path> processes() {
         return children(path).stream()
                 .filter(Files::isDirectory)
@@ -78,7 +78,7 @@ record PodFolder(Path path) {
                 .filter(run -> Files.exists(run.resolve("shell")));
     }
 
-    /** Leaves the logs alone. */
+    /** Deletes the volumes and the kubeconfig; keeps the logs. */
     void clear() {
         LocalControlPlane.deleteTree(volumes());
         try {

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a kubelet does next for a pod: a function of the pod, its containers and the time. The rules are those of
+ * Decides what a kubelet does next for a pod: a function of the pod, its containers and the time. The rules are those of
  * "Pod Lifecycle" in the Kubernetes documentation: init containers one after the other, restart policy with
  * exponential back-off, active deadline, grace period.
  */
@@ -16,21 +16,21 @@ final class PodLifecycle {
     static final Duration FIRST_BACK_OFF = Duration.ofSeconds(10);
     static final Duration LONGEST_BACK_OFF = Duration.ofMinutes(5);
 
-    /** What is to be done now. */
+    /** The next action. */
     sealed interface Action permits Start, Stop, Fail, Remove, Rest {}
 
     record Start(Container container) implements Action {}
 
-    /** SIGTERM to what runs, SIGKILL at {@code killAt}. */
+    /** Send SIGTERM to the running containers, and SIGKILL at {@code killAt}. */
     record Stop(Instant killAt) implements Action {}
 
-    /** The node gives the pod up for good. */
+    /** Fail the pod permanently. */
     record Fail(String reason, String message) implements Action {}
 
-    /** Every process has ended and the pod is to go: delete the object, grace 0, and its folder. */
+    /** Delete the object with grace 0, and its folder: the pod is being deleted and every process has ended. */
     record Remove() implements Action {}
 
-    /** Nothing until something happens, or until {@code wake}. */
+    /** Do nothing until the next event, or until {@code wake}. */
     record Rest(Optional<Instant> wake) implements Action {}
 
     private PodLifecycle() {}
@@ -67,7 +67,7 @@ final class PodLifecycle {
         return new Rest(wake);
     }
 
-    /** When the pod has run for longer than its activeDeadlineSeconds, measured from its start. */
+    /** The end of the pod's activeDeadlineSeconds, counted from its start; empty if unset or the pod has ended. */
     static Optional<Instant> deadline(Pod pod, PodRuntimeState view) {
         Long seconds = pod.getSpec().getActiveDeadlineSeconds();
         boolean done =
@@ -77,10 +77,10 @@ final class PodLifecycle {
                 : Optional.of(view.startTime().plusSeconds(seconds));
     }
 
-    /** How long to wait before run number {@code runs + 1}. */
+    /** The delay before run number {@code runs + 1}. */
     static Duration backOff(int runs) {
         if (runs <= 1) {
-            return Duration.ZERO; // the first time at once
+            return Duration.ZERO; // the first restart is immediate
         }
         Duration wait = FIRST_BACK_OFF.multipliedBy(1L << Math.min(runs - 2, 10));
         return wait.compareTo(LONGEST_BACK_OFF) > 0 ? LONGEST_BACK_OFF : wait;
@@ -99,13 +99,13 @@ final class PodLifecycle {
         return Duration.ofSeconds(seconds == null ? 30 : seconds);
     }
 
-    /** The container after its run has ended: at its end, or waiting to be started again. */
+    /** The container's state after its run has ended: exited, or waiting for a restart. */
     static ContainerRuntimeState ended(
             Pod pod, PodRuntimeState view, ContainerRuntimeState container, ContainerRuntimeState.Exited exited) {
         boolean init = view.init().contains(container);
         ContainerRuntimeState now = container.withState(exited);
-        boolean again = init ? !"Never".equals(policy(pod)) && exited.code() != 0 : restarts(pod, now);
-        if (!again || view.failure().isPresent() || pod.getMetadata().getDeletionTimestamp() != null) {
+        boolean restart = init ? !"Never".equals(policy(pod)) && exited.code() != 0 : restarts(pod, now);
+        if (!restart || view.failure().isPresent() || pod.getMetadata().getDeletionTimestamp() != null) {
             return now;
         }
         Duration wait = backOff(container.runs());

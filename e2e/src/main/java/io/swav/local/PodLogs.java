@@ -5,15 +5,15 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Optional;
 
-/** Where the logs of pods lie, of those gone as well. */
+/** Finds the logs of pods, including deleted ones. */
 public final class PodLogs {
     private PodLogs() {}
 
     /**
-     * The log of the newest run.
+     * The newest log of a pod.
      *
      * @param dir folder of the node
-     * @param container empty for the first that has a log
+     * @param container empty for the container that wrote last
      */
     public static Optional<Path> find(Path dir, String namespace, String pod, Optional<String> container) {
         return PodFolder.find(dir.resolve("pods"), namespace, pod)

@@ -30,17 +30,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs one pod: a thread that takes one happening after the other (the pod changed, a container ended, a probe found
- * something), asks {@link PodLifecycle} what to do, does it, and writes the status when it differs. The API server may be
- * away for any time; processes go on, and the status follows when it is back.
+ * Runs one pod: a thread that handles one event after the other (the pod changed, a container ended, a probe changed its
+ * result), asks {@link PodLifecycle} for the next action, executes it, and writes the status if it changed. The API server
+ * may be unavailable for any time: processes continue, and the status is written when it is back.
  */
 final class PodRunner implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(PodRunner.class);
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final Duration RETRY = Duration.ofSeconds(1);
+    /** Interval of the attempts to pass the startup limiter. */
     private static final Duration GATE = Duration.ofMillis(100);
-    private static final int LAST_WORDS = 2048;
-    /** What a container has of the machine's environment. */
+    /** Maximum length of a termination message taken from the log, characters. */
+    private static final int MESSAGE_LIMIT = 2048;
+    /** The variables that a container inherits from the machine's environment. */
     private static final List<String> INHERITED =
             List.of("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME");
 
@@ -49,10 +51,10 @@ final class PodRunner implements Runnable {
     private final ScheduledExecutorService timer;
     private final StartupLimiter gate;
     private final ApiErrors errors;
-    private final PodEvents events;
+    private final PodEvents podEvents;
     private final PodFolder folder;
     private final PodVolumes volumes;
-    private final BlockingQueue<Runnable> happenings = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
     private final Map<String, ContainerProcess> processes = new HashMap<>();
     private final Map<String, Prober> probers = new HashMap<>();
 
@@ -67,7 +69,7 @@ final class PodRunner implements Runnable {
         this.timer = node.timer();
         this.gate = node.gate();
         this.errors = node.errors();
-        this.events = node.events();
+        this.podEvents = node.events();
         this.folder = PodFolder.of(node.pods(), pod);
         this.volumes = new PodVolumes(client, pod, folder.volumes());
         this.pod = pod;
@@ -81,17 +83,17 @@ final class PodRunner implements Runnable {
     }
 
     void changed(Pod now) {
-        happenings.add(() -> pod = now);
+        events.add(() -> pod = now);
     }
 
-    /** The object is gone: what runs is killed without grace. */
+    /** The object was deleted: kills the running containers without grace. */
     void gone() {
-        happenings.add(this::abandon);
+        events.add(this::abandon);
     }
 
-    /** Stops watching over the pod; its processes go on for a later node to adopt. */
+    /** Stops managing the pod; its processes continue, for a later node to adopt. */
     void leave() {
-        happenings.add(() -> {
+        events.add(() -> {
             probers.values().forEach(Prober::close);
             done = true;
         });
@@ -100,7 +102,7 @@ final class PodRunner implements Runnable {
     @Override
     public void run() {
         try {
-            takeUp();
+            adoptRunning();
             while (!done) {
                 Optional<Instant> wake = step();
                 if (!done) {
@@ -116,13 +118,13 @@ final class PodRunner implements Runnable {
         long limit = wake.map(w ->
                         Math.max(0, Duration.between(Instant.now(), w).toMillis() + 1))
                 .orElse(60_000L);
-        Runnable first = happenings.poll(limit, TimeUnit.MILLISECONDS);
-        for (Runnable next = first; next != null; next = happenings.poll()) {
+        Runnable first = events.poll(limit, TimeUnit.MILLISECONDS);
+        for (Runnable next = first; next != null; next = events.poll()) {
             next.run();
         }
     }
 
-    /** Everything that can be done now; returns when to look again. */
+    /** Executes all actions that are due now; returns when the next one may be due. */
     private Optional<Instant> step() {
         try {
             while (!done) {
@@ -144,7 +146,7 @@ final class PodRunner implements Runnable {
             }
             return Optional.empty();
         } catch (KubernetesClientException e) {
-            if (e.getCode() == 404 || e.getCode() == 409) { // its object is gone, or another's has its name
+            if (e.getCode() == 404 || e.getCode() == 409) { // the object was deleted, or another pod has its name
                 gone();
                 return Optional.empty();
             }
@@ -154,10 +156,10 @@ final class PodRunner implements Runnable {
     }
 
     private void refused(KubernetesClientException e) {
-        boolean news = errors.failed(ApiErrors.Call.STATUS, ApiErrors.name(pod), e);
-        if (news && ApiErrors.answered(e)) {
-            String message = "the local node cannot write the pod's status: " + ApiErrors.words(e);
-            events.warn(pod, PodEvents.KUBELET, "FailedStatusUpdate", message);
+        boolean isNew = errors.failed(ApiErrors.Call.STATUS, ApiErrors.name(pod), e);
+        if (isNew && ApiErrors.answered(e)) {
+            String message = "the local node cannot write the pod's status: " + ApiErrors.serverMessage(e);
+            podEvents.warn(pod, PodEvents.KUBELET, "FailedStatusUpdate", message);
         }
     }
 
@@ -192,12 +194,7 @@ final class PodRunner implements Runnable {
             view = view.with(name, c -> c.run(new ContainerRuntimeState.Running(process.pid(), now)));
             watchOver(container, process, run, now);
             Prober prober = new Prober(
-                    timer,
-                    container,
-                    mounts,
-                    env,
-                    workingDir,
-                    finding -> happenings.add(() -> found(name, run, finding)));
+                    timer, container, mounts, env, workingDir, finding -> events.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
             errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
@@ -205,25 +202,28 @@ final class PodRunner implements Runnable {
             waitToStart(name, "CreateContainerConfigError", e.getMessage());
         } catch (KubernetesClientException e) {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
-            waitToStart(name, "CreateContainerConfigError", ApiErrors.words(e));
+            waitToStart(name, "CreateContainerConfigError", ApiErrors.serverMessage(e));
         } catch (IOException e) {
             waitToStart(name, "RunContainerError", String.valueOf(e.getMessage()));
         }
     }
 
-    /** As a kubelet: a container whose volumes are not there is being created, and an Event alone says why. */
+    /** As a kubelet does: a container whose volumes are missing is "being created", and only an Event shows the reason. */
     private boolean mounted(String name) {
         try {
             volumes.prepare();
             return true;
         } catch (PodConfigException e) {
             waitToStart(name, "ContainerCreating", "");
-            events.warn(pod, PodEvents.KUBELET, "FailedMount", String.valueOf(e.getMessage()));
+            podEvents.warn(pod, PodEvents.KUBELET, "FailedMount", String.valueOf(e.getMessage()));
         } catch (KubernetesClientException e) {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
             waitToStart(name, "ContainerCreating", "");
-            events.warn(
-                    pod, PodEvents.KUBELET, "FailedMount", "the pod's volumes cannot be read: " + ApiErrors.words(e));
+            podEvents.warn(
+                    pod,
+                    PodEvents.KUBELET,
+                    "FailedMount",
+                    "the pod's volumes cannot be read: " + ApiErrors.serverMessage(e));
         }
         return false;
     }
@@ -259,11 +259,11 @@ final class PodRunner implements Runnable {
         return env;
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
+    @SuppressWarnings("FutureReturnValueIgnored") // the result arrives as an event
     private void watchOver(Container container, ContainerProcess process, int run, Instant since) {
         String name = container.getName();
         processes.put(name, process);
-        process.onExit().thenAccept(code -> happenings.add(() -> ended(container, run, code, since)));
+        process.onExit().thenAccept(code -> events.add(() -> ended(container, run, code, since)));
     }
 
     private void ended(Container container, int run, int code, Instant since) {
@@ -278,27 +278,27 @@ final class PodRunner implements Runnable {
         ContainerRuntimeState.Exited exited = new ContainerRuntimeState.Exited(
                 code,
                 code == 0 ? "Completed" : "Error",
-                lastWords(container, run, code),
+                terminationMessage(container, run, code),
                 pid,
                 since,
                 ContainerProcess.time(folder.run(name, run), "exit"));
         view = view.with(name, c -> PodLifecycle.ended(pod, view, c, exited));
     }
 
-    /** The termination message: of its file, or the end of the log where that is asked for. */
-    private String lastWords(Container container, int run, int code) {
+    /** The termination message: the end of the log of a failed container if its policy requests this, otherwise empty. */
+    private String terminationMessage(Container container, int run, int code) {
         boolean fromLogs = "FallbackToLogsOnError".equals(container.getTerminationMessagePolicy()) && code != 0;
         if (!fromLogs) {
             return "";
         }
         String tail = BackgroundProcess.tail(folder.log(container.getName(), run), 80);
-        return tail.substring(Math.max(0, tail.length() - LAST_WORDS));
+        return tail.substring(Math.max(0, tail.length() - MESSAGE_LIMIT));
     }
 
     private void found(String name, int run, Prober.Finding finding) {
         ContainerRuntimeState now = view.container(name);
         if (!now.running() || now.runs() != run + 1) {
-            return; // of a run that has ended meanwhile
+            return; // the run has ended meanwhile
         }
         if (finding instanceof Prober.Unhealthy unhealthy) {
             LOG.info("pod {}, container {}: {}, killing it", folder.name(), name, unhealthy.why());
@@ -317,8 +317,8 @@ final class PodRunner implements Runnable {
         }
     }
 
-    /** After a restart of the node: finds the processes of the run before, or what became of them. */
-    private void takeUp() {
+    /** Finds the processes that an earlier node process left running, or how they ended. */
+    private void adoptRunning() {
         List<Container> all = Stream.concat(
                         pod.getSpec().getInitContainers().stream(), pod.getSpec().getContainers().stream())
                 .toList();
@@ -358,7 +358,7 @@ final class PodRunner implements Runnable {
         }
     }
 
-    /** How often the pod's status says that the container was started. */
+    /** How often the container was started according to the pod's status. */
     private int recordedRuns(String name) {
         if (pod.getStatus() == null) {
             return 0;
@@ -382,7 +382,7 @@ final class PodRunner implements Runnable {
         String name = container.getName();
         ContainerRuntimeState now = view.container(name);
         if (!now.running() || now.runs() != run + 1) {
-            return; // it has ended meanwhile
+            return; // the run has ended meanwhile
         }
         try {
             volumes.prepare();
@@ -394,7 +394,7 @@ final class PodRunner implements Runnable {
                     mounts,
                     env,
                     folder.path(),
-                    finding -> happenings.add(() -> found(name, run, finding)));
+                    finding -> events.add(() -> found(name, run, finding)));
             probers.put(name, prober);
             prober.start();
             errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
@@ -402,14 +402,18 @@ final class PodRunner implements Runnable {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
             probeLater(container, run);
         } catch (IOException | PodConfigException e) {
-            LOG.warn("pod {}, container {}: cannot be probed: {}", folder.name(), name, e.getMessage());
+            LOG.warn(
+                    "pod {}, container {}: cannot be probed, so it will not become Ready: {}",
+                    folder.name(),
+                    name,
+                    e.getMessage());
         }
     }
 
-    /** An unprobed container would never be Ready again. */
-    @SuppressWarnings("FutureReturnValueIgnored") // what comes of it is a happening
+    /** Retries, because an unprobed container would never become Ready again. */
+    @SuppressWarnings("FutureReturnValueIgnored") // the result arrives as an event
     private void probeLater(Container container, int run) {
-        timer.schedule(() -> happenings.add(() -> probeAgain(container, run)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
+        timer.schedule(() -> events.add(() -> probeAgain(container, run)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void writeStatus(Instant now) {
@@ -417,7 +421,7 @@ final class PodRunner implements Runnable {
         if (next.equals(written)) {
             return;
         }
-        // the uid makes it fail (409) where another pod has taken the name
+        // the uid makes the patch fail (409) if another pod has taken the name
         Map<String, Object> patch = Map.of(
                 "metadata", Map.of("uid", pod.getMetadata().getUid()), "status", JSON.convertValue(next, Map.class));
         try {

@@ -9,9 +9,9 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
- * What is known of a pod's processes.
+ * The state of a pod's processes.
  *
- * @param failure why the node gave the pod up, for good
+ * @param failure why the node failed the pod permanently
  */
 record PodRuntimeState(
         List<ContainerRuntimeState> init,

@@ -18,20 +18,21 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses a node for a pod: ready, not cordoned, its taints tolerated, its labels as the nodeSelector asks, and with
- * room for the requests; of those the one with the fewest pods. Affinity, spreading and preemption are not looked at.
+ * Chooses a node for a pod: a node that is ready and not cordoned, whose taints are tolerated, whose labels match the
+ * nodeSelector, and which has room for the requests; of those the one with the fewest pods. Ignores affinity, spreading
+ * and preemption.
  */
 final class PodScheduler {
     sealed interface Placement permits Bind, Unschedulable {}
 
     record Bind(String node) implements Placement {}
 
-    /** @param why in the words of Kubernetes' own scheduler */
+    /** @param why the reason, worded as by Kubernetes' own scheduler */
     record Unschedulable(String why) implements Placement {}
 
     private PodScheduler() {}
 
-    /** @param placed pods that have a node, ended ones included */
+    /** @param placed the pods that have a node, including ended ones */
     static Placement place(Pod pod, List<Node> nodes, List<Pod> placed) {
         Map<String, Integer> reasons = new TreeMap<>();
         List<Node> fit = new ArrayList<>();
@@ -121,7 +122,7 @@ final class PodScheduler {
                 .toList();
     }
 
-    /** Summed over the containers; a limit without a request is one. */
+    /** The requests, summed over the containers; a limit without a request counts as a request. */
     private static Map<String, BigDecimal> requests(Pod pod) {
         Map<String, BigDecimal> sum = new HashMap<>();
         pod.getSpec().getContainers().stream()

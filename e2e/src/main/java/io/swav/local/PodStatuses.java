@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The status a kubelet would write for a pod: a function of the pod, its containers and the time. */
+/** Computes the status that a kubelet would write for a pod: a function of the pod, its containers and the time. */
 final class PodStatuses {
     static final String HOST = "127.0.0.1";
 
@@ -43,7 +43,7 @@ final class PodStatuses {
         return view.main().stream().anyMatch(c -> c.runs() > 0) ? "Running" : "Pending";
     }
 
-    /** @param before what was written last, whose times stay where nothing changed */
+    /** @param before the status written last; its times are kept for unchanged conditions */
     static PodStatus of(Pod pod, PodRuntimeState view, @Nullable PodStatus before, Instant now) {
         String phase = phase(pod, view);
         boolean initialized = view.init().stream().allMatch(ContainerRuntimeState::succeeded);
@@ -86,7 +86,7 @@ final class PodStatuses {
                 .build();
     }
 
-    /** The time of the last change is kept while the value stays. */
+    /** A condition that keeps the time of its last transition while its value stays the same. */
     private static PodCondition condition(
             @Nullable PodStatus before,
             String type,
@@ -159,7 +159,7 @@ final class PodStatuses {
                 .build();
     }
 
-    /** {@code process://<pid>}: which process of this machine the container is. */
+    /** {@code process://<pid>} of the container's process on this machine. */
     private static @Nullable String id(ContainerRuntimeState.State state) {
         if (state instanceof ContainerRuntimeState.Running running) {
             return "process://" + running.pid();

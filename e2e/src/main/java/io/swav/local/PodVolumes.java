@@ -20,14 +20,14 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A pod's volumes as folders of this machine: configMap, secret, emptyDir, hostPath, projected, downwardAPI. */
+/** Provides a pod's volumes as folders of this machine: configMap, secret, emptyDir, hostPath, projected, downwardAPI. */
 final class PodVolumes {
     private final KubernetesClient client;
     private final Pod pod;
     private final Path dir;
     private final Map<String, Path> folders = new HashMap<>();
 
-    /** @param dir where the folders are made */
+    /** @param dir the folder in which the volumes are created */
     PodVolumes(KubernetesClient client, Pod pod, Path dir) {
         this.client = client;
         this.pod = pod;
@@ -35,9 +35,9 @@ final class PodVolumes {
     }
 
     /**
-     * Makes every volume that is not there yet.
+     * Creates every volume that does not exist yet.
      *
-     * @throws PodConfigException naming the volume and what it lacks, in a kubelet's words
+     * @throws PodConfigException naming the volume and what is missing, worded as by a kubelet
      */
     void prepare() {
         for (Volume volume : pod.getSpec().getVolumes()) {
@@ -57,7 +57,7 @@ final class PodVolumes {
         return new PodConfigException("MountVolume.SetUp failed for volume \"" + volume.getName() + "\" : " + why);
     }
 
-    /** Container path to host path, for the mounts of {@code container}. */
+    /** Maps container paths to host paths for the mounts of {@code container}. */
     Map<String, String> mounts(Container container) {
         Map<String, String> mounts = new LinkedHashMap<>();
         for (VolumeMount mount : container.getVolumeMounts()) {
@@ -108,7 +108,7 @@ final class PodVolumes {
                         PodEnvironment.field(pod, item.getFieldRef()).getBytes(StandardCharsets.UTF_8));
             }
         } else {
-            throw new PodConfigException("the local node has no such volumes: it has configMap, secret, emptyDir,"
+            throw new PodConfigException("the local node supports only volumes of configMap, secret, emptyDir,"
                     + " hostPath, projected and downwardAPI");
         }
         return folder;

@@ -1,6 +1,6 @@
 package io.swav.local;
 
-/** Thresholds of one probe: so many equal results in a row change what is believed. */
+/** Applies the thresholds of one probe: the state changes after that many equal results in a row. */
 final class ProbeCount {
     enum Change {
         PASSED,
@@ -10,7 +10,7 @@ final class ProbeCount {
 
     private final int successThreshold;
     private final int failureThreshold;
-    private Change believed = Change.UNCHANGED;
+    private Change current = Change.UNCHANGED;
     private int successes;
     private int failures;
 
@@ -25,10 +25,10 @@ final class ProbeCount {
         Change next = successes >= successThreshold
                 ? Change.PASSED
                 : failures >= failureThreshold ? Change.FAILED : Change.UNCHANGED;
-        if (next == Change.UNCHANGED || next == believed) {
+        if (next == Change.UNCHANGED || next == current) {
             return Change.UNCHANGED;
         }
-        believed = next;
+        current = next;
         return next;
     }
 }

@@ -25,11 +25,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Probes one run of a container: startup first, then readiness and liveness, each with its delay, period, time-out and
+ * Probes one run of a container: startup first, then readiness and liveness, each with its delay, period, timeout and
  * thresholds.
  */
 final class Prober implements AutoCloseable {
-    /** What the probes found; only changes are told. */
+    /** A change in the result of the probes; unchanged results are not reported. */
     sealed interface Finding permits Started, Ready, NotReady, Unhealthy {}
 
     record Started() implements Finding {}
@@ -38,7 +38,7 @@ final class Prober implements AutoCloseable {
 
     record NotReady() implements Finding {}
 
-    /** Startup or liveness failed for good: the container is to be killed. */
+    /** The startup or liveness probe reached its failure threshold: the container must be killed. */
     record Unhealthy(String why) implements Finding {}
 
     private static final HttpClient HTTP = HttpClient.newHttpClient();
@@ -48,7 +48,7 @@ final class Prober implements AutoCloseable {
     private final Map<String, String> mounts;
     private final Map<String, String> env;
     private final Path workingDir;
-    private final Consumer<Finding> told;
+    private final Consumer<Finding> listener;
     private final List<ScheduledFuture<?>> schedules = new ArrayList<>();
 
     Prober(
@@ -57,13 +57,13 @@ final class Prober implements AutoCloseable {
             Map<String, String> mounts,
             Map<String, String> env,
             Path workingDir,
-            Consumer<Finding> told) {
+            Consumer<Finding> listener) {
         this.timer = timer;
         this.container = container;
         this.mounts = mounts;
         this.env = env;
         this.workingDir = workingDir;
-        this.told = told;
+        this.listener = listener;
     }
 
     void start() {
@@ -73,20 +73,26 @@ final class Prober implements AutoCloseable {
             schedule(
                     container.getStartupProbe(),
                     this::started,
-                    () -> told.accept(new Unhealthy("startup probe failed")));
+                    () -> listener.accept(new Unhealthy("startup probe failed")));
         }
     }
 
     private synchronized void started() {
         schedules.forEach(s -> s.cancel(false));
-        told.accept(new Started());
+        listener.accept(new Started());
         if (container.getReadinessProbe() == null) {
-            told.accept(new Ready());
+            listener.accept(new Ready());
         } else {
-            schedule(container.getReadinessProbe(), () -> told.accept(new Ready()), () -> told.accept(new NotReady()));
+            schedule(
+                    container.getReadinessProbe(),
+                    () -> listener.accept(new Ready()),
+                    () -> listener.accept(new NotReady()));
         }
         if (container.getLivenessProbe() != null) {
-            schedule(container.getLivenessProbe(), () -> {}, () -> told.accept(new Unhealthy("liveness probe failed")));
+            schedule(
+                    container.getLivenessProbe(),
+                    () -> {},
+                    () -> listener.accept(new Unhealthy("liveness probe failed")));
         }
     }
 
@@ -174,7 +180,7 @@ final class Prober implements AutoCloseable {
         return host == null || host.isEmpty() ? PodStatuses.HOST : host;
     }
 
-    /** A number, or the name of one of the container's ports. */
+    /** The port's number; {@code port} may be the name of one of the container's ports. */
     private int port(IntOrString port) throws IOException {
         if (port.getIntVal() != null) {
             return port.getIntVal();
@@ -183,7 +189,7 @@ final class Prober implements AutoCloseable {
                 .filter(p -> port.getStrVal().equals(p.getName()))
                 .map(ContainerPort::getContainerPort)
                 .findFirst()
-                .orElseThrow(() -> new IOException("no port is named " + port.getStrVal()));
+                .orElseThrow(() -> new IOException("the container has no port named " + port.getStrVal()));
     }
 
     private static int or(@Nullable Integer value, int otherwise) {

@@ -36,20 +36,19 @@ import org.slf4j.LoggerFactory;
 
 /**
  * A stand-in for kubelets and scheduler that runs pods' containers as processes of this machine, without isolation:
- * every pod has the address 127.0.0.1, mount paths are rewritten to folders of this machine wherever they stand in
- * commands, arguments and environment, and resource requests only guide the scheduling. It registers one or more
- * nodes, keeps their heartbeat, and does for each pod what {@link PodLifecycle} says. Taint-based eviction is left to
- * kube-controller-manager.
+ * every pod has the address 127.0.0.1, mount paths in commands, arguments and environment are rewritten to folders of this
+ * machine, and resource requests only guide the scheduling. It registers one or more nodes, sends their heartbeats, and
+ * executes {@link PodLifecycle}'s actions for each pod. Taint-based eviction is left to kube-controller-manager.
  */
 public final class ProcessNode implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ProcessNode.class);
     private static final int HEARTBEAT_SECONDS = 10;
 
     /**
-     * @param dir holds {@code pods/}, which a later node takes up
-     * @param first number of the first node, so that several processes can play nodes of one cluster
-     * @param nodes how many nodes to play
-     * @param capacity of each node beside the machine's cpu and memory, e.g. {@code nvidia.com/gpu}
+     * @param dir contains {@code pods/}, whose running pods a later node adopts
+     * @param first index of the first node, so that several processes can simulate nodes of one cluster
+     * @param nodes number of nodes to simulate
+     * @param capacity resources of each node in addition to the machine's cpu and memory, e.g. {@code nvidia.com/gpu}
      */
     public record Options(Path kubeconfig, Path dir, int first, int nodes, Map<String, Quantity> capacity) {}
 
@@ -66,7 +65,7 @@ public final class ProcessNode implements AutoCloseable {
 
     private ProcessNode(Options options) {
         this.options = options;
-        // whoever calls here tries again by itself, and soon
+        // all callers retry by themselves, and soon
         Config config = new ConfigBuilder(LocalControlPlane.config(options.kubeconfig()))
                 .withRequestRetryBackoffLimit(0)
                 .build();
@@ -87,12 +86,12 @@ public final class ProcessNode implements AutoCloseable {
         this.podCache = client.pods().inAnyNamespace().runnableInformer(0);
     }
 
-    /** Of the node with this number. */
+    /** The name of the node with this index. */
     public static String name(int index) {
         return "local-" + index;
     }
 
-    /** Registers the nodes and takes up the pods that are theirs. */
+    /** Registers the nodes and adopts their pods. */
     public static ProcessNode start(Options options) {
         ProcessNode node = new ProcessNode(options);
         try {
@@ -118,7 +117,7 @@ public final class ProcessNode implements AutoCloseable {
         killAll(options.dir());
     }
 
-    /** Ends this object alone: the pods' processes go on until a node with the same folder takes them up. */
+    /** Ends only this object: the pods' processes continue, and a node with the same folder adopts them. */
     public void detach() {
         timer.shutdownNow();
         podCache.close();
@@ -139,15 +138,13 @@ public final class ProcessNode implements AutoCloseable {
         client.close();
     }
 
-    /** One that ends by itself has met an error that no further try would end; until then it logs each. */
+    /** Logs if an informer stops. It stops only after an error that a retry cannot resolve; all other errors it logs itself. */
     @SuppressWarnings("FutureReturnValueIgnored") // the failure is logged here
     private static void watched(SharedIndexInformer<?> cache, String what) {
         cache.stopped().whenComplete((done, error) -> {
             if (error != null) {
                 LOG.error(
-                        "this node no longer sees the cluster's {}: start it again (./swav down, ./swav up)",
-                        what,
-                        error);
+                        "this node no longer sees the cluster's {}: restart it (./swav down, ./swav up)", what, error);
             }
         });
     }
@@ -157,7 +154,7 @@ public final class ProcessNode implements AutoCloseable {
         PodFolder.children(dir.toAbsolutePath().resolve("pods")).forEach(pod -> kill(new PodFolder(pod)));
     }
 
-    /** Kills every container process of one pod, without a word to the API server. */
+    /** Kills every container process of one pod, without notice to the API server. */
     static void kill(PodFolder pod) {
         pod.processes()
                 .forEach(run -> ContainerProcess.adopt(run).ifPresent(process -> {
@@ -216,8 +213,8 @@ public final class ProcessNode implements AutoCloseable {
                 () -> {
                     try {
                         task.run();
-                    } catch (RuntimeException e) { // any that came through would end the repetition
-                        LOG.error("the node stumbled", e);
+                    } catch (RuntimeException e) { // an exception would end the repetition
+                        LOG.error("a periodic task of the node failed; it runs again at its next interval", e);
                     }
                 },
                 0,
@@ -256,8 +253,8 @@ public final class ProcessNode implements AutoCloseable {
     }
 
     /**
-     * @return false when the API server refused; a pod that has been bound meanwhile, because the cache lags, or that is
-     *     gone needs nothing more
+     * @return false if the API server rejected the request; true also if the pod was already bound, because the cache lags,
+     *     or no longer exists
      */
     private boolean attempt(ApiErrors.Call call, Pod pod, Runnable request) {
         try {
@@ -266,7 +263,7 @@ public final class ProcessNode implements AutoCloseable {
             if (e.getCode() != 409 && e.getCode() != 404) {
                 errors.failed(call, ApiErrors.name(pod), e);
                 if (call == ApiErrors.Call.BIND && ApiErrors.answered(e)) {
-                    String message = "the local node cannot bind the pod: " + ApiErrors.words(e);
+                    String message = "the local node cannot bind the pod: " + ApiErrors.serverMessage(e);
                     context.events().warn(pod, PodEvents.SCHEDULER, "FailedScheduling", message);
                 }
                 return false;
@@ -291,14 +288,14 @@ public final class ProcessNode implements AutoCloseable {
                         .endTarget()
                         .build())
                 .create();
-        LOG.info("pod {} goes to {}", pod.getMetadata().getName(), node);
+        LOG.info("pod {} is bound to {}", pod.getMetadata().getName(), node);
     }
 
     private void explain(Pod pod, String why) {
-        boolean told = pod.getStatus() != null
+        boolean alreadyWritten = pod.getStatus() != null
                 && pod.getStatus().getConditions().stream()
                         .anyMatch(c -> c.getType().equals("PodScheduled") && why.equals(c.getMessage()));
-        if (told) {
+        if (alreadyWritten) {
             return;
         }
         Pod status = pod.edit()
@@ -355,7 +352,7 @@ public final class ProcessNode implements AutoCloseable {
             if (e.getCode() != 404) {
                 throw e;
             }
-            register(name); // it was deleted
+            register(name); // the node object was deleted
         }
     }
 

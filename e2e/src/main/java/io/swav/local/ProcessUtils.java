@@ -6,11 +6,15 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 
-/** Small doings with this machine. */
+/** Runs commands, and pauses. */
 public final class ProcessUtils {
     private ProcessUtils() {}
 
-    /** What {@code command} prints, stderr included, stripped; any exit status other than 0 is an error. */
+    /**
+     * Runs {@code command} and returns its output, stderr included, stripped.
+     *
+     * @throws LocalClusterException if its exit status is not 0
+     */
     public static String output(List<String> command) {
         try {
             Process process = new ProcessBuilder(command)
@@ -20,7 +24,8 @@ public final class ProcessUtils {
             String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
             int code = process.waitFor();
             if (code != 0) {
-                throw new LocalClusterException(String.join(" ", command) + " ended with " + code + ": " + text);
+                throw new LocalClusterException(
+                        String.join(" ", command) + " failed with exit status " + code + ": " + text);
             }
             return text;
         } catch (IOException e) {

@@ -9,9 +9,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
 
-/** What a pod's service account may show to the API server. */
+/** Provides the credentials of a pod's service account. */
 final class ServiceAccounts {
-    /** Longer than a job on a laptop; the token dies with its pod anyway. */
+    /** Longer than a job on a laptop; the token becomes invalid with its pod anyway. */
     private static final Duration LIFETIME = Duration.ofDays(30);
 
     private ServiceAccounts() {}
@@ -37,7 +37,7 @@ final class ServiceAccounts {
                 .getToken();
     }
 
-    /** A kubeconfig with such a token: what in-cluster configuration is to a real pod. */
+    /** A kubeconfig with such a token; it stands in for the in-cluster configuration of a real pod. */
     static String kubeconfig(KubernetesClient client, Pod pod) {
         Config own = client.getConfiguration();
         String authority = own.getCaCertData() == null

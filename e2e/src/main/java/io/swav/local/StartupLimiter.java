@@ -8,11 +8,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Keeps containers that start from slowing those that work: on a cluster they would be on machines of their own, here
- * they share one machine's cores, and a starting JVM takes all it can get. Once a container is Ready, others start one
- * after the other, each when the one before is Ready, has ended, or has had {@link #PATIENCE}, and not before those
- * that work have got over its coming or going, {@link #SETTLE}, which is about what a kubelet needs for a sandbox. While
- * nobody is Ready they start together: nobody is slowed.
+ * Prevents starting containers from slowing down those that work. On a cluster they would be on machines of their own;
+ * here they share one machine's cores, and a starting JVM takes all it can get. Once a container is Ready, others start
+ * one after the other: each when the one before is Ready, has ended, or has had {@link #PATIENCE}, and not before the
+ * working containers have adjusted to its arrival or departure, {@link #SETTLE}, which is about the time that a kubelet
+ * needs for a sandbox. While no container is Ready, all start together, because none is slowed down.
  */
 final class StartupLimiter {
     static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -39,7 +39,7 @@ final class StartupLimiter {
         }
     }
 
-    /** It has ended, or nobody watches over it any more. */
+    /** The container has ended or is no longer managed. */
     synchronized void leave(String container, Instant now) {
         starting.remove(container);
         if (ready.remove(container)) {

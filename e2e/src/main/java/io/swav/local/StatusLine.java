@@ -4,11 +4,11 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.time.Instant;
 
-/** A line that is rewritten in place on a terminal, and printed every few seconds elsewhere. */
+/** A status line that is rewritten in place on a terminal, and otherwise printed every few seconds. */
 public final class StatusLine {
     private static final Duration BETWEEN = Duration.ofSeconds(5);
-    /** Returns to the line's start and clears it. */
-    private static final String AGAIN = "\r\u001b[2K";
+    /** Returns the cursor to the start of the line and clears it. */
+    private static final String CLEAR_LINE = "\r\u001b[2K";
 
     private final PrintStream out;
     private final boolean terminal;
@@ -20,12 +20,12 @@ public final class StatusLine {
         this.terminal = terminal;
     }
 
-    /** On this process's output; the launcher knows whether that is a terminal. */
+    /** A status line on standard output; the launcher passes whether that is a terminal. */
     public static StatusLine standard() {
         return new StatusLine(System.out, Boolean.getBoolean("swav.terminal"));
     }
 
-    /** As {@link #standard}, beside an output that is the command's result. */
+    /** A status line on standard error, for commands whose standard output is their result. */
     static StatusLine errors() {
         return new StatusLine(System.err, Boolean.getBoolean("swav.terminal"));
     }
@@ -35,7 +35,7 @@ public final class StatusLine {
             return;
         }
         if (terminal) {
-            out.print(AGAIN + line);
+            out.print(CLEAR_LINE + line);
             out.flush();
             shown = line;
         } else if (!Instant.now().isBefore(due)) {
@@ -45,9 +45,9 @@ public final class StatusLine {
         }
     }
 
-    /** Prints {@code line} for good. */
+    /** Prints {@code line} permanently. */
     public void say(String line) {
-        out.println(terminal ? AGAIN + line : line);
+        out.println(terminal ? CLEAR_LINE + line : line);
         shown = "";
     }
 }

@@ -6,13 +6,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** Text replacements in a container's command, args and environment. */
+/** Replaces variables and paths in a container's command, args and environment. */
 final class VariableExpansion {
     private static final Pattern REFERENCE = Pattern.compile("\\$\\$|\\$\\(([-._a-zA-Z][-._a-zA-Z0-9]*)\\)");
 
     private VariableExpansion() {}
 
-    /** Kubernetes' {@code $(NAME)}; unknown names stay as they are, and {@code $$} is a dollar. */
+    /** Expands Kubernetes' {@code $(NAME)}; unknown names stay as they are, and {@code $$} is a dollar. */
     static String variables(String text, Map<String, String> env) {
         return REFERENCE.matcher(text).replaceAll(match -> {
             String name = match.group(1);
@@ -22,9 +22,9 @@ final class VariableExpansion {
     }
 
     /**
-     * A process has no mount namespace of its own, so where a container's paths occur as whole path elements, the
-     * host's take their place: with /data at /host, {@code file:///data/x} becomes {@code file:///host/x}, and
-     * /database stays.
+     * Replaces container paths by host paths, because a process has no mount namespace of its own. Only whole path
+     * elements are replaced: with /data at /host, {@code file:///data/x} becomes {@code file:///host/x}, and /database
+     * stays.
      *
      * @param mounts container path to host path
      */

@@ -1,4 +1,4 @@
-/** The local cluster: a real API server, a kubelet stand-in that runs pods as processes, and the people's commands. */
+/** The local cluster: a real API server, and a stand-in for kubelets that runs pods as processes. */
 @NullMarked
 package io.swav.local;
 

@@ -1,6 +1,6 @@
-// A kube-controller-manager of the controllers that a local cluster runs. Without the others, their volume plugins and
-// a server there is a tenth less to compile. It reads the flags that LocalCluster gives to either; what has no flag
-// here has Kubernetes 1.20's default.
+// A kube-controller-manager with only the controllers that a local cluster runs. Leaving out the others, their volume
+// plugins and the server saves a tenth of the compilation. It accepts the flags that LocalControlPlane passes to any
+// kube-controller-manager; settings without a flag here have Kubernetes 1.20's defaults.
 package main
 
 import (
@@ -39,22 +39,22 @@ import (
 )
 
 const (
-	rediscovery = 30 * time.Second // how soon a new kind of object is known
+	rediscovery = 30 * time.Second // how soon a new kind of object is discovered
 	resync      = 12 * time.Hour   // of the caches
 )
 
 var (
-	kubeconfig  = flag.String("kubeconfig", "", "the API server and the rights on it")
-	wanted      = flag.String("controllers", "", "names, with commas between them")
-	accountKey  = flag.String("service-account-private-key-file", "", "signs the tokens of service accounts")
-	rootCA      = flag.String("root-ca-file", "", "goes into every token's secret and namespace")
-	leaderElect = flag.Bool("leader-elect", false, "only false: there is one of these")
-	securePort  = flag.Int("secure-port", 0, "only 0: there is no server here")
-	port        = flag.Int("port", 0, "only 0, as above")
-	showVersion = flag.Bool("version", false, "print the version and end")
+	kubeconfig  = flag.String("kubeconfig", "", "address and credentials of the API server")
+	wanted      = flag.String("controllers", "", "comma-separated names")
+	accountKey  = flag.String("service-account-private-key-file", "", "key that signs the tokens of service accounts")
+	rootCA      = flag.String("root-ca-file", "", "certificate that goes into every token's secret and every namespace")
+	leaderElect = flag.Bool("leader-elect", false, "must be false: this is the only instance")
+	securePort  = flag.Int("secure-port", 0, "must be 0: this program has no server")
+	port        = flag.Int("port", 0, "must be 0, as above")
+	showVersion = flag.Bool("version", false, "print the version and exit")
 )
 
-// What the controllers share.
+// The clients and caches that the controllers share.
 type manager struct {
 	config   *rest.Config
 	typed    informers.SharedInformerFactory
@@ -113,7 +113,7 @@ func newManager() *manager {
 	return m
 }
 
-// A client with a rate limit of its own.
+// Returns a client with a rate limit of its own.
 func (m *manager) client() kubernetes.Interface {
 	return kubernetes.NewForConfigOrDie(m.config)
 }
@@ -135,7 +135,7 @@ func (m *manager) garbageCollector() {
 }
 
 func (m *manager) namespace() {
-	config := rest.CopyConfig(m.config) // emptying one takes many requests
+	config := rest.CopyConfig(m.config) // deleting a namespace's contents takes many requests
 	config.QPS, config.Burst = 400, 3000
 	client := kubernetes.NewForConfigOrDie(config)
 	go namespace.NewNamespaceController(
@@ -179,9 +179,9 @@ func (m *manager) nodeLifecycle() {
 	controller, err := nodelifecycle.NewNodeLifecycleController(
 		m.typed.Coordination().V1().Leases(), m.typed.Core().V1().Pods(), m.typed.Core().V1().Nodes(),
 		m.typed.Apps().V1().DaemonSets(), m.client(),
-		5*time.Second,       // between two looks at the nodes
-		60*time.Second,      // until a new node must have reported
-		40*time.Second,      // until a silent node is not ready
+		5*time.Second,       // interval of the checks of the nodes
+		60*time.Second,      // until a new node must have reported its status
+		40*time.Second,      // until a silent node counts as not ready
 		5*time.Minute,       // until its pods are evicted
 		0.1, 0.01, 50, 0.55, // evictions a second, those in a bad zone, what a large zone is and what a bad one
 		true)

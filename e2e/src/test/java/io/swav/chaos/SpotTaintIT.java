@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** On a real API server, which keeps a list of taints that a merge patch would replace, and refuses what is late. */
+/** Tests on a real API server, where a merge patch replaces the whole list of taints and a stale one is rejected. */
 @ExtendWith(TestCluster.class)
 class SpotTaintIT {
     private static final String NODE = "spot";
@@ -58,17 +58,17 @@ class SpotTaintIT {
     }
 
     @Test
-    void comesAndGoesThoughTheNodeChangesWhileItIsWritten() {
-        try (KubernetesClient late = new KubernetesClientBuilder()
+    void putsAndTakesTheTaintAlthoughTheNodeChangesMeanwhile() {
+        try (KubernetesClient interrupted = new KubernetesClientBuilder()
                 .withConfig(Config.fromKubeconfig(cluster.kubeconfig().toFile()))
                 .withHttpClientBuilderConsumer(http -> http.addOrReplaceInterceptor("heartbeat", new Heartbeat()))
                 .build()) {
-            SpotTaint.put(late, NODE);
+            SpotTaint.put(interrupted, NODE);
             assertThat(taints()).contains(OTHER).containsOnlyOnce(SpotTaint.KEY);
             assertThat(beats).isEqualTo(BEATS);
 
             beats = 0;
-            SpotTaint.take(late, NODE);
+            SpotTaint.take(interrupted, NODE);
             assertThat(taints()).contains(OTHER).doesNotContain(SpotTaint.KEY);
             assertThat(beats).isEqualTo(BEATS);
         }
@@ -80,7 +80,7 @@ class SpotTaintIT {
                 .toList();
     }
 
-    /** Of the node, with a taint that comes and goes, between the reading and the writing of the first {@link #BEATS} attempts. */
+    /** Changes the node and its other taints between the read and the write of the first {@link #BEATS} attempts. */
     private final class Heartbeat implements Interceptor {
         @Override
         public void before(BasicBuilder builder, HttpRequest request, RequestTags tags) {

@@ -12,18 +12,18 @@ import java.util.TreeMap;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
-/** Journals made by hand: 8 samples a step, 3 steps an epoch, a step takes a second. */
+/** Tests with hand-made journals: 8 samples per step, 3 steps per epoch, one second per step. */
 class StormJudgeTest {
     private static final int BATCH = 8;
     private static final long SECOND = 1_000_000;
     private static final long EPOCH_STEPS = 3;
 
     private final Map<String, Journal> journals = new TreeMap<>();
-    private final List<InjectedFault> happenings = new ArrayList<>();
+    private final List<InjectedFault> faults = new ArrayList<>();
     private long clock;
 
     @Test
-    void aQuietRunKeepsEveryPromise() {
+    void anUndisturbedRunKeepsEveryPromise() {
         form(1, "a", "b");
         steps(1, 0, 6, "a", "b");
         done("a", "b");
@@ -43,7 +43,7 @@ class StormJudgeTest {
     void aKillMayCostTheStepInFlightAndItsPauseIsMeasured() {
         form(1, "a", "b");
         steps(1, 0, 7, "a", "b");
-        happen(Kind.KILL, "b");
+        inject(Kind.KILL, "b");
         event("a", "dropped", 1, 7);
         clock += SECOND / 2;
         form(2, "a");
@@ -64,7 +64,7 @@ class StormJudgeTest {
     void aKillMayNotCostTwoSteps() {
         form(1, "a", "b");
         steps(1, 0, 3, "a", "b");
-        happen(Kind.KILL, "b");
+        inject(Kind.KILL, "b");
         event("a", "dropped", 1, 3);
         form(2, "a");
         steps(2, 2, 6, "a"); // step 2 was made already
@@ -77,11 +77,11 @@ class StormJudgeTest {
     }
 
     @Test
-    void aStepThatTheDeadAloneHadAppliedIsLostOnceAndFedOnce() {
+    void aStepThatOnlyTheDeadRankHadAppliedIsLostOnceAndFedOnce() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
-        steps(1, 2, 3, 2, "b"); // b applied it and wrote it down
-        happen(Kind.KILL, "b");
+        steps(1, 2, 3, 2, "b"); // b applied and recorded it
+        inject(Kind.KILL, "b");
         event("a", "dropped", 1, 2);
         form(2, "a");
         steps(2, 2, 6, "a");
@@ -94,12 +94,12 @@ class StormJudgeTest {
     }
 
     @Test
-    void oneThatDiedBeforeItCouldWriteThatItsWorldStandsDiedInIt() {
+    void aRankThatDiedBeforeItRecordedItsWorldCountsAsAMember() {
         form(1, "a", "b", "c");
         steps(1, 0, 2, "a", "b", "c");
         form(2, "a", "b"); // and c
         clock += SECOND / 10;
-        happen(Kind.KILL, "c");
+        inject(Kind.KILL, "c");
         event("a", "dropped", 2, 2);
         event("b", "dropped", 2, 2);
         form(3, "a", "b");
@@ -113,10 +113,10 @@ class StormJudgeTest {
     }
 
     @Test
-    void aStepLostWithNoticeIsAPromiseBroken() {
+    void aStepLostWithNoticeBreaksAPromise() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
-        happen(Kind.NOTICE, "b");
+        inject(Kind.NOTICE, "b");
         event("a", "dropped", 1, 2);
         event("b", "left", 1, 2);
         form(2, "a");
@@ -131,7 +131,7 @@ class StormJudgeTest {
     }
 
     @Test
-    void aSampleFedTwiceIsFoundAndTheOneThatItReplacedToo() {
+    void findsASampleFedTwiceAndTheOneThatItReplaced() {
         form(1, "a", "b");
         steps(1, 0, 6, "a", "b");
         done("a", "b");
@@ -147,7 +147,7 @@ class StormJudgeTest {
     }
 
     @Test
-    void aRankThatIsSilentWithoutReasonFedNothing() {
+    void aRankWithoutARecordFedNothingUnlessExplained() {
         form(1, "a", "b");
         steps(1, 0, 6, "a", "b");
         done("a", "b");
@@ -157,7 +157,7 @@ class StormJudgeTest {
     }
 
     @Test
-    void aStepThatNobodyMadeIsFound() {
+    void findsAStepThatNoRankMade() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
         steps(1, 3, 6, "a", "b");
@@ -167,7 +167,7 @@ class StormJudgeTest {
     }
 
     @Test
-    void twoWorldsAtOnceAreFound() {
+    void findsTwoWorldsThatTrainAtOnce() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
         form(2, "a");
@@ -202,11 +202,11 @@ class StormJudgeTest {
     }
 
     @Test
-    void survivorsThatDieOrStartAgainAreFound() {
+    void findsSurvivorsThatDieOrRestart() {
         form(1, "a", "b", "c");
         steps(1, 0, 3, "a", "b", "c");
-        happen(Kind.KILL, "b");
-        form(2, "a"); // c is gone too, though nobody touched it
+        inject(Kind.KILL, "b");
+        form(2, "a"); // c is gone too, although no fault hit it
         steps(2, 3, 6, "a");
         journal("a").events().add(new Journal.Event("formed", clock, 2, 6, 4711, ""));
         done("a");
@@ -220,12 +220,12 @@ class StormJudgeTest {
     }
 
     @Test
-    void joinsAndReleasesAreResizesAndAHangIsAHang() {
+    void countsJoinsAndReleasesAsResizesAndAHangAsAHang() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
         form(2, "a", "b", "c");
         steps(2, 2, 6, "a", "b", "c");
-        happen(Kind.HANG, "c");
+        inject(Kind.HANG, "c");
         clock += 5 * SECOND;
         form(3, "a", "b");
         steps(3, 6, 12, "a", "b");
@@ -241,10 +241,10 @@ class StormJudgeTest {
     }
 
     @Test
-    void nobodySurvivesAndTheCheckpointCarriesOn() {
+    void resumesFromTheCheckpointIfNoTrainerSurvives() {
         form(1, "a", "b");
         steps(1, 0, 5, "a", "b");
-        happen(Kind.KILL_ALL, "a", "b");
+        inject(Kind.KILL_ALL, "a", "b");
         clock += 8 * SECOND;
         form(2, "c", "d");
         steps(2, 3, 8, "c", "d");
@@ -258,17 +258,17 @@ class StormJudgeTest {
     }
 
     @Test
-    void trainingHasToGoOnWhileTheApiServerIsAway() {
+    void trainingMustContinueWhileTheApiServerIsDown() {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
         long at = clock;
         steps(1, 2, 4, "a", "b");
-        happenings.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
+        faults.add(new InjectedFault(Kind.API_AWAY, "the API server was away", at - 1, 2, List.of(), 0, clock + 1));
         steps(1, 4, 6, "a", "b");
         done("a", "b");
         assertThat(judge(6).stepsWithoutApi()).isEqualTo(2);
 
-        happenings.set(
+        faults.set(
                 0,
                 new InjectedFault(
                         Kind.API_AWAY, "the API server was away", clock + SECOND, 6, List.of(), 0, clock + 2 * SECOND));
@@ -276,12 +276,12 @@ class StormJudgeTest {
     }
 
     @Test
-    void whatFoundNoRoomIsSaid() {
+    void reportsFaultsThatFoundNoRoom() {
         form(1, "a");
         steps(1, 0, 6, "a");
         done("a");
         StormReport report = StormJudge.judge(
-                journals, happenings, List.of("no room for the kill"), Optional.empty(), wanted(6, "Bitwise"), 6);
+                journals, faults, List.of("no room for the kill"), Optional.empty(), expected(6, "Bitwise"), 6);
         assertThat(report.broken()).containsExactly("no room for the kill");
         assertThat(report.weightsEqual()).isNull();
     }
@@ -291,19 +291,19 @@ class StormJudgeTest {
     }
 
     private StormReport judge(long steps, String mode, Optional<StormJudge.Weights> weights) {
-        StormJudgeTest quiet = new StormJudgeTest();
-        quiet.form(1, "q");
-        quiet.steps(1, 0, steps, "q");
+        StormJudgeTest baseline = new StormJudgeTest();
+        baseline.form(1, "q");
+        baseline.steps(1, 0, steps, "q");
         return StormJudge.judge(
                 journals,
-                happenings,
+                faults,
                 List.of(),
-                Optional.of(new StormJudge.Quiet(quiet.journals, weights)),
-                wanted(steps, mode),
+                Optional.of(new StormJudge.BaselineRun(baseline.journals, weights)),
+                expected(steps, mode),
                 clock / 1e6);
     }
 
-    private static StormJudge.Wanted wanted(long steps, String mode) {
+    private static StormJudge.Expectations expected(long steps, String mode) {
         StormJudge.Order order = new StormJudge.Order() {
             @Override
             public long epochOf(long step) {
@@ -315,7 +315,7 @@ class StormJudgeTest {
                 return slice(step);
             }
         };
-        return new StormJudge.Wanted(steps, 1, mode, order, 2);
+        return new StormJudge.Expectations(steps, 1, mode, order, 2);
     }
 
     private static List<Long> slice(long step) {
@@ -343,7 +343,7 @@ class StormJudgeTest {
         steps(generation, from, to, pods.length, pods);
     }
 
-    /** Each a second; in a world of {@code size}, of which {@code pods} write it down. */
+    /** Makes steps of one second each in a world of {@code size}, of which {@code pods} record them. */
     private void steps(long generation, long from, long to, int size, String... pods) {
         for (long step = from; step < to; step++) {
             for (int rank = 0; rank < pods.length; rank++) {
@@ -357,8 +357,8 @@ class StormJudgeTest {
         }
     }
 
-    private void happen(Kind kind, String... pods) {
-        happenings.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
+    private void inject(Kind kind, String... pods) {
+        faults.add(new InjectedFault(kind, kind.name(), clock, 0, List.of(pods), 0, clock));
     }
 
     private static StormReport.Pause pause(StormReport report, String cause) {

@@ -4,22 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.swav.chaos.InjectedFault.Kind;
+import io.swav.chaos.StormScript.FaultPlan;
 import io.swav.chaos.StormScript.Planned;
-import io.swav.chaos.StormScript.Wishes;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class StormScriptTest {
-    private static final Wishes ISSUE = wishes(10, 10, 2, 6, 0);
+    private static final FaultPlan ISSUE = faultPlan(10, 10, 2, 6, 0);
 
-    private static Wishes wishes(int kills, int notices, int hangs, int resizes, int nodeLosses) {
-        return new Wishes(kills, notices, hangs, resizes, nodeLosses, 4, 2, 5, 3, 0, 0, 0, false, false);
+    private static FaultPlan faultPlan(int kills, int notices, int hangs, int resizes, int nodeLosses) {
+        return new FaultPlan(kills, notices, hangs, resizes, nodeLosses, 4, 2, 5, 3, 0, 0, 0, false, false);
     }
 
     @Test
-    void holdsEverythingThatWasAskedForInOrderAndInTime() {
+    void containsEveryRequestedFaultInOrderAndInTime() {
         for (long seed = 0; seed < 500; seed++) {
             List<Planned> plan = StormScript.plan(ISSUE, 300, seed);
             assertThat(counts(plan))
@@ -47,25 +47,25 @@ class StormScriptTest {
     }
 
     @Test
-    void givesNoticeInEveryWayTheTaintOnlyWhereOthersSurviveIt() {
+    void givesNoticeInEveryWayButTaintsOnlyIfOtherNodesSurvive() {
         assertThat(StormScript.plan(ISSUE, 300, 1).stream()
                         .filter(p -> p.kind() == Kind.NOTICE)
                         .map(Planned::notice)
                         .distinct())
                 .containsExactly(StormScript.Notice.values());
-        Wishes oneNode = new Wishes(0, 8, 0, 0, 0, 4, 2, 5, 1, 0, 0, 0, false, false);
+        FaultPlan oneNode = new FaultPlan(0, 8, 0, 0, 0, 4, 2, 5, 1, 0, 0, 0, false, false);
         assertThat(StormScript.plan(oneNode, 300, 1)).noneMatch(p -> p.notice() == StormScript.Notice.TAINT);
     }
 
     @Test
-    void isTheSameForTheSameSeedAndAnotherForAnother() {
+    void dependsOnlyOnTheSeed() {
         assertThat(StormScript.plan(ISSUE, 300, 7)).isEqualTo(StormScript.plan(ISSUE, 300, 7));
         assertThat(StormScript.plan(ISSUE, 300, 7)).isNotEqualTo(StormScript.plan(ISSUE, 300, 8));
     }
 
     @Test
     void killsByTheClockAreDueByTheClock() {
-        Wishes byClock = new Wishes(0, 0, 0, 0, 0, 4, 2, 5, 3, 60, 0, 0, false, false);
+        FaultPlan byClock = new FaultPlan(0, 0, 0, 0, 0, 4, 2, 5, 3, 60, 0, 0, false, false);
         Planned second = StormScript.killByClock(byClock, 2, 1);
         assertThat(second.due(50, 119)).isFalse();
         assertThat(second.due(50, 120)).isTrue();
@@ -73,7 +73,7 @@ class StormScriptTest {
     }
 
     @Test
-    void saysWhenTheEventsDoNotFit() {
+    void rejectsEventsThatDoNotFit() {
         assertThatThrownBy(() -> StormScript.plan(ISSUE, 50, 1))
                 .hasMessageContaining("28 events do not fit in 50 steps");
     }

@@ -16,8 +16,8 @@ import org.luaj.vm2.compiler.LuaC;
 import org.luaj.vm2.lib.BaseLib;
 
 /**
- * Runs Argo CD's scripts as Argo CD does where a user brings them: {@code obj} is the object, {@code actionParams} the
- * action's parameters, base functions are there, and Lua's standard libraries are not.
+ * Runs scripts as Argo CD runs those of a user: {@code obj} is the object, {@code actionParams} the action's parameters;
+ * the base functions are available, Lua's standard libraries are not.
  */
 public final class ArgoLua {
     private static final String FOLDER = "charts/argocd/resource_customizations/swav.io/SwavJob/";
@@ -29,12 +29,12 @@ public final class ArgoLua {
         return run("health.lua", job, Map.of());
     }
 
-    /** @return by action, what Argo CD offers */
+    /** @return the actions that Argo CD offers, by name */
     public static JsonNode discover(JsonNode job) throws IOException {
         return run("actions/discovery.lua", job, Map.of());
     }
 
-    /** @return the object as the action leaves it */
+    /** @return the object as changed by the action */
     public static JsonNode act(String action, JsonNode job, Map<String, String> parameters) throws IOException {
         return run("actions/" + action + "/action.lua", job, parameters);
     }
@@ -78,13 +78,13 @@ public final class ArgoLua {
         if (json.isBoolean()) {
             return LuaValue.valueOf(json.asBoolean());
         }
-        if (json.isNumber()) { // Argo CD's Lua has one kind of number
+        if (json.isNumber()) { // Argo CD's Lua has a single number type
             return LuaValue.valueOf(json.asDouble());
         }
         return json.isNull() ? LuaValue.NIL : LuaValue.valueOf(json.asText());
     }
 
-    /** An empty table is an empty object here: which it was, Lua has forgotten. */
+    /** Converts a value to JSON. An empty table becomes an empty object, because Lua does not distinguish it from a list. */
     private static JsonNode json(LuaValue value) {
         JsonNodeFactory nodes = JsonNodeFactory.instance;
         if (value.istable()) {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** The Argo CD package by its own test files, which have Argo CD's format. */
+/** Tests the Argo CD package by its own test files, which have Argo CD's format. */
 class ArgoTest {
     private static final List<String> ACTIONS = List.of("checkpoint-now", "resume", "scale", "suspend");
 
@@ -54,7 +54,7 @@ class ArgoTest {
                         "Invalid");
     }
 
-    /** Whatever the status says, it is not about a spec that the operator has not seen. */
+    /** A status does not describe a spec that the operator has not observed yet. */
     @TestFactory
     List<DynamicTest> aLaggingStatusIsNoAnswer() throws IOException {
         List<DynamicTest> tests = new ArrayList<>();
@@ -114,7 +114,7 @@ class ArgoTest {
     }
 
     @Test
-    void scaleRefusesWhatIsNoCount() throws IOException {
+    void scaleRejectsInvalidCounts() throws IOException {
         JsonNode job = ArgoLua.data("testdata/running.yaml");
         for (String wrong : List.of("0", "-1", "2.5", "many", "")) {
             assertThatThrownBy(() -> ArgoLua.act("scale", job, Map.of("replicas", wrong)))
@@ -124,7 +124,7 @@ class ArgoTest {
     }
 
     @Test
-    void theConfigMapHoldsTheSameScripts() throws IOException {
+    void theConfigMapContainsTheSameScripts() throws IOException {
         StringBuilder text = new StringBuilder("""
                 # Made by ArgoTest from resource_customizations/: for Argo CDs that do not have it built in.
                 #   kubectl -n argocd patch configmap argocd-cm --patch-file charts/argocd/argocd-cm.yaml
@@ -157,7 +157,7 @@ class ArgoTest {
         return script.replaceAll("(?m)^(?=.)", " ".repeat(spaces));
     }
 
-    /** Numbers alike, whole or not; empty lists and objects alike, as Argo CD compares them. */
+    /** Normalizes as Argo CD compares: whole and decimal numbers are alike, and so are empty lists and empty objects. */
     private static JsonNode plain(JsonNode node) {
         if (node.isObject()) {
             ObjectNode object = ((ObjectNode) node).objectNode();

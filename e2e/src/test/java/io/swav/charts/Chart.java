@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** The chart, rendered by Helm itself. */
+/** Renders the chart by Helm itself. */
 public final class Chart {
     public static final Path FOLDER = Golden.PROJECT.resolve("charts/swav-operator");
     static final String NAMESPACE = "swav-system";
@@ -21,7 +21,7 @@ public final class Chart {
             Set.of("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding");
     private static final YAMLMapper YAML = new YAMLMapper();
 
-    /** Each option alone, all together, and neither. */
+    /** The values of the matrix: each option alone, all together, and none. */
     public static final Map<String, String> CASES = new TreeMap<>(Map.ofEntries(
             Map.entry("defaults", ""),
             Map.entry("one replica", "{replicaCount: 1, leaderElection: false}"),
@@ -54,9 +54,11 @@ public final class Chart {
     private Chart() {}
 
     /**
-     * @param values YAML over the chart's own
-     * @param kubeVersion of the cluster that Helm takes for granted
-     * @throws IllegalStateException with Helm's words when it refuses
+     * Renders the chart.
+     *
+     * @param values YAML that overrides the chart's own values
+     * @param kubeVersion version of the cluster that Helm assumes
+     * @throws IllegalStateException with Helm's message if it rejects the values
      */
     static String template(String values, String kubeVersion) {
         return template("swav-operator", NAMESPACE, values, kubeVersion);
@@ -82,7 +84,7 @@ public final class Chart {
         }
     }
 
-    /** Every document that is not empty. */
+    /** All documents that are not empty. */
     public static List<JsonNode> objects(String yaml) throws IOException {
         return YAML.readerFor(JsonNode.class).<JsonNode>readValues(yaml).readAll().stream()
                 .filter(document -> document.isObject() && !document.isEmpty())

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 
-/** {@code charts/swav-operator/README.md} from the schema (descriptions, types) and the values (defaults). */
+/** Generates {@code charts/swav-operator/README.md} from the schema (descriptions, types) and the values (defaults). */
 final class ChartReadme {
     private static final String TOP = """
             <!-- Made from values.yaml and values.schema.json by ChartTest; do not edit. -->

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The chart as Helm renders it, over a matrix of values. */
+/** Tests the chart as Helm renders it, over a matrix of values. */
 class ChartTest {
     private static final String NEW = "1.32.0";
     private static final String OLD = "1.20.2";
@@ -33,7 +33,7 @@ class ChartTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void everythingThatItRendersFitsTogether(String name) throws IOException {
+    void renderedObjectsAreConsistent(String name) throws IOException {
         for (String version : List.of(NEW, OLD)) {
             String text = Chart.template(Chart.CASES.getOrDefault(name, ""), version);
             assertThat(text).doesNotContain("<no value>", "%!");
@@ -52,7 +52,7 @@ class ChartTest {
     }
 
     @Test
-    void lintsWithoutAWord() {
+    void lintsWithoutWarnings() {
         LintResult result = new Helm(Chart.FOLDER).lint().strict().call();
         assertThat(result.isFailed()).as("%s", result.getMessages()).isFalse();
     }
@@ -76,14 +76,14 @@ class ChartTest {
                 "{serviceAccount: {create: false}} | serviceAccount.name",
                 "{metrics: {service: false, serviceMonitor: {enabled: true}}} | metrics.service"
             })
-    void aWrongValueIsRefusedByName(String values, String field) {
+    void rejectsAWrongValueByName(String values, String field) {
         assertThatThrownBy(() -> Chart.template(values, NEW))
                 .message()
                 .satisfies(message -> assertThat(message.replace("/", ".")).contains(field));
     }
 
     @Test
-    void theDefinitionIsRenderedWhole() throws IOException {
+    void rendersTheWholeDefinition() throws IOException {
         JsonNode rendered = Chart.only(Chart.objects(Chart.template("", NEW)), "CustomResourceDefinition");
         assertThat(rendered.at("/metadata/annotations/helm.sh~1resource-policy").asText())
                 .isEqualTo("keep");
@@ -93,7 +93,7 @@ class ChartTest {
     }
 
     @Test
-    void beforeFieldPathsTheDefinitionIsRenderedWithoutThem() throws IOException {
+    void rendersTheDefinitionWithoutFieldPathsForClustersThatLackThem() throws IOException {
         ObjectNode whole = (ObjectNode) Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"));
         assertThat(definition("1.28.0")).isEqualTo(whole.get("spec"));
         List<JsonNode> rules = whole.findValues("x-kubernetes-validations");
@@ -126,7 +126,7 @@ class ChartTest {
     }
 
     @Test
-    void namespacesBoundWhatTheOperatorMayDo() throws IOException {
+    void namespacesLimitTheRightsOfTheOperator() throws IOException {
         List<JsonNode> objects = Chart.objects(Chart.template("{namespaces: [team-a]}", NEW));
         List<JsonNode> everywhere = objects.stream()
                 .filter(object -> object.path("kind").asText().equals("ClusterRoleBinding"))
@@ -143,7 +143,7 @@ class ChartTest {
     }
 
     @Test
-    void permissionsAreThoseOfTheDecision() throws IOException {
+    void permissionsAreThoseOfTheDecisionRecord() throws IOException {
         List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
         Map<String, Set<String>> granted = new TreeMap<>();
         for (String role : List.of("swav-operator", "swav-operator-nodes")) {

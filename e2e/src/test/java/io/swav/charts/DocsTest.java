@@ -21,7 +21,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** The docs hold what they promise: links lead somewhere, commands are run or say why not, alerts have their section. */
+/** Checks the docs: links resolve, commands are run or marked with a reason, and alerts have their runbook sections. */
 class DocsTest {
     private static final Pattern LINK = Pattern.compile("\\[[^]]*]\\(([^)]+)\\)");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
@@ -44,7 +44,7 @@ class DocsTest {
     }
 
     @TestFactory
-    List<DynamicTest> linksLeadSomewhere() throws IOException {
+    List<DynamicTest> linksResolve() throws IOException {
         return each((page, text) -> {
             for (Matcher link = LINK.matcher(text); link.find(); ) {
                 String target = link.group(1);
@@ -62,7 +62,7 @@ class DocsTest {
     }
 
     @TestFactory
-    List<DynamicTest> commandsAreRunOrSayWhyNot() throws IOException {
+    List<DynamicTest> commandsAreRunOrMarkedWithAReason() throws IOException {
         Set<String> tests = files("e2e/src/test/java", ".java").stream()
                 .map(file -> file.getFileName().toString().replace(".java", ""))
                 .collect(Collectors.toSet());
@@ -99,12 +99,12 @@ class DocsTest {
                         Stream.of(ConditionReason.values()).map(Enum::name).toList());
     }
 
-    /** From the heading to the next one of any level. */
+    /** The text from the heading to the next one of any level. */
     private static String section(String page, String heading) {
         return page.replaceFirst("(?s)^.*?\n#+ " + heading + "\n", "").replaceFirst("(?s)\n#.*", "");
     }
 
-    /** The first cells of a table, without its head. */
+    /** The first column of a table, without its header. */
     private static List<String> rows(String section) {
         return section.lines()
                 .filter(line -> line.startsWith("| "))

@@ -6,14 +6,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Committed files that are made from something else. */
+/** Compares generated files with their committed versions. */
 public final class Golden {
-    /** The project's folder; tests run in that of their module. */
+    /** The project's folder; tests run in the folder of their module. */
     public static final Path PROJECT = Path.of("..").toAbsolutePath().normalize();
 
     private Golden() {}
 
-    /** Fails when {@code file} is not {@code made}; {@code -Dswav.golden=write} writes it instead. */
+    /** Fails if the content of {@code file} is not {@code made}; with {@code -Dswav.golden=write} writes it first. */
     static void check(String file, String made) throws IOException {
         Path path = PROJECT.resolve(file);
         if ("write".equals(System.getProperty("swav.golden"))) {
@@ -22,7 +22,7 @@ public final class Golden {
         }
         assertThat(path)
                 .as("run: mvn -pl e2e -am test -Dtest='io.swav.charts.*Test' -Dsurefire.failIfNoSpecifiedTests=false"
-                        + " -Dswav.golden=write, and commit what changed")
+                        + " -Dswav.golden=write, and commit the changes")
                 .hasContent(made);
     }
 

@@ -21,9 +21,9 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * The jobs of README, docs and examples have rates that fit their batch. The defaults are the paper's for 4096 pictures a
- * step, nothing scales them, and they spoil a job of a smaller batch. Paper, appendix A: learning rate 4.8, warm-up 10
- * epochs and prototypes frozen for an epoch at batch 4096; 0.6, no warm-up and an epoch at 256.
+ * Checks that the jobs of README, docs and examples have learning rates that fit their batch. The defaults are the paper's
+ * for 4096 images per step; they are not scaled, and they ruin a job with a smaller batch. Paper, appendix A: learning rate
+ * 4.8, warm-up 10 epochs and prototypes frozen for an epoch at batch 4096; 0.6, no warm-up and an epoch at 256.
  */
 class JobRatesTest {
     private static final Pattern YAML = Pattern.compile("(?s)\n```yaml\n(.*?)\n```");
@@ -33,11 +33,11 @@ class JobRatesTest {
 
     private static final int IMAGENET = 1_281_167;
     private static final int CIFAR = 50_000;
-    /** Training pictures that a job is written for; {@code ./swav quickstart} draws its own. */
-    private static final Map<String, Integer> PICTURES =
+    /** Number of training images that each job is written for; {@code ./swav quickstart} generates its own. */
+    private static final Map<String, Integer> IMAGES =
             Map.of("pictures", CIFAR, "spot", IMAGENET, "queued", IMAGENET, "quickstart", 4_000);
 
-    /** It shows what SwAV learns in minutes, not what it ends at: kNN was tuned at this rate, soft crops bear it. */
+    /** The quickstart shows what SwAV learns in minutes, not the final result: kNN was tuned at this rate, and soft crops tolerate it. */
     private static final Map<String, Double> TUNED_RATES = Map.of("quickstart", 3.0);
 
     private record Job(Path file, JsonNode manifest) {
@@ -79,9 +79,9 @@ class JobRatesTest {
                 .isLessThanOrEqualTo(10.0 * batch / PAPERS_BATCH)
                 .isLessThanOrEqualTo(0.1 * training.epochs());
         assertThat(rates.warmupStart()).as("warmupStart").isLessThanOrEqualTo(rates.learningRate());
-        int pictures = PICTURES.getOrDefault(job.name(), 0);
-        assertThat(pictures).as("how many pictures " + job.name() + " is for").isPositive();
-        int epoch = pictures / batch; // in steps; the last short batch is dropped
+        int images = IMAGES.getOrDefault(job.name(), 0);
+        assertThat(images).as("number of images that " + job.name() + " is for").isPositive();
+        int epoch = images / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")
                 .isBetween(0.9, 1.1);

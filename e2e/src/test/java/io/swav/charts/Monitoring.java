@@ -10,19 +10,19 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** What the chart's alerts and dashboard ask Prometheus for, held against what an operator tells it. */
+/** Compares the metrics that the chart's alerts and dashboard query with those that an operator exports. */
 public final class Monitoring {
     private static final Pattern NAME = Pattern.compile("\\b(?:swav|operator_sdk)_[a-z_]+");
     private static final Pattern CONDITION = Pattern.compile("condition=\\\\?\"(\\w+)");
-    /** Only there once something has happened that does not happen in a quiet run. */
+    /** Metrics that an operator exports only after an event that does not occur in an undisturbed run. */
     private static final Set<String> RARE =
             Set.of("operator_sdk_reconciliations_failed_total", "swav_job_seconds_lost");
 
     private Monitoring() {}
 
-    /** @param scraped the operator's /metrics, after a run with checkpoints */
+    /** @param scraped the operator's /metrics after a run with checkpoints */
     public static List<String> problems(String scraped) throws IOException {
-        Set<String> told = scraped.lines()
+        Set<String> exported = scraped.lines()
                 .filter(line -> !line.startsWith("#"))
                 .map(line -> line.replaceFirst("[{ ].*", ""))
                 .collect(Collectors.toCollection(TreeSet::new));
@@ -33,8 +33,8 @@ public final class Monitoring {
                     .results()
                     .map(MatchResult::group)
                     .distinct()
-                    .filter(name -> !told.contains(name) && !RARE.contains(name))
-                    .forEach(name -> problems.add(file + ": nobody tells " + name));
+                    .filter(name -> !exported.contains(name) && !RARE.contains(name))
+                    .forEach(name -> problems.add(file + ": the operator does not export " + name));
             for (Matcher condition = CONDITION.matcher(text); condition.find(); ) {
                 if (!scraped.contains("condition=\"" + condition.group(1) + "\"")) {
                     problems.add(file + ": no job has the condition " + condition.group(1));

@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A block of shell commands in a page.
+ * A block of shell commands on a page.
  *
- * @param mark what the comment on the line before it says, empty without one
- * @param line of the opening fence, from 1
+ * @param mark text of the comment on the line before it, empty without one
+ * @param line number of the line with the opening fence, from 1
  */
 public record ShellBlock(String mark, int line, List<String> commands) {
-    /** All blocks of a page whose fence says {@code sh}; backslashes at the end of a line join it with the next. */
+    /** All blocks of a page that are fenced as {@code sh}; a backslash at the end of a line joins it with the next. */
     public static List<ShellBlock> of(String page) {
         List<String> lines = page.lines().map(String::strip).toList();
         List<ShellBlock> blocks = new ArrayList<>();

@@ -12,8 +12,10 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.swav.chaos.StormCommand;
+import io.swav.cli.DrawnImages;
 
-/** The arrows between packages point one way. */
+/** Checks that dependencies between packages point one way, and that some calls are made in one place only. */
 @AnalyzeClasses(packages = "io.swav", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
     private static final String[] TRAINER = {
@@ -29,13 +31,38 @@ class ArchitectureTest {
         "io.swav.conformance.."
     };
 
+    private static final String[] PRODUCT = {
+        "io.swav.api..",
+        "io.swav.planner..",
+        "io.swav.operator..",
+        "io.swav.trainer..",
+        "io.swav.model..",
+        "io.swav.membership..",
+        "io.swav.collective..",
+        "io.swav.data..",
+        "io.swav.checkpoint..",
+        "io.swav.torch..",
+        "io.swav.numerics..",
+        "io.swav.evaluation.."
+    };
+
+    private static final String[] TEST_TOOLS = {
+        "io.swav.conformance..",
+        "io.swav.benchmarks..",
+        "io.swav.local..",
+        "io.swav.chaos..",
+        "io.swav.cli..",
+        "io.swav.e2e.."
+    };
+
     @ArchTest
-    static final ArchRule theApiKnowsNobody = noClasses()
+    static final ArchRule apiDependsOnNoOtherModule = noClasses()
             .that()
             .resideInAPackage("io.swav.api..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.swav.planner..", "io.swav.operator..", "io.swav.local..")
+            .resideInAnyPackage(
+                    "io.swav.planner..", "io.swav.operator..", "io.swav.local..", "io.swav.chaos..", "io.swav.cli..")
             .orShould()
             .dependOnClassesThat()
             .resideInAnyPackage(TRAINER);
@@ -49,7 +76,7 @@ class ArchitectureTest {
             .resideOutsideOfPackages("io.swav.planner..", "io.swav.api..", "java..", "org.jspecify..");
 
     @ArchTest
-    static final ArchRule trainersKnowNoOperator = noClasses()
+    static final ArchRule trainersDoNotDependOnTheOperator = noClasses()
             .that()
             .resideInAnyPackage(TRAINER)
             .should()
@@ -57,7 +84,7 @@ class ArchitectureTest {
             .resideInAnyPackage("io.javaoperatorsdk..", "io.swav.planner..", "io.swav.operator..");
 
     @ArchTest
-    static final ArchRule theOperatorKnowsNoTrainer = noClasses()
+    static final ArchRule operatorDoesNotDependOnTrainers = noClasses()
             .that()
             .resideInAPackage("io.swav.operator..")
             .should()
@@ -65,24 +92,44 @@ class ArchitectureTest {
             .resideInAnyPackage(TRAINER);
 
     @ArchTest
-    static final ArchRule nobodyKnowsTheLocalCluster = noClasses()
+    static final ArchRule onlyTheCommandLineAndTestsDependOnTheLocalCluster = noClasses()
             .that()
-            .resideOutsideOfPackages("io.swav.local..", "io.swav.e2e..")
+            .resideOutsideOfPackages("io.swav.local..", "io.swav.chaos..", "io.swav.cli..", "io.swav.e2e..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.swav.local..", "io.swav.e2e..");
+            .resideInAnyPackage("io.swav.local..", "io.swav.chaos..", "io.swav.cli..", "io.swav.e2e..");
+
+    /**
+     * What runs in production does not depend on what tests it. Exceptions: {@code io.swav.trainer.Main} lists {@code
+     * golden}, the command that compares this build with the reference; and the benchmarks of all-reduce and overlap, in the
+     * trainer's package, start their ranks with {@code io.swav.conformance.ProcessGroup}.
+     */
+    @ArchTest
+    static final ArchRule productDoesNotDependOnTestTools = noClasses()
+            .that()
+            .resideInAnyPackage(PRODUCT)
+            .and()
+            .doNotHaveFullyQualifiedName("io.swav.trainer.Main")
+            .and()
+            .haveNameNotMatching("io\\.swav\\.trainer\\.(AllReduce|Overlap)(Bench|Rank)(\\$.*)?")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(TEST_TOOLS);
 
     @ArchTest
-    static final ArchRule onePlaceTouchesLibtorch = noClasses()
+    static final ArchRule onlyTorchAndNcclUseLibtorch = noClasses()
             .that()
             .resideOutsideOfPackages("io.swav.torch..", "io.swav.collective.nccl..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.bytedeco..", "ai.djl.pytorch..");
 
-    /** A pointer to what lies on a device cannot be read: bytes come and go by HostBytes, which asks where an array lies. */
+    /**
+     * A pointer into device memory cannot be dereferenced on the host: bytes are copied by HostView, which checks where an
+     * array resides.
+     */
     @ArchTest
-    static final ArchRule onePlaceReadsAndWritesArraysAsHostMemory = noClasses()
+    static final ArchRule onlyHostViewAndTensorMemoryTakeDataPointers = noClasses()
             .that()
             .doNotHaveFullyQualifiedName("io.swav.torch.HostView")
             .and()
@@ -90,10 +137,11 @@ class ArchitectureTest {
             .should()
             .callMethodWhere(
                     JavaCall.Predicates.target(HasName.Predicates.nameMatching("(const_|mutable_)?data_ptr.*")))
-            .because("Memory gives addresses to libraries that compute on the device, everything else is HostBytes'");
+            .because(
+                    "TensorMemory passes addresses to libraries that compute on the device, and HostView makes all other accesses");
 
     @ArchTest
-    static final ArchRule whoeverSpeaksToCudaTakesAddresses = noClasses()
+    static final ArchRule onlyCallersOfCudaTakeAddresses = noClasses()
             .that()
             .resideOutsideOfPackage("io.swav.collective.nccl..")
             .and()
@@ -103,20 +151,20 @@ class ArchitectureTest {
                     .and(JavaCall.Predicates.target(
                             HasOwner.Predicates.With.owner(HasName.Predicates.name("io.swav.torch.TensorMemory")))));
 
-    /** DJL's default is a device of its own choice. */
+    /** By default DJL chooses the device itself. */
     @ArchTest
-    static final ArchRule onePlaceChoosesTheDevice = noClasses()
+    static final ArchRule onlyTorchRuntimeChoosesTheDevice = noClasses()
             .that()
             .doNotHaveFullyQualifiedName("io.swav.torch.TorchRuntime")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(HasName.Predicates.name("newBaseManager")));
 
     /**
-     * The host waits for a device at every value that it reads, and at every number that it gives to DJL, which makes an
-     * array there of it. A step reads once, by Kernels; who brings it its crops, never.
+     * The host waits for the device at every value that it reads and at every number that it passes to DJL, which creates
+     * a device array from it. A step reads once, in TorchOps; the classes that supply its crops never read.
      */
     @ArchTest
-    static final ArchRule aStepWaitsForTheDeviceInOnePlace = noClasses()
+    static final ArchRule aStepWaitsForTheDeviceOnlyInTorchOps = noClasses()
             .that()
             .resideInAPackage("io.swav.model..")
             .or()
@@ -130,13 +178,24 @@ class ArchitectureTest {
                                     HasParameterTypes.Predicates.rawParameterTypes("java.lang.Number")))));
 
     @ArchTest
-    static final ArchRule thePaperKnowsNoCluster = noClasses()
+    static final ArchRule theMethodDoesNotDependOnTheCluster = noClasses()
             .that()
             .resideInAnyPackage("io.swav.model..", "io.swav.torch..", "io.swav.collective..", "io.swav.data..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("io.fabric8.kubernetes.client..", "io.swav.membership..", "io.swav.trainer..");
 
+    /** Exception: {@code swav storm} uses the command line's synthetic images, and the command line lists {@code storm}. */
     @ArchTest
-    static final ArchRule noCycles = slices().matching("io.swav.(*)..").should().beFreeOfCycles();
+    static final ArchRule noCyclesBetweenModules = slices().matching("io.swav.(*)..")
+            .should()
+            .beFreeOfCycles()
+            .ignoreDependency(StormCommand.class, DrawnImages.class);
+
+    /** As {@link #noCyclesBetweenModules}, but each package that directly contains classes is a slice of its own. */
+    @ArchTest
+    static final ArchRule noCyclesBetweenLeafPackages = slices().matching("io.swav.(**)")
+            .should()
+            .beFreeOfCycles()
+            .ignoreDependency(StormCommand.class, DrawnImages.class);
 }

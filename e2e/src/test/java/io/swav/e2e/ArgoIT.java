@@ -36,8 +36,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What Argo CD does and sees, with the operator that {@code kubectl apply -k charts/kustomize} installs: health in every
- * phase, actions, and manifests that are applied by force again and again.
+ * Tests Argo CD's view of jobs with the operator that {@code kubectl apply -k charts/kustomize} installs: health in every
+ * phase, actions, and manifests that are forcibly applied again and again.
  */
 @ExtendWith(TestCluster.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -83,11 +83,11 @@ class ArgoIT {
     }
 
     @Test
-    void healthIsRightInEveryPhaseAndActionsActAndSelfHealFightsNothing() throws Exception {
+    void healthActionsAndSelfHealWorkInEveryPhase() throws Exception {
         apply("pictures", SPEC);
         apply("broken", SPEC.replace("replicas: 2", "replicas: 1").replace("minReplicas: 2", "minReplicas: 1"));
         apply("wrong", SPEC.replace("replicas: 2", "replicas: 1"));
-        assertThat(health("pictures")).as("nobody has seen it").isEqualTo("Progressing");
+        assertThat(health("pictures")).as("no operator has seen it").isEqualTo("Progressing");
         try (InstalledOperator operator = InstalledOperator.start(cluster, client, objects, dir.resolve("operator"));
                 FakeTrainers broken = new FakeTrainers(client, NAMESPACE, "broken");
                 FakeTrainers trainers = new FakeTrainers(client, NAMESPACE, "pictures")) {
@@ -106,9 +106,9 @@ class ArgoIT {
             soon().untilAsserted(() ->
                     assertThat(operator.get("/").body()).contains("pictures", "broken-0", "2 of 2 wanted trainers"));
 
-            autoscalersSeeWhatTheyNeed();
-            selfHealFightsNothing(trainers);
-            aSpecThatNobodyHasSeenIsProgressing(operator);
+            scaleSubresourceServesAutoscalers();
+            selfHealChangesNothing(trainers);
+            anUnobservedSpecIsProgressing(operator);
 
             trainers.killed("pictures-1");
             phase("pictures", "Holding", "Progressing");
@@ -120,7 +120,7 @@ class ArgoIT {
 
             patch("pictures", "{\"spec\":{\"model\":{\"prototypes\":7}}}");
             soon().untilAsserted(() -> assertThat(health("pictures")).isEqualTo("Degraded"));
-            apply("pictures", SPEC); // what Git says
+            apply("pictures", SPEC); // the manifest in Git
             phase("pictures", "Running", "Healthy");
 
             act("pictures", "checkpoint-now", Map.of());
@@ -142,13 +142,13 @@ class ArgoIT {
             long last = trainers.world().generation();
             pods.forEach(pod -> trainers.done(pod, last, 100));
             phase("pictures", "Complete", "Healthy");
-            aSpecThatNobodyHasSeenIsProgressing(operator);
+            anUnobservedSpecIsProgressing(operator);
             assertThat(operator.log()).doesNotContainIgnoringCase("forbidden");
         }
     }
 
-    /** HPA and KEDA read this subresource: how many there are, and which pods. */
-    private void autoscalersSeeWhatTheyNeed() {
+    /** HPA and KEDA read the number of replicas and the pods' selector from this subresource. */
+    private void scaleSubresourceServesAutoscalers() {
         Scale scale = client.resources(SwavJob.class)
                 .inNamespace(NAMESPACE)
                 .withName("pictures")
@@ -158,8 +158,8 @@ class ArgoIT {
         assertThat(scale.getStatus().getSelector()).isEqualTo(ResourceNames.LABEL_JOB + "=pictures");
     }
 
-    /** Argo CD with self-heal applies what Git says whenever it likes. */
-    private void selfHealFightsNothing(FakeTrainers trainers) throws IOException {
+    /** Argo CD with self-heal may apply the manifest in Git at any time. */
+    private void selfHealChangesNothing(FakeTrainers trainers) throws IOException {
         JsonNode before = live("pictures");
         List<String> pods = uids();
         var world = trainers.world();
@@ -170,7 +170,7 @@ class ArgoIT {
         JsonNode after = live("pictures");
         assertThat(after.get("spec")).isEqualTo(before.get("spec"));
         assertThat(after.at("/metadata/generation").asLong()).isEqualTo(1);
-        assertThat(uids()).as("no pod was made anew").isEqualTo(pods);
+        assertThat(uids()).as("no pod was recreated").isEqualTo(pods);
         assertThat(trainers.world()).isEqualTo(world);
         assertThat(health("pictures")).isEqualTo("Healthy");
         Map<String, List<String>> owned = new TreeMap<>();
@@ -185,7 +185,7 @@ class ArgoIT {
         assertThat(owned.get("swav-operator")).containsExactly("f:status");
     }
 
-    private void aSpecThatNobodyHasSeenIsProgressing(InstalledOperator operator) throws Exception {
+    private void anUnobservedSpecIsProgressing(InstalledOperator operator) throws Exception {
         operator.freeze();
         long other = 100 + live("pictures").at("/metadata/generation").asLong();
         patch("pictures", "{\"spec\":{\"recovery\":{\"maxFailures\":" + other + "}}}");
@@ -214,7 +214,7 @@ class ArgoIT {
         return ArgoLua.health(live(job)).get("status").asText();
     }
 
-    /** As Argo CD does: the difference to what the script returns, as a merge patch. */
+    /** Applies the script's changes as a merge patch, as Argo CD does. */
     private void act(String job, String action, Map<String, String> parameters) throws IOException {
         JsonNode live = live(job);
         assertThat(ArgoLua.discover(live).at("/" + action + "/disabled").asBoolean())

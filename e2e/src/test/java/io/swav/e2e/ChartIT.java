@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What Helm renders, on a real API server: all of it is taken, and the operator needs nothing that it does not grant. */
+/** A real API server accepts everything that Helm renders, and the operator needs no right that the chart does not grant. */
 @ExtendWith(TestCluster.class)
 class ChartIT {
     private static final List<String> MONITORING = List.of("ServiceMonitor", "PrometheusRule");
@@ -57,9 +57,9 @@ class ChartIT {
         this.version = client.getKubernetesVersion().getGitVersion().replaceFirst("^v", "");
     }
 
-    /** Field by field against the server's own schemas; only Prometheus' kinds have none here but their names. */
+    /** The server's own schemas check each field; for Prometheus' kinds only their names are known here. */
     @Test
-    void theApiServerTakesEveryCaseOfTheMatrix() throws Exception {
+    void theApiServerAcceptsEveryCaseOfTheMatrix() throws Exception {
         Installed.namespaces(client, "swav-system", "team-a", "team-b", "grafana");
         for (String kind : MONITORING) {
             Installed.apply(client, definition(kind), false);
@@ -118,7 +118,7 @@ class ChartIT {
     }
 
     @Test
-    void installedByHelmItRunsAJobToItsEndAndIsRefusedNothing() throws Exception {
+    void runsAJobToCompletionWithTheRightsThatHelmInstalls() throws Exception {
         Installed.namespaces(client, "swav-system", watched, other);
         String values = "{namespaces: [" + watched + "]}";
         List<JsonNode> objects = render(values);
@@ -130,7 +130,7 @@ class ChartIT {
                 .withName("swav-operator")
                 .withNamespace("swav-system")
                 .withValuesFile(file)
-                .disableOpenApiValidation() // before 1.25 kubectl and Helm do not know CEL rules
+                .disableOpenApiValidation() // before 1.25 kubectl and Helm reject CEL rules
                 .call();
         assertThat(release.getOutput())
                 .contains("watches " + watched + ".")
@@ -163,7 +163,7 @@ class ChartIT {
             assertThat(operator.passes("readinessProbe")).isTrue();
             assertThat(operator.passes("livenessProbe")).isTrue();
             assertThat(operator.log()).contains("leading").doesNotContainIgnoringCase("forbidden", " ERROR ");
-            assertThat(status(other)).as("not its namespace").isEqualTo(SwavJobStatus.EMPTY);
+            assertThat(status(other)).as("its namespace is not watched").isEqualTo(SwavJobStatus.EMPTY);
             mayNotDoMore(operator.kubeconfig());
             upgradeLeavesJobsAlone(values);
         } finally {
@@ -188,7 +188,7 @@ class ChartIT {
         }
     }
 
-    /** The cluster has it already; Helm takes over what says that it is Helm's. */
+    /** Labels the existing definition as Helm's own, so that Helm adopts it. */
     private void letHelmHaveTheDefinition() {
         CustomResourceDefinition definition = SpecLoader.crd();
         definition.getMetadata().setLabels(Map.of("app.kubernetes.io/managed-by", "Helm"));
@@ -225,7 +225,7 @@ class ChartIT {
         assertThat(status(watched)).isEqualTo(before);
     }
 
-    /** Without this the test above would prove nothing: the API server asks for rights, and there are no more of them. */
+    /** Proves that the test above is meaningful: the API server checks rights, and the operator has no others. */
     private void mayNotDoMore(Path kubeconfig) {
         try (KubernetesClient operator = new KubernetesClientBuilder()
                 .withConfig(Config.fromKubeconfig(kubeconfig.toFile()))

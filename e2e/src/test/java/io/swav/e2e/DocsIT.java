@@ -30,7 +30,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Commands of the docs that name this test, run by a shell against a real API server; and every example's job. */
+/** Runs the docs' commands that name this test in a shell against a real API server, and validates every example's job. */
 @ExtendWith(TestCluster.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class DocsIT {
@@ -64,7 +64,7 @@ class DocsIT {
 
     @TestFactory
     List<DynamicTest> commands() throws IOException {
-        assumeTrue(shell().has("kubectl"), "there is no kubectl here");
+        assumeTrue(shell().has("kubectl"), "kubectl is not installed");
         List<DynamicTest> tests = new ArrayList<>();
         for (String page : List.of("quickstart", "runbook", "security", "upgrade")) {
             for (ShellBlock block : ShellBlock.of(Golden.read("docs/" + page + ".md"))) {
@@ -77,7 +77,7 @@ class DocsIT {
         return tests;
     }
 
-    /** Blocks may ask about the job that another one applies or deletes. */
+    /** Applies the job first, because a block may refer to a job that another block applies or deletes. */
     private void run(String page, ShellBlock block) throws IOException {
         Shell shell = shell();
         shell.run("kubectl apply -f examples/restricted.yaml");
@@ -93,9 +93,9 @@ class DocsIT {
         return new Shell(dir.resolve("home"), cluster.kubeconfig(), NAMESPACE);
     }
 
-    /** Field by field against the server's schema; its own controllers read the rest (ArgoIT looks at the subresource). */
+    /** The server's schema checks each field; the autoscaler itself does not run here (ArgoIT reads the subresource). */
     @Test
-    void theAutoscalerOfTheExampleIsTaken() throws IOException {
+    void theApiServerAcceptsTheAutoscalerOfTheExample() throws IOException {
         int minor = Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", ""));
         JsonNode example = Chart.yaml(Golden.read("examples/autoscaling/hpa.yaml"));
         ((ObjectNode) example).put("apiVersion", minor < 23 ? "autoscaling/v2beta2" : "autoscaling/v2");
@@ -107,7 +107,7 @@ class DocsIT {
     }
 
     @Test
-    void theJobsOfAllExamplesKeepTheRules() throws IOException {
+    void theJobsOfAllExamplesAreValid() throws IOException {
         List<SwavJob> jobs = new ArrayList<>();
         try (Stream<Path> files = Files.walk(Golden.PROJECT.resolve("examples"))) {
             for (Path file :

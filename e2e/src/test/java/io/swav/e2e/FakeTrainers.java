@@ -31,7 +31,7 @@ import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Plays kubelet and trainers of one job: writes pod statuses and reports, where a test needs no process. */
+/** Stands in for the kubelet and the trainers of one job: writes pod statuses and reports without any process. */
 final class FakeTrainers implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(FakeTrainers.class);
     private static final long BEAT_MILLIS = 1000;
@@ -62,7 +62,7 @@ final class FakeTrainers implements AutoCloseable {
         return pods(pod -> true);
     }
 
-    /** Those that have not ended. */
+    /** Names of the pods that have not ended. */
     List<String> alive() {
         return pods(pod -> !ENDED.contains(String.valueOf(pod.getStatus().getPhase())));
     }
@@ -90,7 +90,7 @@ final class FakeTrainers implements AutoCloseable {
         report(pod, TrainerReport.State.Ready, 0, 0);
     }
 
-    /** As {@link #ready}, for a pod whose status a node writes. */
+    /** As {@link #ready}, for a pod whose status is written by a node. */
     void reportsReady(String pod) {
         report(pod, TrainerReport.State.Ready, 0, 0);
     }
@@ -99,10 +99,10 @@ final class FakeTrainers implements AutoCloseable {
         report(pod, TrainerReport.State.Training, generation, step);
     }
 
-    /** Trains in a world that it came into like this. */
+    /** Reports training in a world that it joined by {@code regroup}. */
     void training(String pod, long step, TrainerReport.Regroup regroup) {
         training(pod, regroup.generation(), step);
-        says(pod, Map.of("regroup", regroup));
+        update(pod, Map.of("regroup", regroup));
     }
 
     void done(String pod, long generation, long steps) {
@@ -121,35 +121,38 @@ final class FakeTrainers implements AutoCloseable {
 
     private void ended(String pod, TrainerReport.State state, int exitCode, String message) {
         report(pod, state, 0, 0);
-        says(pod, Map.of("message", message));
+        update(pod, Map.of("message", message));
         status(pod, ended("Failed", exitCode, "Error"));
     }
 
-    /** Ended by SIGKILL, without a last word. */
+    /** Ends the pod as by SIGKILL, without a last report. */
     void killed(String pod) {
         silent(pod);
         status(pod, ended("Failed", 137, "Error"));
     }
 
     /** Changes these fields of the pod's report. */
-    synchronized void says(String pod, Map<String, Object> fields) {
+    synchronized void update(String pod, Map<String, Object> fields) {
         ObjectNode report = requireNonNull(reports.get(pod), "no report of " + pod);
         fields.forEach((field, value) -> report.set(field, JSON.valueToTree(value)));
         send(pod, report);
     }
 
-    /** From now on the trainer reports nothing. */
+    /** Stops the trainer's reports. */
     synchronized void silent(String pod) {
         reports.remove(pod);
     }
 
-    /** Trainers report every two seconds at the latest, also when there is nothing new; an absent server stops none. */
+    /**
+     * Sends all reports again: trainers report at least every two seconds, even without changes, and continue while the API
+     * server is unavailable.
+     */
     private synchronized void beat() {
         try {
             reports.keySet().retainAll(pods());
             reports.forEach(this::send);
         } catch (KubernetesClientException e) {
-            LOG.info("nobody takes the trainers' reports: {}", e.getMessage());
+            LOG.info("the API server does not accept the trainers' reports: {}", e.getMessage());
         }
     }
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Pods on a local node that cannot start: the job says why, whether a person is needed, and starts when it can. */
+/** Pods cannot start on a local node: the job reports why and whether intervention is needed, and starts when it can. */
 class HeldPodsIT extends OperatedJob {
     private static final int NUMBER = 80;
     private static final String CONTAINER = "{name: trainer, image: none, command: [sleep, '1000'],"
@@ -68,7 +68,7 @@ class HeldPodsIT extends OperatedJob {
                         && c.reason().equals("PodCannotStart")
                         && c.message().contains("1 of 1 pod cannot start: " + missing));
         assertThat(waitingReason("job-0"))
-                .as("as a kubelet: an Event alone says why")
+                .as("as with a kubelet, only an Event shows the reason")
                 .isEqualTo("ContainerCreating");
         assertThat(message(ConditionType.Ready)).contains(missing);
         assertThat(events()).contains("FailedMount", "Stalled");
@@ -90,7 +90,7 @@ class HeldPodsIT extends OperatedJob {
     }
 
     @Test
-    void anUntoleratedTaintIsWaitedForAndNeedsNobody() {
+    void waitsForAnUntoleratedTaintWithoutStalling() {
         taint(true);
         apply("replicas: 1", "env: []", "volumes: []");
         String sentence = "1 of 1 pod cannot start: job-0: Unschedulable: 0/";
@@ -107,7 +107,7 @@ class HeldPodsIT extends OperatedJob {
     }
 
     @Test
-    void theHeldPodOfAResizeIsNamedWhileTheJobTrainsOn() {
+    void namesTheHeldPodOfAResizeWhileTheJobContinuesTraining() {
         apply("replicas: 1", "env: []", "volumes: []");
         startsAndTrains();
         taint(true);
@@ -138,7 +138,7 @@ class HeldPodsIT extends OperatedJob {
                 .create();
     }
 
-    /** The node starts the pod's process by itself; what its trainer would report comes from the test. */
+    /** The node starts the pod's process; the test sends the reports of its trainer. */
     private void startsAndTrains() {
         soonEnough()
                 .until(() -> client.pods()

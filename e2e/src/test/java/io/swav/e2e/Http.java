@@ -6,7 +6,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 
-/** What a page answers. */
+/** Fetches pages. */
 final class Http {
     private Http() {}
 

@@ -13,7 +13,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 
-/** Manifests on the test's API server; they go when it is closed, but for what other tests share. */
+/** Manifests on the test's API server; closing deletes them, except the kinds that other tests share. */
 final class Installed implements AutoCloseable {
     private static final Set<String> KEPT = Set.of("CustomResourceDefinition", "Namespace");
 
@@ -25,7 +25,7 @@ final class Installed implements AutoCloseable {
         this.objects = objects;
     }
 
-    /** @param objects applied already, by somebody else */
+    /** @param objects objects that have already been applied otherwise */
     static Installed of(KubernetesClient client, List<JsonNode> objects) {
         return new Installed(client, objects);
     }
@@ -35,10 +35,10 @@ final class Installed implements AutoCloseable {
         return new Installed(client, objects);
     }
 
-    /** @param dry asks for everything but the change itself */
+    /** @param dry whether to request a dry run, which does everything except the change itself */
     static void apply(KubernetesClient client, JsonNode object, boolean dry) {
         var resource = client.resource(Serialization.unmarshal(object.toString(), GenericKubernetesResource.class));
-        if (kind(object).equals("CustomResourceDefinition")) { // server-side apply refuses CEL rules before 1.25
+        if (kind(object).equals("CustomResourceDefinition")) { // server-side apply rejects CEL rules before 1.25
             resource.dryRun(dry).createOr(NonDeletingOperation::update);
         } else {
             resource.patch(

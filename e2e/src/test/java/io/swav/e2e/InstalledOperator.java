@@ -23,8 +23,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The operator as a Deployment that is installed would run it: a process with the container's arguments and environment,
- * and a token of its ServiceAccount, which is all that it may show to the API server. Its port alone is another.
+ * Runs the operator as an installed Deployment would: a process with the container's arguments and environment, and with
+ * a token of its ServiceAccount as its only credential. Only its port differs.
  */
 final class InstalledOperator implements AutoCloseable {
     private static final Pattern ADDRESS = Pattern.compile("on (http://127\\.0\\.0\\.1:\\d+)/");
@@ -42,7 +42,7 @@ final class InstalledOperator implements AutoCloseable {
         this.kubeconfig = kubeconfig;
     }
 
-    /** Starts it and waits until its own startup probe passes. */
+    /** Starts the operator and waits until its own startup probe passes. */
     static InstalledOperator start(LocalControlPlane cluster, KubernetesClient admin, List<JsonNode> objects, Path dir)
             throws IOException {
         JsonNode deployment = Chart.only(objects, "Deployment");
@@ -93,7 +93,7 @@ final class InstalledOperator implements AutoCloseable {
                 .getToken();
     }
 
-    /** Whether one of the container's own probes is content. */
+    /** Whether this probe of the container passes. */
     boolean passes(String probe) throws IOException, InterruptedException {
         return get(container.at("/" + probe + "/httpGet/path").asText()).statusCode() == 200;
     }
@@ -104,7 +104,7 @@ final class InstalledOperator implements AutoCloseable {
         return Http.get(URI.create(address.group(1) + path));
     }
 
-    /** From now on it sees and does nothing, though it is there. */
+    /** Stops the process by SIGSTOP: it exists, but neither sees nor does anything. */
     void freeze() throws IOException, InterruptedException {
         signal("STOP");
     }
@@ -124,7 +124,7 @@ final class InstalledOperator implements AutoCloseable {
         return Files.readString(process.log());
     }
 
-    /** With the rights of its ServiceAccount and no others. */
+    /** A client with exactly the rights of its ServiceAccount. */
     Path kubeconfig() {
         return kubeconfig;
     }
@@ -132,6 +132,6 @@ final class InstalledOperator implements AutoCloseable {
     @Override
     public void close() {
         process.stop(Duration.ofSeconds(10));
-        admin.leases().inAnyNamespace().delete(); // the next one need not wait until they run out
+        admin.leases().inAnyNamespace().delete(); // so that the next operator need not wait until they expire
     }
 }

@@ -19,14 +19,14 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** What a job goes through when nothing is wrong with it: it trains, scales, is suspended, ends, is deleted, and is measured. */
+/** The normal life of a job: it trains, scales, is suspended, completes, is deleted, and is measured. */
 class JobLifeIT extends OperatedJob {
     JobLifeIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
     @Test
-    void trainsFromTheFirstWorldToTheEndThroughALostPod() {
+    void trainsFromTheFirstWorldToCompletionDespiteALostPod() {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
         soon().untilAsserted(() -> {
@@ -72,7 +72,7 @@ class JobLifeIT extends OperatedJob {
     }
 
     @Test
-    void aSpareBeginsWhenTheOnlyMemberHasSavedAndGone() {
+    void aSpareStartsTrainingWhenTheOnlyMemberHasSavedAndLeft() {
         apply("replicas: 1, elastic: {spares: 1}");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
         trainers.ready("job-0");
@@ -82,9 +82,9 @@ class JobLifeIT extends OperatedJob {
         trainers.training("job-0", 7, new TrainerReport.Regroup(first, null, 0, 7, 3.5));
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
 
-        trainers.says("job-0", Map.of("state", "Leaving"));
+        trainers.update("job-0", Map.of("state", "Leaving"));
         soon().untilAsserted(() -> assertThat(trainers.world().generation()).isEqualTo(first + 1));
-        assertThat(members()).as("it saves the state").isEmpty();
+        assertThat(members()).as("it is still saving the state").isEmpty();
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(members()).isEmpty());
         trainers.failed("job-0", ExitCodes.PREEMPTED, "leaving: told to go");
@@ -115,7 +115,7 @@ class JobLifeIT extends OperatedJob {
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
         assertThat(requireNonNull(status().ledger()).preemptions())
-                .as("our own doing")
+                .as("the operator released it")
                 .isZero();
 
         apply("replicas: 1, suspend: true");
@@ -129,7 +129,7 @@ class JobLifeIT extends OperatedJob {
     }
 
     @Test
-    void deletionTakesEverythingAlong() {
+    void deletingTheJobDeletesItsObjects() {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
         job().delete();
@@ -155,7 +155,9 @@ class JobLifeIT extends OperatedJob {
         job().withPropagationPolicy(DeletionPropagation.FOREGROUND).delete();
         soon().atMost(Duration.ofMinutes(1)).untilAsserted(() -> {
             assertThat(get("/metrics")).doesNotContain(labels);
-            assertThat(job().get()).as("nothing is made that would keep it").isNull();
+            assertThat(job().get())
+                    .as("no object is created that would block its deletion")
+                    .isNull();
             assertThat(trainers.pods()).isEmpty();
             assertThat(jobMaps()).isEmpty();
         });
@@ -170,7 +172,7 @@ class JobLifeIT extends OperatedJob {
     }
 
     @Test
-    void healthAndMetricsTellTheTruth() throws Exception {
+    void servesHealthAndMetrics() throws Exception {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(get("/metrics"))
                 .contains("swav_job_replicas{job=\"job\",namespace=\"" + namespace + "\"} 2.0"));

@@ -20,7 +20,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Two operators, one lease: one acts, and the other carries on when it goes. */
+/** Two operators compete for one lease: one acts, and the other takes over when it ends. */
 @ExtendWith(TestCluster.class)
 class LeaderElectionIT {
     private static final Duration LIMIT = Duration.ofMinutes(1);
@@ -35,7 +35,7 @@ class LeaderElectionIT {
     }
 
     @Test
-    void theSecondOperatorCarriesOnWhenTheFirstGoes() throws Exception {
+    void theSecondOperatorTakesOverWhenTheFirstEnds() throws Exception {
         client.resource(new NamespaceBuilder()
                         .withNewMetadata()
                         .withName(namespace)
@@ -60,12 +60,12 @@ class LeaderElectionIT {
                         .untilAsserted(
                                 () -> assertThat(body(leader, "/metrics")).contains("swav_job_condition{"));
                 assertThat(body(follower, "/metrics"))
-                        .as("a follower tells nothing of jobs")
+                        .as("a follower exports no metrics of jobs")
                         .doesNotContain("swav_job_condition{");
                 assertThat(body(leader, "/")).contains("this operator leads");
                 await().atMost(LIMIT)
                         .untilAsserted(() -> assertThat(body(follower, "/"))
-                                .as("but shows them, as the API server does")
+                                .as("but its page shows them, as the API server has them")
                                 .contains("this operator follows", "first"));
 
                 leader.close();

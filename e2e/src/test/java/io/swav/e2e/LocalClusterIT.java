@@ -34,7 +34,7 @@ class LocalClusterIT {
     Path dir;
 
     @Test
-    void keepsObjectsThroughACrashAndForgetsThemWhenStopped() {
+    void keepsObjectsThroughACrashAndDeletesThemWhenStopped() {
         try (LocalControlPlane cluster = LocalControlPlane.start(dir, BINARIES, List.of());
                 KubernetesClient client = cluster.client()) {
             client.resource(note()).create();
@@ -61,7 +61,7 @@ class LocalClusterIT {
     }
 
     @Test
-    void theApiServerGoesAndComesBackWithEverythingOnTheSameAddress() {
+    void theApiServerRestartsWithAllObjectsOnTheSameAddress() {
         try (LocalControlPlane cluster = LocalControlPlane.start(dir, BINARIES, List.of());
                 KubernetesClient client = cluster.client()) {
             client.resource(note()).create();
@@ -85,7 +85,7 @@ class LocalClusterIT {
     }
 
     @Test
-    void tellsWhichProgramDidNotStartAndShowsItsLog() throws Exception {
+    void namesTheProgramThatDidNotStartAndShowsItsLog() throws Exception {
         Path broken = Files.writeString(dir.resolve("etcd-broken"), "#!/bin/sh\necho no disk left\nexit 3\n");
         assertThat(broken.toFile().setExecutable(true)).isTrue();
         KubeBinaries binaries = new KubeBinaries(broken, BINARIES.apiServer(), Optional.empty());
@@ -102,7 +102,7 @@ class LocalClusterIT {
     }
 
     @Test
-    void doesNotTakeAnotherProcessForItsOwn() throws Exception {
+    void doesNotMistakeAnotherProcessForItsOwn() throws Exception {
         Path pids = Files.createDirectory(dir.resolve("pids"));
         Files.writeString(pids.resolve("etcd.pid"), ProcessHandle.current().pid() + " 1000");
         assertThat(BackgroundProcess.find(pids, "etcd")).isEmpty();
@@ -117,7 +117,7 @@ class LocalClusterIT {
     }
 
     @Test
-    void whoWantsMoreNodesThanRunIsToldAtOnceHowToGetThem() {
+    void explainsHowToGetMoreNodesThanAreRunning() {
         try (LocalControlPlane cluster = LocalControlPlane.start(dir, BINARIES, List.of());
                 KubernetesClient client = cluster.client()) {
             BackgroundProcess nodes = BackgroundProcess.start(dir, "nodes", List.of("sleep", "600"), Map.of());

@@ -16,14 +16,14 @@ import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** Trainers fail, hang, do not answer, or lie on a dead node. */
+/** Trainers fail, hang, do not answer, or run on a dead node. */
 class LostTrainersIT extends OperatedJob {
     LostTrainersIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
     @Test
-    void aPermanentFailureEndsTheJobWithTheTrainersWords() {
+    void aPermanentFailureFailsTheJobWithTheTrainersMessage() {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
 
@@ -71,7 +71,7 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
-    void tooManyFailuresEndTheJob() {
+    void tooManyFailuresFailTheJob() {
         apply("replicas: 1, recovery: {maxFailures: 1}");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
         trainers.failed("job-0", ExitCodes.SOFTWARE, "boom");
@@ -83,10 +83,10 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
-    void aHungMemberIsKilledReplacedAndPriced() throws IOException {
+    void aHungMemberIsKilledReplacedAndItsCostRecorded() throws IOException {
         formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}, elastic: {growAfterSeconds: 0}");
         trainers.silent("job-1");
-        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 9));
+        trainers.update("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 9));
         soon().untilAsserted(() -> {
             assertThat(members()).containsExactly("job-0");
             assertThat(trainers.world().lost()).hasSize(1);
@@ -108,7 +108,7 @@ class LostTrainersIT extends OperatedJob {
         soon().untilAsserted(() ->
                 assertThat(requireNonNull(status().progress()).step()).isEqualTo(9));
         assertThat(ledger().stepsLost())
-                .as("another operator counts nothing twice")
+                .as("a restarted operator counts nothing twice")
                 .isEqualTo(1);
         assertThat(ledger().hangs()).isEqualTo(1);
         assertThat(ledger().preemptions()).isZero();
@@ -118,13 +118,13 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
-    void aMemberThatDoesNotAnswerIsPutOutAndMayComeBack() {
+    void aMemberThatDoesNotAnswerIsRemovedAndMayReturn() {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         String uid = trainers.world().members().get(1).uid();
-        trainers.says("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 3, "lostPeer", uid));
+        trainers.update("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 3, "lostPeer", uid));
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(members())
-                        .as("it reports, so the two settle it among themselves")
+                        .as("it still reports, so the two resolve this themselves")
                         .containsExactly("job-0", "job-1"));
         trainers.silent("job-1");
         soon().untilAsserted(() -> {
@@ -144,7 +144,7 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
-    void belowTheMinimumItHoldsAndResumes() {
+    void holdsBelowTheMinimumAndResumes() {
         formOfTwo("replicas: 2, elastic: {minReplicas: 2, growAfterSeconds: 0}");
         trainers.killed("job-1");
         soon().untilAsserted(() -> {
@@ -171,7 +171,7 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
-    void aPodOnADeadNodeIsRemovedWhenNobodyElseDoes() {
+    void removesAPodFromADeadNodeIfNoOtherComponentDoes() {
         client.resource(new NodeBuilder()
                         .withNewMetadata()
                         .withName(namespace)
@@ -196,13 +196,11 @@ class LostTrainersIT extends OperatedJob {
                             .build());
             client.pods().inNamespace(namespace).withName("job-1").delete();
             soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
-            assertThat(trainers.pods())
-                    .as("there is no kubelet that would end it")
-                    .contains("job-1");
+            assertThat(trainers.pods()).as("no kubelet ends it").contains("job-1");
             soon().atMost(Duration.ofSeconds(40))
                     .untilAsserted(() -> assertThat(trainers.pods()).doesNotContain("job-1"));
             assertThat(ledger().preemptions()).isEqualTo(1);
-            assertThat(members()).as("job-0 is heard, so it stays").containsExactly("job-0");
+            assertThat(members()).as("job-0 still reports, so it stays").containsExactly("job-0");
         } finally {
             client.nodes().withName(namespace).delete();
         }

@@ -15,14 +15,14 @@ import java.io.IOException;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** Somebody deletes or overwrites what the operator has made for a job that trains. */
+/** A training job survives that a user deletes or overwrites objects that the operator created for it. */
 class MeddledJobIT extends OperatedJob {
     MeddledJobIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
     @Test
-    void whereTheWorldIsDeletedTrainersGoOnInALaterOneThroughADeathToTheEnd() {
+    void trainingContinuesInALaterWorldWhenTheWorldIsDeleted() {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         long before = trainers.world().generation();
         worldMap().delete();
@@ -41,7 +41,7 @@ class MeddledJobIT extends OperatedJob {
     }
 
     @Test
-    void aWorldThatCannotBeReadIsToldAndDeletingItIsTheWayOut() {
+    void anUnreadableWorldIsReportedAndDeletingItResolvesThis() {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         long before = trainers.world().generation();
         worldMap()
@@ -62,7 +62,7 @@ class MeddledJobIT extends OperatedJob {
     }
 
     @Test
-    void whereTheHandshakesKeyIsDeletedNoPodGetsAnotherUntilAllStartAnew() {
+    void createsNoNewHandshakeKeyUntilAllPodsRestartWhenItIsDeleted() {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         Map<String, String> key = secret().get().getData();
         secret().delete();
@@ -71,7 +71,7 @@ class MeddledJobIT extends OperatedJob {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
                     .isEqualTo("HandshakeLost");
             assertThat(message(ConditionType.Ready)).contains("Secret job-handshake was deleted");
-            assertThat(members()).as("trains on").containsExactly("job-0");
+            assertThat(members()).as("continues training").containsExactly("job-0");
         });
         assertThat(trainers.pods()).containsExactly("job-0");
         assertThat(secret().get()).isNull();
@@ -90,7 +90,7 @@ class MeddledJobIT extends OperatedJob {
         return client.secrets().inNamespace(namespace).withName(ResourceNames.handshakeName("job"));
     }
 
-    /** Of the two trainers, who train on in it. */
+    /** Waits for a later world of the two trainers, and lets them train in it. */
     private void formsAfter(long generation) {
         soon().untilAsserted(() -> {
             assertThat(members()).containsExactly("job-0", "job-1");

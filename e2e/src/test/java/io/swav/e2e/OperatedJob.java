@@ -28,7 +28,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The operator and a job against a real API server; kubelet and trainers are played by the test. */
+/** Runs the operator and a job against a real API server; the test stands in for kubelet and trainers. */
 @ExtendWith(TestCluster.class)
 abstract class OperatedJob {
     final String namespace = "op-" + UUID.randomUUID().toString().substring(0, 8);
@@ -75,7 +75,7 @@ abstract class OperatedJob {
         client.namespaces().withName(namespace).delete();
     }
 
-    /** Two trainers that have made seven steps in the first world. */
+    /** Brings up two trainers that have made seven steps in the first world. */
     void formOfTwo(String spec) {
         formOfTwo(spec, "");
     }
@@ -136,7 +136,7 @@ abstract class OperatedJob {
                 .toList();
     }
 
-    /** What the operator's port answers. */
+    /** The operator's response at {@code path}. */
     String get(String path) throws IOException, InterruptedException {
         return Http.get(URI.create("http://127.0.0.1:" + operator.port() + path))
                 .body();

@@ -22,14 +22,14 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The operator, or the API server that it works with, goes away or errs for a while. */
+/** The operator or the API server is temporarily down, or the API server returns errors. */
 class OutageIT extends OperatedJob {
     OutageIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
     @Test
-    void aNewOperatorCarriesOnWhereTheOldOneStopped() throws IOException {
+    void aNewOperatorContinuesWhereTheOldOneStopped() throws IOException {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(2));
         trainers.ready("job-0");
@@ -53,7 +53,7 @@ class OutageIT extends OperatedJob {
     }
 
     @Test
-    void afterTheApiServerWasAwayNobodyIsBlamedAndStatusCatchesUp() throws Exception {
+    void blamesNoTrainerForAnApiServerOutageAndCatchesUp() throws Exception {
         formOfTwo("replicas: 2, recovery: {hungAfterSeconds: 2}");
         World before = trainers.world();
         List<Incident> incidents = ledger().incidents();
@@ -70,13 +70,13 @@ class OutageIT extends OperatedJob {
                 assertThat(requireNonNull(status().progress()).step()).isEqualTo(20));
         assertThat(trainers.world()).isEqualTo(before);
         assertThat(ledger().incidents())
-                .as("the price of the last may have come since")
+                .as("the cost of the last incident may have been added since")
                 .hasSameSizeAs(incidents);
         client.pods().inNamespace(namespace).withName("job-0").delete();
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
     }
 
-    /** They notice later that the server is back, and until then pods of a new service account are refused. */
+    /** Waits until the controllers notice that the server is back; until then pods of a new service account are rejected. */
     private void awaitControllers() {
         client.resource(new ServiceAccountBuilder()
                         .withNewMetadata()
@@ -88,7 +88,7 @@ class OutageIT extends OperatedJob {
         soon().atMost(Duration.ofMinutes(2)).until(() -> tryPod("later") != null);
     }
 
-    /** What would become of a pod with that service account; asked once. */
+    /** Creates a pod with that service account by a dry run, without retries. */
     private Pod tryPod(String account) {
         Pod pod = new PodBuilder()
                 .withNewMetadata()
@@ -113,7 +113,7 @@ class OutageIT extends OperatedJob {
     }
 
     @Test
-    void anApiErrorWhilePodsAreMadeIsToldAndTriedAgain() {
+    void anApiErrorDuringPodCreationIsReportedAndRetried() {
         client.resource(new ValidatingWebhookConfigurationBuilder()
                         .withNewMetadata()
                         .withName(namespace)
@@ -140,7 +140,7 @@ class OutageIT extends OperatedJob {
                         .build())
                 .create();
         try {
-            // the API server learns of it by a watch of its own
+            // the API server notices it by a watch of its own
             soon().untilAsserted(
                             () -> assertThatThrownBy(() -> tryPod("default")).hasMessageContaining("nobody.swav.io"));
             apply("replicas: 1");

@@ -82,7 +82,7 @@ class ProcessNodeIT {
     }
 
     @Test
-    void givesAContainerItsEnvironmentVolumesAndArguments() throws Exception {
+    void passesEnvironmentVolumesAndArgumentsToAContainer() throws Exception {
         client.resource(new ConfigMapBuilder()
                         .withNewMetadata()
                         .withName("settings")
@@ -158,7 +158,7 @@ class ProcessNodeIT {
     }
 
     @Test
-    void killsWhatIgnoresTheNoticeAndItsChildren() throws Exception {
+    void killsProcessesThatIgnoreTheNoticeAndTheirChildren() throws Exception {
         apply("""
                 metadata: {name: stubborn}
                 spec:
@@ -185,7 +185,7 @@ class ProcessNodeIT {
     }
 
     @Test
-    void restartsWhatFailsAndWhatIsNotAlive() {
+    void restartsContainersThatFailOrAreNotAlive() {
         apply("""
                 metadata: {name: phoenix}
                 spec:
@@ -204,7 +204,7 @@ class ProcessNodeIT {
     }
 
     @Test
-    void adoptsRunningPodsAndFindsOutWhatEndedMeanwhile() {
+    void adoptsRunningPodsAndNoticesThoseThatEndedMeanwhile() {
         apply(sleeper("survivor", ""));
         apply("""
                 metadata: {name: finisher}
@@ -233,7 +233,7 @@ class ProcessNodeIT {
     }
 
     @Test
-    void saysWhyAPodCannotStart() {
+    void reportsWhyAPodCannotStart() {
         apply("""
                 metadata: {name: wanting}
                 spec:
@@ -256,9 +256,9 @@ class ProcessNodeIT {
         awaitPod("imageless", p -> reason(p).equals("CreateContainerConfigError"));
     }
 
-    /** As on a kubelet: the container is being made, an Event says why it is not, and it starts when it can. */
+    /** As with a kubelet, the container is being created, an Event shows the reason, and it starts when it can. */
     @Test
-    void saysInAnEventWhyAVolumeIsNotMountedAndMountsItWhenItCan() {
+    void reportsAMissingVolumeInAnEventAndMountsItWhenItCan() {
         apply("""
                 metadata: {name: unmounted}
                 spec:

@@ -34,12 +34,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A local node whose user has too few rights says what it cannot do, once, and when it can. */
+/** A local node whose user lacks rights reports once what it cannot do, and when it can again. */
 @ExtendWith(TestCluster.class)
 class ProcessNodeRightsIT {
     private static final int NUMBER = 70;
 
-    /** Of the namespace, the service account, and its role and binding. */
+    /** The name of the namespace, the service account, and its role and binding. */
     private final String name = "poor-node-" + UUID.randomUUID().toString().substring(0, 8);
 
     @TempDir
@@ -97,7 +97,7 @@ class ProcessNodeRightsIT {
     }
 
     @Test
-    void warnsOfBindingAndStatusThatAreDeniedAndRecoversByItself() throws Exception {
+    void warnsOfDeniedBindingAndStatusAndRecoversByItself() throws Exception {
         apply("first", "env: []");
         soon().untilAsserted(() -> assertThat(warnings())
                 .singleElement()
@@ -122,10 +122,12 @@ class ProcessNodeRightsIT {
         grant(rule("create", "bindings"), rule("patch", "pods/status"));
         soon().untilAsserted(() -> assertThat(phase("first")).isEqualTo("Running"));
         soon().untilAsserted(() -> assertThat(problems()).isEmpty());
-        assertThat(warnings()).as("each once, however often it was tried").hasSize(2);
+        assertThat(warnings())
+                .as("each once, regardless of the number of attempts")
+                .hasSize(2);
     }
 
-    /** What it is refused while a container is made was taken for the pod's end. */
+    /** A request that is denied while a container is created must not count as the pod's end. */
     @Test
     void keepsAPodWhoseConfigurationItMayNotReadAndStartsItWhenItMay() throws Exception {
         grant(rule("create", "bindings"), rule("patch", "pods/status"));
@@ -183,7 +185,7 @@ class ProcessNodeRightsIT {
         soon().until(() -> client.resource(object).create(), created -> true); // once its account has a token
     }
 
-    /** What a node needs to be there and to watch, and {@code more}. */
+    /** Grants the rights that a node needs to register and to watch, and {@code more}. */
     private void grant(PolicyRule... more) {
         List<PolicyRule> rules = new ArrayList<>(List.of(more));
         rules.add(new PolicyRuleBuilder()
@@ -212,7 +214,7 @@ class ProcessNodeRightsIT {
                 .build();
     }
 
-    /** The administrator's, with a token of the service account. */
+    /** The administrator's kubeconfig with a token of the service account. */
     private String kubeconfig() throws IOException {
         String token = client.serviceAccounts()
                 .inNamespace(name)

@@ -7,15 +7,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Runs commands as a person in the project's folder does, with a kubeconfig and a home of its own. */
+/** Runs commands as a user would in the project's folder, with a kubeconfig and a home of its own. */
 final class Shell {
-    /** @param output of both streams */
+    /** @param output standard output and standard error */
     record Done(int code, String output) {}
 
     private final Path home;
     private final Path kubeconfig;
 
-    /** @param namespace that commands without {@code -n} mean */
+    /** @param namespace the namespace of commands without {@code -n} */
     Shell(Path home, Path kubeconfig, String namespace) {
         this.home = home;
         this.kubeconfig = home.resolve("kubeconfig");
@@ -53,7 +53,7 @@ final class Shell {
         }
     }
 
-    /** @return its output; fails with it when the command does */
+    /** Runs the command and returns its output; throws with the output if the command fails. */
     String must(String command, String input) {
         Done done = run(command, input);
         if (done.code() != 0) {

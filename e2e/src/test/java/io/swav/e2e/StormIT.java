@@ -23,8 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /**
- * A short storm over everything that is real: API server, operator, nodes, trainers. The quiet run goes over TCP, the
- * storm over the stub of NCCL where gcc can compile it.
+ * Runs a short storm with real components: API server, operator, nodes, trainers. The baseline communicates over TCP, the
+ * storm over the stub of NCCL if gcc can compile it.
  */
 class StormIT {
     private static final Path STUB = Path.of("../trainer-image/src/test/resources/nccl/build.sh");
@@ -99,12 +99,12 @@ class StormIT {
         Process process = new ProcessBuilder("sh", STUB.toString(), folder.toString())
                 .redirectErrorStream(true)
                 .start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(said).isZero();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isZero();
         return Optional.of(folder);
     }
 
-    /** What the storm's trainers said. */
+    /** The logs of the storm's trainers. */
     private List<String> logs() throws IOException {
         try (Stream<Path> files = Files.walk(dir.resolve("storm/cluster"))) {
             return files.filter(file -> file.toString().contains("storm-") && Files.isRegularFile(file))

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** SwavJobs on a stack of its own: operator and nodes as processes, trainers that train. */
+/** Runs SwavJobs on a deployment of its own: operator and nodes are processes, and real trainers train. */
 class SwavJobIT {
     private static final Duration LIMIT = Duration.ofMinutes(5);
     private static final PatchContext MERGE = PatchContext.of(PatchType.JSON_MERGE);
@@ -55,7 +55,7 @@ class SwavJobIT {
     }
 
     @Test
-    void trainsToItsEndInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
+    void trainsToCompletionInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
         SwavJob job = job("small", 2, "epochs: 1", 2);
         client.resource(job).create();
         SwavJobStatus ended = statusOf(
@@ -68,7 +68,7 @@ class SwavJobIT {
                 .as("kNN of the finished model, percent")
                 .isBetween(0.0, 100.0);
         assertThat(Monitoring.problems(metrics()))
-                .as("what alerts and dashboard ask for, after a real run")
+                .as("metrics that alerts and dashboard query, after a real run")
                 .isEmpty();
 
         client.resource(job).delete();
@@ -76,11 +76,11 @@ class SwavJobIT {
     }
 
     /**
-     * A checkpoint on demand, a pause, one checkpoint damaged meanwhile, another world size; and then the weights of a
-     * job that was left alone until the same step.
+     * Takes a checkpoint on demand, suspends the job, damages one checkpoint meanwhile and resumes with another world size;
+     * then compares the weights with those of a job that trained undisturbed to the same step.
      */
     @Test
-    void goesOnFromWhereItWasSuspended() throws Exception {
+    void resumesFromWhereItWasSuspended() throws Exception {
         SwavJob paused = job("paused", 2, "epochs: 5000", 100_000);
         client.resource(paused).create();
         long onDemand = newest(onDemand(paused, "please")).step();

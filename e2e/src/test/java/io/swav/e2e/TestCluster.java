@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
-/** One API server for all test classes of a run, started when the first asks for it, ended after the last. */
+/** Provides one API server for all test classes of a run; starts it with the first and ends it after the last. */
 public final class TestCluster implements BeforeAllCallback, ParameterResolver {
     private record Shared(LocalControlPlane cluster, KubernetesClient client) implements AutoCloseable {
         @Override

@@ -13,14 +13,14 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What users get wrong in a spec is told and does no harm, also when the job trains already. */
+/** Errors in a spec are reported and do no harm, even while the job is training. */
 class WrongSpecIT extends OperatedJob {
     WrongSpecIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
 
     @Test
-    void aSpecThatBreaksARuleMakesNoPodsAndSaysWhichField() {
+    void aSpecThatBreaksARuleCreatesNoPodsAndNamesTheField() {
         apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Invalid");
@@ -33,7 +33,7 @@ class WrongSpecIT extends OperatedJob {
     }
 
     @Test
-    void anImmutableFieldThatChangesIsToldAndNotFollowed() {
+    void aChangedImmutableFieldIsReportedAndIgnored() {
         apply("replicas: 1");
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
         trainers.ready("job-0");
@@ -51,7 +51,7 @@ class WrongSpecIT extends OperatedJob {
     }
 
     @Test
-    void aTemplateThatBreaksWhileTheJobTrainsStopsNewPodsAlone() {
+    void aTemplateThatBreaksWhileTheJobTrainsStopsOnlyNewPods() {
         formOfTwo("replicas: 2");
         long step = 7;
         for (String broken : List.of("{spec: {containers: []}}", "{spec: {containers: [{}]}}")) {
@@ -76,9 +76,9 @@ class WrongSpecIT extends OperatedJob {
         });
     }
 
-    /** Trainers' reports come every second, and each of them brings a plan. */
+    /** Trainers report every second, and each report triggers a plan. */
     @Test
-    void aRefusedPodIsNotTriedWithEveryReportButAtOnceWhenTheJobChanges() {
+    void aRejectedPodIsRetriedWhenTheJobChangesNotWithEveryReport() {
         formOfTwo("replicas: 2");
         applyTemplate("replicas: 2", "{spec: {containers: [{name: trainer}]}}");
         awaitSpecSeen();
@@ -94,7 +94,7 @@ class WrongSpecIT extends OperatedJob {
                 assertThat(trainers.pods()).as("one number was used up").containsExactly("job-0", "job-3"));
     }
 
-    /** Jobs and pods are watched one by one: without it a pod's going may be seen before the new template. */
+    /** Waits for the new template: jobs and pods are watched separately, so the pod's deletion could be seen first. */
     private void awaitSpecSeen() {
         soon().untilAsserted(() -> assertThat(status().observedGeneration())
                 .isEqualTo(job().get().getMetadata().getGeneration()));

@@ -1,4 +1,4 @@
-/** Scenarios against a real API server. */
+/** Integration tests against a real API server, and the rules of the architecture. */
 @NullMarked
 package io.swav.e2e;
 

@@ -14,14 +14,14 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** {@code e2e/gpu/FatBinaries.java} on a library that is nothing but kernels. */
+/** Tests {@code e2e/gpu/FatBinaries.java} on a library that contains only kernels. */
 class FatBinariesTest {
     private static final int PTX = 1;
     private static final int CODE = 2;
     private static final int SECTION = 64;
 
     @Test
-    void keepsWhatOneArchitectureRunsWhereItLay(@TempDir Path folder) throws Exception {
+    void keepsTheCodeOfOneArchitectureAtTheSameAddresses(@TempDir Path folder) throws Exception {
         List<byte[]> containers = List.of(
                 container(entry(CODE, 80, 24), entry(PTX, 90, 8), entry(CODE, 90, 40), entry(CODE, 90, 16)),
                 container(entry(CODE, 80, 16), entry(PTX, 70, 32), entry(PTX, 80, 8), entry(PTX, 100, 8)),
@@ -39,20 +39,20 @@ class FatBinariesTest {
                         to.toString())
                 .redirectErrorStream(true)
                 .start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as(said).isZero();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isZero();
 
         List<byte[]> kept = List.of(
                 container(entry(CODE, 90, 40), entry(CODE, 90, 16)),
-                container(entry(PTX, 80, 8)), // the newest that it can compile
-                container(entry(CODE, 100, 8)), // nothing fits: the smallest
+                container(entry(PTX, 80, 8)), // the newest PTX that it can compile
+                container(entry(CODE, 100, 8)), // no entry fits, so the smallest is kept
                 container(entry(CODE, 90, 8)));
         List<byte[]> padded = new ArrayList<>();
         for (int i = 0; i < kept.size(); i++) {
             padded.add(Arrays.copyOf(kept.get(i), containers.get(i).length));
         }
         assertThat(Files.readAllBytes(to)).isEqualTo(elf(padded));
-        assertThat(said)
+        assertThat(output)
                 .contains("PTX 100 1 (0 MB), PTX 70 1 (0 MB), PTX 80 1 (0 MB), PTX 90 1 (0 MB), containers 4")
                 .contains("has 0 MB, PTX 80 1 (0 MB), containers 4, sm_100 1 (0 MB), sm_90 3 (0 MB)");
     }
@@ -73,7 +73,7 @@ class FatBinariesTest {
         return join(List.of(bytes(header), all));
     }
 
-    /** Sections: none, names, kernels. */
+    /** An ELF file with the sections null, names and kernels. */
     private static byte[] elf(List<byte[]> containers) {
         byte[] names = "\0.names\0.nv_fatbin\0\0\0\0\0\0".getBytes(StandardCharsets.US_ASCII);
         byte[] kernels = join(containers);

@@ -24,7 +24,7 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
-/** Jib and Docker build the same image, which is the one that chart and examples name. */
+/** Checks that Jib and Docker build the same image, and that chart and examples name it. */
 class ImagesTest {
     private static final Path IMAGES = Golden.PROJECT.resolve("images");
     private static final String CONTAINER =
@@ -82,22 +82,22 @@ class ImagesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"operator", "trainer"})
-    void optionsAreOptions(String image) throws IOException {
+    void optionFilesContainOnlyOptions(String image) throws IOException {
         assertThat(Files.readAllLines(IMAGES.resolve(image + "/options")))
                 .allMatch(line -> line.startsWith("-") || line.startsWith("#"));
     }
 
-    /** Else what is measured and run on this machine is not what pods run. */
+    /** Otherwise measurements and runs on this machine would not represent pods. */
     @Test
-    void theTrainerIsSetUpAsItIsWithoutAnImage() throws Exception {
+    void theTrainerHasTheSameSettingsWithoutAnImage() throws Exception {
         assertThat(Files.readAllLines(IMAGES.resolve("trainer/options"))).containsAll(Main.JVM_OPTIONS);
         assertThat(environment(Files.readString(IMAGES.resolve("trainer/Dockerfile"))))
                 .containsAllEntriesOf(Main.ENVIRONMENT);
     }
 
-    /** Libtorch for CPUs would be a second one there; its base has its own. */
+    /** The base of the CUDA image has a libtorch of its own; one for CPUs would be a second one. */
     @Test
-    void theImageForCudaTellsOfNoLibtorchForCpus() throws Exception {
+    void theImageForCudaContainsNoLibtorchForCpus() throws Exception {
         assertThat(texts(
                         pom(IMAGES.resolve("trainer")),
                         "//*[local-name()='profile'][*[local-name()='id']='cuda']//*[local-name()='exclusion']"
@@ -115,7 +115,7 @@ class ImagesTest {
         return "\"" + String.join("\", \"", parts) + "\"";
     }
 
-    /** ENV of a Dockerfile, its build arguments at their defaults. */
+    /** The ENV entries of a Dockerfile, with its build arguments at their defaults. */
     private static Map<String, String> environment(String docker) {
         Map<String, String> arguments = new TreeMap<>();
         Map<String, String> environment = new TreeMap<>();

@@ -1,4 +1,4 @@
-/** The container images, as far as they can be checked without building them. */
+/** Checks the container images as far as possible without building them. */
 @NullMarked
 package io.swav.images;
 

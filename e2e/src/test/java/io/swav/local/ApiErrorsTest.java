@@ -32,7 +32,7 @@ class ApiErrorsTest {
     }
 
     @Test
-    void warnsOnceOfACauseWithMeaningAndAdvice() {
+    void warnsOncePerCauseWithMeaningAndAdvice() {
         for (int i = 0; i < 50; i++) {
             errors.failed(ApiErrors.Call.BIND, "pod ns/a", denied());
             errors.failed(ApiErrors.Call.BIND, "pod ns/b", denied());
@@ -48,7 +48,7 @@ class ApiErrorsTest {
     }
 
     @Test
-    void saysThatAProblemIsOverWhenItConcernsNoPodAnyMore() {
+    void logsThatAProblemIsResolvedWhenItAffectsNoPodAnyMore() {
         errors.failed(ApiErrors.Call.BIND, "pod ns/a", denied());
         errors.failed(ApiErrors.Call.BIND, "pod ns/b", denied());
         errors.succeeded(ApiErrors.Call.BIND, "pod ns/a");
@@ -70,14 +70,14 @@ class ApiErrorsTest {
     }
 
     @Test
-    void keepsPresentProblemsInTheFileThatStatusShows() {
+    void keepsCurrentProblemsInTheFileThatStatusShows() {
         assertThat(ApiErrors.read(dir, 0)).isEmpty();
         errors.failed(ApiErrors.Call.BIND, "pod ns/a", denied());
         assertThat(ApiErrors.read(dir, 0)).singleElement().asString().contains(DENIED);
         errors.forget("pod ns/a");
         assertThat(ApiErrors.read(dir, 0)).isEmpty();
         errors.failed(ApiErrors.Call.BIND, "pod ns/a", denied());
-        assertThat(log.lines()).as("a later pod meets it anew").hasSize(2);
+        assertThat(log.lines()).as("logged again for a later pod").hasSize(2);
         errors.close();
         assertThat(ApiErrors.read(dir, 0)).isEmpty();
     }

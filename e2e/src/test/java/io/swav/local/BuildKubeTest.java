@@ -18,7 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How build-kube.sh begins, waits and ends; instead of apt-get runs what the test says. */
+/** Tests how build-kube.sh starts, waits and ends; the test replaces apt-get. */
 class BuildKubeTest {
     private static final String APT_THAT_HANGS = "echo $$ > \"$APT_PID\"; exec sleep 600";
 

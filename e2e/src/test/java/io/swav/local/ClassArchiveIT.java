@@ -11,7 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A JVM takes an archive that does not fit for none, without a word. */
+/** Checks that the class archive is used, because a JVM silently ignores an archive that does not match. */
 class ClassArchiveIT {
     @Test
     void aTrainerStartsFromTheArchiveOfThisBuild(@TempDir Path folder) throws Exception {
@@ -22,10 +22,10 @@ class ClassArchiveIT {
         command.add("--version");
 
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
 
-        assertThat(process.waitFor()).as(said).isZero();
-        assertThat(said).startsWith("SwAV Operator ").doesNotContain("unknown");
+        assertThat(process.waitFor()).as(output).isZero();
+        assertThat(output).startsWith("SwAV Operator ").doesNotContain("unknown");
         assertThat(Files.readString(log))
                 .containsPattern("io\\.swav\\.trainer\\.Main source: shared objects file \\(top\\)")
                 .containsPattern("org\\.slf4j\\.Logger source: shared objects file \\(top\\)");

@@ -8,7 +8,7 @@ import org.apache.logging.log4j.core.Logger;
 import org.apache.logging.log4j.core.appender.AbstractAppender;
 import org.apache.logging.log4j.core.config.Property;
 
-/** What one class logs while this is open: level and message of each line. */
+/** Collects level and message of each line that one class logs while this is open. */
 public final class LogLines extends AbstractAppender implements AutoCloseable {
     private final List<String> lines = new CopyOnWriteArrayList<>();
     private final Logger logger;
@@ -25,7 +25,7 @@ public final class LogLines extends AbstractAppender implements AutoCloseable {
         return lines;
     }
 
-    /** What the local node says of the API server. */
+    /** Collects the local node's log lines about the API server. */
     public static LogLines ofApiErrors() {
         return of(ApiErrors.class);
     }

@@ -49,10 +49,10 @@ class PodLifecycleTest {
         "Always, 0, true, Running",
         "Always, 1, true, Running"
     })
-    void restartPolicyAndExitCodeDecideWhatFollows(String policy, int code, boolean again, String phase) {
+    void restartPolicyAndExitCodeDecideTheNextAction(String policy, int code, boolean restarts, String phase) {
         Pod pod = pod("restartPolicy: " + policy + ", containers: [{name: c}]");
         PodRuntimeState view = ended(pod, running(PodRuntimeState.fresh(pod, NOW), "c"), "c", code);
-        assertThat(PodLifecycle.next(pod, view, NOW) instanceof Start).isEqualTo(again);
+        assertThat(PodLifecycle.next(pod, view, NOW) instanceof Start).isEqualTo(restarts);
         assertThat(PodStatuses.phase(pod, view)).isEqualTo(phase);
     }
 
@@ -106,15 +106,15 @@ class PodLifecycleTest {
         Pod pod = pod("activeDeadlineSeconds: 60, terminationGracePeriodSeconds: 5, containers: [{name: c}]");
         PodRuntimeState view = running(PodRuntimeState.fresh(pod, NOW), "c");
         assertThat(PodLifecycle.next(pod, view, NOW)).isEqualTo(new Rest(Optional.of(NOW.plusSeconds(60))));
-        Instant late = NOW.plusSeconds(60);
-        assertThat(PodLifecycle.next(pod, view, late)).isInstanceOf(Fail.class);
+        Instant deadline = NOW.plusSeconds(60);
+        assertThat(PodLifecycle.next(pod, view, deadline)).isInstanceOf(Fail.class);
         PodRuntimeState failed = view.failed("DeadlineExceeded", "too long");
         assertThat(PodStatuses.phase(pod, failed)).isEqualTo("Running");
-        assertThat(PodLifecycle.next(pod, failed, late)).isEqualTo(new Stop(late.plusSeconds(5)));
+        assertThat(PodLifecycle.next(pod, failed, deadline)).isEqualTo(new Stop(deadline.plusSeconds(5)));
         PodRuntimeState ended = ended(pod, failed, "c", 143);
-        assertThat(PodLifecycle.next(pod, ended, late)).isEqualTo(new Rest(Optional.empty()));
-        assertThat(PodStatuses.of(pod, ended, null, late).getPhase()).isEqualTo("Failed");
-        assertThat(PodStatuses.of(pod, ended, null, late).getReason()).isEqualTo("DeadlineExceeded");
+        assertThat(PodLifecycle.next(pod, ended, deadline)).isEqualTo(new Rest(Optional.empty()));
+        assertThat(PodStatuses.of(pod, ended, null, deadline).getPhase()).isEqualTo("Failed");
+        assertThat(PodStatuses.of(pod, ended, null, deadline).getReason()).isEqualTo("DeadlineExceeded");
     }
 
     @Test

@@ -32,7 +32,7 @@ class PodSchedulerTest {
     }
 
     @Test
-    void saysWhatSpeaksAgainstEachNode() {
+    void givesTheReasonAgainstEachNode() {
         List<Node> nodes = List.of(
                 node("cordoned", "{unschedulable: true}"), node("spot", "{taints: [{key: spot, effect: NoSchedule}]}"));
         assertThat(PodScheduler.place(pod("containers: [{name: c}]"), nodes, List.of()))

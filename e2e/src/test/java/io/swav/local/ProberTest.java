@@ -22,7 +22,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Probes against servers that answer, refuse and come late. */
+/** Tests probes against servers that answer, refuse and start late. */
 class ProberTest {
     private static final String HOST = "127.0.0.1";
 
@@ -35,7 +35,7 @@ class ProberTest {
     }
 
     @Test
-    void httpGetIsReadyByTheCodeOfTheAnswer() throws Exception {
+    void httpGetIsReadyByTheStatusCodeOfTheResponse() throws Exception {
         AtomicInteger code = new AtomicInteger(503);
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/ready", exchange -> {
@@ -71,7 +71,7 @@ class ProberTest {
     }
 
     @Test
-    void tcpSocketIsAliveAsLongAsSomebodyListens() throws Exception {
+    void tcpSocketIsAliveWhileAServerListens() throws Exception {
         ServerSocket listener = new ServerSocket(0, 8, InetAddress.getLoopbackAddress());
         Container container = new ContainerBuilder()
                 .withName("main")
@@ -108,7 +108,7 @@ class ProberTest {
     }
 
     @Test
-    void aStartupProbeThatNeverPassesEndsTheContainer() throws Exception {
+    void aStartupProbeThatNeverPassesMakesTheContainerUnhealthy() throws Exception {
         Container container = new ContainerBuilder()
                 .withName("main")
                 .withStartupProbe(tcp(LocalControlPlane.freePorts(1).get(0), 2))

@@ -12,13 +12,13 @@ class StartupLimiterTest {
     private final Instant now = Instant.EPOCH;
 
     @Test
-    void togetherWhileNobodyIsReady() {
+    void startsAllTogetherWhileNoneIsReady() {
         assertThat(gate.enter("a", now)).isTrue();
         assertThat(gate.enter("b", now)).isTrue();
     }
 
     @Test
-    void oneAfterTheOtherBesideAReadyOne() {
+    void startsOneAfterTheOtherWhileAnotherIsReady() {
         gate.ready("a", now);
         assertThat(gate.enter("b", LATER)).isTrue();
         assertThat(gate.enter("c", LATER)).isFalse();
@@ -27,7 +27,7 @@ class StartupLimiterTest {
     }
 
     @Test
-    void notWhileTheOthersGetOverAComingOrAGoing() {
+    void startsNoneWhileTheOthersAdjustToAnArrivalOrDeparture() {
         gate.ready("a", now);
         gate.ready("b", now);
         gate.ready("b", LATER); // again, after a probe that failed
@@ -40,7 +40,7 @@ class StartupLimiterTest {
     }
 
     @Test
-    void oneThatNeverGetsReadyHoldsTheOthersUpForAWhileOnly() {
+    void oneThatNeverBecomesReadyDelaysTheOthersOnlyForPatience() {
         gate.ready("a", now);
         gate.enter("b", LATER);
         assertThat(gate.enter("c", LATER.plus(StartupLimiter.PATIENCE).minusMillis(1)))
@@ -49,7 +49,7 @@ class StartupLimiterTest {
     }
 
     @Test
-    void whenTheReadyOnesHaveEndedThereIsNobodyToSlow() {
+    void startsAtOnceWhenTheReadyOnesHaveEnded() {
         gate.ready("a", now);
         gate.enter("b", LATER);
         gate.leave("a", LATER);

@@ -30,7 +30,7 @@ class VariableExpansionTest {
         "/data/inner/y, /elsewhere/y",
         "a:/data:/data, a:/host/d:/host/d"
     })
-    void putsHostPathsWhereContainerPathsStand(String text, String expected) {
+    void replacesContainerPathsByHostPaths(String text, String expected) {
         assertThat(VariableExpansion.paths(text, Map.of("/data", "/host/d", "/data/inner", "/elsewhere")))
                 .isEqualTo(expected);
     }

@@ -7,24 +7,24 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Textured shapes of ten classes for whoever has no pictures at hand: folders {@code train} and {@code test}. */
-public final class DrawnPictures {
+/** Generates images of textured shapes in ten classes, in folders {@code train} and {@code test}, for runs without real data. */
+public final class DrawnImages {
     private static final int SAMPLES = 4000;
 
-    private DrawnPictures() {}
+    private DrawnImages() {}
 
-    /** {@code <home>/data}, drawn once. */
+    /** Returns {@code <home>/data}; generates the images if the folder does not exist. */
     public static Path in(Path home) {
         Path folder = home.resolve("data");
         if (!Files.isDirectory(folder)) {
-            System.err.println("drawing " + SAMPLES + " pictures ...");
+            System.err.println("generating " + SAMPLES + " images ...");
             Path unfinished = home.resolve("data.new");
             LocalControlPlane.deleteTree(unfinished);
             try {
                 DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
                 Files.move(unfinished, folder);
             } catch (IOException e) {
-                throw new UncheckedIOException("cannot draw pictures in " + folder, e);
+                throw new UncheckedIOException("cannot generate images in " + folder, e);
             }
         }
         return folder;
