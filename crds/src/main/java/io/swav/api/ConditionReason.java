@@ -1,6 +1,6 @@
 package io.swav.api;
 
-/** Why a condition is what it is: no other words are written. docs/runbook.md explains each. */
+/** The reasons of conditions; the operator writes no others. docs/runbook.md explains each. */
 public enum ConditionReason {
     // phases
     Pending,
@@ -11,7 +11,7 @@ public enum ConditionReason {
     Complete,
     Failed,
     Invalid,
-    // what is in the way
+    // what blocks the job
     Stalled,
     InvalidSpec,
     NotAvailable,
@@ -24,7 +24,7 @@ public enum ConditionReason {
     NoData,
     TrainerRefused,
     TooManyFailures,
-    // what has not happened
+    // what has not happened, or data that was opened
     Moving,
     Waiting,
     NotYet,

@@ -1,6 +1,6 @@
 package io.swav.api;
 
-/** The conditions of a SwavJob; docs/runbook.md says of each what it means and what to do. */
+/** The conditions of a SwavJob; docs/runbook.md states what each means and what to do about it. */
 public enum ConditionType {
     Ready,
     Reconciling,

@@ -8,14 +8,17 @@ public final class ExitCodes {
     public static final int PORT_IN_USE = 69;
     public static final int SOFTWARE = 70;
     public static final int CANNOT_WRITE = 73;
-    /** The configuration is wrong, or the machine is unfit for training: {@link TrainerReport.State#Unfit} tells them apart. */
+    /**
+     * The configuration is wrong, or the machine is unfit for training: {@link TrainerReport.State#Unfit} distinguishes
+     * the two.
+     */
     public static final int CONFIG = 78;
-    /** Left on notice (SIGTERM) before the job was done. */
+    /** The trainer left on notice (SIGTERM) before the job was complete. */
     public static final int PREEMPTED = 143;
 
     private ExitCodes() {}
 
-    /** Whether the trainer would end like this on any pod. */
+    /** Whether the trainer would exit with this code on any pod. */
     public static boolean isPermanent(int exitCode) {
         return exitCode == CONFIG || exitCode == NO_INPUT || exitCode == BAD_DATA || exitCode == CANNOT_WRITE;
     }

@@ -2,7 +2,7 @@ package io.swav.api;
 
 import java.util.List;
 
-/** A spec that cannot be used; {@link #problems} names every field that is wrong. */
+/** A spec is invalid; {@link #problems} names every wrong field. */
 public final class InvalidSpecException extends RuntimeException {
     private static final long serialVersionUID = 1;
 

@@ -1,17 +1,20 @@
 package io.swav.api;
 
-/** Names of objects, labels, keys and files on which operator, trainer and local cluster agree. */
+/** Names of objects, labels, keys and files that operator, trainer and local cluster share. */
 public final class ResourceNames {
     public static final String GROUP = "swav.io";
     public static final String LABEL_JOB = GROUP + "/job";
     public static final String CONTAINER = "trainer";
 
     public static final String WORLD_KEY = "world.json";
-    /** Beside {@link #WORLD_KEY}: the value of {@link #ANNOTATION_CHECKPOINT}; another one asks for another checkpoint. */
+    /**
+     * Beside {@link #WORLD_KEY}: the value of {@link #ANNOTATION_CHECKPOINT}; a different value requests another
+     * checkpoint.
+     */
     public static final String CHECKPOINT_REQUEST_KEY = "checkpoint-request";
     /** Beside {@link #WORLD_KEY}: URI of the store in which verified checkpoints of the job were seen. */
     public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
-    /** On a SwavJob: any new value asks for a checkpoint now. */
+    /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 
     public static final String CONFIG_KEY = "job.json";
@@ -19,7 +22,7 @@ public final class ResourceNames {
 
     /** Folder with {@link #CONFIG_KEY}, a volume of the config ConfigMap. */
     public static final String CONFIG_DIR = "/etc/swav";
-    /** Writable emptyDir; {@link #READY_FILE} in it is what the readiness probe looks for. */
+    /** Writable emptyDir; the readiness probe looks for {@link #READY_FILE} in it. */
     public static final String RUN_DIR = "/run/swav";
 
     public static final String READY_FILE = "ready";
@@ -44,7 +47,7 @@ public final class ResourceNames {
         return job + "-handshake";
     }
 
-    /** ServiceAccount, Role and RoleBinding of the job's trainers. */
+    /** Returns the name of ServiceAccount, Role and RoleBinding of the job's trainers. */
     public static String trainerName(String job) {
         return job + "-trainer";
     }

@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * What an API server does with the CRD's structural schema, as far as ours uses it: fills in defaults, then checks
- * types, required and unknown fields, bounds and enums. So the defaults stand in one place, the schema.
+ * Applies the CRD's structural schema as an API server does, as far as this schema needs: fills in defaults, then
+ * checks types, required and unknown fields, bounds and enums. So the schema is the only place for defaults.
  */
 final class SchemaValidator {
     private static final String CRD = "/META-INF/fabric8/swavjobs.swav.io-v1.yml";
@@ -25,11 +25,11 @@ final class SchemaValidator {
 
     private SchemaValidator() {}
 
-    /** The committed CRD. */
+    /** Returns the committed CRD. */
     static CustomResourceDefinition crd() {
         try (InputStream file = SchemaValidator.class.getResourceAsStream(CRD)) {
             if (file == null) {
-                throw new IllegalStateException("not in the jar: " + CRD);
+                throw new IllegalStateException("missing from the jar: " + CRD);
             }
             return Serialization.unmarshal(file, CustomResourceDefinition.class);
         } catch (IOException e) {
@@ -37,19 +37,19 @@ final class SchemaValidator {
         }
     }
 
-    /** The schema of {@code spec}. */
+    /** Returns the schema of {@code spec}. */
     static JSONSchemaProps spec() {
         JSONSchemaProps root = crd().getSpec().getVersions().get(0).getSchema().getOpenAPIV3Schema();
         return Objects.requireNonNull(root.getProperties().get("spec"), "schema of spec");
     }
 
-    /** Fills {@code value} with defaults, in place, and returns what is wrong with it, each with its field. */
+    /** Fills in the defaults of {@code value} and returns what is wrong with it, each problem with its field. */
     static List<String> complete(JSONSchemaProps schema, String field, JsonNode value) {
         defaults(schema, value);
         return problems(schema, field, value);
     }
 
-    /** What is wrong with {@code value} as it is, each with its field. */
+    /** Returns what is wrong with {@code value} as it is, each problem with its field. */
     static List<String> problems(JSONSchemaProps schema, String field, JsonNode value) {
         SchemaValidator check = new SchemaValidator();
         check.check(schema, field, value);
@@ -115,7 +115,7 @@ final class SchemaValidator {
             JSONSchemaProps known = schema.getProperties().get(entry.getKey());
             String inner = field + "." + entry.getKey();
             if (known == null) {
-                problems.add(inner + " is not a field; there are "
+                problems.add(inner + " is not a field; the fields are "
                         + String.join(", ", schema.getProperties().keySet()));
             } else {
                 check(known, inner, entry.getValue());
@@ -143,12 +143,12 @@ final class SchemaValidator {
         Double min = schema.getMinimum();
         boolean above = Boolean.TRUE.equals(schema.getExclusiveMinimum());
         if (min != null && (above ? number <= min : number < min)) {
-            problems.add(field + " is " + value + ", has to be " + (above ? "above " : "at least ") + text(min));
+            problems.add(field + " is " + value + ", must be " + (above ? "above " : "at least ") + text(min));
         }
         Double max = schema.getMaximum();
         boolean below = Boolean.TRUE.equals(schema.getExclusiveMaximum());
         if (max != null && (below ? number >= max : number > max)) {
-            problems.add(field + " is " + value + ", has to be " + (below ? "below " : "at most ") + text(max));
+            problems.add(field + " is " + value + ", must be " + (below ? "below " : "at most ") + text(max));
         }
     }
 
@@ -157,7 +157,7 @@ final class SchemaValidator {
             List<String> choices =
                     schema.getEnum().stream().map(JsonNode::asText).toList();
             if (!choices.contains(value)) {
-                problems.add(field + " is \"" + value + "\", has to be one of " + String.join(", ", choices));
+                problems.add(field + " is \"" + value + "\", must be one of " + String.join(", ", choices));
             }
         }
         if (schema.getMinLength() != null && value.length() < schema.getMinLength()) {
@@ -170,7 +170,7 @@ final class SchemaValidator {
 
     private boolean require(boolean holds, String field, String what, JsonNode value) {
         if (!holds) {
-            problems.add(field + " is " + value + ", has to be " + what);
+            problems.add(field + " is " + value + ", must be " + what);
         }
         return holds;
     }

@@ -12,26 +12,26 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Reads specs the way an API server would: the CRD's defaults, its checks, and {@link SpecValidator}. */
+/** Reads specs as an API server would: with the CRD's defaults, its checks, and {@link SpecValidator}. */
 public final class SpecLoader {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private SpecLoader() {}
 
-    /** The CRD to install: the committed one. */
+    /** Returns the CRD to install: the committed one. */
     public static CustomResourceDefinition crd() {
         return SchemaValidator.crd();
     }
 
     /**
-     * Reads a YAML or JSON file that holds a SwavJob or its bare spec; a template is not needed.
+     * Reads a YAML or JSON file that contains a SwavJob or its bare spec; the template may be missing.
      *
-     * @throws InvalidSpecException names the file and everything that is wrong with it
+     * @throws InvalidSpecException if anything is wrong; names the file and every problem
      */
     public static SwavJobSpec load(Path file) {
         @Nullable JsonNode document;
         try {
-            // a leading brace alone would mean JSON to Fabric8; YAML reads both
+            // Fabric8 takes a leading brace for JSON; as YAML it reads both
             document = Serialization.unmarshal("---\n" + Files.readString(file), JsonNode.class);
         } catch (RuntimeException e) {
             throw new InvalidSpecException(file.toString(), List.of("not YAML or JSON: " + e.getMessage()));
@@ -42,7 +42,7 @@ public final class SpecLoader {
         if (whole && !document.path("kind").asText().equals("SwavJob")) {
             throw new InvalidSpecException(
                     file.toString(),
-                    List.of("kind is \"" + document.path("kind").asText() + "\", has to be SwavJob"));
+                    List.of("kind is \"" + document.path("kind").asText() + "\", must be SwavJob"));
         }
         return complete(file.toString(), whole ? document.path("spec") : document);
     }
@@ -50,8 +50,8 @@ public final class SpecLoader {
     /**
      * Fills in defaults and checks everything.
      *
-     * @param source what to call it in messages
-     * @throws InvalidSpecException names everything that is wrong
+     * @param source what to call the spec in messages
+     * @throws InvalidSpecException if anything is wrong; names every problem
      */
     public static SwavJobSpec complete(String source, @Nullable JsonNode spec) {
         if (!(spec instanceof ObjectNode given)) {
@@ -72,7 +72,7 @@ public final class SpecLoader {
         throw new InvalidSpecException(source, problems);
     }
 
-    /** The trainers' configuration file {@link ResourceNames#CONFIG_KEY}: the spec without its template. */
+    /** Returns the trainers' configuration file {@link ResourceNames#CONFIG_KEY}: the spec without its template. */
     public static String config(SwavJobSpec spec) {
         ObjectNode json = JSON.valueToTree(spec);
         json.remove("template");

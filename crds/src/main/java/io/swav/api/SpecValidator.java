@@ -7,42 +7,43 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The CRD's CEL rules again, in Java: API servers below 1.25 ignore CEL, and a spec read from a file meets no server.
- * The messages stand here once; {@link SwavJobSpec} puts the same ones beside its CEL rules.
+ * Repeats the CRD's CEL rules in Java: API servers below 1.25 ignore CEL, and a spec read from a file never reaches a
+ * server. The messages are defined once, here; {@link SwavJobSpec} attaches the same ones to its CEL rules.
  */
 public final class SpecValidator {
     static final String MIN_REPLICAS =
             "spec.replicas is below spec.elastic.minReplicas: raise replicas, or lower minReplicas (suspend: true stops a job)";
     static final String MAX_REPLICAS =
             "spec.replicas is above spec.elastic.maxReplicas: lower replicas or raise maxReplicas";
-    static final String GROUPS = "spec.replicas and spec.elastic.maxReplicas may not exceed the number of groups,"
-            + " training.globalBatch / training.groupSize: a group is never cut, so more trainers would idle";
+    static final String GROUPS = "spec.replicas and spec.elastic.maxReplicas must not exceed the number of groups,"
+            + " training.globalBatch / training.groupSize: a group is never split, so more trainers would be idle";
     static final String TWO_CROPS =
-            "spec.crops needs two crops or more of a picture: each crop predicts the codes of the others";
-    static final String SCALES = "spec.crops: minScale has to be below maxScale";
-    static final String GROUP_SIZE = "spec.training.groupSize has to divide spec.training.globalBatch";
+            "spec.crops needs at least two crops of an image: each crop predicts the codes of the others";
+    static final String SCALES = "spec.crops: minScale must be below maxScale";
+    static final String GROUP_SIZE = "spec.training.groupSize must divide spec.training.globalBatch";
     static final String BATCH_NORM =
-            "spec.training.batchNorm.groupSize has to be a multiple of training.groupSize that divides training.globalBatch";
+            "spec.training.batchNorm.groupSize must be a multiple of training.groupSize that divides training.globalBatch";
     static final String BITWISE = "spec.training.reproducibility Bitwise needs training.batchNorm.groupSize equal to"
-            + " training.groupSize, or unset; use Fast to share batch statistics among groups";
-    static final String ROUNDED = "spec.training.gradients.precision bf16 needs training.reproducibility Fast: what is"
-            + " rounded between trainers depends on how many there are";
+            + " training.groupSize, or unset; use Fast to share batch statistics between groups";
+    static final String ROUNDED =
+            "spec.training.gradients.precision bf16 needs training.reproducibility Fast: the rounding"
+                    + " between trainers depends on their number";
     static final String WARM_UP = "spec.training.optimizer.warmupEpochs is longer than spec.training.epochs";
     private static final String THREE_SLASHES =
-            ": a folder is file:///folder, with three slashes; what follows two would be a machine's name";
+            ": a folder is file:///folder, with three slashes; after two slashes comes the name of a machine";
     static final String DATA_URI = "spec.data.uri" + THREE_SLASHES;
     static final String DATA_EVAL_URI = "spec.data.evalUri" + THREE_SLASHES;
     static final String CHECKPOINT_URI = "spec.checkpoint.uri" + THREE_SLASHES;
-    static final String FIXED_MODEL = "spec.model cannot change: make a new SwavJob";
-    static final String FIXED_DATA = "spec.data cannot change: make a new SwavJob";
-    static final String FIXED_CROPS = "spec.crops cannot change: make a new SwavJob";
-    static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: make a new SwavJob";
-    static final String FIXED_TRAINING = "spec.training cannot change: make a new SwavJob";
-    static final String FIXED_CHECKPOINT = "spec.checkpoint cannot change: make a new SwavJob";
+    static final String FIXED_MODEL = "spec.model cannot change: create a new SwavJob";
+    static final String FIXED_DATA = "spec.data cannot change: create a new SwavJob";
+    static final String FIXED_CROPS = "spec.crops cannot change: create a new SwavJob";
+    static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: create a new SwavJob";
+    static final String FIXED_TRAINING = "spec.training cannot change: create a new SwavJob";
+    static final String FIXED_CHECKPOINT = "spec.checkpoint cannot change: create a new SwavJob";
 
     private SpecValidator() {}
 
-    /** Sentences for the rules that a spec breaks by itself, each naming its field; empty for a good one. */
+    /** Returns messages for the rules that a spec breaks by itself, each naming its field; empty for a valid spec. */
     public static List<String> broken(SwavJobSpec spec) {
         SwavJobSpec.Training training = spec.training();
         List<String> broken = new ArrayList<>();
@@ -65,7 +66,7 @@ public final class SpecValidator {
                 !training.reproducibility().equals("Bitwise") || normed == null || normed.equals(training.groupSize()),
                 BITWISE,
                 broken);
-        // an older definition on the server does not set it
+        // an older CRD on the server does not set it
         boolean rounded = "bf16".equals(training.gradients().precision());
         check(!training.reproducibility().equals("Bitwise") || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);
@@ -79,7 +80,9 @@ public final class SpecValidator {
         return uri != null && uri.startsWith("file://") && !uri.startsWith("file:///");
     }
 
-    /** Sentences for the immutable fields in which {@code now} differs from {@code before}; empty when none does. */
+    /**
+     * Returns messages for the immutable fields in which {@code now} differs from {@code before}; empty if none does.
+     */
     public static List<String> changed(SwavJobSpec before, SwavJobSpec now) {
         List<String> changed = new ArrayList<>();
         check(same(before, now, SwavJobSpec::model), FIXED_MODEL, changed);

@@ -18,12 +18,13 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the user wants. After defaulting (the API server's, or {@link SpecLoader}) only documented optionals are null.
+ * The user's wishes for a job. After defaulting (by the API server or {@link SpecLoader}) only fields that are
+ * documented as optional are null.
  *
- * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecValidator} says the same in Java for older
- * ones and for specs that never meet a server. A test holds the two together. An API server judges a default by its own
- * node's rules before it fills in nested defaults, so a rule that reads such a field stands on a type without a default:
- * those about {@code training} stand on the spec.
+ * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecValidator} repeats them in Java for
+ * older servers and for specs that never reach one. A test holds the two together. An API server judges a default by
+ * its own node's rules before it fills in nested defaults, so a rule that reads such a field must be on a type without
+ * a default: the rules about {@code training} are on the spec.
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -85,29 +86,29 @@ import org.jspecify.annotations.Nullable;
         fieldPath = ".checkpoint")
 public record SwavJobSpec(
         @JsonPropertyDescription(
-                "Trainer pods wanted, 1 by default. `kubectl scale`, HPA and KEDA write it through the scale"
+                "Wanted trainer pods, 1 by default. `kubectl scale`, HPA and KEDA write it through the scale"
                         + " subresource. The world may be smaller while capacity is missing (never below"
-                        + " elastic.minReplicas) and status.world.size tells what it is. Changing it never"
-                        + " restarts a trainer and never changes the maths.")
+                        + " elastic.minReplicas); status.world.size is its size. Changing it never"
+                        + " restarts a trainer and never changes the computation.")
         @Default("1")
         @Min(1)
         @Max(10_000)
         @SpecReplicas
         Integer replicas,
 
-        @JsonPropertyDescription("true takes all pods away and keeps everything else; false (default) goes on.")
+        @JsonPropertyDescription("true deletes all pods and keeps everything else; false (default) runs the job.")
         @Default("false")
         Boolean suspend,
 
-        @JsonPropertyDescription("How far the world may stray from replicas.") @Default("{}")
+        @JsonPropertyDescription("How far the size of the world may differ from replicas.") @Default("{}")
         Elastic elastic,
 
         @JsonPropertyDescription("Pod template of the trainers, an ordinary PodTemplateSpec (see `kubectl explain"
                 + " pod.spec`): image, resources, tolerations, volumes are yours and stay untouched."
                 + " The trainer's container is the one named `trainer`, or the first. The operator adds"
                 + " its environment (SWAV_*), the volumes of /etc/swav and /run/swav, a readiness probe"
-                + " where none is given, restartPolicy Never and the job's ServiceAccount."
-                + " A change applies to pods made afterwards.")
+                + " if none is given, restartPolicy Never and the job's ServiceAccount."
+                + " A change applies to pods created afterwards.")
         @Required
         @SchemaFrom(type = FreeForm.class)
         @PreserveUnknownFields
@@ -117,11 +118,11 @@ public record SwavJobSpec(
         @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         Model model,
 
-        @JsonPropertyDescription("Where the pictures are. Immutable.") @Required
+        @JsonPropertyDescription("Where the images are. Immutable.") @Required
         Data data,
 
         @JsonPropertyDescription(
-                "Crops of each picture, one entry a resolution, largest first. The first entry's crops get"
+                "Crops of each image, one entry per resolution, largest first. The first entry's crops get"
                         + " codes; every crop predicts the codes of the others. By default the paper's"
                         + " 2 x 224 and 6 x 96. Immutable.")
         @Default("[{\"count\":2,\"size\":224,\"minScale\":0.14,\"maxScale\":1.0},"
@@ -129,18 +130,18 @@ public record SwavJobSpec(
         @Size(min = 1, max = 8)
         List<CropSpec> crops,
 
-        @JsonPropertyDescription("How pictures are assigned to prototypes (Sinkhorn). Immutable.") @Default("{}")
+        @JsonPropertyDescription("How images are assigned to prototypes (Sinkhorn). Immutable.") @Default("{}")
         Assignment assignment,
 
-        @JsonPropertyDescription("What is trained, counted in global steps and samples only, so that a resize moves"
-                + " nothing. Immutable.")
+        @JsonPropertyDescription("How the model is trained, counted in global steps and samples only, so that a"
+                + " resize changes nothing. Immutable.")
         @Default("{}")
         Training training,
 
         @JsonPropertyDescription("When and where checkpoints are written. Immutable.") @Default("{}")
         Checkpoint checkpoint,
 
-        @JsonPropertyDescription("What is done about failures.") @Default("{}")
+        @JsonPropertyDescription("How failures are handled.") @Default("{}")
         Recovery recovery,
 
         @JsonPropertyDescription(
@@ -152,44 +153,48 @@ public record SwavJobSpec(
         @Nullable
         Integer ttlSecondsAfterFinished) {
 
-    /** Most trainers that {@code elastic} allows: never more than groups, because a group is never cut. */
+    /**
+     * Returns the most trainers that {@code elastic} allows: never more than groups, because a group is never split.
+     */
     public int maxReplicas() {
         Integer max = elastic.maxReplicas();
         return max == null ? training.groups() : max;
     }
 
-    /** An object that the schema leaves open; a JsonNode in Java, so that no template can break the operator's watch. */
+    /**
+     * An object that the schema leaves open; a JsonNode in Java, so that no template can break the operator's watch.
+     */
     record FreeForm() {}
 
-    /** How far the world may stray from {@code replicas}. */
+    /** How far the size of the world may differ from {@code replicas}. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Elastic(
-            @JsonPropertyDescription("Fewest trainers that train, 1 by default. Below it the job holds: survivors keep"
-                    + " the state in memory and wait.")
+            @JsonPropertyDescription("Minimum of trainers for training, 1 by default. With fewer the job pauses:"
+                    + " survivors keep the state in memory and wait.")
             @Default("1")
             @Min(1)
             @Max(10_000)
             Integer minReplicas,
 
             @JsonPropertyDescription(
-                    "Most trainers, at most training.globalBatch / training.groupSize, which is also what it"
-                            + " is when unset.")
+                    "Maximum of trainers, at most training.globalBatch / training.groupSize, which is also"
+                            + " the value if unset.")
             @Min(1)
             @Max(10_000)
             @Nullable
             Integer maxReplicas,
 
-            @JsonPropertyDescription("Pods kept Ready beyond replicas, 0 by default: they hold no part of the world"
-                    + " and replace a lost member without a cold start.")
+            @JsonPropertyDescription("Pods kept Ready beyond replicas, 0 by default: they are not in the world and"
+                    + " replace a lost member without a cold start.")
             @Default("0")
             @Min(0)
             @Max(10_000)
             Integer spares,
 
             @JsonPropertyDescription(
-                    "Seconds that the world stays as it is before it grows again, 30 by default, so that"
-                            + " newcomers that arrive one after another cost one change. Shrinking and"
+                    "Seconds for which the world stays unchanged before it grows again, 30 by default, so"
+                            + " that newcomers that arrive one after another cost one change. Shrinking and"
                             + " replacing never wait.")
             @Default("30")
             @Min(0)
@@ -207,19 +212,20 @@ public record SwavJobSpec(
             String architecture,
 
             @JsonPropertyDescription("First layers: imagenet (default: 7x7 convolution of stride 2 and max-pool) or"
-                    + " small (3x3 convolution of stride 1, no pool) for pictures of about 32 pixels.")
+                    + " small (3x3 convolution of stride 1, no pool) for images of about 32 pixels.")
             @Default("imagenet")
             @SchemaFrom(type = Stem.class)
             String stem,
 
             @JsonPropertyDescription("Prototypes K, 3000 by default. Fewer train more easily on small data sets;"
-                    + " ln K is the loss of a network that tells nothing apart.")
+                    + " ln K is the loss of a network that distinguishes nothing.")
             @Default("3000")
             @Min(2)
             @Max(1_000_000)
             Integer prototypes,
 
-            @JsonPropertyDescription("Length of the normalised feature that meets the prototypes, 128 by default.")
+            @JsonPropertyDescription(
+                    "Length of the normalized feature that is compared with the prototypes, 128 by default.")
             @Default("128")
             @Min(1)
             @Max(65_536)
@@ -244,7 +250,7 @@ public record SwavJobSpec(
         small
     }
 
-    /** Where the pictures are. */
+    /** Where the images are. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @ValidationRule(
@@ -256,42 +262,42 @@ public record SwavJobSpec(
             message = SpecValidator.DATA_EVAL_URI,
             fieldPath = ".evalUri")
     public record Data(
-            @JsonPropertyDescription("Training pictures: file:///folder of WebDataset tar shards (*.tar) or of one"
-                    + " folder of pictures a class. The path is the container's, so mount it with a volume of"
+            @JsonPropertyDescription("Training images: file:///folder of WebDataset tar shards (*.tar) or of one"
+                    + " folder of images per class. The path is the container's, so mount it with a volume of"
                     + " the template. Labels, if any, are not used for training.")
             @Required
             @Size(min = 1, max = 4096)
             String uri,
 
-            @JsonPropertyDescription("Labelled pictures in the same form: when training has ended, kNN top-1 of (at"
-                    + " most 2,000 of) them among (at most 10,000 of) the training pictures is told in"
-                    + " status.progress.knnTop1. Where several trained, the operator gives it two minutes (swav eval"
-                    + " knn takes all pictures and any time). Unset: no evaluation.")
+            @JsonPropertyDescription("Labeled images in the same form: when training has ended, kNN top-1 of (at"
+                    + " most 2,000 of) them among (at most 10,000 of) the training images is reported in"
+                    + " status.progress.knnTop1. If several trainers trained, the operator allows two minutes for"
+                    + " it (swav eval knn uses all images and any time). Unset: no evaluation.")
             @Size(min = 1, max = 4096)
             @Nullable
             String evalUri,
 
-            @JsonPropertyDescription("Undecodable pictures that are skipped and counted"
+            @JsonPropertyDescription("Undecodable images that are skipped and counted"
                     + " (status.progress.skippedSamples) before the job fails, 100 by default.")
             @Default("100")
             @Min(0)
             @Max(Integer.MAX_VALUE)
             Integer maxBadSamples,
 
-            @JsonPropertyDescription("Threads a pod that decode and crop pictures, 2 by default.")
+            @JsonPropertyDescription("Threads per pod that decode and crop images, 2 by default.")
             @Default("2")
             @Min(1)
             @Max(512)
             Integer workers,
 
             @JsonPropertyDescription(
-                    "Where crops are made of decoded pictures: Host (default), by the workers, or Device,"
-                            + " where the network is computed: for pods with a GPU and so few CPU cores that it waits for"
-                            + " them. The crops are the same but for rounding, a level of 255 here and there.")
+                    "Where crops are made from decoded images: Host (default), by the workers, or Device,"
+                            + " on the device of the network: for pods with a GPU and so few CPU cores that the GPU waits"
+                            + " for them. The crops are the same except for rounding, by one level of 255 in places.")
             @Default("Host")
             @SchemaFrom(type = AugmentOn.class)
             String augmentOn) {
-        /** A definition, or a spec kept by an operator, from before there was a choice means the host. */
+        /** An older CRD, or a spec kept by an older operator, lacks this field, which means the host. */
         public Data {
             augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host.name());
         }
@@ -308,19 +314,19 @@ public record SwavJobSpec(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     @ValidationRule(value = "self.minScale < self.maxScale", message = SpecValidator.SCALES, fieldPath = ".minScale")
     public record CropSpec(
-            @JsonPropertyDescription("Crops of this resolution a picture.") @Required @Min(1) @Max(64)
+            @JsonPropertyDescription("Crops of this resolution per image.") @Required @Min(1) @Max(64)
             Integer count,
 
             @JsonPropertyDescription("Side of the square crop, pixels.") @Required @Min(8) @Max(1024)
             Integer size,
 
-            @JsonPropertyDescription("Smallest share of the picture's area, above 0.")
+            @JsonPropertyDescription("Smallest share of the image's area, above 0.")
             @Required
             @Min(value = 0, inclusive = false)
             @Max(1)
             Double minScale,
 
-            @JsonPropertyDescription("Largest share of the picture's area, above minScale and at most 1.")
+            @JsonPropertyDescription("Largest share of the image's area, above minScale and at most 1.")
             @Required
             @Min(value = 0, inclusive = false)
             @Max(1)
@@ -338,7 +344,7 @@ public record SwavJobSpec(
             String mode,
 
             @JsonPropertyDescription("Sharpness of the codes: scores are divided by it, 0.05 by default. Lower it"
-                    + " (0.03) when the loss stays at ln K.")
+                    + " (0.03) if the loss stays at ln K.")
             @Default("0.05")
             @Min(value = 0, inclusive = false)
             @Max(10)
@@ -359,32 +365,32 @@ public record SwavJobSpec(
         Queue
     }
 
-    /** Counted in global steps and samples only, so that a resize moves nothing. */
+    /** How the model is trained, counted in global steps and samples only, so that a resize changes nothing. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Training(
-            @JsonPropertyDescription("Pictures a step, over all trainers, 4096 by default.")
+            @JsonPropertyDescription("Images per step, over all trainers, 4096 by default.")
             @Default("4096")
             @Min(1)
             @Max(16_777_216)
             Integer globalBatch,
 
-            @JsonPropertyDescription("Pictures a group, 64 by default (the paper's share of a GPU); divides"
-                    + " globalBatch. The group is the atom: forwarded as one, never cut, dealt to trainers"
-                    + " whole, so that results do not depend on how many there are.")
+            @JsonPropertyDescription("Images per group, 64 by default (the paper's share of a GPU); divides"
+                    + " globalBatch. The group is the unit of computation: computed as one, never split, and"
+                    + " assigned to a trainer as a whole, so that results do not depend on the number of trainers.")
             @Default("64")
             @Min(1)
             @Max(16_777_216)
             Integer groupSize,
 
             @JsonPropertyDescription(
-                    "Passes over the data, 100 by default. An epoch has floor(pictures / globalBatch)" + " steps.")
+                    "Passes over the data, 100 by default. An epoch has floor(images / globalBatch) steps.")
             @Default("100")
             @Min(1)
             @Max(1_000_000)
             Integer epochs,
 
-            @JsonPropertyDescription("Stops after so many global steps, if that is before the end of the epochs.")
+            @JsonPropertyDescription("Stops after this many global steps, if that is before the end of the epochs.")
             @Min(1)
             @Nullable
             Long maxSteps,
@@ -399,14 +405,14 @@ public record SwavJobSpec(
             String precision,
 
             @JsonPropertyDescription("Bitwise (default): the weights are the same bits at every world size and after"
-                    + " any resize; needs batchNorm.groupSize = groupSize. Fast: the order of sums is free,"
+                    + " any resize; needs batchNorm.groupSize = groupSize. Fast: sums may run in any order,"
                     + " results agree up to rounding.")
             @Default("Bitwise")
             @SchemaFrom(type = Reproducibility.class)
             String reproducibility,
 
             @JsonPropertyDescription(
-                    "Threads of a CPU kernel in each trainer, 1 by default. Fixed because the bits" + " depend on it.")
+                    "Threads of a CPU kernel in each trainer, 1 by default. Fixed because the bits depend on it.")
             @Default("1")
             @Min(1)
             @Max(512)
@@ -416,19 +422,19 @@ public record SwavJobSpec(
             @Default("{}")
             Optimizer optimizer,
 
-            @JsonPropertyDescription("Which pictures share batch statistics.") @Default("{}")
+            @JsonPropertyDescription("Which images share batch statistics.") @Default("{}")
             BatchNorm batchNorm,
 
             @JsonPropertyDescription("How gradients are summed over trainers.") @Default("{}")
             Gradients gradients,
 
             @JsonPropertyDescription("Steps before the prototypes move, 313 by default (one epoch of ImageNet at batch"
-                    + " 4096). Longer helps a loss that stays at ln K.")
+                    + " 4096). More steps help if the loss stays at ln K.")
             @Default("313")
             @Min(0)
             Long prototypesFrozenSteps,
 
-            @JsonPropertyDescription("Colours and blur of the crops; by default SwAV's.") @Default("{}")
+            @JsonPropertyDescription("Color jitter and blur of the crops; by default SwAV's.") @Default("{}")
             Augmentation augmentation) {
 
         public int groups() {
@@ -488,15 +494,15 @@ public record SwavJobSpec(
             @Min(value = 0, inclusive = false)
             Double trustCoefficient,
 
-            @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as SwAV has it.")
+            @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as in SwAV.")
             @Default("false")
             Boolean larcClip) {}
 
-    /** Samples that share batch statistics. */
+    /** Which samples share batch statistics. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record BatchNorm(
-            @JsonPropertyDescription("Pictures that share batch statistics: training.groupSize when unset (no"
+            @JsonPropertyDescription("Images that share batch statistics: training.groupSize if unset (no"
                     + " communication), or, in Fast, a multiple of it up to the global batch (trainers"
                     + " synchronize).")
             @Min(1)
@@ -504,49 +510,49 @@ public record SwavJobSpec(
             @Nullable
             Integer groupSize) {}
 
-    /** The sums of gradients, which run while backward does. */
+    /** How gradients are summed, which happens while backward runs. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Gradients(
-            @JsonPropertyDescription("MiB of gradients that are summed at a time while backward goes on, 25 by"
-                    + " default; 0 sums all of them after it. Changes speed, never bits.")
+            @JsonPropertyDescription("MiB of gradients that are summed at a time while backward runs, 25 by default;"
+                    + " 0 sums all of them after it. Changes speed, never bits.")
             @Default("25")
             @Min(0)
             @Max(1024)
             Integer bucketMegabytes,
 
             @JsonPropertyDescription(
-                    "As what gradients travel between trainers: fp32 (default), or bf16, which halves the"
-                            + " bytes and rounds them; needs reproducibility Fast. Trainers add up in fp32 over TCP, NCCL"
+                    "Type of gradients on the wire between trainers: fp32 (default), or bf16, which halves"
+                            + " the bytes and rounds them; needs reproducibility Fast. Trainers sum in fp32 over TCP, NCCL"
                             + " in its own way.")
             @Default("fp32")
             @SchemaFrom(type = Precision.class)
             String precision) {
-        /** A spec kept by an operator from before there was a choice means fp32. */
+        /** A spec kept by an older operator lacks this field, which means fp32. */
         public Gradients {
             precision = Objects.requireNonNullElse(precision, Precision.fp32.name());
         }
     }
 
-    /** SwAV's colour and blur settings; see SWAV section 3 "multi-crop". */
+    /** SwAV's color and blur settings; see SWAV section 3 "multi-crop". */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Augmentation(
-            @JsonPropertyDescription("Colour jitter: 1 (default) is brightness, contrast and saturation 0.8, hue 0.2;"
+            @JsonPropertyDescription("Color jitter: 1 (default) is brightness, contrast and saturation 0.8, hue 0.2;"
                     + " other values scale all four.")
             @Default("1.0")
             @Min(0)
             @Max(2)
             Double jitterStrength,
 
-            @JsonPropertyDescription("Probability of colour jitter, 0.8 by default.") @Default("0.8") @Min(0) @Max(1)
+            @JsonPropertyDescription("Probability of color jitter, 0.8 by default.") @Default("0.8") @Min(0) @Max(1)
             Double jitterProbability,
 
-            @JsonPropertyDescription("Probability of grey, 0.2 by default.") @Default("0.2") @Min(0) @Max(1)
+            @JsonPropertyDescription("Probability of grayscale, 0.2 by default.") @Default("0.2") @Min(0) @Max(1)
             Double grayProbability,
 
             @JsonPropertyDescription("Probability of Gaussian blur, sigma uniform in 0.1 to 2 pixels, 0.5 by default;"
-                    + " 0 suits small pictures.")
+                    + " 0 suits small images.")
             @Default("0.5")
             @Min(0)
             @Max(1)
@@ -561,15 +567,14 @@ public record SwavJobSpec(
             fieldPath = ".uri")
     public record Checkpoint(
             @JsonPropertyDescription("file:///folder that every trainer can write (a shared volume of the template), or"
-                    + " s3://bucket/prefix. Unset: no checkpoints, the state lives in the trainers' memory"
-                    + " alone.")
+                    + " s3://bucket/prefix. Unset: no checkpoints, the state is only in the trainers' memory.")
             @Size(min = 1, max = 4096)
             @Nullable
             String uri,
 
             @JsonPropertyDescription(
-                    "The service of an s3:// uri; unset: AWS, as the pod's environment says. Credentials"
-                            + " come by the AWS SDK's own chain: environment, web identity, container, instance.")
+                    "The service of an s3:// uri; unset: AWS, as the pod's environment specifies. Credentials"
+                            + " come from the AWS SDK's own chain: environment, web identity, container, instance.")
             @Nullable
             S3 s3,
 
@@ -577,13 +582,17 @@ public record SwavJobSpec(
             Long everySteps,
 
             @JsonPropertyDescription(
-                    "Seconds between two checkpoints, beside everySteps: what comes first. Unset: steps" + " alone.")
+                    "Seconds between two checkpoints, in addition to everySteps: whichever comes first. Unset:"
+                            + " steps alone.")
             @Min(1)
             @Max(1_000_000)
             @Nullable
             Integer everySeconds,
 
-            @JsonPropertyDescription("Newest checkpoints kept, 3 by default.") @Default("3") @Min(1) @Max(1_000_000)
+            @JsonPropertyDescription("Number of newest checkpoints kept, 3 by default.")
+            @Default("3")
+            @Min(1)
+            @Max(1_000_000)
             Integer keep) {}
 
     /** An S3 service. */
@@ -600,24 +609,25 @@ public record SwavJobSpec(
             @Nullable
             String region,
 
-            @JsonPropertyDescription("Whether the bucket goes into the path instead of the host name, as MinIO and Ceph"
-                    + " mostly want it; by default true with an endpoint.")
+            @JsonPropertyDescription("Whether the bucket is in the path instead of the host name, as MinIO and Ceph"
+                    + " mostly need it; by default true with an endpoint.")
             @Nullable
             Boolean pathStyle) {}
 
-    /** What is done about failures. */
+    /** How failures are handled. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Recovery(
-            @JsonPropertyDescription("Failures of trainers that are replaced before the job is Failed, 10 by default."
-                    + " Preemptions, evictions and lost nodes never count.")
+            @JsonPropertyDescription(
+                    "Failures of trainers, which are replaced, before the job is Failed, 10 by default."
+                            + " Preemptions, evictions and lost nodes never count.")
             @Default("10")
             @Min(0)
             @Max(1_000_000)
             Integer maxFailures,
 
-            @JsonPropertyDescription("Seconds without a step, 60 by default, after which a trainer that its peers wait"
-                    + " for counts as hung and is replaced. Has to be longer than any step.")
+            @JsonPropertyDescription("Seconds without a step, 60 by default, after which a trainer for which its peers"
+                    + " wait counts as hung and is replaced. Must be longer than any step.")
             @Default("60")
             @Min(1)
             @Max(1_000_000)
@@ -630,7 +640,7 @@ public record SwavJobSpec(
             @Max(86_400)
             Integer noticeSeconds,
 
-            @JsonPropertyDescription("What happens when there are checkpoints and none can be resumed, because they are"
+            @JsonPropertyDescription("What happens if checkpoints exist but none can be resumed from, because they are"
                     + " damaged or of another configuration: false (default) stops with a message that names"
                     + " them, true starts from zero.")
             @Default("false")

@@ -11,14 +11,14 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** What the operator saw last; it writes nothing else of the object. */
+/** The state of the job as the operator last saw it; the operator writes no other part of the object. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record SwavJobStatus(
-        @JsonPropertyDescription("metadata.generation that this status speaks of.") @Nullable
+        @JsonPropertyDescription("metadata.generation to which this status refers.") @Nullable
         Long observedGeneration,
 
-        @JsonPropertyDescription("One word for people: Pending, Running, Resizing, Holding (fewer trainers than"
+        @JsonPropertyDescription("Summary for people: Pending, Running, Resizing, Holding (fewer trainers than"
                 + " elastic.minReplicas), Suspended, Complete, Failed or Invalid. Programs read the conditions.")
         @Nullable
         String phase,
@@ -36,10 +36,10 @@ public record SwavJobStatus(
         @Nullable
         String selector,
 
-        @JsonPropertyDescription("The world that trains: ConfigMap <job>-world, in short.") @Nullable
+        @JsonPropertyDescription("The current world, a summary of ConfigMap <job>-world.") @Nullable
         WorldStatus world,
 
-        @JsonPropertyDescription("How far training is, as the trainers report it.") @Nullable
+        @JsonPropertyDescription("Progress of training, as the trainers report it.") @Nullable
         Progress progress,
 
         @JsonPropertyDescription("Checkpoints that can be resumed from, newest first.") @Nullable
@@ -51,7 +51,7 @@ public record SwavJobStatus(
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
                         + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason and"
-                        + " a sentence.")
+                        + " a message.")
         @Nullable
         List<JobCondition> conditions) {
 
@@ -68,11 +68,11 @@ public record SwavJobStatus(
         return condition(type).filter(c -> c.status().equals("True")).isPresent();
     }
 
-    /** Kubernetes' condition, with descriptions in the schema. */
+    /** A Kubernetes condition, with descriptions in the schema. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record JobCondition(
-            @JsonPropertyDescription("What it is about.") @Required
+            @JsonPropertyDescription("Type of the condition.") @Required
             String type,
 
             @JsonPropertyDescription("True, False or Unknown.") @Required
@@ -90,11 +90,11 @@ public record SwavJobStatus(
             @JsonPropertyDescription("metadata.generation that it speaks of.") @Nullable
             Long observedGeneration) {}
 
-    /** The world in short. */
+    /** A summary of the world. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record WorldStatus(
-            @JsonPropertyDescription("Counts the worlds of this job, from 1.")
+            @JsonPropertyDescription("Number of the world, counted from 1 within the job.")
             Long generation,
 
             @JsonPropertyDescription("Trainers in the world.")
@@ -107,12 +107,12 @@ public record SwavJobStatus(
             String since,
 
             @JsonPropertyDescription(
-                    "What sums gradients between its trainers, as rank 0 reports it: TCP, NCCL with its"
-                            + " version, or none for one trainer alone.")
+                    "How gradients are summed between its trainers, as rank 0 reports it: TCP, NCCL with its"
+                            + " version, or none for a single trainer.")
             @Nullable
             String collective) {}
 
-    /** Training as the trainers report it. */
+    /** Progress of training, as the trainers report it. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Progress(
@@ -129,7 +129,7 @@ public record SwavJobStatus(
             @Nullable
             Double loss,
 
-            @JsonPropertyDescription("Pictures a second over all trainers (pictures, not crops).") @Nullable
+            @JsonPropertyDescription("Images per second over all trainers (images, not crops).") @Nullable
             Double imagesPerSecond,
 
             @JsonPropertyDescription("Prototypes in use: exp of the entropy of the mean code, from 1 to K.") @Nullable
@@ -138,25 +138,27 @@ public record SwavJobStatus(
             @JsonPropertyDescription("kNN top-1 of the finished model on data.evalUri, percent.") @Nullable
             Double knnTop1,
 
-            @JsonPropertyDescription("Seconds to the last step at the present rate.") @Nullable
+            @JsonPropertyDescription("Seconds until the last step at the present rate.") @Nullable
             Long etaSeconds,
 
-            @JsonPropertyDescription("Undecodable pictures skipped so far; see data.maxBadSamples.") @Nullable
+            @JsonPropertyDescription("Undecodable images skipped so far; see data.maxBadSamples.") @Nullable
             Long skippedSamples) {}
 
-    /** One checkpoint that is complete. */
+    /** One complete checkpoint. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record CheckpointEntry(
-            @JsonPropertyDescription("Global steps in it.") Long step,
+            @JsonPropertyDescription("Global steps that it contains.")
+            Long step,
 
-            @JsonPropertyDescription("Pictures seen until it.")
+            @JsonPropertyDescription("Images seen up to it.")
             Long samples,
 
             @JsonPropertyDescription("Trainers that wrote it; any number can resume it.")
             Integer worldSize,
 
-            @JsonPropertyDescription("Where it is.") String uri,
+            @JsonPropertyDescription("Location of the checkpoint.")
+            String uri,
 
             @JsonPropertyDescription("SHA-256 of model.safetensors.")
             String digest,
@@ -164,14 +166,14 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Size of all its files.") @Nullable
             Long bytes,
 
-            @JsonPropertyDescription("How long saving took; unknown after the trainer that saved it has gone.")
+            @JsonPropertyDescription("Seconds that saving took; unknown after the trainer that saved it has exited.")
             @Nullable
             Double seconds,
 
             @JsonPropertyDescription("Whether its files match its manifest.")
             Boolean verified,
 
-            @JsonPropertyDescription("Why it cannot be resumed.") @Nullable
+            @JsonPropertyDescription("Why it cannot be resumed from.") @Nullable
             String problem,
 
             @JsonPropertyDescription("When it was written, RFC 3339.")
@@ -185,17 +187,19 @@ public record SwavJobStatus(
             @Nullable
             Double goodput,
 
-            @JsonPropertyDescription("Steps begun and dropped.") @Nullable
+            @JsonPropertyDescription("Steps that were started and dropped.") @Nullable
             Long stepsLost,
 
-            @JsonPropertyDescription("Pods taken away: evicted, deleted, preempted, or lost with their node.") @Nullable
+            @JsonPropertyDescription("Pods removed from outside: evicted, deleted, preempted, or lost with their node.")
+            @Nullable
             Long preemptions,
 
             @JsonPropertyDescription("Pods that failed by themselves; see recovery.maxFailures.") @Nullable
             Long failures,
 
-            @JsonPropertyDescription("Pods that stopped answering or finished no step, and were killed; they count"
-                    + " towards recovery.maxFailures too.")
+            @JsonPropertyDescription(
+                    "Pods that stopped responding or completed no step, and were force-deleted; they also"
+                            + " count towards recovery.maxFailures.")
             @Nullable
             Long hangs,
 
@@ -208,35 +212,34 @@ public record SwavJobStatus(
             @JsonPropertyDescription("The last 20 incidents, newest last.") @Nullable
             List<Incident> incidents) {}
 
-    /** One thing that changed the world, or a pod that went. */
+    /** One event that changed the world, or a pod that left. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Incident(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription(
-                    "Preemption (taken away, or does not answer), Failure, Hang, Resize (pods joined or"
-                            + " were released) or Suspension.")
+            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
+                    + " were released) or Suspension.")
             String kind,
 
-            @JsonPropertyDescription("The pod; several with commas between.")
+            @JsonPropertyDescription("The pod, or several separated by commas.")
             String pod,
 
-            @JsonPropertyDescription("A sentence: what happened.")
+            @JsonPropertyDescription("What happened, in a sentence.")
             String reason,
 
-            @JsonPropertyDescription("Global steps applied by then.") @Nullable
+            @JsonPropertyDescription("Global steps applied at that time.") @Nullable
             Long step,
 
             @JsonPropertyDescription("The world that was published because of it; unset for a pod outside the world.")
             @Nullable
             Long generation,
 
-            @JsonPropertyDescription("Steps that were begun and lost; known when training goes on.") @Nullable
+            @JsonPropertyDescription("Steps that were started and lost; known once training continues.") @Nullable
             Long stepsLost,
 
-            @JsonPropertyDescription("Seconds without training; known when training goes on. Incidents that share a"
+            @JsonPropertyDescription("Seconds without training; known once training continues. Incidents that share a"
                     + " pause each show all of it.")
             @Nullable
             Double secondsPaused) {}

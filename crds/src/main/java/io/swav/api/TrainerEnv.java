@@ -14,16 +14,13 @@ public final class TrainerEnv {
     /** Port for peers; unset or 0 means any free one. Set from a container port named {@link ResourceNames#PORT}. */
     public static final String PORT = "SWAV_PORT";
 
-    /** Folder for journals, {@code <pod>.jsonl}: a line for every step applied and every change; unset for none. */
+    /** Folder for journals, {@code <pod>.jsonl}: one line for every applied step and every change; unset for none. */
     public static final String JOURNAL = "SWAV_JOURNAL";
 
-    /** What carries collectives: Auto (unset), Nccl or Tcp. */
+    /** The transport of collectives: Auto (unset), Nccl or Tcp. */
     public static final String COLLECTIVE = "SWAV_COLLECTIVE";
 
-    /**
-     * The least seconds that a step takes, unset for none: to try on a small job what happens to one whose steps take so
-     * long.
-     */
+    /** The minimum seconds that a step takes, unset for none: lets a small job behave like one with long steps. */
     public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
 
     private TrainerEnv() {}

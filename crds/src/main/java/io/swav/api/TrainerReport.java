@@ -6,26 +6,26 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one trainer says of itself: the value of key {@code <pod>} in ConfigMap {@code <job>-progress}, applied
+ * A trainer's report of its own state: the value of key {@code <pod>} in ConfigMap {@code <job>-progress}, applied
  * server-side with the pod's name as field manager.
  *
- * @param state where the trainer stands
+ * @param state the trainer's state
  * @param address host:port at which it listens for peers; null until it listens
  * @param generation of the world it is in, 0 for none
  * @param step global steps applied
  * @param steps global steps in the whole job
  * @param loss of the last applied step, mean over the global batch, nats
- * @param imagesPerSecond global images a second (pictures, not crops), over the last reporting interval
+ * @param imagesPerSecond global images per second (images, not crops), over the last reporting interval
  * @param prototypePerplexity exp of the entropy of the mean code over the global batch, in [1, K]
- * @param message for people: what failed, or what is waited for
+ * @param message for people: what failed, or what the trainer waits for
  * @param lostPeer uid of the member whose connection failed in the last attempt; null once a world has formed since
  * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
  * @param stalledSeconds since the last step was finished, or the first world was entered; while it does not wait, since
- *     it came back from its peers, where that is later; null outside a world
- * @param regroup how this trainer came into its present world; null before the first
+ *     it returned from its peers, if that is later; null outside a world
+ * @param regroup how this trainer entered its present world; null before the first
  * @param checkpoints only of a trainer that writes them or found one that cannot be used
- * @param collective what carries the collectives of its world: "TCP", "NCCL 2.27.3", or "none" for one trainer alone; null
- *     before the first world
+ * @param collective the transport of the collectives of its world: "TCP", "NCCL 2.27.3", or "none" for a single
+ *     trainer; null before the first world
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -54,10 +54,10 @@ public record TrainerReport(
         String time) {
 
     /**
-     * What the writer of checkpoints, rank 0, knows of them.
+     * What the writer of checkpoints, rank 0, knows about them.
      *
-     * @param newest the catalogue, newest first, ten at most
-     * @param problem why saving fails, or a training cannot be resumed, at present; null while both work
+     * @param newest the catalog, newest first, ten at most
+     * @param problem why saving fails, or training cannot be resumed, at present; null while both work
      * @param cannotResume whether {@code problem} is that nothing can be resumed
      * @param saveSeconds 95th percentile of the last saves; null before the first
      * @param answered the last request (see {@link ResourceNames#CHECKPOINT_REQUEST_KEY}) whose checkpoint is committed
@@ -77,7 +77,7 @@ public record TrainerReport(
      * @param generation that was entered
      * @param pauseSeconds from the end of the last step before to the end of the first step after, less a normal step
      *     (the median of the last ones); null for a newcomer and before that first step
-     * @param droppedSteps steps begun in the world before and dropped, 0 or 1
+     * @param droppedSteps steps started in the world before and dropped, 0 or 1
      * @param keptSteps applied in this generation so far
      * @param keptSeconds spent in them
      */
@@ -86,19 +86,21 @@ public record TrainerReport(
     public record Regroup(
             long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
 
-    /** Starting, then Ready (can enter a world), Training, and one of the three ends. */
+    /** A trainer goes from Starting to Ready (it can enter a world) and Training, and ends in Done, Failed or Unfit. */
     public enum State {
         Starting,
         Ready,
         Training,
-        /** Told to go (SIGTERM); it still does its part until a world without it is published. */
+        /** It received SIGTERM; it still takes part until a world without it is published. */
         Leaving,
         Done,
         Failed,
-        /** Ended before it did anything, because its machine computes wrong: on another one it may train. */
+        /**
+         * It ended before it did anything, because its machine computes wrong results; on another machine it may train.
+         */
         Unfit;
 
-        /** Whether it ended without the job being done. */
+        /** Whether the trainer ended before the job was complete. */
         public boolean isFailure() {
             return this == Failed || this == Unfit;
         }

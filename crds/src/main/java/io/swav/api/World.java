@@ -6,19 +6,24 @@ import java.util.Objects;
 import java.util.OptionalInt;
 
 /**
- * The world document: key {@link ResourceNames#WORLD_KEY} of ConfigMap {@code <job>-world}, written by the operator alone.
- * Rank is the position in {@code members}; survivors keep their order from one generation to the next.
+ * The world document: key {@link ResourceNames#WORLD_KEY} of ConfigMap {@code <job>-world}, written by the operator
+ * alone. Rank is the position in {@code members}; survivors keep their order from one generation to the next.
  *
- * @param generation counts from 1; 0 is the empty world that no trainer acts on
+ * @param generation counts from 1; 0 is the empty world that trainers ignore
  * @param job uid of the SwavJob, so that a trainer of an earlier job of the same name is a stranger
  * @param why the sentence that explains this generation
- * @param hold too few for training: members keep their state and wait for the next generation, rank 0 saves it
- * @param lost uids that this generation put out because they are dead or do not answer: nobody need wait for them
+ * @param hold whether there are too few members to train: members keep their state and wait for the next generation,
+ *     rank 0 saves it
+ * @param lost uids of members that this generation dropped because they are dead or do not respond: no member needs to
+ *     wait for them
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
 
-    /** @param address host:port at which the trainer listens for its peers, as it reported it */
+    /**
+     * One trainer of the world.
+     * @param address host:port at which the trainer listens for its peers, as it reported it
+     */
     @JsonIgnoreProperties(ignoreUnknown = true)
     public record Member(String pod, String uid, String address) {}
 
@@ -27,10 +32,10 @@ public record World(long generation, String job, List<Member> members, String wh
             throw new IllegalArgumentException("world generation is negative: " + generation);
         }
         members = List.copyOf(members);
-        lost = List.copyOf(Objects.requireNonNullElse(lost, List.of())); // absent in a document of an earlier operator
+        lost = List.copyOf(Objects.requireNonNullElse(lost, List.of())); // absent from an earlier operator's document
     }
 
-    /** A world that trains, and that nobody was lost on the way to. */
+    /** Creates a world that trains and that lost no member. */
     public World(long generation, String job, List<Member> members, String why) {
         this(generation, job, members, why, false, List.of());
     }
@@ -43,7 +48,7 @@ public record World(long generation, String job, List<Member> members, String wh
         return members.size();
     }
 
-    /** Rank of the pod with this uid, empty when it is not a member. */
+    /** Returns the rank of the pod with this uid; empty if it is not a member. */
     public OptionalInt rankOf(String uid) {
         for (int rank = 0; rank < members.size(); rank++) {
             if (members.get(rank).uid().equals(uid)) {

@@ -31,7 +31,10 @@ final class CelRules {
 
     private CelRules() {}
 
-    /** Messages of the rules that fail, in the schema's order; rules about a change count only with {@code before}. */
+    /**
+     * Returns the messages of the rules that fail, in the schema's order; rules about a change count only with {@code
+     * before}.
+     */
     static List<String> broken(JSONSchemaProps schema, JsonNode value, @Nullable JsonNode before) {
         CelRules rules = new CelRules();
         rules.visit(schema, value, before);

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * What API servers that know CEL (1.25 and newer) check of the definition before they take it. The server that the other
- * tests run is older and checks less.
+ * Checks what API servers that know CEL (1.25 and newer) require of a CRD before they accept it. The server that the
+ * other tests run is older and checks less.
  */
 class CrdAcceptanceTest {
     private static final Map<String, JSONSchemaProps> NODES = nodes();
@@ -46,7 +46,10 @@ class CrdAcceptanceTest {
                 }));
     }
 
-    /** A field that the schema lacks, or an int compared with a string, fails only on a server: it compiles with types. */
+    /**
+     * Compiles rules with types, because a field that the schema lacks, or an int compared with a string, fails only on
+     * a server.
+     */
     @TestFactory
     Stream<DynamicTest> rulesCompileWithTheTypesOfTheSchema() {
         CelTypes types = CelTypes.of("spec", SchemaValidator.spec());
@@ -73,8 +76,8 @@ class CrdAcceptanceTest {
     }
 
     /**
-     * messageExpression came with 1.27, optionalOldSelf with 1.30. fieldPath came with 1.28: older servers drop it, unless
-     * they are asked to be strict, as kubectl does (docs/upgrade.md).
+     * messageExpression came with 1.27, optionalOldSelf with 1.30. fieldPath came with 1.28: older servers drop it,
+     * unless a client requests strict validation, as kubectl does (docs/upgrade.md).
      */
     @TestFactory
     Stream<DynamicTest> rulesHaveARuleAMessageAndAFieldPath() {
@@ -85,7 +88,10 @@ class CrdAcceptanceTest {
         });
     }
 
-    /** Servers estimate a rule's cost from the largest value that the schema allows, and refuse a rule that may cost much. */
+    /**
+     * Servers estimate a rule's cost from the largest value that the schema allows, and reject a rule that may cost
+     * much.
+     */
     @Test
     void stringsAndListsThatRulesMayReadAreBounded() {
         List<String> unbounded = new ArrayList<>();
@@ -114,7 +120,7 @@ class CrdAcceptanceTest {
                                         () -> check.accept(node.getKey(), rule))));
     }
 
-    /** Every node of the spec by its path, a list's items as {@code path[]}. */
+    /** Returns every node of the spec by its path, a list's items as {@code path[]}. */
     private static Map<String, JSONSchemaProps> nodes() {
         Map<String, JSONSchemaProps> nodes = new LinkedHashMap<>();
         collect("spec", SchemaValidator.spec(), nodes);

@@ -8,14 +8,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** {@code docs/reference.md}: every field of the schema with its type, default, bounds and description. */
+/** Writes {@code docs/reference.md}: every field of the schema with its type, default, bounds and description. */
 final class CrdReference {
     private static final String TOP = """
-            <!-- Made from the classes in io.swav.api by CrdTest; do not edit. -->
+            <!-- Generated from the classes in io.swav.api by CrdTest; do not edit. -->
             # SwavJob, field by field
 
             `apiVersion: swav.io/v1alpha1`, `kind: SwavJob`, short name `swj`. `kubectl explain swavjob.spec --recursive` prints
-            the same from a cluster. What is not given gets the default; `*` marks what has to be given.
+            the same from a cluster. A field that is not set gets its default; `*` marks required fields.
             """;
 
     private CrdReference() {}
@@ -56,7 +56,7 @@ final class CrdReference {
         inner.forEach(field -> section(path + "." + field.getKey(), field.getValue(), text));
     }
 
-    /** Items of a list have no description of their own. */
+    /** Gives items of a list the description of the list, because they have none of their own. */
     private static JSONSchemaProps describedBy(JSONSchemaProps field, JSONSchemaProps fields) {
         fields.setDescription(field.getDescription());
         return fields;

@@ -19,8 +19,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /**
- * The committed CRD is what the classes say, and so are the chart's copy of it and the reference in docs. After a change
- * of the classes: {@code mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write}, then read the diff.
+ * Checks that the committed CRD is the one the classes generate, and that the chart's copy of it and the reference in
+ * docs match. After a change of the classes: {@code mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write}, then read the
+ * diff.
  */
 class CrdTest {
     private static final Path GENERATED = Path.of("target/crd/swavjobs.swav.io-v1.yml");
@@ -29,36 +30,36 @@ class CrdTest {
     private static final Path REFERENCE = Path.of("../docs/reference.md");
 
     @Test
-    void theCommittedCrdIsTheOneTheClassesMake() throws Exception {
-        String made = "# Made from the classes in io.swav.api; see CrdTest for how.\n"
+    void theCommittedCrdMatchesTheClasses() throws Exception {
+        String generated = "# Generated from the classes in io.swav.api; CrdTest explains how.\n"
                 + Serialization.asYaml(finished(Files.readString(GENERATED)));
-        check(COMMITTED, made);
-        check(CHART, made);
-        check(REFERENCE, CrdReference.of(schema(Serialization.unmarshal(made, CustomResourceDefinition.class))));
+        check(COMMITTED, generated);
+        check(CHART, generated);
+        check(REFERENCE, CrdReference.of(schema(Serialization.unmarshal(generated, CustomResourceDefinition.class))));
     }
 
-    private static void check(Path committed, String made) throws IOException {
+    private static void check(Path committed, String generated) throws IOException {
         if ("write".equals(System.getProperty("swav.crd"))) {
-            Files.writeString(committed, made);
+            Files.writeString(committed, generated);
         }
         assertThat(Files.readString(committed))
                 .as("%s: run mvn -pl crds test -Dtest=CrdTest -Dswav.crd=write, and commit what changed", committed)
-                .isEqualTo(made);
+                .isEqualTo(generated);
     }
 
     @Test
     void everyFieldHasADescription() {
-        List<String> silent = new ArrayList<>();
-        collectSilent("", schema(SpecLoader.crd()), silent);
-        assertThat(silent).isEmpty();
+        List<String> undescribed = new ArrayList<>();
+        collectUndescribed("", schema(SpecLoader.crd()), undescribed);
+        assertThat(undescribed).isEmpty();
     }
 
     @Test
-    void itFitsIntoClientSideApplysAnnotation() {
+    void fitsIntoTheAnnotationOfClientSideApply() {
         assertThat(Serialization.asJson(SpecLoader.crd()).length()).isLessThan(200_000);
     }
 
-    /** The generator sorts columns by path and cannot describe the root. */
+    /** Completes the generated CRD: the generator sorts columns by path and cannot describe the root. */
     private static CustomResourceDefinition finished(String generated) {
         CustomResourceDefinition crd = Serialization.unmarshal(generated, CustomResourceDefinition.class);
         CustomResourceDefinitionVersion version = crd.getSpec().getVersions().get(0);
@@ -69,10 +70,10 @@ class CrdTest {
                 .sort(Comparator.comparingInt((CustomResourceColumnDefinition c) -> order.indexOf(c.getName())));
         JSONSchemaProps root = schema(crd);
         root.setDescription("SwavJob is one SwAV pretraining run (arXiv 2006.09882) whose trainer pods may come, go and"
-                + " die while it trains; the model does not notice. Only spec.data.uri and spec.template are required;"
-                + " the other defaults are the paper's.");
-        describe(root, "spec", "What is wanted.");
-        describe(root, "status", "What the operator saw last.");
+                + " die while it trains, without effect on the model. Only spec.data.uri and spec.template are"
+                + " required; the other defaults are the paper's.");
+        describe(root, "spec", "The desired job.");
+        describe(root, "status", "The state of the job as the operator last saw it.");
         root.setRequired(List.of("spec"));
         return crd;
     }
@@ -85,17 +86,17 @@ class CrdTest {
         return crd.getSpec().getVersions().get(0).getSchema().getOpenAPIV3Schema();
     }
 
-    private static void collectSilent(String path, JSONSchemaProps schema, List<String> silent) {
+    private static void collectUndescribed(String path, JSONSchemaProps schema, List<String> undescribed) {
         if (schema.getProperties() != null) {
             schema.getProperties().forEach((name, inner) -> {
                 if (inner.getDescription() == null) {
-                    silent.add(path + "." + name);
+                    undescribed.add(path + "." + name);
                 }
-                collectSilent(path + "." + name, inner, silent);
+                collectUndescribed(path + "." + name, inner, undescribed);
             });
         }
         if (schema.getItems() != null) {
-            collectSilent(path + "[]", schema.getItems().getSchema(), silent);
+            collectUndescribed(path + "[]", schema.getItems().getSchema(), undescribed);
         }
     }
 }

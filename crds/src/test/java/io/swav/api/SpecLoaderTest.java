@@ -14,7 +14,7 @@ class SpecLoaderTest {
     Path folder;
 
     @Test
-    void aBareSpecTakesThePapersDefaults() throws IOException {
+    void aBareSpecGetsThePapersDefaults() throws IOException {
         SwavJobSpec spec = load("data: {uri: file:///data}\ntraining: {optimizer: {weightDecay: 1e-5}}\n");
 
         assertThat(spec.model()).isEqualTo(new SwavJobSpec.Model("resnet50", "imagenet", 3000, 128, 2048));
@@ -51,8 +51,8 @@ class SpecLoaderTest {
     }
 
     @Test
-    void whatIsNotASpecSaysSo() {
-        assertThatThrownBy(() -> load("kind: Pod")).hasMessageContaining("kind is \"Pod\", has to be SwavJob");
+    void rejectsWhatIsNotASpec() {
+        assertThatThrownBy(() -> load("kind: Pod")).hasMessageContaining("kind is \"Pod\", must be SwavJob");
         assertThatThrownBy(() -> load("{")).hasMessageContaining("not YAML or JSON");
         assertThatThrownBy(() -> load("")).hasMessageContaining("spec is missing");
         assertThatThrownBy(() -> SpecLoader.load(folder.resolve("none.yaml")))

@@ -35,7 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** One table of specs, judged by the CRD's CEL and by its repetition in Java, which have to agree. */
+/** Judges one table of specs with the CRD's CEL rules and with their repetition in Java, which must agree. */
 class SpecValidatorTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final JSONSchemaProps SCHEMA = SchemaValidator.spec();
@@ -126,7 +126,7 @@ class SpecValidatorTest {
     }
 
     @Test
-    void whatASpecFromBeforeAChoiceDoesNotSayIsTheDefault() {
+    void aFieldMissingFromAnOlderSpecMeansItsDefault() {
         JsonNode before = spec("");
         ((ObjectNode) before.get("data")).remove("augmentOn");
         ((ObjectNode) before.at("/training/gradients")).remove("precision");
@@ -137,18 +137,19 @@ class SpecValidatorTest {
     static Stream<Arguments> wrongFields() {
         return Stream.of(
                 arguments("crops: []", "spec.crops needs at least 1"),
-                arguments("replicas: 0", "spec.replicas is 0, has to be at least 1"),
-                arguments("replicas: two", "spec.replicas is \"two\", has to be a whole number"),
-                arguments("replica: 2", "spec.replica is not a field; there are "),
-                arguments("model: {architecture: vgg}", "spec.model.architecture is \"vgg\", has to be one of"),
-                arguments("assignment: {epsilon: 0}", "spec.assignment.epsilon is 0, has to be above 0"),
-                arguments("training: {optimizer: {momentum: 1}}", "spec.training.optimizer.momentum is 1, has to be b"),
+                arguments("replicas: 0", "spec.replicas is 0, must be at least 1"),
+                arguments("replicas: two", "spec.replicas is \"two\", must be a whole number"),
+                arguments("replica: 2", "spec.replica is not a field; the fields are "),
+                arguments("model: {architecture: vgg}", "spec.model.architecture is \"vgg\", must be one of"),
+                arguments("assignment: {epsilon: 0}", "spec.assignment.epsilon is 0, must be above 0"),
+                arguments("training: {optimizer: {momentum: 1}}", "spec.training.optimizer.momentum is 1, must be b"),
                 arguments("data: {}", "spec.data.uri is missing"),
                 arguments("data: {uri: ''}", "spec.data.uri is empty"),
-                arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", has to be one of"),
-                arguments("suspend: 1", "spec.suspend is 1, has to be true or false"),
+                arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", must be one of"),
+                arguments("suspend: 1", "spec.suspend is 1, must be true or false"),
                 arguments(
-                        "replicas: 65, training: {epochs: 5}", "a group is never cut, so more trainers would idle; "));
+                        "replicas: 65, training: {epochs: 5}",
+                        "a group is never split, so more trainers would be idle; "));
     }
 
     @ParameterizedTest

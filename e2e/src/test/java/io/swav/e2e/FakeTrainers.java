@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.api.model.PodStatusBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.swav.api.ExitCodes;
 import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -110,7 +111,16 @@ final class FakeTrainers implements AutoCloseable {
     }
 
     void failed(String pod, int exitCode, String message) {
-        report(pod, TrainerReport.State.Failed, 0, 0);
+        ended(pod, TrainerReport.State.Failed, exitCode, message);
+    }
+
+    /** Refuses to train, because its machine computes wrong. */
+    void unfit(String pod, String message) {
+        ended(pod, TrainerReport.State.Unfit, ExitCodes.CONFIG, message);
+    }
+
+    private void ended(String pod, TrainerReport.State state, int exitCode, String message) {
+        report(pod, state, 0, 0);
         says(pod, Map.of("message", message));
         status(pod, ended("Failed", exitCode, "Error"));
     }

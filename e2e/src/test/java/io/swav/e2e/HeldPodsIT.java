@@ -101,7 +101,7 @@ class HeldPodsIT extends OperatedJob {
                 ConditionType.Stalled,
                 c -> c.status().equals("False")
                         && c.reason().equals("Waiting")
-                        && c.message().startsWith("waiting: " + sentence));
+                        && c.message().startsWith("Waiting: " + sentence));
         taint(false);
         startsAndTrains();
     }
@@ -112,13 +112,13 @@ class HeldPodsIT extends OperatedJob {
         startsAndTrains();
         taint(true);
         apply("replicas: 2", "env: []", "volumes: []");
-        String sentence = "1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: job-1: Unschedulable: 0/";
+        String sentence = "1 of 2 wanted trainers are in the world. 1 of 2 pods cannot start: job-1: Unschedulable: 0/";
         for (ConditionType type : new ConditionType[] {ConditionType.Ready, ConditionType.Resizing}) {
             awaitCondition(type, c -> c.message().startsWith(sentence));
         }
         assertThat(status().isTrue(ConditionType.Running)).isTrue();
         assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
-        assertThat(message(ConditionType.Stalled)).startsWith("waiting: 1 of 2 pods cannot start: job-1");
+        assertThat(message(ConditionType.Stalled)).startsWith("Waiting: 1 of 2 pods cannot start: job-1");
     }
 
     private void apply(String spec, String container, String podSpec) {
@@ -152,7 +152,7 @@ class HeldPodsIT extends OperatedJob {
         soonEnough().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
         trainers.training("job-0", trainers.world().generation(), 7);
         awaitCondition(ConditionType.Ready, c -> c.status().equals("True"));
-        assertThat(message(ConditionType.Stalled)).isEqualTo("nothing is in the way");
+        assertThat(message(ConditionType.Stalled)).isEqualTo("Nothing blocks the job");
     }
 
     private void taint(boolean on) {

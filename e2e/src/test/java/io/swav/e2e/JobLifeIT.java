@@ -31,7 +31,7 @@ class JobLifeIT extends OperatedJob {
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo("Pending");
-            assertThat(message(ConditionType.Ready)).contains("waiting for pods: 0 ready, 1 needed");
+            assertThat(message(ConditionType.Ready)).contains("Waiting for pods: 0 of at least 1 trainer ready");
         });
 
         trainers.ready("job-0");

@@ -39,6 +39,38 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
+    void replacesAPodWhoseNodeIsUnfitAndNamesTheNode() {
+        client.resource(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        try {
+            apply(
+                    "replicas: 1",
+                    "nodeName: " + namespace
+                            + ", tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists}]");
+            soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+            trainers.unfit("job-0", "this machine computes wrong: convolution 3x3: error 2.3e-02, allowed 1e-06");
+            soon().untilAsserted(() -> {
+                assertThat(trainers.pods()).contains("job-1");
+                assertThat(ledger().incidents()).last().satisfies(incident -> {
+                    assertThat(incident.kind()).isEqualTo("Failure");
+                    assertThat(incident.reason())
+                            .contains(
+                                    "node " + namespace + " is unfit",
+                                    "exit code 78",
+                                    "convolution 3x3: error 2.3e-02");
+                });
+            });
+            assertThat(status().phase()).as("another node may be fit").isNotEqualTo("Failed");
+        } finally {
+            client.nodes().withName(namespace).delete();
+        }
+    }
+
+    @Test
     void tooManyFailuresEndTheJob() {
         apply("replicas: 1, recovery: {maxFailures: 1}");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
@@ -119,7 +151,7 @@ class LostTrainersIT extends OperatedJob {
             assertThat(trainers.world().hold()).isTrue();
             assertThat(members()).containsExactly("job-0");
             assertThat(status().phase()).isEqualTo("Holding");
-            assertThat(message(ConditionType.Ready)).contains("1 ready, 2 needed");
+            assertThat(message(ConditionType.Ready)).contains("1 of at least 2 trainers ready");
             assertThat(ledger().failures()).isEqualTo(1);
         });
         trainers.ready("job-2");

@@ -70,7 +70,7 @@ class MeddledJobIT extends OperatedJob {
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
                     .isEqualTo("HandshakeLost");
-            assertThat(message(ConditionType.Ready)).contains("Secret job-handshake is gone");
+            assertThat(message(ConditionType.Ready)).contains("Secret job-handshake was deleted");
             assertThat(members()).as("trains on").containsExactly("job-0");
         });
         assertThat(trainers.pods()).containsExactly("job-0");

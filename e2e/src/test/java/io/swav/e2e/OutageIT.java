@@ -150,7 +150,7 @@ class OutageIT extends OperatedJob {
                                 .reason())
                         .isEqualTo("ApiError");
                 assertThat(message(ConditionType.Ready))
-                        .contains("trying again")
+                        .contains("retrying")
                         .contains("nobody.swav.io");
             });
         } finally {

@@ -95,7 +95,7 @@ class SwavJobIT {
                 "saves and frees its nodes");
         long pausedAt = newest(suspended).step();
         assertThat(suspended.condition(ConditionType.Suspended).orElseThrow().message())
-                .contains("it will go on from step " + pausedAt + " in file://");
+                .contains("It will resume from step " + pausedAt + " in file://");
 
         Path model = dir.resolve("paused/step-" + onDemand + "/model.safetensors");
         byte[] bytes = Files.readAllBytes(model);
@@ -130,7 +130,7 @@ class SwavJobIT {
         return statusOf(
                 job,
                 status -> status.condition(ConditionType.CheckpointsSaved)
-                        .filter(saved -> saved.message().contains("swav.io/checkpoint=" + request + " is answered"))
+                        .filter(saved -> saved.message().contains("swav.io/checkpoint=" + request + " is fulfilled"))
                         .isPresent(),
                 "saves on demand");
     }

@@ -16,19 +16,19 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the status tells of checkpoints, from the report of their writer, rank 0: the catalogue, whether saving works, and
- * whether it is quicker than the notice that a cloud gives.
+ * The status of checkpoints, from the report of their writer, rank 0: the catalog, whether saving works, and whether it
+ * takes less time than the notice that a cloud gives.
  */
 final class CheckpointStatus {
-    private final Optional<TrainerReport.Checkpoints> told;
+    private final Optional<TrainerReport.Checkpoints> reported;
     private final SwavJobStatus before;
 
-    private CheckpointStatus(Optional<TrainerReport.Checkpoints> told, SwavJobStatus before) {
-        this.told = told;
+    private CheckpointStatus(Optional<TrainerReport.Checkpoints> reported, SwavJobStatus before) {
+        this.reported = reported;
         this.before = before;
     }
 
-    /** The present rank 0's word counts; while it has none, the newest that anybody has said. */
+    /** Uses the report of the present rank 0; while it has none, the newest report of any trainer. */
     static CheckpointStatus of(Collection<TrainerReport> reports, World world, SwavJobStatus before) {
         Optional<TrainerReport> writer = world.members().stream()
                 .findFirst()
@@ -43,54 +43,60 @@ final class CheckpointStatus {
                 before);
     }
 
-    /** What has been told once stays when its writer is gone, and while the next one cannot list the store. */
+    /**
+     * Returns the newest checkpoints. A catalog that was reported once stays after its writer has exited, and while the
+     * next writer cannot list the store.
+     */
     @Nullable
     List<CheckpointEntry> newest() {
         List<CheckpointEntry> known = before.checkpoints();
-        return told.map(TrainerReport.Checkpoints::newest)
+        return reported.map(TrainerReport.Checkpoints::newest)
                 .filter(list -> !list.isEmpty() || known == null)
                 .orElse(known);
     }
 
-    /** The newest one that a job can be resumed from. */
+    /** Returns the newest checkpoint that a job can resume from. */
     Optional<CheckpointEntry> usable() {
         return Optional.ofNullable(newest()).orElse(List.of()).stream()
                 .filter(entry -> Boolean.TRUE.equals(entry.verified()))
                 .findFirst();
     }
 
-    /** Why trainers cannot read the store, which they wait for before they train. */
+    /** Returns why trainers cannot read the store, for which they wait before they train. */
     Optional<String> unreadable() {
-        return told.filter(TrainerReport.Checkpoints::cannotResume).map(TrainerReport.Checkpoints::problem);
+        return reported.filter(TrainerReport.Checkpoints::cannotResume).map(TrainerReport.Checkpoints::problem);
     }
 
-    /** That a job saves nothing, for one that does not; what the writer said last while there is none. */
+    /**
+     * Adds the conditions about checkpoints: that the job saves nothing, if it has no store, and otherwise the writer's
+     * last report.
+     */
     void addTo(Conditions conditions, SwavJobSpec spec) {
         if (spec.checkpoint().uri() == null) {
             conditions.add(
                     ConditionType.WeightsNotKept,
                     true,
                     ConditionReason.NoCheckpointUri,
-                    "there is no spec.checkpoint.uri: nothing is saved, and the weights are gone when the job ends");
+                    "spec.checkpoint.uri is not set: nothing is saved, and the weights are lost when the job ends");
             return;
         }
-        Optional<String> problem = told.map(TrainerReport.Checkpoints::problem);
+        Optional<String> problem = reported.map(TrainerReport.Checkpoints::problem);
         if (problem.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     false,
-                    told.get().cannotResume() ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
+                    reported.get().cannotResume() ? ConditionReason.CannotResume : ConditionReason.SaveFailed,
                     problem.get());
-        } else if (told.isPresent()) {
+        } else if (reported.isPresent()) {
             conditions.add(
                     ConditionType.CheckpointsSaved,
                     true,
                     ConditionReason.Saved,
-                    usable().map(this::words).orElse("none was due yet"));
+                    usable().map(this::describe).orElse("No checkpoint was due yet"));
         } else {
             conditions.keep(ConditionType.CheckpointsSaved);
         }
-        Optional<Double> seconds = told.map(TrainerReport.Checkpoints::saveSeconds);
+        Optional<Double> seconds = reported.map(TrainerReport.Checkpoints::saveSeconds);
         if (seconds.isEmpty()) {
             conditions.keep(ConditionType.CheckpointExceedsNotice);
             return;
@@ -103,20 +109,19 @@ final class CheckpointStatus {
                 exceeds ? ConditionReason.TooSlow : ConditionReason.InTime,
                 String.format(
                         Locale.ROOT,
-                        "saving takes %.1f s (95th percentile) and notice is %d s (recovery.noticeSeconds)%s",
+                        "Saving takes %.1f s (95th percentile), the notice is %d s (recovery.noticeSeconds)%s",
                         seconds.get(),
                         notice,
                         exceeds
-                                ? ": when all trainers are told to go at once, the steps since the last checkpoint are"
-                                        + " lost. Save to a faster store, or more often (checkpoint.everySteps,"
-                                        + " everySeconds)"
+                                ? ". If all trainers are preempted at once, the steps since the last checkpoint are lost."
+                                        + " Save to a faster store, or more often (checkpoint.everySteps, everySeconds)"
                                 : ""));
     }
 
-    private String words(CheckpointEntry entry) {
-        String answered = told.map(TrainerReport.Checkpoints::answered)
-                .map(value -> "; " + ResourceNames.ANNOTATION_CHECKPOINT + "=" + value + " is answered")
+    private String describe(CheckpointEntry entry) {
+        String answered = reported.map(TrainerReport.Checkpoints::answered)
+                .map(value -> ". Request " + ResourceNames.ANNOTATION_CHECKPOINT + "=" + value + " is fulfilled")
                 .orElse("");
-        return "step " + entry.step() + " is in " + entry.uri() + ", verified" + answered;
+        return "Step " + entry.step() + " is saved in " + entry.uri() + " and verified" + answered;
     }
 }

@@ -9,7 +9,9 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Collects the conditions of one status; the time of a transition stays as long as the condition's status does. */
+/**
+ * Collects the conditions of one status. A condition keeps its transition time as long as its status stays the same.
+ */
 final class Conditions {
     private final SwavJobStatus before;
     private final Instant now;
@@ -35,7 +37,7 @@ final class Conditions {
         return this;
     }
 
-    /** As it was, where there is nothing new to say of it. */
+    /** Keeps the previous condition if nothing new is known about it. */
     void keep(ConditionType type) {
         before.condition(type).ifPresent(conditions::add);
     }

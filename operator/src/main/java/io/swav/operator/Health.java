@@ -11,20 +11,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is wrong with the operator. The API server is asked again and again beside those who ask here, who get its last
- * answer at once: where packets to it are dropped, a probe that waited for it would fail, and the operator be killed.
+ * Reports problems of the operator. A timer checks the API server in the background, and a probe gets the last result
+ * at once: if packets to the API server are dropped, a probe that waited for it would fail, and the operator would be
+ * killed.
  */
 final class Health implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Health.class);
     private static final String NOT_WATCHING = "an informer is not watching";
-    private static final int LOOK_MILLIS = 5_000;
+    private static final int CHECK_MILLIS = 5_000;
 
     private final KubernetesClient client;
     private final BooleanSupplier started;
     private final BooleanSupplier watching;
-    private final Timer looks = new Timer("api-server-look", true);
-    /** Why the API server did not answer when it was asked last; empty when it did. */
-    private volatile String away = "";
+    private final Timer checks = new Timer("api-server-check", true);
+    /** Why the API server did not respond at the last check; empty if it did. */
+    private volatile String outage = "";
 
     private Health(KubernetesClient client, BooleanSupplier started, BooleanSupplier watching) {
         this.client = client;
@@ -33,7 +34,7 @@ final class Health implements AutoCloseable {
     }
 
     /**
-     * Asks the API server, and goes on to.
+     * Checks the API server now and then periodically.
      *
      * @param started whether the informers have synced
      * @param watching whether each of them watches now
@@ -44,31 +45,31 @@ final class Health implements AutoCloseable {
                         .build())
                 .adapt(KubernetesClient.class);
         Health health = new Health(once, started, watching);
-        health.look();
-        TimerTask look = new TimerTask() {
+        health.check();
+        TimerTask check = new TimerTask() {
             @Override
             public void run() {
-                health.look();
+                health.check();
             }
         };
-        health.looks.schedule(look, LOOK_MILLIS, LOOK_MILLIS);
+        health.checks.schedule(check, CHECK_MILLIS, CHECK_MILLIS);
         return health;
     }
 
-    private void look() {
-        String before = away;
+    private void check() {
+        String before = outage;
         try {
             client.getKubernetesVersion();
-            away = "";
-        } catch (RuntimeException e) { // any that came through would end the looks
-            away = String.valueOf(e.getMessage());
+            outage = "";
+        } catch (RuntimeException e) { // an exception that escaped would end the checks
+            outage = String.valueOf(e.getMessage());
         }
-        if (before.isEmpty() && !away.isEmpty()) {
+        if (before.isEmpty() && !outage.isEmpty()) {
             LOG.warn(
-                    "the API server does not answer: {}. Jobs train on; nothing is replaced or started until it does",
-                    away);
-        } else if (!before.isEmpty() && away.isEmpty()) {
-            LOG.info("the API server answers again");
+                    "the API server is not responding: {}. Running jobs keep training; no pods are created or replaced until it responds",
+                    outage);
+        } else if (!before.isEmpty() && outage.isEmpty()) {
+            LOG.info("the API server is responding again");
         }
     }
 
@@ -79,14 +80,14 @@ final class Health implements AutoCloseable {
         } else if (!watching.getAsBoolean()) {
             wrong.add(NOT_WATCHING);
         }
-        String why = away;
+        String why = outage;
         if (!why.isEmpty()) {
-            wrong.add("the API server does not answer: " + why);
+            wrong.add("the API server is not responding: " + why);
         }
         return wrong;
     }
 
-    /** What a restart mends; an API server that is away is not of that kind. */
+    /** Returns the problems that a restart would solve; an outage of the API server is not one of them. */
     List<String> fatalProblems() {
         List<String> wrong = problems();
         return wrong.equals(List.of(NOT_WATCHING)) ? wrong : List.of();
@@ -94,6 +95,6 @@ final class Health implements AutoCloseable {
 
     @Override
     public void close() {
-        looks.cancel();
+        checks.cancel();
     }
 }

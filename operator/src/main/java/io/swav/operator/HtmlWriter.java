@@ -1,10 +1,10 @@
 package io.swav.operator;
 
-/** Writes HTML: what {@link #text} is given is shown as it is, whatever it holds. */
+/** Writes HTML: {@link #text} escapes what it is given, so that it is shown as it is. */
 final class HtmlWriter {
     private final StringBuilder out = new StringBuilder();
 
-    /** Markup of ours. */
+    /** Appends the operator's own markup, unescaped. */
     HtmlWriter raw(String markup) {
         out.append(markup);
         return this;
@@ -15,7 +15,7 @@ final class HtmlWriter {
         return this;
     }
 
-    /** {@code <name>words</name>}; {@code name} may have attributes. */
+    /** Appends {@code <name>words</name>}; {@code name} may have attributes. */
     HtmlWriter tag(String name, Object words) {
         return raw("<" + name + ">").text(words).raw("</" + name.split(" ", 2)[0] + ">");
     }

@@ -13,8 +13,8 @@ import java.util.concurrent.Executors;
 import java.util.function.Supplier;
 
 /**
- * {@code /healthz} (of use: 200, otherwise 503 and why), {@code /livez} (503 only for what a restart mends),
- * {@code /metrics} for Prometheus, and {@code /}, the jobs for a browser.
+ * Serves {@code /healthz} (200 if the operator works, otherwise 503 and why), {@code /livez} (503 only for what a
+ * restart solves), {@code /metrics} for Prometheus, and {@code /}, the jobs for a browser.
  */
 final class HttpEndpoints implements AutoCloseable {
     private static final String PLAIN = "text/plain; version=0.0.4; charset=utf-8";
@@ -23,21 +23,22 @@ final class HttpEndpoints implements AutoCloseable {
     private final ExecutorService threads = Executors.newFixedThreadPool(2);
 
     /**
+     * Starts serving.
      * @param port 0 takes any free one
-     * @param ailments what is wrong, empty when all is well
-     * @param stuck what is wrong and will not mend by itself
+     * @param problems what is wrong, empty if all is well
+     * @param fatalProblems what is wrong and will not end by itself
      */
     HttpEndpoints(
             int port,
-            Supplier<List<String>> ailments,
-            Supplier<List<String>> stuck,
+            Supplier<List<String>> problems,
+            Supplier<List<String>> fatalProblems,
             Supplier<String> metrics,
             Supplier<String> page)
             throws IOException {
         server = HttpServer.create(new InetSocketAddress(port), 0);
         server.setExecutor(threads);
-        server.createContext("/healthz", exchange -> health(exchange, ailments.get()));
-        server.createContext("/livez", exchange -> health(exchange, stuck.get()));
+        server.createContext("/healthz", exchange -> health(exchange, problems.get()));
+        server.createContext("/livez", exchange -> health(exchange, fatalProblems.get()));
         server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()));
         server.createContext("/", exchange -> page(exchange, page));
         server.start();
@@ -48,8 +49,12 @@ final class HttpEndpoints implements AutoCloseable {
     }
 
     private static void page(HttpExchange exchange, Supplier<String> page) throws IOException {
-        if (!exchange.getRequestURI().getPath().equals("/")) { // this context gets all that no other one takes
-            answer(exchange, HttpURLConnection.HTTP_NOT_FOUND, PLAIN, "there are /, /metrics, /healthz and /livez\n");
+        if (!exchange.getRequestURI().getPath().equals("/")) { // this context gets every path that no other one takes
+            answer(
+                    exchange,
+                    HttpURLConnection.HTTP_NOT_FOUND,
+                    PLAIN,
+                    "not found; the paths are /, /metrics, /healthz and /livez\n");
             return;
         }
         exchange.getResponseHeaders().add("Content-Security-Policy", JobPage.POLICY);
@@ -58,12 +63,12 @@ final class HttpEndpoints implements AutoCloseable {
         answer(exchange, HttpURLConnection.HTTP_OK, "text/html; charset=utf-8", page.get());
     }
 
-    private static void health(HttpExchange exchange, List<String> wrong) throws IOException {
+    private static void health(HttpExchange exchange, List<String> problems) throws IOException {
         answer(
                 exchange,
-                wrong.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
+                problems.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
                 PLAIN,
-                wrong.isEmpty() ? "ok\n" : String.join("\n", wrong) + "\n");
+                problems.isEmpty() ? "ok\n" : String.join("\n", problems) + "\n");
     }
 
     private static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {

@@ -6,14 +6,14 @@ import java.time.format.DateTimeParseException;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Numbers and times as people read them; a dash where there is none. */
+/** Formats numbers, times and sentences for people; a dash stands for a missing value. */
 final class HumanFormat {
     static final String NONE = "–";
     private static final int KILO = 1000;
 
     private HumanFormat() {}
 
-    /** Whole numbers with separators, others with at most two digits after the point. */
+    /** Formats whole numbers with separators, others with at most two digits after the point. */
     static String number(@Nullable Number value) {
         if (value == null) {
             return NONE;
@@ -41,7 +41,7 @@ final class HumanFormat {
         return String.format(Locale.ROOT, unit == 0 ? "%.0f %s" : "%.1f %s", size, units[unit]);
     }
 
-    /** The two largest units: "3 h 20 min", "45 s". */
+    /** Formats a duration in its two largest units: "3 h 20 min", "45 s". */
     static String duration(Duration time) {
         long seconds = Math.max(0, time.toSeconds());
         if (seconds < 60) {
@@ -56,11 +56,16 @@ final class HumanFormat {
         return two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h");
     }
 
+    /** Joins two sentences, of which the second may be empty; messages of Kubernetes may already end with a period. */
+    static String sentences(String first, String second) {
+        return second.isEmpty() ? first : first + (first.endsWith(".") ? " " : ". ") + second;
+    }
+
     private static String two(long large, String unit, long small, String smaller) {
         return large + " " + unit + (small == 0 ? "" : " " + small + " " + smaller);
     }
 
-    /** "5 min ago"; a text that is no time stays as it is. */
+    /** Formats a time as "5 min ago"; a text that is not a time stays as it is. */
     static String ago(@Nullable String time, Instant now) {
         if (time == null) {
             return NONE;

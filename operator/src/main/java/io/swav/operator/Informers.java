@@ -21,7 +21,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The informers of the jobs' pods and ConfigMaps and of all nodes, and how their events find their job. */
+/** The informers of the jobs' pods and ConfigMaps and of all nodes, with the mapping of their events to jobs. */
 final class Informers {
     private final InformerEventSource<Pod, SwavJob> pods;
     private final InformerEventSource<ConfigMap, SwavJob> maps;
@@ -56,12 +56,12 @@ final class Informers {
         return List.of(pods, maps, nodes);
     }
 
-    /** All that are watched, with the status that the API server has. */
+    /** Returns all watched jobs, with the status that the API server has. */
     List<SwavJob> jobs() {
         return jobs.list().toList();
     }
 
-    SnapshotReader observer(KubernetesClient client, PodEvents events, ReportSilenceTracker hearing) {
+    SnapshotReader snapshotReader(KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
         return new SnapshotReader(
                 maps::get,
                 nodes::get,
@@ -81,7 +81,7 @@ final class Informers {
                         return events.of(pod, now);
                     }
                 },
-                hearing);
+                silence);
     }
 
     private static <T> Optional<T> live(MixedOperation<T, ?, ? extends Resource<T>> resources, ResourceID id) {
@@ -91,12 +91,12 @@ final class Informers {
                 .get());
     }
 
-    /** Tells the cache of a pod that the watch will show later, so that the next plan does not create it again. */
+    /** Adds a pod to the cache before the watch does, so that the next plan does not create it again. */
     void created(Pod pod) {
         pods.handleRecentResourceCreate(ResourceID.fromResource(pod), pod);
     }
 
-    /** Tells the cache what was written, so that the next plan starts from it. */
+    /** Updates the cache before the watch does, so that the next plan starts from what was written. */
     void written(ConfigMap map) {
         ResourceID id = ResourceID.fromResource(map);
         maps.get(id)

@@ -20,11 +20,14 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Tells in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that fails is only logged. */
+/**
+ * Records in Events, shown by {@code kubectl describe swj}, what was done and why. An Event that cannot be written is
+ * only logged.
+ */
 final class JobEvents {
     private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
-    /** Told when they become true. */
-    private static final List<ConditionType> TOLD = List.of(
+    /** Conditions that are recorded when they become true. */
+    private static final List<ConditionType> RECORDED = List.of(
             ConditionType.Complete,
             ConditionType.Failed,
             ConditionType.Stalled,
@@ -38,38 +41,39 @@ final class JobEvents {
         this.client = client;
     }
 
-    /** What was published is told, what was not is part of a later plan. */
-    void tell(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult outcome, Instant now) {
-        if (!outcome.published()) {
+    /** Records what was published; what was not is part of a later plan. */
+    void recordPlan(SwavJob job, ReconcilePlan plan, PlanExecutor.ExecutionResult result, Instant now) {
+        if (!result.published()) {
             return;
         }
-        for (Incident incident : plan.news()) {
+        for (Incident incident : plan.newIncidents()) {
             boolean preempted = incident.kind().equals(LedgerState.Kind.Preemption.name());
             String reason = preempted
                     ? "PodPreempted"
                     : incident.kind().equals(LedgerState.Kind.Hang.name()) ? "PodHung" : "PodFailed";
             emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
         }
-        for (String sentence : plan.resumed()) {
+        for (String sentence : plan.resumeMessages()) {
             emit(job, false, "TrainingResumed", sentence, now);
         }
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
-            String message = "World " + regroup.next().generation() + " of "
-                    + regroup.next().size() + ": " + regroup.why();
+            int size = regroup.next().size();
+            String message = "World generation " + regroup.next().generation() + " with " + size
+                    + (size == 1 ? " trainer: " : " trainers: ") + regroup.why();
             emit(job, false, "WorldPublished", message, now);
         }
-        if (outcome.trouble().isPresent()) {
-            return; // pods may be as they were: the next plan has them again
+        if (result.apiError().isPresent()) {
+            return; // pods may be unchanged: the next plan contains them again
         }
-        for (ObservedPod pod : plan.kill()) {
+        for (ObservedPod pod : plan.forceDelete()) {
             emit(
                     job,
                     true,
                     "PodKilled",
-                    pod.name() + " (removed without grace: it, or its node, does not answer)",
+                    pod.name() + " (deleted without a grace period: the pod or its node is not responding)",
                     now);
         }
-        if (!plan.create().isEmpty() && outcome.refusal().isEmpty()) {
+        if (!plan.create().isEmpty() && result.rejection().isEmpty()) {
             emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
         }
         if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
@@ -78,20 +82,20 @@ final class JobEvents {
         }
     }
 
-    /** Ends and obstacles, which show in the status: told when their condition becomes true. */
+    /** Records ends and obstacles, which the status shows, when their condition becomes true. */
     void recordConditions(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        for (ConditionType type : TOLD) {
-            boolean alreadySaid = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);
-            if (now.isTrue(type) && !before.isTrue(type) && !alreadySaid) {
+        for (ConditionType type : RECORDED) {
+            boolean alreadyRecorded = type == ConditionType.Stalled && now.isTrue(ConditionType.Failed);
+            if (now.isTrue(type) && !before.isTrue(type) && !alreadyRecorded) {
                 boolean warning = type != ConditionType.Complete && type != ConditionType.Suspended;
                 now.condition(type).ifPresent(c -> emit(job, warning, type.name(), c.message(), at));
             }
         }
-        tellSaving(job, before, now, at);
+        recordSaves(job, before, now, at);
     }
 
-    private void tellSaving(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
+    private void recordSaves(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
         now.condition(ConditionType.CheckpointsSaved).ifPresent(saved -> {
             boolean failed = saved.status().equals("False");
             boolean wasFailing = before.condition(ConditionType.CheckpointsSaved)
@@ -110,7 +114,7 @@ final class JobEvents {
     private static Set<String> problems(SwavJobStatus status) {
         return Optional.ofNullable(status.checkpoints()).orElse(List.of()).stream()
                 .filter(entry -> entry.problem() != null)
-                .map(entry -> entry.uri() + " cannot be resumed and is passed over: " + entry.problem())
+                .map(entry -> entry.uri() + " cannot be resumed from and is skipped: " + entry.problem())
                 .collect(Collectors.toSet());
     }
 
@@ -142,7 +146,7 @@ final class JobEvents {
                             .build())
                     .create();
         } catch (KubernetesClientException e) {
-            LOG.warn("event {} \"{}\" was not written: {}", reason, message, e.getMessage());
+            LOG.warn("could not write event {} \"{}\": {}", reason, message, e.getMessage());
         }
     }
 }

@@ -14,7 +14,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** What each job's status says, as gauges with the labels namespace and job; the leader's alone. */
+/** Publishes each job's status as gauges with the labels namespace and job; only the leader does. */
 final class JobMetrics {
     private record Key(String namespace, String name) implements Comparable<Key> {
         @Override
@@ -33,7 +33,7 @@ final class JobMetrics {
     JobMetrics(PrometheusMeterRegistry registry) {
         this.registry = registry;
         conditions = MultiGauge.builder("swav.job.condition")
-                .description("1 where the condition is True, otherwise 0; label condition")
+                .description("1 if the condition is True, otherwise 0; label condition")
                 .register(registry);
         lost = MultiGauge.builder("swav.job.seconds.lost")
                 .description("seconds without training; label cause")
@@ -47,17 +47,17 @@ final class JobMetrics {
         gauge("swav.job.loss", "loss of the last step, nats", of(SwavJobStatus::progress, p -> p.loss()));
         gauge(
                 "swav.job.images.per.second",
-                "pictures a second over all trainers",
+                "images per second over all trainers",
                 of(SwavJobStatus::progress, p -> p.imagesPerSecond()));
         gauge(
                 "swav.job.prototype.perplexity",
                 "prototypes in use, from 1 to K",
                 of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
-        gauge("swav.job.preemptions", "pods taken away", of(SwavJobStatus::ledger, l -> l.preemptions()));
+        gauge("swav.job.preemptions", "pods that were preempted", of(SwavJobStatus::ledger, l -> l.preemptions()));
         gauge("swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
         gauge("swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
         gauge("swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
-        gauge("swav.job.steps.lost", "steps begun and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
+        gauge("swav.job.steps.lost", "steps that were started and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
         gauge(
                 "swav.job.goodput",
                 "share of the time that went into steps that were kept",
@@ -94,8 +94,8 @@ final class JobMetrics {
     }
 
     /**
-     * All that the registry holds, for Prometheus. Never while a status is being published: each row then goes and comes
-     * again, and what is told between would lack whole metrics.
+     * Returns all metrics for Prometheus. Waits while a status is being published, because publishing removes and adds
+     * each row, and a scrape in between would lack whole metrics.
      */
     synchronized String scrape() {
         return registry.scrape();

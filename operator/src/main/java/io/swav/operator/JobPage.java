@@ -28,11 +28,11 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All jobs as one page for a browser, made of their statuses: what runs, what was lost and why. It needs nothing else
- * from anywhere, and asks for itself again every few seconds.
+ * Renders all jobs as one page for a browser, from their statuses: what runs, what was lost and why. The page loads
+ * nothing else, and reloads itself every few seconds.
  */
 final class JobPage {
-    /** What a browser lets the page do: show itself, in its own style. */
+    /** The page's Content-Security-Policy: it may only show itself, in its own style. */
     static final String POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
     private static final int REFRESH_SECONDS = 5;
@@ -45,10 +45,13 @@ final class JobPage {
         this.now = now;
     }
 
-    /** @param standing a sentence about this operator: whether it leads */
-    static String html(Collection<SwavJob> jobs, String standing, Instant now) {
+    /**
+     * Renders the page.
+     * @param leadership a sentence about this operator: whether it leads
+     */
+    static String html(Collection<SwavJob> jobs, String leadership, Instant now) {
         JobPage page = new JobPage(now);
-        page.head(jobs.size(), standing);
+        page.head(jobs.size(), leadership);
         jobs.stream()
                 .sorted(Comparator.comparing((SwavJob job) -> job.getMetadata().getNamespace())
                         .thenComparing(job -> job.getMetadata().getName()))
@@ -56,7 +59,7 @@ final class JobPage {
         return page.html.raw("</body>\n</html>\n").toString();
     }
 
-    private void head(int jobs, String standing) {
+    private void head(int jobs, String leadership) {
         html.raw("""
                         <!DOCTYPE html>
                         <html lang="en">
@@ -71,7 +74,7 @@ final class JobPage {
                         <body>
                         <header><h1>SwAV jobs</h1>""".formatted(REFRESH_SECONDS, STYLE))
                 .tag("span", jobs == 1 ? "1 job" : jobs + " jobs")
-                .tag("span", standing)
+                .tag("span", leadership)
                 .tag("span", now.truncatedTo(ChronoUnit.SECONDS))
                 .raw("</header>\n");
     }
@@ -82,7 +85,7 @@ final class JobPage {
         html.raw("<section>\n<h2>")
                 .text(job.getMetadata().getName())
                 .tag("small", job.getMetadata().getNamespace())
-                .tag("span class=\"phase " + colour(status, phase) + "\"", phase)
+                .tag("span class=\"phase " + color(status, phase) + "\"", phase)
                 .raw("</h2>\n")
                 .tag("p", sentence(job, status));
         Optional.ofNullable(status.progress()).ifPresent(this::progress);
@@ -93,7 +96,7 @@ final class JobPage {
         html.raw("</section>\n");
     }
 
-    private static String colour(SwavJobStatus status, String phase) {
+    private static String color(SwavJobStatus status, String phase) {
         if (status.isTrue(ConditionType.Failed) || status.isTrue(ConditionType.Stalled)) {
             return "bad";
         }
@@ -112,7 +115,7 @@ final class JobPage {
                 status.condition(ConditionType.Ready).map(JobCondition::message).orElse("");
         return Objects.equals(status.observedGeneration(), job.getMetadata().getGeneration())
                 ? ready
-                : ready + " (said of an earlier spec: the operator has not seen the present one yet)";
+                : ready + " (refers to an earlier spec; the operator has not processed the current one yet)";
     }
 
     private void progress(Progress progress) {
@@ -147,7 +150,7 @@ final class JobPage {
         world.ifPresent(w -> figure("world", w.generation() + ", since " + HumanFormat.ago(w.since(), now)));
         Optional.ofNullable(status.progress()).ifPresent(p -> {
             figure("loss", HumanFormat.number(p.loss()));
-            figure("pictures a second", HumanFormat.number(p.imagesPerSecond()));
+            figure("images per second", HumanFormat.number(p.imagesPerSecond()));
             figure(
                     "prototypes in use",
                     HumanFormat.number(p.prototypePerplexity())
@@ -156,7 +159,7 @@ final class JobPage {
                 figure("kNN top-1", HumanFormat.number(p.knnTop1()) + " %");
             }
             if (p.skippedSamples() != null && p.skippedSamples() > 0) {
-                figure("pictures skipped", HumanFormat.number(p.skippedSamples()));
+                figure("images skipped", HumanFormat.number(p.skippedSamples()));
             }
         });
         Optional.ofNullable(status.ledger()).ifPresent(this::ledger);
@@ -164,11 +167,11 @@ final class JobPage {
     }
 
     private void ledger(Ledger ledger) {
-        figure("time kept (goodput)", HumanFormat.percent(ledger.goodput()));
+        figure("goodput", HumanFormat.percent(ledger.goodput()));
         figure("steps lost", HumanFormat.number(ledger.stepsLost()));
         figure("preemptions", HumanFormat.number(ledger.preemptions()));
         figure("failures, hangs", HumanFormat.number(ledger.failures()) + ", " + HumanFormat.number(ledger.hangs()));
-        figure("changes of size", HumanFormat.number(ledger.resizes()));
+        figure("resizes", HumanFormat.number(ledger.resizes()));
         Map<String, Double> lost =
                 Optional.ofNullable(ledger.secondsLostByCause()).orElse(Map.of());
         if (!lost.isEmpty()) {
@@ -229,7 +232,7 @@ final class JobPage {
                 conditions,
                 List.of(
                         new Column<>("condition", "", JobCondition::type),
-                        new Column<>("is", "", JobCondition::status),
+                        new Column<>("status", "", JobCondition::status),
                         new Column<>("reason", "", JobCondition::reason),
                         new Column<>("message", "wide", JobCondition::message),
                         new Column<>(

@@ -14,7 +14,7 @@ import java.util.Map;
 final class JobResources {
     private JobResources() {}
 
-    /** The last accepted spec without its template: the trainers' configuration. */
+    /** Returns the trainers' configuration: the last accepted spec without its template. */
     static ConfigMap config(SwavJob job, SwavJobSpec accepted) {
         return new ConfigMapBuilder()
                 .withMetadata(OwnerMetadata.meta(
@@ -23,7 +23,7 @@ final class JobResources {
                 .build();
     }
 
-    /** Empty: the keys belong to the trainers, who may patch it but not create it. */
+    /** Returns the empty progress map: its keys belong to the trainers, which may patch it but not create it. */
     static ConfigMap progress(SwavJob job) {
         return new ConfigMapBuilder()
                 .withMetadata(OwnerMetadata.meta(
@@ -32,7 +32,8 @@ final class JobResources {
     }
 
     /**
-     * The key of the handshake between trainers, never changed while one lives that has read it.
+     * Returns the Secret with the handshake key of the trainers, which never changes while a trainer runs that has read
+     * it.
      *
      * @param key hexadecimal
      */

@@ -16,13 +16,13 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that one reconciliation looks at, read once from the informers.
+ * Everything that one reconciliation uses, read once from the informers.
  *
- * @param accepted the spec to act on: the present one when it keeps the rules, otherwise the last one that did
+ * @param accepted the spec to act on: the present one if it is valid, otherwise the last one that was
  * @param problems why the present spec is not acted on, each naming its field
  * @param reports by pod name, of pods that exist
- * @param told those, and the last of pods that are gone
- * @param lookAgain when to look although nothing has changed: what holds a pod is not all watched
+ * @param allReports those, and the last reports of pods that no longer exist
+ * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
  */
 record JobSnapshot(
         SwavJob job,
@@ -31,13 +31,13 @@ record JobSnapshot(
         WorldConfigMap worldMap,
         List<ObservedPod> pods,
         Map<String, TrainerReport> reports,
-        List<TrainerReport> told,
+        List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
-        Optional<Instant> lookAgain) {
+        Optional<Instant> recheckAt) {
 
     /**
-     * Of the most advanced trainer of the newest world that anybody has reported: a dead pod may have been further
-     * than those that came after it and went back to a checkpoint.
+     * Returns the report of the most advanced trainer of the newest world that any trainer has reported: a dead pod may
+     * have been further than its successors, which went back to a checkpoint.
      */
     Optional<TrainerReport> latest() {
         return reports.values().stream()
@@ -47,28 +47,31 @@ record JobSnapshot(
                         .thenComparing(TrainerReport::time));
     }
 
-    /** Global steps applied, as far as anybody has reported. */
+    /** Returns the global steps applied, as far as reported. */
     long step() {
         return latest().map(TrainerReport::step).orElse(0L);
     }
 
     /**
-     * Whether somebody is about to be judged by a report that may not be the last: one who has ended, or who is silent, a
-     * member or where there is no world anybody.
+     * Whether a liveness decision would rest on a possibly stale cached report: some pod has ended and is not yet
+     * accounted for, or is silent while it is a member (any pod, if no world exists).
      */
-    boolean awaitsLastWords() {
+    boolean needsLiveReports() {
         World world = worldMap.world();
         return pods.stream()
-                .anyMatch(pod -> pod.standing() instanceof PodState.Ended
-                        ? !worldMap.book().accounted().contains(pod.uid())
-                        : !(pod.standing() instanceof PodState.Done)
-                                && pod.signs().isSilent()
+                .anyMatch(pod -> pod.state() instanceof PodState.Ended
+                        ? !worldMap.state().accounted().contains(pod.uid())
+                        : !(pod.state() instanceof PodState.Done)
+                                && pod.signals().isSilent()
                                 && (world.size() == 0 || world.rankOf(pod.uid()).isPresent()));
     }
 
-    /** @param refusedUntil no pod is created before; null where none has been refused */
-    PlannerInput observed(@Nullable Instant refusedUntil) {
+    /**
+     * Returns the planner's view of this snapshot.
+     * @param rejectedUntil no pod is created before this time; null if none was rejected
+     */
+    PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
         return new PlannerInput(
-                job.getMetadata().getName(), worldMap.world(), worldMap.book(), pods, step(), refusedUntil);
+                job.getMetadata().getName(), worldMap.world(), worldMap.state(), pods, step(), rejectedUntil);
     }
 }

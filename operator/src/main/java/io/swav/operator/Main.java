@@ -12,11 +12,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 
-/** The operator as a process: runs until SIGTERM. */
+/** Runs the operator as a process, until SIGTERM. */
 @CommandLine.Command(
         name = "swav-operator",
         mixinStandardHelpOptions = true,
-        description = "Runs SwavJobs: makes their trainer pods, publishes their worlds, tells what happened.",
+        description = "Runs SwavJobs: creates their trainer pods, publishes their worlds, and reports their status.",
         exitCodeListHeading = "Exit codes:%n",
         exitCodeList = {"0: ended by SIGTERM", "1: could not start", "2: wrong options"})
 public final class Main implements Callable<Integer> {
@@ -33,13 +33,13 @@ public final class Main implements Callable<Integer> {
     @CommandLine.Option(
             names = "--kubeconfig",
             paramLabel = "FILE",
-            description = "how to reach the API server; by default $KUBECONFIG, or in a pod its ServiceAccount")
+            description = "kubeconfig of the API server; by default $KUBECONFIG, or in a pod its ServiceAccount")
     private @Nullable Path kubeconfig;
 
     @CommandLine.Option(
             names = "--namespaces",
             defaultValue = "${env:SWAV_NAMESPACES:-all}",
-            description = "namespaces to watch, with commas between, or all ($SWAV_NAMESPACES; ${DEFAULT-VALUE})")
+            description = "namespaces to watch, separated by commas, or all ($SWAV_NAMESPACES; ${DEFAULT-VALUE})")
     private String namespaces = "all";
 
     @CommandLine.Option(
@@ -54,8 +54,8 @@ public final class Main implements Callable<Integer> {
             names = "--lease",
             paramLabel = "NAMESPACE/NAME",
             defaultValue = "${env:SWAV_LEASE}",
-            description = "Lease on which several operators agree who leads ($SWAV_LEASE); without it this one acts"
-                    + " alone")
+            description = "Lease for the leader election of several operators ($SWAV_LEASE); without it this"
+                    + " operator acts alone")
     private @Nullable String lease;
 
     public static void main(String[] args) {
@@ -82,7 +82,7 @@ public final class Main implements Callable<Integer> {
             stop.await();
             return CommandLine.ExitCode.OK;
         } catch (IOException e) {
-            LOG.error("--port {}: {}", config.port(), e.getMessage());
+            LOG.error("cannot listen on --port {}: {}", config.port(), e.getMessage());
         } catch (OperatorException | KubernetesClientException e) {
             LOG.error("could not start: {}", e.getMessage(), e);
         }

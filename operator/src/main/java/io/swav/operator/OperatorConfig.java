@@ -14,7 +14,7 @@ import java.util.TreeSet;
  * @param kubeconfig empty: KUBECONFIG, or the pod's own ServiceAccount
  * @param namespaces watched; empty means all
  * @param port of health and metrics, 0 for any free one
- * @param lease on which several operators agree who leads; empty: this one acts alone
+ * @param lease for the leader election of several operators; empty: this operator acts alone
  */
 public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, int port, Optional<Lease> lease) {
     private static final int HIGHEST_PORT = 65_535;
@@ -23,7 +23,7 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
     /** A Lease of coordination.k8s.io. */
     public record Lease(String namespace, String name) {}
 
-    /** As {@link #of(Optional, String, int, Optional)}, for an operator alone. */
+    /** Like {@link #of(Optional, String, int, Optional)}, for a single operator. */
     public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port) {
         return of(kubeconfig, namespaces, port, Optional.empty());
     }
@@ -44,7 +44,7 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
                 .filter(name -> !name.matches(NAME))
                 .forEach(name -> problems.add("--namespaces: \"" + name + "\" is not a namespace's name"));
         if (names.contains("all") && names.size() > 1) {
-            problems.add("--namespaces: all stands alone");
+            problems.add("--namespaces: all cannot be combined with names");
         }
         if (port < 0 || port > HIGHEST_PORT) {
             problems.add("--port: " + port + " is not between 0 and " + HIGHEST_PORT);

@@ -9,7 +9,7 @@ import io.swav.api.SwavJob;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What all objects of a job have in common: labels, and the owner that takes them along when it is deleted. */
+/** Metadata that all objects of a job have in common: labels, and the owner with which they are garbage-collected. */
 final class OwnerMetadata {
     static final String FIELD_MANAGER = "swav-operator";
 

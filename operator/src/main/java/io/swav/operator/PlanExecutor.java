@@ -32,26 +32,29 @@ import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes a plan true, in an order in which a crash at any point is mended by the next plan. */
+/** Carries out a plan, in an order in which the next plan corrects a crash at any point. */
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
-    private static final Duration AFTER_REFUSAL = Duration.ofSeconds(30);
+    private static final Duration AFTER_REJECTION = Duration.ofSeconds(30);
     private static final int KEY_BYTES = 32;
     private static final int UNPROCESSABLE = 422;
-    /** Answers that say no to this pod rather than to this moment. */
-    private static final Set<Integer> REFUSALS =
+    /** HTTP codes that reject this pod for good rather than at this moment. */
+    private static final Set<Integer> REJECTION_CODES =
             Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);
 
     private final KubernetesClient client;
     private final Consumer<Pod> podCreated;
     private final Consumer<ConfigMap> mapWritten;
     private final SecureRandom random = new SecureRandom();
-    /** metadata.generation of the job, by uid, for which its dependents were applied by this process. */
+    /** metadata.generation of the job, by uid, for which this process has applied the dependents. */
     private final Map<String, Long> applied = new ConcurrentHashMap<>();
-    /** The last of each job, by uid. */
-    private final Map<String, PodRejection> refusals = new ConcurrentHashMap<>();
+    /** The last rejection of each job, by uid. */
+    private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
-    /** @param podCreated and {@code mapWritten} tell the caches at once what the watch will tell later */
+    /**
+     * Creates an executor.
+     * @param podCreated and {@code mapWritten} update the caches at once, before the watch does
+     */
     PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
         this.client = client;
         this.podCreated = podCreated;
@@ -59,38 +62,39 @@ final class PlanExecutor {
     }
 
     /**
-     * What came of a plan.
+     * The outcome of a plan.
      *
-     * @param published whether world and book were written, or needed no writing
-     * @param refusal the one that stands, of this plan or an earlier one
-     * @param trouble the API server's words when it failed at something else, which the next plan will try again
+     * @param published whether world and planner state were written, or needed no write
+     * @param rejection the one in force, of this plan or an earlier one
+     * @param apiError the API server's message if it failed at something else, which the next plan will try again
      */
-    record ExecutionResult(boolean published, Optional<PodRejection> refusal, Optional<String> trouble) {}
+    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {}
 
     /**
-     * No pod could be made. Every report of a trainer brings a plan, so the same pod is not tried again with each of
-     * them.
+     * A pod could not be created. Every report of a trainer causes a plan, so the same pod is not tried again with each
+     * of them.
      *
      * @param reason of the condition Stalled
-     * @param why for people, with the API server's words where it refused
-     * @param generation metadata.generation of the job that asked for the pod: another may ask for a better one
+     * @param why for people, with the API server's message if it rejected the pod
+     * @param generation metadata.generation of the job that asked for the pod: another generation may ask for a better
+     *     one
      * @param until when it is tried again
      */
     record PodRejection(ConditionReason reason, String why, long generation, Instant until) {
 
         static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
-            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REFUSAL));
+            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REJECTION));
         }
     }
 
-    /** The one that stands. */
-    Optional<PodRejection> refusal(SwavJob job, Instant now) {
-        return Optional.ofNullable(refusals.get(uid(job)))
+    /** Returns the rejection in force. */
+    Optional<PodRejection> rejection(SwavJob job, Instant now) {
+        return Optional.ofNullable(rejections.get(uid(job)))
                 .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
     }
 
-    ExecutionResult act(JobSnapshot seen, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
-        SwavJob job = seen.job();
+    ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
+        SwavJob job = snapshot.job();
         boolean published = false;
         try {
             boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
@@ -98,24 +102,24 @@ final class PlanExecutor {
                 applyDependents(job, accepted);
                 applied.put(uid(job), job.getMetadata().getGeneration());
             }
-            writeWorld(seen, plan);
+            writeWorld(snapshot, plan);
             published = true;
-            plan.kill().forEach(pod -> delete(job, pod, true));
-            createPods(seen, plan.create(), now).ifPresent(refusal -> refusals.put(uid(job), refusal));
+            plan.forceDelete().forEach(pod -> delete(job, pod, true));
+            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             plan.delete().forEach(pod -> delete(job, pod, false));
-            return new ExecutionResult(published, refusal(job, now), Optional.empty());
+            return new ExecutionResult(published, rejection(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
-                throw e; // somebody wrote in between: the retry sees it
+                throw e; // another write came in between: the retry sees it
             }
-            LOG.warn("the plan is not done yet: {}", words(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(words(e)));
+            LOG.warn("the API server returned an error, the next plan retries the rest: {}", message(e));
+            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
         }
     }
 
     void forget(SwavJob job) {
         applied.remove(uid(job));
-        refusals.remove(uid(job));
+        rejections.remove(uid(job));
     }
 
     private void applyDependents(SwavJob job, SwavJobSpec accepted) {
@@ -125,12 +129,13 @@ final class PlanExecutor {
     }
 
     /**
-     * Makes the key where there is none, and no trainer that holds the one before: trainers read it once, and one with
-     * another key would be Ready, enter the world, and be refused by all its peers for ever.
+     * Creates the handshake key if there is none and no running trainer holds the previous one. Trainers read the key
+     * once; a trainer with a different key would be Ready, enter the world, and be rejected by all its peers every
+     * time.
      *
-     * @return whether new pods will hold the key of those that live
+     * @return whether new pods will hold the same key as running ones
      */
-    private boolean createHandshake(SwavJob job, List<ObservedPod> pods) {
+    private boolean ensureHandshake(SwavJob job, List<ObservedPod> pods) {
         String name = ResourceNames.handshakeName(job.getMetadata().getName());
         Secret there = client.secrets()
                 .inNamespace(job.getMetadata().getNamespace())
@@ -151,43 +156,43 @@ final class PlanExecutor {
         return true;
     }
 
-    /** World and book in one write, refused by the API server when somebody has written in between. */
-    private void writeWorld(JobSnapshot seen, ReconcilePlan plan) {
+    /** Writes world and planner state at once; the API server rejects the write if another one came in between. */
+    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan) {
         World world = plan.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next()
-                : seen.worldMap().world();
-        WorldConfigMap before = seen.worldMap();
+                : snapshot.worldMap().world();
+        WorldConfigMap before = snapshot.worldMap();
         boolean same = world.equals(before.world())
-                && plan.book().equals(before.book())
-                && WorldConfigMap.request(seen.job()).equals(before.request())
-                && WorldConfigMap.seen(seen.job()).equals(before.seen());
+                && plan.state().equals(before.state())
+                && WorldConfigMap.request(snapshot.job()).equals(before.request())
+                && WorldConfigMap.checkpointsSeen(snapshot.job()).equals(before.checkpointsSeen());
         if (same && before.resourceVersion() != null) {
             return;
         }
-        mapWritten.accept(apply(WorldConfigMap.of(seen.job(), world, plan.book(), before.resourceVersion())));
+        mapWritten.accept(apply(WorldConfigMap.of(snapshot.job(), world, plan.state(), before.resourceVersion())));
     }
 
     /**
-     * From the job's present template: the accepted spec is kept without one.
+     * Creates pods from the job's present template, because the accepted spec is kept without one.
      *
-     * @return why one could not be made
+     * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot seen, List<String> names, Instant now) {
-        SwavJob job = seen.job();
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, Instant now) {
+        SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
         if (names.isEmpty() || template == null || problem.isPresent()) {
             return problem.filter(why -> !names.isEmpty())
                     .map(why -> PodRejection.of(job, ConditionReason.PodRefused, why, now));
         }
-        if (!createHandshake(job, seen.pods())) {
+        if (!ensureHandshake(job, snapshot.pods())) {
             return Optional.of(PodRejection.of(
                     job,
                     ConditionReason.HandshakeLost,
                     "Secret " + ResourceNames.handshakeName(job.getMetadata().getName())
-                            + " is gone, and no pod is made, because those that live hold its key and would refuse one"
-                            + " with another: they train on. Put it back, or suspend the job and resume it: then all"
-                            + " start anew, from the last checkpoint, with a new key",
+                            + " was deleted. No new pods are created, because running trainers would reject a different"
+                            + " key. Training continues. Restore the Secret, or suspend and resume the job to restart"
+                            + " all pods from the last checkpoint with a new key.",
                     now));
         }
         for (String name : names) {
@@ -195,14 +200,14 @@ final class PlanExecutor {
                 podCreated.accept(
                         client.resource(TrainerPod.of(job, template, name)).create());
             } catch (KubernetesClientException e) {
-                if (REFUSALS.contains(e.getCode())) {
+                if (REJECTION_CODES.contains(e.getCode())) {
                     return Optional.of(PodRejection.of(
                             job,
                             ConditionReason.PodRefused,
-                            "the API server refuses the pod of spec.template: " + words(e),
+                            "The API server rejected the pod of spec.template: " + message(e),
                             now));
                 }
-                // an earlier job's pod of that name: the next plan takes the next number
+                // an earlier job's pod has that name: the next plan takes the next number
                 if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
                     throw e;
                 }
@@ -221,12 +226,13 @@ final class PlanExecutor {
     }
 
     /**
-     * Takes reports of pods that are gone out of the progress map, which would otherwise grow with every pod; when the
-     * status tells what they said last.
+     * Removes the reports of deleted pods from the progress map, which would otherwise grow with every pod. Called once
+     * the status contains what they reported last.
      */
-    void prune(JobSnapshot seen) {
-        Map<String, String> data = seen.progressMap().map(ConfigMap::getData).orElse(Map.of());
-        Set<String> pods = seen.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
+    void prune(JobSnapshot snapshot) {
+        Map<String, String> data =
+                snapshot.progressMap().map(ConfigMap::getData).orElse(Map.of());
+        Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
         List<String> gone =
                 data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
         if (gone.isEmpty()) {
@@ -234,18 +240,18 @@ final class PlanExecutor {
         }
         String removals =
                 gone.stream().map(pod -> "\"" + pod + "\":null").collect(Collectors.joining(",", "{\"data\":{", "}}"));
-        SwavJob job = seen.job();
+        SwavJob job = snapshot.job();
         client.configMaps()
                 .inNamespace(job.getMetadata().getNamespace())
                 .withName(ResourceNames.progressName(job.getMetadata().getName()))
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 
-    static String words(KubernetesClientException refusal) {
-        String words = refusal.getStatus() == null
-                ? refusal.getMessage()
-                : refusal.getStatus().getMessage();
-        return words == null ? "HTTP " + refusal.getCode() : words;
+    static String message(KubernetesClientException error) {
+        String message = error.getStatus() == null
+                ? error.getMessage()
+                : error.getStatus().getMessage();
+        return message == null ? "HTTP " + error.getCode() : message;
     }
 
     private <T extends HasMetadata> T apply(T object) {

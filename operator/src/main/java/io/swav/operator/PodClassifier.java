@@ -21,10 +21,10 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Says where a pod stands, from its object, its node's, and what its trainer reports. */
+/** Classifies a pod from its object, its node, and what its trainer reports. */
 final class PodClassifier {
-    /** Taints by which cloud providers and autoscalers say that a node is about to go. */
-    private static final Set<String> LEAVING_TAINTS = Set.of(
+    /** Taints with which cloud providers and autoscalers announce that a node will be removed. */
+    private static final Set<String> REMOVAL_TAINTS = Set.of(
             "karpenter.sh/disrupted",
             "ToBeDeletedByClusterAutoscaler",
             "cloud.google.com/impending-node-termination",
@@ -34,7 +34,7 @@ final class PodClassifier {
             "aws-node-termination-handler/asg-lifecycle-termination",
             "node.kubernetes.io/out-of-service");
 
-    /** status.reason of pods that a kubelet did not admit, or took away. */
+    /** status.reason of pods that a kubelet did not admit, or evicted. */
     private static final Set<String> TAKEN_AWAY = Set.of(
             "Evicted",
             "Preempting",
@@ -46,33 +46,34 @@ final class PodClassifier {
             "TopologyAffinityError",
             "UnexpectedAdmissionError");
 
-    /** The reason is this and the resource's name: cpu, pods, nvidia.com/gpu. */
+    /** The reason is this prefix and the resource's name: cpu, pods, nvidia.com/gpu. */
     private static final String OUT_OF = "OutOf";
 
-    /** 128 and the number of SIGKILL. */
+    /** 128 plus the number of SIGKILL. */
     private static final int KILLED = 137;
 
-    /** A kubelet that answers removes its pod by the end of the grace period, or not much later. */
+    /** A responsive kubelet removes its pod by the end of the grace period, or not much later. */
     private static final Duration AFTER_GRACE = Duration.ofSeconds(10);
 
-    /** How long a trainer that has reported its failure may take to end. */
-    private static final Duration TO_END = Duration.ofSeconds(30);
+    /** How long a trainer may take to exit after it has reported a failure. */
+    private static final Duration TIME_TO_EXIT = Duration.ofSeconds(30);
 
-    private static final String TOLD_TO_GO = "the trainer was told to go (SIGTERM)";
+    private static final String RECEIVED_SIGTERM = "the trainer received SIGTERM";
 
     private static final String NODE_NOT_READY = "NodeNotReady";
 
     private static final String NEVER_REPORTED =
-            "ended with exit code 0 and never reported: is this the trainer's image and command?";
+            "exited with code 0 without ever reporting; check that spec.template has the trainer's image and command";
 
     private PodClassifier() {}
 
     /**
-     * @param node empty when the pod has none, or it is gone
-     * @param silence since the trainer was heard, empty when it never was
+     * Classifies a pod.
+     * @param node empty if the pod has none, or it no longer exists
+     * @param silence time since the trainer's last report, empty if it never reported
      * @param hold what keeps the pod from starting
      */
-    static ObservedPod see(
+    static ObservedPod classify(
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
@@ -80,18 +81,18 @@ final class PodClassifier {
             Optional<Hold> hold) {
         Optional<TrainerReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
-        LivenessSignals signs = own.map(r -> signs(r, silence)).orElse(LivenessSignals.NONE);
-        PodState standing = standing(pod, node, own, signs, silence.orElse(Duration.ZERO), hold);
+        LivenessSignals signals = own.map(r -> signals(r, silence)).orElse(LivenessSignals.NONE);
+        PodState state = state(pod, node, own, signals, silence.orElse(Duration.ZERO), hold);
         return new ObservedPod(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
-                standing,
-                signs,
-                lingers(pod, standing));
+                state,
+                signals,
+                lingers(pod, state));
     }
 
-    private static LivenessSignals signs(TrainerReport report, Optional<Duration> silence) {
+    private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {
         boolean ended =
                 report.state() == TrainerReport.State.Done || report.state().isFailure();
         return new LivenessSignals(
@@ -107,42 +108,42 @@ final class PodClassifier {
         return pod.getStatus() == null ? null : pod.getStatus().getPhase();
     }
 
-    private static boolean lingers(Pod pod, PodState standing) {
-        boolean ended = standing instanceof PodState.Done || standing instanceof PodState.Ended;
+    private static boolean lingers(Pod pod, PodState state) {
+        boolean ended = state instanceof PodState.Done || state instanceof PodState.Ended;
         return ended
                 && !"Succeeded".equals(phase(pod))
                 && !"Failed".equals(phase(pod))
                 && pod.getMetadata().getDeletionTimestamp() == null;
     }
 
-    /** By its trainer's container where that has ended: others may end otherwise, or not at all. */
-    private static PodState standing(
+    /** Judges by the trainer's container if that has ended: other containers may end differently, or not at all. */
+    private static PodState state(
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
-            LivenessSignals signs,
-            Duration unheard,
+            LivenessSignals signals,
+            Duration silentFor,
             Optional<Hold> hold) {
         String phase = phase(pod);
         Optional<String> silence = silence(pod, node);
-        // a trainer that is heard is there, whatever its kubelet does
+        // a trainer that reports is alive, whatever its kubelet does
         Optional<String> notice = notice(pod, node)
                 .or(() -> report.filter(r -> r.state() == TrainerReport.State.Leaving)
-                        .map(r -> TOLD_TO_GO))
-                .or(() -> signs.isSilent() ? silence : Optional.empty());
+                        .map(r -> RECEIVED_SIGTERM))
+                .or(() -> signals.isSilent() ? silence : Optional.empty());
         Optional<ContainerStateTerminated> end = end(pod);
         if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
             return exitedWithZero(notice.or(() -> takenAway(pod)), report);
         }
         if (end.isPresent() || "Failed".equals(phase)) {
-            return dead(pod, notice.or(() -> takenAway(pod)), end, report);
+            return ended(pod, notice.or(() -> takenAway(pod)), end, report);
         }
         if (notice.isPresent()) {
             return new PodState.Terminating(notice.get(), silence.flatMap(s -> overdue(pod)));
         }
         Optional<TrainerReport> failed = report.filter(r -> r.state().isFailure());
         if (failed.isPresent()) {
-            return failing(failed.get(), unheard);
+            return failing(failed.get(), silentFor);
         }
         Optional<String> address = report.map(TrainerReport::address);
         if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
@@ -154,13 +155,16 @@ final class PodClassifier {
                 .orElseGet(() -> new PodState.Starting(waitingFor(pod, report)));
     }
 
-    /** A trainer reports before it enters a world, so that a pod which never did has done nothing for the job. */
+    /**
+     * Classifies an exit code of 0. A trainer reports before it enters a world, so a pod that never reported has done
+     * nothing for the job.
+     */
     private static PodState exitedWithZero(Optional<String> notice, Optional<TrainerReport> report) {
         if (report.filter(PodClassifier::isDone).isPresent()) {
             return new PodState.Done();
         }
         return report.isPresent() || notice.isPresent()
-                ? new PodState.Ended(Cause.PREEMPTED, notice.orElse("the trainer left before the end"))
+                ? new PodState.Ended(Cause.PREEMPTED, notice.orElse("the trainer exited before the job was complete"))
                 : new PodState.Ended(Cause.FAILED, NEVER_REPORTED);
     }
 
@@ -168,7 +172,7 @@ final class PodClassifier {
         return report.state() == TrainerReport.State.Done || (report.steps() > 0 && report.step() >= report.steps());
     }
 
-    /** Why the pod is about to go, in words; empty when nobody has said so. */
+    /** Returns why the pod is about to leave; empty if it has no notice. */
     private static Optional<String> notice(Pod pod, Optional<Node> node) {
         Optional<PodCondition> disruption =
                 condition(pod, "DisruptionTarget").filter(c -> "True".equals(c.getStatus()));
@@ -179,26 +183,26 @@ final class PodClassifier {
                     .map(message -> reason + ": " + message)
                     .orElse(reason));
         }
-        Optional<String> taint = node.flatMap(PodClassifier::leavingTaint);
+        Optional<String> taint = node.flatMap(PodClassifier::removalTaint);
         if (taint.isPresent()) {
             return taint;
         }
         return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp()).map(at -> "the pod was deleted");
     }
 
-    /** When a pod that was deleted ought to be gone; deletionTimestamp is the end of its grace period. */
+    /** Returns when a deleted pod should be gone; deletionTimestamp is the end of its grace period. */
     private static Optional<Instant> overdue(Pod pod) {
         return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp())
                 .map(at -> Instant.parse(at).plus(AFTER_GRACE));
     }
 
-    private static Optional<String> leavingTaint(Node node) {
+    private static Optional<String> removalTaint(Node node) {
         List<Taint> taints = node.getSpec() == null ? List.of() : node.getSpec().getTaints();
         return taints.stream()
                 .map(Taint::getKey)
-                .filter(LEAVING_TAINTS::contains)
+                .filter(REMOVAL_TAINTS::contains)
                 .findFirst()
-                .map(key -> "node " + node.getMetadata().getName() + " is about to go (taint " + key + ")");
+                .map(key -> "node " + node.getMetadata().getName() + " is about to be removed (taint " + key + ")");
     }
 
     private static Optional<String> silence(Pod pod, Optional<Node> node) {
@@ -207,23 +211,24 @@ final class PodClassifier {
             return Optional.empty();
         }
         if (node.isEmpty()) {
-            return Optional.of("node " + name + " is gone");
+            return Optional.of("node " + name + " no longer exists");
         }
         return Optional.ofNullable(node.get().getStatus()).stream()
                 .flatMap(status -> status.getConditions().stream())
                 .filter(c -> "Ready".equals(c.getType()) && !"True".equals(c.getStatus()))
                 .findFirst()
-                .map(c -> "node " + name + " does not answer");
+                .map(c -> "node " + name + " is not responding");
     }
 
-    private static PodState failing(TrainerReport report, Duration unheard) {
-        Duration left = TO_END.minus(unheard);
+    private static PodState failing(TrainerReport report, Duration silentFor) {
+        Duration left = TIME_TO_EXIT.minus(silentFor);
         return left.isNegative() || left.isZero()
-                ? new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: " + report.message())
+                ? new PodState.Ended(
+                        Cause.FAILED, "the trainer reported a failure but has not exited: " + report.message())
                 : new PodState.Failing("failed: " + report.message(), left);
     }
 
-    /** Why a kubelet did not admit the pod, or took it away. */
+    /** Returns why a kubelet did not admit the pod, or evicted it. */
     private static Optional<String> takenAway(Pod pod) {
         String reason = pod.getStatus().getReason();
         String message = pod.getStatus().getMessage();
@@ -232,7 +237,7 @@ final class PodClassifier {
                 .map(r -> message == null ? r : r + ": " + message);
     }
 
-    private static PodState dead(
+    private static PodState ended(
             Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<TrainerReport> report) {
         if (notice.isPresent()) {
             return new PodState.Ended(Cause.PREEMPTED, notice.get());
@@ -243,11 +248,11 @@ final class PodClassifier {
         }
         int exit = end.get().getExitCode();
         if (exit == ExitCodes.PREEMPTED) {
-            return new PodState.Ended(Cause.PREEMPTED, TOLD_TO_GO);
+            return new PodState.Ended(Cause.PREEMPTED, RECEIVED_SIGTERM);
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
-                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + said(end.get(), report);
+                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);
         boolean unfit =
                 report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
         return unfit
@@ -262,8 +267,8 @@ final class PodClassifier {
         return ExitCodes.isPermanent(exit) ? Cause.PERMANENT : Cause.FAILED;
     }
 
-    /** The trainer's own last words: its report's message, or the last line of the termination message. */
-    private static String said(ContainerStateTerminated end, Optional<TrainerReport> report) {
+    /** Returns the trainer's own explanation: its report's message, or the last line of the termination message. */
+    private static String lastWords(ContainerStateTerminated end, Optional<TrainerReport> report) {
         Optional<String> reported = report.filter(r -> r.state().isFailure()).map(TrainerReport::message);
         return reported.or(() -> Optional.ofNullable(end.getMessage())
                         .flatMap(message ->
@@ -272,7 +277,10 @@ final class PodClassifier {
                 .orElse("");
     }
 
-    /** Where nothing holds it: a container that is being made, or what the trainer itself says. */
+    /**
+     * Returns what a pod waits for that nothing holds: a container that is being created, or what the trainer itself
+     * reports.
+     */
     private static String waitingFor(Pod pod, Optional<TrainerReport> report) {
         Optional<String> waiting = Optional.ofNullable(pod.getStatus()).stream()
                 .flatMap(status -> status.getContainerStatuses().stream())
@@ -283,7 +291,7 @@ final class PodClassifier {
         return waiting.or(() -> report.map(TrainerReport::message)).orElse("starting");
     }
 
-    /** How the trainer's container ended; empty while it has not, and where nobody knows. */
+    /** Returns how the trainer's container ended; empty while it runs, or if that is unknown. */
     private static Optional<ContainerStateTerminated> end(Pod pod) {
         if (pod.getStatus() == null) {
             return Optional.empty();

@@ -18,26 +18,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the Events of pods that do not start. They are not watched, as a namespace has many: each pod is asked for once
- * in {@link PodHolds#LOOK_AGAIN}, in one short try. A reconciliation never fails or waits because they cannot be read;
- * then the answer says so.
+ * Reads the Events of pods that do not start. They are not watched, because a namespace has many: each pod's Events are
+ * read once per {@link PodHolds#RECHECK_EVERY}, in one short try. A reconciliation never fails or waits because they
+ * cannot be read; the result states that instead.
  */
 final class PodEvents {
     private static final Logger LOG = LoggerFactory.getLogger(PodEvents.class);
-    /** A pod that does not start has a handful; recorders count repetitions in one. */
+    /** A pod that does not start has a handful of Events, because recorders count repetitions in one. */
     private static final long LIMIT = 50;
 
     private static final int TRY_MILLIS = 3_000;
     private static final Duration FORGOTTEN_AFTER = Duration.ofMinutes(1);
 
-    private record Asked(Instant at, Events events) {}
+    private record CachedEvents(Instant at, Events events) {}
 
     private final KubernetesClient client;
-    /** By uid of the pod. */
-    private final Map<String, Asked> asked = new ConcurrentHashMap<>();
-    /** Namespaces whose Events could not be read when they were last asked for. */
+    /** The last result by uid of the pod. */
+    private final Map<String, CachedEvents> cache = new ConcurrentHashMap<>();
+    /** Namespaces whose Events could not be read at the last try. */
     private final Set<String> unreadable = ConcurrentHashMap.newKeySet();
-    /** No pod is asked for before: the API server did not answer, and each try would take as long again. */
+    /** No Events are read before this time: the API server did not respond, and each try would take as long again. */
     private volatile Instant pause = Instant.MIN;
 
     PodEvents(KubernetesClient client) {
@@ -48,18 +48,18 @@ final class PodEvents {
                 .adapt(KubernetesClient.class);
     }
 
-    /** Those that were read last, by now or a moment ago. */
+    /** Returns the pod's Events, read now or a moment ago. */
     Events of(Pod pod, Instant now) {
-        asked.values().removeIf(old -> old.at().plus(FORGOTTEN_AFTER).isBefore(now));
+        cache.values().removeIf(old -> old.at().plus(FORGOTTEN_AFTER).isBefore(now));
         String uid = pod.getMetadata().getUid();
-        Asked last = asked.get(uid);
-        if (last != null && now.isBefore(last.at().plus(PodHolds.LOOK_AGAIN))) {
+        CachedEvents last = cache.get(uid);
+        if (last != null && now.isBefore(last.at().plus(PodHolds.RECHECK_EVERY))) {
             return last.events();
         }
         Events events = now.isBefore(pause)
-                ? new Events(List.of(), Optional.of("the API server does not answer"))
+                ? new Events(List.of(), Optional.of("the API server is not responding"))
                 : read(pod, now);
-        asked.put(uid, new Asked(now, events));
+        cache.put(uid, new CachedEvents(now, events));
         return events;
     }
 
@@ -76,20 +76,20 @@ final class PodEvents {
                             .getItems(),
                     Optional.empty());
             if (unreadable.remove(namespace)) {
-                LOG.info("the Events of pods in {} can be read again", namespace);
+                LOG.info("Events of pods in namespace {} can be read again", namespace);
             }
             return events;
         } catch (KubernetesClientException e) {
             String why = why(e);
             if (unreadable.add(namespace)) {
                 LOG.warn(
-                        "the Events of pods in {} cannot be read, so that conditions do not say why a volume is not"
+                        "cannot read Events of pods in namespace {}, so conditions cannot state why a volume is not"
                                 + " mounted: {}",
                         namespace,
                         why);
             }
             if (e.getCode() <= 0) { // no HTTP status
-                pause = now.plus(PodHolds.LOOK_AGAIN);
+                pause = now.plus(PodHolds.RECHECK_EVERY);
             }
             return new Events(List.of(), Optional.of(why));
         }
@@ -97,7 +97,7 @@ final class PodEvents {
 
     private static String why(KubernetesClientException e) {
         return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN
-                ? "the operator's role may not list events (install the chart's RBAC of this version)"
-                : PlanExecutor.words(e);
+                ? "the operator's role may not list events; install the RBAC of this version of the chart"
+                : PlanExecutor.message(e);
     }
 }

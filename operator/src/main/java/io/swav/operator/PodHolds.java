@@ -22,41 +22,41 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What keeps a pod from starting, from its status and its Events: a function of both and the time. A kubelet says in the
- * status why a container cannot be made, but of a volume that cannot be mounted it writes an Event alone, and the
+ * Finds what keeps a pod from starting, as a function of its status, its Events and the time. A kubelet states in the
+ * status why a container cannot be created; about a volume that cannot be mounted it only writes an Event, and the
  * container shows no more than ContainerCreating.
  */
 final class PodHolds {
     /**
-     * A start that takes no longer is no hold that needs a person: what the pod refers to may be applied together with
-     * the job, a moment later.
+     * A start that takes no longer than this does not need a person: what the pod refers to may be applied together
+     * with the job, a moment later.
      */
     static final Duration PATIENCE = Duration.ofSeconds(10);
 
-    /** While Events are needed they are read again after this, because they are not watched. */
-    static final Duration LOOK_AGAIN = Duration.ofSeconds(10);
+    /** Interval at which Events are read again while they are needed, because they are not watched. */
+    static final Duration RECHECK_EVERY = Duration.ofSeconds(10);
 
-    /** Reasons of a waiting container that say nothing of what it waits for. */
+    /** Reasons of a waiting container that do not state what it waits for. */
     private static final Set<String> BEING_MADE = Set.of("ContainerCreating", "PodInitializing");
 
     private static final Set<String> PULL = Set.of("ErrImagePull", "ImagePullBackOff");
 
-    /** No further try of the kubelet can succeed. */
+    /** Reasons after which no further try of the kubelet can succeed. */
     private static final Set<String> INVALID = Set.of("InvalidImageName", "ErrImageNeverPull");
 
     private static final String CONFIG_ERROR = "CreateContainerConfigError";
     private static final String PULL_FAILED = "Failed to pull image";
 
-    /** What a pod refers to and is not there, in the words of scheduler and kubelet. */
+    /** Matches references to missing objects, in the words of scheduler and kubelet. */
     private static final Pattern MISSING = Pattern.compile(
             "(configmap|secret|persistentvolumeclaim|serviceaccount)s? \"[^\"]+\" (not found|is being deleted|is forbidden)"
                     + "|references non-existent|couldn't find key|hostPath type check failed",
             Pattern.CASE_INSENSITIVE);
 
-    /** A kubelet that has not read the object yet says this, not that it is missing. */
+    /** Matches what a kubelet reports when it has not read the object yet, which does not mean that it is missing. */
     private static final Pattern NOT_READ_YET = Pattern.compile("failed to sync|timed out|not registered");
 
-    /** A registry's answers that say no to this image rather than to this moment. */
+    /** Matches a registry's answers that reject this image for good rather than at this moment. */
     private static final Pattern NO_SUCH_IMAGE = Pattern.compile(
             "not found|manifest unknown|does not exist|denied|unauthorized|authentication required|forbidden"
                     + "|no matching manifest|invalid reference",
@@ -65,7 +65,7 @@ final class PodHolds {
     /**
      * A pod's Events.
      *
-     * @param unreadable why they could not be read; empty when they were, or were not needed
+     * @param unreadable why they could not be read; empty if they were read, or were not needed
      */
     record Events(List<Event> items, Optional<String> unreadable) {
         static final Events NONE = new Events(List.of(), Optional.empty());
@@ -73,37 +73,37 @@ final class PodHolds {
 
     private PodHolds() {}
 
-    /** Whether the pod's status does not say what it waits for, and has not for a while. */
+    /** Whether the pod's status has not stated for a while what the pod waits for. */
     static boolean needsEvents(Pod pod, Instant now) {
         return isPending(pod)
                 && unscheduled(pod).isEmpty()
-                && !now.isBefore(ripe(pod))
+                && !now.isBefore(patienceEnd(pod))
                 && (statuses(pod).findAny().isEmpty()
                         || waiting(pod)
                                 .map(ContainerStateWaiting::getReason)
                                 .anyMatch(reason -> BEING_MADE.contains(reason) || PULL.contains(reason)));
     }
 
-    /** When to look at the pod again although nothing of it has changed. */
-    static Optional<Instant> lookAgain(Pod pod, Instant now) {
-        Instant ripe = ripe(pod);
+    /** Returns when to check the pod again although it has not changed. */
+    static Optional<Instant> recheckAt(Pod pod, Instant now) {
+        Instant patienceEnd = patienceEnd(pod);
         if (!isPending(pod)) {
             return Optional.empty();
         }
-        if (now.isBefore(ripe)) {
-            return Optional.of(ripe);
+        if (now.isBefore(patienceEnd)) {
+            return Optional.of(patienceEnd);
         }
-        return needsEvents(pod, now) ? Optional.of(now.plus(LOOK_AGAIN)) : Optional.empty();
+        return needsEvents(pod, now) ? Optional.of(now.plus(RECHECK_EVERY)) : Optional.empty();
     }
 
-    /** Empty while the pod starts as pods do, and when it runs. */
+    /** Returns what holds the pod; empty while its start takes its normal time, and when it runs. */
     static Optional<Hold> of(Pod pod, Events events, Instant now) {
         Optional<Hold> hold = unscheduled(pod)
                 .or(() -> waiting(pod)
                         .flatMap(waiting -> ofContainer(waiting, events).stream())
                         .findFirst())
                 .or(() -> needsEvents(pod, now) ? ofPod(pod, events) : Optional.empty());
-        return now.isBefore(ripe(pod))
+        return now.isBefore(patienceEnd(pod))
                 ? hold.map(early -> new Hold(Kind.WAITS, early.reason(), early.message()))
                 : hold;
     }
@@ -145,7 +145,7 @@ final class PodHolds {
         return Optional.of(new Hold(invalid ? Kind.NEEDS_ACTION : Kind.WAITS, reason, message));
     }
 
-    /** The kubelet backs off without repeating what the registry said. */
+    /** Returns the registry's answer from the Events, because a kubelet that backs off does not repeat it. */
     private static Optional<String> pullFailure(Events events) {
         return events.items().stream()
                 .filter(event -> text(event.getMessage()).startsWith(PULL_FAILED))
@@ -153,7 +153,10 @@ final class PodHolds {
                 .map(Event::getMessage);
     }
 
-    /** Of a pod whose status says nothing: warnings that nothing has followed, the one that needs a person first. */
+    /**
+     * Judges a pod whose status states no cause: by warnings that no later progress followed, one that needs a person
+     * first.
+     */
     private static Optional<Hold> ofPod(Pod pod, Events events) {
         Predicate<Event> isWarning = event -> "Warning".equals(event.getType());
         Instant lastProgress = events.items().stream()
@@ -168,10 +171,10 @@ final class PodHolds {
                 .map(event ->
                         new Hold(kind(text(event.getMessage())), text(event.getReason()), text(event.getMessage())))
                 .max(Comparator.comparing(Hold::kind)); // the first of equal ones
-        return warning.or(() -> unreadable(pod, events)).or(() -> notScheduled(pod));
+        return warning.or(() -> unreadableEvents(pod, events)).or(() -> notScheduled(pod));
     }
 
-    private static Optional<Hold> unreadable(Pod pod, Events events) {
+    private static Optional<Hold> unreadableEvents(Pod pod, Events events) {
         return events.unreadable()
                 .map(why -> new Hold(
                         Kind.WAITS,
@@ -179,7 +182,8 @@ final class PodHolds {
                                 .map(ContainerStateWaiting::getReason)
                                 .findFirst()
                                 .orElse("Pending"),
-                        "its Events, which may say why, cannot be read: " + why + ". See kubectl describe pod "
+                        "the pod's Events, which may name the cause, cannot be read: " + why
+                                + ". See kubectl describe pod "
                                 + pod.getMetadata().getName()));
     }
 
@@ -188,7 +192,7 @@ final class PodHolds {
                 ? Optional.of(new Hold(
                         Kind.WAITS,
                         "NotScheduled",
-                        "no scheduler has looked at the pod (spec.schedulerName "
+                        "no scheduler has processed the pod (spec.schedulerName "
                                 + pod.getSpec().getSchedulerName() + ")"))
                 : Optional.empty();
     }
@@ -204,8 +208,8 @@ final class PodHolds {
         return pod.getMetadata().getDeletionTimestamp() == null && (phase == null || phase.equals("Pending"));
     }
 
-    /** A start is measured from when the pod has a node, or was made. */
-    private static Instant ripe(Pod pod) {
+    /** A start is timed from when the pod got a node, or else from its creation. */
+    private static Instant patienceEnd(Pod pod) {
         return PodClassifier.condition(pod, "PodScheduled")
                 .filter(condition -> "True".equals(condition.getStatus()))
                 .map(PodCondition::getLastTransitionTime)
@@ -229,7 +233,7 @@ final class PodHolds {
                         pod.getStatus().getContainerStatuses().stream());
     }
 
-    /** When it happened last: older and newer recorders write it to different fields. */
+    /** Returns when the Event happened last: older and newer recorders write it to different fields. */
     private static Instant time(Event event) {
         MicroTime observed =
                 event.getSeries() == null ? null : event.getSeries().getLastObservedTime();

@@ -31,66 +31,72 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the informers' caches into a {@link JobSnapshot}. Each is of a time of its own, so the API server itself is asked before
- * anybody's absence, silence or end is judged: whether a member's pod is gone that no cache has (after a start the pods may
- * be of an earlier time than the world: a list from an API server's cache), and for the reports, which may hold last words.
+ * Reads the informers' caches into a {@link JobSnapshot}. Each cache is of a time of its own, so the API server itself
+ * is asked before the absence, silence or end of a pod is judged: whether a member's pod is gone that no cache contains
+ * (after a start the pods may be older than the world, if the list came from an API server's cache), and for the
+ * reports, which may include a trainer's last one.
  */
 final class SnapshotReader {
     private static final Logger LOG = LoggerFactory.getLogger(SnapshotReader.class);
     private static final ObjectMapper JSON = new ObjectMapper();
     /** Pods, and their label values, are named after the job. */
-    private static final int LONGEST_NAME = 52;
+    private static final int MAX_NAME_LENGTH = 52;
 
-    /** Pods whose Events are read in one look, the oldest: many that do not start mostly wait for the same thing. */
-    private static final int MOST_ASKED = 16;
+    /**
+     * The number of pods, the oldest, whose Events are read in one reconciliation: pods that do not start mostly wait
+     * for the same thing.
+     */
+    private static final int MAX_PODS_WITH_EVENTS = 16;
 
-    /** As the API server has them now. */
+    /** Reads objects from the API server instead of a cache. */
     interface Live {
         Optional<Pod> pod(ResourceID id);
 
         Optional<ConfigMap> map(ResourceID id);
 
-        /** The Events of a pod whose status does not say what it waits for. */
+        /** Returns the Events of a pod whose status does not state what it waits for. */
         PodHolds.Events events(Pod pod, Instant now);
     }
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
     private final Live live;
-    private final ReportSilenceTracker hearing;
+    private final ReportSilenceTracker silenceTracker;
 
     SnapshotReader(
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
             Live live,
-            ReportSilenceTracker hearing) {
+            ReportSilenceTracker silenceTracker) {
         this.maps = maps;
         this.nodes = nodes;
         this.live = live;
-        this.hearing = hearing;
+        this.silenceTracker = silenceTracker;
     }
 
     /**
-     * @throws io.fabric8.kubernetes.client.KubernetesClientException when the API server is asked and does not answer
-     * @throws WorldConfigMap.UnreadableException when somebody else has written the world
+     * Reads the snapshot of one job.
+     *
+     * @throws io.fabric8.kubernetes.client.KubernetesClientException if the API server is asked and does not respond
+     * @throws WorldConfigMap.UnreadableException if something other than the operator has written the world
      */
-    JobSnapshot observe(SwavJob job, Collection<Pod> allPods, Instant now) {
+    JobSnapshot read(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress =
                 id(job, ResourceNames.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(
                 allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
-        WorldConfigMap read = WorldConfigMap.read(
+        WorldConfigMap stored = WorldConfigMap.read(
                 job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
-        WorldConfigMap worldMap = read.world().generation() > 0
-                ? read
-                : read.after(generation(job, own, reports(maps.apply(progress))), nextPod(read, own));
-        own.addAll(unseen(worldMap.world(), own, job.getMetadata().getNamespace()));
+        WorldConfigMap worldMap = stored.world().generation() > 0
+                ? stored
+                : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
+        own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
         JobSnapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
-        if (!cached.awaitsLastWords()) {
+        if (!cached.needsLiveReports()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
-        hearing.answered();
+        silenceTracker.apiServerBack();
         return snapshot(job, own, worldMap, latest, now);
     }
 
@@ -99,15 +105,15 @@ final class SnapshotReader {
         Map<String, TrainerReport> everyReport = reports(progress);
         List<ObservedPod> pods = new ArrayList<>();
         Map<String, TrainerReport> reports = new HashMap<>();
-        Map<String, Duration> silence = hearing.listen(
+        Map<String, Duration> silence = silenceTracker.update(
                 job.getMetadata().getUid(),
                 everyReport.values(),
                 own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
-                worldMap.book().lost());
-        Set<String> asked = own.stream()
+                worldMap.state().lost());
+        Set<String> withEvents = own.stream()
                 .filter(pod -> PodHolds.needsEvents(pod, now))
                 .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
-                .limit(MOST_ASKED)
+                .limit(MAX_PODS_WITH_EVENTS)
                 .map(pod -> pod.getMetadata().getUid())
                 .collect(Collectors.toSet());
         for (Pod pod : own) {
@@ -117,8 +123,8 @@ final class SnapshotReader {
             Optional<Node> node = Optional.ofNullable(pod.getSpec().getNodeName())
                     .flatMap(nodeName -> nodes.apply(new ResourceID(nodeName)));
             PodHolds.Events events =
-                    asked.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
-            pods.add(PodClassifier.see(
+                    withEvents.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
+            pods.add(PodClassifier.classify(
                     pod,
                     node,
                     report,
@@ -143,11 +149,11 @@ final class SnapshotReader {
                         .toList(),
                 progress,
                 own.stream()
-                        .flatMap(pod -> PodHolds.lookAgain(pod, now).stream())
+                        .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
                         .min(Comparator.naturalOrder()));
     }
 
-    /** The newest of the status and of the trainers' reports; 0 before the first world. */
+    /** Returns the newest generation in the status and in the trainers' reports; 0 before the first world. */
     private static long generation(SwavJob job, List<Pod> own, Map<String, TrainerReport> reports) {
         long known = Optional.ofNullable(job.getStatus())
                 .map(SwavJobStatus::world)
@@ -168,10 +174,10 @@ final class SnapshotReader {
                 .map(pod -> pod.getMetadata().getName().replaceFirst(".*-", ""))
                 .filter(number -> number.matches("\\d{1,18}"))
                 .mapToLong(number -> Long.parseLong(number) + 1)
-                .reduce(map.book().nextPod(), Math::max);
+                .reduce(map.state().nextPod(), Math::max);
     }
 
-    private List<Pod> unseen(World world, List<Pod> pods, String namespace) {
+    private List<Pod> missingFromCache(World world, List<Pod> pods, String namespace) {
         Set<String> uids = pods.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet());
         return world.members().stream()
                 .filter(member -> !uids.contains(member.uid()))
@@ -193,8 +199,8 @@ final class SnapshotReader {
         if (spec.assignment().mode().equals("Queue")) {
             problems.add("spec.assignment.mode Queue is not available yet: use QueueFree");
         }
-        if (job.getMetadata().getName().length() > LONGEST_NAME) {
-            problems.add("metadata.name is longer than " + LONGEST_NAME + " characters: pods are named after it");
+        if (job.getMetadata().getName().length() > MAX_NAME_LENGTH) {
+            problems.add("metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it");
         }
         return problems;
     }
@@ -219,7 +225,7 @@ final class SnapshotReader {
         try {
             return Optional.of(JSON.readValue(json, type));
         } catch (JsonProcessingException e) {
-            LOG.warn("not a {}: {}", type.getSimpleName(), e.getOriginalMessage());
+            LOG.warn("ignoring a value that is not a valid {}: {}", type.getSimpleName(), e.getOriginalMessage());
             return Optional.empty();
         }
     }

@@ -30,44 +30,50 @@ import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The status as a pure function of what was seen, what was planned, and the status before. */
+/** Builds the status, as a pure function of the snapshot, the plan and the status before. */
 final class StatusBuilder {
-    /** A step is shown with so many significant digits: enough to see it move. */
+    /** Significant digits of rates and losses in the status: enough to see a step change them. */
     private static final MathContext SHOWN = new MathContext(4);
 
-    private final JobSnapshot seen;
+    private final JobSnapshot snapshot;
     private final Optional<ReconcilePlan> plan;
-    private final ExecutionResult outcome;
+    private final ExecutionResult result;
     private final SwavJobStatus before;
     private final Instant now;
     private final World world;
-    private final PlannerState book;
+    private final PlannerState plannerState;
     private final CheckpointStatus checkpoints;
 
-    private StatusBuilder(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
-        this.seen = seen;
+    private StatusBuilder(JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
+        this.snapshot = snapshot;
         this.plan = plan;
-        this.outcome = outcome;
-        this.before = Optional.ofNullable(seen.job().getStatus()).orElse(SwavJobStatus.EMPTY);
+        this.result = result;
+        this.before = Optional.ofNullable(snapshot.job().getStatus()).orElse(SwavJobStatus.EMPTY);
         this.now = now;
-        Optional<ReconcilePlan> published = plan.filter(p -> outcome.published());
+        Optional<ReconcilePlan> published = plan.filter(p -> result.published());
         this.world = published
                 .map(ReconcilePlan::world)
                 .map(decision -> decision instanceof WorldDecision.Regroup regroup ? regroup.next() : null)
-                .orElse(seen.worldMap().world());
-        this.book = published.map(ReconcilePlan::book).orElse(seen.worldMap().book());
-        this.checkpoints = CheckpointStatus.of(seen.told(), world, before);
+                .orElse(snapshot.worldMap().world());
+        this.plannerState =
+                published.map(ReconcilePlan::state).orElse(snapshot.worldMap().state());
+        this.checkpoints = CheckpointStatus.of(snapshot.allReports(), world, before);
     }
 
     /**
-     * @param plan what was to be done; empty when no spec could be accepted
-     * @param outcome what came of it
+     * Builds the status of a job.
+     * @param plan what was planned; empty if no spec could be accepted
+     * @param result what came of the plan
      */
-    static SwavJobStatus status(JobSnapshot seen, Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
-        return new StatusBuilder(seen, plan, outcome, now).status();
+    static SwavJobStatus status(
+            JobSnapshot snapshot, Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
+        return new StatusBuilder(snapshot, plan, result, now).status();
     }
 
-    /** As it was, but that a person has to mend something before anything can be planned. */
+    /**
+     * Returns the status as it was, except that it is Stalled: a person has to correct something before anything can be
+     * planned.
+     */
     static SwavJobStatus stalled(SwavJob job, ConditionReason reason, String why, Instant now) {
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         long generation = job.getMetadata().getGeneration();
@@ -91,19 +97,19 @@ final class StatusBuilder {
     }
 
     private SwavJobStatus status() {
-        List<ObservedPod> alive = seen.pods().stream()
-                .filter(pod -> pod.isAlive() && !book.isOut(pod.uid()))
+        List<ObservedPod> alive = snapshot.pods().stream()
+                .filter(pod -> pod.isAlive() && !plannerState.isOut(pod.uid()))
                 .toList();
         int ready = (int) alive.stream()
-                .filter(pod -> pod.standing() instanceof PodState.Ready)
+                .filter(pod -> pod.state() instanceof PodState.Ready)
                 .count();
         Phase phase = phase();
         return new SwavJobStatus(
-                seen.job().getMetadata().getGeneration(),
+                snapshot.job().getMetadata().getGeneration(),
                 phase.name(),
                 alive.size(),
                 ready,
-                OwnerMetadata.selector(seen.job()),
+                OwnerMetadata.selector(snapshot.job()),
                 worldStatus(),
                 progress(phase),
                 checkpoints.newest(),
@@ -130,7 +136,7 @@ final class StatusBuilder {
         if (decision instanceof WorldDecision.Ended ended) {
             return ended.end().complete() ? Phase.Complete : Phase.Failed;
         }
-        if (seen.accepted().filter(spec -> spec.suspend()).isPresent()) {
+        if (snapshot.accepted().filter(spec -> spec.suspend()).isPresent()) {
             return Phase.Suspended;
         }
         if (world.hold()) {
@@ -142,10 +148,10 @@ final class StatusBuilder {
         return settled() ? Phase.Running : Phase.Resizing;
     }
 
-    /** Whether every member has said that it is in the present world. */
+    /** Whether every member has reported that it is in the present world. */
     private boolean settled() {
         return world.members().stream().allMatch(member -> {
-            TrainerReport report = seen.reports().get(member.pod());
+            TrainerReport report = snapshot.reports().get(member.pod());
             return report != null && report.uid().equals(member.uid()) && report.generation() >= world.generation();
         });
     }
@@ -154,7 +160,7 @@ final class StatusBuilder {
         if (world.generation() == 0) {
             return null;
         }
-        Instant since = book.since();
+        Instant since = plannerState.since();
         return new WorldStatus(
                 world.generation(),
                 world.size(),
@@ -166,35 +172,35 @@ final class StatusBuilder {
     private @Nullable String collective() {
         TrainerReport first = world.members().isEmpty()
                 ? null
-                : seen.reports().get(world.members().get(0).pod());
+                : snapshot.reports().get(world.members().get(0).pod());
         return first == null || first.generation() != world.generation() ? null : first.collective();
     }
 
     private @Nullable Progress progress(Phase phase) {
-        @Nullable Progress told = progress();
-        boolean rests =
+        @Nullable Progress reported = progress();
+        boolean paused =
                 EnumSet.of(Phase.Pending, Phase.Holding, Phase.Suspended).contains(phase);
-        return told == null || !rests
-                ? told
+        return reported == null || !paused
+                ? reported
                 : new Progress(
-                        told.step(),
-                        told.steps(),
-                        told.epoch(),
-                        told.loss(),
+                        reported.step(),
+                        reported.steps(),
+                        reported.epoch(),
+                        reported.loss(),
                         0.0,
-                        told.prototypePerplexity(),
-                        told.knnTop1(),
+                        reported.prototypePerplexity(),
+                        reported.knnTop1(),
                         null,
-                        told.skippedSamples());
+                        reported.skippedSamples());
     }
 
     /**
-     * What has been reported once stays when all pods are gone. Fewer steps than before count only when a trainer makes
-     * them again, from a checkpoint.
+     * Returns the latest progress. Progress that was reported once stays after all pods are gone. Fewer steps than
+     * before count only if a trainer is making them again, from a checkpoint.
      */
     private @Nullable Progress progress() {
-        Collection<TrainerReport> reports = seen.reports().values();
-        Optional<TrainerReport> latest = seen.latest();
+        Collection<TrainerReport> reports = snapshot.reports().values();
+        Optional<TrainerReport> latest = snapshot.latest();
         @Nullable Progress old = before.progress();
         if (latest.isEmpty()) {
             return old;
@@ -206,10 +212,10 @@ final class StatusBuilder {
         }
         Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
         Double rate = report.imagesPerSecond();
-        boolean finished = book.end() != null || report.step() >= report.steps();
+        boolean finished = plannerState.end() != null || report.step() >= report.steps();
         Long eta = rate == null || rate <= 0
                 ? null
-                : seen.accepted()
+                : snapshot.accepted()
                         .map(spec -> Math.round((report.steps() - report.step())
                                 * spec.training().globalBatch()
                                 / rate))
@@ -233,7 +239,7 @@ final class StatusBuilder {
     }
 
     private Ledger ledger() {
-        LedgerState account = book.account();
+        LedgerState account = plannerState.account();
         LedgerState.Counts counts = account.counts();
         return new Ledger(
                 goodput(account),
@@ -246,11 +252,14 @@ final class StatusBuilder {
                 account.incidents());
     }
 
-    /** What the trainers of the last generation that trained have told; nothing new while none of them reports. */
+    /**
+     * Returns the goodput from the reports of the last generation that trained; unchanged while none of its trainers
+     * reports.
+     */
     private @Nullable Double goodput(LedgerState account) {
-        Instant until = book.end() == null ? now : book.end().time();
-        OptionalDouble kept = seen.pods().stream()
-                .map(pod -> pod.signs().regroup())
+        Instant until = plannerState.end() == null ? now : plannerState.end().time();
+        OptionalDouble kept = snapshot.pods().stream()
+                .map(pod -> pod.signals().regroup())
                 .flatMap(Optional::stream)
                 .filter(regroup -> account.pace() != null
                         && regroup.generation() == account.pace().generation())
@@ -266,22 +275,22 @@ final class StatusBuilder {
 
     private List<JobCondition> conditions(Phase phase) {
         Conditions conditions =
-                new Conditions(before, now, seen.job().getMetadata().getGeneration());
-        String why =
-                plan.map(p -> withHolds(p.world().why()) + notAccepted(phase)).orElseGet(this::problems);
+                new Conditions(before, now, snapshot.job().getMetadata().getGeneration());
+        String why = plan.map(p -> HumanFormat.sentences(withHolds(p.world().why()), notAccepted(phase)))
+                .orElseGet(this::problems);
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
-        boolean full = seen.accepted()
+        boolean full = snapshot.accepted()
                 .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
                 .isPresent();
         boolean done = phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && full);
-        boolean current = done && outcome.trouble().isEmpty();
+        boolean current = done && result.apiError().isEmpty();
         Optional<String> stall = stall(phase, full, why);
         boolean stalled = stall.isPresent();
         ConditionReason of = ConditionReason.valueOf(phase.name());
         ConditionReason reason = endReason().orElse(of);
-        ConditionReason state = outcome.trouble().isPresent() ? ConditionReason.ApiError : of;
-        String sentence = outcome.trouble()
-                .map(words -> "the API server answers with an error, trying again: " + words + " (" + why + ")")
+        ConditionReason state = result.apiError().isPresent() ? ConditionReason.ApiError : of;
+        String sentence = result.apiError()
+                .map(error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
                 .orElse(why);
         conditions
                 .add(
@@ -295,8 +304,8 @@ final class StatusBuilder {
                         stalled,
                         stalled
                                 ? stallReason(phase)
-                                : waits().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
-                        stall.or(this::waits).orElse("nothing is in the way"))
+                                : waiting().isPresent() ? ConditionReason.Waiting : ConditionReason.Moving,
+                        stall.or(this::waiting).orElse("Nothing blocks the job"))
                 .add(ConditionType.Running, phase == Phase.Running, of, why)
                 .add(
                         ConditionType.Resizing,
@@ -313,41 +322,45 @@ final class StatusBuilder {
                         ConditionType.Complete,
                         phase == Phase.Complete,
                         ended ? reason : ConditionReason.NotYet,
-                        ended ? why : "not all steps are done")
+                        ended ? why : "Not all steps are done")
                 .add(
                         ConditionType.Failed,
                         phase == Phase.Failed || phase == Phase.Invalid,
                         phase == Phase.Invalid ? stallReason(phase) : ended ? reason : ConditionReason.NotFailed,
-                        phase == Phase.Failed || phase == Phase.Invalid ? why : "no lasting failure");
-        seen.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
+                        phase == Phase.Failed || phase == Phase.Invalid ? why : "The job has not failed");
+        snapshot.accepted().ifPresent(spec -> checkpoints.addTo(conditions, spec));
         return conditions.list();
     }
 
     private String suspended(String why) {
-        return why
-                + checkpoints
+        return HumanFormat.sentences(
+                why,
+                checkpoints
                         .usable()
-                        .map(entry -> "; it will go on from step " + entry.step() + " in " + entry.uri())
-                        .orElse("; there is no checkpoint to go on from");
+                        .map(entry -> "It will resume from step " + entry.step() + " in " + entry.uri())
+                        .orElse("There is no checkpoint to resume from"));
     }
 
     private Optional<ConditionReason> endReason() {
-        return Optional.ofNullable(book.end()).map(end -> ConditionReason.valueOf(end.reason()));
+        return Optional.ofNullable(plannerState.end()).map(end -> ConditionReason.valueOf(end.reason()));
     }
 
     private String problems() {
-        return String.join("; ", seen.problems());
+        return String.join("; ", snapshot.problems());
     }
 
-    /** Behind the end of a job, which no edit changes. */
+    /** The addition to the message of an ended job, which no edit changes. */
     private String notAccepted(Phase phase) {
         boolean ended = phase == Phase.Complete || phase == Phase.Failed;
-        return ended && !seen.problems().isEmpty() ? "; an edit was not accepted: " + problems() : "";
+        return ended && !snapshot.problems().isEmpty() ? "An edit was rejected: " + problems() : "";
     }
 
-    /** Only if the world is to have more trainers: spares that cannot start keep nothing from being as wanted. */
+    /**
+     * Stalls only if the world should have more trainers: spares that cannot start do not keep the job from being as
+     * wanted.
+     */
     private Optional<String> stalledByHold(boolean full, String why) {
-        return holds().filter(sentence -> !full && Hold.needsAction(seen.pods()))
+        return holds().filter(sentence -> !full && Hold.needsAction(snapshot.pods()))
                 .map(sentence -> why);
     }
 
@@ -357,71 +370,73 @@ final class StatusBuilder {
                 .map(WorldDecision.Ended.class::cast);
     }
 
-    /** What holds pods, also where the plan's sentence is about something else. */
+    /** Adds what holds pods, if the plan's sentence is about something else. */
     private String withHolds(String why) {
         return holds().filter(sentence -> !why.contains(sentence))
-                .map(sentence -> why + "; " + sentence)
+                .map(sentence -> HumanFormat.sentences(why, sentence))
                 .orElse(why);
     }
 
-    /** Pods of a job that has ended, or is suspended, are on their way out. */
+    /** Describes held pods; empty for a job that has ended or is suspended, because its pods are being deleted. */
     private Optional<String> holds() {
-        boolean wanted = seen.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
-        return wanted ? Hold.sentence(seen.pods()) : Optional.empty();
+        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && ends().isEmpty();
+        return wanted ? Hold.sentence(snapshot.pods()) : Optional.empty();
     }
 
-    /** What is in the way and needs nobody, as far as is known. */
-    private Optional<String> waits() {
+    /** Describes what blocks the job although no person has to act, as far as is known. */
+    private Optional<String> waiting() {
         Stream<Optional<String>> ofPods =
                 ends().isPresent() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
-        List<String> waits = Stream.concat(
-                        Stream.of(outcome.trouble().map(words -> "the API server answers with an error: " + words)),
-                        ofPods)
+        List<String> causes = Stream.concat(
+                        Stream.of(result.apiError().map(error -> "the API server returned an error: " + error)), ofPods)
                 .flatMap(Optional::stream)
                 .toList();
-        return waits.isEmpty() ? Optional.empty() : Optional.of("waiting: " + String.join("; ", waits));
+        return causes.isEmpty() ? Optional.empty() : Optional.of("Waiting: " + String.join("; ", causes));
     }
 
     private Optional<String> retry() {
-        return Optional.ofNullable(book.retryAt())
+        return Optional.ofNullable(plannerState.retryAt())
                 .filter(now::isBefore)
-                .map(at -> "the next pod is created at " + at + " because the last ones failed");
+                .map(at -> "the next pod is created at " + at + " because recent pods failed");
     }
 
-    /** What a person has to do before the job can become as wanted. */
+    /** Describes what a person has to do before the job can become as wanted. */
     private Optional<String> stall(Phase phase, boolean full, String why) {
         if (phase == Phase.Complete) {
             return Optional.empty();
         }
         if (phase == Phase.Failed) {
-            return Optional.ofNullable(book.end()).map(end -> end.message() + notAccepted(phase));
+            return Optional.ofNullable(plannerState.end())
+                    .map(end -> HumanFormat.sentences(end.message(), notAccepted(phase)));
         }
-        if (!seen.problems().isEmpty()) {
-            return Optional.of(phase == Phase.Invalid ? problems() : problems() + " (" + goesOn(phase) + ")");
+        if (!snapshot.problems().isEmpty()) {
+            return Optional.of(
+                    phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce(phase)));
         }
-        return outcome.refusal().map(PodRejection::why).or(() -> stalledByHold(full, why));
+        return result.rejection().map(PodRejection::why).or(() -> stalledByHold(full, why));
     }
 
-    private String goesOn(Phase phase) {
-        boolean noPod = TrainerPod.problem(seen.job().getSpec().template()).isPresent();
-        return (phase == Phase.Suspended ? "the job stays suspended" : "the job goes on")
-                + " with the spec it had before"
-                + (noPod ? ", and no pod can be made until spec.template is mended" : "");
+    private String specInForce(Phase phase) {
+        boolean noPod = TrainerPod.problem(snapshot.job().getSpec().template()).isPresent();
+        return (phase == Phase.Suspended ? "The job stays suspended" : "The job continues")
+                + " with its previous spec"
+                + (noPod ? ", and no pod can be created until spec.template is corrected" : "");
     }
 
     private ConditionReason stallReason(Phase phase) {
         if (phase == Phase.Failed) {
             return endReason().orElse(ConditionReason.Failed);
         }
-        if (seen.problems().isEmpty()) {
-            return outcome.refusal().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+        if (snapshot.problems().isEmpty()) {
+            return result.rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
         }
-        return seen.problems().stream().anyMatch(p -> p.contains("not available yet"))
+        return snapshot.problems().stream().anyMatch(p -> p.contains("not available yet"))
                 ? ConditionReason.NotAvailable
                 : ConditionReason.InvalidSpec;
     }
 
-    // The trainer is Ready only after it has opened the data, so a report of Ready or more says that the data is there.
+    // A trainer is Ready only after it has opened the data, so a report of Ready or a later state means that the data
+    // exists.
 
     private String dataStatus() {
         if (dataFailure().isPresent()) {
@@ -439,18 +454,18 @@ final class StatusBuilder {
     private String dataMessage() {
         return dataFailure()
                 .orElseGet(() ->
-                        dataOpened() ? "a trainer has opened spec.data.uri" : "no trainer has opened the data yet");
+                        dataOpened() ? "A trainer has opened spec.data.uri" : "No trainer has opened the data yet");
     }
 
     private boolean dataOpened() {
         return before.isTrue(ConditionType.DataReady)
-                || seen.reports().values().stream()
+                || snapshot.reports().values().stream()
                         .anyMatch(report -> report.state() != TrainerReport.State.Starting
                                 && !report.state().isFailure());
     }
 
     private Optional<String> dataFailure() {
-        return Optional.ofNullable(book.end())
+        return Optional.ofNullable(plannerState.end())
                 .filter(end -> end.reason().equals(PlannerState.End.NO_DATA))
                 .map(PlannerState.End::message);
     }

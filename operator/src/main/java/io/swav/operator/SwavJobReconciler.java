@@ -37,30 +37,33 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Observe, plan, act, one status write. All events trigger it, because that of a deletion is otherwise not told, and
- * what the process remembers of the job would stay.
+ * Observes, plans, acts, and writes the status once. All events trigger it: otherwise a deletion would go unnoticed,
+ * and what the process remembers of the job would stay.
  */
 @ControllerConfiguration(
         name = "swavjob",
         fieldManager = OwnerMetadata.FIELD_MANAGER,
         triggerReconcilerOnAllEvents = true)
 final class SwavJobReconciler implements Reconciler<SwavJob> {
-    /** Trainers report several times a second; the status follows no faster than this unless more has changed. */
+    /**
+     * Trainers of a job report several times a second. The status follows no faster than this, unless more than
+     * progress has changed.
+     */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
 
-    private static final Duration AFTER_TROUBLE = Duration.ofSeconds(1);
+    private static final Duration AFTER_API_ERROR = Duration.ofSeconds(1);
     private static final ExecutionResult NOTHING_DONE = new ExecutionResult(false, Optional.empty(), Optional.empty());
-    private static final Duration AT_LEAST = Duration.ofMillis(50);
+    private static final Duration SHORTEST_WAIT = Duration.ofMillis(50);
 
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
     private final KubernetesClient client;
     private final Clock clock;
-    private final ReportSilenceTracker hearing = new ReportSilenceTracker(System::nanoTime);
-    private final PlanExecutor actor;
+    private final ReportSilenceTracker silence = new ReportSilenceTracker(System::nanoTime);
+    private final PlanExecutor executor;
     private final JobEvents events;
     private final PodEvents podEvents;
     private final JobMetrics metrics;
-    private final Map<String, Instant> written = new ConcurrentHashMap<>();
+    private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
@@ -70,7 +73,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.metrics = metrics;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
-        this.actor = new PlanExecutor(
+        this.executor = new PlanExecutor(
                 client, pod -> informers().created(pod), map -> informers().written(map));
     }
 
@@ -80,13 +83,13 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         return informers.all();
     }
 
-    /** Those of the informer's cache, also where another operator leads; none before it has synced. */
+    /** Returns the jobs in the informer's cache, also if another operator leads; none before it has synced. */
     List<SwavJob> jobs() {
         return Optional.ofNullable(informers).map(Informers::jobs).orElse(List.of());
     }
 
     private Informers informers() {
-        return Objects.requireNonNull(informers, "prepareEventSources comes first");
+        return Objects.requireNonNull(informers, "prepareEventSources has not been called");
     }
 
     @Override
@@ -100,80 +103,88 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());
         Instant now = clock.instant();
         try {
-            Optional<JobSnapshot> observed = observe(job, context.getSecondaryResources(Pod.class), now);
+            Optional<JobSnapshot> observed = readSnapshot(job, context.getSecondaryResources(Pod.class), now);
             if (observed.isEmpty()) {
-                return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_TROUBLE);
+                return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
             }
-            JobSnapshot seen = observed.get();
-            Instant refused = actor.refusal(job, now).map(PodRejection::until).orElse(null);
-            Optional<ReconcilePlan> plan =
-                    seen.accepted().map(spec -> WorldPlanner.plan(JobPolicy.of(spec), seen.observed(refused), now));
-            ExecutionResult outcome = NOTHING_DONE;
+            JobSnapshot snapshot = observed.get();
+            Instant rejectedUntil =
+                    executor.rejection(job, now).map(PodRejection::until).orElse(null);
+            Optional<ReconcilePlan> plan = snapshot.accepted()
+                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejectedUntil), now));
+            ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
-                outcome = actor.act(seen, seen.accepted().orElseThrow(), plan.get(), now);
-                events.tell(job, plan.get(), outcome, now);
+                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now);
+                events.recordPlan(job, plan.get(), result, now);
             }
-            Optional<Instant> due = tell(job, StatusBuilder.status(seen, plan, outcome, now), now, context);
+            Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
             if (due.isEmpty()) {
-                actor.prune(seen);
+                executor.prune(snapshot);
             }
             return next(
-                    Stream.of(due.stream(), seen.lookAgain().stream(), again(plan, outcome, now))
-                            .flatMap(looks -> looks),
+                    Stream.of(due.stream(), snapshot.recheckAt().stream(), retryTimes(plan, result, now))
+                            .flatMap(times -> times),
                     now);
         } catch (WorldConfigMap.UnreadableException e) {
             SwavJobStatus stalled =
                     StatusBuilder.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
-            return next(tell(job, stalled, now, context).stream(), now);
+            return next(writeStatus(job, stalled, now, context).stream(), now);
         } finally {
             MDC.remove("job");
         }
     }
 
-    /** Empty when the API server was asked and did not answer, because then nobody could be heard. */
-    private Optional<JobSnapshot> observe(SwavJob job, Set<Pod> pods, Instant now) {
+    /**
+     * Returns empty if the API server did not respond: then no report could have arrived, so silence proves nothing.
+     */
+    private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
-            return Optional.of(informers().observer(client, podEvents, hearing).observe(job, pods, now));
+            return Optional.of(
+                    informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
         } catch (KubernetesClientException e) {
-            LOG.warn("no trainer is heard because the API server does not answer: {}", e.getMessage());
-            hearing.silenced();
+            LOG.warn("cannot read the trainers' reports, because the API server is not responding: {}", e.getMessage());
+            silence.apiServerLost();
             return Optional.empty();
         }
     }
 
-    /** @return when it may be written, where mere progress was written a moment ago */
-    private Optional<Instant> tell(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
+    /**
+     * Writes the status if it has changed.
+     * @return when to write it, if only progress has changed and the last write is too recent
+     */
+    private Optional<Instant> writeStatus(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
         metrics.record(job, status);
         SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         if (status.equals(before)) {
             return Optional.empty();
         }
         String uid = job.getMetadata().getUid();
-        Instant due = written.getOrDefault(uid, Instant.EPOCH).plus(PROGRESS_EVERY);
+        Instant due = lastWritten.getOrDefault(uid, Instant.EPOCH).plus(PROGRESS_EVERY);
         if (onlyProgress(before, status) && now.isBefore(due)) {
             return Optional.of(due);
         }
         events.recordConditions(job, status, now);
-        // not by an UpdateControl: the cache knows it at once, or the next plan would start from the status before
+        // not with an UpdateControl: the cache must have it at once, or the next plan would start from the previous
+        // status
         PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
-        written.put(uid, now);
+        lastWritten.put(uid, now);
         return Optional.empty();
     }
 
-    private static Stream<Instant> again(Optional<ReconcilePlan> plan, ExecutionResult outcome, Instant now) {
+    private static Stream<Instant> retryTimes(Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
         return Stream.of(
-                        plan.flatMap(ReconcilePlan::again),
-                        outcome.refusal().map(PodRejection::until),
-                        outcome.trouble().map(trouble -> now.plus(AFTER_TROUBLE)))
+                        plan.flatMap(ReconcilePlan::replanAt),
+                        result.rejection().map(PodRejection::until),
+                        result.apiError().map(error -> now.plus(AFTER_API_ERROR)))
                 .flatMap(Optional::stream);
     }
 
-    private static UpdateControl<SwavJob> next(Stream<Instant> looks, Instant now) {
+    private static UpdateControl<SwavJob> next(Stream<Instant> times, Instant now) {
         UpdateControl<SwavJob> control = UpdateControl.noUpdate();
-        Optional<Duration> wait = looks.min(Comparator.naturalOrder()).map(at -> Duration.between(now, at));
+        Optional<Duration> wait = times.min(Comparator.naturalOrder()).map(at -> Duration.between(now, at));
         return wait.isEmpty()
                 ? control
-                : control.rescheduleAfter(wait.get().compareTo(AT_LEAST) < 0 ? AT_LEAST : wait.get());
+                : control.rescheduleAfter(wait.get().compareTo(SHORTEST_WAIT) < 0 ? SHORTEST_WAIT : wait.get());
     }
 
     private static boolean onlyProgress(SwavJobStatus before, SwavJobStatus now) {
@@ -186,7 +197,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.conditions(), now.conditions());
     }
 
-    /** The ledger without the share that moves as time does. */
+    /** Returns the ledger without goodput, which changes with time alone. */
     private static Optional<Ledger> losses(SwavJobStatus status) {
         return Optional.ofNullable(status.ledger())
                 .map(ledger -> new Ledger(
@@ -200,7 +211,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                         ledger.incidents()));
     }
 
-    /** Only the name and the status: applying more would make the operator an owner of the user's spec. */
+    /** Contains only the name and the status: applying more would make the operator an owner of the user's spec. */
     private static SwavJob withStatus(SwavJob job, SwavJobStatus status) {
         SwavJob patch = new SwavJob();
         patch.setMetadata(new ObjectMetaBuilder()
@@ -212,9 +223,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     private void forget(SwavJob job) {
-        actor.forget(job);
-        hearing.forget(job.getMetadata().getUid());
+        executor.forget(job);
+        silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
-        written.remove(job.getMetadata().getUid());
+        lastWritten.remove(job.getMetadata().getUid());
     }
 }

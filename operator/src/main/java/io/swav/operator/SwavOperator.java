@@ -30,9 +30,11 @@ public final class SwavOperator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SwavOperator.class);
     private static final int RETRY_MILLIS = 200;
     private static final int LONGEST_RETRY_MILLIS = 5_000;
-    /** Of one request, with pauses of 0.1 s that double; more would hold up a job after an outage for a minute. */
+    /**
+     * Retries of one request, with pauses of 0.1 s that double; more would hold up a job for a minute after an outage.
+     */
     private static final int REQUEST_RETRIES = 5;
-    /** The first of the pauses that double, six times at most, between two tries to watch again. */
+    /** The first pause between two tries to watch again; it doubles six times at most. */
     private static final int WATCH_RETRY_MILLIS = 100;
 
     private final KubernetesClient client;
@@ -51,9 +53,9 @@ public final class SwavOperator implements AutoCloseable {
     }
 
     /**
-     * Starts and returns when the informers have synced.
+     * Starts the operator and returns when the informers have synced.
      *
-     * @throws IOException when the port of health and metrics is taken
+     * @throws IOException if the port of health and metrics is taken
      */
     public static SwavOperator start(OperatorConfig config) throws IOException {
         Config access = config.kubeconfig()
@@ -67,8 +69,8 @@ public final class SwavOperator implements AutoCloseable {
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
         AtomicBoolean closing = new AtomicBoolean();
-        AtomicReference<String> standing =
-                new AtomicReference<>(config.lease().isPresent() ? "waiting for a leader among the operators" : "");
+        AtomicReference<String> leadership =
+                new AtomicReference<>(config.lease().isPresent() ? "waiting for the leader election" : "");
         Operator operator = new Operator(overrider -> overrider
                 .withKubernetesClient(client)
                 .withCloseClientOnStop(false)
@@ -76,7 +78,7 @@ public final class SwavOperator implements AutoCloseable {
                 .withMetrics(
                         MicrometerMetrics.newMicrometerMetricsBuilder(registry).build())
                 .withLeaderElectionConfiguration(config.lease()
-                        .map(lease -> election(lease, closing, standing))
+                        .map(lease -> election(lease, closing, leadership))
                         .orElse(null)));
         JobMetrics metrics = new JobMetrics(registry);
         SwavJobReconciler reconciler = new SwavJobReconciler(client, metrics, Clock.systemUTC());
@@ -102,7 +104,7 @@ public final class SwavOperator implements AutoCloseable {
                 health::fatalProblems,
                 metrics::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
-                        ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(standing.get()), Instant.now())
+                        ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(leadership.get()), Instant.now())
                         : JobPage.html(List.of(), "starting: the informers have not synced", Instant.now()));
         try {
             operator.start();
@@ -116,25 +118,25 @@ public final class SwavOperator implements AutoCloseable {
     }
 
     /**
-     * Followers keep their caches warm and reconcile nothing. A leader that loses its lease ends: what it remembers is
-     * no longer true, and the process that starts after it follows.
+     * Configures leader election. Followers keep their caches warm and reconcile nothing. A leader that loses its lease
+     * exits: what it remembers is no longer true, and the process that starts after it follows.
      */
     private static LeaderElectionConfiguration election(
-            OperatorConfig.Lease lease, AtomicBoolean closing, AtomicReference<String> standing) {
-        // two processes of one host name must not take themselves for one
+            OperatorConfig.Lease lease, AtomicBoolean closing, AtomicReference<String> leadership) {
+        // two processes on one host name need different identities
         String identity = Optional.ofNullable(System.getenv("HOSTNAME")).orElse("operator") + "_" + UUID.randomUUID();
         LeaderCallbacks callbacks = new LeaderCallbacks(
                 () -> LOG.info("leading"),
                 () -> {
                     if (!closing.get()) {
-                        LOG.error("lost the lease {}: ending, to start again as a follower", lease);
+                        LOG.error("lost the lease {}: exiting, to restart as a follower", lease);
                         System.exit(1);
                     }
                 },
                 leader -> {
                     boolean self = leader.equals(identity);
                     LOG.info("the leader is {}{}", leader, self ? " (this one)" : "");
-                    standing.set(self ? "this operator leads" : "this operator follows; " + leader + " leads");
+                    leadership.set(self ? "this operator leads" : "this operator follows; " + leader + " leads");
                 });
         return LeaderElectionConfigurationBuilder.aLeaderElectionConfiguration(lease.name())
                 .withLeaseNamespace(lease.namespace())
@@ -144,7 +146,7 @@ public final class SwavOperator implements AutoCloseable {
                 .build();
     }
 
-    /** The port of {@code /}, {@code /healthz}, {@code /livez} and {@code /metrics}. */
+    /** Returns the port of {@code /}, {@code /healthz}, {@code /livez} and {@code /metrics}. */
     public int port() {
         return endpoints.port();
     }

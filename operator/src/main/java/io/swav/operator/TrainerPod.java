@@ -29,22 +29,22 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One trainer pod: the user's template with what the trainer needs added. What the user has set stays, except
+ * Builds one trainer pod: the user's template plus what the trainer needs. What the user has set stays, except
  * restartPolicy, which is Never because a pod that ends is replaced, and the two labels by which pods are found.
  */
 final class TrainerPod {
-    /** As in Kubernetes, null is the same as nothing; otherwise {@code env: null} would be no list to add to. */
+    /** As in Kubernetes, null means absent; otherwise {@code env: null} would not be a list to add to. */
     private static final ObjectMapper JSON =
             new ObjectMapper().setDefaultSetterInfo(JsonSetter.Value.construct(Nulls.SKIP, Nulls.SKIP));
 
     private static final String CONFIG_VOLUME = "swav-config";
     private static final String RUN_VOLUME = "swav-run";
-    /** Seconds until pods of a silent node are cleared; Kubernetes' own 300 would leave a hole in the world. */
+    /** Seconds until pods of an unresponsive node are evicted; Kubernetes' own 300 would leave a gap in the world. */
     private static final long NODE_SILENCE = 30;
 
     private TrainerPod() {}
 
-    /** What is wrong with the template, empty when a pod can be made from it. */
+    /** Returns what is wrong with the template; empty if a pod can be created from it. */
     static Optional<String> problem(@Nullable JsonNode template) {
         if (template == null || !template.isObject()) {
             return Optional.of("spec.template is missing: it is the pod template of the trainers");
@@ -90,7 +90,7 @@ final class TrainerPod {
                 .build();
     }
 
-    /** The container named {@value ResourceNames#CONTAINER}, or the first. */
+    /** Returns the container named {@value ResourceNames#CONTAINER}, or the first. */
     static Container trainer(PodSpec spec) {
         return spec.getContainers().stream()
                 .filter(container -> ResourceNames.CONTAINER.equals(container.getName()))

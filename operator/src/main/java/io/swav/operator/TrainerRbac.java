@@ -11,7 +11,10 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import org.jspecify.annotations.Nullable;
 
-/** What a trainer may do at the API server: watch its world, patch its progress. Nothing else, and no other job's. */
+/**
+ * The permissions of a trainer at the API server: watch its world, patch its progress. Nothing else, and no other
+ * job's.
+ */
 final class TrainerRbac {
     private TrainerRbac() {}
 
@@ -40,7 +43,7 @@ final class TrainerRbac {
                 .build();
     }
 
-    /** The account that the pods run as: the template's own where it names one. */
+    /** Returns the account that the pods run as: the template's own, if it names one. */
     static String accountOf(SwavJob job, @Nullable JsonNode template) {
         String theirs =
                 template == null ? "" : template.at("/spec/serviceAccountName").asText();

@@ -20,49 +20,51 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ConfigMap {@code <job>-world}: the world for the trainers, and beside it the planner's book, so that both change
+ * The ConfigMap {@code <job>-world}: the world for the trainers, and beside it the planner's state, so that both change
  * at once or not at all.
  *
- * @param request for a checkpoint, as it stands in the map; empty for none
- * @param seen the store in which verified checkpoints were seen, as it stands in the map; empty for none
- * @param resourceVersion that was read; null when it does not exist yet. Writing needs it unchanged.
+ * @param request for a checkpoint, as the map contains it; empty for none
+ * @param checkpointsSeen the store in which verified checkpoints were seen, as the map contains it; empty for none
+ * @param resourceVersion that was read; null if the map does not exist yet. A write needs it unchanged.
  */
 record WorldConfigMap(
         World world,
-        PlannerState book,
+        PlannerState state,
         String request,
-        String seen,
+        String checkpointsSeen,
         @Nullable String resourceVersion) {
-    static final String BOOK_KEY = "ledger.json";
+    static final String STATE_KEY = "ledger.json";
 
     private static final JsonMapper JSON = JsonMapper.builder()
             .addModule(new JavaTimeModule())
             .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES) // a newer operator's book, after a roll back
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES) // a newer operator's state, after a rollback
             .build();
 
-    /** Reads the map; one that was left by an earlier job of the same name counts as empty. */
+    /** Reads the map; a map left by an earlier job of the same name counts as empty. */
     static WorldConfigMap read(SwavJob job, Optional<ConfigMap> map) {
         String uid = job.getMetadata().getUid();
         String version = map.map(m -> m.getMetadata().getResourceVersion()).orElse(null);
         Map<String, String> data = map.map(ConfigMap::getData).orElse(Map.of());
         String world = data.get(ResourceNames.WORLD_KEY);
-        String book = data.get(BOOK_KEY);
+        String state = data.get(STATE_KEY);
         String request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
-        String seen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
-        if (world == null || book == null) {
-            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
+        String checkpointsSeen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
+        if (world == null || state == null) {
+            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
         }
         try {
             World read = parse(world, World.class);
             return uid.equals(read.job())
-                    ? new WorldConfigMap(read, parse(book, PlannerState.class), request, seen, version)
-                    : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, seen, version);
+                    ? new WorldConfigMap(read, parse(state, PlannerState.class), request, checkpointsSeen, version)
+                    : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
         } catch (JsonProcessingException e) {
             throw new UnreadableException(
                     "ConfigMap " + ResourceNames.worldName(job.getMetadata().getName()) + " cannot be read: "
-                            + e.getOriginalMessage() + ". Somebody else has written it, and nothing is planned: put it"
-                            + " right, or delete it to form a new world with an empty ledger; trainers train on",
+                            + e.getOriginalMessage()
+                            + ". The operator did not write it like this. Training continues, but no pods"
+                            + " are created or replaced. Correct it, or delete it to form a new world with an empty"
+                            + " ledger.",
                     e);
         }
     }
@@ -70,12 +72,12 @@ record WorldConfigMap(
     private static <T> T parse(String json, Class<T> type) throws JsonProcessingException {
         @Nullable T value = JSON.readValue(json, type);
         if (value == null) {
-            throw new JsonMappingException(null, "no " + type.getSimpleName() + " but null");
+            throw new JsonMappingException(null, "null instead of a " + type.getSimpleName());
         }
         return value;
     }
 
-    /** Its message is for the status. */
+    /** The map cannot be read; the message is for the status. */
     static final class UnreadableException extends RuntimeException {
         private static final long serialVersionUID = 1;
 
@@ -85,27 +87,30 @@ record WorldConfigMap(
     }
 
     /**
-     * As a world without members that goes on from these numbers, where the map is gone: trainers pass over a generation
-     * that is older than theirs, and the store refuses its checkpoints.
+     * Returns a world without members that continues from these numbers, for a map that was deleted: trainers ignore a
+     * generation that is older than theirs, and the store rejects its checkpoints.
      *
-     * @param generation the last that anybody knows of
+     * @param generation the last one known
      * @param nextPod a number that no pod has
      */
     WorldConfigMap after(long generation, long nextPod) {
-        World none = new World(generation, world.job(), List.of(), "the world was lost");
+        World none = new World(generation, world.job(), List.of(), "the world document was lost");
         return new WorldConfigMap(
-                generation == 0 ? world : none, book.withNextPod(nextPod), request, seen, resourceVersion);
+                generation == 0 ? world : none, state.withNextPod(nextPod), request, checkpointsSeen, resourceVersion);
     }
 
-    /** What the user asks for by the annotation; trainers save when it changes. */
+    /** Returns what the user requests with the annotation; trainers save when it changes. */
     static String request(SwavJob job) {
         return Optional.ofNullable(job.getMetadata().getAnnotations())
                 .map(all -> all.get(ResourceNames.ANNOTATION_CHECKPOINT))
                 .orElse("");
     }
 
-    /** Where the status tells of a checkpoint that verified: who finds none there must not start from zero. */
-    static String seen(SwavJob job) {
+    /**
+     * Returns the store in which the status lists a verified checkpoint: a trainer that finds none there must not start
+     * from zero.
+     */
+    static String checkpointsSeen(SwavJob job) {
         return Optional.ofNullable(job.getStatus()).map(SwavJobStatus::checkpoints).orElse(List.of()).stream()
                 .filter(entry -> Boolean.TRUE.equals(entry.verified()))
                 .findFirst()
@@ -113,17 +118,17 @@ record WorldConfigMap(
                 .orElse("");
     }
 
-    static ConfigMap of(SwavJob job, World world, PlannerState book, @Nullable String resourceVersion) {
+    static ConfigMap of(SwavJob job, World world, PlannerState state, @Nullable String resourceVersion) {
         Map<String, String> data = new TreeMap<>();
         if (!request(job).isEmpty()) {
             data.put(ResourceNames.CHECKPOINT_REQUEST_KEY, request(job));
         }
-        if (!seen(job).isEmpty()) {
-            data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, seen(job));
+        if (!checkpointsSeen(job).isEmpty()) {
+            data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, checkpointsSeen(job));
         }
         try {
             data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));
-            data.put(BOOK_KEY, JSON.writeValueAsString(book));
+            data.put(STATE_KEY, JSON.writeValueAsString(state));
             return new ConfigMapBuilder()
                     .withMetadata(OwnerMetadata.meta(
                             job, ResourceNames.worldName(job.getMetadata().getName())))

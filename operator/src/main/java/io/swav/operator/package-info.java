@@ -1,4 +1,4 @@
-/** The operator: observes, plans, acts, writes one status. */
+/** The operator: it observes, plans, acts, and writes one status. */
 @NullMarked
 package io.swav.operator;
 

@@ -10,21 +10,25 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Which members do not answer although their pods look alive. Silence alone proves nothing, because an API server that
- * is away silences everybody: it takes the word of another member that was heard just now. Such a witness waits for its
- * peers or has lost its connection, so it is never accused itself, and somebody is always left. A member without peers
- * has no witness; it gets twice the time.
+ * Finds members that do not respond although their pods look alive. Silence alone proves nothing, because during an
+ * outage of the API server every trainer is silent: a verdict needs the testimony of another member that reported just
+ * now. Such a witness is waiting for its peers or has lost its connection to one, so it is never accused itself, and at
+ * least one member always remains. A member without peers has no witness; it gets twice the time.
  */
 final class HangDetector {
 
-    /** Steps take as long as they take: a stall is one only when it is longer than so many of the trainer's own. */
-    private static final int STEPS_OF_PATIENCE = 4;
+    /**
+     * A trainer counts as stalled only after this many of its own steps, because the length of a step differs from job
+     * to job.
+     */
+    private static final int PATIENCE_STEPS = 4;
 
-    /** Before the first step of a world, whose length is not known, the limit counts so many times. */
-    private static final int FIRST_STEP = 10;
+    /** Before the first step of a world, whose length is not yet known, the limit is multiplied by this. */
+    private static final int FIRST_STEP_FACTOR = 10;
 
     /**
-     * @param hung to be killed; otherwise it is only put out of the world, and may come back
+     * A member that does not respond.
+     * @param hung whether the pod is to be force-deleted; otherwise it only leaves the world, and may come back
      * @param why without the pod's name
      */
     record Verdict(boolean hung, String why) {}
@@ -38,12 +42,13 @@ final class HangDetector {
     }
 
     /**
-     * @param age of the world: nobody has waited in it for longer, whenever the last step was
-     * @param pods those whose objects say that they are alive, by uid
+     * Judges all members of a world.
+     * @param age of the world: no member has waited in it for longer, whenever its last step was
+     * @param pods pods whose objects say that they are alive, by uid
      * @return verdicts by uid, in the order of ranks
      */
     static Map<String, Verdict> of(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
-        HangDetector call = new HangDetector(hungAfter, age);
+        HangDetector detector = new HangDetector(hungAfter, age);
         List<ObservedPod> members = world.members().stream()
                 .map(member -> Optional.ofNullable(pods.get(member.uid())))
                 .flatMap(Optional::stream)
@@ -53,16 +58,17 @@ final class HangDetector {
         for (ObservedPod member : members) {
             List<ObservedPod> witnesses = new ArrayList<>(members);
             witnesses.remove(member);
-            Optional<Verdict> verdict =
-                    witnesses.isEmpty() ? call.alone(member.signs()) : call.heard(member, witnesses);
+            Optional<Verdict> verdict = witnesses.isEmpty()
+                    ? detector.judgeAlone(member.signals())
+                    : detector.judgeByPeers(member, witnesses);
             verdict.ifPresent(v -> verdicts.put(member.uid(), v));
         }
         return verdicts;
     }
 
     /**
-     * Name of a member that a peer has waited for half the time already, if there is one. A change of the world would
-     * begin its time anew.
+     * Returns the name of a member for which a peer has already waited half of {@code hungAfter}, if any. A change of
+     * the world would restart its clock.
      */
     static Optional<String> suspect(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
         if (world.size() < 2) {
@@ -75,65 +81,67 @@ final class HangDetector {
                 .findFirst();
     }
 
-    private Optional<Verdict> heard(ObservedPod member, List<ObservedPod> peers) {
-        LivenessSignals signs = member.signs();
+    private Optional<Verdict> judgeByPeers(ObservedPod member, List<ObservedPod> peers) {
+        LivenessSignals signals = member.signals();
         for (ObservedPod peer : peers) {
-            if (peer.signs().isFresh()
-                    && signs.isSilent()
-                    && peer.signs().lostPeer().filter(member.uid()::equals).isPresent()) {
+            if (peer.signals().isFresh()
+                    && signals.isSilent()
+                    && peer.signals().lostPeer().filter(member.uid()::equals).isPresent()) {
                 return Optional.of(new Verdict(
-                        false, "it does not answer its peers: " + peer.name() + " lost it, and " + silence(signs)));
+                        false,
+                        "not responding to its peers: " + peer.name() + " lost its connection, and "
+                                + silence(signals)));
             }
         }
         for (ObservedPod peer : peers) {
-            boolean waits = peer.signs().isFresh()
-                    && peer.signs().awaiting()
-                    && stalled(peer.signs()).compareTo(hungAfter) > 0;
-            if (waits && (signs.silentFor(hungAfter) || isStalled(signs))) {
+            boolean waits = peer.signals().isFresh()
+                    && peer.signals().awaiting()
+                    && stalled(peer.signals()).compareTo(hungAfter) > 0;
+            if (waits && (signals.silentFor(hungAfter) || isStalled(signals))) {
                 return Optional.of(new Verdict(
                         true,
-                        "it hangs: " + peer.name() + " has waited for it for "
-                                + stalled(peer.signs()).toSeconds() + " s, and "
-                                + (signs.isSilent() ? silence(signs) : "it finishes no step")));
+                        "hung: " + peer.name() + " has waited for it for "
+                                + stalled(peer.signals()).toSeconds() + " s, and "
+                                + (signals.isSilent() ? silence(signals) : "it completes no step")));
             }
         }
         return Optional.empty();
     }
 
-    private Optional<Verdict> alone(LivenessSignals signs) {
-        if (signs.silentFor(hungAfter.multipliedBy(2))) {
-            return Optional.of(new Verdict(true, "it hangs: " + silence(signs)));
+    private Optional<Verdict> judgeAlone(LivenessSignals signals) {
+        if (signals.silentFor(hungAfter.multipliedBy(2))) {
+            return Optional.of(new Verdict(true, "hung: " + silence(signals)));
         }
-        if (signs.isFresh() && isStalled(signs)) {
+        if (signals.isFresh() && isStalled(signals)) {
             return Optional.of(new Verdict(
-                    true, "it hangs: no step was finished for " + stalled(signs).toSeconds() + " s"));
+                    true, "hung: no step completed for " + stalled(signals).toSeconds() + " s"));
         }
         return Optional.empty();
     }
 
-    private boolean isStalled(LivenessSignals signs) {
-        return !signs.awaiting() && stalled(signs).compareTo(patience(signs)) > 0;
+    private boolean isStalled(LivenessSignals signals) {
+        return !signals.awaiting() && stalled(signals).compareTo(stallLimit(signals)) > 0;
     }
 
-    /** After a hold the last step is long ago, and nobody is to blame: only time in this world counts. */
-    private Duration stalled(LivenessSignals signs) {
-        Duration own = signs.stalled().orElse(Duration.ZERO);
+    /** After a pause the last step is long ago through no fault of the member, so only time in this world counts. */
+    private Duration stalled(LivenessSignals signals) {
+        Duration own = signals.stalled().orElse(Duration.ZERO);
         return own.compareTo(age) < 0 ? own : age;
     }
 
-    private Duration patience(LivenessSignals signs) {
-        Optional<TrainerReport.Regroup> steps = signs.regroup().filter(regroup -> regroup.keptSteps() > 0);
+    private Duration stallLimit(LivenessSignals signals) {
+        Optional<TrainerReport.Regroup> steps = signals.regroup().filter(regroup -> regroup.keptSteps() > 0);
         if (steps.isEmpty()) {
-            return hungAfter.multipliedBy(FIRST_STEP);
+            return hungAfter.multipliedBy(FIRST_STEP_FACTOR);
         }
         double seconds = steps.get().keptSeconds() / steps.get().keptSteps();
-        Duration several = Duration.ofMillis(Math.round(1000 * seconds * STEPS_OF_PATIENCE));
+        Duration several = Duration.ofMillis(Math.round(1000 * seconds * PATIENCE_STEPS));
         return several.compareTo(hungAfter) > 0 ? several : hungAfter;
     }
 
-    private static String silence(LivenessSignals signs) {
-        return signs.silence() == null
-                ? "it never reported"
-                : "it has not reported for " + signs.silence().toSeconds() + " s";
+    private static String silence(LivenessSignals signals) {
+        return signals.silence() == null
+                ? "it has never reported"
+                : "it has not reported for " + signals.silence().toSeconds() + " s";
     }
 }

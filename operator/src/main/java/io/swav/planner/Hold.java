@@ -9,21 +9,21 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * What keeps a pod from starting, beyond the time that a start takes.
+ * What keeps a pod from starting for longer than a normal start takes.
  *
- * @param kind whether it can end by itself
+ * @param kind whether it can end without a person
  * @param reason one word of Kubernetes: Unschedulable, FailedMount, ImagePullBackOff
- * @param message Kubernetes' own words, possibly empty
+ * @param message Kubernetes' own message, possibly empty
  */
 public record Hold(Kind kind, String reason, String message) {
-    /** Reasons that one sentence spells out. */
+    /** The number of reasons that one sentence spells out. */
     private static final int SHOWN = 3;
 
-    /** Whose move it is. */
+    /** Whether the hold ends without a person. */
     public enum Kind {
-        /** It ends by itself: capacity comes, a taint or a gate is removed, a registry answers. */
+        /** It ends by itself: capacity arrives, a taint or a scheduling gate is removed, a registry responds. */
         WAITS,
-        /** It ends when a person has acted: what the pod refers to does not exist, or cannot be valid. */
+        /** It ends only after a person has acted: what the pod refers to does not exist, or cannot be valid. */
         NEEDS_ACTION
     }
 
@@ -32,19 +32,19 @@ public record Hold(Kind kind, String reason, String message) {
         return message.isBlank() ? reason : reason + ": " + message;
     }
 
-    /** That of a pod that is held. */
+    /** Returns the hold of a pod; empty if the pod is not held. */
     public static Optional<Hold> of(ObservedPod pod) {
-        return pod.standing() instanceof PodState.Starting starting ? starting.hold() : Optional.empty();
+        return pod.state() instanceof PodState.Starting starting ? starting.hold() : Optional.empty();
     }
 
-    /** Whether a person has to act for one of these pods to start. */
+    /** Whether one of these pods cannot start until a person acts. */
     public static boolean needsAction(List<ObservedPod> pods) {
         return held(pods).stream().flatMap(pod -> of(pod).stream()).anyMatch(hold -> hold.kind() == Kind.NEEDS_ACTION);
     }
 
     /**
-     * One sentence for all held pods: for each reason the first pod and its message, those that need a person before the
-     * others. Empty when none is held.
+     * Describes all held pods in one sentence: for each reason the first pod and its message, pods that need a person
+     * first. Empty if no pod is held.
      */
     public static Optional<String> sentence(List<ObservedPod> pods) {
         List<ObservedPod> held = held(pods);
@@ -58,7 +58,7 @@ public record Hold(Kind kind, String reason, String message) {
         List<String> parts = new ArrayList<>();
         byReason.values().stream().limit(SHOWN).forEach(alike -> parts.add(part(alike)));
         if (byReason.size() > SHOWN) {
-            parts.add((byReason.size() - SHOWN) + " more reasons: see the pods");
+            parts.add((byReason.size() - SHOWN) + " more reasons, see the pods");
         }
         return Optional.of(held.size() + " of " + alive + (alive == 1 ? " pod" : " pods") + " cannot start: "
                 + String.join("; ", parts));
@@ -69,7 +69,7 @@ public record Hold(Kind kind, String reason, String message) {
         return alike.get(0).name() + others + ": " + of(alike.get(0)).orElseThrow();
     }
 
-    /** Those that need a person first, then the oldest. */
+    /** Held pods, those that need a person first, then by age. */
     private static List<ObservedPod> held(List<ObservedPod> pods) {
         return pods.stream()
                 .filter(pod -> of(pod).isPresent())

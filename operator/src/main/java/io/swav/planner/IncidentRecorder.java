@@ -19,208 +19,220 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Enters in the book what has happened since the last plan: who left, failed, does not answer, or finished, what each
- * change of the world has cost, and how the job ended.
+ * Records in the planner state what has happened since the last plan: which pods left, failed, stopped responding or
+ * finished, what each change of the world has cost, and how the job ended.
  *
- * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once, one that
- * never got there after a delay that doubles each time, until a new world has made a step. A permanent failure ends the
- * job, unless it has already made a step.
+ * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once; a pod
+ * that never entered one is replaced after a delay that doubles each time, until a new world has made a step. A
+ * permanent failure ends the job, unless the job has already made a step.
  */
 final class IncidentRecorder {
     static final Duration FIRST_BACKOFF = Duration.ofSeconds(1);
     static final Duration LONGEST_BACKOFF = Duration.ofMinutes(5);
-    /** Where new pods are taken away as soon as they are placed, they would otherwise pile up. */
+    /**
+     * The longest delay after preemptions. A delay is needed because pods would pile up if each new one were evicted as
+     * soon as it was scheduled.
+     */
     static final Duration LONGEST_BACKOFF_UNBLAMED = Duration.ofSeconds(30);
-    /** How long the other trainers may take to end after the first has finished. */
+    /** How long the other trainers may take to exit after the first has finished. */
     static final Duration FINISH = Duration.ofMinutes(2);
 
-    private final JobPolicy bounds;
-    private final PlannerInput seen;
+    private final JobPolicy policy;
+    private final PlannerInput input;
     private final Instant now;
     private final LiveMembers liveMembers;
-    private final List<Incident> news = new ArrayList<>();
-    private final List<String> resumed = new ArrayList<>();
-    private PlannerState book;
+    private final List<Incident> newIncidents = new ArrayList<>();
+    private final List<String> resumeMessages = new ArrayList<>();
+    private PlannerState state;
 
-    private IncidentRecorder(JobPolicy bounds, PlannerInput seen, Instant now) {
-        this.bounds = bounds;
-        this.seen = seen;
+    private IncidentRecorder(JobPolicy policy, PlannerInput input, Instant now) {
+        this.policy = policy;
+        this.input = input;
         this.now = now;
-        this.book = forgetful(seen);
-        this.liveMembers = new LiveMembers(bounds, seen, book, now);
+        this.state = withoutGonePods(input);
+        this.liveMembers = new LiveMembers(policy, input, state, now);
     }
 
-    /** Has entered what happened. */
-    static IncidentRecorder of(JobPolicy bounds, PlannerInput seen, Instant now) {
-        IncidentRecorder keeper = new IncidentRecorder(bounds, seen, now);
-        if (keeper.book.end() == null) {
-            keeper.account();
-            keeper.settle(false);
-            keeper.decideEnd();
+    /** Creates a recorder that has recorded everything since the last plan. */
+    static IncidentRecorder of(JobPolicy policy, PlannerInput input, Instant now) {
+        IncidentRecorder recorder = new IncidentRecorder(policy, input, now);
+        if (recorder.state.end() == null) {
+            recorder.recordDepartures();
+            recorder.settleGenerations(false);
+            recorder.decideEnd();
         }
-        return keeper;
+        return recorder;
     }
 
-    PlannerState book() {
-        return book;
+    PlannerState state() {
+        return state;
     }
 
     LiveMembers liveMembers() {
         return liveMembers;
     }
 
-    /** Incidents that were entered. */
-    List<Incident> news() {
-        return news;
+    /** Returns the incidents recorded in this plan. */
+    List<Incident> newIncidents() {
+        return newIncidents;
     }
 
-    /** A sentence for every change whose price was entered. */
-    List<String> resumed() {
-        return resumed;
+    /** Returns a sentence for every change of the world whose cost was settled in this plan. */
+    List<String> resumeMessages() {
+        return resumeMessages;
     }
 
-    /** That these pods go is our own doing. */
+    /** Marks pods as accounted for, because the operator itself removes them. */
     void released(List<ObservedPod> pods) {
-        pods.forEach(pod -> book = book.accounting(pod.uid()));
+        pods.forEach(pod -> state = state.accounting(pod.uid()));
     }
 
-    void numbered(long nextPod) {
-        book = book.withNextPod(nextPod);
+    void reserveNumbersBelow(long nextPod) {
+        state = state.withNextPod(nextPod);
     }
 
-    /** Keeps notes of pods that are still there or still named by the world; lost pods that are heard are forgiven. */
-    private static PlannerState forgetful(PlannerInput seen) {
-        PlannerState book = seen.book();
+    /**
+     * Drops what was recorded about pods that neither exist nor are named by the world. A lost pod that reports again
+     * is forgiven.
+     */
+    private static PlannerState withoutGonePods(PlannerInput input) {
+        PlannerState before = input.state();
         Set<String> current = new HashSet<>();
-        seen.pods().forEach(pod -> current.add(pod.uid()));
-        seen.world().members().forEach(member -> current.add(member.uid()));
-        Set<String> heard = seen.pods().stream()
-                .filter(pod -> book.lost().contains(pod.uid())
+        input.pods().forEach(pod -> current.add(pod.uid()));
+        input.world().members().forEach(member -> current.add(member.uid()));
+        Set<String> heard = input.pods().stream()
+                .filter(pod -> before.lost().contains(pod.uid())
                         && pod.isAlive()
-                        && pod.signs().isFresh())
+                        && pod.signals().isFresh())
                 .map(ObservedPod::uid)
                 .collect(Collectors.toSet());
-        return book.keeping(current, heard);
+        return before.keeping(current, heard);
     }
 
-    /** Counts every pod that leaves, died, or does not answer since the last plan, and every member that vanished, once. */
-    private void account() {
-        for (ObservedPod pod : seen.pods()) {
+    /**
+     * Counts once each pod that is terminating, has ended or has stopped responding since the last plan, and each
+     * member that vanished.
+     */
+    private void recordDepartures() {
+        for (ObservedPod pod : input.pods()) {
             HangDetector.Verdict verdict = liveMembers.verdict(pod).orElse(null);
             if (verdict != null) {
-                book = verdict.hung() ? book.killing(pod.uid()) : book.losing(pod.uid());
+                state = verdict.hung() ? state.killing(pod.uid()) : state.losing(pod.uid());
                 incident(pod.name(), pod.uid(), verdict.hung() ? Kind.Hang : Kind.Preemption, verdict.why());
-            } else if (pod.standing() instanceof Terminating leaving) {
+            } else if (pod.state() instanceof Terminating leaving) {
                 incident(pod.name(), pod.uid(), Kind.Preemption, leaving.why());
-            } else if (pod.standing() instanceof Ended dead) {
+            } else if (pod.state() instanceof Ended dead) {
                 boolean failure = dead.cause() != Cause.PREEMPTED;
                 boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
                 if (first && dead.cause().isPermanent() && !hasTrained()) {
                     String reason = dead.cause() == Cause.NO_DATA
                             ? PlannerState.End.NO_DATA
                             : ConditionReason.TrainerRefused.name();
-                    String message = "Pod " + pod.name() + " failed for good: " + dead.why();
-                    book = book.ended(new PlannerState.End(false, reason, message, now));
+                    String message = "Pod " + pod.name() + " failed permanently: " + dead.why();
+                    state = state.ended(new PlannerState.End(false, reason, message, now));
                 }
             }
         }
-        for (World.Member member : seen.world().members()) {
+        for (World.Member member : input.world().members()) {
             if (liveMembers.pod(member).isEmpty()) {
                 incident(member.pod(), member.uid(), Kind.Preemption, "the pod vanished without notice");
             }
         }
     }
 
-    /** Whether the job has made a step: then its configuration and data are good, and what is bad is one pod's place. */
+    /**
+     * Whether the job has made a step. If so, its configuration and data are good, and a permanent error concerns one
+     * pod's node only.
+     */
     private boolean hasTrained() {
-        return book.account().pace() != null
-                || seen.pods().stream().anyMatch(pod -> pod.signs().trainedIn() > 0);
+        return state.account().pace() != null
+                || input.pods().stream().anyMatch(pod -> pod.signals().trainedIn() > 0);
     }
 
     /** Whether this was not known yet. */
     private boolean incident(String pod, String uid, Kind kind, String why) {
-        if (book.accounted().contains(uid)) {
+        if (state.accounted().contains(uid)) {
             return false;
         }
-        Incident incident = new Incident(now.toString(), kind.name(), pod, why, seen.step(), null, null, null);
-        news.add(incident);
-        book = book.with(book.account().with(incident)).accounting(uid);
-        if (seen.world().rankOf(uid).isPresent()) {
-            book = book.withRetry(0, null);
+        Incident incident = new Incident(now.toString(), kind.name(), pod, why, input.step(), null, null, null);
+        newIncidents.add(incident);
+        state = state.with(state.account().with(incident)).accounting(uid);
+        if (input.world().rankOf(uid).isPresent()) {
+            state = state.withRetry(0, null);
         } else {
-            int streak = book.streak() + 1;
+            int streak = state.streak() + 1;
             Duration longest = kind == Kind.Preemption ? LONGEST_BACKOFF_UNBLAMED : LONGEST_BACKOFF;
-            book = book.withRetry(streak, now.plus(backoff(streak, longest)));
+            state = state.withRetry(streak, now.plus(backoff(streak, longest)));
         }
         return true;
     }
 
     /**
-     * Enters the prices of generations that have made steps since the last plan.
+     * Settles the cost of generations that have made steps since the last plan.
      *
-     * @param changing whether the world is about to change, so that nothing more is heard of the present one
+     * @param changing whether the world is about to change, so that no more reports of the present one will come
      */
-    private void settle(boolean changing) {
-        SortedMap<Long, List<LivenessSignals>> begun = new TreeMap<>();
-        for (ObservedPod pod : seen.pods()) {
-            long generation = pod.signs().trainedIn();
-            if (generation > book.account().settled()
-                    && generation <= seen.world().generation()) {
-                begun.computeIfAbsent(generation, g -> new ArrayList<>()).add(pod.signs());
+    private void settleGenerations(boolean changing) {
+        SortedMap<Long, List<LivenessSignals>> started = new TreeMap<>();
+        for (ObservedPod pod : input.pods()) {
+            long generation = pod.signals().trainedIn();
+            if (generation > state.account().settled()
+                    && generation <= input.world().generation()) {
+                started.computeIfAbsent(generation, g -> new ArrayList<>()).add(pod.signals());
             }
         }
-        begun.forEach((generation, reports) -> {
+        started.forEach((generation, reports) -> {
             boolean complete =
-                    liveMembers.presentPods().allMatch(pod -> pod.signs().trainedIn() == generation);
-            if (complete || changing || generation < seen.world().generation()) {
-                LedgerState before = book.account();
+                    liveMembers.presentPods().allMatch(pod -> pod.signals().trainedIn() == generation);
+            if (complete || changing || generation < input.world().generation()) {
+                LedgerState before = state.account();
                 LedgerState after = before.settle(LedgerState.GenerationStart.of(generation, reports), now);
-                book = book.with(after).withRetry(0, null);
-                after.told(before).ifPresent(resumed::add);
+                state = state.with(after).withRetry(0, null);
+                after.resumeMessage(before).ifPresent(resumeMessages::add);
             }
         });
     }
 
-    /** Enters a new world, and who is to answer for it. */
+    /** Records a new world and the incidents that caused it. */
     void published(WorldDecision.Regroup regroup, Kind otherwise) {
-        settle(true);
+        settleGenerations(true);
         World next = regroup.next();
-        List<LivenessSignals> last = seen.pods().stream()
-                .map(ObservedPod::signs)
-                .filter(signs -> signs.trainedIn() == book.account().settled() && signs.trainedIn() > 0)
+        List<LivenessSignals> last = input.pods().stream()
+                .map(ObservedPod::signals)
+                .filter(signals -> signals.trainedIn() == state.account().settled() && signals.trainedIn() > 0)
                 .toList();
-        LedgerState account = book.account();
+        LedgerState account = state.account();
         if (!last.isEmpty()) {
             account = account.paced(
                     LedgerState.GenerationStart.of(account.settled(), last).stepSeconds());
         }
         Set<String> members =
-                seen.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
-        List<Incident> because = news.stream()
+                input.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
+        List<Incident> because = newIncidents.stream()
                 .filter(incident -> members.contains(incident.pod()))
                 .toList();
         account = account.followedBy(next.generation(), because);
-        if (because.isEmpty() && seen.world().generation() > 0) {
+        if (because.isEmpty() && input.world().generation() > 0) {
             account = account.with(new Incident(
                     now.toString(),
                     otherwise.name(),
                     changed(next),
                     regroup.why(),
-                    seen.step(),
+                    input.step(),
                     next.generation(),
                     null,
                     null));
         }
-        if (seen.world().generation() > 0 && !next.hold() && next.size() > 0) {
+        if (input.world().generation() > 0 && !next.hold() && next.size() > 0) {
             account = account.resized();
         }
-        book = book.with(account).published(now);
+        state = state.with(account).published(now);
     }
 
-    /** Names of the pods that are in one of the two worlds alone. */
+    /** Returns the names of the pods that are in exactly one of the two worlds. */
     private String changed(World next) {
         List<World.Member> both = new ArrayList<>(next.members());
-        seen.world().members().stream().filter(member -> !both.remove(member)).forEach(both::add);
+        input.world().members().stream().filter(member -> !both.remove(member)).forEach(both::add);
         return LiveMembers.names(both);
     }
 
@@ -230,31 +242,31 @@ final class IncidentRecorder {
     }
 
     private String lastFailure() {
-        return book.account().incidents().stream()
+        return state.account().incidents().stream()
                 .filter(incident -> incident.kind().equals(Kind.Failure.name())
                         || incident.kind().equals(Kind.Hang.name()))
                 .reduce((first, second) -> second)
-                .map(last -> "; the last: " + last.pod() + ": " + last.reason())
+                .map(last -> ". Last failure: " + last.pod() + ": " + last.reason())
                 .orElse("");
     }
 
     private void decideEnd() {
-        if (book.end() != null) {
+        if (state.end() != null) {
             return;
         }
-        boolean done = seen.pods().stream().anyMatch(pod -> pod.standing() instanceof Done);
+        boolean done = input.pods().stream().anyMatch(pod -> pod.state() instanceof Done);
         if (done) {
-            Instant first = book.firstDone() == null ? now : book.firstDone();
-            book = book.withFirstDone(first);
+            Instant first = state.firstDone() == null ? now : state.firstDone();
+            state = state.withFirstDone(first);
             if (liveMembers.present().isEmpty() || !now.isBefore(first.plus(FINISH))) {
-                book = book.ended(
+                state = state.ended(
                         new PlannerState.End(true, ConditionReason.Complete.name(), "Training is complete", now));
             }
-        } else if (book.account().failed() > bounds.maxFailures()) {
-            book = book.ended(new PlannerState.End(
+        } else if (state.account().countedFailures() > policy.maxFailures()) {
+            state = state.ended(new PlannerState.End(
                     false,
                     ConditionReason.TooManyFailures.name(),
-                    book.account().failed() + " failures, recovery.maxFailures allows " + bounds.maxFailures()
+                    state.account().countedFailures() + " failures, recovery.maxFailures allows " + policy.maxFailures()
                             + lastFailure(),
                     now));
         }

@@ -5,14 +5,14 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What the spec allows.
+ * The limits that the spec sets for the planner.
  *
  * @param target trainers wanted in the world, at least {@code min}
  * @param min fewest trainers that form a world
  * @param spares Ready pods kept beyond the world
  * @param growAfter how long a world stays before it grows while more pods are expected
  * @param hungAfter how long a trainer may keep its peers waiting
- * @param maxFailures failures that are replaced; one more ends the job
+ * @param maxFailures failures after which a pod is still replaced; one more ends the job
  * @param suspended whether no pod may run
  * @param ttl how long pods stay after the end; empty keeps them
  */
@@ -28,8 +28,8 @@ public record JobPolicy(
 
     public JobPolicy {
         if (min < 1 || target < min || spares < 0 || maxFailures < 0) {
-            throw new IllegalArgumentException(
-                    "bounds: target " + target + ", min " + min + ", spares " + spares + ", failures " + maxFailures);
+            throw new IllegalArgumentException("job policy: target " + target + ", min " + min + ", spares " + spares
+                    + ", failures " + maxFailures);
         }
     }
 

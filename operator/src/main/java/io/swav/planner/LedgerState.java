@@ -14,9 +14,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What changes of the world have cost. An incident is entered when it is seen, together with the generation that is
- * published because of it; its price follows when that generation, or the next that comes to train, has made its first
- * step and the trainers say what they lost. Incidents that share a pause each show the whole price; the sums have it once.
+ * The cost of changes of the world. An incident is recorded when it is seen, together with the generation that is
+ * published because of it. Its cost follows when that generation, or the next one that trains, has made its first step
+ * and its trainers report what they lost. Incidents that share a pause each show its whole cost; the sums count it
+ * once.
  *
  * @param secondsLost by {@link Kind}
  * @param incidents the last {@value #KEPT}
@@ -34,7 +35,10 @@ public record LedgerState(
     public static final LedgerState EMPTY =
             new LedgerState(new Counts(0, 0, 0, 0), 0, new TreeMap<>(), List.of(), null);
 
-    /** Why the world changed; when several things share a pause, the last of these pays for it. */
+    /**
+     * Why the world changed. If several incidents share a pause, its cost is attributed to the one whose kind comes
+     * last here.
+     */
     public enum Kind {
         Resize,
         Suspension,
@@ -43,11 +47,14 @@ public record LedgerState(
         Failure
     }
 
-    /** @param resizes worlds for training that were published after the first */
+    /**
+     * The number of incidents of each kind.
+     * @param resizes worlds for training that were published after the first
+     */
     public record Counts(long resizes, long preemptions, long failures, long hangs) {}
 
     /**
-     * How the last generation that trained began, which is the last one whose price is known.
+     * The start of the last generation that trained, which is the last one whose cost is known.
      *
      * @param start global steps applied when it began
      * @param keptSeconds in steps of earlier generations that were kept
@@ -61,7 +68,7 @@ public record LedgerState(
      * A generation that has made steps, as its trainers report it.
      *
      * @param start global steps applied when it began
-     * @param pauseSeconds as its survivors tell it; empty when all members are new
+     * @param pauseSeconds as its survivors report it; empty if all members are new
      * @param droppedSteps that no survivor had finished
      * @param keptSteps in it so far, at least 1
      * @param keptSeconds in them
@@ -74,20 +81,24 @@ public record LedgerState(
             long keptSteps,
             double keptSeconds) {
 
-        /** @param reports of trainers that have made steps in it */
+        /**
+         * Combines the reports of a generation's trainers.
+         * @param reports of trainers that have made steps in it
+         */
         static GenerationStart of(long generation, List<LivenessSignals> reports) {
             long start = 0;
             Optional<Double> pause = Optional.empty();
             long dropped = Long.MAX_VALUE;
             long steps = 0;
             double seconds = 0;
-            for (LivenessSignals signs : reports) {
-                TrainerReport.Regroup regroup = signs.regroup().orElseThrow();
-                start = Math.max(start, signs.step() - regroup.keptSteps());
+            for (LivenessSignals signals : reports) {
+                TrainerReport.Regroup regroup = signals.regroup().orElseThrow();
+                start = Math.max(start, signals.step() - regroup.keptSteps());
                 Double own = regroup.pauseSeconds();
                 if (own != null) {
                     pause = Optional.of(Math.max(own, pause.orElse(0.0)));
-                    dropped = Math.min(dropped, regroup.droppedSteps()); // what one has finished is not lost
+                    dropped = Math.min(
+                            dropped, regroup.droppedSteps()); // a step that one trainer has finished is not lost
                 }
                 if (regroup.keptSteps() > steps) {
                     steps = regroup.keptSteps();
@@ -108,11 +119,11 @@ public record LedgerState(
     }
 
     /** Failures that count towards recovery.maxFailures. */
-    long failed() {
+    long countedFailures() {
         return counts.failures() + counts.hangs();
     }
 
-    /** The last generation whose price is known. */
+    /** Returns the last generation whose cost is known, 0 for none. */
     long settled() {
         return pace == null ? 0 : pace.generation();
     }
@@ -130,7 +141,7 @@ public record LedgerState(
                 more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
     }
 
-    /** Enters that this generation was published because of the incidents of these pods. */
+    /** Records that this generation was published because of these incidents. */
     LedgerState followedBy(long generation, List<Incident> because) {
         return withIncidents(incidents.stream()
                 .map(incident -> because.contains(incident)
@@ -144,7 +155,7 @@ public record LedgerState(
         return new LedgerState(more, stepsLost, secondsLost, incidents, pace);
     }
 
-    /** Takes note of how long a step takes, which the last report of a generation tells best. */
+    /** Records the length of a step; the last report of a generation gives it best. */
     LedgerState paced(double stepSeconds) {
         return pace == null
                 ? this
@@ -152,49 +163,52 @@ public record LedgerState(
                         pace.generation(), pace.start(), pace.keptSeconds(), stepSeconds, pace.firstStep()));
     }
 
-    /** Enters what it took to come to this generation from the last one that trained. */
-    LedgerState settle(GenerationStart begun, Instant now) {
+    /** Records the cost of getting from the last generation that trained to this one. */
+    LedgerState settle(GenerationStart started, Instant now) {
         List<Incident> open =
-                incidents.stream().filter(incident -> isOpen(incident, begun)).toList();
+                incidents.stream().filter(incident -> isOpen(incident, started)).toList();
         if (pace == null) {
-            Instant first = now.minusMillis(Math.round(1000 * begun.keptSeconds()));
-            return withIncidents(priced(begun, 0, 0))
-                    .withPace(new GenerationBaseline(begun.generation(), begun.start(), 0, begun.stepSeconds(), first));
+            Instant first = now.minusMillis(Math.round(1000 * started.keptSeconds()));
+            return withIncidents(priced(started, 0, 0))
+                    .withPace(new GenerationBaseline(
+                            started.generation(), started.start(), 0, started.stepSeconds(), first));
         }
         long reached = open.stream()
                 .mapToLong(incident -> incident.step() == null ? 0 : incident.step())
                 .max()
                 .orElse(0);
-        long steps = Math.max(begun.droppedSteps(), reached - begun.start());
-        double seconds = rounded(begun.pauseSeconds().orElseGet(() -> sinceFirst(open, begun, now)));
+        long steps = Math.max(started.droppedSteps(), reached - started.start());
+        double seconds = rounded(started.pauseSeconds().orElseGet(() -> sinceFirst(open, started, now)));
         SortedMap<String, Double> lost = new TreeMap<>(secondsLost);
         lost.merge(cause(open).name(), seconds, (one, other) -> rounded(one + other));
-        long since = begun.start() - pace.start(); // negative when a checkpoint from before that was resumed
+        long since = started.start() - pace.start(); // negative if an earlier checkpoint was resumed
         double kept = since >= 0
                 ? pace.keptSeconds() + since * pace.stepSeconds()
-                : pace.keptSeconds() * begun.start() / pace.start();
+                : pace.keptSeconds() * started.start() / pace.start();
         return new LedgerState(
                 counts,
                 stepsLost + steps,
                 lost,
-                priced(begun, steps, seconds),
-                new GenerationBaseline(begun.generation(), begun.start(), kept, begun.stepSeconds(), pace.firstStep()));
+                priced(started, steps, seconds),
+                new GenerationBaseline(
+                        started.generation(), started.start(), kept, started.stepSeconds(), pace.firstStep()));
     }
 
-    /** What this settling entered beyond an earlier account, in words; empty when nobody has to answer for it. */
-    Optional<String> told(LedgerState before) {
+    /** Describes the cost that this ledger has settled beyond an earlier one; empty if no incident caused it. */
+    Optional<String> resumeMessage(LedgerState before) {
         return incidents.stream()
                 .filter(incident -> pace != null && before.pace() != null && incident.secondsPaused() != null)
                 .filter(incident -> incident.generation() != null && incident.generation() > before.settled())
                 .max(Comparator.comparing(incident -> Kind.valueOf(incident.kind())))
-                .map(incident -> "Generation " + settled() + " trains: "
+                .map(incident -> "Generation " + settled() + " is training: "
                         + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
-                        + " lost and " + incident.secondsPaused() + " s without training ("
+                        + " lost, " + incident.secondsPaused() + " s without training ("
                         + incident.kind() + " of " + incident.pod() + ")");
     }
 
     /**
-     * Share of the time since the first step began that went into steps that were kept; empty before.
+     * Returns the share of the time since the first step began that went into steps that were kept; empty before that
+     * step.
      *
      * @param keptSince seconds in steps of the last generation that trained
      */
@@ -206,9 +220,9 @@ public record LedgerState(
         return elapsed <= 0 ? Optional.empty() : Optional.of(Math.min(1, (pace.keptSeconds() + keptSince) / elapsed));
     }
 
-    private boolean isOpen(Incident incident, GenerationStart begun) {
+    private boolean isOpen(Incident incident, GenerationStart started) {
         Long followed = incident.generation();
-        return followed != null && followed > settled() && followed <= begun.generation();
+        return followed != null && followed > settled() && followed <= started.generation();
     }
 
     private static Kind cause(List<Incident> open) {
@@ -218,19 +232,19 @@ public record LedgerState(
                 .orElse(Kind.Resize);
     }
 
-    /** All members are new, and nobody is left who could tell how long the pause was: it began with the first incident. */
-    private static double sinceFirst(List<Incident> open, GenerationStart begun, Instant now) {
+    /** If all members are new, no survivor knows how long the pause was: it began with the first incident. */
+    private static double sinceFirst(List<Incident> open, GenerationStart started, Instant now) {
         return open.stream()
                 .map(incident -> Instant.parse(incident.time()))
                 .min(Comparator.naturalOrder())
-                .map(first -> Math.max(0, Duration.between(first, now).toMillis() / 1000.0 - begun.keptSeconds()))
+                .map(first -> Math.max(0, Duration.between(first, now).toMillis() / 1000.0 - started.keptSeconds()))
                 .orElse(0.0);
     }
 
-    private List<Incident> priced(GenerationStart begun, long steps, double seconds) {
+    private List<Incident> priced(GenerationStart started, long steps, double seconds) {
         return incidents.stream()
                 .map(incident ->
-                        isOpen(incident, begun) ? priced(incident, incident.generation(), steps, seconds) : incident)
+                        isOpen(incident, started) ? priced(incident, incident.generation(), steps, seconds) : incident)
                 .toList();
     }
 

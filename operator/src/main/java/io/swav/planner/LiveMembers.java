@@ -14,37 +14,37 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Which pods can do their part, as far as anybody knows: those whose objects say that they are alive, without those that
- * do not answer the roll call or were put out before.
+ * The pods that can take part in training, as far as is known: those whose objects say that they are alive, without
+ * those that {@link HangDetector} accuses or that left the world as lost or hung before.
  */
 final class LiveMembers {
-    private final JobPolicy bounds;
-    private final PlannerInput seen;
-    private final PlannerState book;
+    private final JobPolicy policy;
+    private final PlannerInput input;
+    private final PlannerState state;
     private final Duration age;
     private final Map<String, ObservedPod> byUid = new HashMap<>();
     private final Map<String, HangDetector.Verdict> verdicts;
 
-    LiveMembers(JobPolicy bounds, PlannerInput seen, PlannerState book, Instant now) {
-        this.bounds = bounds;
-        this.seen = seen;
-        this.book = book;
-        this.age = book.since() == null ? Duration.ZERO : Duration.between(book.since(), now);
-        seen.pods().forEach(pod -> byUid.put(pod.uid(), pod));
-        this.verdicts = HangDetector.of(seen.world(), age, byUid, bounds.hungAfter());
+    LiveMembers(JobPolicy policy, PlannerInput input, PlannerState state, Instant now) {
+        this.policy = policy;
+        this.input = input;
+        this.state = state;
+        this.age = state.since() == null ? Duration.ZERO : Duration.between(state.since(), now);
+        input.pods().forEach(pod -> byUid.put(pod.uid(), pod));
+        this.verdicts = HangDetector.of(input.world(), age, byUid, policy.hungAfter());
     }
 
     boolean counts(ObservedPod pod) {
-        return pod.isAlive() && !book.isOut(pod.uid()) && !verdicts.containsKey(pod.uid());
+        return pod.isAlive() && !state.isOut(pod.uid()) && !verdicts.containsKey(pod.uid());
     }
 
     int alive() {
-        return (int) seen.pods().stream().filter(this::counts).count();
+        return (int) input.pods().stream().filter(this::counts).count();
     }
 
-    /** Members of the world whose pod can go on, in the order of their ranks. */
+    /** Returns the members of the world whose pods can continue, in the order of their ranks. */
     List<World.Member> present() {
-        return seen.world().members().stream()
+        return input.world().members().stream()
                 .filter(member -> pod(member).filter(this::counts).isPresent())
                 .toList();
     }
@@ -53,22 +53,25 @@ final class LiveMembers {
         return present().stream().map(this::pod).flatMap(Optional::stream);
     }
 
-    /** Ready pods outside the world. */
+    /** Returns the Ready pods outside the world. */
     Stream<ObservedPod> newcomers() {
-        return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Ready
+        return input.pods().stream()
+                .filter(pod -> pod.state() instanceof Ready
                         && counts(pod)
-                        && !pod.signs().isSilent()
-                        && seen.world().rankOf(pod.uid()).isEmpty());
+                        && !pod.signals().isSilent()
+                        && input.world().rankOf(pod.uid()).isEmpty());
     }
 
-    /** Leaving pods that hold the state; where nobody stays, they save it before they end. */
+    /**
+     * Returns the terminating pods that hold the training state. If no other trainer remains, they save it before they
+     * exit.
+     */
     List<ObservedPod> savers() {
-        return seen.pods().stream()
-                .filter(pod -> pod.standing() instanceof Terminating
-                        && !book.isOut(pod.uid())
-                        && pod.signs().isFresh()
-                        && pod.signs().holdsState())
+        return input.pods().stream()
+                .filter(pod -> pod.state() instanceof Terminating
+                        && !state.isOut(pod.uid())
+                        && pod.signals().isFresh()
+                        && pod.signals().holdsState())
                 .toList();
     }
 
@@ -80,17 +83,17 @@ final class LiveMembers {
         return Optional.ofNullable(verdicts.get(pod.uid()));
     }
 
-    /** Name of a member of which it is not yet known whether it hangs. */
+    /** Returns the name of a member that may be hung, which is not yet certain. */
     Optional<String> suspect() {
-        return HangDetector.suspect(seen.world(), age, byUid, bounds.hungAfter());
+        return HangDetector.suspect(input.world(), age, byUid, policy.hungAfter());
     }
 
-    /** Whether a member that is out of the world still works with its peers until they switch. */
-    boolean canSpeak(World.Member member) {
+    /** Whether a member that leaves the world still works with its peers until they switch to the next one. */
+    boolean stillCooperates(World.Member member) {
         return pod(member)
-                .filter(pod -> !(pod.standing() instanceof Ended)
+                .filter(pod -> !(pod.state() instanceof Ended)
                         && verdict(pod).isEmpty()
-                        && !pod.signs().isSilent())
+                        && !pod.signals().isSilent())
                 .isPresent();
     }
 
@@ -103,12 +106,12 @@ final class LiveMembers {
         if (pod.isEmpty()) {
             return "vanished";
         }
-        PodState standing = pod.get().standing();
+        PodState podState = pod.get().state();
         return verdict(pod.get())
                 .map(HangDetector.Verdict::why)
                 .orElse(
-                        standing instanceof Terminating leaving
+                        podState instanceof Terminating leaving
                                 ? leaving.why()
-                                : standing instanceof Ended dead ? dead.why() : "done");
+                                : podState instanceof Ended dead ? dead.why() : "done");
     }
 }

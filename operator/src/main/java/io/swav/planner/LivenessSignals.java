@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Signs of life of one trainer, from its last report.
  *
- * @param silence since the operator heard of it, by the operator's clock, without the time in which the API server was
- *     away; null when it has never reported, or has reported its end: then nothing is concluded from silence
+ * @param silence time since its last report arrived, by the operator's clock and without outages of the API server;
+ *     null if it has never reported, or has reported its end: then silence proves nothing
  * @param awaiting whether it waits for its peers
- * @param stalled since it last finished a step or entered its first world; empty outside a world
- * @param lostPeer uid of the member whose connection to it failed
+ * @param stalled time since it last finished a step or entered its first world; empty outside a world
+ * @param lostPeer uid of the member to which its connection failed
  * @param step global steps applied
- * @param regroup how it came into its present world
+ * @param regroup how it entered its present world
  */
 public record LivenessSignals(
         @Nullable Duration silence,
@@ -24,7 +24,7 @@ public record LivenessSignals(
         long step,
         Optional<TrainerReport.Regroup> regroup) {
 
-    /** Trainers report every two seconds; one that misses two reports is silent. */
+    /** Trainers report every two seconds; a trainer that misses two reports is silent. */
     public static final Duration SILENCE_LIMIT = Duration.ofSeconds(4);
 
     public static final LivenessSignals NONE =
@@ -43,7 +43,7 @@ public record LivenessSignals(
         return regroup.isPresent();
     }
 
-    /** The generation in which this trainer has made a step; 0 for none. */
+    /** Returns the generation in which this trainer has made a step, 0 for none. */
     long trainedIn() {
         return regroup.filter(how -> how.keptSteps() > 0)
                 .map(TrainerReport.Regroup::generation)

@@ -3,20 +3,20 @@ package io.swav.planner;
 import java.time.Instant;
 
 /**
- * One pod of the job as it was observed.
+ * One pod of the job as the operator observed it.
  *
- * @param lingers whether it still runs although its trainer has ended, and nobody has deleted it: a sidecar does not end by
- *     itself
+ * @param lingers whether the pod still runs although its trainer has ended, and it has not been deleted: a sidecar does
+ *     not end by itself
  */
 public record ObservedPod(
-        String name, String uid, Instant created, PodState standing, LivenessSignals signs, boolean lingers) {
+        String name, String uid, Instant created, PodState state, LivenessSignals signals, boolean lingers) {
 
-    public ObservedPod(String name, String uid, Instant created, PodState standing, LivenessSignals signs) {
-        this(name, uid, created, standing, signs, false);
+    public ObservedPod(String name, String uid, Instant created, PodState state, LivenessSignals signals) {
+        this(name, uid, created, state, signals, false);
     }
 
-    /** Whether its object says that it is alive, whatever its trainer does. */
+    /** Whether the pod's object says that it is alive, whatever its trainer does. */
     public boolean isAlive() {
-        return standing.isAlive();
+        return state.isAlive();
     }
 }

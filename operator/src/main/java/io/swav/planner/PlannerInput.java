@@ -6,25 +6,26 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A snapshot of one job.
+ * The planner's snapshot of one job.
  *
- * @param job its name, the beginning of its pods' names
+ * @param job its name, with which the names of its pods begin
  * @param world as published, generation 0 before the first
- * @param book kept beside the world
+ * @param state kept beside the world
  * @param pods all pods of the job, ended ones included
- * @param step global steps applied by now, for the incidents
- * @param refusedUntil no pod is created before, because one like it has been refused; null for no refusal
+ * @param step global steps applied so far, for the incidents
+ * @param rejectedUntil no pod is created before this time, because the API server rejected one like it; null if none
+ *     was rejected
  */
 public record PlannerInput(
         String job,
         World world,
-        PlannerState book,
+        PlannerState state,
         List<ObservedPod> pods,
         long step,
-        @Nullable Instant refusedUntil) {
+        @Nullable Instant rejectedUntil) {
 
-    public PlannerInput(String job, World world, PlannerState book, List<ObservedPod> pods, long step) {
-        this(job, world, book, pods, step, null);
+    public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
+        this(job, world, state, pods, step, null);
     }
 
     public PlannerInput {

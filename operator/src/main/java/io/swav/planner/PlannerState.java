@@ -7,17 +7,17 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the planner has to remember from one plan to the next. It is written together with the world, in one object, so
- * that nothing is counted twice or forgotten when the operator dies in between.
+ * What the planner remembers from one plan to the next. It is written together with the world, in one object, so that
+ * no incident is counted twice or forgotten if the operator dies in between.
  *
- * @param nextPod number of the next pod; numbers are never used again
+ * @param nextPod number of the next pod; numbers are never reused
  * @param since when the present world was published
  * @param streak failures in a row without a world that made a step in between
- * @param retryAt no pod is created before; null for no delay
- * @param accounted uids of present pods and members whose going has been counted, or was our own doing
- * @param lost uids of pods that were put out because they do not answer; one that is heard again is forgiven
- * @param hung uids of pods that are to be killed
- * @param account what everything has cost
+ * @param retryAt no pod is created before this time; null for no delay
+ * @param accounted uids of present pods and members whose departure has been counted, or was caused by the operator
+ * @param lost uids of pods that left the world because they did not respond; a pod that reports again is forgiven
+ * @param hung uids of pods to be force-deleted
+ * @param account the cost of everything that happened
  * @param firstDone when the first trainer was seen to have finished
  * @param end how the job ended
  */
@@ -36,10 +36,10 @@ public record PlannerState(
     public static final PlannerState EMPTY =
             new PlannerState(0, null, 0, null, Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
 
-    /** The end of a job: Complete or Failed, with its reason (one word) and its sentence. */
+    /** The end of a job, Complete or Failed, with its reason (one word) and its message (a sentence). */
     public record End(boolean complete, String reason, String message, Instant time) {
 
-        /** The reason when the data is missing or no pictures. */
+        /** The reason of a job whose data is missing or contains no images. */
         public static final String NO_DATA = ConditionReason.NoData.name();
     }
 
@@ -49,7 +49,7 @@ public record PlannerState(
         hung = new TreeSet<>(hung);
     }
 
-    /** Whether this pod does not count any more, whatever its object says. */
+    /** Whether this pod no longer counts, whatever its object says. */
     public boolean isOut(String uid) {
         return lost.contains(uid) || hung.contains(uid);
     }
@@ -73,7 +73,7 @@ public record PlannerState(
                 nextPod, since, streak, retryAt, accounted, lost, plus(hung, uid), account, firstDone, end);
     }
 
-    /** Forgets what was noted of other pods than these, and that {@code heard} were lost or counted. */
+    /** Drops what was recorded about other pods than these, and that pods in {@code heard} were lost or counted. */
     PlannerState keeping(Set<String> uids, Set<String> heard) {
         Set<String> others = new TreeSet<>(uids);
         others.removeAll(heard);

@@ -4,14 +4,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 
-/** Where one pod stands, in the planner's words. */
+/** The state of one pod, in the planner's terms. */
 public sealed interface PodState {
 
     /**
-     * Not ready yet, or not at the moment.
+     * The pod is not Ready, yet or at the moment.
      *
      * @param why what it waits for
-     * @param hold what keeps it from starting; empty while it starts as pods do
+     * @param hold what keeps it from starting; empty while the start takes its normal time
      */
     record Starting(String why, Optional<Hold> hold) implements PodState {
 
@@ -24,13 +24,13 @@ public sealed interface PodState {
         }
     }
 
-    /** Can enter the next world; its trainer listens at {@code address}. */
+    /** The pod can enter the next world; its trainer listens at {@code address}. */
     record Ready(String address) implements PodState {}
 
     /**
-     * Still there, but has notice to go: deletion, eviction, a taint of its node.
+     * The pod still exists but has notice to leave: deletion, eviction, a taint of its node.
      *
-     * @param overdue when it ought to have gone: set where its node does not answer, so that nobody else removes it
+     * @param overdue when it should be gone; set if its node does not respond, so that only the operator can remove it
      */
     record Terminating(String why, Optional<Instant> overdue) implements PodState {
 
@@ -40,27 +40,27 @@ public sealed interface PodState {
     }
 
     /**
-     * The trainer has said that it failed, and its exit code will say how.
+     * The trainer has reported a failure, and its exit code will say which.
      *
-     * @param left how long it may take to end
+     * @param left how much longer it may take to exit
      */
     record Failing(String why, Duration left) implements PodState {}
 
     /** The trainer finished the job. */
     record Done() implements PodState {}
 
-    /** Ended otherwise. */
+    /** The pod ended in another way. */
     record Ended(Cause cause, String why) implements PodState {}
 
-    /** Whose doing a death was. */
+    /** Why a pod ended. */
     enum Cause {
-        /** Taken away from outside; never counted as a failure. */
+        /** It was removed from outside; never counted as a failure. */
         PREEMPTED,
-        /** Failed by itself; another attempt may work. */
+        /** It failed by itself; another attempt may work. */
         FAILED,
-        /** Would fail again on any pod: wrong configuration. */
+        /** It would fail again on any pod: wrong configuration. */
         PERMANENT,
-        /** The data is missing or no pictures, for any pod. */
+        /** The data is missing or contains no images, for any pod. */
         NO_DATA;
 
         boolean isPermanent() {
@@ -68,7 +68,7 @@ public sealed interface PodState {
         }
     }
 
-    /** Whether the pod counts towards the pods that are wanted. */
+    /** Whether the pod counts towards the wanted pods. */
     default boolean isAlive() {
         return this instanceof Starting || this instanceof Ready || this instanceof Failing;
     }

@@ -6,17 +6,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Everything to do now, in this order: write world and book, create pods, delete pods, kill pods.
+ * Everything to do now, in this order: write world and planner state, create pods, delete pods, force-delete pods.
  *
  * @param create names of the pods to create
- * @param createWhy the sentence for it, empty when none is created
+ * @param createWhy the reason, empty if none is created
  * @param delete pods to delete
- * @param deleteWhy the sentence for it, empty when none is deleted
- * @param kill pods to remove without grace
- * @param book what to remember
- * @param news incidents that were counted in this plan
- * @param resumed a sentence for every change whose price was entered in this plan
- * @param again when to plan again although nothing has changed
+ * @param deleteWhy the reason, empty if none is deleted
+ * @param forceDelete pods to delete without a grace period
+ * @param state what to remember
+ * @param newIncidents incidents that were counted in this plan
+ * @param resumeMessages a sentence for every change of the world whose cost was settled in this plan
+ * @param replanAt when to plan again although nothing has changed
  */
 public record ReconcilePlan(
         WorldDecision world,
@@ -24,16 +24,16 @@ public record ReconcilePlan(
         String createWhy,
         List<ObservedPod> delete,
         String deleteWhy,
-        List<ObservedPod> kill,
-        PlannerState book,
-        List<Incident> news,
-        List<String> resumed,
-        Optional<Instant> again) {
+        List<ObservedPod> forceDelete,
+        PlannerState state,
+        List<Incident> newIncidents,
+        List<String> resumeMessages,
+        Optional<Instant> replanAt) {
     public ReconcilePlan {
         create = List.copyOf(create);
         delete = List.copyOf(delete);
-        kill = List.copyOf(kill);
-        news = List.copyOf(news);
-        resumed = List.copyOf(resumed);
+        forceDelete = List.copyOf(forceDelete);
+        newIncidents = List.copyOf(newIncidents);
+        resumeMessages = List.copyOf(resumeMessages);
     }
 }

@@ -2,7 +2,7 @@ package io.swav.planner;
 
 import io.swav.api.World;
 
-/** What is to become of the world, with the sentence that explains it. */
+/** What happens to the world, with the sentence that explains it. */
 public sealed interface WorldDecision {
     String why();
 
@@ -12,10 +12,10 @@ public sealed interface WorldDecision {
     /** The next world is published. */
     record Regroup(World next, String why) implements WorldDecision {}
 
-    /** {@code missing} more Ready pods are needed before a world can be formed; until then the job holds. */
+    /** A world cannot form until {@code missing} more pods are Ready; until then the job is paused. */
     record Wait(int missing, String why) implements WorldDecision {}
 
-    /** No world any more: the job is Complete or Failed. */
+    /** The job has no world any more: it is Complete or Failed. */
     record Ended(PlannerState.End end) implements WorldDecision {
         @Override
         public String why() {

@@ -25,7 +25,7 @@ class CheckpointStatusTest {
     private static final CheckpointEntry BAD = entry(50, "model.safetensors is damaged");
 
     @Test
-    void theWordOfRankZeroCounts() {
+    void theReportOfRankZeroCounts() {
         List<TrainerReport> reports = List.of(report("a", GOOD), report("b", BAD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).newest())
                 .containsExactly(GOOD);
@@ -37,14 +37,14 @@ class CheckpointStatusTest {
     }
 
     @Test
-    void whatCannotBeResumedIsNoUse() {
+    void aCheckpointThatCannotBeResumedIsNotUsable() {
         List<TrainerReport> reports = List.of(report("a", BAD, GOOD));
         assertThat(CheckpointStatus.of(reports, WORLD, SwavJobStatus.EMPTY).usable())
                 .contains(GOOD);
     }
 
     @Test
-    void aSaveThatFailsSaysWhyAndASlowOneWhatToDo() throws Exception {
+    void aFailedSaveStatesWhyAndASlowOneWhatToDo() throws Exception {
         List<JobCondition> failing = conditions("No space left on device", 15.1);
         assertThat(failing)
                 .extracting(JobCondition::type, JobCondition::status, JobCondition::reason)
@@ -53,14 +53,14 @@ class CheckpointStatusTest {
                         tuple("CheckpointExceedsNotice", "True", "TooSlow"));
         assertThat(failing.get(0).message()).isEqualTo("No space left on device");
         assertThat(failing.get(1).message())
-                .startsWith("saving takes 15.1 s (95th percentile) and notice is 15 s (recovery.noticeSeconds): when");
+                .startsWith("Saving takes 15.1 s (95th percentile), the notice is 15 s (recovery.noticeSeconds). If");
         assertThat(conditions(null, 14.9))
                 .extracting(JobCondition::status, JobCondition::message)
                 .containsExactly(
-                        tuple("True", "step 40 is in file:///c/step-40, verified"),
+                        tuple("True", "Step 40 is saved in file:///c/step-40 and verified"),
                         tuple(
                                 "False",
-                                "saving takes 14.9 s (95th percentile) and notice is 15 s (recovery.noticeSeconds)"));
+                                "Saving takes 14.9 s (95th percentile), the notice is 15 s (recovery.noticeSeconds)"));
         assertThat(conditions(null, null)).hasSize(1);
         assertThat(conditions("cannot read checkpoints of file:///c", true, null)
                         .get(0)
@@ -68,9 +68,9 @@ class CheckpointStatusTest {
                 .isEqualTo("CannotResume");
     }
 
-    /** A writer that has not listed the store yet, or finds it empty, takes nothing back. */
+    /** A writer that has not listed the store yet, or finds it empty, removes nothing. */
     @Test
-    void whatWasToldStays() {
+    void reportedCheckpointsStay() {
         List<TrainerReport> good = List.of(report("a", GOOD));
         SwavJobStatus before = new SwavJobStatus(
                 null,
@@ -97,10 +97,10 @@ class CheckpointStatusTest {
                 "test",
                 new ObjectMapper()
                         .readTree("{\"data\": {\"uri\": \"file:///d\"}, \"checkpoint\": {\"uri\": \"file:///c\"}}"));
-        TrainerReport.Checkpoints told =
+        TrainerReport.Checkpoints reported =
                 new TrainerReport.Checkpoints(List.of(GOOD), problem, cannotResume, seconds, null);
         Conditions conditions = new Conditions(SwavJobStatus.EMPTY, NOW, 1);
-        CheckpointStatus.of(List.of(report("a", told)), WORLD, SwavJobStatus.EMPTY)
+        CheckpointStatus.of(List.of(report("a", reported)), WORLD, SwavJobStatus.EMPTY)
                 .addTo(conditions, spec);
         return conditions.list();
     }
@@ -114,10 +114,10 @@ class CheckpointStatusTest {
         return report(pod, new TrainerReport.Checkpoints(List.of(newest), null, false, null, null));
     }
 
-    private static TrainerReport report(String pod, TrainerReport.Checkpoints told) {
+    private static TrainerReport report(String pod, TrainerReport.Checkpoints reported) {
         return Jobs.report("""
                 {pod: %1$s, uid: uid-%1$s, state: Training, generation: 3, step: 60, steps: 100,
                  checkpoints: %2$s, time: "%3$s"}
-                """.formatted(pod, Serialization.asJson(told), NOW));
+                """.formatted(pod, Serialization.asJson(reported), NOW));
     }
 }

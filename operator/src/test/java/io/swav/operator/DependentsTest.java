@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Each dependent beside its golden YAML; {@code -Dswav.golden=write} writes them anew. */
+/** Compares each dependent with its golden YAML; {@code -Dswav.golden=write} rewrites the files. */
 class DependentsTest {
     private static final Path FOLDER = Path.of("src/test/resources/io/swav/operator");
 
@@ -61,14 +61,14 @@ class DependentsTest {
     }
 
     @Test
-    void theTemplateItselfIsNotChanged() {
+    void doesNotChangeTheTemplate() {
         JsonNode template = Jobs.richTemplate();
         TrainerPod.of(Jobs.job("replicas: 2"), template, "job-0");
         assertThat(template).isEqualTo(Jobs.richTemplate());
     }
 
     @Test
-    void nullInATemplateIsNothing() {
+    void nullInATemplateMeansAbsent() {
         SwavJob job = Jobs.job("replicas: 2");
         assertThat(TrainerPod.of(
                         job,
@@ -79,7 +79,7 @@ class DependentsTest {
     }
 
     @Test
-    void aBadTemplateIsNamed() {
+    void namesWhatIsWrongWithATemplate() {
         assertThat(TrainerPod.problem(null))
                 .hasValueSatisfying(p -> assertThat(p).contains("spec.template is missing"));
         assertThat(TrainerPod.problem(Jobs.yaml("{spec: {containers: []}}")))
@@ -108,7 +108,7 @@ class DependentsTest {
     }
 
     @Test
-    void aWorldThatSomebodyElseHasWrittenIsToldWithWhatToDo() {
+    void anUnreadableWorldIsReportedWithWhatToDo() {
         SwavJob job = Jobs.job("replicas: 2");
         for (String bad : List.of("no JSON", "null", "{}", "{\"generation\": 1, \"job\": \"uid-1\"}")) {
             ConfigMap map = WorldConfigMap.of(job, World.none("uid-1"), PlannerState.EMPTY, "42");
@@ -122,17 +122,17 @@ class DependentsTest {
     }
 
     @Test
-    void trainersAreToldWhereCheckpointsWereSeen() {
+    void theWorldNamesTheStoreInWhichCheckpointsWereSeen() {
         SwavJob job = Jobs.job("replicas: 2");
         CheckpointEntry bad =
                 new CheckpointEntry(9L, 9L, 1, "s3://b/c/step-9", "", null, null, false, "is damaged", "");
         CheckpointEntry good = new CheckpointEntry(5L, 5L, 1, "s3://b/c/step-5", "", null, null, true, null, "");
         job.setStatus(withCheckpoints(List.of(bad)));
-        assertThat(WorldConfigMap.seen(job)).isEmpty();
+        assertThat(WorldConfigMap.checkpointsSeen(job)).isEmpty();
         job.setStatus(withCheckpoints(List.of(bad, good)));
         ConfigMap map = WorldConfigMap.of(job, new World(3, "uid-1", List.of(), "w"), PlannerState.EMPTY, "42");
         assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
-        assertThat(WorldConfigMap.read(job, Optional.of(map)).seen()).isEqualTo("s3://b/c");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).checkpointsSeen()).isEqualTo("s3://b/c");
     }
 
     private static SwavJobStatus withCheckpoints(List<CheckpointEntry> all) {
@@ -140,7 +140,7 @@ class DependentsTest {
     }
 
     @Test
-    void aTemplateWithItsOwnAccountGetsTheRightsBoundToIt() {
+    void bindsTheRoleToTheTemplatesOwnAccount() {
         SwavJob job = Jobs.job("replicas: 2");
         assertThat(TrainerRbac.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
         assertThat(TrainerRbac.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");

@@ -16,11 +16,11 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 class HealthTest {
-    /** What the chart's probe waits; the client, asked itself, would take longer with all its tries. */
+    /** The timeout of the chart's probe; the client itself, with all its tries, would take longer. */
     private static final Duration PROBE = Duration.ofSeconds(10);
 
     @Test
-    void whileTheApiServerTakesPacketsAndNeverAnswersItIsToldAtOnceThatNoRestartMendsIt() throws Exception {
+    void staysLiveAndUnhealthyWhileTheApiServerAcceptsPacketsAndNeverResponds() throws Exception {
         try (ServerSocket silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
                 KubernetesClient client = new KubernetesClientBuilder()
                         .withConfig(new ConfigBuilder()
@@ -35,7 +35,9 @@ class HealthTest {
             assertThat(live.statusCode()).as(live.body()).isEqualTo(200);
             HttpResponse<String> ready = get(endpoints, "/healthz");
             assertThat(ready.statusCode()).isEqualTo(503);
-            assertThat(ready.body()).contains("an informer is not watching").contains("the API server does not answer");
+            assertThat(ready.body())
+                    .contains("an informer is not watching")
+                    .contains("the API server is not responding");
         }
     }
 

@@ -25,15 +25,16 @@ import org.junit.jupiter.api.Test;
 class JobEventsTest {
     private static final ReconcilePlan PLAN = plan();
 
-    /** The next plan keeps that world. */
+    /** The next plan keeps that world, so it cannot record it. */
     @Test
-    void aWorldThatWasPublishedIsToldAlsoWhenAPodCouldNotBeMade() throws IOException {
-        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
-                .containsExactly("WorldPublished: World 5 of 0: job-1 left");
-        assertThat(told(new ExecutionResult(true, Optional.empty(), Optional.empty())))
+    void recordsAPublishedWorldEvenIfAPodCouldNotBeCreated() throws IOException {
+        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
+                .containsExactly("WorldPublished: World generation 5 with 0 trainers: job-1 left");
+        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
-                        "WorldPublished: World 5 of 0: job-1 left", "PodsCreated: job-2 (pods wanted: 2, there: 1)");
-        assertThat(told(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
+                        "WorldPublished: World generation 5 with 0 trainers: job-1 left",
+                        "PodsCreated: job-2 (wanted pods: 2, existing: 1)");
+        assertThat(recorded(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
                 .as("the next plan publishes it")
                 .isEmpty();
     }
@@ -43,7 +44,7 @@ class JobEventsTest {
         return new ReconcilePlan(
                 new WorldDecision.Regroup(next, next.why()),
                 List.of("job-2"),
-                "pods wanted: 2, there: 1",
+                "wanted pods: 2, existing: 1",
                 List.of(),
                 "",
                 List.of(),
@@ -53,14 +54,14 @@ class JobEventsTest {
                 Optional.empty());
     }
 
-    /** What an API server that takes all Events gets. */
-    private static List<String> told(ExecutionResult outcome) throws IOException {
-        List<String> told = new CopyOnWriteArrayList<>();
+    /** Returns the Events that an API server which accepts all of them receives. */
+    private static List<String> recorded(ExecutionResult outcome) throws IOException {
+        List<String> recorded = new CopyOnWriteArrayList<>();
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/api/v1/namespaces/ns/events", exchange -> {
             byte[] event = exchange.getRequestBody().readAllBytes();
             var fields = new ObjectMapper().readTree(event);
-            told.add(
+            recorded.add(
                     fields.get("reason").asText() + ": " + fields.get("message").asText());
             exchange.getResponseHeaders().add("Content-Type", "application/json");
             exchange.sendResponseHeaders(HttpURLConnection.HTTP_CREATED, event.length);
@@ -73,8 +74,8 @@ class JobEventsTest {
                         .withMasterUrl("http://127.0.0.1:" + server.getAddress().getPort())
                         .build())
                 .build()) {
-            new JobEvents(client).tell(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH);
-            return told;
+            new JobEvents(client).recordPlan(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH);
+            return recorded;
         } finally {
             server.stop(0);
         }

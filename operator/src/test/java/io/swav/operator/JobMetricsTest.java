@@ -17,7 +17,7 @@ class JobMetricsTest {
     private final JobMetrics metrics = new JobMetrics(new PrometheusMeterRegistry(PrometheusConfig.DEFAULT));
 
     @Test
-    void tellsWhatTheLedgerSaysAndForgetsWithTheJob() {
+    void publishesTheLedgerAndRemovesItWithTheJob() {
         SwavJob job = Jobs.job("replicas: 2");
         metrics.record(job, Serialization.unmarshal("""
                 ledger: {goodput: 0.9, stepsLost: 3, hangs: 1, secondsLostByCause: {Hang: 61.5, Preemption: 4}}
@@ -38,7 +38,7 @@ class JobMetricsTest {
     }
 
     @Test
-    void aScrapeLacksNothingWhileAStatusIsRecorded() {
+    void aScrapeIsCompleteWhileAStatusIsRecorded() {
         SwavJob job = Jobs.job("replicas: 2");
         SwavJobStatus status = Serialization.unmarshal("""
                 replicas: 2

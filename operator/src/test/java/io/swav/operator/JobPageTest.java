@@ -47,7 +47,7 @@ class JobPageTest {
     }
 
     @Test
-    void showsWhatRunsWhatWasLostAndWhy() throws Exception {
+    void showsWhatRunsAndWhatWasLostAndWhy() throws Exception {
         String page = JobPage.html(List.of(busy()), "this operator leads", NOW);
         String text = text(parsed(page));
         assertThat(text)
@@ -61,9 +61,9 @@ class JobPageTest {
         assertThat(page).contains("width:25.0%");
     }
 
-    /** Pods write messages, users write names: none of it may become markup. */
+    /** Pods write messages and users write names; none of it may become markup. */
     @Test
-    void showsWordsAsTheyAreAndNothingFromElsewhere() throws Exception {
+    void escapesTextAndLoadsNothing() throws Exception {
         SwavJob job = job("nasty", "observedGeneration: 1");
         SwavJobStatus.JobCondition ready = new SwavJobStatus.JobCondition("Ready", "False", NASTY, NASTY, NASTY, 1L);
         SwavJobStatus.Incident incident =
@@ -88,21 +88,21 @@ class JobPageTest {
     }
 
     @Test
-    void tellsOfJobsThatItHasNotSeenAsTheyAreNow() throws Exception {
+    void statesThatAJobHasNotBeenProcessedYet() throws Exception {
         SwavJob unseen = Jobs.job("replicas: 1");
         unseen.getMetadata().setName("another");
         SwavJob changed = busy();
         changed.getMetadata().setGeneration(2L);
         String text = text(parsed(JobPage.html(List.of(unseen, changed), "", NOW)));
         assertThat(text)
-                .contains("2 jobs", "The operator has not seen this job yet.", "said of an earlier spec")
+                .contains("2 jobs", "The operator has not seen this job yet.", "refers to an earlier spec")
                 .contains("another")
                 .satisfies(t -> assertThat(t.indexOf("another")).isLessThan(t.indexOf("busy")));
         assertThat(text(parsed(JobPage.html(List.of(), "", NOW)))).contains("0 jobs");
     }
 
     @Test
-    void aFailedJobIsRedWhateverItsPhase() {
+    void aFailedJobIsRedInAnyPhase() {
         String condition =
                 "conditions: [{type: Stalled, status: 'True', reason: a, message: b, lastTransitionTime: c}]";
         assertThat(JobPage.html(List.of(job("a", "observedGeneration: 1, phase: Running, " + condition)), "", NOW))
@@ -111,7 +111,7 @@ class JobPageTest {
                 .contains("class=\"phase good\"");
     }
 
-    /** It is written as XML would be, apart from the elements that HTML never closes. */
+    /** Parses the page, which is XML apart from the elements that HTML never closes. */
     private static Document parsed(String page) throws Exception {
         String xml = page.replaceAll("<meta ([^>]*)>", "<meta $1/>").replace("<!DOCTYPE html>", "");
         return DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(xml)));

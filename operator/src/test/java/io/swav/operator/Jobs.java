@@ -7,7 +7,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.TrainerReport;
 
-/** Jobs for tests, as the API server would hand them out: with defaults. */
+/** Creates jobs for tests as the API server would return them, with defaults. */
 final class Jobs {
     private Jobs() {}
 
@@ -53,7 +53,7 @@ final class Jobs {
         return Serialization.unmarshal("---\n" + text, JsonNode.class);
     }
 
-    /** A trainer's report; what is not in the YAML is absent, or zero. */
+    /** Creates a trainer's report; what the YAML lacks is absent, or zero. */
     static TrainerReport report(String yaml) {
         return Serialization.unmarshal("---\n" + yaml, TrainerReport.class);
     }

@@ -31,22 +31,22 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Jobs whose pods are killed, taken, hung and lost at random, under an operator that dies at random between planning,
- * publishing and acting; all that it remembers goes through the ConfigMap. What its ledger says in the end is what
- * happened, each thing once.
+ * Simulates jobs whose pods are killed, removed, hung and lost at random, under an operator that dies at random between
+ * planning, publishing and acting; everything it remembers goes through the ConfigMap. In the end its ledger must
+ * contain each event exactly once.
  */
 class LedgerSimulationTest {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3})
-    void theLedgerSaysWhatHappened(int block) {
-        Map<String, Integer> happened = new TreeMap<>();
+    void theLedgerContainsEveryEventOnce(int block) {
+        Map<String, Integer> injected = new TreeMap<>();
         for (int seed = 50 * block; seed < 50 * (block + 1); seed++) {
             Simulation simulation = new Simulation(seed);
             simulation.run();
-            simulation.happened.forEach((what, times) -> happened.merge(what, times, Integer::sum));
+            simulation.injected.forEach((what, times) -> injected.merge(what, times, Integer::sum));
         }
-        assertThat(happened)
+        assertThat(injected)
                 .containsOnlyKeys("kill", "notice", "hang", "loss")
                 .allSatisfy((what, times) -> assertThat(times).as(what).isGreaterThan(100));
     }
@@ -54,7 +54,7 @@ class LedgerSimulationTest {
     private static final class Pod {
         final String name;
         final Instant created;
-        PodState standing = new PodState.Starting("new");
+        PodState state = new PodState.Starting("new");
         boolean frozen;
         boolean cut;
         Optional<TrainerReport.Regroup> regroup = Optional.empty();
@@ -65,7 +65,7 @@ class LedgerSimulationTest {
         }
 
         boolean works() {
-            return standing.isAlive() && !frozen && !cut;
+            return state.isAlive() && !frozen && !cut;
         }
     }
 
@@ -75,14 +75,14 @@ class LedgerSimulationTest {
         private final int seed;
         private final Random random;
         private final SwavJob job = Jobs.job("replicas: 4, elastic: {minReplicas: 2, spares: 1, growAfterSeconds: 30}");
-        private final JobPolicy bounds;
+        private final JobPolicy policy;
         private final Map<String, Pod> pods = new TreeMap<>();
         private Instant now = Instant.parse("2026-01-01T00:00:00Z");
         private Optional<ConfigMap> map = Optional.empty();
         private World trained = World.none("");
         private boolean unannounced;
         private long step;
-        private final Map<String, Integer> happened = new TreeMap<>();
+        private final Map<String, Integer> injected = new TreeMap<>();
         private long stepsLost;
         private double secondsLost;
 
@@ -90,7 +90,7 @@ class LedgerSimulationTest {
             this.seed = seed;
             this.random = new Random(seed);
             JobPolicy spec = JobPolicy.of(job.getSpec());
-            this.bounds = new JobPolicy(
+            this.policy = new JobPolicy(
                     spec.target(),
                     spec.min(),
                     spec.spares(),
@@ -107,36 +107,36 @@ class LedgerSimulationTest {
                     strike();
                 }
                 pods.values().stream()
-                        .filter(pod -> pod.standing instanceof PodState.Starting && random.nextInt(3) > 0)
-                        .forEach(pod -> pod.standing = new PodState.Ready("a:1"));
+                        .filter(pod -> pod.state instanceof PodState.Starting && random.nextInt(3) > 0)
+                        .forEach(pod -> pod.state = new PodState.Ready("a:1"));
                 reconcile();
                 if (random.nextInt(4) > 0 || tick >= 50) {
                     train();
                 }
                 now = now.plus(TICK);
             }
-            LedgerState account = read().book().account();
+            LedgerState account = read().state().account();
             String where = "seed " + seed + ": " + account;
             assertThat(account.counts().failures()).as(where).isEqualTo(count("kill"));
             assertThat(account.counts().preemptions()).as(where).isEqualTo(count("notice") + count("loss"));
             assertThat(account.counts().hangs()).as(where).isEqualTo(count("hang"));
             assertThat(account.stepsLost()).as(where).isEqualTo(stepsLost);
-            double told = account.secondsLost().values().stream()
+            double reported = account.secondsLost().values().stream()
                     .mapToDouble(Double::doubleValue)
                     .sum();
-            assertThat(told).as(where).isCloseTo(secondsLost, within(0.01));
+            assertThat(reported).as(where).isCloseTo(secondsLost, within(0.01));
             assertThat(account.incidents())
-                    .as("all priced: " + where)
+                    .as("all have a cost: " + where)
                     .filteredOn(incident -> incident.generation() != null)
                     .extracting(Incident::secondsPaused)
                     .doesNotContainNull();
         }
 
         private int count(String what) {
-            return happened.getOrDefault(what, 0);
+            return injected.getOrDefault(what, 0);
         }
 
-        /** Does something to a member, as long as another is left that holds the state. */
+        /** Injects a fault into a member, as long as another member remains that holds the state. */
         private void strike() {
             List<Pod> members = read().world().members().stream()
                     .map(member -> pods.get(member.pod()))
@@ -149,45 +149,45 @@ class LedgerSimulationTest {
             }
             Pod victim = members.get(random.nextInt(members.size()));
             String what = List.of("kill", "notice", "hang", "loss").get(random.nextInt(4));
-            happened.merge(what, 1, Integer::sum);
+            injected.merge(what, 1, Integer::sum);
             unannounced |= !what.equals("notice");
             switch (what) {
-                case "kill" -> victim.standing = new PodState.Ended(Cause.FAILED, "exit code 137");
-                case "notice" -> victim.standing = new PodState.Terminating("spot");
+                case "kill" -> victim.state = new PodState.Ended(Cause.FAILED, "exit code 137");
+                case "notice" -> victim.state = new PodState.Terminating("spot");
                 case "hang" -> victim.frozen = true;
                 default -> victim.cut = true;
             }
         }
 
-        /** Reconciles until it has been done without the operator's death. */
+        /** Reconciles until one pass completes without the operator's death, and once more. */
         private void reconcile() {
             while (!reconcileOnce()) {}
-            while (!reconcileOnce()) {} // what was done shows
+            while (!reconcileOnce()) {} // now the effect of the first pass is visible
         }
 
         private boolean reconcileOnce() {
             WorldConfigMap before = read();
-            PlannerInput seen = new PlannerInput("job", before.world(), before.book(), observed(before.world()), step);
-            ReconcilePlan plan = WorldPlanner.plan(bounds, seen, now);
+            PlannerInput seen = new PlannerInput("job", before.world(), before.state(), observed(before.world()), step);
+            ReconcilePlan plan = WorldPlanner.plan(policy, seen, now);
             if (random.nextInt(4) == 0) {
                 return false;
             }
             World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-            map = Optional.of(WorldConfigMap.of(job, world, plan.book(), "1"));
+            map = Optional.of(WorldConfigMap.of(job, world, plan.state(), "1"));
             if (random.nextInt(4) == 0) {
                 return false;
             }
             plan.create().forEach(name -> pods.put(name, new Pod(name, now)));
             plan.delete().forEach(pod -> pods.remove(pod.name()));
-            plan.kill().forEach(pod -> pods.remove(pod.name()));
-            pods.values().removeIf(pod -> pod.standing instanceof PodState.Terminating && random.nextInt(3) == 0);
+            plan.forceDelete().forEach(pod -> pods.remove(pod.name()));
+            pods.values().removeIf(pod -> pod.state instanceof PodState.Terminating && random.nextInt(3) == 0);
             pods.values().stream()
                     .filter(pod -> pod.cut && random.nextInt(3) == 0)
                     .forEach(this::heal);
             return true;
         }
 
-        /** A cut pod comes back when it has been put out of the world. */
+        /** A disconnected pod reconnects after it has been removed from the world. */
         private void heal(Pod pod) {
             if (read().world().rankOf(pod.name).isEmpty()) {
                 pod.cut = false;
@@ -204,20 +204,20 @@ class LedgerSimulationTest {
                     .findFirst();
             List<ObservedPod> seen = new ArrayList<>();
             for (Pod pod : pods.values()) {
-                boolean silent = pod.frozen || pod.cut || !pod.standing.isAlive();
-                LivenessSignals signs = new LivenessSignals(
+                boolean silent = pod.frozen || pod.cut || !pod.state.isAlive();
+                LivenessSignals signals = new LivenessSignals(
                         Duration.ofSeconds(pod.frozen ? 65 : silent ? 10 : 1),
                         broken && pod.works(),
                         broken ? Optional.of(Duration.ofSeconds(65)) : Optional.empty(),
                         pod.works() ? cut : Optional.empty(),
                         step,
                         pod.regroup);
-                seen.add(new ObservedPod(pod.name, pod.name, pod.created, pod.standing, signs));
+                seen.add(new ObservedPod(pod.name, pod.name, pod.created, pod.state, signals));
             }
             return seen;
         }
 
-        /** All members meet, if they can, and make some steps. */
+        /** All members form the world, if they can, and make some steps. */
         private void train() {
             World world = read().world();
             boolean ready = world.members().stream()

@@ -25,112 +25,118 @@ class PodClassifierTest {
 
     @Test
     void readyNeedsTheProbeAndTheTrainersAddress() {
-        assertThat(see(READY, "", report(State.Ready, 0))).isEqualTo(new PodState.Ready("10.0.0.1:7000"));
-        assertThat(see(READY, "", null)).isEqualTo(new PodState.Starting("starting"));
-        assertThat(see("phase: Running", "", report(State.Starting, 0))).isEqualTo(new PodState.Starting("words"));
-        assertThat(see(READY, "", report("another-uid", State.Ready, 0)))
+        assertThat(stateOf(READY, "", report(State.Ready, 0))).isEqualTo(new PodState.Ready("10.0.0.1:7000"));
+        assertThat(stateOf(READY, "", null)).isEqualTo(new PodState.Starting("starting"));
+        assertThat(stateOf("phase: Running", "", report(State.Starting, 0))).isEqualTo(new PodState.Starting("words"));
+        assertThat(stateOf(READY, "", report("another-uid", State.Ready, 0)))
                 .as("the report of an earlier pod of that name")
                 .isEqualTo(new PodState.Starting("starting"));
     }
 
     @Test
-    void startingSaysWhatItWaitsFor() {
+    void startingStatesWhatItWaitsFor() {
         Hold hold = new Hold(Hold.Kind.WAITS, "Unschedulable", "0/3 nodes");
         assertThat(held(hold)).isEqualTo(new PodState.Starting("Unschedulable: 0/3 nodes", Optional.of(hold)));
-        assertThat(see(
+        assertThat(stateOf(
                         "phase: Pending, containerStatuses: [{name: trainer, state: {waiting: {reason:"
                                 + " ContainerCreating}}}]",
                         "",
                         null))
                 .isEqualTo(new PodState.Starting("ContainerCreating"));
-        assertThat(see("phase: Pending", "", null, "status: {conditions: [{type: Ready, status: Unknown}]}"))
-                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
+        assertThat(stateOf("phase: Pending", "", null, "status: {conditions: [{type: Ready, status: Unknown}]}"))
+                .isEqualTo(
+                        new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n is not responding")));
     }
 
     private static PodState held(Hold hold) {
-        return PodClassifier.see(
+        return PodClassifier.classify(
                         pod("phase: Pending", ""),
                         Optional.of(node("")),
                         Optional.empty(),
                         Optional.empty(),
                         Optional.of(hold))
-                .standing();
+                .state();
     }
 
     @Test
     void noticeComesFromThePodItsNodeOrItsTrainer() {
-        assertThat(see(READY, "", report(State.Leaving, 1)))
-                .isEqualTo(new PodState.Terminating("the trainer was told to go (SIGTERM)"));
-        assertThat(see(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
+        assertThat(stateOf(READY, "", report(State.Leaving, 1)))
+                .isEqualTo(new PodState.Terminating("the trainer received SIGTERM"));
+        assertThat(stateOf(READY, "deletionTimestamp: '2026-01-01T00:00:00Z'", report(State.Training, 1)))
                 .isEqualTo(new PodState.Terminating("the pod was deleted"));
-        assertThat(see(
+        assertThat(stateOf(
                         "phase: Running, conditions: [{type: DisruptionTarget, status: 'True', reason:"
                                 + " EvictionByEvictionAPI, message: by drain}]",
                         "",
                         null))
                 .isEqualTo(new PodState.Terminating("EvictionByEvictionAPI: by drain"));
-        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
-                .isEqualTo(new PodState.Terminating("node n is about to go (taint karpenter.sh/disrupted)"));
-        assertThat(see(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
+        assertThat(stateOf(READY, "", report(State.Training, 1), "spec: {taints: [{key: karpenter.sh/disrupted}]}"))
+                .isEqualTo(new PodState.Terminating("node n is about to be removed (taint karpenter.sh/disrupted)"));
+        assertThat(stateOf(READY, "", report(State.Training, 1), "spec: {taints: [{key: gpu}]}"))
                 .isInstanceOf(PodState.Ready.class);
     }
 
     @Test
-    void aSilentNodeIsNoticeOnlyWhereTheTrainerIsSilentToo() {
+    void aSilentNodeIsNoticeOnlyIfTheTrainerIsSilentToo() {
         String silent = "status: {conditions: [{type: Ready, status: Unknown}]}";
         TrainerReport report = report(State.Training, 1);
-        assertThat(see(READY, "", report, silent, 5)).isEqualTo(new PodState.Terminating("node n does not answer"));
-        assertThat(see(READY, "", null, silent))
-                .as("Kubernetes will take it away")
-                .isEqualTo(new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n does not answer")));
-        assertThat(see(READY, "", report, silent, 1)).isInstanceOf(PodState.Ready.class);
-        assertThat(see(READY, "", report, null, 5)).isEqualTo(new PodState.Terminating("node n is gone"));
-        assertThat(see(READY, "", report, "", 500)).isInstanceOf(PodState.Ready.class);
+        assertThat(stateOf(READY, "", report, silent, 5))
+                .isEqualTo(new PodState.Terminating("node n is not responding"));
+        assertThat(stateOf(READY, "", null, silent))
+                .as("Kubernetes will evict it")
+                .isEqualTo(
+                        new PodState.Starting(new Hold(Hold.Kind.WAITS, "NodeNotReady", "node n is not responding")));
+        assertThat(stateOf(READY, "", report, silent, 1)).isInstanceOf(PodState.Ready.class);
+        assertThat(stateOf(READY, "", report, null, 5)).isEqualTo(new PodState.Terminating("node n no longer exists"));
+        assertThat(stateOf(READY, "", report, "", 500)).isInstanceOf(PodState.Ready.class);
     }
 
     @Test
-    void aDeletedPodIsOverdueOnlyOnANodeThatDoesNotAnswer() {
+    void aDeletedPodIsOverdueOnlyOnAnUnresponsiveNode() {
         String deleted = "deletionTimestamp: '2026-01-01T00:00:00Z'";
         TrainerReport report = report(State.Training, 1);
         Instant overdue = Instant.parse("2026-01-01T00:00:10Z");
-        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'False'}]}"))
+        assertThat(stateOf(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'False'}]}"))
                 .isEqualTo(new PodState.Terminating("the pod was deleted", Optional.of(overdue)));
-        assertThat(see(READY, deleted, report, null))
+        assertThat(stateOf(READY, deleted, report, null))
                 .isEqualTo(new PodState.Terminating("the pod was deleted", Optional.of(overdue)));
-        assertThat(see(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'True'}]}"))
+        assertThat(stateOf(READY, deleted, report, "status: {conditions: [{type: Ready, status: 'True'}]}"))
                 .isEqualTo(new PodState.Terminating("the pod was deleted"));
     }
 
     @Test
-    void signsComeFromThePodsOwnReportAndEndWithIt() {
-        assertThat(seen(READY, "", report(State.Training, 7), "", 3).signs())
+    void signalsComeFromThePodsOwnReportAndEndWithIt() {
+        assertThat(classified(READY, "", report(State.Training, 7), "", 3).signals())
                 .isEqualTo(new LivenessSignals(
                         Duration.ofSeconds(3), false, Optional.empty(), Optional.empty(), 7, Optional.empty()));
-        assertThat(seen(READY, "", report("another-uid", State.Training, 7), "", 3)
-                        .signs())
+        assertThat(classified(READY, "", report("another-uid", State.Training, 7), "", 3)
+                        .signals())
                 .isEqualTo(LivenessSignals.NONE);
-        assertThat(seen(READY, "", report(State.Done, 7), "", 300).signs().isSilent())
+        assertThat(classified(READY, "", report(State.Done, 7), "", 300)
+                        .signals()
+                        .isSilent())
                 .isFalse();
     }
 
     @Test
-    void deathsArePreemptionsFailuresOrPermanent() {
-        assertThat(see(ended(137, "Error", "a\\nlast words\\n"), "", null))
+    void endsArePreemptionsFailuresOrPermanent() {
+        assertThat(stateOf(ended(137, "Error", "a\\nlast words\\n"), "", null))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
-        assertThat(see(ended(137, "OOMKilled", ""), "", null))
+        assertThat(stateOf(ended(137, "OOMKilled", ""), "", null))
                 .isEqualTo(new PodState.Ended(
                         Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
-        assertThat(see(ended(78, "Error", "x"), "", report(State.Failed, 0)))
+        assertThat(stateOf(ended(78, "Error", "x"), "", report(State.Failed, 0)))
                 .isEqualTo(new PodState.Ended(Cause.PERMANENT, "exit code 78: words"));
         // another node may be fit for it
-        assertThat(see(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
+        assertThat(stateOf(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "node n is unfit, exit code 78: words"));
-        assertThat(see(ended(66, "Error", ""), "", null)).isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
-        assertThat(see(ended(143, "Error", ""), "", null))
-                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer was told to go (SIGTERM)"));
-        assertThat(see("phase: Failed, reason: Evicted, message: disk", "", null))
+        assertThat(stateOf(ended(66, "Error", ""), "", null))
+                .isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
+        assertThat(stateOf(ended(143, "Error", ""), "", null))
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer received SIGTERM"));
+        assertThat(stateOf("phase: Failed, reason: Evicted, message: disk", "", null))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "Evicted: disk"));
-        assertThat(see(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+        assertThat(stateOf(ended(137, "Error", ""), "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
     }
 
@@ -150,26 +156,26 @@ class PodClassifierTest {
                 "TopologyAffinityError",
                 "UnexpectedAdmissionError"
             })
-    void aPodThatItsNodeDoesNotAdmitOrTakesAwayIsNoFailure(String reason) {
-        assertThat(see("phase: Failed, reason: '" + reason + "', message: no room", "", null))
+    void aPodThatItsNodeRejectsOrEvictsIsNotAFailure(String reason) {
+        assertThat(stateOf("phase: Failed, reason: '" + reason + "', message: no room", "", null))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, reason + ": no room"));
     }
 
     @Test
-    void aTrainerHasEndedAlsoWhereASidecarHasNot() {
+    void aTrainerHasEndedEvenIfASidecarHasNot() {
         String sidecar = ", {name: proxy, state: {running: {}}}]";
-        assertThat(see(beside("Running", 0, sidecar), "", report(State.Done, 100)))
+        assertThat(stateOf(beside("Running", 0, sidecar), "", report(State.Done, 100)))
                 .isEqualTo(new PodState.Done());
-        assertThat(see(beside("Running", 70, sidecar), "", report(State.Failed, 1)))
+        assertThat(stateOf(beside("Running", 70, sidecar), "", report(State.Failed, 1)))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 70: words"));
-        assertThat(see(beside("Running", 137, sidecar), "", report(State.Training, 1)))
+        assertThat(stateOf(beside("Running", 137, sidecar), "", report(State.Training, 1)))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL)"));
-        assertThat(see(
+        assertThat(stateOf(
                         beside("Running", 143, sidecar),
                         "deletionTimestamp: '2026-01-01T00:00:00Z'",
                         report(State.Leaving, 1)))
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
-        assertThat(see(
+        assertThat(stateOf(
                         beside("Failed", 0, ", {name: proxy, state: {terminated: {exitCode: 1}}}]"),
                         "",
                         report(State.Done, 100)))
@@ -178,25 +184,28 @@ class PodClassifierTest {
     }
 
     @Test
-    void whereASidecarRunsOnAnEndedPodLingersUntilItIsDeleted() {
+    void anEndedPodWithARunningSidecarLingersUntilItIsDeleted() {
         String running = beside("Running", 0, ", {name: proxy, state: {running: {}}}]");
         TrainerReport done = report(State.Done, 100);
-        assertThat(seen(running, "", done, "", 0).lingers()).isTrue();
-        assertThat(seen(running, "deletionTimestamp: '2026-01-01T00:00:00Z'", done, "", 0)
+        assertThat(classified(running, "", done, "", 0).lingers()).isTrue();
+        assertThat(classified(running, "deletionTimestamp: '2026-01-01T00:00:00Z'", done, "", 0)
                         .lingers())
                 .isFalse();
-        assertThat(seen(beside("Succeeded", 0, "]"), "", done, "", 0).lingers()).isFalse();
-        assertThat(seen(READY, "", report(State.Training, 1), "", 0).lingers()).isFalse();
+        assertThat(classified(beside("Succeeded", 0, "]"), "", done, "", 0).lingers())
+                .isFalse();
+        assertThat(classified(READY, "", report(State.Training, 1), "", 0).lingers())
+                .isFalse();
     }
 
     @Test
-    void whoHasReportedAFailureIsGivenTimeToEnd() {
+    void aTrainerThatReportedAFailureGetsTimeToExit() {
         TrainerReport failed = report(State.Failed, 1);
-        assertThat(see(READY, "", failed, "", 10))
+        assertThat(stateOf(READY, "", failed, "", 10))
                 .isEqualTo(new PodState.Failing("failed: words", Duration.ofSeconds(20)));
-        ObservedPod stuck = seen(READY, "", failed, "", 30);
-        assertThat(stuck.standing())
-                .isEqualTo(new PodState.Ended(Cause.FAILED, "the trainer failed and does not end: words"));
+        ObservedPod stuck = classified(READY, "", failed, "", 30);
+        assertThat(stuck.state())
+                .isEqualTo(
+                        new PodState.Ended(Cause.FAILED, "the trainer reported a failure but has not exited: words"));
         assertThat(stuck.lingers()).isTrue();
     }
 
@@ -208,22 +217,23 @@ class PodClassifierTest {
 
     @Test
     void exitZeroIsTheEndOnlyWhenTheStepsAreDone() {
-        assertThat(see("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new PodState.Done());
-        assertThat(see("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new PodState.Done());
-        assertThat(see("phase: Succeeded", "", report(State.Training, 10)))
-                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer left before the end"));
+        assertThat(stateOf("phase: Succeeded", "", report(State.Done, 10))).isEqualTo(new PodState.Done());
+        assertThat(stateOf("phase: Succeeded", "", report(State.Training, 100))).isEqualTo(new PodState.Done());
+        assertThat(stateOf("phase: Succeeded", "", report(State.Training, 10)))
+                .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the trainer exited before the job was complete"));
     }
 
     @Test
     void exitZeroWithoutAnyReportIsAFailure() {
         PodState failed = new PodState.Ended(
-                Cause.FAILED, "ended with exit code 0 and never reported: is this the trainer's image and command?");
-        assertThat(see("phase: Succeeded", "", null)).isEqualTo(failed);
-        assertThat(see("phase: Succeeded", "", report("another-uid", State.Done, 100)))
+                Cause.FAILED,
+                "exited with code 0 without ever reporting; check that spec.template has the trainer's image and command");
+        assertThat(stateOf("phase: Succeeded", "", null)).isEqualTo(failed);
+        assertThat(stateOf("phase: Succeeded", "", report("another-uid", State.Done, 100)))
                 .as("the report of an earlier pod of that name")
                 .isEqualTo(failed);
-        assertThat(see("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
-                .as("it was told to go before it could report")
+        assertThat(stateOf("phase: Succeeded", "deletionTimestamp: '2026-01-01T00:00:00Z'", null))
+                .as("it received SIGTERM before it could report")
                 .isEqualTo(new PodState.Ended(Cause.PREEMPTED, "the pod was deleted"));
     }
 
@@ -243,23 +253,24 @@ class PodClassifierTest {
                 """.formatted(uid, state, step));
     }
 
-    private static PodState see(String status, String metadata, @Nullable TrainerReport report) {
-        return see(status, metadata, report, "");
+    private static PodState stateOf(String status, String metadata, @Nullable TrainerReport report) {
+        return stateOf(status, metadata, report, "");
     }
 
-    private static PodState see(String status, String metadata, @Nullable TrainerReport report, @Nullable String node) {
-        return see(status, metadata, report, node, 0);
+    private static PodState stateOf(
+            String status, String metadata, @Nullable TrainerReport report, @Nullable String node) {
+        return stateOf(status, metadata, report, node, 0);
     }
 
-    private static PodState see(
+    private static PodState stateOf(
             String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
-        return seen(status, metadata, report, node, silence).standing();
+        return classified(status, metadata, report, node, silence).state();
     }
 
-    /** @param node null when it is gone */
-    private static ObservedPod seen(
+    /** @param node null if it no longer exists */
+    private static ObservedPod classified(
             String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
-        return PodClassifier.see(
+        return PodClassifier.classify(
                 pod(status, metadata),
                 Optional.ofNullable(node).map(PodClassifierTest::node),
                 Optional.ofNullable(report),

@@ -64,7 +64,7 @@ class PodEventsTest {
     }
 
     @Test
-    void readsAFewEventsOfOnePodOnceInAWhile() {
+    void readsAFewEventsOfEachPodAtIntervals() {
         PodEvents events = new PodEvents(client);
         assertThat(events.of(pod("a"), NOW).items())
                 .extracting(Event::getReason)
@@ -72,29 +72,29 @@ class PodEventsTest {
         events.of(pod("a"), NOW.plusSeconds(9));
         assertThat(queries).singleElement().asString().contains("involvedObject.name=a", "uid-a", "limit=50");
         events.of(pod("b"), NOW.plusSeconds(9));
-        events.of(pod("a"), NOW.plus(PodHolds.LOOK_AGAIN));
+        events.of(pod("a"), NOW.plus(PodHolds.RECHECK_EVERY));
         assertThat(queries).hasSize(3);
     }
 
     @Test
-    void saysThatTheRoleMayNotReadThemAndReadsThemWhenItMay() {
+    void statesThatTheRoleMayNotListEventsUntilItMay() {
         allowed = false;
         PodEvents events = new PodEvents(client);
         PodHolds.Events none = events.of(pod("a"), NOW);
         assertThat(none.items()).isEmpty();
         assertThat(none.unreadable())
-                .contains("the operator's role may not list events (install the chart's RBAC of this version)");
+                .contains("the operator's role may not list events; install the RBAC of this version of the chart");
         allowed = true;
-        assertThat(events.of(pod("a"), NOW.plus(PodHolds.LOOK_AGAIN)).unreadable())
+        assertThat(events.of(pod("a"), NOW.plus(PodHolds.RECHECK_EVERY)).unreadable())
                 .isEmpty();
     }
 
     @Test
-    void asksForNoOtherPodWhileTheApiServerDoesNotAnswer() {
+    void readsNoOtherPodsEventsWhileTheApiServerIsUnresponsive() {
         server.stop(0);
         PodEvents events = new PodEvents(client);
         assertThat(events.of(pod("a"), NOW).unreadable()).isPresent();
-        assertThat(events.of(pod("b"), NOW.plusSeconds(1)).unreadable()).contains("the API server does not answer");
+        assertThat(events.of(pod("b"), NOW.plusSeconds(1)).unreadable()).contains("the API server is not responding");
     }
 
     private static Pod pod(String name) {

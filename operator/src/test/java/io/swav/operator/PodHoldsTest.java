@@ -16,14 +16,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The messages are those of Kubernetes. */
+/** Tests with the messages of Kubernetes. */
 class PodHoldsTest {
     private static final Instant EARLY = Instant.parse("2026-01-01T00:00:09Z");
     private static final Instant LATE = Instant.parse("2026-01-01T00:01:00Z");
     private static final String CREATING = "ContainerCreating";
 
     @Test
-    void anUnschedulablePodWaitsInTheSchedulersWords() {
+    void anUnschedulablePodQuotesTheScheduler() {
         String message = "0/1 nodes are available: 1 node(s) had untolerated taint {spot: true}.";
         assertThat(unscheduled("Unschedulable", message, "")).contains(new Hold(Kind.WAITS, "Unschedulable", message));
         assertThat(unscheduled(
@@ -62,7 +62,7 @@ class PodHoldsTest {
             ImagePullBackOff           | Back-off pulling image "x"                                  | WAITS
             CrashLoopBackOff           | back-off 10s restarting failed container                    | WAITS
             """)
-    void aWaitingContainerSaysItself(String reason, String message, Kind kind) {
+    void aWaitingContainerStatesItsReason(String reason, String message, Kind kind) {
         assertThat(PodHolds.of(waiting(reason, message), Events.NONE, LATE)).contains(new Hold(kind, reason, message));
         assertThat(PodHolds.of(waiting(reason, message), Events.NONE, EARLY))
                 .as("what is missing may be applied a moment later")
@@ -70,7 +70,7 @@ class PodHoldsTest {
     }
 
     @Test
-    void aBackOffIsJudgedByWhatTheRegistrySaid() {
+    void aBackOffIsJudgedByTheRegistrysAnswer() {
         Pod pod = waiting("ImagePullBackOff", "Back-off pulling image \"x\"");
         assertThat(PodHolds.needsEvents(pod, LATE)).isTrue();
         String failure = "Failed to pull image \"x\": rpc error: manifest unknown";
@@ -101,7 +101,7 @@ class PodHoldsTest {
                                 mount,
                                 event("Warning", "FailedMount", "Unable to attach or mount volumes: timed out", 30)),
                         LATE))
-                .as("the later one says less")
+                .as("the later one has less information")
                 .contains(hold);
         assertThat(PodHolds.of(pod, events(mount, event("Normal", "Pulling", "Pulling image", 40)), LATE))
                 .as("mounted meanwhile")
@@ -115,7 +115,7 @@ class PodHoldsTest {
     }
 
     @Test
-    void eventsThatCannotBeReadAreSaidToBeUnreadable() {
+    void statesThatEventsCannotBeRead() {
         assertThat(PodHolds.of(
                         waiting(CREATING, ""),
                         new Events(List.of(), Optional.of("the role may not list events")),
@@ -123,30 +123,30 @@ class PodHoldsTest {
                 .contains(new Hold(
                         Kind.WAITS,
                         CREATING,
-                        "its Events, which may say why, cannot be read: the role may not list events."
+                        "the pod's Events, which may name the cause, cannot be read: the role may not list events."
                                 + " See kubectl describe pod job-0"));
     }
 
     @Test
-    void aPodThatNoSchedulerHasLookedAtIsHeld() {
+    void aPodThatNoSchedulerHasProcessedIsHeld() {
         Pod pod = pod("schedulerName: mine", "phase: Pending");
         assertThat(PodHolds.of(pod, Events.NONE, EARLY)).isEmpty();
         assertThat(PodHolds.of(pod, Events.NONE, LATE))
                 .contains(new Hold(
-                        Kind.WAITS, "NotScheduled", "no scheduler has looked at the pod (spec.schedulerName mine)"));
+                        Kind.WAITS, "NotScheduled", "no scheduler has processed the pod (spec.schedulerName mine)"));
         assertThat(PodHolds.of(
                         pod, events(event("Warning", "FailedScheduling", "binding rejected: forbidden", 2)), LATE))
                 .contains(new Hold(Kind.WAITS, "FailedScheduling", "binding rejected: forbidden"));
     }
 
     @Test
-    void aPodThatRunsIsNotHeldAndIsNotLookedAtAgain() {
+    void aRunningPodIsNotHeldAndNotCheckedAgain() {
         Pod running = pod("nodeName: n", "phase: Running, containerStatuses: [{name: trainer, state: {running: {}}}]");
         assertThat(PodHolds.of(running, Events.NONE, LATE)).isEmpty();
-        assertThat(PodHolds.lookAgain(running, LATE)).isEmpty();
-        assertThat(PodHolds.lookAgain(waiting(CREATING, ""), EARLY)).contains(Instant.parse("2026-01-01T00:00:10Z"));
-        assertThat(PodHolds.lookAgain(waiting(CREATING, ""), LATE)).contains(LATE.plus(PodHolds.LOOK_AGAIN));
-        assertThat(PodHolds.lookAgain(
+        assertThat(PodHolds.recheckAt(running, LATE)).isEmpty();
+        assertThat(PodHolds.recheckAt(waiting(CREATING, ""), EARLY)).contains(Instant.parse("2026-01-01T00:00:10Z"));
+        assertThat(PodHolds.recheckAt(waiting(CREATING, ""), LATE)).contains(LATE.plus(PodHolds.RECHECK_EVERY));
+        assertThat(PodHolds.recheckAt(
                         pod("", "phase: Pending, conditions: [" + condition("Unschedulable", "m") + "]"), LATE))
                 .as("the pod changes when that does")
                 .isEmpty();

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class ReportSilenceTrackerTest {
     private long seconds;
-    private final ReportSilenceTracker hearing =
+    private final ReportSilenceTracker tracker =
             new ReportSilenceTracker(() -> Duration.ofSeconds(seconds).toNanos());
     private Set<String> putOut = Set.of();
 
@@ -23,20 +23,22 @@ class ReportSilenceTrackerTest {
     }
 
     @Test
-    void whileTheApiServerWasAwayNobodyWasSilent() {
+    void anOutageOfTheApiServerDoesNotCountAsSilence() {
         silence(0, "1");
         answered(5);
-        assertThat(silence(5, "1")).as("it was there all the time").isEqualTo(Duration.ofSeconds(5));
-        hearing.silenced();
-        hearing.silenced();
+        assertThat(silence(5, "1"))
+                .as("the API server was available all the time")
+                .isEqualTo(Duration.ofSeconds(5));
+        tracker.apiServerLost();
+        tracker.apiServerLost();
         answered(60);
         answered(61);
         assertThat(silence(62, "1")).isEqualTo(Duration.ofSeconds(2));
     }
 
-    /** As where a watch stands still, and the API server itself is asked. */
+    /** The watch may stand still while the API server itself is asked. */
     @Test
-    void aTimeThatWasReadBeforeIsNoNews() {
+    void aReportThatWasReadBeforeIsNotNew() {
         silence(0, "t1");
         assertThat(silence(5, "t2")).isZero();
         assertThat(silence(6, "t1")).isEqualTo(Duration.ofSeconds(1));
@@ -49,31 +51,31 @@ class ReportSilenceTrackerTest {
     }
 
     @Test
-    void whoWasPutOutIsSilentUntilItIsHeardAnew() {
+    void aTrainerPutOutStaysSilentUntilItReportsAgain() {
         putOut = Set.of("uid");
         assertThat(silence(0, "t1")).as("after a start of the operator").isGreaterThan(LivenessSignals.SILENCE_LIMIT);
-        hearing.silenced();
+        tracker.apiServerLost();
         answered(60);
         assertThat(silence(60, "t1")).as("after an outage").isGreaterThan(LivenessSignals.SILENCE_LIMIT);
         assertThat(silence(61, "t2")).isZero();
     }
 
     @Test
-    void aForgottenJobIsHeardAnew() {
+    void aForgottenJobStartsAfresh() {
         silence(0, "1");
-        hearing.forget("job-uid");
+        tracker.forget("job-uid");
         assertThat(silence(9, "1")).isZero();
     }
 
     private void answered(long at) {
         seconds = at;
-        hearing.answered();
+        tracker.apiServerBack();
     }
 
     private Duration silence(long at, String time) {
         seconds = at;
         TrainerReport report = Jobs.report("{pod: job-0, uid: uid, state: Training, time: \"%s\"}".formatted(time));
-        return hearing.listen("job-uid", List.of(report), Set.of(report.uid()), putOut)
+        return tracker.update("job-uid", List.of(report), Set.of(report.uid()), putOut)
                 .getOrDefault("uid", Duration.ofDays(-1));
     }
 }

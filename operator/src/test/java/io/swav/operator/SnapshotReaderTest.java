@@ -31,7 +31,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class SnapshotReaderTest {
-    /** The pods are older than that by less than a start takes. */
+    /** The pods are older than this by less than a start takes. */
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:05Z");
 
     private final SwavJob job = Jobs.job("replicas: 2");
@@ -49,9 +49,11 @@ class SnapshotReaderTest {
             .withLastTimestamp("2026-01-01T00:00:02Z")
             .build();
 
-    /** An API server lists pods of an earlier time from its cache, after a restart or where there are several. */
+    /**
+     * An API server may list pods of an earlier time from its cache, after a restart or if there are several servers.
+     */
     @Test
-    void aMemberThatNoCacheHasIsGoneOnlyWhenTheApiServerSaysSo() {
+    void aMemberMissingFromTheCacheIsGoneOnlyIfTheApiServerConfirmsIt() {
         assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.of(pod("job-1", "uid-1"))))
                 .containsExactly("uid-0", "uid-1");
         assertThat(uids(List.of(pod("job-0", "uid-0")), Optional.empty())).containsExactly("uid-0");
@@ -62,56 +64,56 @@ class SnapshotReaderTest {
     }
 
     @Test
-    void whereAllMembersAreSeenNobodyIsAsked() {
+    void doesNotAskTheApiServerIfAllMembersAreCached() {
         assertThat(uids(List.of(pod("job-0", "uid-0"), pod("job-1", "uid-1")), Optional.empty()))
                 .containsExactly("uid-0", "uid-1");
         assertThat(asked).isEmpty();
     }
 
     @Test
-    void whereATrainerSeemsSilentTheApiServerIsAskedForItsReport() {
+    void readsTheReportFromTheApiServerIfATrainerSeemsSilent() {
         List<Pod> pods = List.of(pod("job-0", "uid-0"));
         cached = Optional.of(report("t1"));
         live = Optional.of(pod("job-1", "uid-1"));
-        SnapshotReader observer = observer();
-        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isFalse();
+        SnapshotReader reader = reader();
+        assertThat(reader.read(job, pods, NOW).needsLiveReports()).isFalse();
         assertThat(asked).containsExactly("job-1");
 
         seconds = 60;
         liveReport = Optional.of(report("t2"));
         asked.clear();
-        assertThat(observer.observe(job, pods, NOW).awaitsLastWords())
+        assertThat(reader.read(job, pods, NOW).needsLiveReports())
                 .as("the cache is behind")
                 .isFalse();
         assertThat(asked).as("each once").containsExactly("job-1", ResourceNames.progressName("job"));
 
         cached = liveReport;
         seconds = 120;
-        assertThat(observer.observe(job, pods, NOW).awaitsLastWords()).isTrue();
+        assertThat(reader.read(job, pods, NOW).needsLiveReports()).isTrue();
     }
 
-    /** Its last report was written before its pod's end, and may come after it. */
+    /** The last report was written before the end of its pod, and may arrive after it. */
     @Test
-    void anEndIsJudgedByTheLastWords() {
+    void anEndIsJudgedByTheLastReport() {
         cached = Optional.of(report("t1", "Training"));
         liveReport = Optional.of(report("t2", "Done"));
         Pod ended = pod("job-0", "uid-0");
         ended.getStatus().setPhase("Succeeded");
         live = Optional.of(pod("job-1", "uid-1"));
-        assertThat(observer().observe(job, List.of(ended), NOW).pods())
+        assertThat(reader().read(job, List.of(ended), NOW).pods())
                 .filteredOn(pod -> pod.name().equals("job-0"))
                 .singleElement()
-                .matches(pod -> pod.standing() instanceof PodState.Done);
+                .matches(pod -> pod.state() instanceof PodState.Done);
     }
 
-    /** Trainers pass over a generation that is older than theirs, and pods' numbers are never used again. */
+    /** Trainers ignore a generation that is older than theirs, and numbers of pods are never reused. */
     @Test
     void aLostWorldIsFollowedByALaterOne() {
         cached = Optional.of(report("t1"));
         List<Pod> pods = List.of(pod("job-0", "uid-0"), pod("job-7", "uid-7"));
         assertThat(lost(pods).world().generation()).as("as reported").isEqualTo(4);
         assertThat(lost(pods).world().members()).isEmpty();
-        assertThat(lost(pods).book().nextPod()).isEqualTo(8);
+        assertThat(lost(pods).state().nextPod()).isEqualTo(8);
         assertThat(lost(List.of(pod("job-0", "another"))).world())
                 .as("the report of an earlier pod of that name")
                 .isEqualTo(World.none("uid-1"));
@@ -121,25 +123,25 @@ class SnapshotReaderTest {
         assertThat(lost(List.of()).world().generation())
                 .as("after all pods are gone")
                 .isEqualTo(6);
-        assertThat(observer().observe(job, pods, NOW).worldMap().world().generation())
+        assertThat(reader().read(job, pods, NOW).worldMap().world().generation())
                 .as("the map's, while there is one")
                 .isEqualTo(3);
     }
 
     @Test
-    void readsEventsOfPodsThatHaveNotStartedForAWhileAndLooksAgain() {
+    void readsEventsOfPodsThatHaveNotStartedForAWhileAndChecksAgain() {
         Pod created = pending("job-0", "uid-0");
         live = Optional.of(pod("job-1", "uid-1"));
-        SnapshotReader observer = observer();
-        JobSnapshot early = observer.observe(job, List.of(created), NOW);
-        assertThat(early.lookAgain()).contains(NOW.plusSeconds(5));
+        SnapshotReader reader = reader();
+        JobSnapshot early = reader.read(job, List.of(created), NOW);
+        assertThat(early.recheckAt()).contains(NOW.plusSeconds(5));
         assertThat(asked).containsExactly("job-1");
 
         Instant later = NOW.plusSeconds(5);
-        JobSnapshot late = observer.observe(job, List.of(created), later);
+        JobSnapshot late = reader.read(job, List.of(created), later);
         assertThat(asked).contains("events of job-0").doesNotContain("events of job-1");
-        assertThat(late.lookAgain()).contains(later.plus(PodHolds.LOOK_AGAIN));
-        assertThat(late.pods().get(0).standing())
+        assertThat(late.recheckAt()).contains(later.plus(PodHolds.RECHECK_EVERY));
+        assertThat(late.pods().get(0).state())
                 .isEqualTo(new PodState.Starting(
                         new Hold(Hold.Kind.NEEDS_ACTION, "FailedMount", "configmap \"x\" not found")));
     }
@@ -158,7 +160,7 @@ class SnapshotReaderTest {
     }
 
     private WorldConfigMap lost(List<Pod> pods) {
-        return observer(Map.of()).observe(job, pods, NOW).worldMap();
+        return reader(Map.of()).read(job, pods, NOW).worldMap();
     }
 
     private static SwavJobStatus status(long generation) {
@@ -167,38 +169,41 @@ class SnapshotReaderTest {
     }
 
     @Test
-    void alsoWhereTheLastOneLeaves() {
+    void readsTheReportFromTheApiServerIfTheLastMemberLeaves() {
         List<Pod> pods = List.of(pod("job-0", "uid-0"));
         pods.get(0).getMetadata().setDeletionTimestamp("2026-01-01T00:00:00Z");
         for (World world : List.of(world("job-0"), world())) {
             cached = Optional.of(report("t1", "Training"));
-            SnapshotReader observer = observer(world);
-            observer.observe(job, pods, NOW);
+            SnapshotReader reader = reader(world);
+            reader.read(job, pods, NOW);
             liveReport = Optional.of(report("t2", "Training"));
             seconds += 60;
-            assertThat(observer.observe(job, pods, NOW).pods())
+            assertThat(reader.read(job, pods, NOW).pods())
                     .as("the cache is behind: %s", world)
-                    .noneMatch(pod -> pod.signs().isSilent());
+                    .noneMatch(pod -> pod.signals().isSilent());
         }
     }
 
-    /** It may have come after its pod had gone; another job's trainer may have written into a map of that name. */
+    /**
+     * The report may have arrived after its pod was deleted; another job's trainer may have written into a map of that
+     * name.
+     */
     @Test
-    void whatAGonePodSaidLastIsTold() {
+    void keepsTheLastReportOfADeletedPod() {
         live = Optional.of(pod("job-1", "uid-1"));
         cached = Optional.of(report("t1"));
-        SnapshotReader observer = observer();
-        assertThat(observer.observe(job, List.of(), NOW).told()).isEmpty();
-        observer.observe(job, List.of(pod("job-0", "uid-0")), NOW);
+        SnapshotReader reader = reader();
+        assertThat(reader.read(job, List.of(), NOW).allReports()).isEmpty();
+        reader.read(job, List.of(pod("job-0", "uid-0")), NOW);
         cached = Optional.of(report("t2", "Leaving"));
-        JobSnapshot gone = observer.observe(job, List.of(), NOW);
-        assertThat(gone.told()).extracting(TrainerReport::time).containsExactly("t2");
+        JobSnapshot gone = reader.read(job, List.of(), NOW);
+        assertThat(gone.allReports()).extracting(TrainerReport::time).containsExactly("t2");
         assertThat(gone.reports()).isEmpty();
     }
 
     private List<String> uids(List<Pod> pods, Optional<Pod> asNow) {
         live = asNow;
-        return observer().observe(job, pods, NOW).pods().stream()
+        return reader().read(job, pods, NOW).pods().stream()
                 .map(ObservedPod::uid)
                 .toList();
     }
@@ -213,15 +218,15 @@ class SnapshotReaderTest {
                 "");
     }
 
-    private SnapshotReader observer() {
-        return observer(world("job-0", "job-1"));
+    private SnapshotReader reader() {
+        return reader(world("job-0", "job-1"));
     }
 
-    private SnapshotReader observer(World world) {
-        return observer(Map.of(ResourceNames.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
+    private SnapshotReader reader(World world) {
+        return reader(Map.of(ResourceNames.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
     }
 
-    private SnapshotReader observer(Map<String, ConfigMap> maps) {
+    private SnapshotReader reader(Map<String, ConfigMap> maps) {
         return new SnapshotReader(
                 id -> id.getName().equals(ResourceNames.progressName("job"))
                         ? cached

@@ -32,7 +32,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** The status of what the planner makes of a snapshot. */
+/** Builds the status from the planner's plan for a snapshot. */
 class StatusBuilderTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
     private static final World WORLD =
@@ -40,23 +40,23 @@ class StatusBuilderTest {
     private static final List<String> REJECTED = List.of("spec.model cannot change");
 
     @Test
-    void theEndOfAJobStandsWhateverIsEditedAfterwards() {
+    void theEndOfAJobStandsAfterLaterEdits() {
         SwavJob job = Jobs.job("replicas: 1");
         SwavJobStatus complete = status(job, REJECTED, WORLD, ended(true, "Complete", "Training is complete"));
         assertThat(complete.isTrue(ConditionType.Ready)).isTrue();
         assertThat(complete.isTrue(ConditionType.Stalled)).isFalse();
         assertThat(condition(complete, ConditionType.Ready).reason()).isEqualTo("Complete");
         assertThat(condition(complete, ConditionType.Ready).message())
-                .isEqualTo("Training is complete; an edit was not accepted: spec.model cannot change");
+                .isEqualTo("Training is complete. An edit was rejected: spec.model cannot change");
 
         SwavJobStatus failed = status(job, REJECTED, WORLD, ended(false, "TooManyFailures", "11 failures"));
         assertThat(condition(failed, ConditionType.Stalled).reason()).isEqualTo("TooManyFailures");
         assertThat(condition(failed, ConditionType.Stalled).message())
-                .isEqualTo("11 failures; an edit was not accepted: spec.model cannot change");
+                .isEqualTo("11 failures. An edit was rejected: spec.model cannot change");
     }
 
     @Test
-    void whereNothingCanBePlannedAPersonIsCalledAndTheRestStaysAsItWas() {
+    void stalledKeepsTheRestOfTheStatusIfNothingCanBePlanned() {
         SwavJob job = Jobs.job("replicas: 1");
         SwavJobStatus before = before(100);
         job.setStatus(before);
@@ -77,24 +77,25 @@ class StatusBuilderTest {
     }
 
     @Test
-    void whatARejectedEditLeavesInForceIsSaid() {
+    void statesWhichSpecARejectedEditLeavesInForce() {
         assertThat(stalled(Jobs.job("replicas: 1")))
-                .isEqualTo("spec.model cannot change (the job goes on with the spec it had before)");
+                .isEqualTo("spec.model cannot change. The job continues with its previous spec");
         assertThat(stalled(Jobs.job("replicas: 1, suspend: true")))
-                .isEqualTo("spec.model cannot change (the job stays suspended with the spec it had before)");
+                .isEqualTo("spec.model cannot change. The job stays suspended with its previous spec");
         SwavJob broken = Jobs.job("replicas: 1");
         broken.setSpec(SpecLoader.complete(
                 "test", Jobs.yaml("{replicas: 1, data: {uri: file:///data}, template: {spec: {containers: []}}}")));
         assertThat(stalled(broken))
-                .endsWith("(the job goes on with the spec it had before,"
-                        + " and no pod can be made until spec.template is mended)");
+                .endsWith("The job continues with its previous spec,"
+                        + " and no pod can be created until spec.template is corrected");
     }
 
     @Test
-    void aJobThatSavesNothingIsWarnedOf() {
+    void warnsOfAJobThatSavesNothing() {
         SwavJobStatus nowhere = status(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY);
         assertThat(nowhere.isTrue(ConditionType.WeightsNotKept)).isTrue();
-        assertThat(condition(nowhere, ConditionType.WeightsNotKept).message()).contains("no spec.checkpoint.uri");
+        assertThat(condition(nowhere, ConditionType.WeightsNotKept).message())
+                .contains("spec.checkpoint.uri is not set");
 
         SwavJob saves = Jobs.job("replicas: 1, checkpoint: {uri: file:///c}");
         assertThat(status(saves, List.of(), WORLD, PlannerState.EMPTY).condition(ConditionType.WeightsNotKept))
@@ -102,37 +103,37 @@ class StatusBuilderTest {
     }
 
     @Test
-    void stepsThatAreMadeAgainFromACheckpointAreSeen() {
+    void showsStepsThatAreRepeatedFromACheckpoint() {
         SwavJob job = Jobs.job("replicas: 1");
         job.setStatus(before(100));
         TrainerReport dead = report("a", "Failed", 3, 99);
         assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 81)).step())
                 .isEqualTo(81);
         assertThat(progress(job, WORLD, dead, report("b", "Ready", 0, 0)).step())
-                .as("nobody trains yet")
+                .as("no trainer trains yet")
                 .isEqualTo(100);
         assertThat(progress(job, WORLD, dead, report("b", "Training", 3, 81)).step())
-                .as("of a world that is gone")
+                .as("of an earlier world")
                 .isEqualTo(100);
         job.setStatus(before(81));
         assertThat(progress(job, WORLD, dead, report("b", "Training", 4, 83)).step())
-                .as("a dead pod is not ahead of those that train")
+                .as("a dead pod is not ahead of running trainers")
                 .isEqualTo(83);
     }
 
-    /** Incidents name it, and what was lost is reckoned from it. */
+    /** Incidents name this step, and losses are computed from it. */
     @Test
     void theStepOfTheJobIsNotThatOfADeadPod() {
         Map<String, TrainerReport> reports =
                 Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
         assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
-                        .observed(null)
+                        .plannerInput(null)
                         .step())
                 .isEqualTo(83);
     }
 
     @Test
-    void whereNobodyTrainsTheRateIsZeroAndNoEndIsForeseen() {
+    void rateIsZeroAndEtaUnknownWhileNoTrainerTrains() {
         TrainerReport report = report("b", "Training", 4, 90);
         Progress trains = progress(Jobs.job("replicas: 1"), WORLD, report);
         assertThat(trains.imagesPerSecond()).isEqualTo(128.5);
@@ -140,17 +141,17 @@ class StatusBuilderTest {
 
         World hold = new World(4, "uid-1", WORLD.members(), "w", true, List.of());
         SwavJob two = Jobs.job("replicas: 2, elastic: {minReplicas: 2}");
-        assertRests(progress(two, hold, report));
+        assertPaused(progress(two, hold, report));
 
         SwavJob suspended = Jobs.job("replicas: 1, suspend: true");
         suspended.setStatus(before(100));
-        assertRests(progress(suspended, new World(5, "uid-1", List.of(), "suspended")));
+        assertPaused(progress(suspended, new World(5, "uid-1", List.of(), "suspended")));
     }
 
-    private static void assertRests(Progress progress) {
+    private static void assertPaused(Progress progress) {
         assertThat(progress.imagesPerSecond()).isZero();
         assertThat(progress.etaSeconds()).isNull();
-        assertThat(progress.loss()).as("what was learnt stays").isEqualTo(3.25);
+        assertThat(progress.loss()).as("what was learned stays").isEqualTo(3.25);
     }
 
     private static Progress progress(SwavJob job, World world, TrainerReport... reports) {
@@ -159,10 +160,10 @@ class StatusBuilderTest {
     }
 
     private static SwavJobStatus before(long step) {
-        SwavJobStatus told =
+        SwavJobStatus status =
                 status(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, report("b", "Training", 4, step));
-        assertThat(requireNonNull(told.progress()).step()).isEqualTo(step);
-        return told;
+        assertThat(requireNonNull(status.progress()).step()).isEqualTo(step);
+        return status;
     }
 
     private static TrainerReport report(String pod, String state, long generation, long step) {
@@ -180,26 +181,26 @@ class StatusBuilderTest {
             "MountVolume.SetUp failed for volume \"conf\" : configmap \"x\" not found");
 
     @Test
-    void saysWhatHoldsPodsAndThatItWaitsWhereNobodyIsNeeded() {
+    void statesWhatHoldsPodsAndThatNoPersonIsNeeded() {
         World none = World.none("uid-1");
         SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
         SwavJobStatus waiting = status(job, none, held("c", TAINT), held("d", TAINT));
         String sentence = "2 of 3 pods cannot start: c (and 1 more): " + TAINT;
         assertThat(condition(waiting, ConditionType.Ready).message())
-                .isEqualTo("waiting for pods: 1 ready, 2 needed; " + sentence);
+                .isEqualTo("Waiting for pods: 1 of at least 2 trainers ready. " + sentence);
         assertThat(condition(waiting, ConditionType.Ready).reason()).isEqualTo("Pending");
-        assertThat(condition(waiting, ConditionType.Stalled).message()).isEqualTo("waiting: " + sentence);
+        assertThat(condition(waiting, ConditionType.Stalled).message()).isEqualTo("Waiting: " + sentence);
         assertThat(condition(waiting, ConditionType.Stalled).reason()).isEqualTo("Waiting");
         assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
     }
 
     @Test
-    void stallsWhereAPersonHasToActForAPodToStart() {
+    void stallsIfAPersonMustActForAPodToStart() {
         World none = World.none("uid-1");
         SwavJob job = Jobs.job("replicas: 3, elastic: {minReplicas: 2}");
         SwavJobStatus stalled = status(job, none, held("c", TAINT), held("d", MISSING));
-        String sentence =
-                "waiting for pods: 1 ready, 2 needed; 2 of 3 pods cannot start: d: " + MISSING + "; c: " + TAINT;
+        String sentence = "Waiting for pods: 1 of at least 2 trainers ready. 2 of 3 pods cannot start: d: " + MISSING
+                + "; c: " + TAINT;
         assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
         assertThat(condition(stalled, ConditionType.Stalled).reason()).isEqualTo("PodCannotStart");
         assertThat(condition(stalled, ConditionType.Stalled).message()).isEqualTo(sentence);
@@ -207,25 +208,25 @@ class StatusBuilderTest {
         assertThat(stalled.isTrue(ConditionType.Failed)).isFalse();
     }
 
-    /** A job of one trainer that is to become one of two. */
+    /** A job of one trainer that should become a job of two. */
     @Test
     void namesTheHeldPodOfAResizeWhileTheJobTrains() {
         SwavJob two = Jobs.job("replicas: 2");
         TrainerReport trains = report("b", "Training", 4, 7);
         SwavJobStatus waiting = status(two, WORLD, List.of(held("c", TAINT)), trains);
-        String sentence = "1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: " + TAINT;
+        String sentence = "1 of 2 wanted trainers are in the world. 1 of 2 pods cannot start: c: " + TAINT;
         assertThat(waiting.phase()).isEqualTo("Running");
         assertThat(waiting.isTrue(ConditionType.Running)).isTrue();
         assertThat(condition(waiting, ConditionType.Ready).message()).isEqualTo(sentence);
         assertThat(condition(waiting, ConditionType.Resizing).message()).isEqualTo(sentence);
         assertThat(waiting.isTrue(ConditionType.Stalled)).isFalse();
-        assertThat(condition(waiting, ConditionType.Stalled).message()).startsWith("waiting: 1 of 2 pods");
+        assertThat(condition(waiting, ConditionType.Stalled).message()).startsWith("Waiting: 1 of 2 pods");
 
         SwavJobStatus stalled = status(two, WORLD, List.of(held("c", MISSING)), trains);
         assertThat(stalled.isTrue(ConditionType.Running)).isTrue();
         assertThat(stalled.isTrue(ConditionType.Stalled)).isTrue();
         assertThat(condition(stalled, ConditionType.Ready).message())
-                .startsWith("1 of 2 wanted trainers are in the world; 1 of 2 pods cannot start: c: FailedMount");
+                .startsWith("1 of 2 wanted trainers are in the world. 1 of 2 pods cannot start: c: FailedMount");
     }
 
     @Test
@@ -238,23 +239,23 @@ class StatusBuilderTest {
     }
 
     @Test
-    void claimsThatNothingIsInTheWayOnlyWhereNothingIs() {
+    void claimsThatNothingBlocksTheJobOnlyIfThatIsTrue() {
         SwavJob job = Jobs.job("replicas: 1");
         TrainerReport trains = report("b", "Training", 4, 7);
         assertThat(condition(status(job, WORLD, List.of(), trains), ConditionType.Stalled))
                 .returns("Moving", JobCondition::reason)
-                .returns("nothing is in the way", JobCondition::message);
+                .returns("Nothing blocks the job", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.observed(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
         ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
-                .returns("waiting: the API server answers with an error: etcdserver: no leader", JobCondition::message);
+                .returns("Waiting: the API server returned an error: etcdserver: no leader", JobCondition::message);
         PlannerState failures = new PlannerState(
                 9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
-                .startsWith("waiting: the next pod is created at 2026-01-01T00:01:00Z");
+                .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
     }
 
     private static ObservedPod held(String name, Hold hold) {
@@ -283,25 +284,25 @@ class StatusBuilderTest {
     }
 
     private static PlannerState ended(boolean complete, String reason, String message) {
-        return book(new PlannerState.End(complete, reason, message, NOW));
+        return state(new PlannerState.End(complete, reason, message, NOW));
     }
 
-    private static PlannerState book(PlannerState.@Nullable End end) {
+    private static PlannerState state(PlannerState.@Nullable End end) {
         return new PlannerState(9, NOW, 0, null, Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, end);
     }
 
-    /** Pod b, a member of the world, is Ready; the pods of the other reports are gone. */
+    /** Pod b, a member of the world, is Ready; the pods of the other reports no longer exist. */
     private static SwavJobStatus status(
-            SwavJob job, List<String> problems, World world, PlannerState book, TrainerReport... reports) {
+            SwavJob job, List<String> problems, World world, PlannerState state, TrainerReport... reports) {
         Map<String, TrainerReport> byPod = new HashMap<>();
         for (TrainerReport report : reports) {
             byPod.put(report.pod(), report);
         }
-        return status(snapshot(job, problems, world, book, byPod));
+        return status(snapshot(job, problems, world, state, byPod));
     }
 
     private static SwavJobStatus status(JobSnapshot seen) {
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.observed(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(null), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }
@@ -310,17 +311,17 @@ class StatusBuilderTest {
             SwavJob job,
             List<String> problems,
             World world,
-            PlannerState book,
+            PlannerState state,
             Map<String, TrainerReport> byPod,
             ObservedPod... more) {
-        return snapshot(job, problems, world, book, byPod, List.of(more));
+        return snapshot(job, problems, world, state, byPod, List.of(more));
     }
 
     private static JobSnapshot snapshot(
             SwavJob job,
             List<String> problems,
             World world,
-            PlannerState book,
+            PlannerState state,
             Map<String, TrainerReport> byPod,
             List<ObservedPod> more) {
         List<ObservedPod> pods = new ArrayList<>(more);
@@ -329,7 +330,7 @@ class StatusBuilderTest {
                 job,
                 Optional.of(job.getSpec()),
                 problems,
-                new WorldConfigMap(world, book, "", "", "1"),
+                new WorldConfigMap(world, state, "", "", "1"),
                 pods,
                 byPod,
                 List.copyOf(byPod.values()),

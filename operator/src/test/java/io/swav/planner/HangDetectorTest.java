@@ -18,15 +18,15 @@ class HangDetectorTest {
     private static final Duration HUNG_AFTER = Duration.ofSeconds(60);
     private static final Duration OLD = Duration.ofHours(1);
 
-    /** All worlds of one, two and three members with every combination of these signs. */
+    /** Checks all worlds of one, two and three members with every combination of these signals. */
     @Test
-    void everyAccusationHasAWitnessWhoIsNotAccused() {
+    void everyAccusationHasAWitnessThatIsNotAccused() {
         List<LivenessSignals> kinds = new ArrayList<>();
         for (Integer silence : new Integer[] {null, 1, 5, 61, 121}) {
             for (boolean awaiting : new boolean[] {false, true}) {
                 for (Integer stalled : new Integer[] {null, 1, 61}) {
                     for (int lost = -1; lost < 3; lost++) {
-                        kinds.add(signs(silence, awaiting, stalled, lost < 0 ? null : "uid-" + lost));
+                        kinds.add(signals(silence, awaiting, stalled, lost < 0 ? null : "uid-" + lost));
                     }
                 }
             }
@@ -45,9 +45,9 @@ class HangDetectorTest {
     }
 
     private static int check(List<LivenessSignals> all) {
-        Map<String, HangDetector.Verdict> verdicts = call(OLD, all);
+        Map<String, HangDetector.Verdict> verdicts = verdicts(OLD, all);
         for (int i = 0; i < all.size(); i++) {
-            LivenessSignals signs = all.get(i);
+            LivenessSignals signals = all.get(i);
             HangDetector.Verdict verdict = verdicts.get("uid-" + i);
             List<LivenessSignals> others = new ArrayList<>(all);
             others.remove(i);
@@ -56,64 +56,65 @@ class HangDetectorTest {
             String uid = "uid-" + i;
             boolean missed = others.stream()
                     .anyMatch(other -> other.isFresh() && other.lostPeer().equals(Optional.of(uid)));
-            boolean quiet = signs.silence() != null && signs.silence().toSeconds() > 60;
-            boolean stuck = !signs.awaiting() && stalled(signs);
-            boolean lost = missed && signs.isSilent();
+            boolean quiet = signals.silence() != null && signals.silence().toSeconds() > 60;
+            boolean stuck = !signals.awaiting() && stalled(signals);
+            boolean lost = missed && signals.isSilent();
             boolean hung = others.isEmpty()
-                    ? (signs.silence() != null && signs.silence().toSeconds() > 120) || (signs.isFresh() && stuck)
+                    ? (signals.silence() != null && signals.silence().toSeconds() > 120) || (signals.isFresh() && stuck)
                     : waitedFor && (quiet || stuck);
             assertThat(verdict == null ? "well" : verdict.hung() ? "hung" : "lost")
                     .as("member %s of %s", i, all)
                     .isEqualTo(lost ? "lost" : hung ? "hung" : "well");
         }
         if (all.size() > 1) {
-            assertThat(verdicts.size()).as("somebody is left of %s", all).isLessThan(all.size());
+            assertThat(verdicts.size()).as("a member remains of %s", all).isLessThan(all.size());
             if (all.stream().noneMatch(LivenessSignals::isFresh)) {
                 assertThat(verdicts)
-                        .as("nobody is heard, nobody is blamed: %s", all)
+                        .as("without reports there is no verdict: %s", all)
                         .isEmpty();
             }
         }
         return verdicts.size();
     }
 
-    private static boolean stalled(LivenessSignals signs) {
-        return signs.stalled().filter(stalled -> stalled.toSeconds() > 60).isPresent();
+    private static boolean stalled(LivenessSignals signals) {
+        return signals.stalled().filter(stalled -> stalled.toSeconds() > 60).isPresent();
     }
 
     @Test
-    void itSaysWhoWaitedAndHowLong() {
-        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(62, false, 3, null))))
+    void statesWhichPeerWaitedAndHowLong() {
+        assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(62, false, 3, null))))
                 .containsExactly(Map.entry(
                         "uid-1",
                         new HangDetector.Verdict(
-                                true, "it hangs: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
-        assertThat(call(OLD, List.of(signs(1, true, 61, null), signs(1, false, 61, null)))
+                                true, "hung: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
+        assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(1, false, 61, null)))
                         .get("uid-1"))
                 .isEqualTo(new HangDetector.Verdict(
-                        true, "it hangs: job-0 has waited for it for 61 s, and it finishes no step"));
-        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(5, false, 5, null)))
+                        true, "hung: job-0 has waited for it for 61 s, and it completes no step"));
+        assertThat(verdicts(OLD, List.of(signals(1, true, 5, "uid-1"), signals(5, false, 5, null)))
                         .get("uid-1"))
                 .isEqualTo(new HangDetector.Verdict(
-                        false, "it does not answer its peers: job-0 lost it, and it has not reported for 5 s"));
+                        false,
+                        "not responding to its peers: job-0 lost its connection, and it has not reported for 5 s"));
     }
 
     @Test
     void aPartitionIsLeftToTheTrainers() {
-        assertThat(call(OLD, List.of(signs(1, true, 5, "uid-1"), signs(1, true, 5, "uid-0"))))
+        assertThat(verdicts(OLD, List.of(signals(1, true, 5, "uid-1"), signals(1, true, 5, "uid-0"))))
                 .isEmpty();
     }
 
     @Test
-    void timeBeforeThisWorldIsNobodysFault() {
-        List<LivenessSignals> afterAHold = List.of(signs(1, true, 600, null), signs(1, false, 600, null));
-        assertThat(call(Duration.ofSeconds(59), afterAHold)).isEmpty();
-        assertThat(call(Duration.ofSeconds(61), afterAHold)).containsOnlyKeys("uid-1");
+    void timeBeforeThisWorldDoesNotCount() {
+        List<LivenessSignals> afterAHold = List.of(signals(1, true, 600, null), signals(1, false, 600, null));
+        assertThat(verdicts(Duration.ofSeconds(59), afterAHold)).isEmpty();
+        assertThat(verdicts(Duration.ofSeconds(61), afterAHold)).containsOnlyKeys("uid-1");
     }
 
     @Test
-    void aStepMayTakeItsTime() {
-        LivenessSignals waiting = signs(1, true, 350, null);
+    void aSlowStepIsNotAHang() {
+        LivenessSignals waiting = signals(1, true, 350, null);
         TrainerReport.Regroup hundredASecond = new TrainerReport.Regroup(1, 1.0, 0, 2, 200);
         LivenessSignals slow = new LivenessSignals(
                 Duration.ofSeconds(1),
@@ -122,7 +123,7 @@ class HangDetectorTest {
                 Optional.empty(),
                 5,
                 Optional.of(hundredASecond));
-        assertThat(call(OLD, List.of(waiting, slow)))
+        assertThat(verdicts(OLD, List.of(waiting, slow)))
                 .as("less than four of its own")
                 .isEmpty();
         LivenessSignals first = new LivenessSignals(
@@ -132,22 +133,23 @@ class HangDetectorTest {
                 Optional.empty(),
                 0,
                 Optional.of(new TrainerReport.Regroup(1, null, 0, 0, 0)));
-        assertThat(call(OLD, List.of(first)))
+        assertThat(verdicts(OLD, List.of(first)))
                 .as("the first step, of unknown length")
                 .isEmpty();
-        assertThat(call(OLD, List.of(waiting, signs(1, false, 350, null)))).containsOnlyKeys("uid-1");
+        assertThat(verdicts(OLD, List.of(waiting, signals(1, false, 350, null))))
+                .containsOnlyKeys("uid-1");
     }
 
     @Test
-    void deadPodsAreNoWitnesses() {
+    void deadPodsAreNotWitnesses() {
         World world = world(2);
         Map<String, ObservedPod> pods = new HashMap<>();
-        pods.put("uid-0", pod(0, signs(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
-        pods.put("uid-1", pod(1, signs(100, false, 100, null), new PodState.Ready("a:1")));
+        pods.put("uid-0", pod(0, signals(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
+        pods.put("uid-1", pod(1, signals(100, false, 100, null), new PodState.Ready("a:1")));
         assertThat(HangDetector.of(world, OLD, pods, HUNG_AFTER)).isEmpty();
     }
 
-    private static Map<String, HangDetector.Verdict> call(Duration age, List<LivenessSignals> all) {
+    private static Map<String, HangDetector.Verdict> verdicts(Duration age, List<LivenessSignals> all) {
         Map<String, ObservedPod> pods = new HashMap<>();
         for (int i = 0; i < all.size(); i++) {
             pods.put("uid-" + i, pod(i, all.get(i), new PodState.Ready("a:1")));
@@ -163,12 +165,12 @@ class HangDetectorTest {
         return new World(4, "job-uid", members, "w");
     }
 
-    private static ObservedPod pod(int number, LivenessSignals signs, PodState standing) {
-        return new ObservedPod("job-" + number, "uid-" + number, Instant.EPOCH, standing, signs);
+    private static ObservedPod pod(int number, LivenessSignals signals, PodState state) {
+        return new ObservedPod("job-" + number, "uid-" + number, Instant.EPOCH, state, signals);
     }
 
-    /** Of a trainer whose steps take a second. */
-    private static LivenessSignals signs(
+    /** Signals of a trainer whose steps take a second. */
+    private static LivenessSignals signals(
             @Nullable Integer silence, boolean awaiting, @Nullable Integer stalled, @Nullable String lostPeer) {
         return new LivenessSignals(
                 silence == null ? null : Duration.ofSeconds(silence),

@@ -13,40 +13,40 @@ import org.junit.jupiter.api.Test;
 class LedgerStateTest {
     private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
     /** Generation 1 made its first step, of two seconds. */
-    private static final LedgerState TRAINING = LedgerState.EMPTY.settle(begun(1, 0, null, 0, 1, 2), T0);
+    private static final LedgerState TRAINING = LedgerState.EMPTY.settle(started(1, 0, null, 0, 1, 2), T0);
 
     @Test
-    void anIncidentIsPricedWhenTheNextWorldHasMadeAStep() {
+    void theCostOfAnIncidentIsSettledWhenTheNextWorldHasMadeAStep() {
         LedgerState account =
-                TRAINING.with(incident("Failure", "job-1", 7, 2L)).settle(begun(2, 7, 1.25, 1, 1, 0.5), T0);
+                TRAINING.with(incident("Failure", "job-1", 7, 2L)).settle(started(2, 7, 1.25, 1, 1, 0.5), T0);
         assertThat(account.incidents())
                 .containsExactly(new Incident(T0.toString(), "Failure", "job-1", "why", 7L, 2L, 1L, 1.25));
         assertThat(account.stepsLost()).isEqualTo(1);
         assertThat(account.secondsLost()).isEqualTo(Map.of("Failure", 1.25));
         assertThat(account.counts().failures()).isEqualTo(1);
-        assertThat(account.told(TRAINING))
-                .contains("Generation 2 trains: 1 step lost and 1.25 s without training (Failure of job-1)");
+        assertThat(account.resumeMessage(TRAINING))
+                .contains("Generation 2 is training: 1 step lost, 1.25 s without training (Failure of job-1)");
     }
 
     @Test
-    void aPauseThatSeveralShareIsSummedOnceAndPaidByTheWorst() {
+    void aSharedPauseIsSummedOnceUnderTheWorstKind() {
         LedgerState account = TRAINING.with(incident("Preemption", "job-1", 7, 2L))
                 .with(incident("Failure", "job-2", 7, 3L))
                 .with(incident("Resize", "job-4", 7, 4L))
-                .settle(begun(4, 7, 3.0, 1, 2, 1), T0);
+                .settle(started(4, 7, 3.0, 1, 2, 1), T0);
         assertThat(account.incidents()).allMatch(incident -> Double.valueOf(3).equals(incident.secondsPaused()));
         assertThat(account.secondsLost()).isEqualTo(Map.of("Failure", 3.0));
         assertThat(account.stepsLost()).isEqualTo(1);
 
-        LedgerState later = account.with(incident("Resize", "job-5", 9, 5L)).settle(begun(5, 9, 0.5, 0, 1, 0.5), T0);
+        LedgerState later = account.with(incident("Resize", "job-5", 9, 5L)).settle(started(5, 9, 0.5, 0, 1, 0.5), T0);
         assertThat(later.secondsLost()).isEqualTo(Map.of("Failure", 3.0, "Resize", 0.5));
         assertThat(later.incidents()).filteredOn(i -> i.secondsPaused() == null).isEmpty();
     }
 
     @Test
-    void stepsThatACheckpointDoesNotHoldAreLost() {
+    void stepsMissingFromTheCheckpointAreLost() {
         LedgerState account = TRAINING.with(incident("Preemption", "job-0", 18, 2L))
-                .settle(begun(2, 10, null, 0, 2, 4), T0.plusSeconds(30));
+                .settle(started(2, 10, null, 0, 2, 4), T0.plusSeconds(30));
         assertThat(account.stepsLost()).isEqualTo(8);
         assertThat(account.secondsLost())
                 .as("since the incident, less the steps since")
@@ -56,7 +56,7 @@ class LedgerStateTest {
     @Test
     void incidentsOutsideTheWorldCostNothing() {
         LedgerState account =
-                TRAINING.with(incident("Failure", "job-9", 3, null)).settle(begun(2, 3, 0.5, 0, 1, 1), T0);
+                TRAINING.with(incident("Failure", "job-9", 3, null)).settle(started(2, 3, 0.5, 0, 1, 1), T0);
         assertThat(account.incidents().get(0).secondsPaused()).isNull();
         assertThat(account.secondsLost()).isEqualTo(Map.of("Resize", 0.5));
     }
@@ -67,10 +67,10 @@ class LedgerStateTest {
         assertThat(TRAINING.goodput(2, T0)).as("two seconds, one step of two").contains(1.0);
         LedgerState ten = TRAINING.paced(1.5) // ten steps of 1.5 s, then a pause, then two of 1 s
                 .with(incident("Preemption", "job-1", 10, 2L))
-                .settle(begun(2, 10, 1.0, 0, 2, 2), T0.plusSeconds(16));
+                .settle(started(2, 10, 1.0, 0, 2, 2), T0.plusSeconds(16));
         assertThat(ten.goodput(2, T0.plusSeconds(16))).contains(17.0 / 18);
         LedgerState undone =
-                ten.with(incident("Failure", "job-2", 12, 3L)).settle(begun(3, 0, null, 0, 1, 1), T0.plusSeconds(20));
+                ten.with(incident("Failure", "job-2", 12, 3L)).settle(started(3, 0, null, 0, 1, 1), T0.plusSeconds(20));
         assertThat(undone.goodput(1, T0.plusSeconds(20)))
                 .as("steps that were undone were not kept")
                 .contains(1.0 / 22);
@@ -88,10 +88,10 @@ class LedgerStateTest {
                 .contains("job-29")
                 .doesNotContain("job-9");
         assertThat(account.counts()).isEqualTo(new LedgerState.Counts(0, 15, 0, 15));
-        assertThat(account.failed()).isEqualTo(15);
+        assertThat(account.countedFailures()).isEqualTo(15);
     }
 
-    private static GenerationStart begun(
+    private static GenerationStart started(
             long generation, long start, @Nullable Double pause, long dropped, long keptSteps, double keptSeconds) {
         return new GenerationStart(generation, start, Optional.ofNullable(pause), dropped, keptSteps, keptSeconds);
     }

@@ -18,25 +18,25 @@ import org.junit.jupiter.api.Test;
 class WorldPlannerTest {
     private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
 
-    private static final List<PodState> STANDINGS = List.of(
+    private static final List<PodState> STATES = List.of(
             new PodState.Starting("pulling"),
             new PodState.Ready("a:1"),
             new PodState.Terminating("spot"),
             new PodState.Ended(Cause.PREEMPTED, "evicted"),
             new PodState.Ended(Cause.FAILED, "exit code 70"));
 
-    /** All jobs of up to three pods, each in every standing, in the world or not, under every small bound. */
+    /** Checks all jobs of up to three pods, each in every state, in the world or not, under every small policy. */
     @Test
     void everySmallCaseKeepsTheInvariants() {
         int cases = 0;
         for (int pods = 0; pods <= 3; pods++) {
-            for (int code = 0; code < pow(STANDINGS.size() * 2, pods); code++) {
+            for (int code = 0; code < pow(STATES.size() * 2, pods); code++) {
                 List<ObservedPod> seen = new ArrayList<>();
                 List<World.Member> members = new ArrayList<>();
                 int rest = code;
                 for (int i = 0; i < pods; i++) {
-                    seen.add(pod(i, STANDINGS.get(rest % STANDINGS.size())));
-                    rest /= STANDINGS.size();
+                    seen.add(pod(i, STATES.get(rest % STATES.size())));
+                    rest /= STATES.size();
                     if (rest % 2 == 1) {
                         members.add(member(i));
                     }
@@ -47,7 +47,7 @@ class WorldPlannerTest {
                         for (int spares = 0; spares <= 1; spares++) {
                             for (boolean hold : new boolean[] {false, true}) {
                                 String which = "case " + code + " of " + pods;
-                                check(bounds(target, min, spares), seen, members, hold, PlannerState.EMPTY, which);
+                                check(policy(target, min, spares), seen, members, hold, PlannerState.EMPTY, which);
                                 cases++;
                             }
                         }
@@ -66,20 +66,20 @@ class WorldPlannerTest {
             List<World.Member> members = new ArrayList<>();
             for (int i = 0; i < random.nextInt(20); i++) {
                 if (random.nextInt(8) > 0) {
-                    seen.add(pod(i, STANDINGS.get(random.nextInt(STANDINGS.size())), signs(random)));
+                    seen.add(pod(i, STATES.get(random.nextInt(STATES.size())), signals(random)));
                 }
                 if (random.nextBoolean()) {
                     members.add(random.nextInt(members.size() + 1), member(i));
                 }
             }
             int min = 1 + random.nextInt(6);
-            JobPolicy bounds = bounds(min + random.nextInt(10), min, random.nextInt(3));
-            PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
-            check(bounds, seen, members, random.nextInt(4) == 0, book, "seed " + seed);
+            JobPolicy policy = policy(min + random.nextInt(10), min, random.nextInt(3));
+            PlannerState state = PlannerState.EMPTY.published(T0.minusSeconds(random.nextInt(200)));
+            check(policy, seen, members, random.nextInt(4) == 0, state, "seed " + seed);
         }
     }
 
-    private static LivenessSignals signs(Random random) {
+    private static LivenessSignals signals(Random random) {
         return new LivenessSignals(
                 random.nextInt(5) == 0 ? null : Duration.ofSeconds(random.nextInt(150)),
                 random.nextBoolean(),
@@ -90,37 +90,37 @@ class WorldPlannerTest {
     }
 
     private static void check(
-            JobPolicy bounds,
+            JobPolicy policy,
             List<ObservedPod> pods,
             List<World.Member> members,
             boolean hold,
-            PlannerState book,
+            PlannerState state,
             String which) {
         World world = new World(
-                members.isEmpty() && book.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
-        PlannerInput seen = new PlannerInput("job", world, book, pods, 12);
-        ReconcilePlan plan = WorldPlanner.plan(bounds, seen, T0);
-        String where = which + ": " + bounds + " " + seen + " -> " + plan;
+                members.isEmpty() && state.since() == null ? 0 : 4, "job-uid", members, "before", hold, List.of());
+        PlannerInput seen = new PlannerInput("job", world, state, pods, 12);
+        ReconcilePlan plan = WorldPlanner.plan(policy, seen, T0);
+        String where = which + ": " + policy + " " + seen + " -> " + plan;
 
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
             World next = regroup.next();
             assertThat(next.generation()).as("generation + 1: " + where).isEqualTo(world.generation() + 1);
             assertThat(next.size())
                     .as("in bounds, or on hold: " + where)
-                    .isBetween(next.hold() ? 0 : bounds.min(), next.hold() ? bounds.min() - 1 : bounds.target());
+                    .isBetween(next.hold() ? 0 : policy.min(), next.hold() ? policy.min() - 1 : policy.target());
             assertThat(next.hold() && !members.containsAll(next.members()))
-                    .as("nobody joins a world on hold: " + where)
+                    .as("no trainer joins a world on hold: " + where)
                     .isFalse();
             assertThat(next.lost())
                     .as("no member is called lost: " + where)
                     .noneMatch(uid -> next.rankOf(uid).isPresent());
             assertThat(new HashSet<>(next.members()))
-                    .as("nobody twice: " + where)
+                    .as("no member twice: " + where)
                     .hasSize(next.size());
             for (World.Member member : next.members()) {
-                PodState standing = standing(pods, member);
+                PodState podState = state(pods, member);
                 boolean survivor = members.contains(member);
-                assertThat(survivor ? standing.isAlive() : standing instanceof PodState.Ready)
+                assertThat(survivor ? podState.isAlive() : podState instanceof PodState.Ready)
                         .as("survivors live, newcomers are ready: " + where)
                         .isTrue();
             }
@@ -133,16 +133,16 @@ class WorldPlannerTest {
         }
         assertThat(plan.world().why()).as("a reason: " + where).isNotBlank();
         assertThat(after(plan, world).members())
-                .as("whoever is to be killed, or does not answer, is out: " + where)
-                .noneMatch(member -> plan.book().isOut(member.uid()));
-        assertThat(plan.kill())
-                .as("only hung pods are killed: " + where)
+                .as("hung and lost pods are out: " + where)
+                .noneMatch(member -> plan.state().isOut(member.uid()));
+        assertThat(plan.forceDelete())
+                .as("only hung pods are force-deleted: " + where)
                 .extracting(ObservedPod::uid)
-                .containsExactlyInAnyOrderElementsOf(plan.book().hung());
+                .containsExactlyInAnyOrderElementsOf(plan.state().hung());
         long failed = pods.stream()
-                .filter(pod -> pod.standing() instanceof PodState.Ended dead && dead.cause() == Cause.FAILED)
+                .filter(pod -> pod.state() instanceof PodState.Ended dead && dead.cause() == Cause.FAILED)
                 .count();
-        assertThat(plan.book().account().counts().failures())
+        assertThat(plan.state().account().counts().failures())
                 .as("only failures are failures: " + where)
                 .isEqualTo(failed);
         Set<World.Member> kept = new HashSet<>(after(plan, world).members());
@@ -150,24 +150,24 @@ class WorldPlannerTest {
                 .as("no member is deleted: " + where)
                 .noneMatch(pod -> kept.stream().anyMatch(member -> member.uid().equals(pod.uid())));
         long alive = pods.stream()
-                .filter(pod -> pod.isAlive() && !plan.book().isOut(pod.uid()))
+                .filter(pod -> pod.isAlive() && !plan.state().isOut(pod.uid()))
                 .count();
         long removed = plan.delete().stream().filter(ObservedPod::isAlive).count();
         assertThat(alive - removed + plan.create().size())
                 .as("never more pods than wanted: " + where)
-                .isLessThanOrEqualTo(bounds.target() + bounds.spares());
+                .isLessThanOrEqualTo(policy.target() + policy.spares());
         assertThat(plan.create().isEmpty() || removed == 0)
                 .as("not created and deleted at once: " + where)
                 .isTrue();
 
         List<ObservedPod> later = new ArrayList<>(pods);
         later.removeAll(plan.delete());
-        later.removeAll(plan.kill());
+        later.removeAll(plan.forceDelete());
         plan.create()
                 .forEach(name ->
                         later.add(new ObservedPod(name, name, T0, new PodState.Starting("new"), LivenessSignals.NONE)));
         ReconcilePlan again =
-                WorldPlanner.plan(bounds, new PlannerInput("job", after(plan, world), plan.book(), later, 12), T0);
+                WorldPlanner.plan(policy, new PlannerInput("job", after(plan, world), plan.state(), later, 12), T0);
         assertThat(again.world())
                 .as("planning again keeps the world: " + where)
                 .isNotInstanceOf(WorldDecision.Regroup.class);
@@ -177,45 +177,47 @@ class WorldPlannerTest {
         assertThat(again.delete())
                 .as("planning again deletes nothing: " + where)
                 .isEmpty();
-        assertThat(again.news()).as("nothing is counted twice: " + where).isEmpty();
+        assertThat(again.newIncidents())
+                .as("nothing is counted twice: " + where)
+                .isEmpty();
     }
 
     @Test
     void growingWaitsWhileMorePodsAreExpected() {
         World world = new World(1, "u", List.of(member(0)), "first");
-        PlannerState book = PlannerState.EMPTY.published(T0);
-        List<ObservedPod> pods = List.of(
-                pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity")));
-        JobPolicy bounds = bounds(3, 1, 0);
+        PlannerState state = PlannerState.EMPTY.published(T0);
+        List<ObservedPod> pods =
+                List.of(pod(0, STATES.get(1)), pod(1, STATES.get(1)), pod(2, new PodState.Starting("no capacity")));
+        JobPolicy policy = policy(3, 1, 0);
 
-        ReconcilePlan early = plan(bounds, world, book, pods, T0.plusSeconds(10));
+        ReconcilePlan early = plan(policy, world, state, pods, T0.plusSeconds(10));
         assertThat(early.world()).isInstanceOf(WorldDecision.Keep.class);
-        assertThat(early.again()).contains(T0.plusSeconds(30));
+        assertThat(early.replanAt()).contains(T0.plusSeconds(30));
 
-        ReconcilePlan late = plan(bounds, world, book, pods, T0.plusSeconds(30));
+        ReconcilePlan late = plan(policy, world, state, pods, T0.plusSeconds(30));
         assertThat(names(late)).containsExactly("job-0", "job-1");
 
-        List<ObservedPod> all = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
-        assertThat(names(plan(bounds, world, book, all, T0.plusSeconds(1))))
+        List<ObservedPod> all = List.of(pod(0, STATES.get(1)), pod(1, STATES.get(1)), pod(2, STATES.get(1)));
+        assertThat(names(plan(policy, world, state, all, T0.plusSeconds(1))))
                 .as("nothing more to wait for")
                 .containsExactly("job-0", "job-1", "job-2");
     }
 
-    /** bounds: hung after 60 s. */
+    /** The policy: hung after 60 s. */
     @Test
-    void nobodyJoinsWhileItIsNotKnownWhetherAMemberHangs() {
+    void noTrainerJoinsWhileAMemberMayBeHung() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        PlannerState book = PlannerState.EMPTY.published(T0.minusSeconds(500));
-        ObservedPod newcomer = pod(2, STANDINGS.get(1));
+        PlannerState state = PlannerState.EMPTY.published(T0.minusSeconds(500));
+        ObservedPod newcomer = pod(2, STATES.get(1));
         for (int seconds : new int[] {20, 40, 70}) {
-            LivenessSignals waits = signs(1, true, seconds);
-            LivenessSignals silent = signs(seconds, false, seconds);
-            List<ObservedPod> pods =
-                    List.of(pod(0, STANDINGS.get(1), waits), pod(1, STANDINGS.get(1), silent), newcomer);
-            ReconcilePlan plan = plan(bounds(3, 1, 0), world, book, pods, T0);
+            LivenessSignals waits = signals(1, true, seconds);
+            LivenessSignals silent = signals(seconds, false, seconds);
+            List<ObservedPod> pods = List.of(pod(0, STATES.get(1), waits), pod(1, STATES.get(1), silent), newcomer);
+            ReconcilePlan plan = plan(policy(3, 1, 0), world, state, pods, T0);
             if (seconds == 40) {
                 assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
-                assertThat(plan.world().why()).contains("job-2 ready to join, when it is known whether job-1");
+                assertThat(plan.world().why())
+                        .contains("job-2 ready to join. The world grows once it is certain whether job-1");
             } else {
                 assertThat(names(plan)).contains("job-2");
                 assertThat(names(plan).contains("job-1")).isEqualTo(seconds == 20);
@@ -223,7 +225,7 @@ class WorldPlannerTest {
         }
     }
 
-    private static LivenessSignals signs(int silence, boolean awaiting, int stalled) {
+    private static LivenessSignals signals(int silence, boolean awaiting, int stalled) {
         return new LivenessSignals(
                 Duration.ofSeconds(silence),
                 awaiting,
@@ -237,74 +239,76 @@ class WorldPlannerTest {
     void aSpareTakesTheLostMembersPlaceAtOnce() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods =
-                List.of(pod(0, new PodState.Terminating("spot")), pod(1, STANDINGS.get(1)), pod(2, STANDINGS.get(1)));
-        ReconcilePlan plan = plan(bounds(2, 2, 1), world, PlannerState.EMPTY, pods, T0);
+                List.of(pod(0, new PodState.Terminating("spot")), pod(1, STATES.get(1)), pod(2, STATES.get(1)));
+        ReconcilePlan plan = plan(policy(2, 2, 1), world, PlannerState.EMPTY, pods, T0);
 
         assertThat(names(plan)).containsExactly("job-1", "job-2");
         assertThat(plan.world().why()).isEqualTo("job-0 left (spot); job-2 joined");
         assertThat(plan.create()).hasSize(1);
-        assertThat(plan.book().account().counts().preemptions()).isEqualTo(1);
+        assertThat(plan.state().account().counts().preemptions()).isEqualTo(1);
     }
 
     @Test
-    void whereAllMembersLeaveASpareBeginsWhenTheyHaveSavedTheState() {
+    void ifAllMembersLeaveASpareStartsWhenTheyHaveSavedTheState() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        ObservedPod spare = pod(1, STANDINGS.get(1));
+        ObservedPod spare = pod(1, STATES.get(1));
         List<ObservedPod> pods = List.of(leaving(0, 1), spare);
-        ReconcilePlan leaves = plan(bounds(1, 1, 1), world, PlannerState.EMPTY, pods, T0);
+        ReconcilePlan leaves = plan(policy(1, 1, 1), world, PlannerState.EMPTY, pods, T0);
         World empty = after(leaves, world);
         assertThat(leaves.world()).isInstanceOf(WorldDecision.Regroup.class);
-        assertThat(empty.members()).as("it leaves now, the last").isEmpty();
+        assertThat(empty.members()).as("the last member leaves now").isEmpty();
         assertThat(empty.lost()).isEmpty();
         assertThat(leaves.world().why())
-                .isEqualTo("job-0 left (spot); the world forms when job-0 has saved the state and gone");
+                .isEqualTo(
+                        "job-0 left (spot). The next world forms when job-0 has saved the training state and exited");
         assertThat(leaves.create()).hasSize(1);
 
-        ReconcilePlan saves = plan(bounds(1, 1, 1), empty, leaves.book(), pods, T0.plusSeconds(9));
+        ReconcilePlan saves = plan(policy(1, 1, 1), empty, leaves.state(), pods, T0.plusSeconds(9));
         assertThat(saves.world())
                 .isInstanceOfSatisfying(
                         WorldDecision.Wait.class,
                         wait -> assertThat(wait.missing()).isEqualTo(1));
-        assertThat(saves.again())
+        assertThat(saves.replanAt())
                 .as("it may fall silent")
                 .contains(T0.plusSeconds(9 + 3).plusMillis(1));
 
-        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(spare), T0.plusSeconds(10))))
+        assertThat(names(plan(policy(1, 1, 1), empty, saves.state(), List.of(spare), T0.plusSeconds(10))))
                 .as("gone")
                 .containsExactly("job-1");
-        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
+        assertThat(names(
+                        plan(policy(1, 1, 1), empty, saves.state(), List.of(leaving(0, 5), spare), T0.plusSeconds(10))))
                 .as("silent, as on a lost node")
                 .containsExactly("job-1");
-        assertThat(names(plan(bounds(1, 1, 1), empty, saves.book(), pods, T0.plus(WorldPlanner.LONGEST_SAVE))))
+        assertThat(names(plan(policy(1, 1, 1), empty, saves.state(), pods, T0.plus(WorldPlanner.LONGEST_SAVE))))
                 .as("it never ends")
                 .containsExactly("job-1");
     }
 
     @Test
-    void aMemberThatHasNotFormedAWorldYetKeepsNoState() {
+    void aMemberThatHasNotFormedAWorldYetHoldsNoState() {
         World world = new World(4, "u", List.of(member(0), member(1)), "job-1 joined");
         ReconcilePlan plan =
-                plan(bounds(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STANDINGS.get(1))), T0);
+                plan(policy(2, 1, 1), world, PlannerState.EMPTY, List.of(leaving(0, 1), pod(1, STATES.get(1))), T0);
         assertThat(plan.world())
                 .isInstanceOfSatisfying(
                         WorldDecision.Regroup.class,
                         regroup -> assertThat(regroup.next().members()).isEmpty());
         assertThat(plan.delete()).isEmpty();
         assertThat(names(plan(
-                        bounds(2, 1, 1),
+                        policy(2, 1, 1),
                         after(plan, world),
-                        plan.book(),
-                        List.of(pod(1, STANDINGS.get(1))),
+                        plan.state(),
+                        List.of(pod(1, STATES.get(1))),
                         T0.plusSeconds(1))))
                 .containsExactly("job-1");
     }
 
     @Test
-    void nobodyWaitsForALeavingPodThatHoldsNoState() {
+    void doesNotWaitForALeavingPodThatHoldsNoState() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        ObservedPod newcomer = pod(2, STANDINGS.get(1));
+        ObservedPod newcomer = pod(2, STATES.get(1));
         assertThat(names(plan(
-                        bounds(2, 1, 1),
+                        policy(2, 1, 1),
                         world,
                         PlannerState.EMPTY,
                         List.of(pod(0, new PodState.Terminating("spot")), newcomer),
@@ -312,12 +316,12 @@ class WorldPlannerTest {
                 .as("it was never in a world")
                 .containsExactly("job-2");
         World two = new World(3, "u", List.of(member(0), member(1)), "w");
-        ObservedPod trained = pod(1, STANDINGS.get(1), leaving(1, 1).signs());
-        assertThat(names(plan(bounds(2, 1, 1), two, PlannerState.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
+        ObservedPod trained = pod(1, STATES.get(1), leaving(1, 1).signals());
+        assertThat(names(plan(policy(2, 1, 1), two, PlannerState.EMPTY, List.of(leaving(0, 1), trained, newcomer), T0)))
                 .as("another member keeps it")
                 .containsExactly("job-1", "job-2");
         World lost = new World(3, "u", List.of(), "its document was lost");
-        assertThat(names(plan(bounds(2, 1, 1), lost, PlannerState.EMPTY, List.of(leaving(0, 1), trained), T0)))
+        assertThat(names(plan(policy(2, 1, 1), lost, PlannerState.EMPTY, List.of(leaving(0, 1), trained), T0)))
                 .as("another trainer keeps it")
                 .containsExactly("job-1");
     }
@@ -336,68 +340,68 @@ class WorldPlannerTest {
     }
 
     @Test
-    void belowTheMinimumTheWorldIsHeldUntilAPodIsReady() {
+    void belowTheMinimumTheJobIsPausedUntilAPodIsReady() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods =
-                List.of(pod(0, STANDINGS.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
-        ReconcilePlan holds = plan(bounds(2, 2, 0), world, PlannerState.EMPTY, pods, T0);
+                List.of(pod(0, STATES.get(1)), pod(2, new PodState.Starting("no capacity: 0/3 nodes")));
+        ReconcilePlan holds = plan(policy(2, 2, 0), world, PlannerState.EMPTY, pods, T0);
         World hold = after(holds, world);
         assertThat(hold.hold()).isTrue();
         assertThat(hold.members()).containsExactly(member(0));
-        assertThat(hold.lost()).as("nobody need wait for it").containsExactly("uid-1");
+        assertThat(hold.lost()).as("no member needs to wait for it").containsExactly("uid-1");
         assertThat(holds.world().why())
-                .isEqualTo("job-1 left (vanished); holding, the survivors keep their state: 1 ready, 2 needed;"
-                        + " job-2: no capacity: 0/3 nodes");
+                .isEqualTo("job-1 left (vanished). Paused: 1 of at least 2 trainers ready. Surviving trainers keep"
+                        + " the model in memory. Waiting for job-2: no capacity: 0/3 nodes");
 
-        ReconcilePlan held = plan(bounds(2, 2, 0), hold, holds.book(), pods, T0.plusSeconds(100));
+        ReconcilePlan held = plan(policy(2, 2, 0), hold, holds.state(), pods, T0.plusSeconds(100));
         assertThat(held.world())
                 .isInstanceOfSatisfying(
                         WorldDecision.Wait.class,
                         wait -> assertThat(wait.missing()).isEqualTo(1));
-        ReconcilePlan resumed = plan(
-                bounds(2, 2, 0), hold, held.book(), List.of(pod(0, STANDINGS.get(1)), pod(2, STANDINGS.get(1))), T0);
+        ReconcilePlan resumed =
+                plan(policy(2, 2, 0), hold, held.state(), List.of(pod(0, STATES.get(1)), pod(2, STATES.get(1))), T0);
         assertThat(names(resumed)).containsExactly("job-0", "job-2");
         assertThat(after(resumed, hold).hold()).isFalse();
         assertThat(after(resumed, hold).lost())
-                .as("who was at work before the hold still learns of it")
+                .as("a member that was working before the pause still learns of it")
                 .contains("uid-1");
     }
 
     @Test
     void failuresOfPodsThatNeverJoinedAreDelayedMoreEachTime() {
-        PlannerState book = PlannerState.EMPTY;
+        PlannerState state = PlannerState.EMPTY;
         long[] expected = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
         for (int i = 0; i < expected.length; i++) {
-            ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(i, STANDINGS.get(4))), T0);
+            ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), state, List.of(pod(i, STATES.get(4))), T0);
             assertThat(plan.create()).isEmpty();
-            assertThat(plan.again()).contains(T0.plusSeconds(expected[i]));
-            book = plan.book();
+            assertThat(plan.replanAt()).contains(T0.plusSeconds(expected[i]));
+            state = plan.state();
         }
-        ReconcilePlan later = plan(bounds(1, 1, 0), World.none("u"), book, List.of(), T0.plusSeconds(300));
+        ReconcilePlan later = plan(policy(1, 1, 0), World.none("u"), state, List.of(), T0.plusSeconds(300));
         assertThat(later.create()).hasSize(1);
     }
 
     @Test
-    void whileARefusalStandsEverythingButCreatingGoesOn() {
+    void aRejectionStopsOnlyTheCreationOfPods() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(1)), pod(1, STANDINGS.get(4)));
+        List<ObservedPod> pods = List.of(pod(0, STATES.get(1)), pod(1, STATES.get(4)));
         PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30));
-        ReconcilePlan refused = WorldPlanner.plan(bounds(2, 1, 0), seen, T0);
+        ReconcilePlan refused = WorldPlanner.plan(policy(2, 1, 0), seen, T0);
         assertThat(names(refused)).containsExactly("job-0");
         assertThat(refused.create()).isEmpty();
-        assertThat(refused.book().nextPod()).as("no number is used up").isZero();
-        assertThat(refused.again()).contains(T0.plusSeconds(30));
-        assertThat(WorldPlanner.plan(bounds(2, 1, 0), seen, T0.plusSeconds(30)).create())
+        assertThat(refused.state().nextPod()).as("no number is used up").isZero();
+        assertThat(refused.replanAt()).contains(T0.plusSeconds(30));
+        assertThat(WorldPlanner.plan(policy(2, 1, 0), seen, T0.plusSeconds(30)).create())
                 .hasSize(1);
     }
 
     @Test
     void aMemberThatFailsIsReplacedAtOnceAndCountsUntilTheLimit() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<ObservedPod> pods = List.of(pod(0, STANDINGS.get(4)), pod(1, STANDINGS.get(1)));
-        ReconcilePlan plan = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
+        List<ObservedPod> pods = List.of(pod(0, STATES.get(4)), pod(1, STATES.get(1)));
+        ReconcilePlan plan = plan(policy(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
         assertThat(plan.create()).hasSize(1);
-        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
+        assertThat(plan.state().account().counts().failures()).isEqualTo(1);
 
         JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
         ReconcilePlan end = plan(none, world, PlannerState.EMPTY, pods, T0);
@@ -412,18 +416,18 @@ class WorldPlannerTest {
     void aPermanentFailureEndsTheJob() {
         ObservedPod pod = pod(0, new PodState.Ended(Cause.PERMANENT, "exit code 78: spec.crops"));
         ReconcilePlan plan =
-                plan(bounds(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STANDINGS.get(0))), T0);
-        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed for good: exit code 78: spec.crops");
+                plan(policy(2, 1, 0), World.none("u"), PlannerState.EMPTY, List.of(pod, pod(1, STATES.get(0))), T0);
+        assertThat(plan.world().why()).isEqualTo("Pod job-0 failed permanently: exit code 78: spec.crops");
         assertThat(plan.create()).isEmpty();
     }
 
     @Test
-    void onceTheJobHasMadeAStepAPermanentFailureIsOneOfManyAllowed() {
+    void afterTheFirstStepAPermanentFailureCountsLikeAnyOther() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod broken = pod(1, new PodState.Ended(Cause.NO_DATA, "exit code 66: /data does not exist"));
         ObservedPod trains = pod(
                 0,
-                STANDINGS.get(1),
+                STATES.get(1),
                 new LivenessSignals(
                         Duration.ofSeconds(1),
                         false,
@@ -431,121 +435,122 @@ class WorldPlannerTest {
                         Optional.empty(),
                         12,
                         Optional.of(new TrainerReport.Regroup(3, null, 0, 1, 0.5))));
-        ReconcilePlan first = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(trains, broken), T0);
-        assertThat(first.book().end()).isNull();
+        ReconcilePlan first = plan(policy(2, 1, 0), world, PlannerState.EMPTY, List.of(trains, broken), T0);
+        assertThat(first.state().end()).isNull();
         assertThat(first.delete()).isEmpty();
-        assertThat(first.book().account().counts().failures()).isEqualTo(1);
+        assertThat(first.state().account().counts().failures()).isEqualTo(1);
 
-        ObservedPod silent = pod(0, STANDINGS.get(1));
-        PlannerState trained = first.book().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
-        ReconcilePlan later = plan(bounds(2, 1, 0), world, trained, List.of(silent, broken), T0);
-        assertThat(later.book().end()).as("the book remembers the step").isNull();
+        ObservedPod silent = pod(0, STATES.get(1));
+        PlannerState trained = first.state().keeping(Set.of("uid-0"), Set.of()).withRetry(0, null);
+        ReconcilePlan later = plan(policy(2, 1, 0), world, trained, List.of(silent, broken), T0);
+        assertThat(later.state().end()).as("the planner state records the step").isNull();
         assertThat(later.create()).isEmpty();
-        assertThat(later.again()).as("another is tried after a delay").contains(T0.plusSeconds(1));
+        assertThat(later.replanAt()).as("another is tried after a delay").contains(T0.plusSeconds(1));
 
         JobPolicy one = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
         assertThat(plan(one, world, trained, List.of(silent, broken), T0)
                         .world()
                         .why())
-                .isEqualTo("2 failures, recovery.maxFailures allows 1; the last: job-1: exit code 66: /data does not"
-                        + " exist");
+                .isEqualTo(
+                        "2 failures, recovery.maxFailures allows 1. Last failure: job-1: exit code 66: /data does not"
+                                + " exist");
     }
 
     @Test
     void theJobIsCompleteWhenAllMembersHaveEndedOrTheWaitIsOver() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
-        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
+        List<ObservedPod> pods = List.of(pod(0, new PodState.Done()), pod(1, STATES.get(1)));
+        ReconcilePlan finishing = plan(policy(2, 1, 0), world, PlannerState.EMPTY, pods, T0);
         assertThat(finishing.world()).isInstanceOf(WorldDecision.Keep.class);
         assertThat(finishing.create()).isEmpty();
 
-        ReconcilePlan over = plan(bounds(2, 1, 0), world, finishing.book(), pods, T0.plus(IncidentRecorder.FINISH));
-        assertThat(over.book().end()).isNotNull().matches(PlannerState.End::complete);
+        ReconcilePlan over = plan(policy(2, 1, 0), world, finishing.state(), pods, T0.plus(IncidentRecorder.FINISH));
+        assertThat(over.state().end()).isNotNull().matches(PlannerState.End::complete);
         assertThat(over.delete()).extracting(ObservedPod::name).containsExactly("job-1");
 
         ReconcilePlan all = plan(
-                bounds(2, 1, 0),
+                policy(2, 1, 0),
                 world,
-                finishing.book(),
+                finishing.state(),
                 List.of(pod(0, new PodState.Done()), pod(1, new PodState.Done())),
                 T0);
-        assertThat(all.book().end()).isNotNull().matches(PlannerState.End::complete);
+        assertThat(all.state().end()).isNotNull().matches(PlannerState.End::complete);
     }
 
     @Test
-    void podsThatRunOnWithoutTheirTrainerAreDeleted() {
+    void podsThatOutliveTheirTrainerAreDeleted() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
-        ObservedPod dead = lingering(0, STANDINGS.get(4));
-        ReconcilePlan plan =
-                plan(bounds(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STANDINGS.get(1))), T0);
+        ObservedPod dead = lingering(0, STATES.get(4));
+        ReconcilePlan plan = plan(policy(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, STATES.get(1))), T0);
         assertThat(names(plan)).containsExactly("job-1");
         assertThat(plan.delete()).containsExactly(dead);
-        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended, the pod has not");
+        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended but its pod has not");
         assertThat(plan.create()).hasSize(1);
-        assertThat(plan.book().account().counts().failures()).isEqualTo(1);
+        assertThat(plan.state().account().counts().failures()).isEqualTo(1);
 
-        List<ObservedPod> done = List.of(lingering(0, new PodState.Done()), pod(1, STANDINGS.get(1)));
-        ReconcilePlan finishing = plan(bounds(2, 1, 0), world, PlannerState.EMPTY, done, T0);
+        List<ObservedPod> done = List.of(lingering(0, new PodState.Done()), pod(1, STATES.get(1)));
+        ReconcilePlan finishing = plan(policy(2, 1, 0), world, PlannerState.EMPTY, done, T0);
         assertThat(finishing.delete()).as("it is a member until the end").isEmpty();
         List<ObservedPod> all = List.of(lingering(0, new PodState.Done()), lingering(1, new PodState.Done()));
-        ReconcilePlan end = plan(bounds(2, 1, 0), world, finishing.book(), all, T0);
-        assertThat(end.book().end()).isNotNull().matches(PlannerState.End::complete);
+        ReconcilePlan end = plan(policy(2, 1, 0), world, finishing.state(), all, T0);
+        assertThat(end.state().end()).isNotNull().matches(PlannerState.End::complete);
         assertThat(end.delete()).isEqualTo(all);
     }
 
-    private static ObservedPod lingering(int number, PodState standing) {
-        ObservedPod pod = pod(number, standing);
-        return new ObservedPod(pod.name(), pod.uid(), pod.created(), standing, LivenessSignals.NONE, true);
+    private static ObservedPod lingering(int number, PodState state) {
+        ObservedPod pod = pod(number, state);
+        return new ObservedPod(pod.name(), pod.uid(), pod.created(), state, LivenessSignals.NONE, true);
     }
 
     @Test
-    void aTrainerThatHasFailedIsLookedAtWhenItOughtToHaveEnded() {
+    void replansWhenAFailedTrainerShouldHaveExited() {
         World world = new World(3, "u", List.of(member(0)), "w");
         ObservedPod failing = pod(0, new PodState.Failing("failed: boom", Duration.ofSeconds(7)));
-        ReconcilePlan plan = plan(bounds(1, 1, 0), world, PlannerState.EMPTY, List.of(failing), T0);
+        ReconcilePlan plan = plan(policy(1, 1, 0), world, PlannerState.EMPTY, List.of(failing), T0);
         assertThat(plan.world()).as("its exit code will say how").isInstanceOf(WorldDecision.Keep.class);
-        assertThat(plan.news()).isEmpty();
-        assertThat(plan.again()).contains(T0.plusSeconds(7));
+        assertThat(plan.newIncidents()).isEmpty();
+        assertThat(plan.replanAt()).contains(T0.plusSeconds(7));
     }
 
     @Test
     void ttlDeletesEndedPods() {
-        PlannerState book =
+        PlannerState state =
                 PlannerState.EMPTY.ended(new PlannerState.End(true, "Complete", "Training is complete", T0));
-        JobPolicy bounds = new JobPolicy(
+        JobPolicy policy = new JobPolicy(
                 1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
         List<ObservedPod> pods = List.of(pod(0, new PodState.Done()));
 
-        ReconcilePlan early = plan(bounds, World.none("u"), book, pods, T0.plusSeconds(59));
+        ReconcilePlan early = plan(policy, World.none("u"), state, pods, T0.plusSeconds(59));
         assertThat(early.delete()).isEmpty();
-        assertThat(early.again()).contains(T0.plusSeconds(60));
-        assertThat(plan(bounds, World.none("u"), book, pods, T0.plusSeconds(60)).delete())
+        assertThat(early.replanAt()).contains(T0.plusSeconds(60));
+        assertThat(plan(policy, World.none("u"), state, pods, T0.plusSeconds(60))
+                        .delete())
                 .isEqualTo(pods);
     }
 
     @Test
-    void suspendingTakesAllPodsAwayAndCountsNoneOfThem() {
+    void suspendingDeletesAllPodsAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        JobPolicy bounds = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
-        ReconcilePlan plan = plan(bounds, world, PlannerState.EMPTY, List.of(pod(0, STANDINGS.get(1))), T0);
+        JobPolicy policy = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
+        ReconcilePlan plan = plan(policy, world, PlannerState.EMPTY, List.of(pod(0, STATES.get(1))), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);
 
-        ReconcilePlan leaving =
-                plan(bounds, after(plan, world), plan.book(), List.of(pod(0, new PodState.Terminating("deleted"))), T0);
-        assertThat(leaving.news()).isEmpty();
+        ReconcilePlan leaving = plan(
+                policy, after(plan, world), plan.state(), List.of(pod(0, new PodState.Terminating("deleted"))), T0);
+        assertThat(leaving.newIncidents()).isEmpty();
     }
 
     @Test
-    void theBookForgetsPodsThatAreGone() {
-        PlannerState book = PlannerState.EMPTY.accounting("uid-7").accounting("uid-0");
-        ReconcilePlan plan = plan(bounds(1, 1, 0), World.none("u"), book, List.of(pod(0, STANDINGS.get(3))), T0);
-        assertThat(plan.book().accounted()).containsExactly("uid-0");
+    void thePlannerStateDropsDeletedPods() {
+        PlannerState state = PlannerState.EMPTY.accounting("uid-7").accounting("uid-0");
+        ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), state, List.of(pod(0, STATES.get(3))), T0);
+        assertThat(plan.state().accounted()).containsExactly("uid-0");
     }
 
     private static ReconcilePlan plan(
-            JobPolicy bounds, World world, PlannerState book, List<ObservedPod> pods, Instant now) {
-        return WorldPlanner.plan(bounds, new PlannerInput("job", world, book, pods, 0), now);
+            JobPolicy policy, World world, PlannerState state, List<ObservedPod> pods, Instant now) {
+        return WorldPlanner.plan(policy, new PlannerInput("job", world, state, pods, 0), now);
     }
 
     private static World after(ReconcilePlan plan, World before) {
@@ -558,25 +563,25 @@ class WorldPlannerTest {
                 .toList();
     }
 
-    private static PodState standing(List<ObservedPod> pods, World.Member member) {
+    private static PodState state(List<ObservedPod> pods, World.Member member) {
         return pods.stream()
                 .filter(pod -> pod.uid().equals(member.uid()))
                 .findFirst()
-                .map(ObservedPod::standing)
+                .map(ObservedPod::state)
                 .orElse(new PodState.Ended(Cause.PREEMPTED, "absent"));
     }
 
-    private static JobPolicy bounds(int target, int min, int spares) {
+    private static JobPolicy policy(int target, int min, int spares) {
         return new JobPolicy(
                 target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, false, Optional.empty());
     }
 
-    private static ObservedPod pod(int number, PodState standing) {
-        return pod(number, standing, LivenessSignals.NONE);
+    private static ObservedPod pod(int number, PodState state) {
+        return pod(number, state, LivenessSignals.NONE);
     }
 
-    private static ObservedPod pod(int number, PodState standing, LivenessSignals signs) {
-        return new ObservedPod("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), standing, signs);
+    private static ObservedPod pod(int number, PodState state, LivenessSignals signals) {
+        return new ObservedPod("job-" + number, "uid-" + number, T0.minusSeconds(100 - number), state, signals);
     }
 
     private static World.Member member(int number) {

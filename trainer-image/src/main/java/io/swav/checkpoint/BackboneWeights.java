@@ -3,7 +3,7 @@ package io.swav.checkpoint;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The part of a model that others can use: torchvision's network without its classifier. */
+/** The part of a model that is useful elsewhere: torchvision's network without its classifier. */
 public final class BackboneWeights {
     private BackboneWeights() {}
 
@@ -11,7 +11,7 @@ public final class BackboneWeights {
         return !name.startsWith("projection_head.") && !name.startsWith("prototypes.");
     }
 
-    /** The backbone's tensors of a whole model. */
+    /** Returns the backbone's tensors of a whole model. */
     public static Map<String, HostTensor> of(Map<String, HostTensor> model) {
         Map<String, HostTensor> backbone = new LinkedHashMap<>(model);
         backbone.keySet().removeIf(name -> !isBackbone(name));

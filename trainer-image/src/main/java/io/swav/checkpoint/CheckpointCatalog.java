@@ -22,38 +22,40 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The checkpoints of one training in a {@link Store}: {@code step-N/} with {@code model.safetensors}, {@code
- * optimizer.safetensors}, {@code state.json} and, last of all, {@code MANIFEST.json}. Whatever dies when, a manifest is
- * there only where all it names is there. One thread at a time.
+ * optimizer.safetensors}, {@code state.json} and, written last, {@code MANIFEST.json}. Whenever a process dies, a
+ * manifest exists only if all files that it names exist. Not thread-safe: one thread at a time.
  */
 public final class CheckpointCatalog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCatalog.class);
     private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
     private static final String BACKBONE = "export/backbone.safetensors";
-    /** Checkpoints that the fence reads; a writer left behind is at most one checkpoint ahead of its world. */
+    /**
+     * How many checkpoints the fence reads. A writer that its world has replaced is at most one checkpoint ahead of it.
+     */
     private static final int FENCE = 5;
-    /** From here on ranks save together: below, finding each other takes as long as writing. */
+    /** Ranks save together from this size on; below it, coordinating takes as long as writing. */
     private static final long SHARED_BYTES = 64L << 20;
 
     /**
-     * Whose checkpoints are resumed and, when there are too many, removed.
+     * The training whose checkpoints are resumed and, if there are too many, removed.
      *
      * @param job uid of the SwavJob, empty outside a cluster
-     * @param configDigest empty takes any configuration's
+     * @param configDigest digest of the configuration; empty accepts any configuration's checkpoints
      * @param replaces whether a save may replace another training's checkpoint of the same step
      */
     public record Owner(String job, String configDigest, boolean replaces) {
-        /** One that leaves other trainings' checkpoints alone. */
+        /** Creates an owner that leaves other trainings' checkpoints alone. */
         public Owner(String job, String configDigest) {
             this(job, configDigest, false);
         }
     }
 
     /**
-     * A checkpoint as the catalogue tells of it.
+     * A checkpoint as the catalogue lists it.
      *
      * @param digest SHA-256 of model.safetensors
      * @param bytes of all its files
-     * @param problem why it cannot be used; empty when it verified, absent when nobody looked yet
+     * @param problem why it cannot be used; empty if it verified, absent if it has not been verified yet
      */
     public record Entry(CheckpointState state, String digest, long bytes, Optional<String> problem) {
         public boolean verified() {
@@ -70,7 +72,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     }
 
     /**
-     * A save that is committed.
+     * A committed save.
      *
      * @param seconds that it took
      */
@@ -82,7 +84,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final int keep;
     private final Map<Long, Entry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
 
-    /** @param keep newest checkpoints that stay */
+    /** @param keep how many of the newest checkpoints are kept */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
         this.store = store;
         this.files = new CheckpointFiles(store);
@@ -95,10 +97,10 @@ public final class CheckpointCatalog implements AutoCloseable {
     }
 
     /**
-     * The newest checkpoint of this configuration that verifies.
+     * Returns the newest checkpoint of this configuration that verifies.
      *
-     * @param startOver whether none at all is an answer where there are some that cannot be used
-     * @throws CheckpointException when the store cannot be read now, or all it holds is unusable
+     * @param startOver whether to return empty if there are checkpoints and none can be used
+     * @throws CheckpointException if the store cannot be read now, or none of its checkpoints can be used
      */
     public Optional<Checkpoint> newest(boolean startOver) throws CheckpointException {
         Map<Long, String> passedOver = new LinkedHashMap<>();
@@ -110,33 +112,36 @@ public final class CheckpointCatalog implements AutoCloseable {
                     return Optional.of(checkpoint);
                 } catch (CorruptCheckpointException e) {
                     String problem = String.valueOf(e.getMessage());
-                    LOG.warn("passing over checkpoint {}: {}", CheckpointFiles.at(step), problem);
+                    LOG.warn(
+                            "checkpoint {} cannot be used, trying the next older one: {}",
+                            CheckpointFiles.at(step),
+                            problem);
                     passedOver.put(step, problem);
                     known.put(step, head(step).judged(problem));
                 }
             }
         } catch (IOException e) {
             throw new CheckpointException(
-                    Kind.CannotRead, "cannot read checkpoints of " + store.uri() + ": " + told(e), e);
+                    Kind.CannotRead, "cannot read checkpoints of " + store.uri() + ": " + describe(e), e);
         }
         if (!passedOver.isEmpty() && !startOver) {
             throw new CheckpointException(
                     Kind.NoneUsable,
-                    store.uri() + " holds checkpoints, none can be resumed: "
+                    store.uri() + " holds checkpoints, but none can be resumed: "
                             + passedOver.entrySet().stream()
                                     .map(each -> "step-" + each.getKey() + " " + each.getValue())
                                     .collect(Collectors.joining("; "))
-                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or start"
-                            + " from zero with recovery.startOver: true (a job that is Failed: delete it, apply it"
-                            + " again)");
+                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
+                            + " start from zero with recovery.startOver: true (if the job is Failed: delete it and"
+                            + " apply it again)");
         }
         return Optional.empty();
     }
 
     /**
-     * Reads a checkpoint whole, and checks every byte of it on the way.
+     * Reads a whole checkpoint, and checks every byte of it while reading.
      *
-     * @throws IOException also when it is damaged, missing, or of another configuration
+     * @throws IOException also if it is damaged, missing, or of another configuration
      */
     public Checkpoint load(long step) throws IOException {
         Manifest manifest = files.manifest(step);
@@ -159,7 +164,9 @@ public final class CheckpointCatalog implements AutoCloseable {
         return owner.configDigest().isEmpty() || state.configDigest().equals(owner.configDigest());
     }
 
-    /** Whether this step was saved for this configuration, and is undamaged; false when the store cannot be read. */
+    /**
+     * Returns whether this step was saved for this configuration and is undamaged; false if the store cannot be read.
+     */
     public boolean holds(long step) {
         try {
             return isWhole(step);
@@ -172,7 +179,9 @@ public final class CheckpointCatalog implements AutoCloseable {
         return steps().contains(step) && problem(step).isEmpty();
     }
 
-    /** What is wrong with a checkpoint; empty when every byte of it is what was written, for this configuration. */
+    /**
+     * Returns what is wrong with a checkpoint; empty if every byte of it is what was written, for this configuration.
+     */
     private String problem(long step) throws IOException {
         try {
             Manifest manifest = files.manifest(step);
@@ -187,9 +196,9 @@ public final class CheckpointCatalog implements AutoCloseable {
     }
 
     /**
-     * All checkpoints there are, newest first.
+     * Returns all existing checkpoints, newest first.
      *
-     * @param verify reads those whole that this process has not seen yet
+     * @param verify whether to fully read those that this process has not read yet
      */
     public List<Entry> catalogue(boolean verify) throws IOException {
         List<Long> steps = steps();
@@ -234,19 +243,20 @@ public final class CheckpointCatalog implements AutoCloseable {
     }
 
     /**
-     * Commits a checkpoint, reads it back, and removes the oldest ones past {@code keep}. A step that is there already
-     * and verifies stays as it is, and so does one of another configuration and another job, unless the owner replaces.
+     * Commits a checkpoint, reads it back, and removes the oldest checkpoints beyond {@code keep}. A checkpoint of the
+     * same step that exists and verifies is left as it is. So is one of another configuration and another job, unless
+     * the owner replaces such checkpoints.
      *
-     * @throws CheckpointException when the store cannot be written, holds another training's checkpoint of this step, or
-     *     one of a later generation: this writer was left behind by its world
+     * @throws CheckpointException if the store cannot be written, holds another training's checkpoint of this step, or
+     *     holds one of a later generation: then this writer's world has been replaced
      */
     public Saved save(Checkpoint checkpoint) throws CheckpointException {
         return save(checkpoint, 1);
     }
 
     /**
-     * The same by several ranks at once, where the store {@link #shares}: the others {@link #help} meanwhile. Nothing
-     * depends on them; what they do not bring this rank writes itself.
+     * Saves like {@link #save(Checkpoint)}, with several ranks at once if the store {@link #shares}: the other ranks
+     * {@link #help} meanwhile. Nothing depends on them: this rank writes whatever they do not.
      *
      * @param ranks that save, this one included
      */
@@ -256,13 +266,14 @@ public final class CheckpointCatalog implements AutoCloseable {
         try {
             fence(checkpoint.state().generation());
             if (!isWhole(step)) {
-                spare(step);
+                refuseForeignCheckpoint(step);
                 known.remove(step);
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 try {
                     write(checkpoint, ranks);
                 } catch (IOException e) {
-                    // may be what fills the store; this world's own stays, as its commit can be in doubt
+                    // unfinished checkpoints may be what fills the store; this generation's stay: its commit may be in
+                    // doubt
                     sweep(checkpoint.state().generation() - 1);
                     throw e;
                 }
@@ -270,7 +281,7 @@ public final class CheckpointCatalog implements AutoCloseable {
             double seconds = (System.nanoTime() - start) / 1e9;
             String problem = problem(step);
             if (!problem.isEmpty()) {
-                throw new IOException("what was written does not read back: " + problem);
+                throw new IOException("the checkpoint does not read back as it was written: " + problem);
             }
             Entry entry = entry(step, checkpoint.state(), "");
             known.put(step, entry);
@@ -279,14 +290,17 @@ public final class CheckpointCatalog implements AutoCloseable {
         } catch (IOException e) {
             throw new CheckpointException(
                     Kind.CannotWrite,
-                    "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": " + told(e)
+                    "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": " + describe(e)
                             + "; training goes on and the next save tries again",
                     e);
         }
     }
 
-    /** Two trainings whose steps fall together would otherwise remove each other's checkpoints. */
-    private void spare(long step) throws CheckpointException, IOException {
+    /**
+     * Refuses to replace another training's checkpoint. Otherwise two trainings that reach the same steps would remove
+     * each other's checkpoints.
+     */
+    private void refuseForeignCheckpoint(long step) throws CheckpointException, IOException {
         CheckpointState there;
         try {
             there = files.state(step, files.manifest(step));
@@ -298,7 +312,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                     Kind.CannotWrite,
                     CheckpointFiles.at(step) + " in " + store.uri() + " is another training's (job " + there.job()
                             + ", configuration " + there.configDigest()
-                            + ") and stays; the next save tries again. Give each training a checkpoint.uri of its own");
+                            + ") and is kept, so nothing was saved; the next save tries again. Give each training a"
+                            + " checkpoint.uri of its own");
         }
     }
 
@@ -309,9 +324,9 @@ public final class CheckpointCatalog implements AutoCloseable {
                 return;
             } catch (IOException e) {
                 LOG.warn(
-                        "{} is saved by one rank now: {}",
+                        "the ranks could not save {} together, rank 0 saves it alone: {}",
                         CheckpointFiles.at(checkpoint.state().step()),
-                        told(e));
+                        describe(e));
             }
         }
         write(checkpoint, UploadShare.ALONE);
@@ -331,7 +346,10 @@ public final class CheckpointCatalog implements AutoCloseable {
         }
     }
 
-    /** Whether several ranks save faster than one: where each has its own line to the store, and for large states. */
+    /**
+     * Returns whether several ranks save faster than one: each needs its own connection to the store, and the state
+     * must be large.
+     */
     public boolean shares(long bytes) {
         return store.shares() && bytes >= SHARED_BYTES;
     }
@@ -339,11 +357,11 @@ public final class CheckpointCatalog implements AutoCloseable {
     /**
      * Writes this rank's share of a checkpoint that rank 0 of the same world saves at the same time, from equal bytes.
      *
-     * @throws IOException when it does not, or not any more
+     * @throws IOException if rank 0 does not save it, or no longer does
      */
     public void help(Checkpoint checkpoint, UploadShare share) throws IOException {
         if (steps().contains(checkpoint.state().step())) {
-            return; // rank 0 finds it there, too
+            return; // rank 0 finds it in the store, too
         }
         try (Store.Draft draft = store.draft(
                 CheckpointFiles.at(checkpoint.state().step()),
@@ -353,7 +371,10 @@ public final class CheckpointCatalog implements AutoCloseable {
         }
     }
 
-    /** Leaves the backbone alone, by torchvision's names, in {@code export/backbone.safetensors}; returns where. */
+    /**
+     * Writes the backbone alone, with torchvision's names, to {@code export/backbone.safetensors}; returns its
+     * location.
+     */
     public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
         try (Store.Sink sink = store.create(BACKBONE)) {
@@ -369,7 +390,7 @@ public final class CheckpointCatalog implements AutoCloseable {
             return store.uri() + "/" + BACKBONE;
         } catch (IOException e) {
             throw new CheckpointException(
-                    Kind.CannotWrite, "cannot write " + BACKBONE + " to " + store.uri() + ": " + told(e), e);
+                    Kind.CannotWrite, "cannot write " + BACKBONE + " to " + store.uri() + ": " + describe(e), e);
         }
     }
 
@@ -393,7 +414,7 @@ public final class CheckpointCatalog implements AutoCloseable {
         }
     }
 
-    /** After a save: what fails here is told, and tried again after the next one. */
+    /** Removes surplus checkpoints after a save. A failure is logged, and the next save tries again. */
     private void tidy(long saved, long generation) {
         try {
             for (long step : surplus(catalogue(false), saved)) {
@@ -401,12 +422,12 @@ public final class CheckpointCatalog implements AutoCloseable {
                 known.remove(step);
             }
         } catch (IOException e) {
-            LOG.warn("old checkpoints stay in {} for now: {}", store.uri(), told(e));
+            LOG.warn("cannot remove old checkpoints from {}, the next save tries again: {}", store.uri(), describe(e));
         }
         sweep(generation);
     }
 
-    /** Removes what dead writers left; what fails here is told, and tried again after the next save. */
+    /** Removes what dead writers left behind. A failure is logged, and the next save tries again. */
     private void sweep(long generation) {
         try {
             Set<String> locations = new HashSet<>();
@@ -415,19 +436,22 @@ public final class CheckpointCatalog implements AutoCloseable {
                     locations.add(CheckpointFiles.at(step) + "/"
                             + files.manifest(step).location());
                 } catch (CorruptCheckpointException unreadable) {
-                    return; // what it points at is not known
+                    return; // an unreadable checkpoint may point to any files
                 }
             }
             store.sweep(generation, locations::contains);
         } catch (IOException e) {
-            LOG.warn("unfinished checkpoints stay in {} for now: {}", store.uri(), told(e));
+            LOG.warn(
+                    "cannot remove unfinished checkpoints from {}, the next save tries again: {}",
+                    store.uri(),
+                    describe(e));
         }
     }
 
     /**
-     * Which checkpoints are one too many: of this configuration's, and of those that are nobody's as they cannot be read,
-     * all that are older than the newest {@code keep} good ones. Never the one that was saved and verified last, whatever
-     * newer ones there seem to be.
+     * Returns the steps to remove: of this configuration's checkpoints, and of those that cannot be read and so cannot
+     * be attributed, all that are older than the newest {@code keep} good ones. The checkpoint that was saved and
+     * verified last is never removed, whatever newer ones seem to exist.
      */
     private List<Long> surplus(List<Entry> newestFirst, long verified) {
         List<Long> surplus = new ArrayList<>();
@@ -446,7 +470,7 @@ public final class CheckpointCatalog implements AutoCloseable {
         return surplus;
     }
 
-    /** Steps of the checkpoints that were committed, newest first. */
+    /** Returns the steps of all committed checkpoints, newest first. */
     private List<Long> steps() throws IOException {
         return store.names().stream()
                 .map(COMMITTED::matcher)
@@ -456,8 +480,8 @@ public final class CheckpointCatalog implements AutoCloseable {
                 .toList();
     }
 
-    /** A message that says what happened also where the JDK's is only a file's name. */
-    private static String told(IOException e) {
+    /** Describes an I/O error, even if the JDK's own message is only a file name. */
+    private static String describe(IOException e) {
         if (e instanceof FileSystemException file && file.getReason() != null) {
             return file.getReason() + " (" + file.getFile() + ")";
         }

@@ -16,11 +16,11 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code swav checkpoint}: looks into a store. */
+/** {@code swav checkpoint}: inspects a store. */
 @Command(
         name = "checkpoint",
         mixinStandardHelpOptions = true,
-        description = "Lists, checks and shows the checkpoints of a store.",
+        description = "Lists, verifies and shows the checkpoints of a store.",
         subcommands = {CheckpointCommand.Ls.class, CheckpointCommand.Verify.class, CheckpointCommand.Show.class})
 public final class CheckpointCommand implements Callable<Integer> {
     @Spec
@@ -32,14 +32,14 @@ public final class CheckpointCommand implements Callable<Integer> {
         return 2;
     }
 
-    /** What all of them take. */
+    /** The options of all subcommands. */
     abstract static class OfStore implements Callable<Integer> {
         @Parameters(
                 paramLabel = "URI",
                 description = "checkpoint.uri of the job: file:///folder, s3://bucket/prefix or a folder.")
         private String uri = "";
 
-        @Option(names = "--step", description = "This checkpoint alone.")
+        @Option(names = "--step", description = "Only the checkpoint of this step.")
         private @Nullable Long step;
 
         @Mixin
@@ -50,12 +50,12 @@ public final class CheckpointCommand implements Callable<Integer> {
 
         private final boolean verify;
 
-        /** @param verify whether to read them whole */
+        /** @param verify whether to read the checkpoints in full */
         OfStore(boolean verify) {
             this.verify = verify;
         }
 
-        /** @return the exit code */
+        /** Prints the checkpoints and returns the exit code. */
         abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out)
                 throws IOException;
 
@@ -99,11 +99,11 @@ public final class CheckpointCommand implements Callable<Integer> {
                 verdict);
     }
 
-    /** {@code ls}. */
+    /** {@code ls}: lists checkpoints. */
     @Command(
             name = "ls",
             mixinStandardHelpOptions = true,
-            description = "Lists checkpoints, newest first, without reading them whole.")
+            description = "Lists checkpoints, newest first, without verifying them.")
     static final class Ls extends OfStore {
         Ls() {
             super(false);
@@ -116,12 +116,12 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
     }
 
-    /** {@code verify}. */
+    /** {@code verify}: verifies checkpoints. */
     @Command(
             name = "verify",
             mixinStandardHelpOptions = true,
             description =
-                    "Reads checkpoints whole and compares every byte with their manifests; 65 when one is damaged.")
+                    "Reads checkpoints in full and checks every byte against its manifest; exits with 65 if damaged.")
     static final class Verify extends OfStore {
         Verify() {
             super(true);
@@ -135,11 +135,11 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
     }
 
-    /** {@code show}. */
+    /** {@code show}: shows the contents of a checkpoint. */
     @Command(
             name = "show",
             mixinStandardHelpOptions = true,
-            description = "Shows what is in a checkpoint, by default the newest.")
+            description = "Shows the contents of a checkpoint, by default the newest.")
     static final class Show extends OfStore {
         Show() {
             super(false);

@@ -1,17 +1,17 @@
 package io.swav.checkpoint;
 
-/** A store of checkpoints that cannot be used as asked; the message says what to do. */
+/** Reports that a checkpoint store cannot be used as asked; the message says what to do. */
 @SuppressWarnings("serial")
 public final class CheckpointException extends Exception {
-    /** What a caller does about it. */
+    /** The kind of failure, which decides what the caller does. */
     public enum Kind {
-        /** Now; it may work later. */
+        /** The store cannot be written now; it may work later. */
         CannotWrite,
-        /** Now; it may work later. */
+        /** The store cannot be read now; it may work later. */
         CannotRead,
-        /** There are checkpoints, and none of them can be resumed: a person decides. */
+        /** The store holds checkpoints, and none can be resumed: a person must decide. */
         NoneUsable,
-        /** This writer was left behind by its world. */
+        /** A later world has saved: this writer's world has been replaced. */
         NewerWorld
     }
 

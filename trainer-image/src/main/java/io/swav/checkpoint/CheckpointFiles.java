@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What one checkpoint consists of in a store, {@code step-N/}, and how it is checked. Which there are and which of them
- * count is {@link CheckpointCatalog}' to say.
+ * The files of one checkpoint in a store, {@code step-N/}, and their verification. {@link CheckpointCatalog} decides
+ * which checkpoints exist and which of them are used.
  */
 final class CheckpointFiles {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointFiles.class);
@@ -36,9 +36,9 @@ final class CheckpointFiles {
     }
 
     /**
-     * Writes both large files, then waits until both are there: ranks that share them need not wait for each other.
+     * Writes both large files, then waits until both are complete: ranks that share them need not wait for each other.
      *
-     * @param config digest of the writer's configuration, for their metadata
+     * @param config digest of the writer's configuration, for the files' metadata
      */
     static Map<String, Manifest.Entry> writeTensors(Store.Draft draft, Checkpoint checkpoint, String config)
             throws IOException {
@@ -72,12 +72,20 @@ final class CheckpointFiles {
         }
     }
 
-    /** @param file {@link #MODEL} or {@link #OPTIMIZER} */
+    /**
+     * Reads the tensors of one file.
+     *
+     * @param file {@link #MODEL} or {@link #OPTIMIZER}
+     */
     Map<String, HostTensor> tensors(long step, Manifest manifest, String file) throws IOException {
         return read(step, manifest, file, Safetensors::read);
     }
 
-    /** @throws CorruptCheckpointException unless every byte is what the manifest says */
+    /**
+     * Checks one file in full.
+     *
+     * @throws CorruptCheckpointException unless every byte is what the manifest says
+     */
     void check(long step, Manifest manifest, String file) throws IOException {
         read(step, manifest, file, CheckpointFiles::pass);
     }
@@ -132,7 +140,7 @@ final class CheckpointFiles {
         }
     }
 
-    /** Reads to the end. */
+    /** Reads a channel to its end. */
     private static long pass(ReadableByteChannel channel, long size, String name) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(CHUNK);
         long passed = 0;
@@ -152,7 +160,7 @@ final class CheckpointFiles {
 
     private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
         if (size > CHUNK) {
-            throw new CorruptCheckpointException("has " + size + " bytes where a few hundred are expected");
+            throw new CorruptCheckpointException("has " + size + " bytes, a few hundred are expected");
         }
         ByteBuffer buffer = ByteBuffer.allocate((int) size);
         for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {

@@ -5,16 +5,16 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import org.jspecify.annotations.Nullable;
 
 /**
- * state.json of a checkpoint. The random streams need no entry: they are functions of seed and step.
+ * The contents of a checkpoint's state.json. The random streams need no entry: they are functions of seed and step.
  *
  * @param step global steps applied
  * @param samples global samples seen
  * @param configDigest of the configuration that decides the weights; another one's checkpoint is not resumed
- * @param worldSize ranks when it was taken; says nothing about who may resume it
+ * @param worldSize number of ranks when it was saved; any number of ranks may resume it
  * @param job uid of the SwavJob, empty outside a cluster: generations of two jobs cannot be compared
  * @param generation of the world that wrote it
  * @param time ISO-8601
- * @param request the last one on demand that this checkpoint or one before it answers, empty for none
+ * @param request the newest checkpoint request that this checkpoint or an earlier one answers, empty for none
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record CheckpointState(
@@ -60,7 +60,7 @@ public record CheckpointState(
         this(step, samples, seed, configDigest, worldSize, job, generation, time, "");
     }
 
-    /** The same, and it answers this request. */
+    /** Returns the same state, which also answers this request. */
     public CheckpointState answering(String what) {
         return new CheckpointState(step, samples, seed, configDigest, worldSize, job, generation, time, what);
     }

@@ -2,7 +2,7 @@ package io.swav.checkpoint;
 
 import java.io.IOException;
 
-/** Files that can be read and are not what was written, as opposed to a store that cannot be reached now. */
+/** Reports files that can be read but are not what was written, as opposed to a store that cannot be reached now. */
 @SuppressWarnings("serial")
 final class CorruptCheckpointException extends IOException {
     CorruptCheckpointException(String message) {

@@ -8,7 +8,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** Channels that take the SHA-256 and the length of what passes through them. */
+/** Channels that compute the SHA-256 and the length of the bytes that pass through them. */
 final class DigestingChannels {
     private final MessageDigest digest;
     private long bytes;
@@ -21,7 +21,7 @@ final class DigestingChannels {
         }
     }
 
-    /** Of all that passed; once. */
+    /** Returns the entry for all bytes that passed; may be called once. */
     Manifest.Entry entry() {
         return new Manifest.Entry(bytes, HexFormat.of().formatHex(digest.digest()));
     }

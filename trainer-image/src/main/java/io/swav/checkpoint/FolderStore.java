@@ -21,14 +21,17 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * A folder, usually a mounted volume. Drafts lie beside their target under a name with a dot; every file and folder is
- * fsynced before the rename that commits, and the parent after it.
+ * A folder, usually a mounted volume. Drafts lie beside their target under a name that starts with a dot; every file
+ * and folder is fsynced before the rename that commits, and the parent folder after it.
  */
 public final class FolderStore implements Store {
     private static final String WRITING = ".writing-";
     private static final String REMOVED = ".removed-";
     private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d+)-.*");
-    /** What else is there is somebody else's, large perhaps, or closed to this user as {@code lost+found} is. */
+    /**
+     * Names that this store owns. Anything else in the folder belongs to others; it may be large, or not readable for
+     * this user, such as {@code lost+found}.
+     */
     private static final Pattern OWN =
             Pattern.compile("step-.*|export|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
@@ -69,12 +72,12 @@ public final class FolderStore implements Store {
         return names;
     }
 
-    /** What is in a folder comes after it. */
+    /** Lists a folder in an order in which its contents come after it. */
     private static List<Path> below(Path folder, int depth, FileVisitOption... links) throws IOException {
         try (Stream<Path> all = Files.walk(folder, depth, links)) {
             return all.skip(1).toList();
         } catch (UncheckedIOException e) {
-            throw e.getCause(); // such as a folder that went while it was listed
+            throw e.getCause(); // for example, a folder that was removed while it was listed
         }
     }
 
@@ -159,7 +162,7 @@ public final class FolderStore implements Store {
         }
     }
 
-    /** Under its own name at once in a draft, else renamed when it is whole. */
+    /** Writes directly under the final name in a draft; outside a draft, renames the file when it is complete. */
     private static final class FileSink implements Sink {
         private final Path temporary;
         private final Path target;
@@ -244,12 +247,12 @@ public final class FolderStore implements Store {
     private static Path parent(Path path) {
         Path parent = path.toAbsolutePath().getParent();
         if (parent == null) {
-            throw new IllegalArgumentException(path + " is no file in a folder");
+            throw new IllegalArgumentException(path + " is not a file in a folder");
         }
         return parent;
     }
 
-    /** Makes names durable; channels of folders open for reading alone. */
+    /** Makes names durable. A folder's channel must be opened for reading only. */
     private static void sync(Path folder) throws IOException {
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);

@@ -12,8 +12,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A copy of model and optimizer in host memory that is used again for every save: allocated, and each page touched,
- * once. A step only reads the state until it applies its gradients, so the copy is made while the next one computes.
+ * A copy of model and optimizer in host memory that is reused for every save: it is allocated, and each page touched,
+ * once. A step only reads the state until it applies its gradients, so the copy is made while the next step computes.
  */
 public final class HostSnapshot {
     private static final int SLICE = 4 << 20;
@@ -23,18 +23,18 @@ public final class HostSnapshot {
     private final List<Slice> slices = new ArrayList<>();
     /** Arrays on a device: their bytes here are the copy. */
     private final List<HostView> remote = new ArrayList<>();
-    /** Owners of the memory that slices read. */
+    /** Arrays that own the memory which the slices read. */
     private final List<NDArray> arrays = new ArrayList<>();
 
     private record Slice(ByteBuffer from, ByteBuffer to) {}
 
-    /** Of these arrays, whose storage must stay where it is; nothing is copied yet. */
+    /** Prepares copies of these arrays, whose storage must not move; nothing is copied yet. */
     public HostSnapshot(Map<String, NDArray> model, Map<String, NDArray> optimizer) {
         model.forEach((name, array) -> this.model.put(name, prepared(array)));
         optimizer.forEach((name, array) -> this.optimizer.put(name, prepared(array)));
     }
 
-    /** Copies of these arrays. */
+    /** Copies these arrays. */
     public static Map<String, HostTensor> of(Map<String, NDArray> arrays) {
         HostSnapshot snapshot = new HostSnapshot(arrays, Map.of());
         snapshot.copy();
@@ -61,7 +61,7 @@ public final class HostSnapshot {
         return to;
     }
 
-    /** Bytes that a copy holds. */
+    /** Returns the number of bytes that a copy holds. */
     public long bytes() {
         return Stream.of(model, optimizer)
                 .flatMap(tensors -> tensors.values().stream())
@@ -69,7 +69,7 @@ public final class HostSnapshot {
                 .sum();
     }
 
-    /** Copies all arrays, those in host memory on all cores; they must not change meanwhile. */
+    /** Copies all arrays, using all cores for those in host memory; the arrays must not change meanwhile. */
     public void copy() {
         remote.forEach(HostView::load);
         IntStream.range(0, slices.size()).parallel().forEach(i -> {
@@ -78,13 +78,13 @@ public final class HostSnapshot {
         });
     }
 
-    /** Copies, and gives the copy. */
+    /** Copies all arrays and returns the copy. */
     public Checkpoint copied(CheckpointState state) {
         copy();
         return checkpoint(state);
     }
 
-    /** The last copy; the next one overwrites its tensors. */
+    /** Returns the last copy; the next copy overwrites its tensors. */
     public Checkpoint checkpoint(CheckpointState state) {
         return new Checkpoint(state, model, optimizer);
     }

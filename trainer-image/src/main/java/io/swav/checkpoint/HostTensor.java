@@ -10,7 +10,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Values in host memory outside libtorch: what a checkpoint is written from while training goes on, and read into.
+ * Values in host memory outside libtorch: checkpoints are written from them while training continues, and read into
+ * them.
  *
  * @param bytes all elements, row-major, little endian
  */
@@ -31,7 +32,7 @@ public record HostTensor(DataType type, List<Long> shape, ByteBuffer bytes) {
      * Writes values into arrays of the same names, types and shapes.
      *
      * @param what names the source in messages
-     * @throws IllegalArgumentException naming what is missing, left over or of another shape
+     * @throws IllegalArgumentException naming what is missing, superfluous or of another shape
      */
     public static void restore(Map<String, HostTensor> from, Map<String, NDArray> into, String what) {
         if (!from.keySet().equals(into.keySet())) {

@@ -12,11 +12,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * MANIFEST.json, written last: a folder without it is no checkpoint. Its bytes are a function of its values, so a byte
- * that changed is found in this file as in the others.
+ * The contents of MANIFEST.json, which is written last: a folder without it is not a checkpoint. Its bytes are a
+ * function of its values, so a changed byte is detected in this file as in the others.
  *
- * @param location of the files, seen from the manifest; empty, or ends in a slash
- * @param files name to size and SHA-256
+ * @param location of the files, relative to the manifest; empty, or ends in a slash
+ * @param files size and SHA-256 by name
  */
 record Manifest(
         int format,
@@ -30,7 +30,7 @@ record Manifest(
     /** @param sha256 64 hex digits */
     record Entry(long bytes, String sha256) {}
 
-    /** Without a location, as a folder's manifest is: the files lie beside it. */
+    /** Creates a manifest without a location, as in a folder store: the files lie beside it. */
     Manifest(int format, @Nullable String location, @Nullable Map<String, Entry> files) {
         this.format = format;
         this.location = location == null ? "" : location;
@@ -49,14 +49,18 @@ record Manifest(
         }
     }
 
-    /** @throws CorruptCheckpointException when these are not the bytes of a manifest that this version reads */
+    /**
+     * Parses a manifest.
+     *
+     * @throws CorruptCheckpointException if these are not the bytes of a manifest that this version reads
+     */
     static Manifest parse(byte[] json) throws CorruptCheckpointException {
         try {
             JsonNode tree = JSON.readTree(json);
             if (tree.path("format").asInt() > FORMAT) {
                 throw new CorruptCheckpointException(
                         "has format " + tree.path("format").asInt() + ", newer than this trainer reads (" + FORMAT
-                                + "): use the image that wrote it");
+                                + "): use the image that wrote it, or a newer one");
             }
             Manifest manifest = JSON.treeToValue(tree, Manifest.class);
             if (manifest != null && manifest.format == FORMAT && Arrays.equals(manifest.toJson(), json)) {

@@ -5,11 +5,11 @@ import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.s3.model.NoSuchBucketException;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
-/** What the service or the SDK said, as a sentence that says what to do. */
+/** Converts errors of the service or the SDK into a sentence that says what to do. */
 final class S3Errors {
     private S3Errors() {}
 
-    static IOException told(SdkException e, String bucket) {
+    static IOException toIOException(SdkException e, String bucket) {
         if (e instanceof NoSuchBucketException) {
             return new IOException("there is no bucket " + bucket + ": create it, or correct checkpoint.uri", e);
         }

@@ -17,19 +17,20 @@ import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 
 /**
- * An object in parts that are uploaded side by side while the next are filled; a small one goes in one request. Where
- * ranks share it all of them write all bytes, and each sends the parts of its {@link UploadShare}; rank 0 completes it.
+ * An object written in parts that are uploaded in parallel while the next parts are filled; a small object is written
+ * in one request. If ranks share an object, each produces all bytes and sends the parts of its {@link UploadShare};
+ * rank 0 completes it.
  */
 final class S3Sink implements Store.Sink {
-    /** Bytes of a part: 10,000 parts, the most there may be, are 160 GB. */
+    /** Bytes of a part. At most 10,000 parts are allowed, so an object has at most 160 GB. */
     static final int PART = 16 << 20;
 
     /** How long another rank waits for rank 0 to begin. */
     private static final Duration BEGINNING = Duration.ofSeconds(10);
-    /** How long rank 0 waits at least without a new part from the others, once it has sent its own. */
+    /** How long rank 0 waits at least without a new part from the others, after it has sent its own parts. */
     private static final Duration PATIENCE = Duration.ofSeconds(4);
 
-    /** What sinks of one store share. */
+    /** Resources that the sinks of one store share. */
     record Uploads(Executor threads, Semaphore inFlight) {}
 
     private final S3Client client;
@@ -113,7 +114,7 @@ final class S3Sink implements Store.Sink {
         }
     }
 
-    /** What is in the part now, as a stream that a second attempt reads again. */
+    /** Returns the current part's bytes as a stream that a retry can read again. */
     private RequestBody body(int length) {
         byte[] bytes = part;
         return RequestBody.fromContentProvider(
@@ -138,11 +139,11 @@ final class S3Sink implements Store.Sink {
             }
             committed = true;
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         } catch (CompletionException e) {
             throw e.getCause() instanceof SdkException cause
-                    ? S3Errors.told(cause, bucket)
-                    : new IOException("a part was not uploaded: " + e.getCause(), e);
+                    ? S3Errors.toIOException(cause, bucket)
+                    : new IOException("a part could not be uploaded: " + e.getCause(), e);
         }
     }
 
@@ -156,7 +157,7 @@ final class S3Sink implements Store.Sink {
         return open;
     }
 
-    /** Gives up an upload that was not committed; where that fails too, a later sweep does it. */
+    /** Aborts an upload that was not committed; if that also fails, a later sweep does it. */
     @Override
     public void close() throws IOException {
         open = false;

@@ -13,7 +13,7 @@ import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 
-/** An object read from its beginning; a connection that is cut is made again where it was. */
+/** An object that is read from its beginning; a broken connection is reopened at the same position. */
 final class S3Source implements Store.Source {
     private static final Logger LOG = LoggerFactory.getLogger(S3Source.class);
     private static final int CUTS = 8;
@@ -45,13 +45,13 @@ final class S3Source implements Store.Source {
                         && stream.response().eTag() != null) {
                     return new S3Source(client, bucket, key, stream);
                 }
-                stream.abort(); // the head of the answer was cut off
+                stream.abort(); // the response's head was cut off
             }
-            throw new IOException("bucket " + bucket + " answers without a length again and again");
+            throw new IOException("bucket " + bucket + " repeatedly answers without a length");
         } catch (NoSuchKeyException e) {
             throw new NoSuchFileException(key);
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
@@ -72,23 +72,23 @@ final class S3Source implements Store.Source {
                     position += read;
                     return read;
                 }
-                again(new IOException("it ended at byte " + position + " of " + size));
+                reopen(new IOException("it ended at byte " + position + " of " + size));
             } catch (IOException | SdkException e) {
-                again(e);
+                reopen(e);
             }
         }
     }
 
-    private void again(Exception cut) throws IOException {
+    private void reopen(Exception cut) throws IOException {
         if (++cuts > CUTS) {
-            throw new IOException("the connection to bucket " + bucket + " breaks again and again: " + cut, cut);
+            throw new IOException("the connection to bucket " + bucket + " breaks repeatedly: " + cut, cut);
         }
         LOG.debug("{} at byte {}: {}", key, position, cut.toString());
         try {
             channel = Channels.newChannel(client.getObject(
                     request -> request.bucket(bucket).key(key).ifMatch(tag).range("bytes=" + position + "-")));
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 

@@ -33,9 +33,10 @@ import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
 /**
- * S3 and what speaks its language (MinIO, Ceph). Objects appear whole; a folder's files go under a name of their
- * own ({@code step-N/g<generation>-…/}) and its last file, the manifest, tells where they are, so a writer that was left
- * behind can never mix its files with another's. Requests are tried again with growing, jittered pauses by the SDK.
+ * S3 and services that are compatible with it (MinIO, Ceph). An object appears whole. The files of a folder go under a
+ * name of their own ({@code step-N/g<generation>-…/}), and its last file, the manifest, holds their location, so a
+ * writer whose world has been replaced can never mix its files with another's. The SDK retries requests with growing,
+ * jittered pauses.
  */
 public final class S3Store implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
@@ -43,15 +44,19 @@ public final class S3Store implements Store {
     private static final int UPLOADS = 4;
     private static final int ATTEMPTS = 5;
     private static final Duration CONNECT = Duration.ofSeconds(5);
-    /** Without a byte; a part of an upload takes longer than this only on a line that is no use. */
+    /**
+     * Timeout without a single byte. Uploading a part takes longer than this only on a connection too slow to be
+     * useful.
+     */
     private static final Duration SILENCE = Duration.ofSeconds(20);
 
     /**
-     * Where the service is; all empty for AWS itself. Credentials always come by the SDK's own chain: environment, web
-     * identity, container, instance.
+     * The location of the service; all fields are empty for AWS itself. Credentials always come from the SDK's own
+     * chain: environment, web identity, container, instance.
      *
-     * @param endpoint URL of another service than AWS
-     * @param pathStyle bucket in the path instead of the host name; by default with an endpoint
+     * @param endpoint URL of a service other than AWS
+     * @param pathStyle whether the bucket is in the path instead of the host name; defaults to true if there is an
+     *     endpoint
      */
     public record Service(Optional<URI> endpoint, Optional<String> region, Optional<Boolean> pathStyle) {
         public static final Service AWS = new Service(Optional.empty(), Optional.empty(), Optional.empty());
@@ -74,10 +79,10 @@ public final class S3Store implements Store {
     }
 
     /**
-     * Opens without a request, so it succeeds while the service is away.
+     * Opens a store without sending a request, so it succeeds even if the service is unreachable.
      *
      * @param uri {@code s3://bucket/prefix}
-     * @throws IllegalArgumentException when the service's endpoint is no URL; the message is for the user
+     * @throws IllegalArgumentException if the service's endpoint is not a URL; the message is for the user
      */
     public static S3Store open(URI uri, Service service) {
         service.endpoint().ifPresent(S3Store::requireUrl);
@@ -88,13 +93,13 @@ public final class S3Store implements Store {
                         .socketTimeout(SILENCE))
                 .credentialsProvider(DefaultCredentialsProvider.builder().build())
                 .forcePathStyle(service.pathStyle().orElse(service.endpoint().isPresent()))
-                // other services than AWS refuse the checksums that are AWS's default
+                // services other than AWS refuse the checksums that are AWS's default
                 .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
                 .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
                 .overrideConfiguration(
                         config -> config.retryStrategy(AwsRetryStrategy.standardRetryStrategy().toBuilder()
                                 .maxAttempts(ATTEMPTS)
-                                // such as an answer that was cut in the middle
+                                // for example, a response that was cut in the middle
                                 .retryOnException(SdkClientException.class)
                                 .build()));
         service.endpoint().ifPresent(builder::endpointOverride);
@@ -127,7 +132,7 @@ public final class S3Store implements Store {
         try {
             return request.send();
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
@@ -161,19 +166,25 @@ public final class S3Store implements Store {
         return new S3Sink(client, new S3Sink.Uploads(uploads, inFlight), bucket, prefix + name, share);
     }
 
-    /** Every line to the service has its own speed, and most services answer one client slower than many. */
+    /**
+     * Always true: every connection to the service has its own throughput, and most services serve one client slower
+     * than many.
+     */
     @Override
     public boolean shares() {
         return true;
     }
 
-    /** A draft that ranks share lies where all of them know: a world saves a step together once. */
+    /**
+     * Opens a draft. A draft that ranks share has a name that all of them know: a world saves a step together only
+     * once.
+     */
     @Override
     public Draft draft(String folder, long generation, UploadShare share) {
         String name = share.alone() ? Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) : "shared";
         String location = "g" + generation + "-" + name + "/";
         return new Draft() {
-            /** Whether the last file may be there and point here; what proves to be of no use then is swept away. */
+            /** Whether the last file may exist and point here. Files that turn out to be unused are swept later. */
             private boolean inUse;
 
             @Override
@@ -198,7 +209,7 @@ public final class S3Store implements Store {
                 try {
                     putNew(key, content);
                 } catch (FileAlreadyExistsException e) {
-                    // perhaps by this very request: its answer was lost, and the SDK sent it again
+                    // perhaps written by this very request: its answer was lost, and the SDK sent it again
                     inUse = Arrays.equals(content, bytes(key));
                     if (!inUse) {
                         throw e;
@@ -221,7 +232,7 @@ public final class S3Store implements Store {
                 .asByteArray();
     }
 
-    /** Writes an object that is not there yet; where the service knows no conditions, the last writer wins. */
+    /** Writes an object that does not exist yet. If the service does not support conditions, the last writer wins. */
     private void putNew(String key, byte[] content) throws IOException {
         try {
             client.putObject(
@@ -231,12 +242,12 @@ public final class S3Store implements Store {
                 throw new FileAlreadyExistsException(key);
             }
             if (e.statusCode() != 501 && e.statusCode() != 400) {
-                throw S3Errors.told(e, bucket);
+                throw S3Errors.toIOException(e, bucket);
             }
-            LOG.debug("{} knows no conditional writes: {}", bucket, e.toString());
+            LOG.debug("{} does not support conditional writes: {}", bucket, e.toString());
             call(() -> client.putObject(request -> request.bucket(bucket).key(key), RequestBody.fromBytes(content)));
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
@@ -250,7 +261,7 @@ public final class S3Store implements Store {
         delete(keys);
     }
 
-    /** One by one: the request for many needs a checksum that services compute differently. */
+    /** Deletes objects one by one: the request for many needs a checksum that services compute differently. */
     private void delete(List<String> keys) throws IOException {
         for (String key : keys) {
             call(() -> client.deleteObject(request -> request.bucket(bucket).key(key)));

@@ -17,9 +17,9 @@ import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.Part;
 
 /**
- * A multipart upload. Ranks that share one meet in the service itself: the first begins it, the others find it by its
- * key, and what the service lists of it tells the first when all parts are there. Equal ranks send equal bytes, so a
- * part that comes twice does no harm, and one that comes too late is refused.
+ * A multipart upload. Ranks that share an upload coordinate through the service itself: rank 0 begins it, the others
+ * find it by its key, and rank 0 learns from the service's listing when all parts have arrived. Equal ranks send equal
+ * bytes, so a part that arrives twice does no harm, and one that arrives too late is refused.
  */
 record S3Upload(S3Client client, String bucket, String key, String id) {
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
@@ -34,11 +34,11 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
                                     request -> request.bucket(bucket).key(key))
                             .uploadId());
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
-    /** The upload that another rank begins about now; empty when none came. */
+    /** Finds the upload that rank 0 begins about now; empty if none appears. */
     static Optional<S3Upload> find(S3Client client, String bucket, String key, Duration atMost) throws IOException {
         long end = System.nanoTime() + atMost.toNanos();
         try {
@@ -58,11 +58,15 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
             }
             return Optional.empty();
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
-    /** @param number from 1 */
+    /**
+     * Sends one part.
+     *
+     * @param number from 1
+     */
     CompletedPart send(int number, RequestBody bytes) {
         String tag = client.uploadPart(
                         request -> request.bucket(bucket).key(key).uploadId(id).partNumber(number), bytes)
@@ -71,11 +75,11 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
     }
 
     /**
-     * Waits until the parts of all ranks are there, as long as they keep coming.
+     * Waits until the parts of all ranks have arrived, as long as new ones keep arriving.
      *
-     * @param own parts, which are there
-     * @param patience without a new one
-     * @throws IOException when they stay away
+     * @param own parts that this rank has sent
+     * @param patience longest time without a new part
+     * @throws IOException if parts are still missing after that
      */
     List<CompletedPart> await(List<CompletedPart> own, int all, Duration patience) throws IOException {
         Map<Integer, CompletedPart> there = new TreeMap<>();
@@ -113,7 +117,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
                     .stream()
                     .toList();
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 
@@ -127,7 +131,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
             client.abortMultipartUpload(
                     request -> request.bucket(bucket).key(key).uploadId(id));
         } catch (SdkException e) {
-            throw S3Errors.told(e, bucket);
+            throw S3Errors.toIOException(e, bucket);
         }
     }
 }

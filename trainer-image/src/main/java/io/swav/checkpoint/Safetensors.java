@@ -22,8 +22,8 @@ import java.util.TreeMap;
 
 /**
  * The safetensors format (github.com/huggingface/safetensors): header length (8 bytes, little endian), JSON header
- * padded by spaces to a multiple of 8, then the values without a gap. Written as a stream, so that a model needs no
- * second copy in memory.
+ * padded with spaces to a multiple of 8, then the values without gaps. Files are written as a stream, so a model needs
+ * no second copy in memory.
  */
 public final class Safetensors {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -50,7 +50,7 @@ public final class Safetensors {
     static void write(WritableByteChannel channel, Map<String, HostTensor> tensors, Map<String, String> metadata)
             throws IOException {
         List<Map.Entry<String, HostTensor>> entries = new ArrayList<>(tensors.entrySet());
-        // wide types first keep every tensor aligned; names in order make equal states equal files
+        // wide types first keep every tensor aligned; sorted names make equal states equal files
         entries.sort(Comparator.<Map.Entry<String, HostTensor>>comparingInt(
                         entry -> -entry.getValue().type().getNumOfBytes())
                 .thenComparing(Map.Entry.comparingByKey()));
@@ -87,7 +87,11 @@ public final class Safetensors {
         }
     }
 
-    /** @throws IOException when the file is missing or not of the format; the message names it */
+    /**
+     * Reads a file.
+     *
+     * @throws IOException if the file is missing or not of the format; the message names it
+     */
     public static Map<String, HostTensor> read(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file)) {
             return read(channel, channel.size(), file.toString());
@@ -99,7 +103,7 @@ public final class Safetensors {
      *
      * @param size bytes of the file
      * @param name for messages
-     * @throws CorruptCheckpointException when it breaks the format's rules
+     * @throws CorruptCheckpointException if the file breaks the format's rules
      */
     static Map<String, HostTensor> read(ReadableByteChannel channel, long size, String name) throws IOException {
         ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
@@ -107,7 +111,7 @@ public final class Safetensors {
         long headerLength = length.getLong(0);
         if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, size - 8)) {
             throw new CorruptCheckpointException(
-                    name + " is no safetensors file: header of " + headerLength + " bytes");
+                    name + " is not a safetensors file: header of " + headerLength + " bytes");
         }
         ByteBuffer json = ByteBuffer.allocate((int) headerLength);
         readAll(channel, json, name);
@@ -121,7 +125,7 @@ public final class Safetensors {
             at = slot.to();
         }
         if (8 + headerLength + at != size) {
-            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header tells of "
+            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header describes "
                     + (8 + headerLength + at) + ": it is truncated or not whole");
         }
         Map<String, HostTensor> tensors = new LinkedHashMap<>();
@@ -135,7 +139,7 @@ public final class Safetensors {
 
     /** One tensor of the header; offsets count from the end of the header. */
     private record Slot(String name, String dtype, List<Long> shape, long from, long to) {
-        /** What type and shape ask for, −1 when that is no number of bytes that fits a buffer. */
+        /** Returns the number of bytes for this type and shape, −1 if a buffer cannot hold that many. */
         long bytes() {
             long bytes = width(dtype);
             try {
@@ -168,7 +172,7 @@ public final class Safetensors {
                         offsets.path(1).asLong(-1)));
             }
         } catch (JsonProcessingException e) {
-            throw new CorruptCheckpointException(name + " is no safetensors file: its header is not JSON");
+            throw new CorruptCheckpointException(name + " is not a safetensors file: its header is not JSON");
         }
         slots.sort(Comparator.comparingLong(Slot::from).thenComparingLong(Slot::to));
         for (Slot slot : slots) {
@@ -180,7 +184,7 @@ public final class Safetensors {
         return slots;
     }
 
-    /** Bytes of an element, −1 for a type that is not read. */
+    /** Returns the bytes of an element, −1 for an unsupported type. */
     private static int width(String dtype) {
         if (dtype.equals("F16") || dtype.equals("BF16")) {
             return 2;
@@ -192,7 +196,7 @@ public final class Safetensors {
                 .orElse(-1);
     }
 
-    /** Half precision comes out as F32, which holds all of its values. */
+    /** Creates a tensor. Half precision is converted to F32, which represents all of its values. */
     private static HostTensor tensor(Slot slot, ByteBuffer bytes) {
         if (width(slot.dtype()) == 2) {
             return widened(slot, bytes.order(ByteOrder.LITTLE_ENDIAN));
@@ -215,7 +219,7 @@ public final class Safetensors {
         return new HostTensor(DataType.FLOAT32, slot.shape(), wide.clear());
     }
 
-    /** IEEE 754 binary16. */
+    /** Converts IEEE 754 binary16. */
     private static float half(short bits) {
         int exponent = bits >> 10 & 31;
         int fraction = bits & 1023;

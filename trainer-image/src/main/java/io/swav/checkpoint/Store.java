@@ -7,46 +7,54 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * Where checkpoints lie: files by name, slashes between folders. A reader sees a file whole or not at all. Every method
- * throws an {@link IOException} whose message is for the user when the store cannot be reached or refuses.
+ * Storage for checkpoints: files by name, with slashes between folders. A reader sees a file either whole or not at
+ * all. Every method throws an {@link IOException} whose message is for the user if the store cannot be reached or
+ * refuses.
  */
 public interface Store extends AutoCloseable {
-    /** For messages: {@code file:///folder} or {@code s3://bucket/prefix}. */
+    /** Returns the URI for messages: {@code file:///folder} or {@code s3://bucket/prefix}. */
     String uri();
 
-    /** Makes the place where files go, as far as that is possible before the first; whether it can be written shows then. */
+    /**
+     * Creates the place where files go, as far as that is possible before the first file; this shows whether it can be
+     * written.
+     */
     default void prepare() throws IOException {}
 
-    /** Names of all files of checkpoints, those of unfinished drafts included. */
+    /** Returns the names of all files of checkpoints, including those of unfinished drafts. */
     List<String> names() throws IOException;
 
-    /** @throws java.nio.file.NoSuchFileException when there is none */
+    /**
+     * Opens a file for reading.
+     *
+     * @throws java.nio.file.NoSuchFileException if it does not exist
+     */
     Source open(String name) throws IOException;
 
-    /** A file of its own; replaces what was there when it is committed. */
+    /** Creates a file outside any folder; it replaces an existing one when it is committed. */
     Sink create(String name) throws IOException;
 
-    /** Whether several ranks save faster than one here; if not, there is only {@link UploadShare#ALONE}. */
+    /** Returns whether several ranks save faster than one here; if not, only {@link UploadShare#ALONE} is used. */
     default boolean shares() {
         return false;
     }
 
     /**
-     * A folder that appears by one last file.
+     * Begins a folder that appears when its last file is written.
      *
      * @param generation of the writer; see {@link #sweep}
      * @param share of this rank in its large files; only rank 0 commits
      */
     Draft draft(String folder, long generation, UploadShare share) throws IOException;
 
-    /** Removes a folder, its last file first: half removed it is no checkpoint. */
+    /** Removes a folder, its last file first: a half-removed folder is not a checkpoint. */
     void remove(String folder, String lastFile) throws IOException;
 
     /**
-     * Removes what writers left that died: drafts of this generation and earlier ones. There is one writer in a
-     * generation, and it calls this when it writes nothing else.
+     * Removes drafts of this generation and earlier ones, which dead writers left behind. A generation has only one
+     * writer, and it calls this while it writes nothing else.
      *
-     * @param inUse whether a committed folder points at this one
+     * @param inUse whether a committed folder points to this draft
      */
     void sweep(long generation, Predicate<String> inUse) throws IOException;
 
@@ -55,40 +63,41 @@ public interface Store extends AutoCloseable {
 
     /** A file being read, from its beginning. */
     interface Source extends ReadableByteChannel {
-        /** Bytes of the whole file. */
+        /** Returns the bytes of the whole file. */
         long size();
     }
 
-    /** A file being written; closed without {@link #commit} it leaves nothing. */
+    /** A file being written; if it is closed without {@link #commit}, it leaves nothing. */
     interface Sink extends WritableByteChannel {
-        /** Returns when all bytes are where a crash does not lose them. */
+        /** Commits the file; returns when all bytes would survive a crash. */
         void commit() throws IOException;
     }
 
     /**
-     * A folder being written; closed without {@link #commit} it leaves nothing, as far as the store can be reached. After
-     * a commit that failed it leaves what a {@link #sweep} removes, as nobody knows yet whether it is there.
+     * A folder being written. If it is closed without {@link #commit}, it leaves nothing, as far as the store can be
+     * reached. After a commit that failed it leaves files for {@link #sweep} to remove, because the commit may have
+     * taken effect.
      */
     interface Draft extends AutoCloseable {
-        /** One file after another. */
+        /** Creates the next file, one after another. */
         Sink create(String file) throws IOException;
 
         /**
-         * A file that all ranks write, each its share; several may be open. {@link Sink#commit} is done when this
-         * rank's share is there, on rank 0 when all of it is.
+         * Creates a file that all ranks write, each its share; several may be open. {@link Sink#commit} returns when
+         * this rank's share is stored, on rank 0 when the whole file is.
          */
         default Sink createShared(String file) throws IOException {
             return create(file);
         }
 
-        /** Where the files will be, seen from the folder: empty, or ends in a slash. */
+        /** Returns the location of the files, relative to the folder: empty, or ends in a slash. */
         String location();
 
         /**
-         * Writes the last file, and with it the folder is there. What was committed there before must have been
-         * removed.
+         * Writes the last file, which makes the folder appear. A folder that was committed under this name must have
+         * been removed before.
          *
-         * @throws java.nio.file.FileAlreadyExistsException when another writer was first
+         * @throws java.nio.file.FileAlreadyExistsException if another writer was first
          */
         void commit(String lastFile, byte[] content) throws IOException;
 

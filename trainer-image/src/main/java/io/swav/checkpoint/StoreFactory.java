@@ -9,7 +9,7 @@ import java.util.Optional;
 public final class StoreFactory {
     private StoreFactory() {}
 
-    /** The service that a spec names; AWS where it names none. */
+    /** Returns the service that a spec names, or AWS if it names none. */
     public static S3Store.Service service(Optional<SwavJobSpec.S3> spec) {
         return new S3Store.Service(
                 spec.map(SwavJobSpec.S3::endpoint).map(URI::create),
@@ -18,8 +18,11 @@ public final class StoreFactory {
     }
 
     /**
+     * Opens a store.
+     *
      * @param uri {@code file:///folder}, {@code s3://bucket/prefix}, or a folder's path
-     * @throws IllegalArgumentException when it is none of these, or the service has no URL; the message is for the user
+     * @throws IllegalArgumentException if it is none of these, or the service's endpoint is not a URL; the message is
+     *     for the user
      */
     public static Store open(String uri, S3Store.Service service) {
         URI parsed = URI.create(uri);

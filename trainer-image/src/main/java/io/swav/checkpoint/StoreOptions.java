@@ -10,19 +10,25 @@ public final class StoreOptions {
     @Option(
             names = "--endpoint",
             paramLabel = "URL",
-            description = "S3 service other than AWS, such as http://minio:9000.")
+            description = "Endpoint of an S3 service other than AWS, such as http://minio:9000.")
     private @Nullable String endpoint;
 
-    @Option(names = "--region", description = "Of the S3 service; default: AWS_REGION, or us-east-1 with --endpoint.")
+    @Option(
+            names = "--region",
+            description = "Region of the S3 service (default: AWS_REGION, or us-east-1 with --endpoint).")
     private @Nullable String region;
 
     @Option(
             names = "--path-style",
             arity = "1",
-            description = "Bucket in the path instead of the host name: true or false (default: true with --endpoint).")
+            description = "Bucket in the path, not in the host name: true or false (default: true with --endpoint).")
     private @Nullable Boolean pathStyle;
 
-    /** @throws IllegalArgumentException when the URI is of no store; the message is for the user */
+    /**
+     * Opens the store with these options.
+     *
+     * @throws IllegalArgumentException if the URI does not name a store; the message is for the user
+     */
     public Store open(String uri) {
         return StoreFactory.open(
                 uri,

@@ -1,11 +1,11 @@
 package io.swav.checkpoint;
 
 /**
- * A rank's part of a file that several ranks write together, each over its own line: every {@code ranks}-th part, from
- * its own number on.
+ * A rank's part of a file that several ranks write together, each over its own connection: every {@code ranks}-th part,
+ * starting at its own number.
  */
 public record UploadShare(int rank, int ranks) {
-    /** The whole file. */
+    /** The share of a rank that writes the whole file alone. */
     public static final UploadShare ALONE = new UploadShare(0, 1);
 
     public UploadShare {
@@ -18,7 +18,11 @@ public record UploadShare(int rank, int ranks) {
         return ranks == 1;
     }
 
-    /** @param part counted from 1, as S3 does */
+    /**
+     * Returns whether this rank writes a part.
+     *
+     * @param part counted from 1, as in S3
+     */
     boolean owns(int part) {
         return (part - 1) % ranks == rank;
     }

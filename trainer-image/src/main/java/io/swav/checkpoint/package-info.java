@@ -1,4 +1,4 @@
-/** Stores, format, catalogue. */
+/** Checkpoint stores, the file format, and the catalogue of checkpoints. */
 @NullMarked
 package io.swav.checkpoint;
 

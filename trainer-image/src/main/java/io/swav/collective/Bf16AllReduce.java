@@ -10,23 +10,24 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A sum of float32 for which bfloat16 travels. Every rank gets its chunk, rounded, from all, adds in float32 and rank
- * order, and gives the total, rounded, to all, itself included: so nothing is rounded more than twice, whatever the number
- * of ranks, and everybody has the same bits. A slice at a time: the totals of one travel with the chunks of the next.
+ * A float32 all-reduce that sends bfloat16. Every rank receives its chunk, rounded, from all others, adds the values in
+ * float32 in rank order, and distributes the rounded total to all, itself included. So no value is rounded more than
+ * twice, however many ranks take part, and all ranks have the same bits. Arrays are processed one slice at a time; the
+ * totals of a slice are sent with the chunks of the next.
  */
 final class Bf16AllReduce {
-    /** Elements of one rank's chunk in a slice. */
+    /** Largest number of elements of one rank's chunk in a slice. */
     private static final long CHUNK = 1 << 20;
-    /** Of the chunks that arrive from all others. */
+    /** Largest number of elements of the chunks that arrive from all other ranks. */
     private static final long ARRIVING = 8 << 20;
 
     private final Collective collective;
     private final NDArray flat;
     private final int size;
-    /** Of packed elements, for one chunk. */
+    /** Packed elements that one chunk takes up. */
     private final long room;
 
-    /** Packed: for each peer what goes to it and what came from it, this rank's total, and those of others. */
+    /** Packed chunks: those to send and those received, by peer, this rank's total, and the others' totals. */
     private final NDArray leaving;
 
     private final NDArray arriving;
@@ -48,7 +49,7 @@ final class Bf16AllReduce {
         return scope.create(new Shape(elements), DataType.FLOAT32, flat.getDevice());
     }
 
-    /** In place; {@code flat} has one dimension. */
+    /** Sums in place; {@code flat} has one dimension. */
     static void run(Collective collective, NDArray flat) {
         int size = collective.size();
         if (size == 1) {
@@ -92,7 +93,7 @@ final class Bf16AllReduce {
         }
     }
 
-    /** Where the values of {@code span} lie, packed, in the {@code nth} room of an array. */
+    /** Returns the packed elements that hold the values of {@code span} in the {@code nth} room of an array. */
     private ElementRange packed(int nth, ElementRange span) {
         return new ElementRange(nth * room, nth * room + TensorMemory.packed(span.count()));
     }

@@ -5,7 +5,7 @@ import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Closing where a failure changes nothing for the caller. */
+/** Closes resources when a failure to close makes no difference to the caller. */
 final class Closeables {
     private static final Logger LOG = LoggerFactory.getLogger(Closeables.class);
 
@@ -15,7 +15,7 @@ final class Closeables {
         try {
             closeable.close();
         } catch (IOException e) {
-            LOG.debug("closing {}", closeable, e);
+            LOG.debug("could not close {}", closeable, e);
         }
     }
 }

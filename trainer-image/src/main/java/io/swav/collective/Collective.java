@@ -8,89 +8,99 @@ import java.util.concurrent.CompletionException;
 
 /**
  * Collective operations among the ranks of one world. Every rank calls the same operations in the same order with
- * arrays of the same shape and type (FLOAT32, FLOAT64, INT64; contiguous; on the device of the implementation).
- * All throw {@link CollectiveException} when a peer is lost or {@link #abort} was called; the arrays' contents are
- * then undefined and the collective is of no further use.
+ * arrays of the same shape and type (FLOAT32, FLOAT64 or INT64; contiguous; on the implementation's device). Every
+ * operation throws {@link CollectiveException} if a peer is lost or {@link #abort} was called; the contents of the
+ * arrays are then undefined and the collective can no longer be used.
  *
- * <p>Arrays on a device are in the order of its work: what it is asked for after an operation finds the result, while
- * the host may be ahead. Before the host trusts what came of operations, it calls {@link #synchronize}.
+ * <p>Operations on device arrays are ordered with the rest of the device's work: device work submitted after an
+ * operation sees its result, while the host may run ahead. The host must call {@link #synchronize} before it relies on
+ * the results.
  */
 public interface Collective extends AutoCloseable {
     int rank();
 
     int size();
 
-    /** What carries it, for people: "TCP", "NCCL 2.27.3", or "none" for one rank alone. */
+    /** The backend's name, for logs: "TCP", "NCCL 2.27.3", or "none" for a single rank. */
     String name();
 
-    /** In place sum over ranks; every rank gets the same bits, in an order the implementation chooses. */
+    /** Sums over all ranks in place. Every rank gets the same bits; the implementation chooses the summation order. */
     void allReduceSum(NDArray inOut);
 
     /**
-     * The same of FLOAT32 of one dimension, for which bfloat16 travels: half the bytes, and a sum that is rounded to it. The
-     * values it is made of may be rounded, or what is added up on the way, as the implementation does.
+     * Sums a one-dimensional FLOAT32 array over all ranks in place, but sends bfloat16: half the bytes of
+     * {@link #allReduceSum}, and a sum that is rounded to bfloat16. Whether the inputs or the partial sums are rounded
+     * as well is up to the implementation.
      */
     void allReduceRoundedSum(NDArray inOut);
 
-    /** In place minimum over ranks. */
+    /** Takes the elementwise minimum over all ranks in place. */
     void allReduceMin(NDArray inOut);
 
     void broadcast(NDArray inOut, int root);
 
-    /** {@code all} has {@code size} times the elements of {@code mine}; rank r's lie at block r. */
+    /**
+     * Gathers every rank's {@code mine} into {@code all}, which has {@code size} times as many elements; block r holds
+     * the elements of rank r.
+     */
     void allGather(NDArray mine, NDArray all);
 
     /**
-     * Grouped point-to-point (as ncclGroupStart/Send/Recv/GroupEnd): all transfers progress together; between a pair
-     * of ranks the n-th send meets the n-th receive.
+     * Runs a group of point-to-point transfers (as ncclGroupStart/Send/Recv/GroupEnd). All of them progress together;
+     * between two ranks, the n-th send matches the n-th receive.
      */
     void exchange(List<Transfer> sends, List<Transfer> receives);
 
-    /** The elements [from, from + count) of an array, in the order they lie in memory. */
+    /** The elements [from, from + count) of an array, in memory order, that {@code peer} sends or receives. */
     record Transfer(int peer, NDArray array, long from, long count) {
         public Transfer {
             if (from < 0 || count < 0 || from + count > array.size()) {
-                throw new IllegalArgumentException(
-                        count + " elements from " + from + " of an array of " + array.size());
+                throw new IllegalArgumentException("cannot transfer " + count + " elements from index " + from
+                        + " of an array of " + array.size() + " elements");
             }
         }
 
-        /** All of it. */
+        /** Transfers the whole array. */
         public Transfer(int peer, NDArray array) {
             this(peer, array, 0, array.size());
         }
     }
 
     /**
-     * The same peers restricted to {@code ranks} (ascending, this rank among them); lives no longer than this one. The
-     * first call for these ranks may have to meet them, so all make it at the same place of their order.
+     * Returns a collective among {@code ranks} only (ascending, this rank among them), which is usable no longer than
+     * this one. The first call for a set of ranks may have to connect them, so all of them must make it at the same
+     * point in their order of operations.
      */
     Collective subgroup(int[] ranks);
 
     /**
-     * Waits until all operations of this one and its subgroups are over.
+     * Waits until all operations of this collective and its subgroups have finished.
      *
-     * @throws CollectiveException when one of them has failed
+     * @throws CollectiveException if one of them has failed
      */
     default void synchronize() {}
 
-    /** Whether the device waits for other ranks now; for any thread. Empty where the host waits for them, in its calls. */
+    /**
+     * Whether the device is waiting for other ranks now; callable from any thread. Empty if the host does the waiting,
+     * inside its calls.
+     */
     default Optional<Boolean> isWaitingForPeers() {
         return Optional.empty();
     }
 
     /**
-     * The same ranks over connections of their own, so that another thread may use it while one uses this: neither waits
-     * behind the other. Its operations are over when they return; the device goes on meanwhile. The first call may have to
-     * meet the other ranks, so all make it at the same place of their order; every call gives the same one. It is aborted
-     * with this one, and lives no longer.
+     * Returns a collective of the same ranks over separate connections, so that a second thread can use it while this
+     * one is in use: neither waits behind the other. Its operations have finished when they return; the device
+     * continues with other work meanwhile. The first call may have to connect the ranks, so all of them must make it at
+     * the same point in their order of operations; every call returns the same collective. It is aborted together with
+     * this one and is usable no longer than this one.
      */
     Collective duplicate();
 
     /**
-     * Waits for what another thread does {@link #duplicate}.
+     * Waits for work that another thread does on the {@link #duplicate}.
      *
-     * @throws RuntimeException what it failed with
+     * @throws RuntimeException the exception that the work failed with
      */
     default void await(CompletableFuture<?> work) {
         try {
@@ -100,7 +110,10 @@ public interface Collective extends AutoCloseable {
         }
     }
 
-    /** Frees every rank of this process blocked in an operation, at once; callable from any thread, any number of times. */
+    /**
+     * Releases, at once, every rank of this process that is blocked in an operation; callable from any thread, any
+     * number of times.
+     */
     void abort();
 
     @Override

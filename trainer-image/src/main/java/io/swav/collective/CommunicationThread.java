@@ -11,15 +11,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * What a step does with its peers on a thread of its own, over connections of their own ({@link Collective#duplicate}),
- * piece by piece in the order of {@link #run}. The first piece that fails ends it: the rest is not done. Alone in its
- * world, a rank does everything at once on the thread that asks.
+ * Runs a step's communication on a separate thread over separate connections ({@link Collective#duplicate}), piece by
+ * piece in the order of the calls of {@link #run}. The first piece that fails ends it: later pieces are not run. In a
+ * world of one rank every piece runs immediately on the calling thread.
  */
 public final class CommunicationThread implements AutoCloseable {
-    /** When a piece was under way, in the time of {@link System#nanoTime}, which the processes of one Linux share. */
+    /** When a piece ran, in the time of {@link System#nanoTime}, which all processes of one Linux share. */
     public record Piece(long from, long to) {}
 
-    /** A name that a profile, or a test that looks for threads left behind, finds. */
+    /** The thread's name, which profiles show and which a test for leaked threads looks for. */
     public static final String THREAD = "gradients";
 
     private final Collective collective;
@@ -47,9 +47,10 @@ public final class CommunicationThread implements AutoCloseable {
     }
 
     /**
-     * Does {@code piece} after those before it; what it reads is not touched until {@link #await} has returned.
+     * Runs {@code piece} after the earlier ones. The caller must not modify what it reads until {@link #await} has
+     * returned.
      *
-     * @throws RuntimeException what an earlier piece failed with
+     * @throws RuntimeException the exception that an earlier piece failed with
      */
     public void run(Consumer<Collective> piece) {
         if (collective.size() == 1) {
@@ -73,7 +74,7 @@ public final class CommunicationThread implements AutoCloseable {
     /**
      * Waits for all pieces.
      *
-     * @throws RuntimeException what one of them failed with
+     * @throws RuntimeException the exception that one of them failed with
      */
     public void await() {
         waitedFrom = System.nanoTime();
@@ -82,19 +83,19 @@ public final class CommunicationThread implements AutoCloseable {
         waitedTo = System.nanoTime();
     }
 
-    /** After {@link #await}: all that another thread did, in order. */
+    /** When each piece ran on the communication thread, in order; to be called after {@link #await}. */
     public List<Piece> pieces() {
         return List.copyOf(done);
     }
 
-    /** After {@link #await}: when that waited. */
+    /** When {@link #await} waited; to be called after it. */
     public Piece waited() {
         return new Piece(waitedFrom, waitedTo);
     }
 
     /**
-     * Ends the thread and waits for its end. Where pieces are left, the collective is aborted: this rank has given the
-     * step up, and the others' pieces would wait for ours.
+     * Ends the thread and waits for its end. If pieces are left, this aborts the collective: this rank has given up the
+     * step, and the pieces of the other ranks would wait for this rank's.
      */
     @Override
     public void close() {
@@ -115,6 +116,6 @@ public final class CommunicationThread implements AutoCloseable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        stream.ifPresent(CommunicationStream::join); // pieces that failed may have left the device something to do
+        stream.ifPresent(CommunicationStream::join); // a failed piece may have left work on the device
     }
 }

@@ -5,13 +5,13 @@ import io.swav.collective.Collective.Transfer;
 import io.swav.torch.TensorMemory;
 import java.util.List;
 
-/** Elements [from, to) of arrays that all have. */
+/** The elements [from, to) of an array; every rank has an array of that size. */
 record ElementRange(long from, long to) {
     long count() {
         return to - from;
     }
 
-    /** Part {@code index} of {@code parts} equal to within one element. */
+    /** Part {@code index} of {@code parts} parts, whose sizes differ by at most one element. */
     ElementRange part(int index, int parts) {
         return new ElementRange(from + count() * index / parts, from + count() * (index + 1) / parts);
     }

@@ -3,15 +3,15 @@ package io.swav.collective;
 import java.nio.ByteBuffer;
 
 /**
- * What precedes every message. One that is not the frame due comes from a process that is not where this one is, and
- * ends the connection.
+ * The header that precedes every message. A header other than the expected one means that the sender is in a different
+ * state than the receiver, and ends the connection.
  *
- * @param generation of the sender's world
- * @param number of messages sent before on this connection, in this direction
- * @param length of the body, bytes
+ * @param generation generation of the sender's world
+ * @param number messages sent before this one on the connection, in this direction
+ * @param length bytes of the body
  */
 public record FrameHeader(long generation, long number, long length) {
-    /** Of its encoding. */
+    /** Length of the encoding. */
     static final int BYTES = 24;
 
     static FrameHeader read(ByteBuffer from) {
@@ -22,7 +22,7 @@ public record FrameHeader(long generation, long number, long length) {
         to.putLong(generation).putLong(number).putLong(length);
     }
 
-    /** Whether this one may be taken where {@code due} is expected. */
+    /** Whether a message with this header is acceptable when {@code due} is expected. */
     public boolean is(FrameHeader due) {
         return equals(due);
     }

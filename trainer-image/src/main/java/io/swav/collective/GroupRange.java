@@ -1,21 +1,22 @@
 package io.swav.collective;
 
 /**
- * The groups [from, to) that one rank owns. Groups are dealt contiguously and balanced: rank r of W owns
- * [r·G/W, (r+1)·G/W) (integer division), so every rank has the floor or the ceiling of G/W groups. It depends on nothing
- * else, so all ranks know it; a deal that knew the one before would hardly move fewer groups (see GroupRangeTest).
+ * The groups [from, to) that one rank owns. Groups are assigned in contiguous, balanced ranges: rank r of W owns
+ * [r·G/W, (r+1)·G/W) (integer division), so every rank has the floor or the ceiling of G/W groups. The assignment
+ * depends on G and W alone, so every rank can compute it; one that also took the previous assignment into account would
+ * move hardly fewer groups (see GroupRangeTest).
  */
 public record GroupRange(int from, int to) {
     public GroupRange {
         if (from < 0 || to < from) {
-            throw new IllegalArgumentException("bad run of groups [" + from + ", " + to + ")");
+            throw new IllegalArgumentException("invalid range of groups [" + from + ", " + to + ")");
         }
     }
 
     public static GroupRange of(int groups, int rank, int size) {
         if (size < 1 || size > groups || rank < 0 || rank >= size) {
             throw new IllegalArgumentException(
-                    "no run for rank " + rank + " of " + size + " over " + groups + " groups");
+                    "cannot assign a range of " + groups + " groups to rank " + rank + " of " + size);
         }
         return new GroupRange((int) ((long) rank * groups / size), (int) ((rank + 1L) * groups / size));
     }

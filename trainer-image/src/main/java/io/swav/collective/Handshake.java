@@ -14,8 +14,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * The first bytes of every connection: both ends prove that they hold the job's key, over fresh random numbers of
- * each, and agree on who they are and in which generation.
+ * The first bytes of every connection. Both ends prove that they hold the job's key, over a fresh random number of each,
+ * and agree on their identities and their generation.
  *
  * <pre>
  * dialler  → listener   magic, version, generation, ranks, line, uids of both, nonce a
@@ -24,7 +24,8 @@ import javax.crypto.spec.SecretKeySpec;
  * listener → dialler    verdict, HMAC("verdict", hello, b, verdict)
  * </pre>
  *
- * Nothing after it is encrypted or signed: it keeps strangers and stragglers out, not an attacker on the path.
+ * Nothing after the handshake is encrypted or signed: it keeps out other programs and trainers of older worlds, not an
+ * attacker on the network path.
  */
 final class Handshake {
     static final int TIMEOUT_MILLIS = 3000;
@@ -35,7 +36,11 @@ final class Handshake {
     private static final int MAX_UID = 256;
     private static final String ALGORITHM = "HmacSHA256";
 
-    /** Who calls whom, for which of their lines. */
+    /**
+     * The caller's identity, the listener that it expects, and the number of the connection between the two.
+     *
+     * @param line index of the connection among those between the two ranks
+     */
     record Hello(long generation, int rank, String uid, int peerRank, String peerUid, int line) {
         byte[] encode(byte[] nonce) {
             byte[] from = uid.getBytes(StandardCharsets.UTF_8);
@@ -56,7 +61,10 @@ final class Handshake {
         }
     }
 
-    /** The listener's answer; {@code Stale}: the caller is in an older world than the listener. */
+    /**
+     * The listener's answer. {@code Stale}: the caller is in an older world than the listener. {@code Stranger}: the
+     * caller expects a trainer with another uid.
+     */
     enum Verdict {
         Welcome('W'),
         Stale('O'),
@@ -78,7 +86,7 @@ final class Handshake {
         }
     }
 
-    /** The other side does not hold the key, or speaks something else. */
+    /** The other side does not hold the key, or uses another protocol. */
     @SuppressWarnings("serial")
     static final class Refused extends IOException {
         Refused(String message) {
@@ -91,47 +99,47 @@ final class Handshake {
 
     Handshake(byte[] key) {
         if (key.length < 16) {
-            throw new IllegalArgumentException("the handshake key has " + key.length + " bytes, it needs 16 or more");
+            throw new IllegalArgumentException("the handshake key has " + key.length + " bytes, but needs at least 16");
         }
         this.key = key.clone();
     }
 
     /**
-     * The caller's side, on a blocking channel.
+     * Runs the caller's side, on a blocking channel.
      *
-     * @throws Refused when the listener has another key or another identity
+     * @throws Refused if the listener does not hold the key
      */
     Verdict dial(SocketChannel channel, Hello hello) throws IOException {
         channel.socket().setSoTimeout(TIMEOUT_MILLIS);
         DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
         DataInputStream in = new DataInputStream(channel.socket().getInputStream());
-        byte[] said = hello.encode(nonce());
-        out.write(said);
+        byte[] sentHello = hello.encode(nonce());
+        out.write(sentHello);
         byte[] theirs = in.readNBytes(NONCE);
-        check("listener", in.readNBytes(MAC), mac("listener", said, theirs));
-        out.write(mac("dialler", said, theirs));
+        check("listener", in.readNBytes(MAC), mac("listener", sentHello, theirs));
+        out.write(mac("dialler", sentHello, theirs));
         byte[] verdict = in.readNBytes(1);
-        check("listener", in.readNBytes(MAC), mac("verdict", said, theirs, verdict));
+        check("listener", in.readNBytes(MAC), mac("verdict", sentHello, theirs, verdict));
         return Verdict.of(verdict[0]);
     }
 
     /**
-     * The listener's side, on a blocking channel.
+     * Runs the listener's side, on a blocking channel.
      *
-     * @param judge decides over a caller that has proved itself
+     * @param judge decides about a caller that has proved that it holds the key
      * @return the caller's hello, whatever the verdict
-     * @throws Refused when the caller has another key or sends garbage
+     * @throws Refused if the caller has another key or sends anything but a handshake
      */
     Hello answer(SocketChannel channel, Function<Hello, Verdict> judge) throws IOException {
         channel.socket().setSoTimeout(TIMEOUT_MILLIS);
         DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
         DataInputStream in = new DataInputStream(channel.socket().getInputStream());
         if (in.readInt() != MAGIC) {
-            throw new Refused("not a trainer of this kind");
+            throw new Refused("the caller does not use the trainers' protocol");
         }
         int version = in.readInt();
         if (version != VERSION) {
-            throw new Refused("protocol version " + version + " where this is version " + VERSION);
+            throw new Refused("the caller uses protocol version " + version + ", this trainer version " + VERSION);
         }
         long generation = in.readLong();
         int rank = in.readInt();
@@ -140,17 +148,17 @@ final class Handshake {
         int uidLength = in.readInt();
         int peerLength = in.readInt();
         if (uidLength < 0 || uidLength > MAX_UID || peerLength < 0 || peerLength > MAX_UID) {
-            throw new Refused("uids of " + uidLength + " and " + peerLength + " bytes");
+            throw new Refused("invalid uid lengths: " + uidLength + " and " + peerLength + " bytes");
         }
         String uid = new String(in.readNBytes(uidLength), StandardCharsets.UTF_8);
         String peerUid = new String(in.readNBytes(peerLength), StandardCharsets.UTF_8);
         Hello hello = new Hello(generation, rank, uid, peerRank, peerUid, line);
-        byte[] said = hello.encode(in.readNBytes(NONCE));
+        byte[] sentHello = hello.encode(in.readNBytes(NONCE));
         byte[] mine = nonce();
-        out.write(concat(mine, mac("listener", said, mine)));
-        check("caller", in.readNBytes(MAC), mac("dialler", said, mine));
+        out.write(concat(mine, mac("listener", sentHello, mine)));
+        check("caller", in.readNBytes(MAC), mac("dialler", sentHello, mine));
         byte[] verdict = {judge.apply(hello).code};
-        out.write(concat(verdict, mac("verdict", said, mine, verdict)));
+        out.write(concat(verdict, mac("verdict", sentHello, mine, verdict)));
         return hello;
     }
 
@@ -160,12 +168,12 @@ final class Handshake {
         return nonce;
     }
 
-    private static void check(String who, byte[] got, byte[] expected) throws Refused {
+    private static void check(String side, byte[] got, byte[] expected) throws Refused {
         if (got.length < MAC) {
-            throw new Refused("the " + who + " hung up during the handshake: it may hold another key");
+            throw new Refused("the " + side + " disconnected during the handshake: it may hold another key");
         }
         if (!MessageDigest.isEqual(got, expected)) {
-            throw new Refused("the " + who + " does not hold this job's handshake key");
+            throw new Refused("the " + side + " does not hold this job's handshake key");
         }
     }
 

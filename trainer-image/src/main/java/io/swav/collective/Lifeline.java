@@ -10,15 +10,17 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A socket to every other rank that carries nothing but a goodbye. On one that carries messages a hang-up comes behind all
- * that the peer has sent, and a rank that waits for another does not read it; and the kernel hears late of a host that
- * vanished while something was on its way to it. For any thread; whoever asks later hears of the same peer.
+ * One socket to every other rank that carries nothing but a goodbye. Sockets that carry messages show a hang-up late: it
+ * is queued behind everything that the peer has sent, which a rank that waits for a different peer does not read; and
+ * the kernel takes long to notice that a host has vanished while data was in flight to it. Any thread may call this
+ * class; all callers get the same lost peer.
  *
- * <p>A peer that took its leave is done with the last operation (an all-gather, an all-reduce: over nowhere before all have
- * begun it) and has sent its part; what is left moves among ranks that are in it, and gets {@link #GRACE_NANOS} from where
- * it last moved.
+ * <p>A peer that says goodbye has completed the last operation and sent its part of it. That operation is an all-gather
+ * or an all-reduce, which completes on no rank before all ranks have begun it. What is left of it moves among ranks that
+ * are in it, and they get {@link #GRACE_NANOS}, counted from the last time that data moved, to complete it.
  */
 final class Lifeline implements AutoCloseable {
+    /** How long the other ranks may take to complete the last operation after a peer's goodbye. */
     static final long GRACE_NANOS = Duration.ofMillis(500).toNanos();
 
     private final @Nullable SocketChannel[] peers;
@@ -28,7 +30,7 @@ final class Lifeline implements AutoCloseable {
     private Optional<LostPeerException> left = Optional.empty();
     private long leftAt;
 
-    /** @param peers by rank, null at this process's own; owned from here on */
+    /** @param peers sockets by rank, null at this process's own; owned from here on */
     Lifeline(@Nullable SocketChannel[] peers) throws IOException {
         this.peers = peers;
         for (SocketChannel peer : peers) {
@@ -38,29 +40,37 @@ final class Lifeline implements AutoCloseable {
         }
     }
 
-    /** A peer that has hung up without a goodbye, or that took its leave a while ago. Does not wait. */
+    /**
+     * Returns a peer that has hung up without a goodbye, or one that said goodbye at least {@link #GRACE_NANOS} ago.
+     * Does not block.
+     */
     synchronized Optional<LostPeerException> gone() {
-        look();
+        poll();
         return gone(leftAt);
     }
 
-    /** The same for one who sees something move among the others, {@code movedAt} of {@link System#nanoTime} at last. */
+    /**
+     * Like {@link #gone()}, for a caller that sees data move among the other ranks: the grace after a goodbye restarts
+     * whenever data moves.
+     *
+     * @param movedAt when data last moved, in the time of {@link System#nanoTime}
+     */
     synchronized Optional<LostPeerException> gone(long movedAt) {
-        look();
+        poll();
         long now = System.nanoTime();
         return lost.or(() -> left.filter(peer -> now - leftAt >= GRACE_NANOS && now - movedAt >= GRACE_NANOS));
     }
 
-    private void look() {
+    private void poll() {
         for (int rank = 0; rank < peers.length && lost.isEmpty(); rank++) {
             SocketChannel peer = peers[rank];
             if (peer != null) {
-                look(rank, peer);
+                poll(rank, peer);
             }
         }
     }
 
-    private void look(int rank, SocketChannel peer) {
+    private void poll(int rank, SocketChannel peer) {
         try {
             int count = peer.read(goodbye.clear());
             if (count > 0) {
@@ -79,7 +89,7 @@ final class Lifeline implements AutoCloseable {
         }
     }
 
-    /** Says goodbye: this rank is done with all operations. */
+    /** Says goodbye: this rank has completed all its operations. */
     void leave() {
         for (SocketChannel peer : peers) {
             try {
@@ -87,7 +97,7 @@ final class Lifeline implements AutoCloseable {
                     peer.write(ByteBuffer.allocate(1));
                 }
             } catch (IOException gone) {
-                // nobody is there to be told
+                // this peer has left already and needs no goodbye
             }
         }
     }

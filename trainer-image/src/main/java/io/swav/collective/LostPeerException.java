@@ -3,7 +3,7 @@ package io.swav.collective;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
-/** The connection to one rank is of no more use; becomes a {@link CollectiveException}. */
+/** The connection to one rank is no longer usable. Callers receive this as a {@link CollectiveException}. */
 @SuppressWarnings("serial")
 final class LostPeerException extends IOException {
     private final int rank;

@@ -19,29 +19,29 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connected, handshaken socket to every other rank, and messages over them. One thread at a time moves all messages
- * of a call at once by non-blocking reads and writes, so ranks that all send first cannot block each other. Any thread may
- * look after the peers meanwhile, or end the wire.
+ * Sends and receives messages over one connected socket to every other rank, on which the handshake is complete. One
+ * thread at a time moves all messages of a call together with non-blocking reads and writes, so ranks that all send
+ * first cannot block each other. Meanwhile any thread may check the peers or break the channels off.
  *
- * <p>A peer may fail and meet the others again while this rank waits for a third, which waits for a peer that this rank
- * believes it has met. So whoever waits looks at all peers by the {@link Lifeline}. One that is lost ends the exchange
- * before it would call again: those who fail one after another would never meet.
+ * <p>A peer may fail and connect to the others again while this rank waits for a second peer, which in turn waits for one
+ * that this rank believes to be connected. An exchange that waits therefore checks all peers over the {@link Lifeline}.
+ * It ends at a lost peer before that peer calls again: ranks that fail one after another would otherwise never meet.
  *
- * <p>Message: {@link FrameHeader}, body. A frame that is not the one due ends the wire.
+ * <p>A message is a {@link FrameHeader} and a body. A header other than the expected one breaks the channels off.
  *
- * <p>The kernel tunes the socket buffers: setting them by hand would cap them at net.core.wmem_max.
+ * <p>The socket buffers are left to the kernel's tuning: setting them by hand would cap them at net.core.wmem_max.
  */
 final class PeerChannels implements AutoCloseable {
-    /** A body to send to, or to receive from, the rank {@code peer} of the whole world. */
+    /** A body to send to, or to receive from, rank {@code peer} of the whole world. */
     record Message(int peer, ByteBuffer body) {}
 
-    /** Why the wire ended; all who ask hear of the same peer. */
+    /** Why the channels ended. Kept once, so that all callers get the same lost peer. */
     private record End(String reason, @Nullable Exception cause) {}
 
-    /** Well below the pause of a trainer that has failed before it calls again. */
-    private static final long LOOK_MILLIS = 20;
+    /** How often an exchange checks all peers: well within the pause of a failed trainer before it calls again. */
+    private static final long POLL_MILLIS = 20;
 
-    private static final long LOOK_NANOS = Duration.ofMillis(LOOK_MILLIS).toNanos();
+    private static final long POLL_NANOS = Duration.ofMillis(POLL_MILLIS).toNanos();
 
     private final long generation;
     private final @Nullable Link[] links;
@@ -53,8 +53,8 @@ final class PeerChannels implements AutoCloseable {
     private long sentBytes;
 
     /**
-     * @param peers by rank, null at this process's own; owned from here on
-     * @param lifeline to the same peers; the caller closes it, after the wire
+     * @param peers sockets by rank, null at this process's own; owned from here on
+     * @param lifeline lifeline to the same peers; the caller closes it, after these channels
      */
     PeerChannels(long generation, @Nullable SocketChannel[] peers, Lifeline lifeline) throws IOException {
         this.generation = generation;
@@ -72,7 +72,7 @@ final class PeerChannels implements AutoCloseable {
         }
     }
 
-    /** Direct memory of at least {@code bytes}, contents undefined, valid until the next call. */
+    /** Returns {@code bytes} of direct memory with undefined contents, valid until the next call. */
     ByteBuffer scratch(int bytes) {
         if (scratch.capacity() < bytes) {
             scratch = ByteBuffer.allocateDirect(bytes);
@@ -80,14 +80,14 @@ final class PeerChannels implements AutoCloseable {
         return scratch.slice(0, bytes).order(ByteOrder.nativeOrder());
     }
 
-    /** Of all messages so far, without their frames. */
+    /** Bytes of all message bodies sent so far. */
     long sentBytes() {
         return sentBytes;
     }
 
-    /** Moves all of them, each peer's in the order of the lists. The first failure ends the wire. */
+    /** Moves all messages, those of each peer in the order of the lists. The first failure ends the channels. */
     void exchange(Collection<Message> sends, Collection<Message> receives) {
-        checkWhole();
+        checkOpen();
         try {
             for (Message message : sends) {
                 sentBytes += message.body().remaining();
@@ -98,21 +98,26 @@ final class PeerChannels implements AutoCloseable {
             }
             move();
         } catch (IOException | ClosedSelectorException | CancelledKeyException failure) {
-            end(because(failure), failure);
-            checkWhole();
+            end(describe(failure), failure);
+            checkOpen();
         }
     }
 
-    private String because(Exception failure) {
+    private String describe(Exception failure) {
         return "generation " + generation + ": " + failure.getMessage();
     }
 
-    /** Finds peers that are gone, for any thread; does not wait, and leaves it to an exchange to end with them. */
+    /**
+     * Checks for lost peers without blocking; callable from any thread. The channels stay open: an exchange is what ends
+     * them.
+     *
+     * @throws CollectiveException if a peer is lost or the channels have ended
+     */
     void checkPeers() {
         Optional<LostPeerException> gone = lifeline.gone();
-        checkWhole(); // before what was closed here is taken for a loss
+        checkOpen(); // first, or sockets that this rank closed would look like lost peers
         if (gone.isPresent()) {
-            throw new CollectiveException(because(gone.get()), gone.get());
+            throw new CollectiveException(describe(gone.get()), gone.get());
         }
     }
 
@@ -121,12 +126,12 @@ final class PeerChannels implements AutoCloseable {
         for (Link link : links) {
             busy += link != null && link.advance() ? 1 : 0;
         }
-        long looked = System.nanoTime();
-        long moved = looked;
+        long polled = System.nanoTime();
+        long moved = polled;
         while (busy > 0) {
             ready.clear();
-            selector.select(key -> ready.add((Link) key.attachment()), LOOK_MILLIS);
-            checkWhole();
+            selector.select(key -> ready.add((Link) key.attachment()), POLL_MILLIS);
+            checkOpen();
             for (Link link : ready) {
                 busy -= link.advance() ? 0 : 1;
             }
@@ -134,8 +139,8 @@ final class PeerChannels implements AutoCloseable {
             if (!ready.isEmpty()) {
                 moved = now;
             }
-            if (busy > 0 && now - looked >= LOOK_NANOS) {
-                looked = now;
+            if (busy > 0 && now - polled >= POLL_NANOS) {
+                polled = now;
                 Optional<LostPeerException> gone = lifeline.gone(moved);
                 if (gone.isPresent()) {
                     throw gone.get();
@@ -144,12 +149,12 @@ final class PeerChannels implements AutoCloseable {
         }
     }
 
-    /** Whether it has not ended. */
-    boolean isWhole() {
+    /** Whether the channels are open: they have not ended. */
+    boolean isOpen() {
         return end.get() == null;
     }
 
-    private void checkWhole() {
+    private void checkOpen() {
         End why = end.get();
         if (why != null) {
             throw why.cause() == null
@@ -161,12 +166,15 @@ final class PeerChannels implements AutoCloseable {
     private Link link(int rank) {
         Link link = links[rank];
         if (link == null) {
-            throw new IllegalArgumentException("rank " + rank + " exchanges with itself");
+            throw new IllegalArgumentException("rank " + rank + " cannot exchange messages with itself");
         }
         return link;
     }
 
-    /** Ends the wire for good: a call in progress fails at once, and every peer sees its socket close. For any thread. */
+    /**
+     * Ends the channels permanently: a call in progress fails at once, and every peer sees its socket close. Callable
+     * from any thread.
+     */
     void breakOff(String reason) {
         end(reason, null);
     }
@@ -176,7 +184,7 @@ final class PeerChannels implements AutoCloseable {
         end("closed", null);
     }
 
-    /** The first reason is the one that counts. */
+    /** Ends the channels; only the first call has an effect, and its reason is the one that is kept. */
     private void end(String reason, @Nullable Exception cause) {
         if (!end.compareAndSet(null, new End(reason, cause))) {
             return;
@@ -186,11 +194,11 @@ final class PeerChannels implements AutoCloseable {
                 Closeables.quietly(link.channel);
             }
         }
-        // only now are the sockets' descriptors freed: a selector keeps those of closed channels until then
+        // this frees the sockets' descriptors: until it is closed, a selector keeps those of closed channels
         Closeables.quietly(selector);
     }
 
-    /** One peer's socket, with what is still to go out and to come in. */
+    /** The socket of one peer, with the messages still to be sent and received. */
     private final class Link {
         final SocketChannel channel;
         private final int rank;
@@ -198,7 +206,7 @@ final class PeerChannels implements AutoCloseable {
         private final Deque<ByteBuffer[]> outgoing = new ArrayDeque<>();
         private final Deque<ByteBuffer> incoming = new ArrayDeque<>();
         private final ByteBuffer header = ByteBuffer.allocateDirect(FrameHeader.BYTES);
-        /** Of the message whose body is due. */
+        /** Whether the header of the message being received has been read and checked. */
         private boolean headerChecked;
 
         private long sent;
@@ -216,7 +224,7 @@ final class PeerChannels implements AutoCloseable {
             outgoing.add(new ByteBuffer[] {head.flip(), body});
         }
 
-        /** Moves what the socket takes and has; true while something is left. */
+        /** Sends and receives as much as the socket allows now; returns true while messages are left. */
         boolean advance() throws IOException {
             write();
             read();
@@ -284,7 +292,8 @@ final class PeerChannels implements AutoCloseable {
             FrameHeader due = new FrameHeader(generation, received++, expected);
             FrameHeader got = FrameHeader.read(header);
             if (!got.is(due)) {
-                throw new LostPeerException(rank, "rank " + rank + " sent " + got + " where " + due + " was due", null);
+                throw new LostPeerException(
+                        rank, "rank " + rank + " sent " + got + ", but " + due + " was expected", null);
             }
         }
 

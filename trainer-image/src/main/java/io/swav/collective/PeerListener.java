@@ -19,13 +19,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This process's port for peers, open for its whole life. Callers of the current or a later generation that pass the
- * {@link Handshake} are parked until their world is formed here (the document reaches some trainers before others);
- * callers of an older one are refused.
+ * The port on which this process accepts peers, open for the life of the process. Callers of the current or a later
+ * generation that pass the {@link Handshake} are parked until their world is formed here, because the world document
+ * reaches some trainers before others. Callers of an older generation are refused.
  */
 public final class PeerListener implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeerListener.class);
-    /** Handshakes at a time; a stranger who says nothing holds one for {@link Handshake#TIMEOUT_MILLIS}. */
+    /**
+     * Limits concurrent handshakes; an unknown client that sends nothing occupies one for
+     * {@link Handshake#TIMEOUT_MILLIS}.
+     */
     private static final int MAX_HANDSHAKES = 64;
 
     private final String uid;
@@ -50,10 +53,12 @@ public final class PeerListener implements AutoCloseable {
     }
 
     /**
-     * @param uid of this process, which callers must ask for
-     * @param key shared by the trainers of one job, 16 bytes or more
-     * @param address port 0 for any free one
-     * @throws java.net.BindException when the port is taken
+     * Opens the port and starts accepting peers.
+     *
+     * @param uid uid of this process, which callers must name
+     * @param key key shared by the trainers of one job, at least 16 bytes
+     * @param address address to listen on; port 0 selects any free port
+     * @throws java.net.BindException if the port is taken
      */
     public static PeerListener open(String uid, byte[] key, InetSocketAddress address) throws IOException {
         Handshake handshake = new Handshake(key);
@@ -79,7 +84,7 @@ public final class PeerListener implements AutoCloseable {
         return handshake;
     }
 
-    /** From now on refuses generations before this one, and hangs up on parked callers of those. */
+    /** Refuses generations before this one from now on, and closes the parked connections of such callers. */
     synchronized void rejectBefore(long generation) {
         pending.rejectBefore(generation).forEach(Closeables::quietly);
     }
@@ -87,9 +92,9 @@ public final class PeerListener implements AutoCloseable {
     /**
      * Waits for a caller.
      *
-     * @param deadline of System.nanoTime
-     * @throws LostPeerException when it did not come
-     * @throws CollectiveException when the wait was cancelled (looked at every 20 ms)
+     * @param deadline in the time of {@link System#nanoTime}
+     * @throws LostPeerException if the caller did not connect before the deadline
+     * @throws CollectiveException if the wait was cancelled (polled every 20 ms)
      */
     synchronized SocketChannel await(PendingConnections.ConnectionKey caller, long deadline, BooleanSupplier cancelled)
             throws LostPeerException {
@@ -99,10 +104,11 @@ public final class PeerListener implements AutoCloseable {
                 return channel.get();
             }
             if (cancelled.getAsBoolean()) {
-                throw new CollectiveException("forming generation " + caller.generation() + " was called off");
+                throw new CollectiveException("forming generation " + caller.generation() + " was cancelled");
             }
             if (System.nanoTime() - deadline >= 0) {
-                String problem = "rank " + caller.rank() + " (" + caller.uid() + ") did not connect in time";
+                String problem =
+                        "rank " + caller.rank() + " (" + caller.uid() + ") did not connect before the deadline";
                 throw new LostPeerException(caller.rank(), problem, null);
             }
             try {
@@ -122,7 +128,7 @@ public final class PeerListener implements AutoCloseable {
             } catch (ClosedChannelException closed) {
                 return;
             } catch (IOException e) {
-                LOG.warn("accepting a peer: {}", e.getMessage());
+                LOG.warn("could not accept a connection from a peer: {}", e.getMessage());
                 continue;
             }
             try {
@@ -177,7 +183,7 @@ public final class PeerListener implements AutoCloseable {
         try {
             return String.valueOf(channel.getRemoteAddress());
         } catch (IOException closed) {
-            return "a peer that hung up";
+            return "a peer that has disconnected";
         }
     }
 

@@ -7,22 +7,28 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Callers of this process that wait for their world to be formed here, and the fence that keeps those of older worlds
- * out. What it hands back is the caller's to close.
+ * Connections from peers that wait for their world to be formed here, and the lowest generation that is still accepted.
+ * The connections that its methods return are the calling code's to close.
  *
  * @param <C> a connection
  */
 public final class PendingConnections<C> {
-    /** Who calls, in which generation, for which of its lines. */
+    /**
+     * Identifies a connection.
+     *
+     * @param rank rank of the caller
+     * @param uid uid of the caller
+     * @param line index of the connection among those between the two ranks
+     */
     public record ConnectionKey(long generation, int rank, String uid, int line) {}
 
     private final Map<ConnectionKey, C> parked = new HashMap<>();
     private long oldest;
 
     /**
-     * From now on refuses generations before this one.
+     * Refuses generations before this one from now on.
      *
-     * @return the parked connections of those
+     * @return the parked connections of such generations
      */
     public List<C> rejectBefore(long generation) {
         oldest = Math.max(oldest, generation);
@@ -42,9 +48,10 @@ public final class PendingConnections<C> {
     }
 
     /**
-     * Parks a caller; a later call of the same caller replaces the earlier one, which it has given up.
+     * Parks a caller's connection. A later connection of the same caller replaces the earlier one, which the caller has
+     * abandoned.
      *
-     * @return the connection that is of no use: the earlier one, or this one when a later world has begun meanwhile
+     * @return the connection that is no longer needed: the earlier one, or this one if a later world has begun meanwhile
      */
     public Optional<C> park(ConnectionKey caller, C connection) {
         return refuses(caller.generation())
@@ -52,7 +59,7 @@ public final class PendingConnections<C> {
                 : Optional.ofNullable(parked.put(caller, connection));
     }
 
-    /** The connection of this very caller, in this very generation. */
+    /** Returns and removes the connection with exactly this key. */
     public Optional<C> take(ConnectionKey caller) {
         return Optional.ofNullable(parked.remove(caller));
     }

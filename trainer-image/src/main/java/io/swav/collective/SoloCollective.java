@@ -48,7 +48,7 @@ public final class SoloCollective implements Collective {
     public void allGather(NDArray mine, NDArray all) {
         check();
         try (NDArray place = all.reshape(mine.getShape())) {
-            TorchOps.copy(mine, place); // wherever they lie
+            TorchOps.copy(mine, place); // the two arrays may be on different devices
         }
     }
 

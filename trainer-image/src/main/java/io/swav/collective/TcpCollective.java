@@ -15,27 +15,28 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collectives over a full mesh of sockets; arrays on a device travel through host memory. Small arrays go straight from
- * every rank to every other and are reduced in rank order by each (one hop). Of a large one every rank gets its chunk from
- * all, reduces it, and gives it to all: the bytes of a ring, 2(W−1)/W of the array, in two hops instead of 2(W−1), a slice
- * at a time so that scratch memory stays small. {@link TcpMesh} makes them, with a second socket to every peer for {@link
- * #duplicate} and a third that tells of hang-ups.
+ * Collectives over a full mesh of sockets; arrays on a device are copied through host memory. A small array is sent
+ * directly from every rank to every other, and each rank reduces all of them in rank order (one hop). Of a large array,
+ * every rank receives its chunk from all, reduces it, and sends the result to all. That moves as many bytes as a ring,
+ * 2(W−1)/W of the array, in two hops instead of 2(W−1), and one slice at a time so that scratch memory stays small.
+ * {@link TcpMesh} creates these collectives, with a second socket to every peer for {@link #duplicate} and a third, the
+ * {@link Lifeline}, that shows hang-ups.
  */
 public final class TcpCollective implements Collective {
-    /** Up to here, bytes times peers, one hop of everything to everyone is faster than two of chunks. */
+    /** Up to this product of bytes and peers, one hop of the whole array is faster than two hops of chunks. */
     private static final int DIRECT_BYTES = 256 << 10;
-    /** Of one rank's chunk in a slice: the larger, the fewer times ranks wait for each other. */
+    /** Largest size of one rank's chunk in a slice: the larger it is, the less often ranks wait for each other. */
     private static final int CHUNK_BYTES = 2 << 20;
-    /** Of the chunks that arrive from all others; at 4 ranks this bounds nothing. */
+    /** Largest total of the chunks that arrive from all other ranks; no limit in practice at 4 ranks. */
     private static final int ARRIVING_BYTES = 8 << 20;
 
-    /** Sockets to every peer: two that carry messages, and the lifeline. */
+    /** Number of sockets to every peer: two that carry messages, and the lifeline. */
     static final int LINES = 3;
 
     private final List<PeerChannels> lines;
     private final Lifeline lifeline;
-    private final PeerChannels wire;
-    /** Rank in the wire's world of every rank of this one. */
+    private final PeerChannels channels;
+    /** The whole world's rank of every rank of this collective. */
     private final int[] ranks;
 
     private final int rank;
@@ -44,13 +45,13 @@ public final class TcpCollective implements Collective {
     private TcpCollective(List<PeerChannels> lines, Lifeline lifeline, int line, int[] ranks, int rank, boolean owner) {
         this.lines = lines;
         this.lifeline = lifeline;
-        this.wire = lines.get(line);
+        this.channels = lines.get(line);
         this.ranks = ranks;
         this.rank = rank;
         this.owner = owner;
     }
 
-    /** @param peers for each line, handshaken sockets by rank, null at {@code rank}; owned from here on */
+    /** @param peers for each line, sockets by rank after the handshake, null at {@code rank}; owned from here on */
     static TcpCollective over(@Nullable SocketChannel[][] peers, int rank, long generation) throws IOException {
         Lifeline lifeline = new Lifeline(peers[LINES - 1]);
         List<PeerChannels> lines = new ArrayList<>();
@@ -86,7 +87,7 @@ public final class TcpCollective implements Collective {
         reduce(ReduceOp.SUM, inOut);
     }
 
-    /** What comes from others is rounded, added in float32, and the sum rounded once more. */
+    /** The values from other ranks are rounded and added in float32, and the sum is rounded once more. */
     @Override
     public void allReduceRoundedSum(NDArray inOut) {
         Bf16AllReduce.run(this, inOut);
@@ -117,7 +118,7 @@ public final class TcpCollective implements Collective {
 
     private void reduceDirectly(ReduceOp reduction, ByteBuffer bytes, DataType type) {
         int length = bytes.capacity();
-        ByteBuffer all = wire.scratch(length * size());
+        ByteBuffer all = channels.scratch(length * size());
         gather(bytes, all);
         ByteBuffer total = slice(all, 0, length);
         for (int peer = 1; peer < size(); peer++) {
@@ -126,7 +127,7 @@ public final class TcpCollective implements Collective {
         bytes.duplicate().put(total);
     }
 
-    /** The totals of one slice travel with the chunks of the next, so that ranks wait for each other once a slice. */
+    /** Sends the totals of one slice with the chunks of the next, so that ranks wait for each other once per slice. */
     private void reduceInChunks(ReduceOp reduction, ByteBuffer bytes, DataType type) {
         List<Integer> others = others();
         int width = type.getNumOfBytes();
@@ -136,7 +137,7 @@ public final class TcpCollective implements Collective {
         for (int at = 0; at < bytes.capacity() || finished.capacity() > 0; at += finished.capacity()) {
             ByteBuffer next = slice(bytes, at, Math.min(slice, bytes.capacity() - at));
             ByteBuffer mine = part(next, rank, size(), width);
-            ByteBuffer arriving = wire.scratch(mine.capacity() * others.size());
+            ByteBuffer arriving = channels.scratch(mine.capacity() * others.size());
             List<Message> sends = new ArrayList<>();
             List<Message> receives = new ArrayList<>();
             for (int nth = 0; nth < others.size(); nth++) {
@@ -146,7 +147,7 @@ public final class TcpCollective implements Collective {
                 sends.add(new Message(ranks[peer], part(next, peer, size(), width)));
                 receives.add(new Message(ranks[peer], block(arriving, nth, mine.capacity())));
             }
-            wire.exchange(sends, receives);
+            channels.exchange(sends, receives);
             for (int nth = 0; nth < others.size() && mine.capacity() > 0; nth++) {
                 reduction.apply(mine, block(arriving, nth, mine.capacity()), type);
             }
@@ -173,7 +174,7 @@ public final class TcpCollective implements Collective {
         return bytes.slice(at, length).order(bytes.order());
     }
 
-    /** A small array goes from the root to all; a large one in parts, which their receivers pass on to each other. */
+    /** Sends a small array from the root to all; sends a large one in parts, which the receivers forward to each other. */
     @Override
     public void broadcast(NDArray inOut, int root) {
         RankChecks.check(root, size());
@@ -191,27 +192,27 @@ public final class TcpCollective implements Collective {
                 IntStream.range(0, size()).filter(peer -> peer != root).boxed().toList();
         if ((long) bytes.capacity() * receivers.size() <= DIRECT_BYTES || receivers.size() == 1) {
             if (rank == root) {
-                wire.exchange(messages(receivers, peer -> bytes.duplicate()), List.of());
+                channels.exchange(messages(receivers, peer -> bytes.duplicate()), List.of());
             } else {
-                wire.exchange(List.of(), List.of(new Message(ranks[root], bytes.duplicate())));
+                channels.exchange(List.of(), List.of(new Message(ranks[root], bytes.duplicate())));
             }
             return;
         }
         if (rank == root) {
-            wire.exchange(
+            channels.exchange(
                     messages(receivers, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)),
                     List.of());
             return;
         }
         ByteBuffer mine = part(bytes, receivers.indexOf(rank), receivers.size(), elementBytes);
-        wire.exchange(List.of(), List.of(new Message(ranks[root], mine.duplicate())));
+        channels.exchange(List.of(), List.of(new Message(ranks[root], mine.duplicate())));
         List<Integer> others = receivers.stream().filter(peer -> peer != rank).toList();
-        wire.exchange(
+        channels.exchange(
                 messages(others, peer -> mine.duplicate()),
                 messages(others, peer -> part(bytes, receivers.indexOf(peer), receivers.size(), elementBytes)));
     }
 
-    /** @throws IllegalArgumentException when {@code all} has no room for everybody's {@code mine} */
+    /** @throws IllegalArgumentException if {@code all} does not have the size and type of every rank's {@code mine} */
     public static void checkGather(NDArray mine, NDArray all, int size) {
         if (all.size() != mine.size() * size || all.getDataType() != mine.getDataType()) {
             throw new IllegalArgumentException("cannot gather " + mine.getShape() + " " + mine.getDataType() + " of "
@@ -231,7 +232,7 @@ public final class TcpCollective implements Collective {
         int length = mine.capacity();
         slice(all, rank * length, length).put(mine.duplicate());
         List<Integer> others = others();
-        wire.exchange(
+        channels.exchange(
                 messages(others, peer -> mine.duplicate()),
                 messages(others, peer -> slice(all, peer * length, length)));
     }
@@ -244,7 +245,7 @@ public final class TcpCollective implements Collective {
         List<HostView> leaving = sends.stream()
                 .map(transfer -> HostView.of(transfer.array(), transfer.from(), transfer.count()))
                 .toList();
-        wire.exchange(transfers(sends, leaving), transfers(receives, arriving));
+        channels.exchange(transfers(sends, leaving), transfers(receives, arriving));
         arriving.forEach(HostView::store);
     }
 
@@ -267,29 +268,30 @@ public final class TcpCollective implements Collective {
     @Override
     public TcpCollective subgroup(int[] members) {
         RankChecks.subgroup(members, rank, size());
-        int[] inWire = Arrays.stream(members).map(member -> ranks[member]).toArray();
+        int[] inWorld = Arrays.stream(members).map(member -> ranks[member]).toArray();
         return new TcpCollective(
-                lines, lifeline, lines.indexOf(wire), inWire, Arrays.binarySearch(members, rank), false);
+                lines, lifeline, lines.indexOf(channels), inWorld, Arrays.binarySearch(members, rank), false);
     }
 
     @Override
     public TcpCollective duplicate() {
-        if (wire != lines.get(0)) {
-            throw new IllegalStateException("this one stands beside another already");
+        if (channels != lines.get(0)) {
+            throw new IllegalStateException("a duplicate cannot be duplicated");
         }
         return new TcpCollective(lines, lifeline, 1, ranks, rank, false);
     }
 
     /**
-     * Looks whether every peer is still connected, without waiting; for whoever waits for them in another way.
+     * Checks without blocking that every peer is still connected; for threads that wait for peers by other means, such
+     * as NCCL.
      *
-     * @throws CollectiveException when one is not, or this was aborted
+     * @throws CollectiveException if a peer is lost, or this collective was aborted
      */
     public void checkPeers() {
-        wire.checkPeers();
+        channels.checkPeers();
     }
 
-    /** Bytes of messages that this rank has sent, over all its sockets. */
+    /** Bytes of message bodies that this rank has sent, over all its sockets. */
     long sentBytes() {
         return lines.stream().mapToLong(PeerChannels::sentBytes).sum();
     }
@@ -300,11 +302,11 @@ public final class TcpCollective implements Collective {
         lifeline.close();
     }
 
-    /** Of a subgroup, or of one beside another, it does nothing: the sockets belong to the whole. */
+    /** Closes the sockets. On a subgroup or a duplicate it does nothing: the sockets belong to the whole world. */
     @Override
     public void close() {
         if (owner) {
-            if (lines.stream().allMatch(PeerChannels::isWhole)) {
+            if (lines.stream().allMatch(PeerChannels::isOpen)) {
                 lifeline.leave();
             }
             lines.forEach(PeerChannels::close);

@@ -16,15 +16,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Connects every rank with every other, once for each line: each calls the ranks below its own and is called by those
- * above.
+ * Connects every rank with every other, with one connection for each line. Each rank calls the ranks below its own and is
+ * called by those above.
  */
 public final class TcpMesh {
     private static final Logger LOG = LoggerFactory.getLogger(TcpMesh.class);
     private static final int CONNECT_MILLIS = 1000;
     private static final long RETRY_NANOS = Duration.ofMillis(50).toNanos();
-    /** Whoever calls on it only asks: no mesh is formed of it. */
-    private static final int ASKING = -1;
+    /** The line of a call that only asks whether the peer answers: it becomes part of no mesh. */
+    private static final int PROBE = -1;
 
     private TcpMesh() {}
 
@@ -32,11 +32,11 @@ public final class TcpMesh {
     public record Peer(String uid, InetSocketAddress address) {}
 
     /**
-     * Connects to the members of one generation, or leaves nothing open.
+     * Connects to the members of one generation; if it fails, it leaves no connection open.
      *
-     * @param peers by rank, this process among them
+     * @param peers the members by rank, including this process
      * @param cancelled polled; true ends the attempt
-     * @throws CollectiveException when the deadline passed, a peer is in a newer generation, or it was cancelled
+     * @throws CollectiveException if the deadline has passed, a peer is in a newer generation, or it was cancelled
      */
     public static Collective connect(
             PeerListener listener,
@@ -77,7 +77,7 @@ public final class TcpMesh {
             formed = true;
             return collective;
         } catch (IOException e) {
-            throw new CollectiveException("forming generation " + generation + ": " + e.getMessage(), e);
+            throw new CollectiveException("could not form generation " + generation + ": " + e.getMessage(), e);
         } finally {
             for (@Nullable SocketChannel[] line : channels) {
                 for (SocketChannel channel : line) {
@@ -89,7 +89,7 @@ public final class TcpMesh {
         }
     }
 
-    /** Calls until the peer answers: it may not listen yet. */
+    /** Calls until the peer answers, because it may not be listening yet. */
     private static SocketChannel call(
             PeerListener listener, InetSocketAddress address, Hello hello, long end, BooleanSupplier cancelled)
             throws IOException {
@@ -110,17 +110,17 @@ public final class TcpMesh {
             }
             LockSupport.parkNanos(RETRY_NANOS);
         }
-        throw new CollectiveException("forming generation " + hello.generation() + " was called off");
+        throw new CollectiveException("forming generation " + hello.generation() + " was cancelled");
     }
 
-    /** Whether a peer is there now, in this generation or in a newer one. */
+    /** Whether a peer answers now, in this generation or in a newer one. */
     public static boolean answers(PeerListener listener, int rank, int peer, Peer at, long generation) {
-        Hello hello = new Hello(generation, rank, listener.uid(), peer, at.uid(), ASKING);
+        Hello hello = new Hello(generation, rank, listener.uid(), peer, at.uid(), PROBE);
         try {
             tryCall(listener.handshake(), at.address(), hello).close();
             return true;
         } catch (IOException gone) {
-            LOG.debug("asking rank {}: {}", peer, gone.toString());
+            LOG.debug("rank {} does not answer: {}", peer, gone.toString());
             return false;
         } catch (CollectiveException ahead) {
             return true;
@@ -143,7 +143,8 @@ public final class TcpMesh {
                 case Stale ->
                     throw new CollectiveException("rank " + hello.peerRank() + " (" + hello.peerUid()
                             + ") is in a newer world than generation " + hello.generation());
-                case Stranger -> throw new IOException("another trainer than " + hello.peerUid() + " listens there");
+                case Stranger ->
+                    throw new IOException("a trainer other than " + hello.peerUid() + " listens at this address");
             }
             throw new IllegalStateException("verdict " + verdict);
         } finally {
@@ -158,8 +159,8 @@ public final class TcpMesh {
     }
 
     /**
-     * Small messages leave at once. A host that vanished is noticed in ten seconds where nothing was on its way to it, as on
-     * the lifeline.
+     * Makes small messages leave at once, and detects within ten seconds that a host has vanished if no data was in flight
+     * to it, as on the lifeline.
      */
     static void tune(SocketChannel channel) throws IOException {
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);

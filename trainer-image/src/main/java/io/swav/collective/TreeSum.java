@@ -14,26 +14,28 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Sums over groups along one fixed binary tree, so that the bits do not depend on how the groups are spread over ranks.
+ * Sums over groups along one fixed binary tree, so that the bits of the result do not depend on how the groups are
+ * assigned to ranks.
  *
  * <p>Node (level l, index i) covers the groups [i·2^l, min((i+1)·2^l, G)); its value is the value of its left child
- * plus that of its right child, or the left one's alone where the right one covers no group. A rank's run of groups is
- * a few whole subtrees. To finish, ranks exchange chunks of their subtrees' sums all-to-all, the owner of a chunk adds
- * them in tree order, and the finished chunks are gathered: the bytes of a ring where runs are aligned.
+ * plus the value of its right child, or the left child's alone if the right one covers no group. A rank's range of
+ * groups consists of a few whole subtrees. To complete the sum, the ranks exchange chunks of their subtrees' sums
+ * all-to-all, the owner of each chunk adds them in tree order, and the finished chunks are gathered. If the ranges are
+ * aligned with the tree, this moves as many bytes as a ring.
  */
 public final class TreeSum {
-    /** Of one rank's chunk in a slice: the larger, the fewer times ranks wait for each other. */
+    /** Largest size of one rank's chunk in a slice: the larger it is, the less often ranks wait for each other. */
     private static final int CHUNK_BYTES = 4 << 20;
-    /** Of the chunks that arrive from all others; at 4 ranks this bounds nothing. */
+    /** Largest total of the chunks that arrive from all other ranks; no limit in practice at 4 ranks. */
     private static final int ARRIVING_BYTES = 32 << 20;
-    /** Up to here, bytes of all subtrees, everyone sends everything to everyone: one hop instead of two. */
+    /** Up to this size of all subtrees' sums, every rank sends all of its sums to all others: one hop, not two. */
     private static final int DIRECT_BYTES = 256 << 10;
 
     private TreeSum() {}
 
     private record Node<T>(int level, int index, T value) {}
 
-    /** Appends a node and merges whatever that completes; nodes must come in ascending order of groups. */
+    /** Appends a node and merges the subtrees that it completes; nodes must come in ascending order of groups. */
     private static <T> void push(List<Node<T>> stack, Node<T> node, int groups, BinaryOperator<T> plus) {
         Node<T> top = node;
         while ((1L << top.level()) < groups) {
@@ -56,39 +58,40 @@ public final class TreeSum {
         stack.add(top);
     }
 
-    /** The subtrees that a run consists of, ascending. */
-    private static List<Node<Integer>> subtrees(int groups, GroupRange run) {
+    /** Returns the subtrees that a range consists of, ascending. */
+    private static List<Node<Integer>> subtrees(int groups, GroupRange range) {
         List<Node<Integer>> stack = new ArrayList<>();
-        for (int group = run.from(); group < run.to(); group++) {
+        for (int group = range.from(); group < range.to(); group++) {
             push(stack, new Node<>(0, group, 0), groups, (left, right) -> left);
         }
         return stack;
     }
 
-    /** One rank's part of a sum: takes the groups of its run in ascending order, one flat array each. */
+    /** One rank's part of a sum. It takes the groups of its range in ascending order, one flat array each. */
     public static final class Accumulator {
         private final int groups;
-        private final GroupRange run;
+        private final GroupRange range;
         private final List<Node<NDArray>> stack = new ArrayList<>();
         private int next;
 
-        public Accumulator(int groups, GroupRange run) {
-            if (run.count() == 0 || run.to() > groups) {
-                throw new IllegalArgumentException(run + " is no part of " + groups + " groups");
+        public Accumulator(int groups, GroupRange range) {
+            if (range.count() == 0 || range.to() > groups) {
+                throw new IllegalArgumentException(range + " is not a range of " + groups + " groups");
             }
             this.groups = groups;
-            this.run = run;
-            this.next = run.from();
+            this.range = range;
+            this.next = range.from();
         }
 
         /**
-         * Adds a group's values. At most log2(groups) + 1 arrays are alive at a time.
+         * Adds the values of a group. At most log2(groups) + 1 arrays are alive at a time.
          *
-         * @param flat (N) FLOAT32 or FLOAT64, contiguous; taken over: it is added into, or closed
+         * @param flat (N) FLOAT32 or FLOAT64, contiguous; owned from here on: it is added into or closed
          */
         public void add(int group, NDArray flat) {
-            if (group != next || group >= run.to()) {
-                throw new IllegalStateException("group " + group + " added where " + next + " of " + run + " was due");
+            if (group != next || group >= range.to()) {
+                throw new IllegalStateException(
+                        "group " + group + " was added, but group " + next + " of " + range + " was expected");
             }
             next++;
             push(stack, new Node<>(0, group, flat), groups, (left, right) -> {
@@ -99,28 +102,28 @@ public final class TreeSum {
         }
 
         /**
-         * Takes the run's last group before its values are there; nothing is added after it.
+         * Takes the last group of the range before its values have been computed; no group can be added after it.
          *
          * @param flat as in {@link #add}
          */
         public StreamingAccumulator last(NDArray flat) {
-            if (next != run.to() - 1) {
-                throw new IllegalStateException("group " + next + " of " + run + " was due, not the last");
+            if (next != range.to() - 1) {
+                throw new IllegalStateException("group " + next + " of " + range + " was expected, not the last");
             }
             next++;
-            return new StreamingAccumulator(groups, run, List.copyOf(stack), flat);
+            return new StreamingAccumulator(groups, range, List.copyOf(stack), flat);
         }
 
         /**
-         * The sum over all groups of all ranks, the same bits on each.
+         * Completes the sum over all groups of all ranks, with the same bits on each.
          *
-         * @param runs every rank's run, in rank order, together all groups
+         * @param ranges every rank's range, in rank order; together they are all groups
          * @return (N), one of the arrays that were added
          */
-        public NDArray reduce(Collective collective, GroupRange[] runs) {
-            check(groups, run, next, collective, runs);
+        public NDArray reduce(Collective collective, GroupRange[] ranges) {
+            check(groups, range, next, collective, ranges);
             List<NDArray> mine = stack.stream().map(Node::value).toList();
-            new Reduce(collective, groups, List.of(runs), mine)
+            new Reduce(collective, groups, List.of(ranges), mine)
                     .run(new ElementRange(0, mine.get(0).size()));
             mine.stream().skip(1).forEach(NDArray::close);
             stack.clear();
@@ -128,38 +131,38 @@ public final class TreeSum {
         }
     }
 
-    private static void check(int groups, GroupRange run, int next, Collective collective, GroupRange[] runs) {
+    private static void check(int groups, GroupRange range, int next, Collective collective, GroupRange[] ranges) {
         int covered = 0;
-        for (GroupRange of : runs) {
+        for (GroupRange of : ranges) {
             covered = of.from() == covered ? of.to() : -1;
         }
-        if (next != run.to()
+        if (next != range.to()
                 || covered != groups
-                || runs.length != collective.size()
-                || !runs[collective.rank()].equals(run)) {
-            throw new IllegalStateException(run + " of rank " + collective.rank() + ", summed up to " + next
-                    + ", does not fit " + Arrays.toString(runs) + " of " + collective.size() + " ranks over " + groups
+                || ranges.length != collective.size()
+                || !ranges[collective.rank()].equals(range)) {
+            throw new IllegalStateException(range + " of rank " + collective.rank() + ", summed up to " + next
+                    + ", does not fit " + Arrays.toString(ranges) + " of " + collective.size() + " ranks over " + groups
                     + " groups");
         }
     }
 
     /**
-     * One rank's part of a sum whose last group is still being written: every span of it is added, and reduced, as soon
-     * as it is there, in any order of spans. The bits are those of {@link Accumulator#reduce}.
+     * One rank's part of a sum whose last group is still being computed. Each element range of that group is added and
+     * reduced as soon as it is available, in any order. The bits are those of {@link Accumulator#reduce}.
      */
     public static final class StreamingAccumulator {
         private final int groups;
-        private final GroupRange run;
+        private final GroupRange range;
         private final List<Node<NDArray>> before;
         private final Node<NDArray> last;
-        /** Where the sums of this rank's subtrees land, ascending. */
+        /** Arrays that will hold the sums of this rank's subtrees, ascending. */
         private final List<NDArray> mine;
 
-        private StreamingAccumulator(int groups, GroupRange run, List<Node<NDArray>> before, NDArray flat) {
+        private StreamingAccumulator(int groups, GroupRange range, List<Node<NDArray>> before, NDArray flat) {
             this.groups = groups;
-            this.run = run;
+            this.range = range;
             this.before = before;
-            this.last = new Node<>(0, run.to() - 1, flat);
+            this.last = new Node<>(0, range.to() - 1, flat);
             List<Node<NDArray>> stack = new ArrayList<>(before);
             push(stack, last, groups, (left, right) -> left);
             this.mine = stack.stream().map(Node::value).toList();
@@ -179,18 +182,21 @@ public final class TreeSum {
             return new Node<>(of.level(), of.index(), new TensorMemory.Part(of.value(), from, to - from));
         }
 
-        /** After {@link #add} of the same span: sums it over all ranks, as {@link Accumulator#reduce} does. */
-        public void reduce(Collective collective, GroupRange[] runs, long from, long to) {
-            check(groups, run, run.to(), collective, runs);
-            new Reduce(collective, groups, List.of(runs), mine).run(new ElementRange(from, to));
+        /**
+         * Sums elements [from, to) over all ranks, as {@link Accumulator#reduce} does; {@link #add} must have been
+         * called for the same elements.
+         */
+        public void reduce(Collective collective, GroupRange[] ranges, long from, long to) {
+            check(groups, range, range.to(), collective, ranges);
+            new Reduce(collective, groups, List.of(ranges), mine).run(new ElementRange(from, to));
         }
 
-        /** Where the sum is: one of the arrays that were added. */
+        /** Returns the array that holds the sum, one of those that were added. */
         public NDArray result() {
             return mine.get(0);
         }
 
-        /** After the last span: frees the arrays but {@link #result}. */
+        /** Frees all arrays except {@link #result}; called after the last element range. */
         public void close() {
             Stream.concat(before.stream(), Stream.of(last))
                     .map(Node::value)
@@ -199,8 +205,8 @@ public final class TreeSum {
         }
     }
 
-    /** The exchange of spans of subtrees' sums; the total replaces the first of {@code mine}. */
-    private record Reduce(Collective collective, int groups, List<GroupRange> runs, List<NDArray> mine) {
+    /** Exchanges element ranges of the subtrees' sums; the total replaces the first of {@code mine}. */
+    private record Reduce(Collective collective, int groups, List<GroupRange> ranges, List<NDArray> mine) {
         void run(ElementRange all) {
             if (collective.size() == 1) {
                 return;
@@ -208,8 +214,9 @@ public final class TreeSum {
             NDArray result = mine.get(0);
             long elements = all.to() - all.from();
             int width = result.getDataType().getNumOfBytes();
-            int subtrees =
-                    runs.stream().mapToInt(run -> subtrees(groups, run).size()).sum();
+            int subtrees = ranges.stream()
+                    .mapToInt(range -> subtrees(groups, range).size())
+                    .sum();
             boolean direct = elements * width * subtrees <= DIRECT_BYTES;
             int others = subtrees - mine.size();
             long most = Math.min(CHUNK_BYTES, ARRIVING_BYTES / others) / width;
@@ -224,7 +231,7 @@ public final class TreeSum {
             }
         }
 
-        /** Every rank gets every subtree and adds all of them. */
+        /** Sends every subtree's sum to every rank, each of which adds all of them. */
         private void everywhere(ElementRange all, NDArray arrivals) {
             List<Transfer> sends = new ArrayList<>();
             forOthers(peer -> mine.forEach(sum -> all.of(sum, peer, sends)));
@@ -235,8 +242,8 @@ public final class TreeSum {
         }
 
         /**
-         * Each rank gets its chunk of every subtree, adds, and gives the total to all. The totals of one slice travel
-         * with the subtrees of the next, so that ranks wait for each other once a slice.
+         * Sends each rank its chunk of every subtree's sum; the rank adds them and sends the total to all. The totals of
+         * one slice travel together with the subtrees of the next, so that ranks wait for each other once per slice.
          */
         private void sliceBySlice(ElementRange all, long slice, NDArray arrivals) {
             NDArray result = mine.get(0);
@@ -265,14 +272,17 @@ public final class TreeSum {
                     .forEach(action);
         }
 
-        /** The same span of every subtree, in order: this rank's in place, those of others in {@code arrivals}. */
+        /**
+         * Returns the same elements of every subtree's sum, in order: this rank's in place, the others' in
+         * {@code arrivals}.
+         */
         private List<Node<TensorMemory.Part>> parts(ElementRange span, NDArray arrivals, List<Transfer> receives) {
             List<Node<TensorMemory.Part>> parts = new ArrayList<>();
             long count = span.to() - span.from();
             long at = 0;
             for (int peer = 0; peer < collective.size(); peer++) {
                 int nth = 0;
-                for (Node<Integer> subtree : subtrees(groups, runs.get(peer))) {
+                for (Node<Integer> subtree : subtrees(groups, ranges.get(peer))) {
                     TensorMemory.Part part;
                     if (peer == collective.rank()) {
                         part = new TensorMemory.Part(mine.get(nth++), span.from(), count);
@@ -287,7 +297,7 @@ public final class TreeSum {
             return parts;
         }
 
-        /** In tree order. A sum lands in its operand that is a part of the result, where one is. */
+        /** Adds in tree order. A sum is written into the operand that is part of the result, if one of them is. */
         private void add(List<Node<TensorMemory.Part>> parts) {
             List<Node<TensorMemory.Part>> stack = new ArrayList<>();
             for (Node<TensorMemory.Part> part : parts) {

@@ -1,4 +1,4 @@
-/** Collective operations among ranks. */
+/** Collective operations among the ranks of a world, over TCP sockets or NCCL. */
 @NullMarked
 package io.swav.collective;
 

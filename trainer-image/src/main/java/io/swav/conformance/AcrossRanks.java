@@ -5,11 +5,11 @@ import ai.djl.ndarray.NDManager;
 import io.swav.collective.Collective;
 import io.swav.torch.TorchRuntime;
 
-/** Errors that each rank measured on its own share. */
+/** Combines the errors that each rank measured on its own share. */
 final class AcrossRanks {
     private AcrossRanks() {}
 
-    /** The largest of every entry over all ranks; NaN counts as infinite. */
+    /** The maximum over all ranks of every entry; NaN counts as infinite. */
     static double[] worst(Collective world, double[] errors) {
         try (NDManager manager = TorchRuntime.root()) {
             double[] negated = new double[errors.length];

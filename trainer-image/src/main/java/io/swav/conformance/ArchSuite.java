@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** {@code arch_forward.npz}: full-size networks with weights and inputs from a formula. */
+/** Checks {@code arch_forward.npz}: full-size networks whose weights and inputs come from a formula. */
 final class ArchSuite implements Suite {
     private static final double EVAL = 5e-6;
     private static final double TRAIN = 2e-4;
@@ -47,14 +47,14 @@ final class ArchSuite implements Suite {
             model.load(state);
             List<NDArray> resolutions = inputs(manager, meta, formula);
             NDArray prototypes = Optional.ofNullable(state.get(PROTOTYPES))
-                    .orElseThrow(() -> new GoldenException("the json lists no " + PROTOTYPES));
+                    .orElseThrow(() -> new GoldenException("the json does not list " + PROTOTYPES));
 
             List<NDArray> each = new ArrayList<>();
-            resolutions.forEach(pictures -> each.add(model.embed(manager, pictures)));
+            resolutions.forEach(images -> each.add(model.embed(manager, images)));
             compare(arrays, key, "eval", TorchOps.concat(manager, each, 0), prototypes, EVAL, name, report);
             NDArray first = TorchOps.rows(
                     manager, resolutions.get(0), 0, field(meta, "B").asLong());
-            // not of norm 1, as embeddings are: relative
+            // relative, because unlike embeddings these are not of norm 1
             report.accept(GoldenCase.compared(
                     name + " eval_backbone_pooled_crop0",
                     ErrorMetrics.relativeL2(
@@ -86,7 +86,10 @@ final class ArchSuite implements Suite {
         });
     }
 
-    /** Running statistics after one training forward, and digests (sum, sum of squares) of all of them. */
+    /**
+     * Compares the running statistics after one training forward pass, and the digests (sum, sum of squares) of all of
+     * them.
+     */
     private static void buffers(
             NpzFile arrays, String key, Map<String, NDArray> state, String name, CaseReport report) {
         MaxError whole = new MaxError();
@@ -109,7 +112,7 @@ final class ArchSuite implements Suite {
                     size += Math.abs(value);
                     squares += (double) value * value;
                 }
-                // a sum of cancelling values is relative to their size, not to what is left
+                // values may cancel in a sum, so its error is relative to their sizes
                 digests.add(entry, Math.abs(sum - expected[0]) / size);
                 digests.add(entry, ErrorMetrics.relative(expected[1], squares));
             }

@@ -4,7 +4,7 @@ import io.swav.collective.Collective;
 import io.swav.data.AugmentGolden;
 import java.io.IOException;
 
-/** {@code augment.npz}: the operations of multi-crop, pixel by pixel and by their distributions. */
+/** Checks {@code augment.npz}: the operations of multi-crop, pixel by pixel and by their distributions. */
 final class AugmentSuite implements Suite {
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {

@@ -11,11 +11,13 @@ import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A batch of {@code rows} cut into {@code groups} and dealt to the ranks of {@code world}, as a job would be. */
+/**
+ * A batch of {@code rows} that is cut into {@code groups} and distributed over the ranks of {@code world}, as in a job.
+ */
 record BatchShare(Collective world, int rows, int groups) {
     private static final int MAX_GROUPS = 8;
 
-    /** As many groups as divide the batch, up to 8. */
+    /** A batch of as many groups as divide it, up to 8. */
     static BatchShare of(Collective world, int rows) {
         int groups = MAX_GROUPS;
         while (rows % groups != 0) {
@@ -40,7 +42,7 @@ record BatchShare(Collective world, int rows, int groups) {
         return runs;
     }
 
-    /** This rank's groups of a (rows, K) array. */
+    /** Returns this rank's groups of a (rows, K) array. */
     List<NDArray> split(NDManager manager, NDArray all) {
         List<NDArray> parts = new ArrayList<>();
         for (int group = run().from(); group < run().to(); group++) {
@@ -49,7 +51,7 @@ record BatchShare(Collective world, int rows, int groups) {
         return parts;
     }
 
-    /** Every rank's groups put together again: (rows, K) row by row. */
+    /** Joins every rank's groups again: (rows, K), row by row. */
     float[] join(NDManager manager, List<NDArray> parts) {
         long columns = parts.get(0).getShape().get(1);
         NDArray all = manager.zeros(new Shape(rows, columns));

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-/** What a rank says of its cases: one line of JSON each. */
+/** A report of a rank about its cases, sent as one line of JSON. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME)
 @JsonSubTypes({
     @JsonSubTypes.Type(value = CaseEvent.Begun.class, name = "begun"),
@@ -15,7 +15,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 sealed interface CaseEvent {
     ObjectMapper MAPPER = new ObjectMapper();
 
-    /** Cases nest: a file holds cases of its own. */
+    /** A case began. Cases nest: a file contains cases. */
     record Begun(String name) implements CaseEvent {}
 
     record Compared(GoldenCase result) implements CaseEvent {}
@@ -26,7 +26,7 @@ sealed interface CaseEvent {
         try {
             return MAPPER.readValue(line, CaseEvent.class);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException("a rank said " + line, e);
+            throw new IllegalStateException("a rank sent an unreadable case event: " + line, e);
         }
     }
 

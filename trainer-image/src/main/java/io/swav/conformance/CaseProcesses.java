@@ -7,19 +7,21 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/** Runs the cases of one world size in processes, which are started again after one died or hung, until all have run. */
+/**
+ * Runs the cases of one world size in processes. If one dies or hangs, all are started again, until all cases have run.
+ */
 final class CaseProcesses {
     private CaseProcesses() {}
 
     /**
-     * Every rank runs {@code main} with arguments rank, size, {@code folder}, and the names of the cases to leave out; it
-     * reports by a {@link RankReport}.
+     * Runs all cases. Every rank runs {@code main} with arguments rank, size, {@code folder}, and the names of the
+     * cases to skip; it reports through a {@link RankReport}.
      *
-     * @param patience how long a case may take
+     * @param silenceLimit time without output after which the processes count as hung; more than the longest case takes
      */
-    static void run(Class<?> main, int size, Duration patience, String folder, Consumer<GoldenCase> report)
+    static void run(Class<?> main, int size, Duration silenceLimit, String folder, Consumer<GoldenCase> report)
             throws IOException, InterruptedException {
-        // one rank runs every file, with loops in Java that take twice as long when they are compiled fast
+        // a single rank runs every file, and QUICK would double the time of its loops in Java
         List<String> jvm = size == 1 ? List.of() : ProcessGroup.QUICK;
         CaseTracker cases = new CaseTracker("world size " + size, report);
         Optional<RankFailure> failure;
@@ -27,7 +29,12 @@ final class CaseProcesses {
             List<String> arguments = new ArrayList<>(List.of(folder));
             arguments.addAll(cases.settled());
             failure = ProcessGroup.run(
-                    jvm, main, size, patience, arguments, (rank, line) -> cases.heard(rank, CaseEvent.parse(line)));
+                    jvm,
+                    main,
+                    size,
+                    silenceLimit,
+                    arguments,
+                    (rank, line) -> cases.record(rank, CaseEvent.parse(line)));
         } while (failure.isPresent() && cases.died(failure.get()));
     }
 }

@@ -3,11 +3,11 @@ package io.swav.conformance;
 import io.swav.collective.CollectiveException;
 import java.util.function.Consumer;
 
-/** Runs one case, and turns whatever is wrong with it into a failed case, so that the others still run. */
+/** Runs one case. An exception makes it a failed case, so that the others still run. */
 final class CaseRunner {
     private CaseRunner() {}
 
-    /** A lost peer is no fault of the case: its exception goes on up. */
+    /** Runs {@code body}. The exception for a lost peer is not the fault of the case and is rethrown. */
     static void run(String name, CaseReport report, Consumer<String> body) {
         if (!report.begin(name)) {
             return;

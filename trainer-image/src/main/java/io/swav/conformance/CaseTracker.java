@@ -11,41 +11,45 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * The cases of one world size over several starts of its processes: when one dies, the innermost case that it was in has
- * failed, and the others are run by the next start. Results are passed on as they come, each once.
+ * Tracks the cases of one world size over several starts of its processes. When a process dies, the innermost case that
+ * it was in has failed, and the next start runs the others. Each result is passed on once, as it arrives.
  *
- * <p>A case that dies after cases inside it have ended, as a file does between two of its cases, is entered once more for
- * the cases inside it that are left. Processes that settle no case are not started again.
+ * <p>A case that dies after cases inside it have ended, as a file does between two of its cases, is entered once more
+ * for the remaining cases inside it. Processes that settle no case are not started again.
  */
 final class CaseTracker {
-    /** @param endedInside how many cases inside it have ended */
+    /**
+     * A case that has begun.
+     *
+     * @param endedInside number of cases inside it that have ended
+     */
     private record Open(String name, int endedInside) {}
 
-    /** A result without its numbers: a case that is run again may measure slightly different ones. */
-    private record Said(String name, GoldenCase.Outcome outcome) {}
+    /** A result without its numbers: a case that runs again may measure slightly different ones. */
+    private record ReportedOutcome(String name, GoldenCase.Outcome outcome) {}
 
     private final Open world;
     private final Consumer<GoldenCase> report;
     private final Set<String> settled = new LinkedHashSet<>();
     private final Set<String> died = new HashSet<>();
-    private final Set<Said> before = new HashSet<>();
-    private final Set<Said> now = new HashSet<>();
+    private final Set<ReportedOutcome> before = new HashSet<>();
+    private final Set<ReportedOutcome> now = new HashSet<>();
     private final Map<Integer, Deque<Open>> open = new HashMap<>();
     private int settledBefore;
 
-    /** @param world what fails when a process dies outside of every case */
+    /** @param world name of the case that fails if a process dies outside every case */
     CaseTracker(String world, Consumer<GoldenCase> report) {
         this.world = new Open(world, 0);
         this.report = report;
     }
 
-    /** Names of the cases that the next start leaves out, as they ended or died. */
+    /** Returns the names of the cases that the next start skips, because they ended or died. */
     synchronized List<String> settled() {
         return List.copyOf(settled);
     }
 
-    /** What a rank said; events of one rank come in their order. */
-    synchronized void heard(int rank, CaseEvent event) {
+    /** Records an event of a rank; the events of one rank must arrive in order. */
+    synchronized void record(int rank, CaseEvent event) {
         Deque<Open> cases = open(rank);
         if (event instanceof CaseEvent.Begun begun) {
             cases.push(new Open(begun.name(), 0));
@@ -61,19 +65,22 @@ final class CaseTracker {
         }
     }
 
-    /** Within one start a case may give two results of one name and outcome: the error it found, and why it stopped. */
+    /**
+     * Passes a result on unless an earlier start reported it. Within one start a case may report two results of one
+     * name and outcome: the error it measured, and the reason it stopped.
+     */
     private void pass(GoldenCase result) {
-        Said said = new Said(result.name(), result.outcome());
-        now.add(said);
-        if (!before.contains(said)) {
+        ReportedOutcome outcome = new ReportedOutcome(result.name(), result.outcome());
+        now.add(outcome);
+        if (!before.contains(outcome)) {
             report.accept(result);
         }
     }
 
     /**
-     * A process died or hung, so that all of them have ended.
+     * Records that a process died or hung, after which all processes have ended.
      *
-     * @return whether to start them again for the cases that are left
+     * @return whether to start them again for the remaining cases
      */
     synchronized boolean died(RankFailure failure) {
         Open blamed = open(failure.rank()).getFirst();
@@ -84,12 +91,12 @@ final class CaseTracker {
         if (!between && !blamed.name().equals(world.name())) {
             settled.add(blamed.name());
         }
-        boolean again = settled.size() > settledBefore;
+        boolean restart = settled.size() > settledBefore;
         settledBefore = settled.size();
         before.addAll(now);
         now.clear();
         open.clear();
-        return again;
+        return restart;
     }
 
     private Deque<Open> open(int rank) {

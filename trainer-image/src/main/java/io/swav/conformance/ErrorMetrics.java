@@ -1,6 +1,6 @@
 package io.swav.conformance;
 
-/** Distances between what is and what should be; NaN where the lengths or any value do not allow one. */
+/** Distances between actual and expected values; NaN if lengths differ or a value is NaN. */
 final class ErrorMetrics {
     private ErrorMetrics() {}
 
@@ -19,7 +19,7 @@ final class ErrorMetrics {
         return worst;
     }
 
-    /** ‖actual − expected‖/‖expected‖; the absolute distance where {@code expected} is all zero. */
+    /** ‖actual − expected‖/‖expected‖; the absolute distance if {@code expected} is all zeros. */
     static double relativeL2(double[] expected, float[] actual) {
         if (expected.length != actual.length) {
             return Double.NaN;

@@ -5,23 +5,23 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** One npz file of a fixture folder with the json that describes its cases. */
+/** One npz file of a fixture folder, with the json that describes its cases. */
 record Fixture(Path folder, String file) {
     NpzFile arrays() {
         return new NpzFile(folder.resolve(file));
     }
 
-    /** The name without its ending. */
+    /** The file name without its extension. */
     String stem() {
         return file.substring(0, file.length() - ".npz".length());
     }
 
-    /** The list of cases in {@code name}. */
+    /** Reads the list of cases in {@code name}. */
     JsonNode json(String name) {
         try {
             JsonNode json = new ObjectMapper().readTree(folder.resolve(name).toFile());
             if (json == null || !json.isArray()) {
-                throw new GoldenException(name + " is no list of cases");
+                throw new GoldenException(name + " is not a list of cases");
             }
             return json;
         } catch (IOException e) {
@@ -29,7 +29,11 @@ record Fixture(Path folder, String file) {
         }
     }
 
-    /** A field of a case that must be there. */
+    /**
+     * Returns a required field of a case.
+     *
+     * @throws GoldenException if it is missing
+     */
     static JsonNode field(JsonNode node, String name) {
         JsonNode value = node.get(name);
         if (value == null || value.isNull()) {

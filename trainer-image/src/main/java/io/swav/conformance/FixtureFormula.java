@@ -2,7 +2,10 @@ package io.swav.conformance;
 
 import ai.djl.ndarray.types.Shape;
 
-/** Weights and inputs from a counter, as the fixtures' README defines them, so that no weights need to be stored. */
+/**
+ * Computes weights and inputs from a counter, as the fixtures' README defines them, so that no weights need to be
+ * stored.
+ */
 record FixtureFormula(long seed) {
     private static final int INPUTS = 10_000;
     private static final double SPREAD = Math.sqrt(12);

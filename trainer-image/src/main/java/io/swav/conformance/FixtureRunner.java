@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** A folder of fixtures: which file is checked by which suite, alone and among several ranks. */
+/** Runs a folder of fixtures: maps each file to the suite that checks it, for one rank and for several. */
 final class FixtureRunner {
     private final Path folder;
 
@@ -17,7 +17,7 @@ final class FixtureRunner {
         this.folder = folder;
     }
 
-    /** What a world of one rank checks: every file. */
+    /** Checks every file in a world of one rank. */
     void alone(Collective solo, CaseReport report) {
         for (Fixture fixture : fixtures()) {
             Optional<Suite> suite = shared(fixture).or(() -> single(fixture));
@@ -29,7 +29,7 @@ final class FixtureRunner {
         }
     }
 
-    /** What depends on the world: Sinkhorn, loss, whole models. Every rank calls it. */
+    /** Checks the files whose results depend on the world: Sinkhorn, loss, whole models. Every rank calls it. */
     void together(Collective world, CaseReport report) {
         for (Fixture fixture : fixtures()) {
             shared(fixture)

@@ -6,19 +6,19 @@ import java.util.Locale;
  * One comparison with the fixtures.
  *
  * @param name file, case, world size, quantity
- * @param error measured; NaN where nothing could be
- * @param tolerance largest error that passes
- * @param note what went wrong, or where the error is largest; may be empty
+ * @param error measured; NaN if it could not be measured
+ * @param tolerance the largest error that passes
+ * @param note the reason of a failure, or the position of the largest error; may be empty
  */
 public record GoldenCase(String name, Outcome outcome, double error, double tolerance, String note) {
-    /** What came of it. */
+    /** The outcome of a comparison. */
     public enum Outcome {
         PASSED,
         FAILED,
         SKIPPED
     }
 
-    /** Passed when {@code error} is at most {@code tolerance}; a NaN is not. */
+    /** Passed if {@code error} is at most {@code tolerance}; NaN fails. */
     public static GoldenCase compared(String name, double error, double tolerance, String note) {
         return new GoldenCase(name, error <= tolerance ? Outcome.PASSED : Outcome.FAILED, error, tolerance, note);
     }
@@ -31,7 +31,7 @@ public record GoldenCase(String name, Outcome outcome, double error, double tole
         return new GoldenCase(name, Outcome.SKIPPED, Double.NaN, Double.NaN, why);
     }
 
-    /** One line for people. */
+    /** Formats the case as one line of output. */
     public String line() {
         String label = switch (outcome) {
             case PASSED -> "ok  ";

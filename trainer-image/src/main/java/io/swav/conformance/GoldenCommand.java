@@ -16,19 +16,20 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code golden DIR}: compares this code with a folder of numbers from the reference. */
+/** {@code golden DIR}: compares this code with numbers from the reference implementation. */
 @Command(
         name = "golden",
         mixinStandardHelpOptions = true,
         description = {
-            "Compares this code with numbers that the reference code printed, at several world sizes.",
-            "A case that crashes or hangs fails alone: the others are run by new processes."
+            "Compares this code with numbers from the reference implementation, at several world sizes.",
+            "A case that crashes or hangs fails alone: new processes run the others."
         },
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:all passed", "1:at least one case failed", "2:no such folder, or nothing in it"})
+        exitCodeList = {"0:all passed", "1:at least one case failed", "2:the folder does not exist or holds no fixtures"
+        })
 public final class GoldenCommand implements Callable<Integer> {
-    /** Of a case; the longest takes seconds. */
-    private static final Duration PATIENCE = Duration.ofMinutes(10);
+    /** The longest silence of the processes; a case takes seconds. */
+    private static final Duration SILENCE_LIMIT = Duration.ofMinutes(10);
 
     @Parameters(paramLabel = "DIR", description = "Folder of .npz and .json fixtures.")
     private Path folder = Path.of(".");
@@ -51,7 +52,7 @@ public final class GoldenCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         PrintWriter err = spec.commandLine().getErr();
         if (!Files.isDirectory(folder)) {
-            err.println("golden: there is no folder " + folder);
+            err.println("golden: folder " + folder + " does not exist");
             return 2;
         }
         try (var files = Files.list(folder)) {
@@ -66,7 +67,7 @@ public final class GoldenCommand implements Callable<Integer> {
             out.flush();
         };
         for (int size : worldSizes) {
-            CaseProcesses.run(GoldenRank.class, size, PATIENCE, folder.toString(), report);
+            CaseProcesses.run(GoldenRank.class, size, SILENCE_LIMIT, folder.toString(), report);
         }
         out.println(counts.getOrDefault(GoldenCase.Outcome.PASSED, 0) + " passed, "
                 + counts.getOrDefault(GoldenCase.Outcome.FAILED, 0) + " failed, "

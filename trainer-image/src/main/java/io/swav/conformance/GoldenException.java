@@ -1,6 +1,6 @@
 package io.swav.conformance;
 
-/** A fixture that cannot be used: damaged, or lacking an array or a field; the message names the file. */
+/** A fixture that cannot be used: it is damaged, or lacks an array or a field. The message names the file. */
 @SuppressWarnings("serial")
 public final class GoldenException extends RuntimeException {
     GoldenException(String message) {

@@ -6,11 +6,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** One rank of {@code golden}; it says its cases and their results as {@link CaseEvent}s. */
+/** One rank of {@code golden}; it reports its cases and their results as {@link CaseEvent}s. */
 public final class GoldenRank {
     private GoldenRank() {}
 
-    /** Arguments: rank, size, folder of fixtures, names of the cases to leave out. */
+    /** Runs the fixtures. Arguments: rank, size, folder of fixtures, names of the cases to skip. */
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[0]);
         int size = Integer.parseInt(args[1]);

@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 
-/** {@code larc_*.npz}: parameters and momentum after every step. */
+/** Checks {@code larc_*.npz}: parameters and momentum after every step. */
 final class LarcSuite implements Suite {
     private static final double TOLERANCE = 1e-6;
     private static final String INIT = "init/";
@@ -58,7 +58,7 @@ final class LarcSuite implements Suite {
         }
     }
 
-    /** Lays out what has a gradient, steps, and copies back. */
+    /** Lays out the parameters that have a gradient, steps, and copies them back. */
     private static void step(
             NDManager manager,
             Larc larc,

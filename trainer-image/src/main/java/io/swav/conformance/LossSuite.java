@@ -15,7 +15,10 @@ import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
 import java.util.List;
 
-/** {@code loss_queue.npz}: codes, loss and its gradient from given scores; the world sizes that the file holds. */
+/**
+ * Checks {@code loss_queue.npz}: codes, loss and its gradient from given scores, at the world sizes that the file
+ * holds.
+ */
 final class LossSuite implements Suite {
     private static final double LOSS = 2e-6;
     private static final double GRADIENT = 1e-6;
@@ -47,7 +50,7 @@ final class LossSuite implements Suite {
                 field(meta, "epsilon").asDouble(), field(meta, "iters").asInt());
         SwappedPrediction prediction =
                 new SwappedPrediction(field(meta, "temperature").asDouble(), crops, assigned, rows);
-        // the reference's ranks hold one share each, so one group a rank
+        // each of the reference's ranks holds one share, so there is one group per rank
         BatchShare share = new BatchShare(world, rows, world.size());
         GroupRange run = share.run();
         String rank = key + "/w" + world.size() + "/r" + world.rank() + "/";

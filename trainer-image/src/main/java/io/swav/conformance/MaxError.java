@@ -1,6 +1,6 @@
 package io.swav.conformance;
 
-/** The largest error of several, with where it was; a NaN is larger than any number. */
+/** The largest of several errors, with its position; a NaN is larger than any number. */
 final class MaxError {
     private double error;
     private String where = "";

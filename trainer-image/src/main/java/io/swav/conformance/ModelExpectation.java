@@ -12,7 +12,9 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-/** The stored numbers of one model run, compared as the run goes on; what a file does not hold is not compared. */
+/**
+ * The stored numbers of one model run, compared step by step. Quantities that a file does not hold are not compared.
+ */
 final class ModelExpectation {
     private static final double LOSS = 1e-5;
     private static final double STATE = 1e-4;
@@ -20,14 +22,14 @@ final class ModelExpectation {
     private static final double CODES = 1e-4;
     private static final double FIRST_EMBEDDINGS = 1e-4;
     private static final double EMBEDDINGS = 1e-3;
-    /** Right before a batch norm: its gradient is rounding noise, which LARC scales to full size. */
+    /** This bias comes directly before a batch norm: its gradient is rounding noise, which LARC scales to full size. */
     private static final String NOISE = "projection_head.0.bias";
 
     private static final Set<String> UNDEFINED = Set.of(NOISE, "projection_head.1.running_mean");
 
     private final String name;
     private final NpzFile expected;
-    /** Whether the file holds each of two ranks' halves apart. */
+    /** Whether the file holds the halves of two ranks separately. */
     private final boolean perRank;
 
     private final BatchShare share;
@@ -75,7 +77,7 @@ final class ModelExpectation {
                 title, ErrorMetrics.maxAbsolute(stored(key), gather(outputs, part)), tolerance, ""));
     }
 
-    /** Rows of all crops over the global batch, crop by crop, whoever computed them. */
+    /** Gathers the rows of all crops over the global batch, crop by crop, from all ranks. */
     private float[] gather(List<Learner.Output> outputs, Function<Learner.Output, List<NDArray>> part) {
         try (NDManager manager = TorchRuntime.root()) {
             List<NDArray> first = part.apply(outputs.get(0));
@@ -93,7 +95,7 @@ final class ModelExpectation {
         }
     }
 
-    /** The stored rows over the global batch; two ranks' halves are woven together crop by crop. */
+    /** Returns the stored rows over the global batch; the halves of two ranks are interleaved crop by crop. */
     private double[] stored(String key) {
         if (!perRank) {
             return expected.doubles(key);
@@ -114,7 +116,7 @@ final class ModelExpectation {
         state("grad_step0/", "gradients step0", gradients, STATE);
     }
 
-    /** The few parameters that are stored after every step. */
+    /** Compares the few parameters that are stored after every step. */
     void parameters(int step, Map<String, NDArray> state) {
         state("param_step" + step + "/", "parameters step" + step, state, STATE);
     }
@@ -142,7 +144,7 @@ final class ModelExpectation {
         for (String key : expected.keys()) {
             String entry = key.startsWith(r0) ? key.substring(r0.length()) : "";
             NDArray values = actual.get(entry);
-            // each of the reference's ranks went on from rank 0's statistics; ours are the mean over groups
+            // each of the reference's ranks continued from rank 0's statistics; ours are the mean over groups
             boolean ofRank0 = perRank && (entry.endsWith(".running_mean") || entry.endsWith(".running_var"));
             if (entry.isEmpty() || UNDEFINED.contains(entry) || ofRank0) {
                 continue;

@@ -23,8 +23,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * {@code model_<name>.npz}: whole training steps. Batch norm spans the global batch at every world size, as the file says;
- * {@code model_<name>_w2_localbn.npz} keeps it local to each of the reference's ranks, which are our groups.
+ * Checks {@code model_<name>.npz}: whole training steps. Batch norm spans the global batch at every world size, as the
+ * file defines; in {@code model_<name>_w2_localbn.npz} it is local to each of the reference's ranks, which are our
+ * groups.
  */
 final class ModelSuite implements Suite {
     private static final String LOCAL = "_w2_localbn";
@@ -32,7 +33,7 @@ final class ModelSuite implements Suite {
     private static final double MOMENTUM = 0.9;
     private static final double TRUST = 1e-3;
 
-    /** What decides the shape of a run. */
+    /** The properties that determine the shape of a run. */
     private record Run(String name, JsonNode meta, int groups, boolean localNorm) {}
 
     @Override
@@ -57,13 +58,14 @@ final class ModelSuite implements Suite {
             return;
         }
         if (!Files.exists(fixture.folder().resolve(base + ".npz"))) {
-            report.accept(GoldenCase.failed(title, base + ".npz is missing, which holds the weights and the crops"));
+            report.accept(GoldenCase.failed(title, base + ".npz, which holds the weights and the crops, is missing"));
             return;
         }
         int batch = field(meta, "B").asInt();
         int groups = local ? 2 : batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
         if (groups < world.size() || batch % groups != 0) {
-            report.accept(GoldenCase.skipped(title, "a batch of " + batch + " is not for " + world.size() + " ranks"));
+            report.accept(GoldenCase.skipped(
+                    title, "a batch of " + batch + " cannot be split over " + world.size() + " ranks"));
             return;
         }
         Run run = new Run(title, meta, groups, local);
@@ -152,7 +154,7 @@ final class ModelSuite implements Suite {
         return rates;
     }
 
-    /** Bound on the relative change of a parameter whose gradient is rounding noise that LARC scales up. */
+    /** A bound on the relative change of a parameter whose gradient is rounding noise that LARC scales up. */
     private static double drift(double[] rates) {
         double momentum = 0;
         double sum = 0;
@@ -163,7 +165,7 @@ final class ModelSuite implements Suite {
         return sum;
     }
 
-    /** One group's rows of the step's stored crops. */
+    /** Returns one group's rows of the step's stored crops. */
     private static List<NDArray> crops(NpzFile source, StepSettings settings, NDManager scope, int step, int group) {
         List<NDArray> resolutions = new ArrayList<>();
         int crop = 0;

@@ -17,8 +17,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
 /**
- * The arrays of a numpy {@code .npz} file: little-endian float32, float64, int32, int64, uint8 and bool in C order, read
- * when asked for. All errors are {@link GoldenException}s that name file and array.
+ * The arrays of a numpy {@code .npz} file: little-endian float32, float64, int32, int64, uint8 and bool in C order,
+ * read on request. All errors are {@link GoldenException}s that name file and array.
  */
 final class NpzFile implements AutoCloseable {
     private static final int MAGIC = 6;
@@ -95,7 +95,7 @@ final class NpzFile implements AutoCloseable {
         return values[0];
     }
 
-    /** A FLOAT32 array. */
+    /** Returns an array as FLOAT32. */
     NDArray array(NDManager manager, String key) {
         return manager.create(floats(key), shape(key));
     }
@@ -118,9 +118,9 @@ final class NpzFile implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.wrap(all).order(ByteOrder.LITTLE_ENDIAN);
         String where = path.getFileName() + ": array " + key;
         if (bytes.capacity() < MAGIC + 4 || bytes.get(0) != (byte) 0x93) {
-            throw new GoldenException(where + " is no numpy array");
+            throw new GoldenException(where + " is not a numpy array");
         }
-        boolean wide = bytes.get(MAGIC) >= 2; // the header's length takes four bytes from format 2 on
+        boolean wide = bytes.get(MAGIC) >= 2; // from format 2 on, the header's length takes four bytes
         int length = wide ? bytes.getInt(MAGIC + 2) : bytes.getShort(MAGIC + 2) & 0xffff;
         int start = MAGIC + (wide ? 6 : 4);
         if (length < 0 || start + (long) length > bytes.capacity()) {
@@ -144,7 +144,7 @@ final class NpzFile implements AutoCloseable {
             default -> throw new GoldenException(where + " is of type " + type + ", which is not supported");
         };
         if (fields.group(2).equals("True") && sides.length > 1) {
-            throw new GoldenException(where + " is in Fortran order");
+            throw new GoldenException(where + " is in Fortran order, which is not supported");
         }
         Shape shape = new Shape(sides);
         ByteBuffer data = bytes.position(start + length).slice().order(ByteOrder.LITTLE_ENDIAN);
@@ -159,7 +159,7 @@ final class NpzFile implements AutoCloseable {
         try {
             zip.close();
         } catch (IOException e) {
-            throw new GoldenException("closing " + path, e);
+            throw new GoldenException("cannot close " + path, e);
         }
     }
 }

@@ -24,17 +24,20 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
 
-/** Real processes on this machine, one a rank, that form a world over sockets: the same Java, the same class path. */
+/**
+ * Real processes on this machine, one per rank, that form a world over sockets. They use the same Java and class path
+ * as this process.
+ */
 public final class ProcessGroup {
     private static final int LOG_TAIL = 600;
-    /** Larger exit codes are 128 + the signal that ended a process. */
+    /** Exit codes above this are 128 + the signal that ended the process. */
     private static final int SIGNALLED = 128;
-    /** For short runs: compiles fast rather than well. */
+    /** JVM options for short runs: compile quickly rather than well. */
     static final List<String> QUICK = List.of("-XX:TieredStopAtLevel=1");
 
     private ProcessGroup() {}
 
-    /** @param heard when it said its last line, or when its output ended; {@link System#nanoTime} */
+    /** @param lastOutputNanos {@link System#nanoTime} of its last line, or of the end of its output */
     private record Child(
             int rank,
             Process process,
@@ -42,30 +45,31 @@ public final class ProcessGroup {
             PrintStream in,
             Path log,
             Path crashReport,
-            AtomicLong heard) {}
+            AtomicLong lastOutputNanos) {}
 
     /**
-     * Runs {@code main} with arguments rank, size and {@code arguments} in {@code size} processes; each calls {@link
-     * RankProcess#join}.
+     * Runs {@code main} with arguments rank, size and {@code arguments} in {@code size} processes; each must call
+     * {@link RankProcess#join}.
      *
-     * @param patience how long they may run without any of them saying a line
-     * @param said gets rank and text of every {@link RankProcess#say}, of ranks that die as well, before this returns
-     * @return empty when all exited with 0, otherwise what happened to the rank that failed first
+     * @param silenceLimit how long they may run without a line from any of them
+     * @param onLine receives rank and text of every {@link RankProcess#say} before this returns, also from ranks that
+     *     die
+     * @return empty if all exited with 0, otherwise a description of the rank that failed first
      */
     public static Optional<RankFailure> run(
-            Class<?> main, int size, Duration patience, List<String> arguments, BiConsumer<Integer, String> said)
+            Class<?> main, int size, Duration silenceLimit, List<String> arguments, BiConsumer<Integer, String> onLine)
             throws IOException, InterruptedException {
-        return run(QUICK, main, size, patience, arguments, said);
+        return run(QUICK, main, size, silenceLimit, arguments, onLine);
     }
 
-    /** The same with options for the JVMs. */
+    /** As above, with options for the JVMs. */
     public static Optional<RankFailure> run(
             List<String> jvm,
             Class<?> main,
             int size,
-            Duration patience,
+            Duration silenceLimit,
             List<String> arguments,
-            BiConsumer<Integer, String> said)
+            BiConsumer<Integer, String> onLine)
             throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("swav-ranks-");
         List<Child> children = new ArrayList<>();
@@ -82,15 +86,15 @@ public final class ProcessGroup {
                 if (port.isEmpty()) {
                     return Optional.of(ended(child));
                 }
-                child.heard().set(System.nanoTime());
+                child.lastOutputNanos().set(System.nanoTime());
                 ports.add(port.get());
             }
             children.forEach(child -> child.in().println(String.join(",", ports)));
             for (Child child : children) {
                 readers.add(CompletableFuture.runAsync(
-                        () -> listen(child, said), command -> daemon(command).start()));
+                        () -> listen(child, onLine), command -> daemon(command).start()));
             }
-            boolean ended = awaitEnd(children, patience);
+            boolean ended = awaitEnd(children, silenceLimit);
             if (ended) {
                 readers.forEach(CompletableFuture::join);
             }
@@ -98,7 +102,7 @@ public final class ProcessGroup {
             if (failed.isPresent()) {
                 return Optional.of(ended(failed.get()));
             }
-            return ended ? Optional.empty() : Optional.of(hung(children, patience));
+            return ended ? Optional.empty() : Optional.of(hung(children, silenceLimit));
         } finally {
             for (Child child : children) {
                 child.process().destroyForcibly().waitFor();
@@ -108,25 +112,25 @@ public final class ProcessGroup {
         }
     }
 
-    private static void listen(Child child, BiConsumer<Integer, String> said) {
+    private static void listen(Child child, BiConsumer<Integer, String> onLine) {
         for (Optional<String> line = next(child); line.isPresent(); line = next(child)) {
-            child.heard().set(System.nanoTime());
-            said.accept(child.rank(), line.get());
+            child.lastOutputNanos().set(System.nanoTime());
+            onLine.accept(child.rank(), line.get());
         }
-        child.heard().set(System.nanoTime());
+        child.lastOutputNanos().set(System.nanoTime());
     }
 
-    /** Whether all ended before they were silent for too long. */
-    private static boolean awaitEnd(List<Child> children, Duration patience) throws InterruptedException {
+    /** Waits until all have ended; false if all were silent for too long. */
+    private static boolean awaitEnd(List<Child> children, Duration silenceLimit) throws InterruptedException {
         for (Child child : children) {
-            long left = patience.toNanos();
+            long left = silenceLimit.toNanos();
             while (!child.process().waitFor(left, TimeUnit.NANOSECONDS)) {
                 long now = System.nanoTime();
                 long silent = children.stream()
-                        .mapToLong(other -> now - other.heard().get())
+                        .mapToLong(other -> now - other.lastOutputNanos().get())
                         .min()
                         .orElseThrow();
-                left = patience.toNanos() - silent;
+                left = silenceLimit.toNanos() - silent;
                 if (left <= 0) {
                     return false;
                 }
@@ -135,7 +139,10 @@ public final class ProcessGroup {
         return true;
     }
 
-    /** A rank that a signal ended, else the first to end: others fail by themselves because they lost it. */
+    /**
+     * Finds the rank that failed first: one that a signal ended, else the first to end. Others fail only because they
+     * lost it.
+     */
     private static Optional<Child> firstFailed(List<Child> children) {
         return children.stream()
                 .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
@@ -143,20 +150,20 @@ public final class ProcessGroup {
                         .thenComparing(ProcessGroup::silence, Comparator.reverseOrder()));
     }
 
-    /** The rank that has been silent the longest: the others wait for it. */
-    private static RankFailure hung(List<Child> children, Duration patience) throws IOException {
+    /** Blames the rank that has been silent the longest: the others wait for it. */
+    private static RankFailure hung(List<Child> children, Duration silenceLimit) throws IOException {
         Child child = children.stream()
                 .max(Comparator.comparing((Child other) -> other.process().isAlive())
                         .thenComparing(ProcessGroup::silence))
                 .orElseThrow();
         return new RankFailure(
                 child.rank(),
-                "rank " + child.rank() + " of " + children.size() + " hung: nothing was said for "
-                        + patience.toSeconds() + " s" + tail(child));
+                "rank " + child.rank() + " of " + children.size() + " hung: no output for " + silenceLimit.toSeconds()
+                        + " s" + tail(child));
     }
 
     private static long silence(Child child) {
-        return System.nanoTime() - child.heard().get();
+        return System.nanoTime() - child.lastOutputNanos().get();
     }
 
     private static void delete(Path folder) throws IOException {
@@ -178,7 +185,7 @@ public final class ProcessGroup {
             throws IOException {
         Path log = folder.resolve("rank" + rank + ".log");
         Path crashReport = folder.resolve("rank" + rank + ".crash");
-        // in case this JVM is interrupted: the last that is named goes first
+        // in case this JVM is interrupted; files are deleted in reverse order of registration
         Stream.of(folder, log, crashReport).map(Path::toFile).forEach(File::deleteOnExit);
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -212,7 +219,7 @@ public final class ProcessGroup {
         return new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
     }
 
-    /** The next line that was said; empty at the end. */
+    /** The next line that the child sent; empty at the end. */
     private static Optional<String> next(Child child) {
         try {
             String line = child.out().readLine();

@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The child's side of {@link ProcessGroup}: says its port, learns everyone's, joins the world. It ends when its parent
- * does, because its standard input then ends.
+ * The child's side of {@link ProcessGroup}: sends its port, receives the ports of all ranks, and joins the world. It
+ * ends when its parent does, because its standard input then ends.
  */
 public final class RankProcess {
     static final String PREFIX = "@ ";
@@ -24,9 +24,10 @@ public final class RankProcess {
     private RankProcess() {}
 
     /**
-     * Forms the world of the processes started together.
+     * Forms the world of the processes that were started together.
      *
-     * @param rank and {@code size} as {@link ProcessGroup} passes them first
+     * @param rank the first argument that {@link ProcessGroup} passes
+     * @param size the second argument
      */
     public static Collective join(int rank, int size) throws IOException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -50,7 +51,7 @@ public final class RankProcess {
         return "rank-" + rank;
     }
 
-    /** A line for the parent; anything else on standard output is only a log. */
+    /** Sends a line to the parent; all other standard output is only logged. */
     public static void say(String line) {
         System.out.println(PREFIX + line);
         System.out.flush();
@@ -61,10 +62,10 @@ public final class RankProcess {
                 () -> {
                     try {
                         while (in.readLine() != null) {
-                            // nothing more is expected
+                            // no further input is expected
                         }
                     } catch (IOException e) {
-                        // ended all the same
+                        // the parent has ended all the same
                     }
                     Runtime.getRuntime().halt(1);
                 },

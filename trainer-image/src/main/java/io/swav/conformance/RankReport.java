@@ -3,12 +3,12 @@ package io.swav.conformance;
 import java.util.Collection;
 import java.util.Set;
 
-/** What a rank says to the process that started it. Every rank announces its cases; results are rank 0's. */
+/** Reports cases to the process that started this rank. Every rank announces its cases; only rank 0 sends results. */
 final class RankReport implements CaseReport {
     private final int rank;
     private final Set<String> settled;
 
-    /** @param settled names of the cases that are not run again */
+    /** @param settled names of the cases to skip */
     RankReport(int rank, Collection<String> settled) {
         this.rank = rank;
         this.settled = Set.copyOf(settled);
@@ -19,23 +19,23 @@ final class RankReport implements CaseReport {
         if (settled.contains(name)) {
             return false;
         }
-        say(new CaseEvent.Begun(name));
+        send(new CaseEvent.Begun(name));
         return true;
     }
 
     @Override
     public void accept(GoldenCase result) {
         if (rank == 0) {
-            say(new CaseEvent.Compared(result));
+            send(new CaseEvent.Compared(result));
         }
     }
 
     @Override
     public void end(String name) {
-        say(new CaseEvent.Ended(name));
+        send(new CaseEvent.Ended(name));
     }
 
-    private static void say(CaseEvent event) {
+    private static void send(CaseEvent event) {
         RankProcess.say(event.line());
     }
 }

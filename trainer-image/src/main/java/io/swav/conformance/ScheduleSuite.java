@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.collective.Collective;
 import io.swav.model.LearningRate;
 
-/** {@code lr_schedule.npz}: the learning rate of every step. */
+/** Checks {@code lr_schedule.npz}: the learning rate of every step. */
 final class ScheduleSuite implements Suite {
     private static final double TOLERANCE = 1e-12;
 

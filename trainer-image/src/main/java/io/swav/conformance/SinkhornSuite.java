@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.TreeSet;
 
 /**
- * {@code sinkhorn.npz}: codes of one crop. Where the reference overflowed to NaN, its float64 run is the measure; where
- * even that did, the codes must be finite and sum to 1.
+ * Checks {@code sinkhorn.npz}: the codes of one crop. If the reference overflowed to NaN, its float64 run is the
+ * standard; if that overflowed too, the codes must be finite and sum to 1.
  */
 final class SinkhornSuite implements Suite {
     private static final double TOLERANCE = 2e-6;
@@ -46,7 +46,7 @@ final class SinkhornSuite implements Suite {
             }
             BatchShare share = BatchShare.of(world, rows);
             if (share.groups() < world.size()) {
-                report.accept(GoldenCase.skipped(name, rows + " rows cannot be dealt to " + world.size() + " ranks"));
+                report.accept(GoldenCase.skipped(name, rows + " rows cannot be split over " + world.size() + " ranks"));
                 return;
             }
             List<List<NDArray>> groups = new ArrayList<>();
@@ -69,7 +69,7 @@ final class SinkhornSuite implements Suite {
         return Arrays.stream(values).anyMatch(Double::isNaN);
     }
 
-    /** Largest distance of a row's sum from 1. */
+    /** The largest distance of a row's sum from 1. */
     private static double rowSums(float[] codes, int rows) {
         int columns = codes.length / rows;
         MaxError worst = new MaxError();

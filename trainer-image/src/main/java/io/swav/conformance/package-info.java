@@ -1,4 +1,4 @@
-/** This code against numbers that the reference printed. */
+/** Compares this code with numbers that the reference implementation produced. */
 @NullMarked
 package io.swav.conformance;
 

@@ -15,13 +15,13 @@ import java.util.function.BiConsumer;
 import java.util.function.ToDoubleFunction;
 
 /**
- * This package against numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of a fixture
- * folder): operations with fixed factors pixel by pixel, on the host and on the device that computes,
- * random ones by their distributions.
+ * Compares this package with numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of a
+ * fixture folder). Operations with fixed factors are compared pixel by pixel, on the host and on the device that
+ * computes; random operations are compared by their distributions.
  */
 public final class AugmentGolden {
     private static final int DRAWS = 20_000;
-    private static final int PICTURES = 12_000;
+    private static final int IMAGES = 12_000;
     private static final String[] QUANTILES = {"q01", "q10", "q25", "q50", "q75", "q90", "q99"};
     private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
@@ -41,7 +41,11 @@ public final class AugmentGolden {
         this.meta = meta;
     }
 
-    /** @param folder with augment.npz and augment.json */
+    /**
+     * Runs all comparisons.
+     *
+     * @param folder holds augment.npz and augment.json
+     */
     public static List<Check> run(Path folder) throws IOException {
         JsonNode meta =
                 new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
@@ -63,98 +67,104 @@ public final class AugmentGolden {
         if (!name.startsWith("img") || slash < 0 || name.endsWith("/input")) {
             return;
         }
-        FloatImage picture = raster(name.substring(0, slash) + "/input");
+        FloatImage image = image(name.substring(0, slash) + "/input");
         String[] parts = name.substring(slash + 1).split("_", -1);
         double factor = parts.length == 2 ? Double.parseDouble(parts[1]) : 0;
         String title = name + where;
         switch (parts[0]) {
             case "brightness", "contrast", "saturation" -> {
-                CropPlan.Colour colour = CropPlan.Colour.valueOf(parts[0].toUpperCase(Locale.ROOT));
-                operations.change(picture, new CropPlan.Change(colour, (float) factor));
-                max(title, name, picture, 1);
+                CropPlan.Color color = CropPlan.Color.valueOf(parts[0].toUpperCase(Locale.ROOT));
+                operations.change(image, new CropPlan.Change(color, (float) factor));
+                max(title, name, image, 1);
             }
             case "gray" -> {
-                operations.grey(picture);
-                max(title, name, picture, 1);
+                operations.gray(image);
+                max(title, name, image, 1);
             }
             case "hue" -> {
-                operations.change(picture, new CropPlan.Change(CropPlan.Colour.HUE, (float) factor));
-                mean(title, name, picture, 2);
+                operations.change(image, new CropPlan.Change(CropPlan.Color.HUE, (float) factor));
+                mean(title, name, image, 2);
             }
             case "blur" -> {
-                operations.blur(picture, factor);
-                mean(title, name, picture, 1.5);
-                max(title, name, picture, 8);
+                operations.blur(image, factor);
+                mean(title, name, image, 1.5);
+                max(title, name, image, 8);
             }
             case "hflip" -> {
                 FloatImage flipped = new FloatImage();
-                CropBox whole = CropBox.whole(picture.width, picture.height);
-                operations.resize(picture, whole, true, flipped, picture.width, picture.height);
+                CropBox whole = CropBox.whole(image.width, image.height);
+                operations.resize(image, whole, true, flipped, image.width, image.height);
                 max(title, name, flipped, 0);
             }
             case "resized" -> {
-                FloatImage resized = resizedCrop(operations, picture, parts, 2);
+                FloatImage resized = resizedCrop(operations, image, parts, 2);
                 mean(title, name, resized, 1);
                 max(title, name, resized, 3);
             }
-            case "normalized" -> normalised(operations, title, name, parts);
+            case "normalized" -> normalized(operations, title, name, parts);
             default -> checks.add(new Check(title + " (no such operation here)", Double.NaN, 0));
         }
     }
 
-    /** {@code parts} from {@code at} on are top, left, height, width, "to" and the side. */
-    private static FloatImage resizedCrop(Operations operations, FloatImage picture, String[] parts, int at) {
+    /**
+     * Resizes a box of the image. {@code parts} from {@code at} on are top, left, height, width, and "to" with the
+     * side.
+     */
+    private static FloatImage resizedCrop(Operations operations, FloatImage image, String[] parts, int at) {
         int[] box = Arrays.stream(parts, at, at + 4).mapToInt(Integer::parseInt).toArray();
         int size = Integer.parseInt(parts[at + 4].substring(2));
         FloatImage resized = new FloatImage();
-        operations.resize(picture, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
+        operations.resize(image, new CropBox(box[0], box[1], box[2], box[3]), false, resized, size, size);
         return resized;
     }
 
-    /** Normalisation alone: of the reference's own crop, whose levels are whole. */
-    private void normalised(Operations operations, String title, String name, String[] parts) throws IOException {
-        String image = name.substring(0, name.indexOf('/'));
-        FloatImage picture = raster(
-                image + "/resized_crop_" + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
-        operations.normalise(picture);
-        float[] wanted = arrays.get(name).floats();
+    /** Checks normalization alone, on the reference's own crop, whose levels are whole. */
+    private void normalized(Operations operations, String title, String name, String[] parts) throws IOException {
+        String source = name.substring(0, name.indexOf('/'));
+        FloatImage image = image(source + "/resized_crop_"
+                + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
+        operations.normalize(image);
+        float[] expected = arrays.get(name).floats();
         double error = 0;
-        for (int i = 0; i < wanted.length; i++) {
-            error = Math.max(error, Math.abs(wanted[i] - picture.planes[i / picture.pixels()][i % picture.pixels()]));
+        for (int i = 0; i < expected.length; i++) {
+            error = Math.max(error, Math.abs(expected[i] - image.planes[i / image.pixels()][i % image.pixels()]));
         }
         checks.add(new Check(title + " max", error, 1e-5));
     }
 
-    private FloatImage raster(String name) throws IOException {
+    private FloatImage image(String name) throws IOException {
         NumpyZip.Array array = arrays.get(name);
-        FloatImage raster = new FloatImage();
-        raster.load(array.bytes(), array.shape().get(1), array.shape().get(0), 0);
-        return raster;
+        FloatImage image = new FloatImage();
+        image.load(array.bytes(), array.shape().get(1), array.shape().get(0), 0);
+        return image;
     }
 
-    private void max(String title, String name, FloatImage picture, double tolerance) throws IOException {
+    private void max(String title, String name, FloatImage image, double tolerance) throws IOException {
         checks.add(new Check(
-                title + " max", Arrays.stream(differences(name, picture)).max().orElse(0), tolerance));
+                title + " max", Arrays.stream(differences(name, image)).max().orElse(0), tolerance));
     }
 
-    private void mean(String title, String name, FloatImage picture, double tolerance) throws IOException {
+    private void mean(String title, String name, FloatImage image, double tolerance) throws IOException {
         checks.add(new Check(
                 title + " mean",
-                Arrays.stream(differences(name, picture)).average().orElse(0),
+                Arrays.stream(differences(name, image)).average().orElse(0),
                 tolerance));
     }
 
-    private int[] differences(String name, FloatImage picture) throws IOException {
-        byte[] wanted = arrays.get(name).bytes();
-        byte[] got = picture.toBytes();
-        int[] differences = new int[wanted.length];
-        for (int i = 0; i < wanted.length; i++) {
-            differences[i] = Math.abs((wanted[i] & 0xff) - (got[i] & 0xff));
+    private int[] differences(String name, FloatImage image) throws IOException {
+        byte[] expected = arrays.get(name).bytes();
+        byte[] actual = image.toBytes();
+        int[] differences = new int[expected.length];
+        for (int i = 0; i < expected.length; i++) {
+            differences[i] = Math.abs((expected[i] & 0xff) - (actual[i] & 0xff));
         }
         return differences;
     }
 
-    /** Distribution functions of everything the reference reports of its rectangles, within 2 %. */
+    /**
+     * Compares the distribution functions of all quantities that the reference reports about its rectangles, within 2
+     * %.
+     */
     private void boxes() {
         int number = 0;
         for (JsonNode one : meta.path("rrc")) {
@@ -180,7 +190,10 @@ public final class AugmentGolden {
         }
     }
 
-    /** Largest distance between this distribution function and the reference's at its quantiles (ties allow a range). */
+    /**
+     * Records the largest distance between this distribution function and the reference's at its quantiles (ties allow
+     * a range).
+     */
     private void distribution(
             String name, JsonNode one, String quantity, List<CropBox> drawn, ToDoubleFunction<CropBox> of) {
         double[] values = drawn.stream().mapToDouble(of).sorted().toArray();
@@ -197,64 +210,68 @@ public final class AugmentGolden {
     }
 
     private void distributions() throws IOException {
-        FloatImage picture = raster("stat_image_64");
+        FloatImage image = image("stat_image_64");
         Blur blur = new Blur();
-        stats("color_distortion_stats", picture, (out, random) -> {
+        stats("color_distortion_stats", image, (out, random) -> {
             List<CropPlan.Change> changes = CropPlan.changes(random, SWAV);
-            MultiCrop.recolour(out, changes, CropPlan.grey(random, SWAV));
+            MultiCrop.recolor(out, changes, CropPlan.gray(random, SWAV));
         });
         double unchanged = stats(
                 "blur_stats",
-                picture,
+                image,
                 (out, random) -> CropPlan.sigma(random, SWAV).ifPresent(sigma -> blur.apply(out, sigma)));
         checks.add(new Check(
                 "blur_unchanged_fraction",
                 Math.abs(unchanged - meta.get("blur_unchanged_fraction").asDouble()),
                 0.03));
-        FloatImage large = raster("img0/input");
+        FloatImage large = image("img0/input");
         stats("full_pipeline_96_stats", large, pipeline(large, 0.05, 0.14));
         stats("full_pipeline_big_at96_stats", large, pipeline(large, 0.14, 1));
     }
 
-    private static BiConsumer<FloatImage, KeyedRandom> pipeline(FloatImage picture, double minScale, double maxScale) {
+    private static BiConsumer<FloatImage, KeyedRandom> pipeline(FloatImage image, double minScale, double maxScale) {
         MultiCrop crops = new MultiCrop(List.of(new SwavJobSpec.CropSpec(1, 96, minScale, maxScale)), SWAV);
-        return (out, random) -> crops.crop(picture, random.nextLong(), 0, 0, (resolution, index, crop) -> {
-            MultiCrop.denormalise(crop);
+        return (out, random) -> crops.crop(image, random.nextLong(), 0, 0, (resolution, index, crop) -> {
+            MultiCrop.denormalize(crop);
             out.copyFrom(crop);
         });
     }
 
-    /** @return the fraction of draws that changed nothing */
-    private double stats(String name, FloatImage picture, BiConsumer<FloatImage, KeyedRandom> draw) {
+    /**
+     * Compares statistics over many draws.
+     *
+     * @return the fraction of draws that changed nothing
+     */
+    private double stats(String name, FloatImage image, BiConsumer<FloatImage, KeyedRandom> draw) {
         String[] quantities = {"mean_R", "mean_G", "mean_B", "std_R", "std_G", "std_B", "mean_abs_dx", "overall_mean"};
         double[] sums = new double[quantities.length];
-        int grey = 0;
+        int gray = 0;
         int unchanged = 0;
-        byte[] before = picture.toBytes();
+        byte[] before = image.toBytes();
         KeyedRandom random = KeyedRandom.of(name.hashCode());
         FloatImage out = new FloatImage();
-        for (int i = 0; i < PICTURES; i++) {
-            out.copyFrom(picture);
+        for (int i = 0; i < IMAGES; i++) {
+            out.copyFrom(image);
             draw.accept(out, random);
             byte[] after = out.toBytes();
             unchanged += Arrays.equals(before, after) ? 1 : 0;
-            grey += isGrey(after) ? 1 : 0;
+            gray += isGray(after) ? 1 : 0;
             addStatistics(after, out.width, sums);
         }
-        JsonNode wanted = meta.get(name);
+        JsonNode expected = meta.get(name);
         for (int q = 0; q < quantities.length; q++) {
-            double mean = wanted.get(quantities[q]).get("mean").asDouble();
-            checks.add(new Check(name + " " + quantities[q], Math.abs(sums[q] / PICTURES - mean) / mean, 0.03));
+            double mean = expected.get(quantities[q]).get("mean").asDouble();
+            checks.add(new Check(name + " " + quantities[q], Math.abs(sums[q] / IMAGES - mean) / mean, 0.03));
         }
-        double greyFraction = grey / (double) PICTURES;
+        double grayFraction = gray / (double) IMAGES;
         checks.add(new Check(
                 name + " gray_fraction",
-                Math.abs(greyFraction - wanted.get("gray_fraction").asDouble()),
+                Math.abs(grayFraction - expected.get("gray_fraction").asDouble()),
                 0.03));
-        return unchanged / (double) PICTURES;
+        return unchanged / (double) IMAGES;
     }
 
-    private static boolean isGrey(byte[] rgb) {
+    private static boolean isGray(byte[] rgb) {
         for (int i = 0; i < rgb.length; i += 3) {
             if (rgb[i] != rgb[i + 1] || rgb[i] != rgb[i + 2]) {
                 return false;
@@ -263,7 +280,10 @@ public final class AugmentGolden {
         return true;
     }
 
-    /** Means and standard deviations by channel, mean |difference of horizontal neighbours|, mean of all. */
+    /**
+     * Adds means and standard deviations by channel, the mean |difference of horizontal neighbors|, and the mean over
+     * all.
+     */
     private static void addStatistics(byte[] rgb, int width, double[] sums) {
         double[] sum = new double[3];
         double[] squares = new double[3];

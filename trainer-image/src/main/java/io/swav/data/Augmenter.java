@@ -5,25 +5,29 @@ import ai.djl.ndarray.NDManager;
 import io.swav.torch.CopyStream;
 import java.util.List;
 
-/** Makes the crops of groups out of decoded pictures. */
+/** Makes the crops of a group from decoded images. */
 interface Augmenter {
+    /** Begins a group. */
     Group begin();
 
-    /** The crops of one group in the making; rows come from several threads. */
+    /** The crops of one group while they are made; rows are added by several threads. */
     interface Group extends AutoCloseable {
-        /** The picture of one row. */
-        void add(int row, ImageCodec.Bgr picture, long epoch, long sample);
+        /** Adds the image of one row. */
+        void add(int row, ImageCodec.Bgr image, long epoch, long sample);
 
-        /** Once every row is there: begins to bring to the device what {@link #crops} will need there. */
+        /** Begins to copy to the device what {@link #crops} will need there. Call it after every row was added. */
         void prefetch(CopyStream copies);
 
-        /** As {@link CropBatches#group} says, once every row is there; again when asked again. */
+        /**
+         * Returns the crops in the layout of {@link CropBatches#group}. Call it after every row was added; a second
+         * call returns the same crops again.
+         */
         List<NDArray> crops(NDManager manager);
 
-        /** Bytes it holds. */
+        /** The number of bytes that this group holds. */
         long bytes();
 
-        /** No longer wanted; every add has ended. */
+        /** Releases the group. Call it after every {@link #add} has ended. */
         @Override
         void close();
     }

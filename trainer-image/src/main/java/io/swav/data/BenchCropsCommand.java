@@ -16,28 +16,33 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav bench crops}: pictures a CPU-second through decoding and multi-crop, on one thread, made in either way. */
+/**
+ * {@code swav bench crops}: measures images per CPU-second through decoding and multi-crop on one thread, for both
+ * values of {@code data.augmentOn}.
+ */
 @Command(
         name = "crops",
-        description = "Measures decoding and multi-crop: pictures a CPU-second on one thread.",
+        description = "Measures decoding and multi-crop: images per CPU-second on one thread.",
         mixinStandardHelpOptions = true)
 public final class BenchCropsCommand implements Callable<Integer> {
     private static final int GROUP = 16;
     private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures here.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the results to FILE as JSON.")
     private @Nullable Path json;
 
-    @Option(names = "--seconds", description = "CPU-seconds to measure each case (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--seconds", description = "CPU-seconds to spend on each case (default: ${DEFAULT-VALUE}).")
     private double seconds = 5;
 
     /**
-     * One measured case, in pictures a CPU-second.
+     * One measured case, in images per CPU-second.
      *
-     * @param host decoded and cropped by a worker
-     * @param decoded alone
-     * @param handedOver decoded by a worker, and given to the device: all it does with augmentOn Device
-     * @param device cropped by the thread that computes, with augmentOn Device: on a GPU, only asked for
+     * @param picture size of the image
+     * @param host decoding and cropping by a worker
+     * @param decoded decoding alone
+     * @param handedOver decoding by a worker and handing over to the device: all that a worker does with augmentOn
+     *     Device
+     * @param device cropping by the thread that computes, with augmentOn Device; on a GPU, this only enqueues the work
      */
     public record Case(String picture, String crops, double host, double decoded, double handedOver, double device) {}
 
@@ -48,7 +53,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
         for (Case one : cases) {
             System.out.printf(
                     Locale.ROOT,
-                    "%s JPEG, crops %s: %.1f pictures a CPU-second (decoding alone %.0f); augmentOn Device: %.0f for a"
+                    "%s JPEG, crops %s: %.1f images per CPU-second (decoding alone %.0f); augmentOn Device: %.0f for a"
                             + " worker, %.1f for the thread that computes (%s)%n",
                     one.picture,
                     one.crops,
@@ -69,13 +74,13 @@ public final class BenchCropsCommand implements Callable<Integer> {
         List<SwavJobSpec.CropSpec> specs = List.of(
                 new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
         MultiCrop crops = new MultiCrop(specs, SWAV);
-        FloatImage picture = new FloatImage();
+        FloatImage image = new FloatImage();
         long[] sample = {0};
         double whole = rate(() -> {
-            ImageCodec.decode(jpeg, picture);
-            crops.crop(picture, 31, 0, sample[0]++, (resolution, index, crop) -> {});
+            ImageCodec.decode(jpeg, image);
+            crops.crop(image, 31, 0, sample[0]++, (resolution, index, crop) -> {});
         });
-        double decoding = rate(() -> ImageCodec.decode(jpeg, picture));
+        double decoding = rate(() -> ImageCodec.decode(jpeg, image));
         String name = "2x" + large + "+" + smallCount + "x" + small;
         DeviceAugmenter augmenter = new DeviceAugmenter(specs, SWAV, GROUP, 31);
         double handedOver =
@@ -100,7 +105,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
         return group;
     }
 
-    /** Times a CPU-second of this thread, after a warm-up of the same length. */
+    /** Runs per CPU-second of this thread, after a warm-up of the same length. */
     private double rate(Runnable one) {
         List<Double> rates = new ArrayList<>();
         for (int round = 0; round < 2; round++) {
@@ -119,20 +124,20 @@ public final class BenchCropsCommand implements Callable<Integer> {
         return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
     }
 
-    /** Smooth colour waves with some noise: compresses like a photograph. */
+    /** Smooth color waves with some noise, which compress like a photograph. */
     private static FloatImage waves(int width, int height) {
         KeyedRandom random = KeyedRandom.of(0);
-        FloatImage raster = new FloatImage();
-        raster.resize(width, height);
+        FloatImage image = new FloatImage();
+        image.resize(width, height);
         for (int c = 0; c < 3; c++) {
-            for (int i = 0; i < raster.pixels(); i++) {
+            for (int i = 0; i < image.pixels(); i++) {
                 double x = 6.0 * (i % width) / width;
                 int row = i / width;
                 double y = 5.0 * row / height;
                 double level = 128 + 80 * Math.sin(x * 3 + y * 2 + c) + 12 * random.gaussian();
-                raster.planes[c][i] = (float) Math.max(0, Math.min(255, level));
+                image.planes[c][i] = (float) Math.max(0, Math.min(255, level));
             }
         }
-        return raster;
+        return image;
     }
 }

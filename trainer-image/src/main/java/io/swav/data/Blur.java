@@ -1,27 +1,27 @@
 package io.swav.data;
 
 /**
- * Gaussian blur as Pillow makes it: three passes of the extended box filter (Gwosdek et al.: "Theoretical foundations of
- * Gaussian convolution by extended box filtering", 2011) whose variances add up to σ², along rows and then along columns;
- * each pass repeats the picture's edge beyond its borders and
- * ends in whole levels. Not safe for use by several threads.
+ * Gaussian blur as Pillow computes it: three passes of the extended box filter (Gwosdek et al.: "Theoretical
+ * foundations of Gaussian convolution by extended box filtering", 2011) whose variances add up to σ², along rows and
+ * then along columns. Each pass repeats the edge of the image beyond its borders and rounds to whole levels. Not safe
+ * for use by several threads.
  */
 final class Blur {
     static final int PASSES = 3;
 
     private float[] padded = new float[0];
 
-    /** In place; {@code sigma} in pixels. */
-    void apply(FloatImage picture, double sigma) {
+    /** Blurs in place; {@code sigma} is in pixels. */
+    void apply(FloatImage image, double sigma) {
         float[] box = box(sigma);
         int reach = box.length - 1;
-        int width = picture.width;
-        int height = picture.height;
+        int width = image.width;
+        int height = image.height;
         int rows = height + 2 * reach;
         if (padded.length < Math.max(width + 2 * reach, width * rows)) {
             padded = new float[Math.max(width + 2 * reach, width * rows)];
         }
-        for (float[] plane : picture.planes) {
+        for (float[] plane : image.planes) {
             for (int y = 0; y < height; y++) {
                 for (int pass = 0; pass < PASSES; pass++) {
                     padRow(plane, y * width, width, reach);
@@ -80,11 +80,11 @@ final class Blur {
         }
     }
 
-    /** Weights of one pass's box at distance 0, 1, 2, …; over both sides they sum to 1. */
+    /** The weights of one pass's box at distance 0, 1, 2, …; over both sides they sum to 1. */
     static float[] box(double sigma) {
         double variance = sigma * sigma / PASSES;
         int whole = (int) Math.floor((Math.sqrt(12 * variance + 1) - 1) / 2);
-        // 2·whole + 1 full weights and one of `edge` at each end, which makes the variance right
+        // 2·whole + 1 full weights, and one of `edge` at each end to make the variance exact
         double edge = (2 * whole + 1)
                 * (whole * (whole + 1.0) - 3 * variance)
                 / (6 * (variance - (whole + 1.0) * (whole + 1.0)));

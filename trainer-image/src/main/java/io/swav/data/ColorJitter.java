@@ -5,33 +5,33 @@ import static io.swav.torch.ImageOps.LUMA_G;
 import static io.swav.torch.ImageOps.LUMA_R;
 
 /**
- * The colour operations of torchvision's ColorJitter and RandomGrayscale on one picture, in place. Factors are
- * torchvision's: 1 changes nothing for brightness, contrast and saturation; hue turns by a fraction of the full circle.
- * Grey is ITU-R 601's luma.
+ * The color operations of torchvision's ColorJitter and RandomGrayscale, in place on one image. Factors have
+ * torchvision's meaning: 1 changes nothing for brightness, contrast and saturation; hue is turned by a fraction of the
+ * full circle. Gray is ITU-R 601's luma.
  */
 final class ColorJitter {
     private ColorJitter() {}
 
-    static void change(FloatImage picture, CropPlan.Change change) {
-        switch (change.colour()) {
-            case BRIGHTNESS -> brightness(picture, change.factor());
-            case CONTRAST -> contrast(picture, change.factor());
-            case SATURATION -> saturation(picture, change.factor());
-            case HUE -> hue(picture, change.factor());
+    static void change(FloatImage image, CropPlan.Change change) {
+        switch (change.color()) {
+            case BRIGHTNESS -> brightness(image, change.factor());
+            case CONTRAST -> contrast(image, change.factor());
+            case SATURATION -> saturation(image, change.factor());
+            case HUE -> hue(image, change.factor());
         }
     }
 
-    private static void brightness(FloatImage picture, float factor) {
-        for (float[] plane : picture.planes) {
-            blend(plane, picture.pixels(), factor, 0);
+    private static void brightness(FloatImage image, float factor) {
+        for (float[] plane : image.planes) {
+            blend(plane, image.pixels(), factor, 0);
         }
     }
 
-    /** Away from, or towards, the mean grey of the picture. */
-    private static void contrast(FloatImage picture, float factor) {
-        float offset = (1 - factor) * meanLuma(picture);
-        for (float[] plane : picture.planes) {
-            blend(plane, picture.pixels(), factor, offset);
+    /** Blends away from, or towards, the mean gray of the image. */
+    private static void contrast(FloatImage image, float factor) {
+        float offset = (1 - factor) * meanLuma(image);
+        for (float[] plane : image.planes) {
+            blend(plane, image.pixels(), factor, offset);
         }
     }
 
@@ -41,16 +41,15 @@ final class ColorJitter {
         }
     }
 
-    /** Rounded to a whole level, as Pillow does. */
-    private static float meanLuma(FloatImage picture) {
-        int n = picture.pixels();
-        double sum = LUMA_R * sum(picture.planes[0], n)
-                + LUMA_G * sum(picture.planes[1], n)
-                + LUMA_B * sum(picture.planes[2], n);
+    /** The mean luma, rounded to a whole level as Pillow does. */
+    private static float meanLuma(FloatImage image) {
+        int n = image.pixels();
+        double sum =
+                LUMA_R * sum(image.planes[0], n) + LUMA_G * sum(image.planes[1], n) + LUMA_B * sum(image.planes[2], n);
         return (float) Math.floor(sum / n + 0.5);
     }
 
-    /** Four running sums, because a single one waits for itself. */
+    /** Sums with four accumulators, so that additions need not wait for each other. */
     private static double sum(float[] plane, int n) {
         double a = 0;
         double b = 0;
@@ -69,48 +68,48 @@ final class ColorJitter {
         return (a + b) + (c + d);
     }
 
-    private static void saturation(FloatImage picture, float factor) {
-        float[] r = picture.planes[0];
-        float[] g = picture.planes[1];
-        float[] b = picture.planes[2];
+    private static void saturation(FloatImage image, float factor) {
+        float[] r = image.planes[0];
+        float[] g = image.planes[1];
+        float[] b = image.planes[2];
         float rest = 1 - factor;
-        int n = picture.pixels();
+        int n = image.pixels();
         for (int i = 0; i < n; i++) {
-            float grey = rest * FloatImage.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
-            r[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, r[i] * factor + grey)));
-            g[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, g[i] * factor + grey)));
-            b[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, b[i] * factor + grey)));
+            float gray = rest * FloatImage.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
+            r[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, r[i] * factor + gray)));
+            g[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, g[i] * factor + gray)));
+            b[i] = FloatImage.truncate(Math.min(255f, Math.max(0f, b[i] * factor + gray)));
         }
     }
 
-    static void grey(FloatImage picture) {
-        float[] r = picture.planes[0];
-        float[] g = picture.planes[1];
-        float[] b = picture.planes[2];
-        int n = picture.pixels();
+    static void gray(FloatImage image) {
+        float[] r = image.planes[0];
+        float[] g = image.planes[1];
+        float[] b = image.planes[2];
+        int n = image.pixels();
         for (int i = 0; i < n; i++) {
-            float grey = FloatImage.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
-            r[i] = grey;
-            g[i] = grey;
-            b[i] = grey;
+            float gray = FloatImage.round(LUMA_R * r[i] + LUMA_G * g[i] + LUMA_B * b[i]);
+            r[i] = gray;
+            g[i] = gray;
+            b[i] = gray;
         }
     }
 
-    /** What a turn by part of the circle adds to a hue of 8 bits. */
+    /** The amount by which a turn by this fraction of the circle changes an 8-bit hue. */
     static int shift(float turn) {
         return (int) (turn * 255);
     }
 
     /**
-     * Turns the hue in HSV by {@code turn} in [-0.5, 0.5]. Hue and saturation pass through 8 bits on the way, as in
-     * Pillow's HSV pictures.
+     * Turns the hue in HSV by {@code turn} in [-0.5, 0.5]. Hue and saturation are rounded to 8 bits in between, as in
+     * Pillow's HSV images.
      */
-    private static void hue(FloatImage picture, float turn) {
-        float[] r = picture.planes[0];
-        float[] g = picture.planes[1];
-        float[] b = picture.planes[2];
+    private static void hue(FloatImage image, float turn) {
+        float[] r = image.planes[0];
+        float[] g = image.planes[1];
+        float[] b = image.planes[2];
         int shift = shift(turn);
-        int n = picture.pixels();
+        int n = image.pixels();
         for (int i = 0; i < n; i++) {
             float red = r[i];
             float green = g[i];

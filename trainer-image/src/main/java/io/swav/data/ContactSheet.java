@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 
-/** A picture and its crops in each row, side by side, for people who want to look. */
+/** Draws an image and its crops side by side in each row, for inspection by people. */
 final class ContactSheet {
     private static final int GAP = 2;
 
@@ -14,7 +14,7 @@ final class ContactSheet {
     private final int rows;
     private final int cell;
 
-    /** @param cell side of the square that a picture or crop is fitted into */
+    /** @param cell side of the square that an image or crop is fitted into, in pixels */
     ContactSheet(List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation, int rows, int cell) {
         this.crops = crops;
         this.multiCrop = new MultiCrop(crops, augmentation);
@@ -22,7 +22,7 @@ final class ContactSheet {
         this.cell = cell;
     }
 
-    /** The first samples of epoch 0. */
+    /** Draws the first samples of epoch 0. */
     FloatImage of(DataSet data, long seed) throws IOException {
         int columns = 1 + crops.stream().mapToInt(SwavJobSpec.CropSpec::count).sum();
         FloatImage sheet = new FloatImage();
@@ -31,19 +31,19 @@ final class ContactSheet {
             Arrays.fill(plane, 255);
         }
         int[] order = Sampler.permutation(seed, 0, data.size());
-        FloatImage picture = new FloatImage();
+        FloatImage image = new FloatImage();
         for (int row = 0; row < Math.min(rows, order.length); row++) {
-            if (!ImageCodec.decode(data.read(order[row]), picture)) {
-                throw DataException.badData(data.name(order[row]) + " cannot be decoded");
+            if (!ImageCodec.decode(data.read(order[row]), image)) {
+                throw DataException.badData(data.name(order[row]) + " cannot be decoded; repair or remove it");
             }
             int y = row * (cell + GAP);
             FloatImage whole = new FloatImage();
-            CropBox box = CropBox.whole(picture.width, picture.height);
-            new Resampler().resize(picture, box, false, whole, cell, cell);
+            CropBox box = CropBox.whole(image.width, image.height);
+            new Resampler().resize(image, box, false, whole, cell, cell);
             paste(whole, sheet, 0, y);
             int[] column = {1};
-            multiCrop.crop(picture, seed, 0, order[row], (resolution, index, crop) -> {
-                MultiCrop.denormalise(crop);
+            multiCrop.crop(image, seed, 0, order[row], (resolution, index, crop) -> {
+                MultiCrop.denormalize(crop);
                 paste(crop, sheet, column[0]++ * (cell + GAP), y);
             });
         }

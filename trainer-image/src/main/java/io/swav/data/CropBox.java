@@ -1,14 +1,15 @@
 package io.swav.data;
 
-/** The rectangle of a picture that a crop shows, in pixels. */
+/** The rectangle of an image that a crop shows, in pixels. */
 record CropBox(int top, int left, int height, int width) {
     private static final int ATTEMPTS = 10;
     private static final double MIN_ASPECT = 3.0 / 4.0;
     private static final double MAX_ASPECT = 4.0 / 3.0;
 
     /**
-     * RandomResizedCrop's rectangle (the "Inception" crop): area uniform in [minScale, maxScale] of the picture's, aspect
-     * log-uniform in [3/4, 4/3], ten attempts to fit, then the largest central rectangle of a permitted aspect.
+     * Draws RandomResizedCrop's rectangle (the "Inception" crop): area uniform in [minScale, maxScale] of the image's
+     * area, aspect ratio log-uniform in [3/4, 4/3]. If ten attempts do not fit, it is the largest central rectangle of
+     * a permitted aspect ratio.
      */
     static CropBox random(KeyedRandom random, int width, int height, double minScale, double maxScale) {
         double logMin = StrictMath.log(MIN_ASPECT);

@@ -6,31 +6,31 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /**
- * What SwAV's augmentations (paper, appendix A) do to make one crop of one picture: every random decision, and no pixel.
+ * The plan of SwAV's augmentations (paper, appendix A) for one crop of one image: every random decision, and no pixels.
  * The random stream of a crop is keyed by (seed, epoch, sample, crop).
  *
- * @param changes colour jitter in its order; none where there is none
- * @param sigma of the blur, pixels
+ * @param changes color jitter in the order of application; empty for none
+ * @param sigma of the blur in pixels; empty for no blur
  */
-record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean grey, OptionalDouble sigma) {
+record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean gray, OptionalDouble sigma) {
     private static final double FLIP = 0.5;
     private static final double STRENGTH = 0.8;
     private static final double HUE = 0.2;
     private static final double MIN_SIGMA = 0.1;
     static final double MAX_SIGMA = 2;
 
-    /** A step of colour jitter, in the order in which their factors are drawn. */
-    enum Colour {
+    /** A kind of color change, in the order in which the factors are drawn. */
+    enum Color {
         BRIGHTNESS,
         CONTRAST,
         SATURATION,
         HUE
     }
 
-    /** One step, its factor as in {@link ColorJitter}. */
-    record Change(Colour colour, float factor) {}
+    /** One color change; its factor has the meaning described at {@link ColorJitter}. */
+    record Change(Color color, float factor) {}
 
-    /** Of all crops of one picture, in the order of {@code crops}. */
+    /** Plans all crops of one image, in the order of {@code crops}. */
     static List<CropPlan> all(
             List<SwavJobSpec.CropSpec> crops,
             SwavJobSpec.Augmentation augmentation,
@@ -46,8 +46,8 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean grey, O
                 CropBox box = CropBox.random(random, width, height, spec.minScale(), spec.maxScale());
                 boolean flip = random.chance(FLIP);
                 List<Change> changes = changes(random, augmentation);
-                boolean grey = grey(random, augmentation);
-                plans.add(new CropPlan(box, flip, changes, grey, sigma(random, augmentation)));
+                boolean gray = gray(random, augmentation);
+                plans.add(new CropPlan(box, flip, changes, gray, sigma(random, augmentation)));
             }
         }
         return plans;
@@ -59,23 +59,23 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean grey, O
         }
         double strength = STRENGTH * augmentation.jitterStrength();
         double turn = Math.min(0.5, HUE * augmentation.jitterStrength());
-        List<Change> left = new ArrayList<>();
-        for (Colour colour : Colour.values()) {
-            double factor = colour == Colour.HUE
+        List<Change> remaining = new ArrayList<>();
+        for (Color color : Color.values()) {
+            double factor = color == Color.HUE
                     ? random.uniform(-turn, turn)
                     : random.uniform(Math.max(0, 1 - strength), 1 + strength);
-            left.add(new Change(colour, (float) factor));
+            remaining.add(new Change(color, (float) factor));
         }
         List<Change> changes = new ArrayList<>();
-        for (int i = left.size() - 1; i >= 0; i--) {
+        for (int i = remaining.size() - 1; i >= 0; i--) {
             int j = random.below(i + 1);
-            changes.add(left.get(j));
-            left.set(j, left.get(i));
+            changes.add(remaining.get(j));
+            remaining.set(j, remaining.get(i));
         }
         return changes;
     }
 
-    static boolean grey(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    static boolean gray(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
         return random.chance(augmentation.grayProbability());
     }
 

@@ -11,10 +11,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code swav data}: make, pack and look at data sets. */
+/** {@code swav data}: creates, packs and shows data sets. */
 @Command(
         name = "data",
-        description = "Makes, packs and shows data sets.",
+        description = "Creates, packs and shows data sets.",
         mixinStandardHelpOptions = true,
         subcommands = {DataCommand.Synth.class, DataCommand.Pack.class, DataCommand.Show.class})
 public final class DataCommand {
@@ -31,16 +31,18 @@ public final class DataCommand {
         @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder to write.")
         private Path out = Path.of("");
 
-        @Option(names = "--samples", description = "Training pictures (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--samples", description = "Number of training images (default: ${DEFAULT-VALUE}).")
         private int samples = 8000;
 
-        @Option(names = "--classes", description = "Classes, 2 to 10 (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--classes", description = "Number of classes, 2 to 10 (default: ${DEFAULT-VALUE}).")
         private int classes = SyntheticImages.MAX_CLASSES;
 
-        @Option(names = "--size", description = "Side in pixels (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--size", description = "Side of an image in pixels (default: ${DEFAULT-VALUE}).")
         private int size = 32;
 
-        @Option(names = "--seed", description = "Same seed, same pictures (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--seed",
+                description = "Random seed; the same seed gives the same images (default: ${DEFAULT-VALUE}).")
         private long seed = 31;
 
         @Override
@@ -50,7 +52,7 @@ public final class DataCommand {
         }
     }
 
-    /** Writes {@code samples} pictures to {@code out/train} and a fifth of that to {@code out/test}. */
+    /** Writes {@code samples} images to {@code out/train} and a fifth as many to {@code out/test}. */
     public static void synthesize(Path out, int samples, int classes, int size, long seed) throws IOException {
         if (samples < 1 || classes < 2 || classes > SyntheticImages.MAX_CLASSES || size < 8) {
             throw DataException.badData("--samples must be positive, --classes 2 to " + SyntheticImages.MAX_CLASSES
@@ -68,8 +70,8 @@ public final class DataCommand {
             throws IOException {
         try (ShardWriter writer = new ShardWriter(out.resolve(part), "synth-" + part, PER_SHARD)) {
             for (int i = 0; i < count; i++) {
-                FloatImage picture = SyntheticImages.draw(seed, first + i, i % classes, size);
-                writer.add(String.format("%s_%07d", part, i), ImageCodec.encode(picture, ".jpg"), "jpg", i % classes);
+                FloatImage image = SyntheticImages.draw(seed, first + i, i % classes, size);
+                writer.add(String.format("%s_%07d", part, i), ImageCodec.encode(image, ".jpg"), "jpg", i % classes);
                 bar.step();
             }
         }
@@ -78,10 +80,10 @@ public final class DataCommand {
     /** {@code swav data pack}. */
     @Command(
             name = "pack",
-            description = "Packs a folder of pictures (class sub-folders, or flat) into tar shards, shuffled.",
+            description = "Packs a folder of images (class sub-folders, or flat) into tar shards, shuffled.",
             mixinStandardHelpOptions = true)
     public static final class Pack implements Callable<Integer> {
-        @Parameters(paramLabel = "FOLDER", description = "Folder of pictures.")
+        @Parameters(paramLabel = "FOLDER", description = "Folder of images.")
         private Path folder = Path.of("");
 
         @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder to write.")
@@ -90,7 +92,7 @@ public final class DataCommand {
         @Option(names = "--per-shard", description = "Samples in a shard (default: ${DEFAULT-VALUE}).")
         private int perShard = PER_SHARD;
 
-        @Option(names = "--seed", description = "Of the order of samples (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--seed", description = "Random seed of the sample order (default: ${DEFAULT-VALUE}).")
         private long seed = 31;
 
         @Override
@@ -100,18 +102,19 @@ public final class DataCommand {
                     ProgressBar bar = new ProgressBar("packing", data.size())) {
                 List<String> bad = pack(data, writer, bar);
                 if (bad.size() == data.size()) {
-                    throw DataException.badData("not one picture of " + folder + " can be decoded");
+                    throw DataException.badData(
+                            "none of the images in " + folder + " can be decoded; nothing was packed");
                 }
                 if (!bad.isEmpty()) {
                     bad.stream().limit(BAD_NAMED).forEach(name -> System.err.println("not packed: " + name));
                     System.err.printf(
-                            "%d of %d pictures cannot be decoded and are not packed%n", bad.size(), data.size());
+                            "%d of %d images cannot be decoded and were not packed%n", bad.size(), data.size());
                 }
             }
             return 0;
         }
 
-        /** Names of the pictures that were left out because they cannot be decoded. */
+        /** Packs every image that can be decoded, and returns the names of those that cannot. */
         private List<String> pack(DataSet data, ShardWriter writer, ProgressBar bar) throws IOException {
             FloatImage scratch = new FloatImage();
             List<String> bad = new ArrayList<>();
@@ -134,8 +137,7 @@ public final class DataCommand {
     /** {@code swav data show}. */
     @Command(
             name = "show",
-            description =
-                    "Writes a PNG: in each row a picture of the data set and its crops, as training would see them.",
+            description = "Writes a PNG: each row shows an image of the data set and its crops as training sees them.",
             mixinStandardHelpOptions = true)
     public static final class Show implements Callable<Integer> {
         @Parameters(paramLabel = "DATA", description = "Folder or URI of the data set.")
@@ -144,7 +146,7 @@ public final class DataCommand {
         @Option(names = "--out", paramLabel = "PNG", description = "File to write (default: ${DEFAULT-VALUE}).")
         private Path out = Path.of("crops.png");
 
-        @Option(names = "--rows", description = "Pictures (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--rows", description = "Number of images, one per row (default: ${DEFAULT-VALUE}).")
         private int rows = 10;
 
         @Option(names = "--large", description = "Side of the two large crops (default: ${DEFAULT-VALUE}).")
@@ -153,10 +155,10 @@ public final class DataCommand {
         @Option(names = "--small", description = "Side of the small crops (default: ${DEFAULT-VALUE}).")
         private int small = 20;
 
-        @Option(names = "--strength", description = "Colour jitter (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--strength", description = "Strength of the color jitter (default: ${DEFAULT-VALUE}).")
         private double strength = 1;
 
-        @Option(names = "--seed", description = "Of the crops (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--seed", description = "Random seed of the crops (default: ${DEFAULT-VALUE}).")
         private long seed = 31;
 
         @Override

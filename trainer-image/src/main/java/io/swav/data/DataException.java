@@ -1,14 +1,13 @@
 package io.swav.data;
 
 import io.swav.api.ExitCodes;
-import io.swav.api.ResourceNames;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Objects;
 
-/** The data cannot be used as it is; the message names the file or field and says what to do. */
+/** The data cannot be used as it is. The message names the file or field and says what to do. */
 @SuppressWarnings("serial")
 public final class DataException extends RuntimeException {
     private final int exitCode;
@@ -23,7 +22,7 @@ public final class DataException extends RuntimeException {
         this.exitCode = exitCode;
     }
 
-    /** Nothing there, or not readable by this user. */
+    /** The data is missing, or this user may not read it. */
     public static DataException noInput(String message) {
         return new DataException(ExitCodes.NO_INPUT, message);
     }
@@ -32,12 +31,15 @@ public final class DataException extends RuntimeException {
         return new DataException(ExitCodes.NO_INPUT, message + ": " + cause, cause);
     }
 
-    /** There, but not to be had now: another try, perhaps on another machine, may read it. */
+    /** The data exists but cannot be read now. A retry, perhaps on another machine, may succeed. */
     public static DataException cannotRead(String message, Throwable cause) {
         return new DataException(ExitCodes.SOFTWARE, message + ": " + cause, cause);
     }
 
-    /** What its user has to mend is told from what a file server, for instance, does for a while. */
+    /**
+     * Separates a fault that a user must correct (a missing file, missing permission) from one that may pass, such as
+     * an error of a file server.
+     */
     static DataException cannotOpen(Path path, Exception e) {
         Throwable why = e instanceof UncheckedIOException ? Objects.requireNonNull(e.getCause()) : e;
         String message = path + " cannot be read";
@@ -46,7 +48,7 @@ public final class DataException extends RuntimeException {
                 : cannotRead(message, why);
     }
 
-    /** There, but damaged, too small or not what it should be. */
+    /** The data exists but is damaged, too small or of another kind than expected. */
     public static DataException badData(String message) {
         return new DataException(ExitCodes.BAD_DATA, message);
     }
@@ -59,7 +61,7 @@ public final class DataException extends RuntimeException {
         return new DataException(ExitCodes.CANNOT_WRITE, message + ": " + cause, cause);
     }
 
-    /** One of {@link ResourceNames}'s sysexits codes. */
+    /** The exit code of the process, one of the sysexits codes in {@link ExitCodes}. */
     public int exitCode() {
         return exitCode;
     }

@@ -15,34 +15,37 @@ import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
 
-/** Pictures by index, with labels where there are any; safe for use by several threads. */
+/** A data set: encoded images by index, with labels if it has any. Safe for use by several threads. */
 public interface DataSet extends AutoCloseable {
-    /** What {@link #label} says of a picture without one. */
+    /** The value of {@link #label} for an image without a label. */
     int UNLABELLED = -1;
 
     int size();
 
     /**
-     * The encoded picture.
+     * Reads the encoded image.
      *
-     * @throws java.io.EOFException when its file is too short for it, which is so for everybody
-     * @throws IOException when it cannot be read now
+     * @throws java.io.EOFException if the file ends before the image does: permanent damage, the same for every process
+     * @throws IOException if the image cannot be read now: possibly a temporary fault of this process or its file
+     *     server
      */
     byte[] read(int sample) throws IOException;
 
     int label(int sample);
 
-    /** File (and entry in it), for messages. */
+    /** The file (and the entry in it) of a sample, for messages. */
     String name(int sample);
 
     @Override
     void close();
 
     /**
-     * Opens {@code file:///folder} or a plain path: a folder of tar shards, or of pictures in class sub-folders, or of
-     * pictures alone. The last part may be a pattern for shards, as in {@code /data/cifar/*-train-*.tar}.
+     * Opens {@code file:///folder} or a plain path: a folder of tar shards, a folder of images in class sub-folders, or
+     * a flat folder of images. The last part of the path may be a pattern for shards, as in {@code
+     * /data/cifar/*-train-*.tar}.
      *
-     * @throws DataException naming the folder or the file that is missing, empty or damaged, or cannot be read now
+     * @throws DataException if a folder or file is missing, empty or damaged, or cannot be read now; the message names
+     *     it
      */
     static DataSet open(String uri) {
         Path path = path(uri);
@@ -51,7 +54,7 @@ public interface DataSet extends AutoCloseable {
         Path folder = pattern && path.getParent() != null ? path.getParent() : path;
         if (!ImageFolder.isFolder(folder)) {
             throw DataException.noInput("data folder " + folder + " does not exist (" + uri
-                    + "); give a folder of tar shards or of pictures");
+                    + "); give a folder of tar shards or of images");
         }
         List<Path> shards = list(folder, pattern ? last : "*.tar");
         if (!shards.isEmpty()) {
@@ -63,32 +66,37 @@ public interface DataSet extends AutoCloseable {
         return ImageFolder.open(folder);
     }
 
-    /** The same, tried again for a while where something cannot be read now. */
+    /** As {@link #open(String)}, but retries for the time of a {@link ReadRetry} if the data cannot be read now. */
     static DataSet open(String uri, SwavJobSpec spec) {
-        ReadRetry patience = new ReadRetry(spec, new CountDownLatch(1));
+        ReadRetry retry = new ReadRetry(spec, new CountDownLatch(1));
         while (true) {
             try {
                 return open(uri);
             } catch (DataException e) {
-                if (ExitCodes.isPermanent(e.exitCode()) || !patience.lasts()) {
+                if (ExitCodes.isPermanent(e.exitCode()) || !retry.awaitNextTry()) {
                     throw e;
                 }
-                LoggerFactory.getLogger(DataSet.class).warn("opening {} again: {}", uri, e.getMessage());
+                LoggerFactory.getLogger(DataSet.class)
+                        .warn("cannot open {} now, trying again: {}", uri, e.getMessage());
             }
         }
     }
 
-    /** The local path of a data URI. Characters that a URI would have escaped, as those of patterns, may stand in it. */
+    /**
+     * Returns the local path of a data URI. Characters that a URI would escape, such as those of patterns, may stand
+     * unescaped.
+     */
     static Path path(String uri) {
         if (uri.startsWith("file:")) {
             String rest = uri.substring("file:".length());
             if (rest.startsWith("//") && !rest.startsWith("///")) {
-                throw DataException.noInput("data.uri " + uri + " names a machine: give file:///folder");
+                throw DataException.noInput("data.uri " + uri + " names a machine: only local folders"
+                        + " can be read, give file:///folder");
             }
             try {
                 return Path.of(URLDecoder.decode(rest.replace("+", "%2B"), StandardCharsets.UTF_8));
             } catch (IllegalArgumentException e) {
-                throw DataException.noInput("data.uri " + uri + " names no path: give file:///folder", e);
+                throw DataException.noInput("data.uri " + uri + " is not a valid path: give file:///folder", e);
             }
         }
         if (uri.contains("://")) {

@@ -20,13 +20,16 @@ import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * Crops made on the device that computes, a group at a time: the threads that add pictures only put the decoded bytes where
- * the device fetches them, and draw what is to be done. The shapes of all kernels follow from the group's own pictures, and so do
- * the bits.
+ * Makes crops on the device that computes, one group at a time. The threads that add images only store the decoded
+ * bytes where the device fetches them, and draw the random decisions. The shapes of all kernels depend only on the
+ * images of the group, and so do the bits of the result.
  */
 final class DeviceAugmenter implements Augmenter {
-    /** Values of pictures, with what pads them to one size, that an operation takes at a time: its memory, a few times over. */
-    private static final long AT_A_TIME = 1L << 22;
+    /**
+     * The number of values, padding to a common size included, that one operation processes at a time. It bounds the
+     * memory of an operation to a few times this.
+     */
+    private static final long MAX_VALUES_PER_CALL = 1L << 22;
 
     private static final int TAPS = Blur.box(CropPlan.MAX_SIGMA).length;
 
@@ -52,27 +55,26 @@ final class DeviceAugmenter implements Augmenter {
 
     @Override
     public Group begin() {
-        return new Drawn();
+        return new DeviceGroup();
     }
 
-    /** A picture's bytes on their way, and what becomes of them. */
+    /** An image's bytes on their way to the device, and the crops to make of it. */
     private record Row(PinnedBuffer bytes, int width, int height, List<CropPlan> plans) {
         long size() {
             return 3L * width * height;
         }
     }
 
-    private final class Drawn implements Group {
+    private final class DeviceGroup implements Group {
         private final Row[] rows = new Row[groupSize];
 
         @Override
-        public void add(int row, ImageCodec.Bgr picture, long epoch, long sample) {
+        public void add(int row, ImageCodec.Bgr image, long epoch, long sample) {
             List<CropPlan> plans =
-                    CropPlan.all(crops, augmentation, picture.width(), picture.height(), seed, epoch, sample);
-            PinnedBuffer bytes =
-                    PinnedBuffer.once(DataType.UINT8, picture.bytes().remaining());
-            bytes.bytes().put(picture.bytes().duplicate());
-            rows[row] = new Row(bytes, picture.width(), picture.height(), plans);
+                    CropPlan.all(crops, augmentation, image.width(), image.height(), seed, epoch, sample);
+            PinnedBuffer bytes = PinnedBuffer.once(DataType.UINT8, image.bytes().remaining());
+            bytes.bytes().put(image.bytes().duplicate());
+            rows[row] = new Row(bytes, image.width(), image.height(), plans);
         }
 
         @Override
@@ -85,29 +87,32 @@ final class DeviceAugmenter implements Augmenter {
             try (NDManager scratch = manager.newSubManager()) {
                 NDArray bytes = fetch(scratch);
                 Script script = new Script();
-                List<NDArray> made = new ArrayList<>();
+                List<NDArray> arrays = new ArrayList<>();
                 int first = 0;
                 for (SwavJobSpec.CropSpec crop : crops) {
                     Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
                     NDArray array = manager.create(shape, DataType.FLOAT32);
                     write(script, bytes, first, array);
-                    made.add(array);
+                    arrays.add(array);
                     first += crop.count();
                 }
                 script.run(scratch);
-                return made;
+                return arrays;
             }
         }
 
         private NDArray fetch(NDManager scratch) {
-            List<NDArray> pictures =
+            List<NDArray> images =
                     Arrays.stream(rows).map(row -> row.bytes.toArray(scratch)).toList();
-            NDArray all = TorchOps.concat(scratch, pictures, 0);
-            pictures.forEach(NDArray::close);
+            NDArray all = TorchOps.concat(scratch, images, 0);
+            images.forEach(NDArray::close);
             return all;
         }
 
-        /** All operations of one resolution, whose first crop is a picture's {@code first}. */
+        /**
+         * Adds all operations of one resolution to {@code script}; {@code first} is the index of its first crop among
+         * all crops of an image.
+         */
         private void write(Script script, NDArray bytes, int first, NDArray crops) {
             long[] from = new long[groupSize];
             for (int row = 1; row < groupSize; row++) {
@@ -119,10 +124,10 @@ final class DeviceAugmenter implements Augmenter {
                 all.add(new Crop(i, row.plans.get(first + i / groupSize), from[i % groupSize], 3 * row.width));
             }
             cut(script, bytes, all, crops);
-            recolour(script, all, crops);
+            recolor(script, all, crops);
             blur(script, all, crops);
             List<double[]> scales = List.of(scales(MultiCrop::scale), scales(MultiCrop::offset));
-            script.then(scales, table -> ImageOps.normalise(crops, table));
+            script.then(scales, table -> ImageOps.normalize(crops, table));
         }
 
         @Override
@@ -136,7 +141,11 @@ final class DeviceAugmenter implements Augmenter {
         }
     }
 
-    /** @param from first byte of its picture, of {@code stride} bytes a row */
+    /**
+     * One crop.
+     *
+     * @param from first byte of its image, which has {@code stride} bytes per row
+     */
     private record Crop(int index, CropPlan plan, long from, int stride) {
         double[] box() {
             CropBox box = plan.box();
@@ -149,7 +158,7 @@ final class DeviceAugmenter implements Augmenter {
         return IntStream.range(0, 3).mapToDouble(ofChannel).toArray();
     }
 
-    /** Boxes of about one size together, so that little of what is computed is padding. */
+    /** Cuts the boxes out of the images, boxes of similar size together, so that little of the work is padding. */
     private static void cut(Script script, NDArray bytes, List<Crop> all, NDArray crops) {
         List<Crop> bySize = new ArrayList<>(all);
         bySize.sort(Comparator.comparingLong(
@@ -160,7 +169,7 @@ final class DeviceAugmenter implements Augmenter {
         for (Crop crop : bySize) {
             int height = Math.max(tallest, crop.plan.box().height());
             int width = Math.max(widest, crop.plan.box().width());
-            if (!together.isEmpty() && 3L * height * width * (together.size() + 1) > AT_A_TIME) {
+            if (!together.isEmpty() && 3L * height * width * (together.size() + 1) > MAX_VALUES_PER_CALL) {
                 cut(script, bytes, together, tallest, widest, crops);
                 together = new ArrayList<>();
                 height = crop.plan.box().height();
@@ -178,32 +187,35 @@ final class DeviceAugmenter implements Augmenter {
         script.then(boxes, table -> ImageOps.cut(bytes, table, tallest, widest, crops));
     }
 
-    /** Each crop's changes have their own order: those that come to the same one together. */
-    private static void recolour(Script script, List<Crop> all, NDArray crops) {
-        for (int i = 0; i < CropPlan.Colour.values().length; i++) {
-            for (CropPlan.Colour colour : CropPlan.Colour.values()) {
+    /**
+     * Applies color jitter and grayscale. Each crop has its own order of changes; crops with the same change at the
+     * same position are processed together.
+     */
+    private static void recolor(Script script, List<Crop> all, NDArray crops) {
+        for (int i = 0; i < CropPlan.Color.values().length; i++) {
+            for (CropPlan.Color color : CropPlan.Color.values()) {
                 List<double[]> factors = new ArrayList<>();
                 for (Crop crop : all) {
                     List<CropPlan.Change> changes = crop.plan.changes();
-                    if (i < changes.size() && changes.get(i).colour() == colour) {
+                    if (i < changes.size() && changes.get(i).color() == color) {
                         factors.add(new double[] {crop.index, factor(changes.get(i))});
                     }
                 }
-                inParts(script, factors, crops, operation(colour));
+                inParts(script, factors, crops, operation(color));
             }
         }
-        List<double[]> grey = new ArrayList<>();
+        List<double[]> gray = new ArrayList<>();
         for (Crop crop : all) {
-            if (crop.plan.grey()) {
-                grey.add(new double[] {crop.index});
+            if (crop.plan.gray()) {
+                gray.add(new double[] {crop.index});
             }
         }
-        inParts(script, grey, crops, ImageOps::grey);
+        inParts(script, gray, crops, ImageOps::gray);
     }
 
-    /** Of crops and a table. */
-    static BiConsumer<NDArray, NDArray> operation(CropPlan.Colour colour) {
-        return switch (colour) {
+    /** The operation that applies a color change to crops, given a table of factors. */
+    static BiConsumer<NDArray, NDArray> operation(CropPlan.Color color) {
+        return switch (color) {
             case BRIGHTNESS -> ImageOps::brightness;
             case CONTRAST -> ImageOps::contrast;
             case SATURATION -> ImageOps::saturation;
@@ -212,7 +224,7 @@ final class DeviceAugmenter implements Augmenter {
     }
 
     static double factor(CropPlan.Change change) {
-        return change.colour() == CropPlan.Colour.HUE ? ColorJitter.shift(change.factor()) : change.factor();
+        return change.color() == CropPlan.Color.HUE ? ColorJitter.shift(change.factor()) : change.factor();
     }
 
     private static void blur(Script script, List<Crop> all, NDArray crops) {
@@ -220,10 +232,10 @@ final class DeviceAugmenter implements Augmenter {
         for (Crop crop : all) {
             crop.plan.sigma().ifPresent(sigma -> filters.add(filter(crop.index, sigma)));
         }
-        inParts(script, filters, crops, (pictures, table) -> ImageOps.blur(pictures, table, Blur.PASSES));
+        inParts(script, filters, crops, (images, table) -> ImageOps.blur(images, table, Blur.PASSES));
     }
 
-    /** A crop's index and its filter's weights, 0 beyond the reach of its own. */
+    /** A crop's index and the weights of its filter, 0 beyond the reach of that filter. */
     static double[] filter(int index, double sigma) {
         float[] box = Blur.box(sigma);
         double[] filter = new double[1 + TAPS];
@@ -236,20 +248,24 @@ final class DeviceAugmenter implements Augmenter {
 
     private static void inParts(
             Script script, List<double[]> rows, NDArray crops, BiConsumer<NDArray, NDArray> operation) {
-        int part =
-                (int) Math.max(1, AT_A_TIME / (crops.size() / crops.getShape().get(0)));
+        int part = (int) Math.max(
+                1, MAX_VALUES_PER_CALL / (crops.size() / crops.getShape().get(0)));
         for (int from = 0; from < rows.size(); from += part) {
-            List<double[]> some = rows.subList(from, Math.min(rows.size(), from + part));
-            script.then(some, table -> operation.accept(crops, table));
+            List<double[]> batch = rows.subList(from, Math.min(rows.size(), from + part));
+            script.then(batch, table -> operation.accept(crops, table));
         }
     }
 
-    /** Operations in their order, the numbers of all of which go to the device in one piece. */
+    /** Operations in their order. The tables of all of them go to the device in one piece. */
     private static final class Script {
         private final List<List<double[]>> tables = new ArrayList<>();
         private final List<Consumer<NDArray>> operations = new ArrayList<>();
 
-        /** @param operation gets {@code rows} as FLOAT64 (n, their length) */
+        /**
+         * Adds an operation.
+         *
+         * @param operation receives {@code rows} as FLOAT64 (number of rows, their length)
+         */
         void then(List<double[]> rows, Consumer<NDArray> operation) {
             tables.add(rows);
             operations.add(operation);

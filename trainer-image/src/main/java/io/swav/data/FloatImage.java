@@ -3,21 +3,24 @@ package io.swav.data;
 import io.swav.torch.ImageOps;
 
 /**
- * An RGB picture as three planes of levels in [0, 255], row-major. Levels are whole numbers between two operations, as in
- * the 8-bit pictures of the reference: what rounding adds to a picture is part of the augmentation. Mutable, and its arrays are reused from picture to
- * picture: only the first width · height values of a plane count.
+ * An RGB image as three planes of levels in [0, 255], row-major. Between two operations the levels are whole numbers,
+ * as in the 8-bit images of the reference: the rounding is part of the augmentation. The image is mutable, and its
+ * arrays are reused from one image to the next: only the first width · height values of a plane are valid.
  */
 final class FloatImage {
     final float[][] planes = new float[3][0];
     int width;
     int height;
 
-    /** To the nearest whole number, for |level| < 2^22; among 2^23 to 2^24 there are no bits for a fraction. Vectorises. */
+    /**
+     * Rounds to the nearest whole number, for |level| < 2^22: between 2^23 and 2^24 a float has no bits for a fraction.
+     * Vectorizes.
+     */
     static float round(float level) {
         return (level + 0x1.8p23f) - 0x1.8p23f;
     }
 
-    /** To the whole number below (or, within a ten thousandth, above). */
+    /** Rounds down to a whole number (up, if that is within a ten thousandth). */
     static float truncate(float level) {
         return round(level - ImageOps.TO_BELOW);
     }
@@ -44,11 +47,16 @@ final class FloatImage {
         }
     }
 
-    void load(ImageCodec.Bgr picture) {
-        load(picture.bytes().array(), picture.width(), picture.height(), 2);
+    void load(ImageCodec.Bgr image) {
+        load(image.bytes().array(), image.width(), image.height(), 2);
     }
 
-    /** @param bytes height · width · 3, interleaved; {@code red} is 0 for RGB and 2 for BGR */
+    /**
+     * Loads interleaved pixels.
+     *
+     * @param bytes height · width · 3 levels
+     * @param red channel of red: 0 for RGB, 2 for BGR
+     */
     void load(byte[] bytes, int newWidth, int newHeight, int red) {
         resize(newWidth, newHeight);
         float[] r = planes[red];
@@ -61,7 +69,7 @@ final class FloatImage {
         }
     }
 
-    /** Interleaved RGB, rounded to the nearest level. */
+    /** The interleaved RGB bytes, rounded to the nearest level. */
     byte[] toBytes() {
         byte[] bytes = new byte[3 * pixels()];
         for (int c = 0; c < 3; c++) {

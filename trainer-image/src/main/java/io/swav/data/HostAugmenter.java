@@ -12,15 +12,15 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
-/** Crops made by the threads that add the pictures. */
+/** Makes crops on the host, in the threads that add the images. */
 final class HostAugmenter implements Augmenter {
     private final List<SwavJobSpec.CropSpec> crops;
     private final int groupSize;
     private final long seed;
     private final ThreadLocal<Worker> scratch;
-    private final Queue<List<PinnedBuffer>> spare = new ConcurrentLinkedQueue<>();
+    private final Queue<List<PinnedBuffer>> freeBuffers = new ConcurrentLinkedQueue<>();
 
-    private record Worker(MultiCrop crops, FloatImage picture) {}
+    private record Worker(MultiCrop crops, FloatImage image) {}
 
     HostAugmenter(SwavJobSpec spec) {
         this.crops = spec.crops();
@@ -32,8 +32,8 @@ final class HostAugmenter implements Augmenter {
 
     @Override
     public Group begin() {
-        List<PinnedBuffer> buffers = spare.poll();
-        return new Made(buffers == null ? allocate() : buffers);
+        List<PinnedBuffer> buffers = freeBuffers.poll();
+        return new HostGroup(buffers == null ? allocate() : buffers);
     }
 
     private List<PinnedBuffer> allocate() {
@@ -48,19 +48,19 @@ final class HostAugmenter implements Augmenter {
         return new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
     }
 
-    /** One buffer a resolution. */
-    private final class Made implements Group {
+    /** A group with one buffer per resolution. */
+    private final class HostGroup implements Group {
         private final List<PinnedBuffer> buffers;
 
-        Made(List<PinnedBuffer> buffers) {
+        HostGroup(List<PinnedBuffer> buffers) {
             this.buffers = buffers;
         }
 
         @Override
-        public void add(int row, ImageCodec.Bgr picture, long epoch, long sample) {
+        public void add(int row, ImageCodec.Bgr image, long epoch, long sample) {
             Worker worker = scratch.get();
-            worker.picture.load(picture);
-            worker.crops.crop(worker.picture, seed, epoch, sample, (resolution, index, crop) -> {
+            worker.image.load(image);
+            worker.crops.crop(worker.image, seed, epoch, sample, (resolution, index, crop) -> {
                 FloatBuffer buffer = buffers.get(resolution).values();
                 buffer.position(3 * crop.pixels() * (index * groupSize + row));
                 for (float[] plane : crop.planes) {
@@ -88,7 +88,7 @@ final class HostAugmenter implements Augmenter {
         @Override
         public void close() {
             if (buffers.get(0).reusable()) {
-                spare.add(buffers);
+                freeBuffers.add(buffers);
             } else {
                 buffers.forEach(PinnedBuffer::close);
             }

@@ -16,7 +16,7 @@ import org.opencv.core.Mat;
 import org.opencv.core.MatOfByte;
 import org.opencv.imgcodecs.Imgcodecs;
 
-/** Encoded pictures to and from {@link FloatImage}s: the one place that uses OpenCV. */
+/** Converts encoded images to and from {@link FloatImage}s. This is the only class that uses OpenCV. */
 final class ImageCodec {
     private static final Set<String> EXTENSIONS = Set.of("jpg", "jpeg", "png", "bmp", "webp", "ppm", "tif", "tiff");
 
@@ -24,68 +24,68 @@ final class ImageCodec {
         System.load(NativeLibraries.find(Core.NATIVE_LIBRARY_NAME)
                 .orElseGet(ImageCodec::unpacked)
                 .toString());
-        Core.setNumThreads(0); // the threads are ours: one picture a thread
+        Core.setNumThreads(0); // parallelism is ours: one image per thread
     }
 
     private ImageCodec() {}
 
-    /** The jar's own loader would unpack 65 MB at every start. */
+    /** Unpacks the library once per version: the jar's own loader would unpack 65 MB at every start. */
     private static Path unpacked() {
         String resource = "/nu/pattern/opencv/linux/x86_64/" + System.mapLibraryName(Core.NATIVE_LIBRARY_NAME);
         return NativeLibraries.unpack(OpenCV.class, resource, "opencv-" + Core.VERSION);
     }
 
-    static boolean isPicture(String fileName) {
+    static boolean isImage(String fileName) {
         int dot = fileName.lastIndexOf('.');
         return dot >= 0 && EXTENSIONS.contains(fileName.substring(dot + 1).toLowerCase(Locale.ROOT));
     }
 
-    /** A decoded picture: rows of pixels of blue, green and red. */
+    /** A decoded image: rows of pixels in the order blue, green, red. */
     record Bgr(ByteBuffer bytes, int width, int height) {}
 
     /**
-     * Decodes. EXIF orientation is ignored, as torchvision's loader ignores it.
+     * Decodes an image. EXIF orientation is ignored, as in torchvision's loader.
      *
-     * @return false if these bytes are not a whole picture
+     * @return false if these bytes are not a complete image, or the image is too large
      */
     static boolean decode(byte[] encoded, FloatImage to) {
-        Optional<Bgr> picture = decode(encoded);
-        picture.ifPresent(to::load);
-        return picture.isPresent();
+        Optional<Bgr> image = decode(encoded);
+        image.ifPresent(to::load);
+        return image.isPresent();
     }
 
-    /** The same; empty if these bytes are not a whole picture, or it is too large. */
+    /** Decodes an image as above; empty if these bytes are not a complete image, or the image is too large. */
     static Optional<Bgr> decode(byte[] encoded) {
         if (encoded.length == 0 || isTruncatedJpeg(encoded)) {
             return Optional.empty();
         }
         MatOfByte bytes = new MatOfByte(encoded);
-        Mat picture = new Mat();
+        Mat image = new Mat();
         try {
-            picture = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
-            if (picture.empty() || !fitsArray(picture.cols(), picture.rows())) {
+            image = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
+            if (image.empty() || !fitsArray(image.cols(), image.rows())) {
                 return Optional.empty();
             }
-            byte[] bgr = new byte[picture.rows() * picture.cols() * 3];
-            picture.get(0, 0, bgr);
-            return Optional.of(new Bgr(ByteBuffer.wrap(bgr), picture.cols(), picture.rows()));
+            byte[] bgr = new byte[image.rows() * image.cols() * 3];
+            image.get(0, 0, bgr);
+            return Optional.of(new Bgr(ByteBuffer.wrap(bgr), image.cols(), image.rows()));
         } catch (CvException e) {
             if (String.valueOf(e.getMessage()).contains("validateInputImageSize")) {
-                return Optional.empty(); // OpenCV reads 2^20 pixels a side, 2^30 in all
+                return Optional.empty(); // OpenCV reads at most 2^20 pixels a side and 2^30 in all
             }
-            throw e; // such as memory that is short here alone
+            throw e; // such as a lack of memory, which is not the fault of the image
         } finally {
             bytes.release();
-            picture.release();
+            image.release();
         }
     }
 
-    /** Whether its bytes fit an array. */
+    /** Whether the decoded bytes fit a Java array. */
     static boolean fitsArray(int width, int height) {
         return 3L * width * height <= Integer.MAX_VALUE - 8;
     }
 
-    /** libjpeg fills what is missing with grey and only warns; a JPEG without its end marker is not a whole picture. */
+    /** Whether this is a JPEG without an end marker. libjpeg would fill the missing part with gray and only warn. */
     private static boolean isTruncatedJpeg(byte[] encoded) {
         if (encoded.length < 4 || encoded[0] != (byte) 0xff || encoded[1] != (byte) 0xd8) {
             return false;
@@ -98,16 +98,20 @@ final class ImageCodec {
         return true;
     }
 
-    /** @param extension with its dot: {@code .png}, {@code .jpg} */
-    static byte[] encode(FloatImage picture, String extension) {
-        byte[] rgb = picture.toBytes();
+    /**
+     * Encodes an image.
+     *
+     * @param extension with its dot: {@code .png}, {@code .jpg}
+     */
+    static byte[] encode(FloatImage image, String extension) {
+        byte[] rgb = image.toBytes();
         byte[] bgr = new byte[rgb.length];
         for (int i = 0; i < rgb.length; i += 3) {
             bgr[i] = rgb[i + 2];
             bgr[i + 1] = rgb[i + 1];
             bgr[i + 2] = rgb[i];
         }
-        Mat mat = new Mat(picture.height, picture.width, CvType.CV_8UC3);
+        Mat mat = new Mat(image.height, image.width, CvType.CV_8UC3);
         MatOfByte encoded = new MatOfByte();
         try {
             mat.put(0, 0, bgr);
@@ -121,7 +125,7 @@ final class ImageCodec {
         }
     }
 
-    static void write(FloatImage picture, Path file) throws IOException {
-        Files.write(file, encode(picture, ".png"));
+    static void write(FloatImage image, Path file) throws IOException {
+        Files.write(file, encode(image, ".png"));
     }
 }

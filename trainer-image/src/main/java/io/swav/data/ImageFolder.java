@@ -10,7 +10,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Pictures as files: one sub-folder a class (numbered in the order of their names), or all in one folder, unlabelled. */
+/**
+ * A data set of image files: one sub-folder per class, with labels numbered in the order of the folders' names, or all
+ * images in one folder, unlabelled.
+ */
 final class ImageFolder implements DataSet {
     private final List<Path> files;
     private final int[] labels;
@@ -26,18 +29,18 @@ final class ImageFolder implements DataSet {
             List<Integer> labels = new ArrayList<>();
             List<Path> classes = classFolders(folder);
             for (int label = 0; label < classes.size(); label++) {
-                for (Path file : pictures(classes.get(label), Integer.MAX_VALUE)) {
+                for (Path file : images(classes.get(label), Integer.MAX_VALUE)) {
                     files.add(file);
                     labels.add(label);
                 }
             }
             if (files.isEmpty()) {
-                files = pictures(folder, 1);
+                files = images(folder, 1);
                 files.forEach(f -> labels.add(UNLABELLED));
             }
             if (files.isEmpty()) {
                 throw DataException.noInput("data folder " + folder
-                        + " holds neither tar shards nor pictures (jpg, png, bmp, webp, ppm, tif)");
+                        + " holds neither tar shards nor images (jpg, png, bmp, webp, ppm, tif)");
             }
             return new ImageFolder(
                     files, labels.stream().mapToInt(Integer::intValue).toArray());
@@ -48,19 +51,26 @@ final class ImageFolder implements DataSet {
 
     static List<Path> classFolders(Path folder) throws IOException {
         try (Stream<Path> children = Files.list(folder)) {
-            return children.filter(child -> !isSystems(child.getFileName().toString()))
+            return children.filter(child -> !isSystemFolder(child.getFileName().toString()))
                     .filter(ImageFolder::isFolder)
                     .sorted()
                     .toList();
         }
     }
 
-    /** In the root of a volume; such folders hold no pictures, and may be closed to this user. */
-    private static boolean isSystems(String name) {
+    /**
+     * Whether a folder belongs to the system, as in the root of a volume. Such folders hold no images, and this user
+     * may not be allowed to read them.
+     */
+    private static boolean isSystemFolder(String name) {
         return name.startsWith(".") || name.equals("lost+found");
     }
 
-    /** Other than {@link Files#isDirectory} this does not take an error for a no. */
+    /**
+     * Whether {@code path} is a folder. Unlike {@link Files#isDirectory}, it does not treat an I/O error as "no".
+     *
+     * @throws DataException if this cannot be determined now
+     */
     static boolean isFolder(Path path) {
         try {
             return Files.readAttributes(path, BasicFileAttributes.class).isDirectory();
@@ -68,15 +78,15 @@ final class ImageFolder implements DataSet {
             return false;
         } catch (IOException e) {
             if (path.getParent() != null && Files.isRegularFile(path.getParent())) {
-                return false; // nothing can be there
+                return false; // a file has no entries
             }
             throw DataException.cannotOpen(path, e);
         }
     }
 
-    private static List<Path> pictures(Path folder, int depth) throws IOException {
+    private static List<Path> images(Path folder, int depth) throws IOException {
         try (Stream<Path> files = Files.walk(folder, depth)) {
-            return files.filter(f -> ImageCodec.isPicture(f.getFileName().toString()))
+            return files.filter(f -> ImageCodec.isImage(f.getFileName().toString()))
                     .sorted()
                     .toList();
         }

@@ -2,8 +2,8 @@ package io.swav.data;
 
 /**
  * A random stream that is a pure function of its keys: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom
- * number generators", OOPSLA 2014) started from a hash of them. Written out here rather than taken from the JDK, so that
- * sample order and crops stay the same on every Java version.
+ * number generators", OOPSLA 2014), seeded with a hash of the keys. It is written out here instead of taken from the
+ * JDK, so that sample order and crops stay the same on every Java version.
  */
 final class KeyedRandom {
     private static final long GAMMA = 0x9E3779B97F4A7C15L;

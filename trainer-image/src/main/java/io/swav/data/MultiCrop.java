@@ -4,8 +4,8 @@ import io.swav.api.SwavJobSpec;
 import java.util.List;
 
 /**
- * The crops of a picture as {@link CropPlan} says, made on the host: resized, recoloured, blurred, normalised. Holds scratch
- * space: one instance a thread.
+ * Makes the crops of an image on the host, as planned by {@link CropPlan}: resizes, recolors, blurs and normalizes.
+ * Holds scratch space: use one instance per thread.
  */
 final class MultiCrop {
     private static final float[] MEAN = {0.485f, 0.456f, 0.406f};
@@ -17,7 +17,7 @@ final class MultiCrop {
     private final Blur blur = new Blur();
     private final FloatImage crop = new FloatImage();
 
-    /** Where a finished crop goes: {@code index} counts crops within its resolution. */
+    /** Receives a finished crop; {@code index} counts the crops of its resolution. */
     @FunctionalInterface
     interface Sink {
         void accept(int resolution, int index, FloatImage crop);
@@ -28,57 +28,59 @@ final class MultiCrop {
         this.augmentation = augmentation;
     }
 
-    /** All crops of one picture, normalised; the raster given to {@code sink} is reused afterwards. */
-    void crop(FloatImage picture, long seed, long epoch, long sample, Sink sink) {
-        List<CropPlan> plans = CropPlan.all(crops, augmentation, picture.width, picture.height, seed, epoch, sample);
+    /**
+     * Passes all normalized crops of one image to {@code sink}; the image given to {@code sink} is reused afterwards.
+     */
+    void crop(FloatImage image, long seed, long epoch, long sample, Sink sink) {
+        List<CropPlan> plans = CropPlan.all(crops, augmentation, image.width, image.height, seed, epoch, sample);
         int number = 0;
         for (int resolution = 0; resolution < crops.size(); resolution++) {
             SwavJobSpec.CropSpec spec = crops.get(resolution);
             for (int index = 0; index < spec.count(); index++) {
                 CropPlan plan = plans.get(number++);
-                resampler.resize(picture, plan.box(), plan.flip(), crop, spec.size(), spec.size());
-                recolour(crop, plan.changes(), plan.grey());
+                resampler.resize(image, plan.box(), plan.flip(), crop, spec.size(), spec.size());
+                recolor(crop, plan.changes(), plan.gray());
                 plan.sigma().ifPresent(sigma -> blur.apply(crop, sigma));
-                normalise(crop);
+                normalize(crop);
                 sink.accept(resolution, index, crop);
             }
         }
     }
 
-    /** Colour jitter and grey. */
-    static void recolour(FloatImage picture, List<CropPlan.Change> changes, boolean grey) {
-        changes.forEach(change -> ColorJitter.change(picture, change));
-        if (grey) {
-            ColorJitter.grey(picture);
+    /** Applies color jitter, then grayscale. */
+    static void recolor(FloatImage image, List<CropPlan.Change> changes, boolean gray) {
+        changes.forEach(change -> ColorJitter.change(image, change));
+        if (gray) {
+            ColorJitter.gray(image);
         }
     }
 
-    static void normalise(FloatImage picture) {
+    static void normalize(FloatImage image) {
         for (int c = 0; c < 3; c++) {
-            float[] plane = picture.planes[c];
+            float[] plane = image.planes[c];
             float scale = scale(c);
             float offset = offset(c);
-            for (int i = 0; i < picture.pixels(); i++) {
+            for (int i = 0; i < image.pixels(); i++) {
                 plane[i] = plane[i] * scale + offset;
             }
         }
     }
 
-    /** What {@link #normalise} multiplies a channel's levels by. */
+    /** The factor by which {@link #normalize} multiplies the levels of a channel. */
     static float scale(int channel) {
         return 1 / (255 * STD[channel]);
     }
 
-    /** What {@link #normalise} adds then. */
+    /** The offset that {@link #normalize} then adds. */
     static float offset(int channel) {
         return -MEAN[channel] / STD[channel];
     }
 
-    /** Undoes {@link #normalise}, for people who want to look. */
-    static void denormalise(FloatImage picture) {
+    /** Undoes {@link #normalize}, for showing crops to people. */
+    static void denormalize(FloatImage image) {
         for (int c = 0; c < 3; c++) {
-            float[] plane = picture.planes[c];
-            for (int i = 0; i < picture.pixels(); i++) {
+            float[] plane = image.planes[c];
+            for (int i = 0; i < image.pixels(); i++) {
                 plane[i] = 255 * (plane[i] * STD[c] + MEAN[c]);
             }
         }

@@ -15,7 +15,9 @@ import java.util.regex.Pattern;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 
-/** Arrays of a numpy {@code .npz} file, read one at a time, without libtorch. Little-endian, C order. */
+/**
+ * Reads arrays of a numpy {@code .npz} file one at a time, without libtorch. Supports little-endian, C-order arrays.
+ */
 final class NumpyZip implements AutoCloseable {
     private static final int MAGIC_BYTES = 8;
     private static final Pattern HEADER =
@@ -24,7 +26,11 @@ final class NumpyZip implements AutoCloseable {
     private final Path path;
     private final ZipFile zip;
 
-    /** @param type numpy's, as {@code <f4} or {@code |u1} */
+    /**
+     * One array.
+     *
+     * @param type numpy's name for it, such as {@code <f4} or {@code |u1}
+     */
     record Array(String type, List<Integer> shape, ByteBuffer data) {
         byte[] bytes() {
             require("|u1");
@@ -49,7 +55,7 @@ final class NumpyZip implements AutoCloseable {
 
         private void require(String wanted) {
             if (!type.equals(wanted)) {
-                throw new IllegalArgumentException("array of type " + type + " where " + wanted + " is expected");
+                throw new IllegalArgumentException("array of type " + type + " instead of " + wanted);
             }
         }
     }

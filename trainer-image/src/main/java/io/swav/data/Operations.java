@@ -9,19 +9,22 @@ import io.swav.torch.PinnedBuffer;
 import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 
-/** The operations of augmentation, each by itself on one picture: the host's and the device's side by side. */
+/**
+ * The operations of augmentation, each by itself on one image, with one implementation for the host and one for the
+ * device.
+ */
 interface Operations {
     void resize(FloatImage from, CropBox box, boolean flip, FloatImage to, int width, int height);
 
-    void change(FloatImage picture, CropPlan.Change change);
+    void change(FloatImage image, CropPlan.Change change);
 
-    void grey(FloatImage picture);
+    void gray(FloatImage image);
 
-    void blur(FloatImage picture, double sigma);
+    void blur(FloatImage image, double sigma);
 
-    void normalise(FloatImage picture);
+    void normalize(FloatImage image);
 
-    /** On the host. */
+    /** Computes on the host. */
     final class Host implements Operations {
         private final Resampler resampler = new Resampler();
         private final Blur blur = new Blur();
@@ -32,27 +35,27 @@ interface Operations {
         }
 
         @Override
-        public void change(FloatImage picture, CropPlan.Change change) {
-            ColorJitter.change(picture, change);
+        public void change(FloatImage image, CropPlan.Change change) {
+            ColorJitter.change(image, change);
         }
 
         @Override
-        public void grey(FloatImage picture) {
-            ColorJitter.grey(picture);
+        public void gray(FloatImage image) {
+            ColorJitter.gray(image);
         }
 
         @Override
-        public void blur(FloatImage picture, double sigma) {
-            blur.apply(picture, sigma);
+        public void blur(FloatImage image, double sigma) {
+            blur.apply(image, sigma);
         }
 
         @Override
-        public void normalise(FloatImage picture) {
-            MultiCrop.normalise(picture);
+        public void normalize(FloatImage image) {
+            MultiCrop.normalize(image);
         }
     }
 
-    /** On the device of a manager's arrays. */
+    /** Computes on the device of a manager's arrays. */
     final class Device implements Operations {
         private final NDManager root;
 
@@ -74,46 +77,46 @@ interface Operations {
                 }
                 double origin = 3.0 * (box.top() * from.width + box.left());
                 double[] row = {0, origin, 3.0 * from.width, box.height(), box.width(), flip ? 1 : 0};
-                NDArray made = scratch.create(new Shape(1, 3, height, width), DataType.FLOAT32);
-                ImageOps.cut(bytes, scratch.create(row, new Shape(1, row.length)), box.height(), box.width(), made);
-                read(made, to);
+                NDArray resized = scratch.create(new Shape(1, 3, height, width), DataType.FLOAT32);
+                ImageOps.cut(bytes, scratch.create(row, new Shape(1, row.length)), box.height(), box.width(), resized);
+                read(resized, to);
             }
         }
 
         @Override
-        public void change(FloatImage picture, CropPlan.Change change) {
-            BiConsumer<NDArray, NDArray> operation = DeviceAugmenter.operation(change.colour());
-            on(picture, operation, 1, new double[] {0, DeviceAugmenter.factor(change)});
+        public void change(FloatImage image, CropPlan.Change change) {
+            BiConsumer<NDArray, NDArray> operation = DeviceAugmenter.operation(change.color());
+            on(image, operation, 1, new double[] {0, DeviceAugmenter.factor(change)});
         }
 
         @Override
-        public void grey(FloatImage picture) {
-            on(picture, ImageOps::grey, 1, new double[] {0});
+        public void gray(FloatImage image) {
+            on(image, ImageOps::gray, 1, new double[] {0});
         }
 
         @Override
-        public void blur(FloatImage picture, double sigma) {
-            BiConsumer<NDArray, NDArray> passes = (pictures, table) -> ImageOps.blur(pictures, table, Blur.PASSES);
-            on(picture, passes, 1, DeviceAugmenter.filter(0, sigma));
+        public void blur(FloatImage image, double sigma) {
+            BiConsumer<NDArray, NDArray> passes = (images, table) -> ImageOps.blur(images, table, Blur.PASSES);
+            on(image, passes, 1, DeviceAugmenter.filter(0, sigma));
         }
 
         @Override
-        public void normalise(FloatImage picture) {
+        public void normalize(FloatImage image) {
             double[] scales = IntStream.range(0, 6)
                     .mapToDouble(i -> i < 3 ? MultiCrop.scale(i) : MultiCrop.offset(i - 3))
                     .toArray();
-            on(picture, ImageOps::normalise, 2, scales);
+            on(image, ImageOps::normalize, 2, scales);
         }
 
-        private void on(FloatImage picture, BiConsumer<NDArray, NDArray> operation, int rows, double[] numbers) {
+        private void on(FloatImage image, BiConsumer<NDArray, NDArray> operation, int rows, double[] numbers) {
             try (NDManager scratch = root.newSubManager()) {
-                float[] levels = new float[3 * picture.pixels()];
+                float[] levels = new float[3 * image.pixels()];
                 for (int c = 0; c < 3; c++) {
-                    System.arraycopy(picture.planes[c], 0, levels, c * picture.pixels(), picture.pixels());
+                    System.arraycopy(image.planes[c], 0, levels, c * image.pixels(), image.pixels());
                 }
-                NDArray array = scratch.create(levels, new Shape(1, 3, picture.height, picture.width));
+                NDArray array = scratch.create(levels, new Shape(1, 3, image.height, image.width));
                 operation.accept(array, scratch.create(numbers, new Shape(rows, numbers.length / rows)));
-                read(array, picture);
+                read(array, image);
             }
         }
 

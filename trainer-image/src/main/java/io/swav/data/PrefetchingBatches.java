@@ -27,20 +27,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The crops of a data set, made ahead of need by {@code data.workers} threads, one picture a task; for
- * {@code data.augmentOn: Device} they decode, and the crops are made when they are asked for. To a GPU the next group is on its
- * way while one is computed. Which pixels a group holds depends on (seed, step, group) alone: every crop has its own random
- * stream, and a picture that cannot be decoded is replaced by the next one of the epoch's permutation (cropped with the random
- * stream of the one it stands for). One that cannot be read is not replaced: that is so for one process alone, or for a while.
+ * The crops of a data set, prepared ahead of need by {@code data.workers} threads, one image per task. With {@code
+ * data.augmentOn: Device} these threads only decode, and the crops are made when they are requested. With a GPU, the
+ * next group is copied to it while the current one is computed.
+ *
+ * <p>The pixels of a group depend on (seed, step, group) alone: every crop has its own random stream, and an image that
+ * cannot be decoded is replaced by the next one of the epoch's permutation (cropped with the random stream of the image
+ * it replaces). An image that cannot be <em>read</em> is not replaced, because such a fault affects one process alone,
+ * or only for a while; after a {@link ReadRetry} it ends this process.
  */
 public final class PrefetchingBatches implements CropBatches {
     private static final Logger log = LoggerFactory.getLogger(PrefetchingBatches.class);
-    /** Bytes of groups to hold ready, unless the fewest need more. */
+    /** The limit on the bytes of prepared groups, unless the minimum number of groups needs more. */
     private static final long AHEAD_BYTES = 256L << 20;
 
-    /** One that is asked for, and one in the making. */
+    /** The minimum number of groups: one that is requested and one that is being prepared. */
     private static final int MIN_AHEAD = 2;
-    /** And one between them, on its way to the device. */
+    /** The minimum with a device: in addition, one on its way to the device. */
     private static final int MIN_AHEAD_OF_DEVICE = 3;
 
     private static final int MAX_AHEAD = 64;
@@ -55,29 +58,29 @@ public final class PrefetchingBatches implements CropBatches {
     private final Optional<CopyStream> copies;
     private final int minAhead;
     private final ExecutorService workers;
-    private final Set<Integer> bad = ConcurrentHashMap.newKeySet();
+    private final Set<Integer> undecodable = ConcurrentHashMap.newKeySet();
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
-    private final Set<Key> given = new LinkedHashSet<>(); // of prepared; a dropped step asks again
+    private final Set<Key> delivered = new LinkedHashSet<>(); // subset of prepared
     private int fromGroup;
     private int toGroup;
     private Key cursor = new Key(0, 0); // next to prepare
-    private int ahead; // groups to prepare ahead of need
-    private int maxAhead; // the least until it is known how large they are
+    private int ahead; // number of groups to prepare ahead of need
+    private int maxAhead; // the minimum until the size of a group is known
 
     private final CountDownLatch closing = new CountDownLatch(1);
 
     private record Key(long step, int group) {}
 
-    /** Crops in the making; nothing more is made once they are not wanted. */
+    /** Crops in preparation; rows that are not yet made are skipped once {@code unwanted} is set. */
     private record Prepared(Augmenter.Group group, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public PrefetchingBatches(SwavJobSpec spec, DataSet data) {
         this(spec, data, CopyStream.open());
     }
 
-    /** @param copies brings a group to the device while the one before it is computed; closed here */
+    /** @param copies copies a group to the device while the one before it is computed; closed with this object */
     PrefetchingBatches(SwavJobSpec spec, DataSet data, Optional<CopyStream> copies) {
         this.spec = spec;
         this.data = data;
@@ -97,7 +100,11 @@ public final class PrefetchingBatches implements CropBatches {
         });
     }
 
-    /** Opens {@code data.uri} of the job. */
+    /**
+     * Opens {@code data.uri} of the job.
+     *
+     * @throws DataException if the data cannot be used
+     */
     public static PrefetchingBatches open(SwavJobSpec spec) {
         DataSet data = DataSet.open(spec.data().uri(), spec);
         try {
@@ -120,7 +127,7 @@ public final class PrefetchingBatches implements CropBatches {
 
     @Override
     public long skipped() {
-        return bad.size();
+        return undecodable.size();
     }
 
     @Override
@@ -129,19 +136,19 @@ public final class PrefetchingBatches implements CropBatches {
         toGroup = to;
         cursor = new Key(step, from);
         ahead = to - from;
-        forget(key -> key.step < step || key.group < from || key.group >= to);
-        given.clear();
+        discard(key -> key.step < step || key.group < from || key.group >= to);
+        delivered.clear();
         prepareAhead();
     }
 
     @Override
     public List<NDArray> group(NDManager manager, long step, int group) {
-        Key wanted = new Key(step, group);
+        Key requested = new Key(step, group);
         Prepared ready;
         synchronized (this) {
-            forget(key -> key.step < step);
-            given.remove(wanted); // it is read below: it must not be the oldest that makes room
-            ready = prepared.computeIfAbsent(wanted, this::prepare);
+            discard(key -> key.step < step);
+            delivered.remove(requested); // it is read below, so it must not be discarded to make room
+            ready = prepared.computeIfAbsent(requested, this::prepare);
             ahead = Math.min(ahead + 1, minAhead * (toGroup - fromGroup));
             prepareAhead();
         }
@@ -154,9 +161,9 @@ public final class PrefetchingBatches implements CropBatches {
             throw e;
         }
         List<NDArray> arrays = ready.group.crops(manager);
-        copies.ifPresent(stream -> prefetch(after(wanted), stream));
+        copies.ifPresent(stream -> prefetch(after(requested), stream));
         synchronized (this) {
-            given.add(wanted);
+            delivered.add(requested);
             long fit = AHEAD_BYTES / Math.max(1, ready.group.bytes());
             maxAhead = (int) Math.max(minAhead, Math.min(MAX_AHEAD, fit));
         }
@@ -171,7 +178,7 @@ public final class PrefetchingBatches implements CropBatches {
                 .toArray();
     }
 
-    /** Position in its epoch of a group's first sample. */
+    /** The position of a group's first sample in the permutation of its epoch. */
     private long first(long step, int group) {
         return sampler.firstPosition(step) + (long) group * groupSize;
     }
@@ -181,23 +188,26 @@ public final class PrefetchingBatches implements CropBatches {
         return last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
     }
 
-    /** Whether all that is wanted ahead of need is made. */
+    /** Whether all groups that were requested ahead of need are prepared. */
     synchronized boolean idle() {
         return prepared.values().stream().allMatch(ready -> ready.done.isDone());
     }
 
-    /** If it is ready: whoever waits for it here keeps the device waiting. */
+    /**
+     * Starts the copy of a group to the device if the group is ready. It does not wait for the group: that would stall
+     * the device.
+     */
     private synchronized void prefetch(Key next, CopyStream stream) {
         Optional.ofNullable(prepared.get(next))
                 .filter(ready -> ready.done.isDone() && !ready.done.isCompletedExceptionally())
                 .ifPresent(ready -> ready.group.prefetch(stream));
     }
 
-    private synchronized void forget(Predicate<Key> which) {
+    private synchronized void discard(Predicate<Key> which) {
         prepared.entrySet().removeIf(entry -> {
             boolean gone = which.test(entry.getKey());
             if (gone) {
-                given.remove(entry.getKey());
+                delivered.remove(entry.getKey());
                 closeWhenDone(entry.getValue());
             }
             return gone;
@@ -205,19 +215,19 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     /**
-     * Keeps groups in the making, in the order in which they will be asked for: one step's after a change of the world,
-     * when every processor is needed for the first step, and by and by two or more. Those that were given stay for the case that
-     * the step is dropped, while there is room.
+     * Keeps groups in preparation, in the order in which they will be requested. After a change of the world these are
+     * the groups of one step, because every processor is needed for the first step; their number then grows. Delivered
+     * groups are kept, while there is room, in case the step is dropped and requested again.
      */
     private synchronized void prepareAhead() {
         int limit = Math.min(maxAhead, ahead);
-        while (prepared.size() - given.size() < limit) {
+        while (prepared.size() - delivered.size() < limit) {
             Key key = cursor;
             cursor = after(key);
             if (!prepared.containsKey(key)) {
                 if (prepared.size() >= maxAhead) {
-                    Key oldest = given.iterator().next();
-                    forget(oldest::equals);
+                    Key oldest = delivered.iterator().next();
+                    discard(oldest::equals);
                 }
                 prepared.put(key, prepare(key));
             }
@@ -247,64 +257,65 @@ public final class PrefetchingBatches implements CropBatches {
         var unused = old.done.whenComplete((nothing, failure) -> old.group.close());
     }
 
-    /** The sample at {@code position}, or the one that replaces it, as a row of the group. */
+    /** Adds the sample at {@code position}, or the one that replaces it, as a row of the group. */
     private void add(Augmenter.Group group, int row, long epoch, long position) {
         if (closing.getCount() == 0) {
             return;
         }
         int sample = sampler.sampleAt(epoch, position);
-        Optional<ImageCodec.Bgr> picture = decode(sample);
-        for (long next = position + 1; picture.isEmpty(); next++) {
+        Optional<ImageCodec.Bgr> image = decode(sample);
+        for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
-                throw DataException.badData("not one picture of data.uri can be decoded");
+                throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
+                        + " or correct data.uri in a new job");
             }
-            picture = decode(sampler.sampleAt(epoch, next));
+            image = decode(sampler.sampleAt(epoch, next));
         }
-        group.add(row, picture.get(), epoch, sample);
+        group.add(row, image.get(), epoch, sample);
     }
 
     private Optional<ImageCodec.Bgr> decode(int sample) {
-        if (bad.contains(sample)) {
+        if (undecodable.contains(sample)) {
             return Optional.empty();
         }
-        String why = "it cannot be decoded";
+        String reason = "it cannot be decoded";
         try {
-            Optional<ImageCodec.Bgr> picture = ImageCodec.decode(read(sample));
-            if (picture.isPresent()) {
-                return picture;
+            Optional<ImageCodec.Bgr> image = ImageCodec.decode(read(sample));
+            if (image.isPresent()) {
+                return image;
             }
         } catch (EOFException e) {
-            why = String.valueOf(e.getMessage());
+            reason = String.valueOf(e.getMessage());
         }
-        if (bad.add(sample)) {
+        if (undecodable.add(sample)) {
             int limit = spec.data().maxBadSamples();
-            if (bad.size() > limit) {
+            if (undecodable.size() > limit) {
                 throw DataException.badData("more than data.maxBadSamples (" + limit
-                        + ") pictures cannot be decoded, the last " + data.name(sample)
+                        + ") images cannot be decoded, the last " + data.name(sample)
                         + "; repair the data or raise the limit");
             }
             log.warn(
                     "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
                     data.name(sample),
-                    why,
-                    bad.size(),
+                    reason,
+                    undecodable.size(),
                     limit);
         }
         return Optional.empty();
     }
 
     private byte[] read(int sample) throws EOFException {
-        ReadRetry patience = new ReadRetry(spec, closing);
+        ReadRetry retry = new ReadRetry(spec, closing);
         while (true) {
             try {
                 return data.read(sample);
             } catch (EOFException e) {
                 throw e;
             } catch (IOException e) {
-                if (!patience.lasts()) {
+                if (!retry.awaitNextTry()) {
                     throw DataException.cannotRead("cannot read " + data.name(sample), e);
                 }
-                log.warn("reading {} again: {}", data.name(sample), e.toString());
+                log.warn("cannot read {} now, trying again: {}", data.name(sample), e.toString());
             }
         }
     }
@@ -312,15 +323,15 @@ public final class PrefetchingBatches implements CropBatches {
     @Override
     public void close() {
         closing.countDown();
-        workers.shutdown(); // no interrupt: it would close the shards' channels under other threads
+        workers.shutdown(); // without interrupts, which would close the shards' channels under other threads
         try {
             if (!workers.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                log.warn("a thread still reads data after {} s", CLOSE_SECONDS);
+                log.warn("a thread was still reading data after {} s; the data set is closed anyway", CLOSE_SECONDS);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        forget(key -> true);
+        discard(key -> true);
         copies.ifPresent(CopyStream::close);
         data.close();
     }

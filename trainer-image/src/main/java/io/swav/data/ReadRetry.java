@@ -5,11 +5,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How often data is read again, as a file server that is restarted answers with errors meanwhile: for half the time after
- * which a trainer, for which the others wait, would be taken for hung.
+ * The retry schedule of a failed read. A file server that restarts answers with errors for a while, so reads are
+ * retried with growing pauses, for half of {@code recovery.hungAfterSeconds}: the other trainers wait meanwhile, and a
+ * trainer that retried for longer would be declared hung.
  */
 final class ReadRetry {
-    /** Doubled from one try to the next. */
+    /** The first pause; each later one is twice as long, up to {@link #LONGEST_PAUSE_MILLIS}. */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
     private static final long LONGEST_PAUSE_MILLIS = 3000;
@@ -18,14 +19,14 @@ final class ReadRetry {
     private final long end;
     private long pause = FIRST_PAUSE_MILLIS;
 
-    /** @param stop ends the tries */
+    /** @param stop ends the retries when it reaches zero */
     ReadRetry(SwavJobSpec spec, CountDownLatch stop) {
         this.stop = stop;
         this.end = System.nanoTime() + TimeUnit.SECONDS.toNanos(spec.recovery().hungAfterSeconds()) / 2;
     }
 
-    /** Waits before the next try; false when there is to be none. */
-    boolean lasts() {
+    /** Waits before the next try; false if the time is over, {@code stop} was reached or the thread was interrupted. */
+    boolean awaitNextTry() {
         if (System.nanoTime() > end) {
             return false;
         }

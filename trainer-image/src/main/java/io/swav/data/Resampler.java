@@ -3,16 +3,16 @@ package io.swav.data;
 import java.util.Arrays;
 
 /**
- * Bilinear resampling that averages when it shrinks: a triangle filter whose support grows with the scale, which is what
- * Pillow's BILINEAR and torch's {@code antialias=True} do and OpenCV's INTER_LINEAR does not. Separable; the vertical pass
- * comes first, over contiguous rows. Not safe for use by several threads.
+ * Bilinear resampling that averages when it shrinks: a triangle filter whose support grows with the scale. Pillow's
+ * BILINEAR and torch's {@code antialias=True} do this, OpenCV's INTER_LINEAR does not. The filter is separable; the
+ * vertical pass comes first, over contiguous rows. Not safe for use by several threads.
  */
 final class Resampler {
     private float[] rows = new float[0];
     private final Taps vertical = new Taps();
     private final Taps horizontal = new Taps();
 
-    /** The {@code box} of {@code from}, {@code flip}ped left to right if wanted, at width x height. */
+    /** Resizes the {@code box} of {@code from} to width x height, flipped left to right if {@code flip} is set. */
     void resize(FloatImage from, CropBox box, boolean flip, FloatImage to, int width, int height) {
         to.resize(width, height);
         vertical.prepare(box.height(), height);
@@ -72,7 +72,7 @@ final class Resampler {
         }
     }
 
-    /** For each of {@code out} positions: the run of input positions it mixes, and their weights (sum 1). */
+    /** For each of {@code out} positions: the run of input positions that it mixes, and their weights (sum 1). */
     private static final class Taps {
         int[] first = new int[0];
         int[] count = new int[0];
@@ -99,11 +99,11 @@ final class Resampler {
             }
             double[] triangle = new double[stride];
             for (int i = 0; i < out; i++) {
-                double centre = (i + 0.5) * scale;
-                int from = Math.max(0, (int) (centre - support + 0.5));
-                int to = Math.min(in, (int) (centre + support + 0.5));
+                double center = (i + 0.5) * scale;
+                int from = Math.max(0, (int) (center - support + 0.5));
+                int to = Math.min(in, (int) (center + support + 0.5));
                 for (int k = 0; k < to - from; k++) {
-                    triangle[k] = Math.max(0, 1 - Math.abs((k + from - centre + 0.5) / support));
+                    triangle[k] = Math.max(0, 1 - Math.abs((k + from - center + 0.5) / support));
                 }
                 double sum = Arrays.stream(triangle, 0, to - from).sum();
                 first[i] = from;

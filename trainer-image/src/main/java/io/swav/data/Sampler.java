@@ -1,9 +1,10 @@
 package io.swav.data;
 
 /**
- * The global order of samples: each epoch is a permutation that depends on (seed, epoch) alone, and step s of the job
- * takes slice s mod stepsPerEpoch of epoch s / stepsPerEpoch. What does not fill a batch at an epoch's end is left out of
- * it, so within an epoch no sample comes twice. The size of the world appears nowhere.
+ * The global order of samples. Each epoch is a permutation that depends on (seed, epoch) alone, and step s of the job
+ * takes slice s mod stepsPerEpoch of epoch s / stepsPerEpoch. Samples that do not fill a batch at the end of an epoch
+ * are left out of that epoch, so no sample is used twice within an epoch. The order does not depend on the size of the
+ * world.
  */
 public final class Sampler {
     private final int samples;
@@ -21,11 +22,11 @@ public final class Sampler {
         }
     }
 
-    /** @throws DataException if the samples do not fill one global batch */
+    /** @throws DataException if there are fewer samples than one global batch */
     public Sampler(int samples, int globalBatch, long seed) {
         if (samples < globalBatch) {
             throw DataException.badData("the data set holds " + samples
-                    + " samples, fewer than one batch: add pictures to data.uri or lower training.globalBatch ("
+                    + " samples, fewer than one batch: add images to data.uri or lower training.globalBatch ("
                     + globalBatch + ")");
         }
         this.samples = samples;
@@ -42,12 +43,12 @@ public final class Sampler {
         return step / stepsPerEpoch();
     }
 
-    /** Position in its epoch's permutation of the first sample of this step. */
+    /** The position of the first sample of this step in the permutation of its epoch. */
     public int firstPosition(long step) {
         return (int) (step % stepsPerEpoch()) * globalBatch;
     }
 
-    /** Sample index at a position of an epoch; positions run over all samples and wrap around. */
+    /** The index of the sample at a position of an epoch; positions run over all samples and wrap around. */
     public int sampleAt(long epoch, long position) {
         Epoch current = cached;
         if (current.number != epoch) {
@@ -57,7 +58,7 @@ public final class Sampler {
         return current.order[(int) (position % samples)];
     }
 
-    /** Fisher–Yates over [0, samples). */
+    /** A random permutation of [0, samples), by Fisher–Yates. */
     static int[] permutation(long seed, long epoch, int samples) {
         KeyedRandom random = KeyedRandom.of(seed, epoch);
         int[] order = new int[samples];

@@ -8,8 +8,9 @@ import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.SeekableByteChannel;
 
 /**
- * A file for a reader of archives, which throws IOException for damage: that the file cannot be read is an
- * {@link UncheckedIOException} here. Closing it does not close the file.
+ * A shard as commons-compress reads it. That library throws IOException for a damaged archive; to tell the two apart,
+ * this channel throws {@link UncheckedIOException} if the file itself cannot be read. Closing the channel does not
+ * close the file.
  */
 record ShardChannel(FileChannel file) implements SeekableByteChannel {
     @Override

@@ -12,8 +12,8 @@ import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes WebDataset shards {@code <prefix>-000000.tar}, … of at most {@code perShard} samples. The same samples give the
- * same bytes; a shard appears under its name when it is whole.
+ * Writes WebDataset shards {@code <prefix>-000000.tar}, … of at most {@code perShard} samples. The same samples give
+ * the same bytes. A shard gets its final name only when it is complete.
  */
 final class ShardWriter implements AutoCloseable {
     private final Path folder;
@@ -23,7 +23,7 @@ final class ShardWriter implements AutoCloseable {
     private int samples;
     private @Nullable TarArchiveOutputStream tar;
 
-    /** @throws DataException if the folder cannot be made */
+    /** @throws DataException if the folder cannot be created */
     ShardWriter(Path folder, String prefix, int perShard) {
         this.folder = folder;
         this.prefix = prefix;
@@ -31,18 +31,23 @@ final class ShardWriter implements AutoCloseable {
         try {
             Files.createDirectories(folder);
         } catch (IOException e) {
-            throw DataException.cannotWrite("cannot make folder " + folder, e);
+            throw DataException.cannotWrite("cannot create folder " + folder, e);
         }
     }
 
-    /** @param extension without a dot; {@code label} below 0 writes none */
-    void add(String key, byte[] picture, String extension, int label) throws IOException {
+    /**
+     * Appends one sample.
+     *
+     * @param extension of the image, without a dot
+     * @param label written as {@code key.cls}; a negative one is not written
+     */
+    void add(String key, byte[] image, String extension, int label) throws IOException {
         if (tar == null || samples == perShard) {
             close();
             tar = new TarArchiveOutputStream(new BufferedOutputStream(Files.newOutputStream(part())));
             tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
         }
-        put(tar, key + "." + extension, picture);
+        put(tar, key + "." + extension, image);
         if (label >= 0) {
             put(tar, key + ".cls", Integer.toString(label).getBytes(StandardCharsets.US_ASCII));
         }
@@ -62,7 +67,7 @@ final class ShardWriter implements AutoCloseable {
         return folder.resolve(prefix + ".tar.part");
     }
 
-    /** Finishes the shard begun, if any. */
+    /** Completes the shard that was begun, if any. */
     @Override
     public void close() throws IOException {
         if (tar != null) {

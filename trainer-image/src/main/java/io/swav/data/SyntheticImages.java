@@ -1,9 +1,9 @@
 package io.swav.data;
 
 /**
- * Pictures of textured shapes. A class is a pair of a shape and a texture, out of five each, so that neither alone tells
- * it; place, size, slant, colours, light, texture phase and noise vary within a class. Colour says nothing of the class,
- * while light and colour are what an untrained network mostly sees.
+ * Generates images of textured shapes. A class is a pair of a shape and a texture, out of five each, so that neither
+ * alone identifies it; position, size, angle, colors, brightness gradient, texture phase and noise vary within a class.
+ * Color is independent of the class, although brightness and color are what an untrained network mostly responds to.
  */
 final class SyntheticImages {
     static final int MAX_CLASSES = 10;
@@ -39,13 +39,13 @@ final class SyntheticImages {
         sin = StrictMath.sin(angle);
         frequency = random.uniform(2.6, 3.6);
         phase = random.uniform(0, 2 * Math.PI);
-        ink = colour();
+        ink = color();
         paper = contrasting(ink);
-        ground = colour();
+        ground = color();
         slope = random.uniform(-60, 60);
     }
 
-    private double[] colour() {
+    private double[] color() {
         double light = random.uniform(20, 235);
         return new double[] {
             light + random.uniform(-TINT, TINT),
@@ -55,48 +55,53 @@ final class SyntheticImages {
     }
 
     private double[] contrasting(double[] other) {
-        double[] colour = colour();
-        while (Math.abs(luma(colour) - luma(other)) < 70) {
-            colour = colour();
+        double[] color = color();
+        while (Math.abs(luma(color) - luma(other)) < 70) {
+            color = color();
         }
-        return colour;
+        return color;
     }
 
     private static double luma(double[] c) {
         return 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2];
     }
 
-    /** Depends on (seed, sample, label) alone; {@code label} in [0, {@link #MAX_CLASSES}). */
+    /**
+     * Draws one image, which depends on (seed, sample, label) alone.
+     *
+     * @param label in [0, {@link #MAX_CLASSES})
+     * @param size side in pixels
+     */
     static FloatImage draw(long seed, long sample, int label, int size) {
         SyntheticImages drawing = new SyntheticImages(seed, sample, label);
-        FloatImage raster = new FloatImage();
-        raster.resize(size, size);
+        FloatImage image = new FloatImage();
+        image.resize(size, size);
         for (int row = 0; row < size; row++) {
             for (int column = 0; column < size; column++) {
-                drawing.pixel(raster, column, row, size);
+                drawing.pixel(image, column, row, size);
             }
         }
-        return raster;
+        return image;
     }
 
-    /** Four samples a pixel, then noise. */
-    private void pixel(FloatImage raster, int column, int row, int size) {
+    /** Averages four samples per pixel, then adds noise. */
+    private void pixel(FloatImage image, int column, int row, int size) {
         double[] sum = new double[3];
         for (int part = 0; part < 4; part++) {
             double u = (column + (part % 2 == 0 ? 0.25 : 0.75)) / size;
             double v = (row + (part < 2 ? 0.25 : 0.75)) / size;
-            double[] colour = colourAt(u, v);
+            double[] color = colorAt(u, v);
             for (int c = 0; c < 3; c++) {
-                sum[c] += colour[c] + slope * (u - 0.5);
+                sum[c] += color[c] + slope * (u - 0.5);
             }
         }
         for (int c = 0; c < 3; c++) {
             double level = sum[c] / 4 + NOISE * random.gaussian();
-            raster.planes[c][row * size + column] = (float) Math.rint(Math.max(0, Math.min(255, level)));
+            image.planes[c][row * size + column] = (float) Math.rint(Math.max(0, Math.min(255, level)));
         }
     }
 
-    private double[] colourAt(double u, double v) {
+    private double[] colorAt(double u, double v) {
         double dx = (u - x) / radius;
         double dy = (v - y) / radius;
         double a = cos * dx + sin * dy;

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** The training and the labelled test part of one data folder, as URIs for {@link DataSet#open}. */
+/** The training part and the labelled test part of one data folder, as URIs for {@link DataSet#open}. */
 public record TrainTestSplit(String train, Optional<String> test) {
     /**
-     * Sub-folders {@code train} and {@code test} if they are there; shards with {@code train} and {@code test} in their
-     * names otherwise; else the whole folder trains and nothing tests.
+     * Finds the parts: the sub-folders {@code train} and {@code test} if they exist; otherwise shards with {@code
+     * train} and {@code test} in their names; otherwise the whole folder is for training and there is no test part.
      *
      * @throws DataException if the folder is missing or cannot be read
      */
@@ -22,7 +22,8 @@ public record TrainTestSplit(String train, Optional<String> test) {
             return new TrainTestSplit(uri + "/train", test ? Optional.of(uri + "/test") : Optional.empty());
         }
         if (!Files.isDirectory(folder)) {
-            throw DataException.noInput("data folder " + folder + " does not exist");
+            throw DataException.noInput(
+                    "data folder " + folder + " does not exist; give a folder of tar shards or of images");
         }
         try (Stream<Path> files = Files.list(folder)) {
             List<String> shards = files.map(f -> f.getFileName().toString())

@@ -17,36 +17,37 @@ import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarFile;
 
 /**
- * WebDataset shards: tar files in which the entries {@code key.jpg} (or another picture) and {@code key.cls} (the label in
- * ASCII digits) are one sample. Opening reads the headers alone and keeps where each picture lies; samples are numbered
- * in the order of shards' names, then of keys' first appearance.
+ * WebDataset shards: tar files in which the entries {@code key.jpg} (or another image format) and {@code key.cls} (the
+ * label in ASCII digits) form one sample. Opening reads only the headers and records the offset of each image. Samples
+ * are numbered by the shards' names, then by the order in which their images appear.
  */
 final class WebDatasetShards implements DataSet {
     private static final int RECORD = 512;
 
     private final List<Path> shards;
     private final List<FileChannel> channels = new ArrayList<>();
-    private final List<Picture> pictures = new ArrayList<>();
+    private final List<Image> images = new ArrayList<>();
 
-    private record Picture(int shard, String entry, long offset, int size, int label) {}
+    private record Image(int shard, String entry, long offset, int size, int label) {}
 
     private WebDatasetShards(List<Path> shards) {
         this.shards = List.copyOf(shards);
     }
 
     static WebDatasetShards open(List<Path> shards) {
-        WebDatasetShards folder = new WebDatasetShards(shards);
+        WebDatasetShards data = new WebDatasetShards(shards);
         try {
             for (int i = 0; i < shards.size(); i++) {
-                folder.scan(i);
+                data.scan(i);
             }
-            if (folder.pictures.isEmpty()) {
-                throw DataException.noInput("no pictures in " + shards.size() + " tar file(s), the first "
-                        + shards.get(0) + "; a sample is <key>.jpg with, if labelled, <key>.cls");
+            if (data.images.isEmpty()) {
+                throw DataException.noInput(
+                        "there are no images in the " + shards.size() + " tar file(s), the first is " + shards.get(0)
+                                + "; a sample is <key>.jpg with, if labelled, <key>.cls");
             }
-            return folder;
+            return data;
         } catch (RuntimeException e) {
-            folder.close();
+            data.close();
             throw e;
         }
     }
@@ -64,7 +65,7 @@ final class WebDatasetShards implements DataSet {
                 if (entry.getDataOffset() + entry.getSize() > channel.size()) {
                     throw truncated(path, "entry " + name + " reaches past the end");
                 }
-                if (entry.isFile() && ImageCodec.isPicture(name)) {
+                if (entry.isFile() && ImageCodec.isImage(name)) {
                     found.add(entry);
                 } else if (entry.isFile() && name.endsWith(".cls")) {
                     labels.put(key(name), label(path, channel, entry));
@@ -73,7 +74,7 @@ final class WebDatasetShards implements DataSet {
             for (TarArchiveEntry entry : found) {
                 String key = key(entry.getName());
                 int label = labels.getOrDefault(key, UNLABELLED);
-                pictures.add(new Picture(
+                images.add(new Image(
                         shard, entry.getName(), entry.getDataOffset(), Math.toIntExact(entry.getSize()), label));
             }
         } catch (EOFException | IllegalArgumentException | ArithmeticException e) {
@@ -97,7 +98,10 @@ final class WebDatasetShards implements DataSet {
         return DataException.badData(path + " is not a readable tar file (truncated or damaged)", e);
     }
 
-    /** A tar file ends with records of zeros; one cut between two entries would otherwise look whole. */
+    /**
+     * Requires the end-of-archive mark, records of zeros. Without this check, a file that was cut between two entries
+     * would look complete.
+     */
     private static void requireEndMark(Path path, FileChannel channel) throws IOException {
         long size = channel.size();
         if (size < 2 * RECORD || size % RECORD != 0) {
@@ -105,7 +109,7 @@ final class WebDatasetShards implements DataSet {
         }
         for (byte b : read(channel, size - RECORD, RECORD)) {
             if (b != 0) {
-                throw truncated(path, "it has no end-of-archive mark");
+                throw truncated(path, "the end-of-archive mark is missing");
             }
         }
     }
@@ -132,11 +136,11 @@ final class WebDatasetShards implements DataSet {
                 return label;
             }
         } catch (NumberFormatException e) {
-            // told below
+            // reported below
         }
         throw DataException.badData(String.format(
                 Locale.ROOT,
-                "%s: entry %s holds \"%s\" where a class number is expected",
+                "%s: entry %s holds \"%s\" instead of a class number; write this shard again",
                 path,
                 entry.getName(),
                 text));
@@ -154,24 +158,24 @@ final class WebDatasetShards implements DataSet {
 
     @Override
     public int size() {
-        return pictures.size();
+        return images.size();
     }
 
     @Override
     public byte[] read(int sample) throws IOException {
-        Picture picture = pictures.get(sample);
-        return read(channels.get(picture.shard), picture.offset, picture.size);
+        Image image = images.get(sample);
+        return read(channels.get(image.shard), image.offset, image.size);
     }
 
     @Override
     public int label(int sample) {
-        return pictures.get(sample).label;
+        return images.get(sample).label;
     }
 
     @Override
     public String name(int sample) {
-        Picture picture = pictures.get(sample);
-        return shards.get(picture.shard) + ":" + picture.entry;
+        Image image = images.get(sample);
+        return shards.get(image.shard) + ":" + image.entry;
     }
 
     @Override

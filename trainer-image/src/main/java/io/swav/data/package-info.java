@@ -1,4 +1,7 @@
-/** Shards, sampler, multi-crop. */
+/**
+ * The training data: data sets (WebDataset shards and image folders), the global sample order, multi-crop augmentation,
+ * and the threads that prepare crops ahead of need.
+ */
 @NullMarked
 package io.swav.data;
 

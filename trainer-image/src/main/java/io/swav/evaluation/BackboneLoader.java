@@ -15,20 +15,24 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Backbones from files: an export, a checkpoint's {@code model.safetensors}, or the folder of a checkpoint. */
+/** Loads backbones from files: an export, a checkpoint's {@code model.safetensors}, or the folder of a checkpoint. */
 public final class BackboneLoader {
     private static final String MODEL = "model.safetensors";
 
     private BackboneLoader() {}
 
-    /** The network as it is before any training, from training.seed. */
+    /** Returns the network before any training, initialized from training.seed. */
     public static Model untrained(SwavJobSpec spec, NDManager manager) {
         Model model = new Model(Architecture.of(spec.model()), manager);
         model.initialize(spec.training().seed());
         return model;
     }
 
-    /** The job's network with the backbone of {@code file}; head and prototypes stay untrained. */
+    /**
+     * Returns the job's network with the backbone of {@code file}; projection head and prototypes stay untrained.
+     *
+     * @throws EvalException if the file cannot be read, or does not fit the job's model
+     */
     public static Model load(SwavJobSpec spec, Path file, NDManager manager) throws EvalException {
         Model model = untrained(spec, manager);
         Map<String, NDArray> backbone = new LinkedHashMap<>(model.state());
@@ -39,12 +43,12 @@ public final class BackboneLoader {
             throw new EvalException(
                     ExitCodes.BAD_DATA,
                     e.getMessage()
-                            + "; is --config the job that trained these weights? (model.architecture, model.stem)");
+                            + "; check that --config is the job that trained these weights (model.architecture, model.stem)");
         }
         return model;
     }
 
-    /** The backbone's tensors of an export, a model.safetensors, or a checkpoint's folder. */
+    /** Reads the backbone's tensors from an export, a model.safetensors, or the folder of a checkpoint. */
     static Map<String, HostTensor> backbone(Path path) throws EvalException {
         Path file = Files.isDirectory(path) ? path.resolve(MODEL) : path;
         try {

@@ -16,43 +16,55 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code swav eval}: how good frozen features are. */
+/** {@code swav eval}: measures the quality of frozen features. */
 @Command(
         name = "eval",
-        description = "Measures a frozen backbone on labelled pictures.",
+        description = "Measures a frozen backbone on labelled images.",
         mixinStandardHelpOptions = true,
         subcommands = {EvalCommand.KnnCommand.class, EvalCommand.LinearCommand.class})
 public final class EvalCommand {
 
-    private static final class Which {
+    private static final class WeightsOption {
         @Option(
                 names = "--weights",
                 paramLabel = "FILE",
-                description = "backbone.safetensors, model.safetensors or a checkpoint's folder.")
+                description = "Weights: backbone.safetensors, model.safetensors or the folder of a checkpoint.")
         private @Nullable Path weights;
 
-        @Option(names = "--untrained", description = "The network before training, for comparison.")
+        @Option(names = "--untrained", description = "Measure the network before training, for comparison.")
         private boolean untrained;
 
-        Optional<Path> given() {
+        Optional<Path> path() {
             return untrained ? Optional.empty() : Optional.ofNullable(weights);
         }
     }
 
     private abstract static class Measurement implements Callable<Integer> {
         @ArgGroup(multiplicity = "1")
-        private Which which = new Which();
+        private WeightsOption weightsOption = new WeightsOption();
 
-        @Option(names = "--config", required = true, paramLabel = "FILE", description = "SwavJob, or its spec.")
+        @Option(
+                names = "--config",
+                required = true,
+                paramLabel = "FILE",
+                description = "Manifest of the SwavJob, or only its spec.")
         private Path config = Path.of("");
 
-        @Option(names = "--train", required = true, paramLabel = "DATA", description = "Labelled training pictures.")
+        @Option(
+                names = "--train",
+                required = true,
+                paramLabel = "DATA",
+                description = "Folder or URI of labelled training images.")
         private String train = "";
 
-        @Option(names = "--test", required = true, paramLabel = "DATA", description = "Labelled test pictures.")
+        @Option(
+                names = "--test",
+                required = true,
+                paramLabel = "DATA",
+                description = "Folder or URI of labelled test images.")
         private String test = "";
 
-        @Option(names = "--json", paramLabel = "FILE", description = "Also write the figure here.")
+        @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to FILE as JSON.")
         private @Nullable Path json;
 
         abstract String name();
@@ -62,7 +74,7 @@ public final class EvalCommand {
         @Override
         public Integer call() throws IOException {
             try {
-                double top1 = Evaluation.top1(SpecLoader.load(config), which.given(), train, test, classifier());
+                double top1 = Evaluation.top1(SpecLoader.load(config), weightsOption.path(), train, test, classifier());
                 System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
                 if (json != null) {
                     new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
@@ -84,10 +96,10 @@ public final class EvalCommand {
     /** {@code swav eval knn}. */
     @Command(
             name = "knn",
-            description = "Weighted nearest neighbours by cosine similarity; nothing is trained.",
+            description = "Classifies by weighted nearest neighbors (cosine similarity); nothing is trained.",
             mixinStandardHelpOptions = true)
     public static final class KnnCommand extends Measurement {
-        @Option(names = "--k", description = "Neighbours (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--k", description = "Number of neighbors (default: ${DEFAULT-VALUE}).")
         private int k = KnnClassifier.DEFAULT.k();
 
         @Override
@@ -104,10 +116,10 @@ public final class EvalCommand {
     /** {@code swav eval linear}. */
     @Command(
             name = "linear",
-            description = "Trains a linear classifier on frozen features of the pictures' centres.",
+            description = "Trains a linear classifier on frozen features of the images' center crops.",
             mixinStandardHelpOptions = true)
     public static final class LinearCommand extends Measurement {
-        @Option(names = "--epochs", description = "Epochs (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--epochs", description = "Number of epochs (default: ${DEFAULT-VALUE}).")
         private int epochs = LinearProbe.DEFAULT.epochs();
 
         @Override

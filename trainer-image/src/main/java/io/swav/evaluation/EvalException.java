@@ -1,6 +1,6 @@
 package io.swav.evaluation;
 
-/** An evaluation that cannot be made; the message is for the user. */
+/** An evaluation that cannot be carried out; the message is for the user. */
 @SuppressWarnings("serial")
 public final class EvalException extends Exception {
     private final int exitCode;
@@ -10,7 +10,7 @@ public final class EvalException extends Exception {
         this.exitCode = exitCode;
     }
 
-    /** One of {@link io.swav.api.ExitCodes}'s sysexits codes. */
+    /** The exit code of the process, one of the sysexits codes in {@link io.swav.api.ExitCodes}. */
     public int exitCode() {
         return exitCode;
     }

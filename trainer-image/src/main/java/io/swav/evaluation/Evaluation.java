@@ -14,17 +14,17 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
-/** How good a frozen backbone is: labelled pictures to learn from, and others to classify by its features. */
+/** Measures a frozen backbone: a classifier learns from its features of labelled images and classifies others. */
 public final class Evaluation implements AutoCloseable {
-    /** Pictures that {@link #quickKnn} searches, and classifies. */
+    /** The number of training images that {@link #quickKnn} searches, and of test images that it classifies. */
     private static final int QUICK_TRAIN = 10_000;
 
     private static final int QUICK_TEST = 2_000;
 
-    /** What learns from features. */
+    /** A classifier that learns from features. */
     @FunctionalInterface
     public interface Classifier {
-        /** The part of {@code test} that is classified rightly, in percent. */
+        /** The percentage of {@code test} that is classified correctly. */
         double top1(FeatureMatrix train, FeatureMatrix test);
     }
 
@@ -39,9 +39,9 @@ public final class Evaluation implements AutoCloseable {
     }
 
     /**
-     * With views as large as the spec's large crops.
+     * Opens the data; views are as large as the spec's large crops.
      *
-     * @throws DataException when the pictures are not there
+     * @throws DataException if the images are missing or cannot be read
      */
     public static Evaluation open(SwavJobSpec spec, String train, String test) {
         DataSet testData = DataSet.open(test, spec);
@@ -55,10 +55,11 @@ public final class Evaluation implements AutoCloseable {
     }
 
     /**
-     * Opens all that is needed, and closes it; in percent.
+     * Opens the data and the weights, measures top-1 accuracy in percent, and closes them.
      *
-     * @param weights as {@link BackboneLoader#load} takes them; empty for the network before training
-     * @throws DataException if the pictures are not there, cannot be decoded or have no label
+     * @param weights a path as for {@link BackboneLoader#load}; empty for the network before training
+     * @throws DataException if the images are missing, cannot be decoded or have no label
+     * @throws EvalException if the weights cannot be used
      */
     public static double top1(
             SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier)
@@ -76,11 +77,11 @@ public final class Evaluation implements AutoCloseable {
     }
 
     /**
-     * kNN top-1 in percent; of large data sets a part, for a job waits.
+     * Measures kNN top-1 accuracy in percent. Large data sets are sampled, because a job waits for the result.
      *
-     * @param stop asked now and then
-     * @throws CancellationException when it is to stop
-     * @throws DataException if a picture cannot be decoded or has no label
+     * @param stop polled between batches
+     * @throws CancellationException if {@code stop} returned true
+     * @throws DataException if an image cannot be decoded or has no label
      */
     public double quickKnn(Model model, BooleanSupplier stop) {
         return KnnClassifier.DEFAULT.top1(

@@ -20,7 +20,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code swav export}: the backbone alone, by torchvision's names. */
+/** {@code swav export}: writes the backbone alone, with torchvision's names. */
 @Command(
         name = "export",
         description = {
@@ -33,8 +33,8 @@ public final class ExportCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "CHECKPOINT",
-            description = "A store (checkpoint.uri of the job: its newest checkpoint is taken), one of its checkpoints"
-                    + " (.../step-N), or a model.safetensors.")
+            description = "A store (checkpoint.uri of the job; its newest checkpoint is exported), one of its"
+                    + " checkpoints (.../step-N), or a model.safetensors.")
     private String checkpoint = "";
 
     @Option(names = "--out", paramLabel = "FILE", description = "File to write (default: ${DEFAULT-VALUE}).")
@@ -63,11 +63,11 @@ public final class ExportCommand implements Callable<Integer> {
             System.err.println("swav: cannot write " + out + ": " + e);
             return ExitCodes.CANNOT_WRITE;
         }
-        System.out.println(backbone.size() + " tensors in " + out.toAbsolutePath());
+        System.out.println("wrote " + backbone.size() + " tensors to " + out.toAbsolutePath());
         return ExitCodes.OK;
     }
 
-    /** Checked, byte by byte, against its manifest. */
+    /** Loads the checkpoint, verified byte by byte against its manifest. */
     private Checkpoint stored() throws IOException, CheckpointException {
         Matcher one = ONE.matcher(checkpoint);
         String uri = one.matches() ? one.group(1) : checkpoint;
@@ -75,7 +75,7 @@ public final class ExportCommand implements Callable<Integer> {
                 new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
             return one.matches()
                     ? store.load(Long.parseLong(one.group(2)))
-                    : store.newest(false).orElseThrow(() -> new IOException("it holds no checkpoint"));
+                    : store.newest(false).orElseThrow(() -> new IOException("the store holds no checkpoint"));
         }
     }
 }

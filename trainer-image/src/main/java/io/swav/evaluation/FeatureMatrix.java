@@ -14,7 +14,7 @@ import java.util.Arrays;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
-/** A frozen backbone's pooled features of a labelled data set: one row a picture. */
+/** The pooled features of a labelled data set, computed by a frozen backbone: one row per image. */
 public final class FeatureMatrix {
     private static final int BATCH = 100;
 
@@ -22,39 +22,42 @@ public final class FeatureMatrix {
     private final float[] values;
     private final int[] labels;
 
-    /** @param values rows · width, row-major; {@code labels} are at least 0 */
+    /**
+     * @param values rows · width, row-major
+     * @param labels at least 0
+     */
     FeatureMatrix(int width, float[] values, int[] labels) {
         this.width = width;
         this.values = values;
         this.labels = labels;
     }
 
-    /** The same with every row scaled to norm 1. */
-    FeatureMatrix normalised() {
+    /** Returns a copy whose rows are scaled to norm 1. */
+    FeatureMatrix normalized() {
         float[] scaled = values.clone();
         for (int row = 0; row < labels.length; row++) {
-            normalise(scaled, row * width, width);
+            normalize(scaled, row * width, width);
         }
         return new FeatureMatrix(width, scaled, labels);
     }
 
     /**
-     * Runs the backbone in eval mode over the centre of every picture.
+     * Runs the backbone in eval mode over the center view of every image.
      *
-     * @param side of the square view, as the large crops of training have
-     * @throws DataException if a picture cannot be decoded or has no label
+     * @param side of the square view, as of the large crops of training
+     * @throws DataException if an image cannot be decoded or has no label
      */
     public static FeatureMatrix of(Model model, DataSet data, int side) {
         return of(model, data, side, data.size(), () -> false);
     }
 
     /**
-     * Of so many pictures, spread evenly over the data set.
+     * Runs the backbone over at most {@code atMost} images, spread evenly over the data set.
      *
-     * @param atMost all, if there are no more
-     * @param stop asked now and then
-     * @throws CancellationException when it is to stop
-     * @throws DataException if a picture cannot be decoded or has no label
+     * @param atMost all images if the data set has no more
+     * @param stop polled between batches
+     * @throws CancellationException if {@code stop} returned true
+     * @throws DataException if an image cannot be decoded or has no label
      */
     public static FeatureMatrix of(Model model, DataSet data, int side, int atMost, BooleanSupplier stop) {
         int rows = Math.min(data.size(), atMost);
@@ -69,8 +72,8 @@ public final class FeatureMatrix {
                 }
                 int count = Math.min(BATCH, rows - from);
                 try (NDManager scope = manager.newSubManager()) {
-                    NDArray pictures = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
-                    HostView host = HostView.toFill(pictures);
+                    NDArray images = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
+                    HostView host = HostView.toFill(images);
                     var pixels = host.bytes().asFloatBuffer();
                     for (int i = 0; i < count; i++) {
                         int sample = Math.toIntExact((long) (from + i) * data.size() / rows);
@@ -78,7 +81,7 @@ public final class FeatureMatrix {
                         labels[from + i] = label(data, sample);
                     }
                     host.store();
-                    float[] features = model.features(scope, pictures).toFloatArray();
+                    float[] features = model.features(scope, images).toFloatArray();
                     System.arraycopy(features, 0, values, from * width, features.length);
                 }
             }
@@ -90,12 +93,12 @@ public final class FeatureMatrix {
         int label = data.label(sample);
         if (label < 0) {
             throw DataException.badData(
-                    data.name(sample) + " has no label; evaluation needs .cls entries or class folders");
+                    data.name(sample) + " has no label; evaluation needs .cls entries in tar shards, or class folders");
         }
         return label;
     }
 
-    private static void normalise(float[] values, int from, int width) {
+    private static void normalize(float[] values, int from, int width) {
         double squares = 0;
         for (int i = from; i < from + width; i++) {
             squares += (double) values[i] * values[i];
@@ -127,7 +130,10 @@ public final class FeatureMatrix {
         return values;
     }
 
-    /** Inner product of a row of this and a row of {@code other}; four running sums, because one waits for itself. */
+    /**
+     * The inner product of a row of this and a row of {@code other}, with four accumulators, so that additions need not
+     * wait for each other.
+     */
     float dot(int row, FeatureMatrix other, int otherRow) {
         int a = row * width;
         int b = otherRow * width;

@@ -3,14 +3,14 @@ package io.swav.evaluation;
 import java.util.Arrays;
 
 /**
- * Weighted nearest neighbours by cosine similarity (Wu et al.: "Unsupervised feature learning via non-parametric instance
- * discrimination", 2018, section 3.4): each of the k nearest training pictures votes for its class with weight
+ * Weighted nearest neighbors by cosine similarity (Wu et al.: "Unsupervised feature learning via non-parametric
+ * instance discrimination", 2018, section 3.4): each of the k nearest training images votes for its class with weight
  * exp(similarity / temperature).
  *
- * @param k neighbours
+ * @param k number of neighbors
  */
 public record KnnClassifier(int k, double temperature) implements Evaluation.Classifier {
-    /** What every figure of this project uses unless it says otherwise. */
+    /** The settings of every result in this project unless stated otherwise. */
     public static final KnnClassifier DEFAULT = new KnnClassifier(20, 0.07);
 
     public KnnClassifier {
@@ -22,27 +22,27 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
 
     @Override
     public double top1(FeatureMatrix train, FeatureMatrix test) {
-        return top1OfNormalised(train.normalised(), test.normalised());
+        return top1OfNormalized(train.normalized(), test.normalized());
     }
 
-    private double top1OfNormalised(FeatureMatrix train, FeatureMatrix test) {
-        int neighbours = Math.min(k, train.rows());
-        int right = 0;
+    private double top1OfNormalized(FeatureMatrix train, FeatureMatrix test) {
+        int neighbors = Math.min(k, train.rows());
+        int correct = 0;
         for (int row = 0; row < test.rows(); row++) {
-            right += classify(train, test, row, neighbours) == test.label(row) ? 1 : 0;
+            correct += classify(train, test, row, neighbors) == test.label(row) ? 1 : 0;
         }
-        return 100.0 * right / test.rows();
+        return 100.0 * correct / test.rows();
     }
 
-    private int classify(FeatureMatrix train, FeatureMatrix test, int row, int neighbours) {
+    private int classify(FeatureMatrix train, FeatureMatrix test, int row, int neighbors) {
         // nearest first; equal similarities keep the order of rows
-        float[] best = new float[neighbours];
-        int[] labels = new int[neighbours];
+        float[] best = new float[neighbors];
+        int[] labels = new int[neighbors];
         Arrays.fill(best, Float.NEGATIVE_INFINITY);
         for (int i = 0; i < train.rows(); i++) {
             float similarity = train.dot(i, test, row);
-            if (similarity > best[neighbours - 1]) {
-                int at = neighbours - 1;
+            if (similarity > best[neighbors - 1]) {
+                int at = neighbors - 1;
                 while (at > 0 && best[at - 1] < similarity) {
                     best[at] = best[at - 1];
                     labels[at] = labels[at - 1];
@@ -53,7 +53,7 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
             }
         }
         double[] votes = new double[train.classes()];
-        for (int i = 0; i < neighbours; i++) {
+        for (int i = 0; i < neighbors; i++) {
             votes[labels[i]] += Math.exp((best[i] - 1) / temperature);
         }
         int winner = 0;

@@ -4,13 +4,14 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * A linear classifier on frozen features: softmax regression by SGD with momentum, learning rate by half a cosine per
- * epoch (SwAV paper, appendix on linear evaluation). Features are taken once, from the centre view, instead of from
- * fresh random crops in every epoch: quicker, and a little below the paper's protocol.
+ * A linear classifier on frozen features: softmax regression by SGD with momentum, with the learning rate following
+ * half a cosine over the epochs (SwAV paper, appendix on linear evaluation). Features are computed once, from the
+ * center view, instead of from fresh random crops in every epoch: faster, and slightly less accurate than the paper's
+ * protocol.
  */
 public record LinearProbe(int epochs, double learningRate, double momentum, double weightDecay, int batch, long seed)
         implements Evaluation.Classifier {
-    /** SwAV's settings; its learning rate is at batch 256. */
+    /** SwAV's settings; the learning rate is for batch 256. */
     public static final LinearProbe DEFAULT = new LinearProbe(100, 0.3, 0.9, 1e-6, 256, 31);
 
     @Override
@@ -38,16 +39,16 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
                 }
             }
         }
-        int right = 0;
+        int correct = 0;
         for (int row = 0; row < test.rows(); row++) {
             score(test, row, weights, scores);
             int best = 0;
             for (int c = 1; c < classes; c++) {
                 best = scores[c] > scores[best] ? c : best;
             }
-            right += best == test.label(row) ? 1 : 0;
+            correct += best == test.label(row) ? 1 : 0;
         }
-        return 100.0 * right / test.rows();
+        return 100.0 * correct / test.rows();
     }
 
     private static void addGradient(

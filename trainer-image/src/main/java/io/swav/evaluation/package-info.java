@@ -1,4 +1,4 @@
-/** kNN, linear probe, export. */
+/** Measures frozen backbones by kNN and a linear probe, and exports them. */
 @NullMarked
 package io.swav.evaluation;
 

@@ -8,8 +8,8 @@ import io.swav.api.ResourceNames;
 import io.swav.api.World;
 
 /**
- * Watches the one ConfigMap {@code <job>-world}. While the API server is away the informer keeps trying, and the newest
- * world seen stays.
+ * Watches the ConfigMap {@code <job>-world}. While the API server is unreachable the informer keeps trying, and the newest
+ * world seen stays valid.
  */
 public final class ConfigMapWorldSource implements WorldSource {
     private final LatestWorld newest;
@@ -17,7 +17,7 @@ public final class ConfigMapWorldSource implements WorldSource {
     private volatile String request = "";
     private volatile String seen = "";
 
-    /** @param jobUid uid of the SwavJob, which the document must carry */
+    /** @param jobUid uid of the SwavJob, which the world document must name */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
         this.newest = new LatestWorld(jobUid);
         this.informer = client.configMaps()
@@ -72,7 +72,7 @@ public final class ConfigMapWorldSource implements WorldSource {
             onAdd(map);
         }
 
-        /** The world is the operator's to take back; a deleted document takes nobody out of it. */
+        /** Does nothing: only the operator can end a world; deleting its document removes no member. */
         @Override
         public void onDelete(ConfigMap map, boolean finalStateUnknown) {}
     }

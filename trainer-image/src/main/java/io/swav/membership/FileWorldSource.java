@@ -8,20 +8,23 @@ import java.nio.file.Path;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads the world document from a file ten times a second; write it beside and rename it. It need not exist yet. */
+/**
+ * Reads the world document from a file ten times a second. The file need not exist yet; to replace it, write another file
+ * and rename it.
+ */
 public final class FileWorldSource implements WorldSource {
     private static final Logger LOG = LoggerFactory.getLogger(FileWorldSource.class);
 
     private final Path file;
     private final LatestWorld newest;
-    private final PeriodicTask ticker;
+    private final PeriodicTask reader;
     private String last = "";
 
-    /** @param job uid that the document must carry; empty takes any */
+    /** @param job uid of the job that the document must name; empty accepts any */
     public FileWorldSource(Path file, String job) {
         this.file = file;
         this.newest = new LatestWorld(job);
-        this.ticker = new PeriodicTask("world-file", 100, this::read);
+        this.reader = new PeriodicTask("world-file", 100, this::read);
     }
 
     private void read() {
@@ -34,7 +37,7 @@ public final class FileWorldSource implements WorldSource {
         } catch (NoSuchFileException absent) {
             LOG.debug("{} does not exist yet", file);
         } catch (IOException e) {
-            LOG.warn("cannot read {}: {}", file, e.toString());
+            LOG.warn("cannot read the world document {}, will try again: {}", file, e.toString());
         }
     }
 
@@ -50,6 +53,6 @@ public final class FileWorldSource implements WorldSource {
 
     @Override
     public void close() {
-        ticker.close();
+        reader.close();
     }
 }

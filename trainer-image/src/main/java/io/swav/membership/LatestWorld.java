@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the newest world offered. A document of another job, an older generation, or one that cannot be read changes
- * nothing: the reader of a document must survive whatever is in it.
+ * Keeps the newest world offered. A document of another job or an older generation, or one that cannot be read, changes
+ * nothing: a trainer must survive any content of the document.
  */
 final class LatestWorld {
     private static final Logger LOG = LoggerFactory.getLogger(LatestWorld.class);
@@ -19,7 +19,7 @@ final class LatestWorld {
     private World newest;
     private String unreadable = "";
 
-    /** @param job uid of the SwavJob; empty takes any job's */
+    /** @param job uid of the SwavJob; empty accepts the worlds of any job */
     LatestWorld(String job) {
         this.job = job;
         this.newest = World.none(job);
@@ -45,20 +45,24 @@ final class LatestWorld {
         }
     }
 
-    void offer(String json, String where) {
+    /** @param source name of the document, for logs */
+    void offer(String json, String source) {
         @Nullable World world;
         try {
             world = JSON.readValue(json, World.class);
         } catch (JsonProcessingException e) {
-            complain(json, where + " holds no world: " + e.getOriginalMessage());
+            warnOnce(json, source + " does not contain a world and is ignored: " + e.getOriginalMessage());
             return;
         }
         if (world == null) {
-            complain(json, where + " holds no world: null");
+            warnOnce(json, source + " does not contain a world and is ignored: null");
             return;
         }
         if (!job.isEmpty() && !job.equals(world.job())) {
-            complain(json, where + " is the world of job " + world.job() + ", this trainer belongs to " + job);
+            warnOnce(
+                    json,
+                    source + " is ignored: it is the world of job " + world.job() + ", but this trainer belongs to job "
+                            + job);
             return;
         }
         if (offer(world)) {
@@ -66,7 +70,7 @@ final class LatestWorld {
         }
     }
 
-    /** Whether this one is newer. */
+    /** Keeps {@code world} if it is newer than the current one; returns whether it is. */
     synchronized boolean offer(World world) {
         if (world.generation() <= newest.generation()) {
             return false;
@@ -76,7 +80,7 @@ final class LatestWorld {
         return true;
     }
 
-    private synchronized void complain(String json, String problem) {
+    private synchronized void warnOnce(String json, String problem) {
         if (!json.equals(unreadable)) {
             unreadable = json;
             LOG.warn("{}", problem);

@@ -3,34 +3,36 @@ package io.swav.membership;
 import io.swav.api.World;
 import java.util.OptionalInt;
 
-/** What a trainer does next about the world: a pure function of what it has seen. */
+/** A trainer's next action about its world, as a pure function of what it has seen. */
 public sealed interface Membership {
-    /** Meet the other members of this world; also again, after an attempt that failed. */
+    /** Form this world with its other members, possibly again after a failed attempt. */
     record Form(World world, int rank) implements Membership {}
 
     /**
-     * Too few are left for training: keep the state and wait for the next world.
+     * Keep the state and wait for the next world, because too few members are left for training.
      *
-     * @param leads this process is the one that saves the state
+     * @param leads whether this process is the one that saves the state
      */
     record Hold(World world, boolean leads) implements Membership {}
 
-    /** Stay out for now. */
+    /** Stay outside for now, and wait to be named in a world. */
     record Wait(String why) implements Membership {}
 
     /**
-     * Go, with the state in memory given up.
+     * Exit, and give up the state in memory.
      *
-     * @param nobodyStays of those that hold the state: they must save it first
+     * @param nobodyStays whether all processes that hold the state leave; they must save it first
      */
     record Leave(String why, boolean nobodyStays) implements Membership {}
 
     /**
-     * @param newest world seen
-     * @param formed the last world that this process formed with its members, who all hold the state since; generation 0
+     * Decides the next action.
+     *
+     * @param newest newest world seen
+     * @param formed the last world that this process formed; all of its members have held the state since. Generation 0
      *     for none
-     * @param notice this process was told to go (SIGTERM)
-     * @param uid this process's
+     * @param notice whether this process has received SIGTERM
+     * @param uid uid of this process
      */
     static Membership next(World newest, World formed, boolean notice, String uid) {
         OptionalInt rank = newest.rankOf(uid);
@@ -44,10 +46,10 @@ public sealed interface Membership {
             boolean survivors = formed.members().stream()
                     .anyMatch(member -> newest.rankOf(member.uid()).isPresent());
             return new Leave(
-                    "generation " + newest.generation() + " goes on without this pod: " + newest.why(), !survivors);
+                    "generation " + newest.generation() + " continues without this pod: " + newest.why(), !survivors);
         }
         if (notice) {
-            return new Leave("told to go before entering a world", false);
+            return new Leave("asked to stop (SIGTERM) before joining a world", false);
         }
         return new Wait(
                 newest.generation() == 0
@@ -55,16 +57,17 @@ public sealed interface Membership {
                         : "ready, not in generation " + newest.generation());
     }
 
-    /** Whether all ranks leave the world they are in after the step just applied. */
+    /** Whether all ranks leave their current world after the step just applied. */
     static boolean switches(World current, long agreedGeneration) {
         return agreedGeneration > current.generation();
     }
 
     /**
-     * Whether to give up on the peers of the present world. While all of them answer a world changes between two steps,
-     * and nothing is lost; so this waits, unless the operator says that nobody need.
+     * Whether to abandon the peers of the current world. While every peer responds, worlds change at a step boundary and
+     * no work is lost, so this waits. It does not wait if the new world lists one of the current members as lost.
      *
-     * @param waitedNanos since the later world was seen and the last step finished, whichever came last
+     * @param waitedNanos time since the later world was seen or the last step finished, whichever is shorter
+     * @param patienceNanos how long to wait before abandoning the peers
      */
     static boolean abandons(World current, World newest, long waitedNanos, long patienceNanos) {
         return newest.generation() > current.generation()

@@ -3,13 +3,13 @@ package io.swav.membership;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs a task again and again on a daemon thread; a task that throws is logged and tried again. */
+/** Runs a task repeatedly on a daemon thread; if the task throws, the exception is logged and the task is run again. */
 public final class PeriodicTask implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeriodicTask.class);
 
     private final Thread thread;
 
-    /** @param pauseMillis between the end of one run and the start of the next */
+    /** @param pauseMillis pause between the end of one run and the start of the next */
     public PeriodicTask(String name, long pauseMillis, Runnable task) {
         this.thread = new Thread(() -> run(pauseMillis, task), name);
         thread.setDaemon(true);
@@ -21,7 +21,10 @@ public final class PeriodicTask implements AutoCloseable {
             try {
                 task.run();
             } catch (RuntimeException e) {
-                LOG.error("{}", Thread.currentThread().getName(), e);
+                LOG.error(
+                        "periodic task {} failed, will run it again",
+                        Thread.currentThread().getName(),
+                        e);
             }
             try {
                 Thread.sleep(pauseMillis);

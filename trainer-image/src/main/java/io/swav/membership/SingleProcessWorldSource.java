@@ -3,7 +3,7 @@ package io.swav.membership;
 import io.swav.api.World;
 import java.util.List;
 
-/** The world of a trainer that runs alone. */
+/** Supplies the world of a trainer that runs alone, without a cluster. */
 public final class SingleProcessWorldSource implements WorldSource {
     private final LatestWorld newest = new LatestWorld("");
     private final World world;

@@ -4,17 +4,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Whose state goes on when a world forms: the newest wins, its lowest rank is the source. A pure function of what the
- * ranks offered, so that all reach the same answer.
+ * Decides whose state a new world continues from: the newest state wins, and the lowest rank that holds it is the source.
+ * This is a pure function of what the ranks offered, so all ranks reach the same result.
  *
- * @param source rank that holds the state
- * @param step global steps applied in it; {@link #NOTHING} when nobody holds any
- * @param behind ranks that must receive it, ascending: fewer steps, or other bits
+ * @param source rank that sends the state
+ * @param step global steps applied to the state; {@link #NOTHING} if no rank holds any
+ * @param outdatedRanks ranks that must receive the state, ascending: their own has fewer steps or other bits
  */
-record StateElection(int source, long step, List<Integer> behind) {
+record StateElection(int source, long step, List<Integer> outdatedRanks) {
     static final long NOTHING = -1;
 
-    /** What one rank holds. */
+    /** The state that one rank holds. */
     record Offer(long step, List<Long> digest) {}
 
     static StateElection of(List<Offer> offers) {
@@ -24,19 +24,19 @@ record StateElection(int source, long step, List<Integer> behind) {
                 source = rank;
             }
         }
-        List<Integer> behind = new ArrayList<>();
+        List<Integer> outdatedRanks = new ArrayList<>();
         for (int rank = 0; rank < offers.size(); rank++) {
             if (!offers.get(rank).equals(offers.get(source))) {
-                behind.add(rank);
+                outdatedRanks.add(rank);
             }
         }
-        return new StateElection(source, offers.get(source).step(), List.copyOf(behind));
+        return new StateElection(source, offers.get(source).step(), List.copyOf(outdatedRanks));
     }
 
-    /** Ranks of the broadcast, ascending; empty when nobody is behind. */
-    int[] party() {
-        List<Integer> all = new ArrayList<>(behind);
-        if (!behind.isEmpty()) {
+    /** Returns the ranks that take part in the broadcast, ascending; empty if no rank is outdated. */
+    int[] participants() {
+        List<Integer> all = new ArrayList<>(outdatedRanks);
+        if (!outdatedRanks.isEmpty()) {
             all.add(source);
         }
         return all.stream().mapToInt(Integer::intValue).sorted().toArray();

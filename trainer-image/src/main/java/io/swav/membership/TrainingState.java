@@ -3,20 +3,20 @@ package io.swav.membership;
 import ai.djl.ndarray.NDArray;
 import java.util.List;
 
-/** The training state that one process holds, as forming sees it. */
+/** The training state that one process holds, as {@link WorldFormation} needs it. */
 public interface TrainingState {
     /** Global steps applied; −1 before {@link #begin} or {@link #received}. */
     long step();
 
-    /** 32 bytes that tell two states apart. */
+    /** Returns 32 bytes that differ between different states. */
     byte[] digest();
 
-    /** Nobody holds state: take the newest checkpoint, or the seeded start where there is none. */
+    /** Starts from the newest checkpoint, or from the seeded initial state if none exists; called if no rank holds state. */
     void begin();
 
-    /** All state, in an order that is the same in every process; broadcast in place. */
+    /** Returns the arrays of the whole state, in the same order in every process; they are broadcast in place. */
     List<NDArray> arrays();
 
-    /** The arrays now hold the state after {@code step} steps. */
+    /** Reports that the arrays now hold the state after {@code step} steps. */
     void received(long step);
 }

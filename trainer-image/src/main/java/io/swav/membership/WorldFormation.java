@@ -25,37 +25,38 @@ import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Brings the members of a world together, with one and the same state. */
+/** Forms a world: connects its members and gives all of them the same state. */
 public final class WorldFormation {
     private static final Logger LOG = LoggerFactory.getLogger(WorldFormation.class);
     private static final int DIGEST_LONGS = 4;
 
     private final PeerListener listener;
-    private final CollectiveFactory transport;
+    private final CollectiveFactory factory;
     private final WorldSource worlds;
     private final Duration deadline;
 
-    /** @param deadline for everyone to be connected; a source that hangs later is the operator's to find */
-    public WorldFormation(PeerListener listener, CollectiveFactory transport, WorldSource worlds, Duration deadline) {
+    /** @param deadline time for all members to connect; detecting a source that hangs later is up to the operator */
+    public WorldFormation(PeerListener listener, CollectiveFactory factory, WorldSource worlds, Duration deadline) {
         this.listener = listener;
-        this.transport = transport;
+        this.factory = factory;
         this.worlds = worlds;
         this.deadline = deadline;
     }
 
     /**
-     * Connects the members of this world; called off as soon as a later world is seen.
+     * Connects the members of this world; cancelled as soon as a later world is seen.
      *
-     * @param off calls it off, too
+     * @param stop polled; true cancels the attempt, too
+     * @throws CollectiveException if the members could not be connected, or the attempt was cancelled
      */
-    public Collective connect(World world, int rank, BooleanSupplier off) {
+    public Collective connect(World world, int rank, BooleanSupplier stop) {
         List<TcpMesh.Peer> peers = peers(world);
-        BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || off.getAsBoolean();
+        BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || stop.getAsBoolean();
         Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
-        return transport.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+        return factory.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
     }
 
-    /** Whether a rank below this one is there, of this world or gone on to a later one; all are asked at once. */
+    /** Whether any rank below this one answers, in this world or in a later one. All are asked at once. */
     public boolean answersBelow(World world, int rank) {
         List<TcpMesh.Peer> peers = peers(world);
         List<CompletableFuture<Boolean>> answers = IntStream.range(0, rank)
@@ -73,60 +74,60 @@ public final class WorldFormation {
     }
 
     /**
-     * Agrees on the newest state and brings it to the ranks behind.
+     * Agrees on the newest state and sends it to the ranks that do not have it.
      *
-     * @throws CollectiveException when a peer was lost; every rank then has the state it had before
+     * @throws CollectiveException if a peer was lost; the rank then still has the state it had before
      */
-    public static void share(Collective collective, TrainingState replica) {
+    public static void share(Collective collective, TrainingState state) {
         try (NDManager manager = TorchRuntime.root()) {
-            StateElection agreement = agree(collective, replica);
-            if (agreement.step() == StateElection.NOTHING) {
+            StateElection election = elect(collective, state);
+            if (election.step() == StateElection.NOTHING) {
                 if (collective.rank() == 0) {
-                    replica.begin();
+                    state.begin();
                 }
-                agreement = agree(collective, replica);
+                election = elect(collective, state);
             }
-            int[] party = agreement.party();
-            int me = Arrays.binarySearch(party, collective.rank());
+            int[] participants = election.participants();
+            int me = Arrays.binarySearch(participants, collective.rank());
             if (me < 0) {
                 return;
             }
             LOG.info(
-                    "state of step {} goes from rank {} to ranks {}",
-                    agreement.step(),
-                    agreement.source(),
-                    agreement.behind());
-            Collective group = collective.subgroup(party);
-            int root = Arrays.binarySearch(party, agreement.source());
-            if (collective.rank() == agreement.source()) {
-                replica.arrays().forEach(array -> group.broadcast(array, root));
+                    "sending the state of step {} from rank {} to ranks {}",
+                    election.step(),
+                    election.source(),
+                    election.outdatedRanks());
+            Collective group = collective.subgroup(participants);
+            int root = Arrays.binarySearch(participants, election.source());
+            if (collective.rank() == election.source()) {
+                state.arrays().forEach(array -> group.broadcast(array, root));
                 group.synchronize();
             } else {
-                receive(group, root, replica, agreement.step(), manager);
+                receive(group, root, state, election.step(), manager);
             }
         }
     }
 
     /**
-     * The source may die while it sends: until all of the newer state is there, a laggard keeps its own, and a newcomer
-     * its seeded start, which it may yet need.
+     * Receives the whole state before it replaces any array. The source may die while it sends, so until then an outdated
+     * rank keeps its own state and a newcomer its seeded initial state, which may still be needed.
      */
-    private static void receive(Collective group, int root, TrainingState replica, long step, NDManager manager) {
+    private static void receive(Collective group, int root, TrainingState state, long step, NDManager manager) {
         List<NDArray> whole = new ArrayList<>();
-        for (NDArray array : replica.arrays()) {
+        for (NDArray array : state.arrays()) {
             NDArray copy = manager.create(array.getShape(), array.getDataType());
             group.broadcast(copy, root);
             whole.add(copy);
         }
         group.synchronize();
         Iterator<NDArray> from = whole.iterator();
-        replica.arrays().forEach(array -> TorchOps.copy(from.next(), array));
-        replica.received(step);
+        state.arrays().forEach(array -> TorchOps.copy(from.next(), array));
+        state.received(step);
     }
 
     /**
-     * Meets all ranks once more, so that none begins a step in a world that another gives up for a later one while the
-     * state is still on its way.
+     * Waits for all ranks (a barrier), so that none begins a step in a world that another rank abandons for a later one
+     * while the state is still being transferred.
      *
      * @return the newest generation that every rank has seen
      */
@@ -138,11 +139,11 @@ public final class WorldFormation {
         }
     }
 
-    private static StateElection agree(Collective collective, TrainingState replica) {
+    private static StateElection elect(Collective collective, TrainingState state) {
         long[] mine = new long[1 + DIGEST_LONGS];
-        mine[0] = replica.step();
-        if (replica.step() >= 0) {
-            ByteBuffer.wrap(replica.digest()).asLongBuffer().get(mine, 1, DIGEST_LONGS);
+        mine[0] = state.step();
+        if (state.step() >= 0) {
+            ByteBuffer.wrap(state.digest()).asLongBuffer().get(mine, 1, DIGEST_LONGS);
         }
         long[] flat;
         try (NDManager manager = host()) {
@@ -159,7 +160,7 @@ public final class WorldFormation {
         return StateElection.of(offers);
     }
 
-    /** What is agreed on is small, and stays in host memory. */
+    /** Arrays of the agreement are small and stay in host memory. */
     private static NDManager host() {
         return TorchRuntime.host();
     }
@@ -167,7 +168,7 @@ public final class WorldFormation {
     private static InetSocketAddress address(World.Member member) {
         int colon = member.address().lastIndexOf(':');
         if (colon < 0) {
-            // alone in its world, nobody calls it
+            // a member without an address is alone in its world, so no peer calls it
             return InetSocketAddress.createUnresolved("", 0);
         }
         String host = member.address().substring(0, colon).replaceAll("[\\[\\]]", "");

@@ -2,20 +2,22 @@ package io.swav.membership;
 
 import io.swav.api.World;
 
-/** Where the world document comes from. It may fail to update for any time; the newest world seen stays. */
+/**
+ * The source of the world document. Updates may be delayed for any length of time; the newest world seen stays valid.
+ */
 public interface WorldSource extends AutoCloseable {
-    /** The newest world read so far, generation 0 before the first. Never blocks. */
+    /** Returns the newest world read so far, generation 0 before the first. Never blocks. */
     World newest();
 
     /** Waits until a generation later than {@code than} is seen, or {@code millis} have passed. */
     void awaitLater(long than, long millis);
 
-    /** The newest request for a checkpoint, empty for none; each new value asks for one. */
+    /** Returns the newest request for a checkpoint, empty for none. Each new value requests one checkpoint. */
     default String checkpointRequest() {
         return "";
     }
 
-    /** Where the operator was told of checkpoints of this job, empty for nowhere. */
+    /** Returns the URI of the store in which the operator has seen verified checkpoints of this job, empty for none. */
     default String checkpointsSeen() {
         return "";
     }

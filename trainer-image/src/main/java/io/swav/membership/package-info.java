@@ -1,4 +1,4 @@
-/** Joining, leaving, regrouping, state transfer. */
+/** How trainers join and leave worlds, regroup, and transfer the training state. */
 @NullMarked
 package io.swav.membership;
 

@@ -6,14 +6,14 @@ import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 
 /**
- * Whether what backward needs of one more unit fits into memory beside what is kept already. Where it does not, the unit
- * is forwarded twice, which gives the same bits.
+ * Decides whether memory can hold the activations that backward needs for one more micro-batch, in addition to those
+ * already kept. If it cannot, the micro-batch's forward pass is run twice, which gives the same bits.
  */
 final class ActivationBudget {
     private final long budget;
-    private long perUnit;
+    private long perMicroBatch;
 
-    /** Half of the memory that is free now where the units are computed. */
+    /** Creates a budget of half the memory that is free now on the device that computes. */
     ActivationBudget() {
         this(free() / 2);
     }
@@ -22,17 +22,20 @@ final class ActivationBudget {
         this.budget = budget;
     }
 
-    /** Asks before a unit's forward; {@code kept} bytes are held by the units before it. One unit is always kept. */
+    /**
+     * Returns whether to keep the next micro-batch's activations; called before its forward. The micro-batches before
+     * it hold {@code kept} bytes. The first one is always kept.
+     */
     boolean keepsAnother(long kept) {
-        // the one after next needs room too: a second forward holds a whole unit while it runs
-        return kept == 0 || kept + 2 * perUnit <= budget;
+        // the one after next needs room too: a second forward holds a whole micro-batch while it runs
+        return kept == 0 || kept + 2 * perMicroBatch <= budget;
     }
 
     void learned(long bytes) {
-        perUnit = Math.max(perUnit, bytes);
+        perMicroBatch = Math.max(perMicroBatch, bytes);
     }
 
-    /** Where a device does not tell what it has, one unit is kept. */
+    /** Returns the free memory. If a device does not report it, this is 0, and only one micro-batch is kept. */
     private static long free() {
         return TorchRuntime.onGpu()
                 ? DeviceMemory.free().orElse(0)

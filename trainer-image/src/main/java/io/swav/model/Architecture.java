@@ -9,7 +9,7 @@ import java.util.Map;
 /**
  * The shape of a residual network (He et al., arXiv 1512.03385) and SwAV's head, without its weights.
  *
- * @param smallStem 3x3 convolution, stride 1, no pooling, for small pictures; else 7x7, stride 2, and max pooling
+ * @param smallStem 3x3 convolution, stride 1, no pooling, for small images; else 7x7, stride 2, and max pooling
  * @param stemWidth channels after the stem
  * @param bottleneck blocks of 1x1, 3x3, 1x1 convolutions instead of two 3x3
  * @param stages from high to low resolution; all but the first halve it
@@ -26,18 +26,24 @@ public record Architecture(
         int features,
         int prototypes) {
 
-    /** Blocks of one resolution, their inner and their output channels. */
+    /** The number of blocks of one resolution, and their inner and output channels. */
     public record Stage(int blocks, int inner, int width) {}
 
-    /** Names that {@link #of} knows. */
+    /** The names that {@link #of} accepts. */
     public static final List<String> NAMES = List.of("resnet50", "resnet18", "tiny");
 
-    /** @throws IllegalArgumentException naming the field of the job's spec that is wrong */
+    /**
+     * Returns the architecture that a job's spec describes.
+     *
+     * @throws IllegalArgumentException naming the field of the job's spec that is wrong
+     */
     public static Architecture of(SwavJobSpec.Model model) {
         return of(model.architecture(), model.stem(), model.hiddenDim(), model.featureDim(), model.prototypes());
     }
 
     /**
+     * Returns the architecture of this name.
+     *
      * @param name one of {@link #NAMES}
      * @param stem imagenet or small
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
@@ -66,13 +72,13 @@ public record Architecture(
         return List.copyOf(stages);
     }
 
-    /** Width of the pooled features. */
+    /** Returns the width of the pooled features. */
     public int width() {
         return stages.get(stages.size() - 1).width();
     }
 
     /**
-     * Reads the architecture off the shapes of a state map with torchvision's names.
+     * Derives the architecture from the shapes of a state map with torchvision's names.
      *
      * @throws IllegalArgumentException naming the entry that is missing
      */
@@ -91,7 +97,7 @@ public record Architecture(
                     side(shapes, prefix + (bottleneck ? ".0.conv3.weight" : ".0.conv2.weight"), 0)));
         }
         if (stages.isEmpty()) {
-            throw new IllegalArgumentException("no layer1.0.conv1.weight: not the state of a residual network");
+            throw new IllegalArgumentException("no layer1.0.conv1.weight: this is not the state of a residual network");
         }
         return new Architecture(
                 side(shapes, "conv1.weight", 2) == 3,

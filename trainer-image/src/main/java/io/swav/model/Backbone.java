@@ -5,7 +5,7 @@ import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The residual network from pictures to pooled features, with torchvision's parameter names. */
+/** The residual network from images to pooled features, with torchvision's parameter names. */
 final class Backbone {
     private final ConvNorm stem;
     private final boolean pool;
@@ -34,9 +34,9 @@ final class Backbone {
         }
     }
 
-    /** (N, 3, S, S) to (N, width). */
-    NDArray forward(Tape tape, NDArray pictures) {
-        NDArray input = TorchOps.channelsLast(tape.manager, pictures);
+    /** Maps images (N, 3, S, S) to features (N, width). */
+    NDArray forward(Tape tape, NDArray images) {
+        NDArray input = TorchOps.channelsLast(tape.manager, images);
         NDArray x = stem.forward(tape, input);
         tape.done(input);
         if (pool) {
@@ -58,7 +58,7 @@ final class Backbone {
         return features;
     }
 
-    /** Consumes {@code dy}, (N, width). */
+    /** Runs backward; consumes {@code dy}, (N, width). */
     void backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray last = tape.restore();
         NDArray dx = TorchOps.meanPoolBackward(tape.manager, dy, last);

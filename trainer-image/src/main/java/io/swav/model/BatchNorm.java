@@ -7,7 +7,10 @@ import io.swav.torch.TorchOps;
 import java.util.List;
 import java.util.Optional;
 
-/** Batch norm over dimension 1, local to the unit or synchronized among ranks, as the tape's moments say. */
+/**
+ * Batch norm over dimension 1. Its statistics are local to the micro-batch or synchronized between ranks, depending on
+ * the tape's {@link BatchStatistics}.
+ */
 final class BatchNorm {
     static final double EPSILON = 1e-5;
     /** PyTorch's momentum .1: the weight of the new statistic. */
@@ -32,13 +35,13 @@ final class BatchNorm {
             return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
         }
         tape.save(x);
-        if (!tape.moments.synchronize()) {
+        if (!tape.batchStatistics.synchronize()) {
             TorchOps.Normalized result = TorchOps.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
             tape.save(result.mean());
             tape.save(result.invStd());
             return result.output();
         }
-        BatchStatistics.Shared shared = tape.moments.of(x);
+        BatchStatistics.Shared shared = tape.batchStatistics.of(x);
         try (NDManager scope = tape.manager.newSubManager()) {
             TorchOps.copy(shared.mean(), mean);
             TorchOps.copy(shared.unbiased(scope), variance);
@@ -51,9 +54,9 @@ final class BatchNorm {
         }
     }
 
-    /** Consumes {@code dy}. */
+    /** Runs backward; consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
-        boolean shared = tape.moments.synchronize();
+        boolean shared = tape.batchStatistics.synchronize();
         Optional<NDArray> count = shared ? Optional.of(tape.restore()) : Optional.empty();
         NDArray invStd = tape.restore();
         NDArray mean = tape.restore();
@@ -75,7 +78,7 @@ final class BatchNorm {
         return dx;
     }
 
-    /** w·invstd·(dy − mean(dy) − x̂·mean(dy·x̂)) with means over all peers, as scale·dy + slope·x + offset. */
+    /** Computes w·invstd·(dy − mean(dy) − x̂·mean(dy·x̂)) with means over all peers, as scale·dy + slope·x + offset. */
     private static NDArray sharedInput(
             Tape tape,
             NDArray dy,
@@ -86,7 +89,7 @@ final class BatchNorm {
             TorchOps.NormGradient own,
             NDArray count) {
         try (NDManager scope = tape.manager.newSubManager()) {
-            List<NDArray> sums = tape.moments.sum(scope, own.weight(), own.bias());
+            List<NDArray> sums = tape.batchStatistics.sum(scope, own.weight(), own.bias());
             NDArray s = wide(scope, invStd);
             NDArray a = wide(scope, weight).muli(s);
             NDArray minus = a.neg();

@@ -12,11 +12,12 @@ import java.util.Optional;
 import java.util.Queue;
 
 /**
- * Which samples share batch statistics: this unit's alone, or those of all ranks of a subgroup (synchronized batch norm).
- * Synchronized statistics are kept, so that a second forward of the same unit needs no peer.
+ * The samples that share batch statistics: those of this micro-batch alone, or those of all ranks of a subgroup
+ * (synchronized batch norm). Synchronized statistics are kept, so that a second forward of the same micro-batch needs
+ * no peer.
  */
 final class BatchStatistics {
-    /** The ranks that share, and the owner of the statistics that they were told. */
+    /** The ranks that share statistics, and the manager that owns the statistics received from them. */
     private record Peers(Collective collective, NDManager keeper) {}
 
     private final Optional<Peers> peers;
@@ -31,7 +32,10 @@ final class BatchStatistics {
         return new BatchStatistics(Optional.empty());
     }
 
-    /** The unit's share of a span that the ranks of {@code collective} own together; {@code keeper} outlives its tapes. */
+    /**
+     * Creates the statistics of a micro-batch whose span the ranks of {@code collective} own together; {@code keeper}
+     * outlives its tapes.
+     */
     static BatchStatistics shared(Collective collective, NDManager keeper) {
         return new BatchStatistics(Optional.of(new Peers(collective, keeper)));
     }
@@ -40,7 +44,7 @@ final class BatchStatistics {
         return peers.isPresent();
     }
 
-    /** The next forward of this unit takes the statistics of the last one. */
+    /** Makes the next forward of this micro-batch reuse the statistics of the last one. */
     void rewind() {
         replay.clear();
         replay.addAll(recorded);
@@ -48,14 +52,14 @@ final class BatchStatistics {
     }
 
     /**
-     * Of all peers together, where they compute.
+     * The statistics of all peers together, on the device that computes.
      *
      * @param mean (C) FLOAT32
      * @param variance (C) FLOAT32, biased
      * @param count (1) FLOAT64, values behind each
      */
     record Shared(NDArray mean, NDArray variance, NDArray count) {
-        /** The variance times count/(count − 1). */
+        /** Returns the variance times count/(count − 1). */
         NDArray unbiased(NDManager scope) {
             NDArray others = TorchOps.clone(scope, count);
             TorchOps.add(others, -1.0);
@@ -64,13 +68,16 @@ final class BatchStatistics {
             return TorchOps.clone(scope, variance).muli(ratio);
         }
 
-        /** 1/√(variance + ε). */
+        /** Returns 1/√(variance + ε). */
         NDArray invStd(NDManager scope, double epsilon) {
             return TorchOps.inverseRoot(scope, variance, epsilon);
         }
     }
 
-    /** Statistics of {@code x} and of what the peers pass in here, merged in rank order from means and deviations. */
+    /**
+     * Returns the statistics of {@code x} and of the arrays that the peers pass here, merged in rank order from means
+     * and deviations.
+     */
     Shared of(NDArray x) {
         Shared known = replay.poll();
         Shared result = known == null ? measure(x) : known;
@@ -97,7 +104,7 @@ final class BatchStatistics {
         }
     }
 
-    /** Of every rank in turn, mean (C), biased variance (C) and count (1). */
+    /** Merges mean (C), biased variance (C) and count (1) of all ranks, which follow one another in {@code all}. */
     private static Shared merge(NDManager scope, NDArray all, long channels, int ranks) {
         long row = 2 * channels + 1;
         NDArray count = scope.zeros(new Shape(1), DataType.FLOAT64);
@@ -120,7 +127,7 @@ final class BatchStatistics {
                 centre.toType(DataType.FLOAT32, false), squares.divi(count).toType(DataType.FLOAT32, false), count);
     }
 
-    /** Sums two arrays of (C) over the peers; attached to {@code scope}. */
+    /** Sums two arrays of (C) over the peers; the results are attached to {@code scope}. */
     List<NDArray> sum(NDManager scope, NDArray first, NDArray second) {
         long channels = first.size();
         NDArray both = TorchOps.concat(scope, List.of(first, second), 0);

@@ -4,10 +4,10 @@ import io.swav.collective.CommunicationThread.Piece;
 import java.util.List;
 
 /**
- * What summing a step's gradients over ranks took.
+ * The times that summing a step's gradients over ranks took.
  *
- * @param sums when each was under way, waiting for peers included
- * @param exposed when nothing else was: after backward, until the last sum was there
+ * @param sums when each sum was in progress, including waiting for peers
+ * @param exposed when only summing was in progress: from the end of backward until the last sum arrived
  */
 public record CommunicationTimes(List<Piece> sums, Piece exposed) {
     static final CommunicationTimes NONE = new CommunicationTimes(List.of(), new Piece(0, 0));

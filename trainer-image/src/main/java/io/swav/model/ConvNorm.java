@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.swav.torch.Convolution;
 import io.swav.torch.TorchOps;
 
-/** Convolution without bias, batch norm and, where asked, ReLU: the brick of every residual network. */
+/** Convolution without bias, batch norm and, optionally, ReLU: the building block of every residual network. */
 final class ConvNorm {
     private final String name;
     private final int stride;
@@ -42,7 +42,7 @@ final class ConvNorm {
         return z;
     }
 
-    /** Consumes {@code dy}; without {@code wantInput} the result is {@code dy} itself, spent. */
+    /** Runs backward; consumes {@code dy}. Without {@code wantInput} the result is {@code dy} itself, already freed. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
         if (relu) {
             NDArray y = tape.restore();

@@ -8,12 +8,18 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Named arrays side by side in one flat array, each at a multiple of {@link #ROW} elements; the gaps stay zero. */
+/**
+ * Named arrays laid out consecutively in one flat array, each at a multiple of {@link #ROW} elements; the gaps stay
+ * zero.
+ */
 public final class FlatLayout {
-    /** No row of so many elements belongs to two arrays: a factor an array is a factor a row. */
+    /**
+     * Elements of a row. No row belongs to two arrays, so a factor for each array can be applied as a factor for each
+     * row.
+     */
     public static final int ROW = 256;
 
-    /** Where one array lies. */
+    /** The position of one array. */
     public record Slot(String name, Shape shape, long offset) {}
 
     private final Map<String, Slot> slots = new LinkedHashMap<>();
@@ -28,7 +34,7 @@ public final class FlatLayout {
         return slot;
     }
 
-    /** Elements of the flat array. */
+    /** Returns the number of elements of the flat array. */
     public long size() {
         return size;
     }
@@ -37,7 +43,7 @@ public final class FlatLayout {
         return slots.values();
     }
 
-    /** The arrays that were added before the one of this name, where they are. */
+    /** Returns the layout of the arrays that were added before the one of this name; their positions are unchanged. */
     FlatLayout before(String name) {
         FlatLayout before = new FlatLayout();
         for (Slot slot : slots.values()) {
@@ -49,7 +55,10 @@ public final class FlatLayout {
         throw new IllegalStateException("no array named " + name);
     }
 
-    /** For every row of the flat array, the number of the array that it belongs to, counted from 0: (rows) INT64. */
+    /**
+     * Returns, for every row of the flat array, the number of the array that it belongs to, counted from 0: (rows)
+     * INT64.
+     */
     public NDArray owners(NDManager manager) {
         long[] owners = new long[Math.toIntExact(size / ROW)];
         int number = 0;
@@ -59,7 +68,7 @@ public final class FlatLayout {
         return manager.create(owners);
     }
 
-    /** Makes the gaps of a flat array of {@link #size} elements or more zeros, and whatever lies behind the last slot. */
+    /** Sets the gaps of a flat array of {@link #size} elements or more to zero, and everything after the last slot. */
     void clearGaps(NDArray flat) {
         long end = 0;
         for (Slot slot : slots.values()) {
@@ -69,7 +78,7 @@ public final class FlatLayout {
         TorchOps.clear(flat, end, flat.size());
     }
 
-    /** A view of every array within {@code flat} from {@code base} on, in the order they were added. */
+    /** Returns a view of every array within {@code flat} from element {@code base} on, in the order they were added. */
     public Map<String, NDArray> views(NDManager manager, NDArray flat, long base) {
         Map<String, NDArray> views = new LinkedHashMap<>();
         for (Slot slot : slots.values()) {

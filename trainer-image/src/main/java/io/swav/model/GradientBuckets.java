@@ -6,15 +6,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The flat array of gradients in spans that are summed over ranks as soon as backward is done with them. Backward goes
- * from the end of the array to its beginning, so the spans at the beginning are small: little is left to wait for when
- * it is over. Spans are told in that order on every rank, whatever became ready first.
+ * Divides the flat array of gradients into buckets that are summed over ranks as soon as backward has finished them.
+ * Backward proceeds from the end of the array to its beginning, so the buckets at the beginning are small: little is
+ * left to wait for when backward ends. Buckets are reported in that order on every rank, whichever was ready first.
  */
 final class GradientBuckets {
-    /** Of the first bucket of the array, the last that is summed; each one further on may be twice as large. */
+    /** Size of the first bucket of the array, which is summed last; each bucket after it may be twice as large. */
     private static final long FIRST_BYTES = 256 << 10;
 
-    /** Told of elements [from, to) that are final. */
+    /** Receives elements [from, to) when they are final. */
     @FunctionalInterface
     interface Ready {
         void span(long from, long to);
@@ -22,7 +22,7 @@ final class GradientBuckets {
 
     private final Ready ready;
     private final Map<String, Integer> bucketOf = new HashMap<>();
-    /** By bucket, from the beginning of the array: where it begins, and its parameters that are not final. */
+    /** For each bucket, from the beginning of the array: where it begins, and its parameters that are not final. */
     private final List<Long> starts = new ArrayList<>();
 
     private final List<Integer> missing = new ArrayList<>();
@@ -30,8 +30,10 @@ final class GradientBuckets {
     private int due;
 
     /**
+     * Divides an array into buckets.
+     *
      * @param size elements of the array; what lies behind the parameters is final with the last bucket
-     * @param mostBytes of a bucket, unless one parameter alone has more; 0 for all in one
+     * @param mostBytes largest size of a bucket, unless one parameter alone is larger; 0 for a single bucket
      */
     GradientBuckets(FlatLayout parameters, long size, long mostBytes, Ready ready) {
         this.size = size;
@@ -56,7 +58,7 @@ final class GradientBuckets {
         return starts.size();
     }
 
-    /** The gradient of {@code name} is final. */
+    /** Marks the gradient of {@code name} as final. */
     void done(String name) {
         Integer bucket = bucketOf.get(name);
         if (bucket == null || missing.get(bucket) == 0) {
@@ -69,7 +71,7 @@ final class GradientBuckets {
         }
     }
 
-    /** Whether every span was told. */
+    /** Returns whether every bucket has been reported. */
     boolean complete() {
         return due < 0;
     }

@@ -7,7 +7,7 @@ import io.swav.collective.GroupRange;
 import io.swav.collective.TreeSum;
 import io.swav.torch.TorchOps;
 
-/** A sum over all groups of all ranks, of which this rank adds its own in ascending order. */
+/** A sum over all groups of all ranks; this rank adds its own groups in ascending order. */
 final class GradientSum {
     private final TreeSum.Accumulator own;
     private final boolean oneOrder;
@@ -23,13 +23,14 @@ final class GradientSum {
         this.next = next;
     }
 
-    /** One order for every world, one array a group: the same bits everywhere. */
+    /** Creates a sum in one order for every world, with one array for each group: the same bits at every world size. */
     static GradientSum inOneOrder(int groups, GroupRange run) {
         return new GradientSum(new TreeSum.Accumulator(groups, run), true, 0, run.from());
     }
 
     /**
-     * Ranks in the collective's own order; a rank's {@code parts} arrays in pairs, which rounds least.
+     * Creates a sum over ranks in the collective's own order. A rank's {@code parts} arrays are added in pairs, which
+     * rounds least.
      *
      * @param rounded elements before this one travel as bfloat16; 0 for none
      */
@@ -37,17 +38,17 @@ final class GradientSum {
         return new GradientSum(new TreeSum.Accumulator(parts, new GroupRange(0, parts)), false, rounded, 0);
     }
 
-    /** Takes over {@code flat}. */
+    /** Adds {@code flat}, and takes ownership of it. */
     void add(NDArray flat) {
         own.add(next++, flat);
     }
 
-    /** The total over all ranks in one order, in one of the arrays given. */
+    /** Returns the total over all ranks in one order, in one of the arrays given. */
     NDArray total(Collective collective, GroupRange[] runs) {
         return own.reduce(collective, runs);
     }
 
-    /** The last of this rank's arrays, taken over before its values are there: the sum is made a span at a time. */
+    /** Adds the last of this rank's arrays before its values are complete: it is summed one span at a time. */
     Open last(NDArray flat, GroupRange[] runs) {
         return new Open(own.last(flat), oneOrder, rounded, runs);
     }
@@ -65,7 +66,7 @@ final class GradientSum {
             this.runs = runs.clone();
         }
 
-        /** Sums elements [from, to), which are there, over all ranks. */
+        /** Sums elements [from, to), which are complete, over all ranks. */
         void reduce(Collective collective, long from, long to) {
             own.add(from, to);
             if (oneOrder) {
@@ -83,7 +84,7 @@ final class GradientSum {
             }
         }
 
-        /** After the last span: the total, in one of the arrays given. */
+        /** Returns the total after the last span, in one of the arrays given. */
         NDArray total() {
             own.close();
             return own.result();

@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/** The gradients of one backward, written into their places in a flat array; the passes of one parameter add up. */
+/** The gradients of one backward, written into their places in a flat array; several passes of one parameter add up. */
 final class Gradients implements AutoCloseable {
     private final NDManager views;
     private final Map<String, NDArray> slots;
@@ -15,14 +15,14 @@ final class Gradients implements AutoCloseable {
     private final Consumer<String> done;
     private int passes = 1;
 
-    /** @param done told of every parameter whose gradient is final, when it is */
+    /** @param done receives the name of every parameter when its gradient becomes final */
     Gradients(NDManager manager, FlatLayout layout, NDArray flat, Consumer<String> done) {
         this.views = manager.newSubManager();
         this.slots = layout.views(views, flat, 0);
         this.done = done;
     }
 
-    /** The parameters from here on are passed by backward {@code times} times. */
+    /** Declares that backward passes the following parameters {@code times} times. */
     void passes(int times) {
         passes = times;
     }
@@ -42,7 +42,7 @@ final class Gradients implements AutoCloseable {
         }
     }
 
-    /** The gradient of {@code name} is zero. */
+    /** Declares that the gradient of {@code name} is zero. */
     void none(String name) {
         NDArray slot = slot(name);
         TorchOps.clear(slot, 0, slot.size());

@@ -6,11 +6,11 @@ import io.swav.torch.TorchOps;
 import java.util.List;
 
 /**
- * LARC around SGD with momentum (no dampening, no Nesterov). Where neither a parameter nor its gradient is all zero,
- * g becomes (g + wd·p)·η‖p‖/(‖g‖ + wd‖p‖ + 1e-8); a parameter that is exactly zero takes its raw gradient.
+ * LARC around SGD with momentum (no dampening, no Nesterov). Unless a parameter or its gradient is all zero, g becomes
+ * (g + wd·p)·η‖p‖/(‖g‖ + wd‖p‖ + 1e-8); a parameter that is exactly zero takes its raw gradient.
  *
- * <p>All parameters go together, laid out side by side ({@link FlatLayout}), and nothing waits for the device: norms, factors
- * and the step are some twenty kernels however many parameters there are.
+ * <p>All parameters are updated together, laid out side by side ({@link FlatLayout}), and nothing waits for the device:
+ * norms, factors and the step are some twenty kernels, whatever the number of parameters.
  *
  * @param momentum of SGD
  * @param weightDecay wd
@@ -20,16 +20,22 @@ import java.util.List;
 public record Larc(double momentum, double weightDecay, double trust, boolean clip) {
     private static final double EPSILON = 1e-8;
 
-    /** Euclidean norms of n parameters and of their gradients, (n) FLOAT64 each, where those lie. */
+    /** Euclidean norms of n parameters and of their gradients, (n) FLOAT64 each, on the device of the parameters. */
     public record Norms(NDArray parameters, NDArray gradients) {
         public static Norms of(NDManager manager, List<NDArray> parameters, List<NDArray> gradients) {
             return new Norms(TorchOps.norms(manager, parameters), TorchOps.norms(manager, gradients));
         }
     }
 
-    /** What moves each of n parameters, laid out alike: flat arrays of whole rows, of which a step changes all three. */
+    /**
+     * The state of n parameters with equal layouts: flat arrays of whole rows. A step changes parameters, gradients and
+     * velocities.
+     */
     public record Flat(NDArray parameters, NDArray gradients, NDArray velocities, NDArray owners) {
-        /** The parameters before element {@code end}, where another one begins; views attached to {@code scope}. */
+        /**
+         * Returns the parameters before element {@code end}, at which another one begins; the views are attached to
+         * {@code scope}.
+         */
         Flat before(NDManager scope, long end) {
             return new Flat(
                     TorchOps.rows(scope, parameters, 0, end),
@@ -39,7 +45,10 @@ public record Larc(double momentum, double weightDecay, double trust, boolean cl
         }
     }
 
-    /** One optimizer step. Velocities start as zeros; {@code norms} are of the parameters in {@code flat}, all finite. */
+    /**
+     * Performs one optimizer step. Velocities start as zeros; {@code norms} are of the parameters in {@code flat}, all
+     * finite.
+     */
     public void step(NDManager manager, Flat flat, Norms norms, double learningRate) {
         try (NDManager scope = manager.newSubManager()) {
             NDArray scale = TorchOps.scaled(scope, norms.parameters(), trust);

@@ -22,11 +22,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
  * collectives are in the first two, all writes to the state in the last, so a step that fails half-way leaves
- * parameters, momentum and running statistics as they were. One thread at a time.
+ * parameters, momentum and running statistics as they were. Not thread-safe: one thread at a time.
  */
 public final class Learner implements AutoCloseable {
 
-    /** Where the crops of a group come from: one array for each entry of spec.crops, as {@code Batches.group} says. */
+    /** Supplies the crops of a group: one array for each entry of spec.crops, as {@code CropBatches.group} does. */
     @FunctionalInterface
     public interface CropSource {
         List<NDArray> group(NDManager manager, int group);
@@ -43,14 +43,14 @@ public final class Learner implements AutoCloseable {
     private CommunicationTimes communication = CommunicationTimes.NONE;
     private Consumer<StepPhase> watcher = phase -> {};
 
-    /** A learner with fresh weights from spec.training.seed. */
+    /** Creates a learner with fresh weights from spec.training.seed. */
     public Learner(SwavJobSpec spec, NDManager root) {
         this(StepSettings.of(spec), Architecture.of(spec.model()), root);
         TorchRuntime.setThreads(spec.training().threads());
         model.initialize(spec.training().seed());
     }
 
-    /** A learner whose weights are zeros until they are loaded. */
+    /** Creates a learner whose weights are zeros until they are loaded. */
     public Learner(StepSettings settings, Architecture architecture, NDManager parent) {
         this(settings, architecture, parent, new ActivationBudget());
     }
@@ -65,7 +65,7 @@ public final class Learner implements AutoCloseable {
         this.owners = model.parameters.owners(root);
     }
 
-    /** {@code to} is told of every phase at its beginning, on the training thread. */
+    /** Sets a listener that is called at the beginning of every phase, on the training thread. */
     public void watch(Consumer<StepPhase> to) {
         watcher = to;
     }
@@ -74,18 +74,20 @@ public final class Learner implements AutoCloseable {
         return model;
     }
 
-    /** SGD's momentum by parameter name, sharing this learner's storage. */
+    /** Returns SGD's momentum by parameter name, sharing this learner's storage. */
     public Map<String, NDArray> optimizer() {
         return Collections.unmodifiableMap(momentumViews);
     }
 
-    /** The whole state as a few flat arrays in a fixed order, for broadcast; writing to them changes the state. */
+    /**
+     * Returns the whole state as a few flat arrays in a fixed order, for broadcast; writing to them changes the state.
+     */
     public List<NDArray> state() {
         return List.of(model.weights, momentum, model.statistics, model.counters);
     }
 
     /**
-     * Takes a checkpoint's arrays.
+     * Loads a checkpoint's arrays.
      *
      * @throws IllegalArgumentException naming what is missing or of another shape
      */
@@ -95,8 +97,9 @@ public final class Learner implements AutoCloseable {
     }
 
     /**
-     * CRC-32C of each array of {@link #state}, as a long each. It is taken in every change of the world, while all wait:
-     * SHA-256 takes eight times as long for the same purpose, to see whether two processes hold the same bits.
+     * Returns the CRC-32C of each array of {@link #state}, as a long each. It is computed in every change of the world,
+     * while all ranks wait. SHA-256 would take eight times as long for the same purpose: to detect whether two
+     * processes hold the same bits.
      */
     public byte[] digest() {
         ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * state().size());
@@ -109,8 +112,8 @@ public final class Learner implements AutoCloseable {
     }
 
     /**
-     * A step over group 0 as if it were the batch, dropped before it would change anything. Whatever is slow the first
-     * time is slow here.
+     * Runs a step over group 0 as if it were the batch, and drops it before it changes anything. Whatever is slow the
+     * first time is slow here.
      */
     public void warmUp(CropSource crops) {
         StepSettings small = settings.smallest();
@@ -122,26 +125,26 @@ public final class Learner implements AutoCloseable {
             trial.backward();
             trial.average();
         }
-        HostMemory.trim(); // the first real step would not find its places among what this one has freed
+        HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
     }
 
     /**
-     * Forward of this rank's groups, codes over the global batch, loss, backward.
+     * Runs forward over this rank's groups, computes codes over the global batch, loss and backward.
      *
      * @param runs every rank's groups, in rank order
      * @param globalStep counted from 0
-     * @param word a number that this rank says; the smallest of all ranks comes back in the result
-     * @throws io.swav.collective.CollectiveException when a peer is lost
+     * @param vote a number from this rank; the minimum over all ranks is returned in the result
+     * @throws io.swav.collective.CollectiveException if a peer is lost
      */
     public void lossAndGradients(
-            CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long word) {
+            CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long vote) {
         discard();
         StepExecution fresh = new StepExecution(settings, model, memory, root, runs, collective, globalStep, watcher);
         step = fresh;
         boolean whole = false;
         try {
             fresh.forward(crops);
-            fresh.assign(word);
+            fresh.assign(vote);
             fresh.backward();
             whole = true;
         } finally {
@@ -154,8 +157,8 @@ public final class Learner implements AutoCloseable {
     /**
      * Waits for gradients, statistics and loss summed over all ranks.
      *
-     * @throws NotFiniteException on every rank alike when the loss or a gradient is NaN or infinite
-     * @throws io.swav.collective.CollectiveException when a peer is lost; nothing of the step is under way then
+     * @throws NotFiniteException on every rank alike if the loss or a gradient is NaN or infinite
+     * @throws io.swav.collective.CollectiveException if a peer is lost; nothing of the step is in progress then
      */
     public StepResult averageGradients() {
         watcher.accept(StepPhase.REDUCE);
@@ -172,13 +175,13 @@ public final class Learner implements AutoCloseable {
         }
     }
 
-    /** What the last {@link #averageGradients} and the sums before it took. */
+    /** Returns the times of the last {@link #averageGradients} and of the sums before it. */
     public CommunicationTimes communication() {
         return communication;
     }
 
     /**
-     * One group of the step in flight; the arrays live until {@link #apply} or {@link #discard}.
+     * One group of the step in progress; the arrays live until {@link #apply} or {@link #discard}.
      *
      * @param embeddings for each crop, (groupSize, features)
      * @param scores for each crop, (groupSize, K)
@@ -186,17 +189,20 @@ public final class Learner implements AutoCloseable {
      */
     public record Output(int group, List<NDArray> embeddings, List<NDArray> scores, List<NDArray> codes) {}
 
-    /** After {@link #lossAndGradients}: this rank's groups, ascending. */
+    /** Returns this rank's groups in ascending order; valid after {@link #lossAndGradients}. */
     public List<Output> outputs() {
         return current().outputs();
     }
 
-    /** After {@link #averageGradients}: the global gradients by parameter name, as views attached to {@code manager}. */
+    /**
+     * Returns the global gradients by parameter name, as views attached to {@code manager}; valid after {@link
+     * #averageGradients}.
+     */
     public Map<String, NDArray> gradients(NDManager manager) {
         return model.parameters.views(manager, current().total(), 0);
     }
 
-    /** Moves the state by one step; nothing here waits for a peer. */
+    /** Advances the state by one step; nothing here waits for a peer. */
     public void apply(double learningRate) {
         watcher.accept(StepPhase.APPLY);
         StepExecution done = current();
@@ -223,7 +229,7 @@ public final class Learner implements AutoCloseable {
         return now;
     }
 
-    /** Forgets a step that was begun and not applied. */
+    /** Drops a step that was begun and not applied. */
     public void discard() {
         if (step != null) {
             step.close();

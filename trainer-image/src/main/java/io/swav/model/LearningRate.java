@@ -4,11 +4,11 @@ import io.swav.api.SwavJobSpec;
 
 /**
  * The learning rate of every global step: a linear warm-up that reaches {@code base} on its last step, then half a
- * cosine from {@code base} towards {@code last}. World size and per-rank iterations play no part.
+ * cosine from {@code base} towards {@code last}. It does not depend on the world size or on per-rank iterations.
  *
- * @param start rate of step 0 where there is a warm-up
+ * @param start rate of step 0 if there is a warm-up
  * @param base rate at the top
- * @param last rate the cosine tends to
+ * @param last rate that the cosine approaches
  * @param warmupSteps steps of warm-up, 0 for none
  * @param steps steps of the whole run
  */
@@ -21,7 +21,7 @@ public record LearningRate(double start, double base, double last, long warmupSt
     }
 
     /**
-     * The schedule of a job.
+     * Returns the schedule of a job.
      *
      * @param stepsPerEpoch global batches in an epoch
      * @param steps steps of the run; a warm-up longer than the run is cut to it
@@ -36,7 +36,7 @@ public record LearningRate(double start, double base, double last, long warmupSt
                 steps);
     }
 
-    /** The rate of global step {@code step}, counted from 0. */
+    /** Returns the rate of global step {@code step}, counted from 0. */
     public double at(long step) {
         if (step < warmupSteps) {
             return warmupSteps == 1 ? start : start + (base - start) * step / (warmupSteps - 1);

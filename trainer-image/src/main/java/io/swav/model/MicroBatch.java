@@ -11,31 +11,33 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * What goes through the network together: all groups of this rank within one span of batch norm; with local batch norm
- * a single group.
+ * The samples that go through the network together: all groups of this rank within one span of batch norm, or a single
+ * group with local batch norm.
  *
- * @param first whether the span's first group is in it: that rank reports the span's statistics
+ * @param from first group
+ * @param to end of the groups, exclusive
+ * @param first whether it holds the span's first group: that rank reports the span's statistics
  */
-record MicroBatch(int from, int to, boolean first, BatchStatistics moments) {
+record MicroBatch(int from, int to, boolean first, BatchStatistics batchStatistics) {
 
-    /** The units of this rank's run, ascending; {@code manager} owns what they keep. */
+    /** Divides this rank's groups into micro-batches, ascending; {@code manager} owns the statistics that they keep. */
     static List<MicroBatch> of(NDManager manager, GroupRange[] runs, Collective collective, int span) {
         GroupRange run = runs[collective.rank()];
-        List<MicroBatch> units = new ArrayList<>();
+        List<MicroBatch> microBatches = new ArrayList<>();
         for (int from = run.from(); from < run.to(); ) {
             int start = from / span * span;
             int end = start + span;
             int[] owners = IntStream.range(0, runs.length)
                     .filter(rank -> runs[rank].from() < end && runs[rank].to() > start)
                     .toArray();
-            BatchStatistics moments = owners.length == 1
+            BatchStatistics batchStatistics = owners.length == 1
                     ? BatchStatistics.local()
                     : BatchStatistics.shared(collective.subgroup(owners), manager);
             int to = Math.min(run.to(), end);
-            units.add(new MicroBatch(from, to, from == start, moments));
+            microBatches.add(new MicroBatch(from, to, from == start, batchStatistics));
             from = to;
         }
-        return units;
+        return microBatches;
     }
 
     int groups() {
@@ -43,7 +45,8 @@ record MicroBatch(int from, int to, boolean first, BatchStatistics moments) {
     }
 
     /**
-     * The crops of all its groups, one array for each run of equal sides, crop-major over the unit's pictures.
+     * Returns the crops of all its groups, one array for each run of equal sides, crop-major over the micro-batch's
+     * images.
      *
      * @param perGroup for each group, for each entry of {@code crops}, (count·group, 3, S, S)
      */

@@ -36,14 +36,20 @@ public final class Model {
 
     final NDArray weights;
     final NDArray statistics;
-    /** Batches that each batch norm has seen, INT64, in the order of {@link #norms}; the head's is the last. */
+    /**
+     * The number of batches that each batch norm has seen, INT64, in the order of {@link #norms}; the head's is the
+     * last.
+     */
     final NDArray counters;
 
     private final List<String> norms = new ArrayList<>();
     final Map<String, NDArray> weightViews;
     private final Map<String, NDArray> statisticViews;
 
-    /** A model of zeros; {@link #initialize} or {@link #load} gives it values. Everything belongs to {@code root}. */
+    /**
+     * Creates a model of zeros; {@link #initialize} or {@link #load} sets its values. Everything belongs to {@code
+     * root}.
+     */
     public Model(Architecture architecture, NDManager root) {
         TorchRuntime.start();
         this.architecture = architecture;
@@ -76,7 +82,7 @@ public final class Model {
         return weight;
     }
 
-    /** Every array of the model by name, sharing the model's storage: writing to them changes the model. */
+    /** Returns every array of the model by name, sharing the model's storage: writing to them changes the model. */
     public Map<String, NDArray> state() {
         Map<String, NDArray> state = new LinkedHashMap<>(weightViews);
         state.putAll(statisticViews);
@@ -87,7 +93,7 @@ public final class Model {
     }
 
     /**
-     * Takes all values from {@code state}, on any device.
+     * Loads all values from {@code state}, on any device.
      *
      * @throws IllegalArgumentException naming the entries that are missing or of another shape; nothing is changed then
      */
@@ -96,7 +102,7 @@ public final class Model {
         copyAll(state, own);
     }
 
-    /** Copies by name, all or nothing. */
+    /** Copies all arrays by name, or none. */
     static void copyAll(Map<String, NDArray> from, Map<String, NDArray> to) {
         List<String> wrong = new ArrayList<>();
         List<Runnable> copies = new ArrayList<>();
@@ -105,7 +111,7 @@ public final class Model {
             if (source == null) {
                 wrong.add(name + " is missing");
             } else if (!source.getShape().equals(target.getShape())) {
-                wrong.add(name + " is " + source.getShape() + " where " + target.getShape() + " is expected");
+                wrong.add(name + " is " + source.getShape() + ", expected " + target.getShape());
             } else {
                 copies.add(() -> TorchOps.copy(source, target));
             }
@@ -117,8 +123,8 @@ public final class Model {
     }
 
     /**
-     * Fresh weights, the same bits for one seed on every machine: convolutions normal with variance 2/(out·k·k), linear
-     * layers uniform within 1/√in, batch norms 1 and 0, running statistics 0 and 1.
+     * Initializes the weights, with the same bits for one seed on every machine: convolutions normal with variance
+     * 2/(out·k·k), linear layers uniform within 1/√in, batch norms 1 and 0, running statistics 0 and 1.
      */
     public void initialize(long seed) {
         for (FlatLayout.Slot slot : parameters.slots()) {
@@ -161,29 +167,29 @@ public final class Model {
         return values;
     }
 
-    /** Pooled features of the backbone in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
-    public NDArray features(NDManager manager, NDArray pictures) {
+    /** Returns the backbone's pooled features in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
+    public NDArray features(NDManager manager, NDArray images) {
         try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
-            NDArray features = backbone.forward(tape, pictures);
+            NDArray features = backbone.forward(tape, images);
             features.attach(manager);
             return features;
         }
     }
 
-    /** Embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
-    public NDArray embed(NDManager manager, NDArray pictures) {
+    /** Returns embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
+    public NDArray embed(NDManager manager, NDArray images) {
         try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
-            NDArray embedding = head.forward(tape, backbone.forward(tape, pictures));
+            NDArray embedding = head.forward(tape, backbone.forward(tape, images));
             embedding.attach(manager);
             return embedding;
         }
     }
 
     /**
-     * Embeddings as a training step of one group sees them, by the batch's own statistics, and what such a step does to
-     * the running statistics.
+     * Returns embeddings as a training step of one group computes them, with the batch's own statistics, and updates
+     * the running statistics as such a step does.
      *
      * @param resolutions (rows, 3, S, S) each
      * @return (all rows, features), attached to {@code manager}
@@ -198,17 +204,17 @@ public final class Model {
         }
     }
 
-    /** Elements of the batch statistics of a step with this many resolutions. */
+    /** Returns the elements of the batch statistics of a step with this many resolutions. */
     long statisticsSize(int resolutions) {
         return resolutions * backboneBuffers + buffers.size() - backboneBuffers;
     }
 
     /**
-     * The training forward: the backbone once a resolution, the head once over everything.
+     * Runs the training forward: the backbone once for each resolution, the head once over everything.
      *
      * @param resolutions (rows, 3, S, S) each
      * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
-     *     variance, the backbone's once a resolution, then the head's
+     *     variance, the backbone's once for each resolution, then the head's
      * @return embeddings, (all rows, features), on the tape
      */
     NDArray forward(Tape tape, List<NDArray> resolutions, NDArray batchStatistics) {
@@ -221,7 +227,7 @@ public final class Model {
                 tape.pass(views);
                 features.add(backbone.forward(tape, resolutions.get(r)));
             }
-            // the last resolution's statistics lie right before the head's
+            // the last resolution's statistics lie directly before the head's
             return head.forward(tape, TorchOps.concat(tape.manager, features, 0));
         }
     }
@@ -239,7 +245,12 @@ public final class Model {
         return views;
     }
 
-    /** @param dy gradient of the embeddings, consumed; {@code rows} are the resolutions' numbers of rows */
+    /**
+     * Runs backward.
+     *
+     * @param dy gradient of the embeddings, consumed
+     * @param rows the resolutions' numbers of rows
+     */
     void backward(Tape tape, Gradients gradients, NDArray dy, long[] rows) {
         NDArray dx = head.backward(tape, gradients, dy);
         long to = dx.getShape().get(0);
@@ -253,9 +264,9 @@ public final class Model {
     }
 
     /**
-     * Running statistics after a step: once a pass, old + .1·(batch − old).
+     * Updates the running statistics after a step: once for each pass, old + .1·(batch − old).
      *
-     * @param batchStatistics mean over the spans of batch norm, laid out as {@link #forward} does
+     * @param batchStatistics mean over the spans of batch norm, laid out as in {@link #forward}
      */
     void update(NDArray batchStatistics, int resolutions) {
         try (NDManager scope = root.newSubManager()) {

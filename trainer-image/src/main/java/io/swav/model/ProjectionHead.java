@@ -21,7 +21,7 @@ final class ProjectionHead {
         parameters.add(LAST + ".bias", architecture.features());
     }
 
-    /** (N, width) to (N, features), rows of norm 1. */
+    /** Maps features (N, width) to embeddings (N, features), rows of norm 1. */
     NDArray forward(Tape tape, NDArray features) {
         tape.save(features);
         NDArray hidden = linear(tape, features, FIRST);
@@ -39,9 +39,9 @@ final class ProjectionHead {
         return y;
     }
 
-    /** Consumes {@code dy}; gives the gradient of the pooled features. */
+    /** Runs backward; consumes {@code dy} and returns the gradient of the pooled features. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
-        NDArray y = tape.restore(); // the embedding, which others read
+        NDArray y = tape.restore(); // the embedding, which others also read
         NDArray lengths = tape.restore();
         // z = y/‖y‖: dy = (dz − z·<z, dz>)/‖y‖
         NDArray along = y.mul(dy).sum(new int[] {1}, true);
@@ -53,8 +53,8 @@ final class ProjectionHead {
         NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
         TorchOps.reluBackward(dh, hidden);
         tape.spent(hidden);
-        // the first bias stands right before a batch norm: its gradient is 0. What would be computed is rounding noise,
-        // which LARC scales to full size and which no two orders of summing share; so it is left at 0.
+        // The first bias stands directly before a batch norm, so its gradient is 0. Computing it would give rounding
+        // noise, which LARC scales to full size and which differs between any two orders of summing.
         gradients.none(FIRST + ".bias");
         NDArray dy1 = norm.backward(tape, gradients, dh);
         NDArray features = tape.restore();

@@ -7,21 +7,25 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/** Crops without pictures, for benchmarks and tests: noise between -2 and 2 that depends on a key alone. */
+/** Crops without images, for benchmarks and tests: noise between -2 and 2 that depends only on a key. */
 public final class RandomCrops {
     private RandomCrops() {}
 
-    /** @return for each entry of {@code resolutions}, (count · group, 3, side, side) */
+    /**
+     * Creates the crops of one group.
+     *
+     * @return for each entry of {@code resolutions}, (count · group, 3, side, side)
+     */
     public static List<NDArray> of(NDManager manager, List<StepSettings.Crops> resolutions, int group, long key) {
         SplittableRandom random = new SplittableRandom(key);
         List<NDArray> arrays = new ArrayList<>();
         for (StepSettings.Crops crops : resolutions) {
-            int pictures = crops.count() * group;
-            float[] values = new float[pictures * 3 * crops.side() * crops.side()];
+            int images = crops.count() * group;
+            float[] values = new float[images * 3 * crops.side() * crops.side()];
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) (random.nextDouble() * 4 - 2);
             }
-            arrays.add(manager.create(values, new Shape(pictures, 3, crops.side(), crops.side())));
+            arrays.add(manager.create(values, new Shape(images, 3, crops.side(), crops.side())));
         }
         return arrays;
     }

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** ReLU(branch(x) + shortcut(x)): the basic block of two 3x3 convolutions or the bottleneck 1x1, 3x3, 1x1. */
+/** Computes ReLU(branch(x) + shortcut(x)): the basic block of two 3x3 convolutions or the bottleneck 1x1, 3x3, 1x1. */
 final class ResidualBlock {
     private final List<ConvNorm> branch = new ArrayList<>();
     private final Optional<ConvNorm> shortcut;
@@ -71,12 +71,12 @@ final class ResidualBlock {
         return y;
     }
 
-    /** Consumes {@code dy}. */
+    /** Runs backward; consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray y = tape.restore();
         TorchOps.reluBackward(dy, y);
         tape.spent(y);
-        NDArray straight = TorchOps.share(tape.manager, dy); // neither way writes to it: their last layers have no ReLU
+        NDArray straight = TorchOps.share(tape.manager, dy); // neither path writes to it: both end without a ReLU
         if (shortcut.isPresent()) {
             straight = shortcut.get().backward(tape, gradients, straight, true);
         }

@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Codes by Sinkhorn–Knopp over the whole global batch (SwAV section 3.1, equation 3): Q = exp(scores/ε)ᵀ, then in turn
- * every prototype's row to sum 1/K and every sample's column to sum 1/B, at last times B.
+ * Codes by Sinkhorn–Knopp over the whole global batch (SwAV section 3.1, equation 3): Q = exp(scores/ε)ᵀ, then
+ * alternately every prototype's row is scaled to sum 1/K and every sample's column to sum 1/B; the result is multiplied
+ * by B.
  *
  * <p>Nothing overflows at any ε. Every row is first divided by its largest entry (one maximum over all samples), so row
  * sums are in [1, B]. The first column step is a softmax. After it every entry is at most 1 and, because the total mass
@@ -27,16 +28,21 @@ public record Sinkhorn(double epsilon, int iterations) {
         }
     }
 
-    /** What crosses groups and ranks; all assigned crops travel together, A·K numbers a call. */
+    /** The reductions over groups and ranks; all assigned crops travel together, A·K numbers a call. */
     public interface Reduction {
-        /** Maximum over all ranks of (A·K) in place. */
+        /** Computes the maximum over all ranks of (A·K) in place. */
         void max(NDArray values);
 
-        /** Sum over all groups of all ranks; one (A·K) for each local group, ascending; takes them over. */
+        /**
+         * Returns the sum over all groups of all ranks. Takes one (A·K) for each local group, ascending, and takes
+         * ownership of them.
+         */
         NDArray sum(List<NDArray> perGroup);
     }
 
     /**
+     * Computes the codes of the local groups.
+     *
      * @param scores for each local group, for each assigned crop, (groupSize, K) FLOAT32
      * @return codes in the same arrangement, rows sum to 1, attached to {@code manager}
      */
@@ -96,7 +102,7 @@ public record Sinkhorn(double epsilon, int iterations) {
         return all;
     }
 
-    /** Row sums over the global batch, (K) for each assigned crop. */
+    /** Returns the row sums over the global batch, (K) for each assigned crop. */
     private static List<NDArray> rows(
             NDManager scope, Reduction reduction, List<List<NDArray>> matrices, boolean logarithms) {
         int assigned = matrices.get(0).size();
@@ -124,7 +130,7 @@ public record Sinkhorn(double epsilon, int iterations) {
         return rows;
     }
 
-    /** The first row and column step in one: softmax over prototypes of logits − ln(row sums). */
+    /** Performs the first row and column step in one: softmax over prototypes of logits − ln(row sums). */
     private static NDArray softmax(NDManager manager, NDArray logits, NDArray rows) {
         try (NDArray logs = rows.log()) {
             logits.subi(logs);

@@ -27,7 +27,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code bench sinkhorn}: CPU seconds of the codes of one crop over a global batch, on one thread. */
+/** {@code bench sinkhorn}: measures the CPU seconds of the codes of one crop over a global batch, on one thread. */
 @Command(
         name = "sinkhorn",
         mixinStandardHelpOptions = true,
@@ -37,10 +37,10 @@ public final class SinkhornBench implements Callable<Integer> {
     private static final int REPEATS = 5;
     private static final double EPSILON = 0.05;
 
-    /** One measurement, the median of several. */
+    /** One measurement, the median of several runs. */
     public record Case(int batch, int prototypes, int iterations, double cpuSeconds) {}
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the numbers to FILE.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
 
     @Spec
@@ -89,7 +89,7 @@ public final class SinkhornBench implements Callable<Integer> {
                 try (NDManager scope = manager.newSubManager()) {
                     sinkhorn.codes(scope, scores, new Alone());
                 }
-                if (i > 0) { // the first warms up
+                if (i > 0) { // the first run warms up
                     seconds[i - 1] = (cpuNanos() - before) / 1e9;
                 }
             }
@@ -98,12 +98,12 @@ public final class SinkhornBench implements Callable<Integer> {
         }
     }
 
-    /** Of the whole process: libtorch's threads and the JVM's own count too. */
+    /** Returns the CPU time of the whole process: libtorch's threads and the JVM's own count too. */
     private static long cpuNanos() {
         return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime();
     }
 
-    /** All groups are here: sums as mode Bitwise adds them. */
+    /** The reduction for a single process that holds all groups: it sums as mode Bitwise does. */
     private static final class Alone implements Sinkhorn.Reduction {
         @Override
         public void max(NDArray values) {}

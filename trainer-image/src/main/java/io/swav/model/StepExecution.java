@@ -20,10 +20,10 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One global step on one rank, up to the summed gradients; it reads the model and changes nothing of it.
+ * One global step on one rank, up to the summed gradients; it reads the model and changes nothing in it.
  *
- * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes]. That
- * of this rank's last group is summed over ranks bucket by bucket while its backward runs.
+ * <p>One flat array travels for every group: [gradients of all parameters | batch statistics | loss | summed codes].
+ * The array of this rank's last group is summed over ranks bucket by bucket while its backward runs.
  */
 final class StepExecution implements AutoCloseable {
     private static final int LOSS = 16;
@@ -47,10 +47,12 @@ final class StepExecution implements AutoCloseable {
     private @Nullable NDArray total;
     private Larc.@Nullable Norms norms;
 
-    /** A unit on its way: its scores, and either the tape that backward needs or the pictures to make it again. */
+    /**
+     * A micro-batch in progress: its scores, and either the tape that backward needs or the images to compute it again.
+     */
     private final class Work {
-        final MicroBatch unit;
-        /** For each pass: what goes in, and how many rows that has. */
+        final MicroBatch microBatch;
+        /** The input of each pass; {@link #rows} holds its number of rows. */
         final List<NDArray> passes;
 
         final long[] rows;
@@ -60,8 +62,8 @@ final class StepExecution implements AutoCloseable {
         Optional<Graph> graph = Optional.empty();
         List<List<NDArray>> codes = List.of();
 
-        Work(MicroBatch unit, List<NDArray> passes) {
-            this.unit = unit;
+        Work(MicroBatch microBatch, List<NDArray> passes) {
+            this.microBatch = microBatch;
             this.passes = passes;
             this.rows =
                     passes.stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
@@ -70,13 +72,16 @@ final class StepExecution implements AutoCloseable {
             this.embedding = statistics;
         }
 
-        int pictures() {
-            return unit.groups() * settings.group();
+        int images() {
+            return microBatch.groups() * settings.group();
         }
 
-        /** Rows of one crop of one group, of an array whose rows are crop-major over the unit's pictures. */
+        /**
+         * Returns the rows of one crop of one group from an array whose rows are crop-major over the micro-batch's
+         * images.
+         */
         NDArray rows(NDArray array, int crop, int group) {
-            long from = (long) crop * pictures() + (long) (group - unit.from()) * settings.group();
+            long from = (long) crop * images() + (long) (group - microBatch.from()) * settings.group();
             return TorchOps.rows(manager, array, from, from + settings.group());
         }
     }
@@ -118,12 +123,12 @@ final class StepExecution implements AutoCloseable {
         return resolutions;
     }
 
-    /** The L2-normalised prototypes this step scores with. */
+    /** Returns the L2-normalised prototypes that this step scores with. */
     NDArray prototypes() {
         return prototypes;
     }
 
-    /** The summed flat array. */
+    /** Returns the summed flat array. */
     NDArray total() {
         NDArray done = total;
         if (done == null) {
@@ -132,24 +137,24 @@ final class StepExecution implements AutoCloseable {
         return done;
     }
 
-    /** Scores of all units; graphs are kept where memory allows. */
+    /** Computes the scores of all micro-batches; graphs are kept if memory allows. */
     void forward(Learner.CropSource crops) {
         long kept = 0;
-        for (MicroBatch unit : MicroBatch.of(manager, runs, collective, settings.span())) {
+        for (MicroBatch microBatch : MicroBatch.of(manager, runs, collective, settings.span())) {
             watcher.accept(StepPhase.DECODE);
             List<List<NDArray>> perGroup = new ArrayList<>();
-            for (int group = unit.from(); group < unit.to(); group++) {
+            for (int group = microBatch.from(); group < microBatch.to(); group++) {
                 perGroup.add(crops.group(manager, group));
             }
             watcher.accept(StepPhase.FORWARD);
-            Work work = new Work(unit, MicroBatch.passes(manager, settings.crops(), perGroup));
+            Work work = new Work(microBatch, MicroBatch.passes(manager, settings.crops(), perGroup));
             resolutions = work.rows.length;
             boolean keep = memory.keepsAnother(kept);
             Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
             graph.embedding().attach(manager);
             work.embedding = graph.embedding();
             work.scores =
-                    // what rounds here, Sinkhorn divides by ε
+                    // rounding errors here are divided by ε in Sinkhorn
                     TorchOps.linear(manager, Precision.FP32, graph.embedding(), prototypes, Optional.empty());
             if (keep) {
                 work.graph = Optional.of(graph);
@@ -162,21 +167,21 @@ final class StepExecution implements AutoCloseable {
             works.add(work);
         }
         if (!prototypes.getDevice().isGpu()) {
-            HostMemory.trim(); // here a step holds most: what forward has freed is as much as the gradient that comes
+            HostMemory.trim(); // memory peaks here: forward has freed as much as the gradient needs
         }
     }
 
     private Graph run(Work work, Tape.Mode mode) {
-        Tape tape = new Tape(manager, mode, settings.precision(), weights, work.unit.moments());
+        Tape tape = new Tape(manager, mode, settings.precision(), weights, work.microBatch.batchStatistics());
         return new Graph(tape, model.forward(tape, work.passes, work.statistics));
     }
 
-    /** Codes of all groups by Sinkhorn over the global batch. */
-    void assign(long word) {
+    /** Computes the codes of all groups by Sinkhorn over the global batch. */
+    void assign(long vote) {
         watcher.accept(StepPhase.SINKHORN);
         List<List<NDArray>> scores = new ArrayList<>();
         for (Work work : works) {
-            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+            for (int group = work.microBatch.from(); group < work.microBatch.to(); group++) {
                 List<NDArray> assigned = new ArrayList<>();
                 for (int crop = 0; crop < settings.assigned(); crop++) {
                     assigned.add(work.rows(work.scores, crop, group));
@@ -184,20 +189,20 @@ final class StepExecution implements AutoCloseable {
                 scores.add(assigned);
             }
         }
-        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(word));
+        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(vote));
         int next = 0;
         for (Work work : works) {
-            work.codes = codes.subList(next, next + work.unit.groups());
-            next += work.unit.groups();
+            work.codes = codes.subList(next, next + work.microBatch.groups());
+            next += work.microBatch.groups();
         }
     }
 
-    /** Sinkhorn's reductions; the word travels with the maximum. */
+    /** The reductions of Sinkhorn; the vote travels with the maximum. */
     private final class AcrossRanks implements Sinkhorn.Reduction {
-        private final long word;
+        private final long vote;
 
-        AcrossRanks(long word) {
-            this.word = word;
+        AcrossRanks(long vote) {
+            this.vote = vote;
         }
 
         @Override
@@ -209,7 +214,7 @@ final class StepExecution implements AutoCloseable {
                 TorchOps.copy(negated, TorchOps.rows(scope, both, 0, size));
                 negated.close();
                 NDArray last = TorchOps.rows(manager, both, size, size + 1);
-                TorchOps.fill(last, (double) word);
+                TorchOps.fill(last, (double) vote);
                 collective.allReduceMin(both);
                 agreed = last;
                 NDArray highest = TorchOps.rows(scope, both, 0, size);
@@ -220,17 +225,18 @@ final class StepExecution implements AutoCloseable {
 
         @Override
         public NDArray sum(List<NDArray> perGroup) {
-            // small, so in one order in either mode: what rounding does to a code, backward makes large
+            // small, so it is summed in one order in either mode: backward amplifies what rounding does to a code
             GradientSum rows = GradientSum.inOneOrder(settings.groups(), runs[collective.rank()]);
             perGroup.forEach(rows::add);
             return rows.total(collective, runs);
         }
     }
 
-    /** Loss and backward of every unit, each unit's graph freed after it. */
+    /** Computes loss and backward of every micro-batch, and frees each one's graph after it. */
     void backward() {
         watcher.accept(StepPhase.BACKWARD);
-        // with local batch norm every unit is one group, and the one order is free: then Fast too has the same bits
+        // with local batch norm every micro-batch is one group, and the one order costs nothing: then Fast gives the
+        // same bits too
         boolean rounded = settings.gradients() == Precision.BF16;
         GradientSum flats = settings.bitwise() || (settings.span() == 1 && !rounded)
                 ? GradientSum.inOneOrder(settings.groups(), runs[collective.rank()])
@@ -257,21 +263,24 @@ final class StepExecution implements AutoCloseable {
         }
     }
 
-    /** Backward writes every slot, and frees activations meanwhile: no memory is taken for both. */
+    /**
+     * Allocates the flat array. Backward writes every slot, and frees activations meanwhile: memory is not taken for
+     * both.
+     */
     private NDArray flat(long size) {
         NDArray flat = TorchOps.empty(manager, size);
         model.parameters.clearGaps(flat);
         return flat;
     }
 
-    /** @param done told of every parameter whose gradient is in {@code flat} */
+    /** @param done receives the name of every parameter whose gradient is complete in {@code flat} */
     private void backward(Work work, NDArray flat, Consumer<String> done) {
         NDArray dScores = loss(work, flat);
         Graph graph = work.graph.orElseGet(() -> {
-            work.unit.moments().rewind();
+            work.microBatch.batchStatistics().rewind();
             return run(work, Tape.Mode.TRAIN);
         });
-        if (work.unit.first()) {
+        if (work.microBatch.first()) {
             try (NDArray place = TorchOps.view(manager, flat, model.parameters.size(), work.statistics.size())) {
                 TorchOps.copy(work.statistics, place);
             }
@@ -288,7 +297,7 @@ final class StepExecution implements AutoCloseable {
         work.passes.forEach(NDArray::close);
     }
 
-    /** Writes the unit's loss and code sums into {@code flat}; gives d loss / d scores. */
+    /** Writes the micro-batch's loss and code sums into {@code flat}; returns d loss / d scores. */
     private NDArray loss(Work work, NDArray flat) {
         SwappedPrediction prediction = new SwappedPrediction(
                 settings.temperature(), settings.allCrops(), settings.assigned(), settings.batch());
@@ -297,8 +306,8 @@ final class StepExecution implements AutoCloseable {
             NDArray loss = TorchOps.view(scope, flat, lossAt());
             NDArray used =
                     TorchOps.view(scope, flat, codesAt(), model.architecture().prototypes());
-            for (int group = work.unit.from(); group < work.unit.to(); group++) {
-                List<NDArray> codes = work.codes.get(group - work.unit.from());
+            for (int group = work.microBatch.from(); group < work.microBatch.to(); group++) {
+                List<NDArray> codes = work.codes.get(group - work.microBatch.from());
                 List<NDArray> scores = new ArrayList<>();
                 List<NDArray> slopes = new ArrayList<>();
                 for (int crop = 0; crop < settings.allCrops(); crop++) {
@@ -318,12 +327,12 @@ final class StepExecution implements AutoCloseable {
         return gradients;
     }
 
-    /** Waits for the sums over all groups of all ranks, and for the device: the one time in a step. */
+    /** Waits for the sums over all groups of all ranks, and for the device: the only such wait in a step. */
     StepResult average() {
         GradientSum.Open open = sum;
         CommunicationThread background = sums;
-        NDArray word = agreed;
-        if (open == null || background == null || word == null) {
+        NDArray vote = agreed;
+        if (open == null || background == null || vote == null) {
             throw new IllegalStateException("lossAndGradients comes before averageGradients");
         }
         background.await();
@@ -336,7 +345,7 @@ final class StepExecution implements AutoCloseable {
         try (NDManager scope = manager.newSubManager()) {
             seen = TorchOps.read(List.of(
                     TorchOps.view(scope, flat, lossAt()),
-                    word,
+                    vote,
                     sum(scope, measured.parameters()),
                     sum(scope, measured.gradients()),
                     TorchOps.view(scope, flat, codesAt(), model.architecture().prototypes())));
@@ -367,13 +376,16 @@ final class StepExecution implements AutoCloseable {
         }
     }
 
-    /** What this step moves: all parameters, or those before the prototypes while these are frozen. */
+    /**
+     * Returns the layout of the parameters that this step changes: all, or those before the prototypes while these are
+     * frozen.
+     */
     FlatLayout moved() {
         boolean frozen = globalStep < settings.frozenSteps();
         return frozen ? model.parameters.before(Model.PROTOTYPES) : model.parameters;
     }
 
-    /** After {@link #average}: of the parameters that are moved. */
+    /** Returns the norms of the changed parameters; valid after {@link #average}. */
     Larc.Norms norms() {
         Larc.Norms measured = norms;
         if (measured == null) {
@@ -382,7 +394,7 @@ final class StepExecution implements AutoCloseable {
         return measured;
     }
 
-    /** After {@link #average}. */
+    /** Returns the communication times; valid after {@link #average}. */
     CommunicationTimes communication() {
         CommunicationThread background = sums;
         return background == null
@@ -390,11 +402,11 @@ final class StepExecution implements AutoCloseable {
                 : new CommunicationTimes(background.pieces(), background.waited());
     }
 
-    /** What every crop of this rank's groups became, see {@link Learner#outputs}. */
+    /** Returns the results for every crop of this rank's groups, see {@link Learner#outputs}. */
     List<Learner.Output> outputs() {
         List<Learner.Output> outputs = new ArrayList<>();
         for (Work work : works) {
-            for (int group = work.unit.from(); group < work.unit.to(); group++) {
+            for (int group = work.microBatch.from(); group < work.microBatch.to(); group++) {
                 List<NDArray> embeddings = new ArrayList<>();
                 List<NDArray> scores = new ArrayList<>();
                 for (int crop = 0; crop < settings.allCrops(); crop++) {
@@ -402,7 +414,7 @@ final class StepExecution implements AutoCloseable {
                     scores.add(work.rows(work.scores, crop, group));
                 }
                 outputs.add(new Learner.Output(
-                        group, embeddings, scores, List.copyOf(work.codes.get(group - work.unit.from()))));
+                        group, embeddings, scores, List.copyOf(work.codes.get(group - work.microBatch.from()))));
             }
         }
         return outputs;
@@ -430,10 +442,10 @@ final class StepExecution implements AutoCloseable {
         return lossAt() + LOSS;
     }
 
-    /** Ends what is still being summed first: its arrays are freed here. */
+    /** Stops the sums in progress first, because this frees their arrays. */
     @Override
     public void close() {
-        try (manager) { // last
+        try (manager) { // the manager is closed last
             if (sums != null) {
                 sums.close();
             }

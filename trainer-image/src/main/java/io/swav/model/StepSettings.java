@@ -6,17 +6,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the step needs to know of a job.
+ * The settings of a job that the step needs.
  *
- * @param batch pictures of a global batch
- * @param group pictures of a group; divides {@code batch}
- * @param normGroup pictures that share batch statistics; a multiple of {@code group} that divides {@code batch}
+ * @param batch images of a global batch
+ * @param group images of a group; divides {@code batch}
+ * @param normGroup images that share batch statistics; a multiple of {@code group} that divides {@code batch}
  * @param crops for each entry of spec.crops: count and side
  * @param frozenSteps steps in which the prototypes take no gradient
- * @param bitwise sums in one fixed order; needs {@code normGroup} = {@code group}
- * @param bucketBytes of gradients that are summed over ranks at a time, while backward goes on; 0: all after it
+ * @param bitwise whether sums use one fixed order; needs {@code normGroup} = {@code group}
+ * @param bucketBytes bytes of gradients that are summed over ranks at a time while backward runs; 0: all after it
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
- * @param gradients as what they travel between ranks; a rank adds up in float32
+ * @param gradients precision in which gradients travel between ranks; a rank adds in float32
  */
 public record StepSettings(
         int batch,
@@ -32,7 +32,7 @@ public record StepSettings(
         Precision precision,
         Precision gradients) {
 
-    /** What a job has that says nothing else. */
+    /** The bucket size of a job that does not set it. */
     public static final long BUCKET_BYTES = 25L << 20;
 
     /** {@code count} crops of {@code side} pixels. */
@@ -54,7 +54,7 @@ public record StepSettings(
         }
         crops = List.copyOf(crops);
         if (crops.stream().mapToInt(Crops::count).sum() < 2) {
-            throw new IllegalArgumentException("crops: swapped prediction needs at least two crops of a picture");
+            throw new IllegalArgumentException("crops: swapped prediction needs at least two crops of an image");
         }
     }
 
@@ -63,7 +63,7 @@ public record StepSettings(
         SwavJobSpec.Optimizer optimizer = training.optimizer();
         if (!spec.assignment().mode().equals("QueueFree")) {
             throw new IllegalArgumentException(
-                    "assignment.mode is '" + spec.assignment().mode() + "', this trainer has QueueFree");
+                    "assignment.mode is '" + spec.assignment().mode() + "', this trainer supports QueueFree");
         }
         Integer normGroup = training.batchNorm().groupSize();
         return new StepSettings(
@@ -89,7 +89,7 @@ public record StepSettings(
 
     private static Precision precision(String field, @Nullable String name) {
         if (name == null) {
-            return Precision.FP32; // a config from before there was the field
+            return Precision.FP32; // a config written before this field existed
         }
         return switch (name) {
             case "fp32" -> Precision.FP32;
@@ -98,7 +98,7 @@ public record StepSettings(
         };
     }
 
-    /** The same for a global batch of one group. */
+    /** Returns the same settings for a global batch of one group. */
     StepSettings smallest() {
         return new StepSettings(
                 group,
@@ -119,17 +119,17 @@ public record StepSettings(
         return batch / group;
     }
 
-    /** Crops that get codes: all of the first resolution. */
+    /** Returns the number of crops that get codes: all of the first resolution. */
     public int assigned() {
         return crops.get(0).count();
     }
 
-    /** All crops of a picture. */
+    /** Returns the number of all crops of an image. */
     public int allCrops() {
         return crops.stream().mapToInt(Crops::count).sum();
     }
 
-    /** Groups that share batch statistics. */
+    /** Returns the number of groups that share batch statistics. */
     public int span() {
         return normGroup / group;
     }

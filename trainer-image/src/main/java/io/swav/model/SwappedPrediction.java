@@ -12,14 +12,14 @@ import java.util.List;
  * over the global batch.
  *
  * @param temperature τ
- * @param crops n, all crops of a picture
+ * @param crops n, all crops of an image
  * @param assigned crops with codes: the first ones
- * @param globalBatch pictures the mean is over
+ * @param globalBatch images that the mean is over
  */
 public record SwappedPrediction(double temperature, int crops, int assigned, long globalBatch) {
 
     /**
-     * One group's share of the loss.
+     * Computes one group's share of the loss.
      *
      * @param scores for each crop, (groupSize, K)
      * @param codes for each assigned crop, (groupSize, K)

@@ -9,11 +9,11 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
- * One run of a unit of samples through the network: the weights it reads, the statistics it measures and, in mode
- * {@link Mode#TRAIN}, what backward needs. Layers push what they saved going forward and pop it going backward.
+ * One run of a micro-batch through the network: the weights it reads, the statistics it measures and, in mode {@link
+ * Mode#TRAIN}, the arrays that backward needs. Layers push arrays in forward and pop them in backward.
  */
 final class Tape implements AutoCloseable {
-    /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; TRAIN alone keeps what backward needs. */
+    /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; only TRAIN keeps what backward needs. */
     enum Mode {
         EVAL,
         SCORE,
@@ -24,8 +24,8 @@ final class Tape implements AutoCloseable {
     final Mode mode;
     final Precision precision;
     final Map<String, NDArray> weights;
-    final BatchStatistics moments;
-    /** Statistics of the pass that runs: read in EVAL, written otherwise. */
+    final BatchStatistics batchStatistics;
+    /** Statistics of the current pass: read in EVAL, written otherwise. */
     private Map<String, NDArray> statistics = Map.of();
 
     private final Deque<NDArray> saved = new ArrayDeque<>();
@@ -34,12 +34,17 @@ final class Tape implements AutoCloseable {
 
     private long savedBytes;
 
-    Tape(NDManager parent, Mode mode, Precision precision, Map<String, NDArray> weights, BatchStatistics moments) {
+    Tape(
+            NDManager parent,
+            Mode mode,
+            Precision precision,
+            Map<String, NDArray> weights,
+            BatchStatistics batchStatistics) {
         this.manager = parent.newSubManager();
         this.mode = mode;
         this.precision = precision;
         this.weights = weights;
-        this.moments = moments;
+        this.batchStatistics = batchStatistics;
     }
 
     NDArray weight(String name) {
@@ -63,26 +68,26 @@ final class Tape implements AutoCloseable {
         }
     }
 
-    /** What was saved last; {@link #spent} when the layer is done with it. */
+    /** Returns the array that was saved last; the layer calls {@link #spent} when it no longer needs it. */
     NDArray restore() {
         NDArray array = saved.pop();
         uses.computeIfPresent(array, (key, count) -> count == 1 ? null : count - 1);
         return array;
     }
 
-    /** Frees an array that was restored, unless a layer further down saved it too. */
+    /** Frees an array that was restored, unless a layer before also saved it. */
     void spent(NDArray array) {
         if (!uses.containsKey(array)) {
             array.close();
         }
     }
 
-    /** Roughly what this tape holds in memory. */
+    /** Returns roughly how many bytes this tape holds in memory. */
     long savedBytes() {
         return savedBytes;
     }
 
-    /** Frees an array that no later layer reads, unless backward will. */
+    /** Frees an array that no later layer reads, unless backward will read it. */
     void done(NDArray array) {
         if (mode != Mode.TRAIN) {
             array.close();

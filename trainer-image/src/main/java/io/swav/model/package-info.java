@@ -1,4 +1,4 @@
-/** The paper: model, prototypes, Sinkhorn, loss, LARC, schedules. */
+/** The paper in code: model, prototypes, Sinkhorn, loss, LARC, learning rate and the training step. */
 @NullMarked
 package io.swav.model;
 

@@ -10,12 +10,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Fixed small convolutions, products and reductions of the kinds that training uses, forward and backward, each compared
- * with plain arithmetic, on the device that computes. A library that mistakes a processor for another has been seen to leave
- * channels out of convolutions while training looked healthy; here that shows.
+ * Fixed small convolutions, matrix products and reductions of the kinds that training uses, forward and backward, each
+ * compared with plain arithmetic, on the device that computes. It exists because a library that misidentified a
+ * processor has been seen to drop channels of convolutions while training looked healthy.
  */
 record Canary(List<Trial> trials) {
-    /** Channels are those of the networks, for faults depend on them. */
+    /** The standard trials. Their channel counts are those of the networks, because faults depend on them. */
     static final Canary STANDARD = new Canary(List.of(
             ConvolutionTrial.of(3, 64, 7, 2, 16),
             ConvolutionTrial.of(3, 64, 3, 1, 8),
@@ -29,8 +29,8 @@ record Canary(List<Trial> trials) {
             new ProductTrial(16, 512, 300),
             new ReductionTrial(64, 300)));
 
-    /** Every output of every trial; float32 reductions once, whatever the precisions. */
-    List<Deviation> fly(Collection<Precision> precisions) {
+    /** Runs every trial in every precision, and returns the deviation of every output. */
+    List<Deviation> run(Collection<Precision> precisions) {
         List<Deviation> deviations = new ArrayList<>();
         try (NDManager manager = TorchRuntime.root()) {
             for (Precision precision : precisions) {

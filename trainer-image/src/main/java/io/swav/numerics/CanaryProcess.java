@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** A canary in a JVM of its own, which may die without taking the trainer along. */
+/** Runs a canary in a JVM of its own, which may die without ending the trainer. */
 final class CanaryProcess implements Numerics.Child {
     private static final int WRONG = 1;
     private static final long TIMEOUT_SECONDS = 120;
@@ -30,33 +30,36 @@ final class CanaryProcess implements Numerics.Child {
     }
 
     /**
-     * @param main takes the arguments of {@link #main}
-     * @param environment of the child, beside this process's own
+     * @param main accepts the arguments of {@link #main}
+     * @param environment of the child, in addition to this process's own
      */
     CanaryProcess(Class<?> main, Map<String, String> environment) {
         this.main = main;
         this.environment = environment;
     }
 
-    /** Arguments: whether oneDNN is on, threads, precisions. Exits with 1 and one line on standard output if something is wrong. */
+    /**
+     * Runs the standard canary. Arguments: whether oneDNN is on, number of threads, precisions. If an output is wrong,
+     * prints one line to standard output and exits with 1.
+     */
     public static void main(String[] arguments) {
-        System.exit(fly(Canary.STANDARD, arguments));
+        System.exit(run(Canary.STANDARD, arguments));
     }
 
-    static int fly(Canary canary, String[] arguments) {
+    static int run(Canary canary, String[] arguments) {
         TorchRuntime.start();
         TorchRuntime.useOneDnn(Boolean.parseBoolean(arguments[0]));
         TorchRuntime.setThreads(Integer.parseInt(arguments[1]));
         List<Precision> precisions = List.of(arguments).subList(2, arguments.length).stream()
                 .map(Precision::valueOf)
                 .toList();
-        Optional<Deviation> wrong = Canary.worst(canary.fly(precisions));
+        Optional<Deviation> wrong = Canary.worst(canary.run(precisions));
         wrong.ifPresent(System.out::println);
         return wrong.isPresent() ? WRONG : 0;
     }
 
     @Override
-    public Optional<String> fly(boolean oneDnn, Collection<Precision> precisions) {
+    public Optional<String> run(boolean oneDnn, Collection<Precision> precisions) {
         try {
             Path folder = Files.createTempDirectory("swav-canary");
             try {
@@ -68,7 +71,7 @@ final class CanaryProcess implements Numerics.Child {
                 Files.delete(folder);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot try libtorch's kernels in a process of their own", e);
+            throw new UncheckedIOException("cannot test libtorch's kernels in a separate process", e);
         }
     }
 
@@ -97,11 +100,11 @@ final class CanaryProcess implements Numerics.Child {
         Process process = builder.start();
         try {
             if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
-                return Optional.of("libtorch's kernels did not end within " + TIMEOUT_SECONDS + " s");
+                return Optional.of("libtorch's kernels did not finish within " + TIMEOUT_SECONDS + " s");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while libtorch's kernels were tried", e);
+            throw new IllegalStateException("interrupted while libtorch's kernels were tested", e);
         } finally {
             process.destroyForcibly();
         }
@@ -114,8 +117,8 @@ final class CanaryProcess implements Numerics.Child {
         Optional<String> crash = CrashReport.read(folder.resolve("crash"));
         return Optional.of(
                 crash.isPresent()
-                        ? "a kernel of libtorch ended the process, " + crash.get()
-                        : "the process that tried libtorch's kernels ended with exit code " + process.exitValue()
+                        ? "a kernel of libtorch killed the process, " + crash.get()
+                        : "the process that tested libtorch's kernels ended with exit code " + process.exitValue()
                                 + tail(folder.resolve("err")));
     }
 

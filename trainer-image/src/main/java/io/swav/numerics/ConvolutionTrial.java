@@ -10,15 +10,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A convolution and its gradients. Kernels that lose part of their operands lose whole blocks of channels, so the
- * channels are as many as in the networks, and the images small.
+ * Tests a convolution and its gradients. Kernels that lose part of their operands lose whole blocks of channels, so
+ * there are as many channels as in the networks, and the images are small.
  *
  * @param kernel side K of the kernel
  * @param side of the square images
  * @param images N
  */
 record ConvolutionTrial(int in, int out, int kernel, int stride, int side, int images, Kernel under) implements Trial {
-    /** What is tried: {@link Convolution}, or another way to the same numbers. */
+    /** The convolution under test: {@link Convolution}, or another implementation. */
     interface Kernel {
         NDArray forward(NDManager manager, Precision precision, NDArray x, NDArray weight, int stride, int padding);
 
@@ -54,7 +54,7 @@ record ConvolutionTrial(int in, int out, int kernel, int stride, int side, int i
         return kernel / 2;
     }
 
-    /** Side of the output. */
+    /** The side of the output. */
     private int outSide() {
         return (side + 2 * padding() - kernel) / stride + 1;
     }
@@ -91,7 +91,10 @@ record ConvolutionTrial(int in, int out, int kernel, int stride, int side, int i
         }
     }
 
-    /** Places in input, weight and output of the three values that each product of the convolution joins. */
+    /**
+     * Receives the indices in input, weight and output of the three values that each product of the convolution
+     * combines.
+     */
     private interface Product {
         void at(int input, int weight, int output);
     }
@@ -112,7 +115,10 @@ record ConvolutionTrial(int in, int out, int kernel, int stride, int side, int i
         }
     }
 
-    /** Pixel of the input, place in the kernel and pixel of the output, wherever the kernel is not over the padding. */
+    /**
+     * Pixel of the input, position in the kernel and pixel of the output, for every position at which the kernel is not
+     * over the padding.
+     */
     private int[][] productsOfOneChannel() {
         List<int[]> products = new ArrayList<>();
         for (int tap = 0; tap < kernel * kernel; tap++) {

@@ -3,14 +3,14 @@ package io.swav.numerics;
 import java.util.Locale;
 
 /**
- * How far a kernel's output is from plain arithmetic.
+ * The distance of a kernel's output from plain arithmetic.
  *
- * @param kernel which kernel, over which shape, and which of its outputs
- * @param error the largest, relative to the sizes of the numbers that were added up; infinite for a NaN
+ * @param kernel the kernel, its shape, and which of its outputs
+ * @param error the largest error, relative to the sizes of the numbers that were added up; infinite for a NaN
  * @param allowed the largest error that rounding explains
  */
 public record Deviation(String kernel, double error, double allowed) {
-    /** Whether rounding does not explain it. */
+    /** Whether rounding does not explain this error. */
     public boolean isWrong() {
         return !(error <= allowed);
     }

@@ -10,16 +10,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes sure that this process computes right, by a {@link Canary}: in a child process first if a kernel may kill it, and
- * without oneDNN if that is what is wrong.
+ * Makes sure that this process computes correctly, by running a {@link Canary}: in a child process first if a kernel
+ * might kill the process, and again without oneDNN if oneDNN is the cause of an error.
  */
 public final class Numerics {
     private static final Logger LOG = LoggerFactory.getLogger(Numerics.class);
 
-    /** A canary outside this process. */
+    /** Runs a canary outside this process. */
     interface Child {
-        /** @return what is wrong, or what the child died of; empty if all is right */
-        Optional<String> fly(boolean oneDnn, Collection<Precision> precisions);
+        /** @return the wrong output or the cause of the child's death; empty if every output is right */
+        Optional<String> run(boolean oneDnn, Collection<Precision> precisions);
     }
 
     private final Processor processor;
@@ -33,8 +33,8 @@ public final class Numerics {
     }
 
     /**
-     * Checks the kernels of this process on its device, with the threads that are set, and turns oneDNN off if it is wrong.
-     * Takes some tenths of a second; seconds if a child process goes first.
+     * Checks the kernels of this process on its device, with the present number of threads, and turns oneDNN off if it
+     * computes wrong results. Takes some tenths of a second, or seconds if a child process runs first.
      *
      * @param precisions that training or evaluation will use
      */
@@ -43,9 +43,9 @@ public final class Numerics {
     }
 
     /**
-     * {@link #check} before anything is computed; logs a warning if oneDNN had to be turned off.
+     * Runs {@link #check} before anything is computed; logs a warning if oneDNN had to be turned off.
      *
-     * @throws UnsoundMachineException when nothing may be trained in this process
+     * @throws UnsoundMachineException if nothing may be trained in this process
      */
     public static void require(Collection<Precision> precisions) {
         Verdict verdict = check(precisions);
@@ -60,21 +60,21 @@ public final class Numerics {
         String machine = processor + (TorchRuntime.onGpu() ? ", computing on its GPU" : "");
         Optional<String> fault = Optional.empty();
         if (!TorchRuntime.onGpu() && processor.mayKill()) {
-            fault = child.fly(true, precisions);
+            fault = child.run(true, precisions);
             if (fault.isPresent()) {
-                Optional<String> without = child.fly(false, precisions);
+                Optional<String> without = child.run(false, precisions);
                 if (without.isPresent()) {
                     return new Verdict.Unsound(machine, without.get() + ", with oneDNN off as well");
                 }
                 TorchRuntime.useOneDnn(false);
             }
         }
-        List<Deviation> deviations = canary.fly(precisions);
+        List<Deviation> deviations = canary.run(precisions);
         Optional<Deviation> wrong = Canary.worst(deviations);
         if (wrong.isPresent() && !TorchRuntime.onGpu() && TorchRuntime.usesOneDnn()) {
             fault = wrong.map(Deviation::toString);
             TorchRuntime.useOneDnn(false);
-            wrong = Canary.worst(canary.fly(precisions));
+            wrong = Canary.worst(canary.run(precisions));
         }
         if (wrong.isPresent()) {
             return new Verdict.Unsound(

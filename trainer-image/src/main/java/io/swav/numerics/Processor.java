@@ -9,14 +9,18 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The processor as the libraries see it that choose kernels by it.
+ * The processor as seen by the libraries that choose kernels for it.
  *
  * @param vendor such as AuthenticAMD
- * @param flags its features, as Linux names them
- * @param statesCaches whether Linux learnt the sizes of its caches; hypervisors may hide them
+ * @param flags its features, by Linux's names
+ * @param statesCaches whether Linux could read the sizes of its caches; hypervisors may hide them
  */
 record Processor(String vendor, String name, String family, String model, Set<String> flags, boolean statesCaches) {
-    /** @param root of the file system in which proc and sys are read; what is missing there is empty */
+    /**
+     * Reads the processor.
+     *
+     * @param root of the file system in which proc and sys are read; missing entries are empty
+     */
     static Processor read(Path root) {
         Map<String, String> first = new HashMap<>();
         for (String line : lines(root.resolve("proc/cpuinfo"))) {
@@ -43,14 +47,17 @@ record Processor(String vendor, String name, String family, String model, Set<St
     }
 
     /**
-     * Whether a kernel may end the process instead of computing. oneDNN asks AMD processors for their caches without asking
-     * whether they answer, and divides by what it hears; processors without AVX2 have not been tried at all.
+     * Whether a kernel may kill the process instead of computing. oneDNN asks AMD processors for their caches without
+     * checking whether they answer, and divides by the answer; processors without AVX2 have not been tested at all.
      */
     boolean mayKill() {
         return hidesCaches() || !flags.contains("avx2");
     }
 
-    /** Linux knows the caches of an older AMD processor from another source if {@code topoext} is missing. */
+    /**
+     * Whether the caches are hidden from oneDNN. Linux reads the caches of an older AMD processor from another source
+     * if {@code topoext} is missing.
+     */
     boolean hidesCaches() {
         return !statesCaches || (vendor.equals("AuthenticAMD") && !flags.contains("topoext"));
     }

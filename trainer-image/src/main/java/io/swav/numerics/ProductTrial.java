@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A linear layer with its gradients, which are the three products of matrices that training uses: x·Wᵀ + b, dy·W and
+ * Tests a linear layer with its gradients, which are the three matrix products that training uses: x·Wᵀ + b, dy·W and
  * dyᵀ·x.
  */
 record ProductTrial(int rows, int in, int out) implements Trial {

@@ -10,13 +10,15 @@ import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * What adds up, normalizes and exponentiates: sums by row and by column, log-softmax, and batch norm with its gradients, over
- * a matrix of samples, a multiple of 16, and channels. They are float32 whatever the precision of a job.
+ * Tests reductions: sums by row and by column, log-softmax, and batch norm with its gradients, over a matrix of samples
+ * (a multiple of 16) by channels. They are float32 whatever the precision of a job.
  */
 record ReductionTrial(int samples, int channels) implements Trial {
     private static final double EPSILON = 1e-5;
     private static final int SIDE = 4;
-    /** Relative to the largest value expected: means, roots and exponentials round a few times each. */
+    /**
+     * The allowed error relative to the largest expected value: means, roots and exponentials round a few times each.
+     */
     private static final double ALLOWED = 1e-5;
 
     @Override
@@ -73,7 +75,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
                 compare("batch norm, gradient of the bias", sums, gradient.bias()));
     }
 
-    /** Samples as pixels of 4x4 images with channels innermost, the layout in which training has them. */
+    /** Returns the samples as pixels of 4x4 images with channels innermost, the layout that training uses. */
     private NDArray images(NDManager scope, float[] rows) {
         return scope.create(rows, new Shape(samples / (SIDE * SIDE), SIDE, SIDE, channels))
                 .transpose(0, 3, 1, 2);

@@ -2,12 +2,12 @@ package io.swav.numerics;
 
 import io.swav.torch.Precision;
 
-/** Sums of products in double precision: what a kernel's output should be. */
+/** Sums of products in double precision: the expected output of a kernel. */
 final class Sums {
     /**
-     * Largest error relative to the sizes of a sum's terms. A sum of n terms that are each rounded by u is off by about
-     * u/√n of their sizes and never by more than a few u; u is 2⁻²⁴ for float32 and 2⁻⁸ for bfloat16, to which operands
-     * and result are rounded.
+     * The largest allowed error, relative to the sizes of a sum's terms. A sum of n terms that are each rounded by u is
+     * off by about u/√n of their sizes and never by more than a few u; u is 2⁻²⁴ for float32 and 2⁻⁸ for bfloat16, to
+     * which operands and result are rounded.
      */
     private static final double FP32 = 1e-6;
 

@@ -1,6 +1,6 @@
 package io.swav.numerics;
 
-/** This machine computes wrong; the message says what, where, and what to do. */
+/** This machine computes wrong results; the message states what failed, on which machine, and what to do. */
 @SuppressWarnings("serial")
 public final class UnsoundMachineException extends RuntimeException {
     public UnsoundMachineException(Verdict.Unsound verdict) {

@@ -1,6 +1,6 @@
 package io.swav.numerics;
 
-/** Fixed values between -1 and 1 with all bits of a float's fraction in use: the same on every machine. */
+/** Fixed values between -1 and 1 that use all bits of a float's fraction: the same on every machine. */
 final class Values {
     private Values() {}
 

@@ -1,29 +1,33 @@
 package io.swav.numerics;
 
-/** What the canary showed of this machine. */
+/** The result of the canary on this machine. */
 public sealed interface Verdict {
-    /** @param outputs how many were compared, all of them right */
+    /**
+     * All outputs are right.
+     *
+     * @param outputs number of outputs that were compared
+     */
     record Sound(String machine, int outputs) implements Verdict {}
 
     /**
-     * oneDNN computes wrong, or kills the process, and is off now; everything is right without it.
+     * oneDNN computes wrong results, or kills the process, and is now off; everything is right without it.
      *
-     * @param fault the worst output, or what the process died of
+     * @param fault the worst output, or the cause of the process's death
      */
     record SoundWithoutOneDnn(String machine, String fault) implements Verdict {
-        /** For a log and for {@code swav doctor}. */
+        /** The warning, for a log and for {@code swav doctor}. */
         public String warning() {
             return "oneDNN, which computes libtorch's convolutions, is wrong on this machine and is off in this process: "
-                    + fault + ". Machine: " + machine + ". Results are right without it, and a step takes longer";
+                    + fault + ". Machine: " + machine + ". Results are correct without it, but a step takes longer";
         }
     }
 
-    /** Nothing may be trained in this process. */
+    /** This machine computes wrong results; nothing may be trained in this process. */
     record Unsound(String machine, String fault) implements Verdict {
-        /** What happened, what it means, what to do. */
+        /** Explains what happened, what it means, and what to do. */
         public String explanation() {
             return "this machine computes wrong: " + fault + ". Machine: " + machine
-                    + ". A model trained here would be wrong without a sign of it, so nothing is trained. Keep trainers off"
+                    + ". A model trained here would be silently wrong, so nothing is trained. Keep trainers off"
                     + " this node, for example with a taint or node affinity";
         }
     }

@@ -1,6 +1,6 @@
 /**
- * Whether this machine computes right. A canary compares the kernels that training uses with plain arithmetic at every
- * start; nothing here knows of jobs, data or models.
+ * Checks at every start that this machine computes correctly: a canary compares the kernels that training uses with
+ * plain arithmetic. This package does not depend on jobs, data or models.
  */
 @NullMarked
 package io.swav.numerics;

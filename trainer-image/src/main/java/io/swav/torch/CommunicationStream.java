@@ -16,9 +16,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A stream of the device for what a second thread asks libtorch for: beside what the first asks for, which otherwise would
- * all come before it, because the host is ahead of the device. One for the process: libtorch keeps freed memory by stream.
- * All but what {@link #fork} gives is the first thread's to call.
+ * A device stream for the work that a second thread enqueues with libtorch, so that it runs concurrently with the work
+ * of the first thread. On a shared stream it would run after everything that the first thread has enqueued, because the
+ * host runs ahead of the device. There is one per process, because libtorch keeps freed memory by stream. Only the
+ * first thread may call these methods; the second one runs what {@link #fork} returns.
  */
 public final class CommunicationStream {
     private static final Logger LOG = LoggerFactory.getLogger(CommunicationStream.class);
@@ -26,10 +27,10 @@ public final class CommunicationStream {
 
     private final CUstream_st stream = new CUstream_st();
     private final Consumer<CUstream_st> libtorch;
-    /** Of forks since the last join. */
-    private final Queue<CUevent_st> forked = new ArrayDeque<>();
+    /** Events of the forks since the last join. */
+    private final Queue<CUevent_st> forkEvents = new ArrayDeque<>();
 
-    private final Queue<CUevent_st> spare = new ArrayDeque<>();
+    private final Queue<CUevent_st> freeEvents = new ArrayDeque<>();
 
     private static final class OfProcess {
         static final Optional<CommunicationStream> STREAM = open();
@@ -42,68 +43,80 @@ public final class CommunicationStream {
                 Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
                 return Optional.of(new CommunicationStream(Libtorch.find()));
             } catch (LinkageError e) {
-                LOG.warn("gradients are summed when all of backward is done: {}", e.toString());
+                LOG.warn(
+                        "cannot use a second CUDA stream, so gradients are summed only after backward has ended"
+                                + " (steps are slower): {}",
+                        e.toString());
                 return Optional.empty();
             }
         }
     }
 
-    /** @param libtorch is to send what the calling thread asks for to this stream */
+    /** @param libtorch makes libtorch use this stream for the calling thread */
     CommunicationStream(Consumer<CUstream_st> libtorch) {
         this.libtorch = libtorch;
         Cuda.check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
     }
 
-    /** Empty where this process does not compute on a GPU, or cannot tell libtorch. */
+    /** The stream of this process; empty if it does not compute on a GPU, or libtorch's functions cannot be found. */
     public static Optional<CommunicationStream> ofProcess() {
         return OfProcess.STREAM;
     }
 
-    /** Where the calling thread's work for libtorch goes: null, the device's legacy default stream, unless it runs beside. */
+    /**
+     * The stream on which libtorch runs the work of the calling thread: null, the device's legacy default stream,
+     * unless the thread has run what {@link #fork} returned.
+     */
     public static @Nullable CUstream_st ofThread() {
         return OF_THREAD.get();
     }
 
     /**
-     * To be run by the second thread: what that asks for from then on comes after what the calling thread has asked for
-     * until now, and beside what this asks for from here on.
+     * Returns an action for the second thread to run first: its work then follows all that the calling thread has
+     * enqueued until now, and runs concurrently with what the calling thread enqueues afterwards.
      */
     public Runnable fork() {
-        CUevent_st asked = event();
-        forked.add(asked);
-        Cuda.check(cudart.cudaEventRecord(asked, ofThread()));
+        CUevent_st forkPoint = event();
+        forkEvents.add(forkPoint);
+        Cuda.check(cudart.cudaEventRecord(forkPoint, ofThread()));
         return () -> {
             if (OF_THREAD.get() == null) {
                 libtorch.accept(stream);
                 OF_THREAD.set(stream);
             }
-            Cuda.check(cudart.cudaStreamWaitEvent(stream, asked, 0));
+            Cuda.check(cudart.cudaStreamWaitEvent(stream, forkPoint, 0));
         };
     }
 
-    /** When the second thread rests: what the calling one asks for from here on comes after all that it has asked for. */
+    /**
+     * Makes all work that the calling thread enqueues from now on follow the work of the second thread. Call it when
+     * the second thread is idle.
+     */
     public void join() {
         CUevent_st done = event();
         Cuda.check(cudart.cudaEventRecord(done, stream));
         Cuda.check(cudart.cudaStreamWaitEvent(ofThread(), done, 0));
-        spare.add(done);
-        spare.addAll(forked);
-        forked.clear();
+        freeEvents.add(done);
+        freeEvents.addAll(forkEvents);
+        forkEvents.clear();
     }
 
     private CUevent_st event() {
-        CUevent_st known = spare.poll();
-        return known == null ? Cuda.event() : known;
+        CUevent_st free = freeEvents.poll();
+        return free == null ? Cuda.event() : free;
     }
 
-    /** Of a test. */
+    /** Frees the stream; for tests. */
     void close() {
-        spare.addAll(forked);
-        spare.forEach(event -> Cuda.check(cudart.cudaEventDestroy(event)));
+        freeEvents.addAll(forkEvents);
+        freeEvents.forEach(event -> Cuda.check(cudart.cudaEventDestroy(event)));
         Cuda.check(cudart.cudaStreamDestroy(stream));
     }
 
-    /** How it is told, by its own names: the presets have these functions in a library of hundreds of MB. */
+    /**
+     * Sets libtorch's current stream by calling its mangled symbols directly: JavaCPP's presets have these functions
+     * only in a library of hundreds of MB.
+     */
     record Libtorch(Function external, Function choose) implements Consumer<CUstream_st> {
         static Libtorch find() {
             return new Libtorch(
@@ -111,7 +124,7 @@ public final class CommunicationStream {
                     Function.getFunction("c10_cuda", "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE"));
         }
 
-        /** For the calling thread. */
+        /** Makes libtorch use {@code stream} for the calling thread. */
         @Override
         public void accept(CUstream_st stream) {
             byte device = 0;

@@ -15,13 +15,13 @@ import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Convolution without bias, with square kernel, stride and zero padding, and its gradients. Images are (N, C, H, W) with
- * channels innermost in memory, weights (O, C, K, K).
+ * Convolution without bias, with a square kernel, stride and zero padding, and its gradients. Images are (N, C, H, W)
+ * with channels innermost in memory, weights (O, C, K, K).
  *
- * <p>On the CPU a 1x1 convolution is a product of matrices: a row for each pixel times the transposed (O, C) weight. The
- * shape alone decides this, so that equal machines compute equal bits. oneDNN 3.2 to 3.7, which libtorch 2.7.1 carries,
- * divides by zero or silently leaves channels out of 1x1 convolutions if an AMD processor hides its caches, as virtual
- * machines often do; its larger kernels are right there ({@link Canary} checks them at every start).
+ * <p>On the CPU a 1x1 convolution is a matrix product: a row for each pixel times the transposed (O, C) weight. The
+ * shape alone decides this, so equal machines compute equal bits. oneDNN 3.2 to 3.7, which libtorch 2.7.1 contains,
+ * divides by zero or silently drops channels of 1x1 convolutions if an AMD processor hides its caches, as virtual
+ * machines often do. Its larger kernels are correct there ({@link Canary} checks them at every start).
  */
 public final class Convolution {
     private static final long[] ONE = {1, 1};
@@ -49,7 +49,7 @@ public final class Convolution {
         });
     }
 
-    /** Gradients of {@link #forward}; {@code input} is empty if it was not wanted. */
+    /** Gradients of {@link #forward}; {@code input} is empty if it was not requested. */
     public record Gradient(Optional<NDArray> input, NDArray weight) {}
 
     /** @param dy (N, O, H', W'), the gradient of the output */
@@ -118,13 +118,13 @@ public final class Convolution {
         return (side + stride - 1) / stride;
     }
 
-    /** The rows (N·H'·W', O) of a convolution over {@code source} as images. */
+    /** The rows (N·H'·W', O) of a convolution over {@code source}, as images. */
     private static Tensor images(Tensor rows, Tensor source, int stride) {
         return rows.view(source.size(0), kept(source.size(2), stride), kept(source.size(3), stride), -1)
                 .permute(0, 3, 1, 2);
     }
 
-    /** The gradient of {@link #pixels}: each row back at its pixel, 0 at the pixels that were left out. */
+    /** The gradient of {@link #pixels}: each row back at its pixel, and 0 at the pixels that were skipped. */
     private static Tensor spread(Tensor rows, Tensor source, int stride) {
         Tensor images = images(rows, source, stride);
         if (stride == 1) {

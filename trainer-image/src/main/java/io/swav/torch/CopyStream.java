@@ -14,19 +14,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies pinned memory to the device while that computes, on a stream of its own. libtorch hands memory out again by what is
- * queued on its own stream, and knows nothing of this one. So both ends of a copy stay here until it is over; who takes the
- * array before gets it behind a wait in libtorch's stream. The host waits for nothing but in {@link #close}. One thread at a time.
+ * Copies pinned memory to the device while it computes, on a stream of its own. libtorch reuses memory in the order of
+ * its own stream and does not know this one. Both ends of a copy are therefore held here until the copy is over; an
+ * array that is taken earlier comes with a wait in libtorch's stream. The host waits only in {@link #close}. Used by
+ * one thread at a time.
  */
 public final class CopyStream implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CopyStream.class);
 
-    /** Those on their way. */
+    /** The arrays whose copies are in progress. */
     final NDManager arrays = TorchRuntime.root();
 
     private final CUstream_st stream = new CUstream_st();
     private final CUevent_st allocated;
-    /** Not wanted any more, and maybe not over. */
+    /** Transfers that were ended, whose copies may still be in progress. */
     private final Queue<Transfer> ended = new ArrayDeque<>();
 
     CopyStream() {
@@ -34,7 +35,10 @@ public final class CopyStream implements AutoCloseable {
         this.allocated = Cuda.event();
     }
 
-    /** Empty where this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch has loaded. */
+    /**
+     * Opens a stream; empty if this process does not compute on a GPU, or cannot bind to the CUDA runtime that libtorch
+     * has loaded.
+     */
     public static Optional<CopyStream> open() {
         if (!TorchRuntime.onGpu()) {
             return Optional.empty();
@@ -42,13 +46,16 @@ public final class CopyStream implements AutoCloseable {
         try {
             Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
         } catch (LinkageError e) {
-            LOG.warn("the GPU waits while crops are copied to it: {}", e.toString());
+            LOG.warn(
+                    "cannot use a second CUDA stream, so the GPU waits while crops are copied to it"
+                            + " (training is slower): {}",
+                    e.toString());
             return Optional.empty();
         }
         return Optional.of(new CopyStream());
     }
 
-    /** One copy; its owner ends it. */
+    /** One copy; its user must call {@link #end}. */
     final class Transfer {
         private final NDManager owner;
         private final NDArray target;
@@ -65,7 +72,10 @@ public final class CopyStream implements AutoCloseable {
             return taken;
         }
 
-        /** The array, once, attached to {@code manager}; whatever libtorch is asked for from here on finds it whole. */
+        /**
+         * Returns the array, once, attached to {@code manager}. All work that libtorch enqueues from now on finds it
+         * complete.
+         */
         NDArray take(NDManager manager) {
             Cuda.check(cudart.cudaStreamWaitEvent(CommunicationStream.ofThread(), copied, 0));
             taken = true;
@@ -73,7 +83,7 @@ public final class CopyStream implements AutoCloseable {
             return target;
         }
 
-        /** Frees the pinned memory, and the array if nobody took it, as soon as the copy is over. */
+        /** Frees the pinned memory, and the array if it was not taken, as soon as the copy is over. */
         void end() {
             ended.add(this);
             sweep();
@@ -97,12 +107,12 @@ public final class CopyStream implements AutoCloseable {
     /**
      * Begins to copy {@code pinned} to a new array.
      *
-     * @param owner of the pinned memory, closed when the transfer has ended
+     * @param owner of the pinned memory; closed when the transfer has ended and the copy is over
      */
     Transfer begin(NDManager owner, NDArray pinned, Shape shape) {
         sweep();
         Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
-        // whatever else used this memory is on libtorch's stream
+        // earlier users of this memory are on libtorch's stream
         Cuda.check(cudart.cudaEventRecord(allocated, CommunicationStream.ofThread()));
         Cuda.check(cudart.cudaStreamWaitEvent(stream, allocated, 0));
         long bytes = pinned.size() * pinned.getDataType().getNumOfBytes();
@@ -118,7 +128,7 @@ public final class CopyStream implements AutoCloseable {
         }
     }
 
-    /** After all transfers have ended. */
+    /** Waits for all copies and frees the stream. Call it after all transfers have ended. */
     @Override
     public void close() {
         Cuda.check(cudart.cudaStreamSynchronize(stream));

@@ -9,14 +9,14 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The report that a JVM leaves when native code kills it ({@code hs_err_pid*.log}, {@code -XX:ErrorFile}). */
+/** Reads the report that a JVM leaves when native code kills it ({@code hs_err_pid*.log}, {@code -XX:ErrorFile}). */
 public final class CrashReport {
     private static final String MARK = "#";
     private static final String TITLE = "A fatal error has been detected by the Java Runtime Environment:";
     private static final String FRAME = "Problematic frame:";
     private static final Pattern SIGNAL = Pattern.compile("(SIG[A-Z0-9]+) .*");
     private static final Pattern PROCESS = Pattern.compile(", pid=\\d+.*");
-    /** What kind of code it is, the library with the offset in it, the function if its name is known. */
+    /** The kind of code, the library with an offset, and the function if its name is known. */
     private static final Pattern NATIVE = Pattern.compile("[CV]\\s+\\[(?<place>[^\\]]+)\\](\\s+(?<function>.+))?");
 
     private static final Pattern OFFSET = Pattern.compile("\\+0x[0-9a-f]+$");
@@ -25,15 +25,15 @@ public final class CrashReport {
     private CrashReport() {}
 
     /**
-     * What killed the JVM, in one line: {@code SIGFPE in dnnl::impl::primitive_t::init (libtorch_cpu.so)}.
+     * Summarizes in one line what killed the JVM: {@code SIGFPE in dnnl::impl::primitive_t::init (libtorch_cpu.so)}.
      *
-     * @return empty if there is no such file, or no report in it
+     * @return empty if the file does not exist or holds no report
      */
     public static Optional<String> read(Path errorFile) throws IOException {
         if (!Files.isRegularFile(errorFile)) {
             return Optional.empty();
         }
-        // the JVM writes names and command lines as the bytes that they are, in any encoding
+        // the JVM writes names and command lines as raw bytes, in any encoding
         return parse(Files.readString(errorFile, StandardCharsets.ISO_8859_1));
     }
 
@@ -60,10 +60,10 @@ public final class CrashReport {
         }
         String place = code.group("place");
         String function = code.group("function");
-        return function == null ? place : without(function) + " (" + without(place) + ")";
+        return function == null ? place : withoutOffset(function) + " (" + withoutOffset(place) + ")";
     }
 
-    private static String without(String place) {
+    private static String withoutOffset(String place) {
         return OFFSET.matcher(place).replaceFirst("");
     }
 }

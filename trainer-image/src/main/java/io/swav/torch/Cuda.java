@@ -3,11 +3,15 @@ package io.swav.torch;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.global.cudart;
 
-/** What every user of the CUDA runtime here needs. */
+/** Helpers for all users of the CUDA runtime in this package. */
 final class Cuda {
     private Cuda() {}
 
-    /** @throws IllegalStateException in the runtime's words, unless {@code result} is success */
+    /**
+     * Checks the result of a call.
+     *
+     * @throws IllegalStateException with the runtime's own message, unless {@code result} is success
+     */
     static void check(int result) {
         if (result != cudart.cudaSuccess) {
             throw new IllegalStateException(

@@ -4,11 +4,11 @@ import ai.djl.util.cuda.CudaUtils;
 import java.lang.management.MemoryUsage;
 import java.util.OptionalLong;
 
-/** Memory of the GPU that this process computes on, in bytes. */
+/** Memory of the GPU on which this process computes, in bytes. */
 public final class DeviceMemory {
     private DeviceMemory() {}
 
-    /** What no process has taken; empty where the CUDA runtime does not tell. */
+    /** The memory that no process has taken; empty if the CUDA runtime does not report it. */
     public static OptionalLong free() {
         try {
             MemoryUsage usage = CudaUtils.getGpuMemory(TorchRuntime.device());

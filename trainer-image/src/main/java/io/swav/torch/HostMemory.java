@@ -8,12 +8,12 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 
 /**
- * Memory of this machine and of the container, in bytes, as Linux tells it.
+ * Memory of this machine and of the container, in bytes, as reported by Linux.
  *
- * @param root of the file system that is looked at
+ * @param root of the file system that is read
  */
 public record HostMemory(Path root) {
-    /** Without swapping. */
+    /** The memory that the machine can provide without swapping. */
     public OptionalLong available() {
         return meminfo("MemAvailable");
     }
@@ -22,20 +22,20 @@ public record HostMemory(Path root) {
         return meminfo("MemTotal");
     }
 
-    /** Of the container, by cgroups of version 2 or 1; empty for none. */
+    /** The limit of the container, by cgroups of version 2 or 1; empty for none. */
     public OptionalLong limit() {
-        OptionalLong newer = number("sys/fs/cgroup/memory.max");
-        return newer.isPresent() ? newer : number("sys/fs/cgroup/memory/memory.limit_in_bytes");
+        OptionalLong version2 = number("sys/fs/cgroup/memory.max");
+        return version2.isPresent() ? version2 : number("sys/fs/cgroup/memory/memory.limit_in_bytes");
     }
 
     /**
-     * Of the container, without the pages of files that the kernel gives up first: what the kubelet calls its working set.
-     * Both versions count them as used.
+     * The memory that the container uses, without the file pages that the kernel reclaims first: the kubelet's working
+     * set. Both versions of cgroups count those pages as used.
      */
     OptionalLong used() {
-        OptionalLong newer = used("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file");
-        return newer.isPresent()
-                ? newer
+        OptionalLong version2 = used("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file");
+        return version2.isPresent()
+                ? version2
                 : used(
                         "sys/fs/cgroup/memory/memory.usage_in_bytes",
                         "sys/fs/cgroup/memory/memory.stat",
@@ -48,7 +48,10 @@ public record HostMemory(Path root) {
         return all.isPresent() ? OptionalLong.of(Math.max(0, all.getAsLong() - files)) : all;
     }
 
-    /** What may yet be taken without swapping and without the container's end; empty where nothing tells. */
+    /**
+     * The memory that can still be taken without swapping and without exceeding the limit of the container; empty if
+     * Linux reports nothing.
+     */
     public OptionalLong free() {
         OptionalLong available = available();
         OptionalLong limit = limit();
@@ -59,7 +62,7 @@ public record HostMemory(Path root) {
         return OptionalLong.of(Math.min(left, available.orElse(Long.MAX_VALUE)));
     }
 
-    /** Gives back to the system what this process has freed and its allocator (glibc's) keeps for later. */
+    /** Returns memory to the system that this process has freed and that its allocator (glibc's) keeps for reuse. */
     public static void trim() {
         Function.getFunction("c", "malloc_trim").invokeInt(new Object[] {0L});
     }
@@ -69,7 +72,7 @@ public record HostMemory(Path root) {
         return kilobytes.isPresent() ? OptionalLong.of(kilobytes.getAsLong() << 10) : kilobytes;
     }
 
-    /** The number of the line that begins so. */
+    /** The number in the first line that begins with {@code begin}. */
     private OptionalLong line(String file, String begin) {
         try (Stream<String> lines = Files.lines(root.resolve(file))) {
             return lines.filter(line -> line.startsWith(begin))
@@ -80,7 +83,7 @@ public record HostMemory(Path root) {
         }
     }
 
-    /** Nothing for words, and for version 1's number of 19 digits, which mean no limit. */
+    /** The number in a file; empty for words and for the 19-digit number of version 1, which both mean "no limit". */
     private OptionalLong number(String file) {
         try {
             String text = Files.readString(root.resolve(file)).strip();

@@ -10,12 +10,13 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Elements of an array as bytes in host memory, row-major, native byte order: the one way from arrays to bytes. Where the
- * array lies in host memory they are the array's own, and nothing is copied; where it lies on a device they are a copy,
- * which {@link #load} and {@link #store} bring up to date on either side. It keeps nothing alive: hold the array.
+ * Elements of an array as bytes in host memory, row-major, in native byte order: the only way from arrays to bytes. If
+ * the array lies in host memory, the bytes are the array's own and nothing is copied. If it lies on a device, they are
+ * a copy, and {@link #load} and {@link #store} bring either side up to date. The view keeps nothing alive: hold the
+ * array.
  */
 public final class HostView {
-    /** For tests: copies as for a device, whatever the array. */
+    /** For tests: copies as for a device, wherever the array lies. */
     static volatile boolean copies = false;
 
     private final NDArray array;
@@ -31,8 +32,8 @@ public final class HostView {
         Tensor tensor = Interop.borrow(array);
         long width = tensor.element_size();
         if (!tensor.is_contiguous() || (from + count) * width > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("no bytes of " + array.getShape() + " " + array.getDataType()
-                    + ": it must be contiguous and under 2 GiB");
+            throw new IllegalArgumentException("cannot view the bytes of " + array.getShape() + " "
+                    + array.getDataType() + ": it must be contiguous and under 2 GiB");
         }
         this.shared = tensor.is_cpu() && !copies;
         ByteBuffer buffer = shared && count > 0
@@ -42,32 +43,34 @@ public final class HostView {
     }
 
     /**
-     * Of all elements.
+     * A view of all elements, loaded.
      *
-     * @throws IllegalArgumentException when the array is not contiguous, or 2 GiB or larger
+     * @throws IllegalArgumentException if the array is not contiguous, or is 2 GiB or larger
      */
     public static HostView of(NDArray array) {
         return of(array, 0, array.size());
     }
 
-    /** Of elements [from, from + count). */
+    /** A view of elements [from, from + count), loaded. */
     public static HostView of(NDArray array, long from, long count) {
-        HostView made = toFill(array, from, count);
-        made.load();
-        return made;
+        HostView view = toFill(array, from, count);
+        view.load();
+        return view;
     }
 
-    /** Of all elements, to be written whole and then stored: what the array holds need not be there before. */
+    /**
+     * A view of all elements, to be written completely and then stored: the present values of the array are not loaded.
+     */
     public static HostView toFill(NDArray array) {
         return toFill(array, 0, array.size());
     }
 
-    /** Of elements [from, from + count), to be written whole and then stored. */
+    /** A view of elements [from, from + count), to be written completely and then stored. */
     public static HostView toFill(NDArray array, long from, long count) {
         return Interop.scoped(() -> new HostView(array, from, count));
     }
 
-    /** The memory of a contiguous array that lies in host memory for certain, whatever tests want. */
+    /** The memory of a contiguous array that certainly lies in host memory, even if a test sets {@link #copies}. */
     static ByteBuffer own(NDArray array) {
         return Interop.scoped(() -> {
             Tensor tensor = Interop.borrow(array);
@@ -79,17 +82,17 @@ public final class HostView {
         return new BytePointer(tensor.data_ptr()).position(0).capacity(length).asByteBuffer();
     }
 
-    /** Position 0, limit and capacity the bytes' number. */
+    /** The bytes: position 0, limit and capacity are their number. */
     public ByteBuffer bytes() {
         return bytes;
     }
 
-    /** Whether they are the array's own, so that reads and writes go to it. */
+    /** Whether the bytes are the array's own, so that reads and writes go directly to the array. */
     public boolean shared() {
         return shared;
     }
 
-    /** Copies what the array holds now to {@link #bytes}. */
+    /** Copies the present values of the array to {@link #bytes}. */
     public void load() {
         if (!shared) {
             Interop.scoped(() -> whole().copy_(part()));
@@ -111,7 +114,7 @@ public final class HostView {
         return over(bytes.duplicate().clear(), array.getDataType());
     }
 
-    /** The values in a direct buffer as a tensor over them. */
+    /** A tensor over the values in a direct buffer. */
     static Tensor over(ByteBuffer bytes, DataType type) {
         return torch.from_blob(
                 new BytePointer(bytes.slice()),
@@ -125,7 +128,8 @@ public final class HostView {
             case FLOAT64 -> torch.ScalarType.Double;
             case INT64 -> torch.ScalarType.Long;
             case UINT8 -> torch.ScalarType.Byte;
-            default -> throw new IllegalArgumentException("no values of " + type + " in host memory");
+            default ->
+                throw new IllegalArgumentException("values of type " + type + " in host memory are not supported");
         };
     }
 }

@@ -14,9 +14,9 @@ import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * What augmentation does to pictures, many at a time, on the device they lie on. Pictures are FLOAT32 (N, 3, H, W) of whole
- * levels in [0, 255], and change in place. Which of them an operation changes, and by how much, says a table, FLOAT64: a
- * row for each, its index first. No row's result depends on the others', no index comes twice.
+ * The operations of augmentation, on many images at a time, on the device that holds them. Images are FLOAT32 (N, 3, H,
+ * W) of whole levels in [0, 255], and are changed in place. A FLOAT64 table has a row for each image that an operation
+ * changes: its index first, then the parameters. No row's result depends on other rows; no index occurs twice.
  */
 public final class ImageOps {
     /** ITU-R 601's luma. */
@@ -25,23 +25,23 @@ public final class ImageOps {
     public static final float LUMA_G = 0.587f;
     public static final float LUMA_B = 0.114f;
 
-    /** Rounding so much less gives the whole number below (or, within a ten thousandth, above). */
+    /** Subtracting this before rounding gives the whole number below (or, within a ten thousandth, above). */
     public static final float TO_BELOW = 0.4999f;
 
     private ImageOps() {}
 
     /**
-     * Cuts boxes out of decoded pictures and resizes them to the pictures' size: a triangle filter that widens with the
-     * scale, first along columns, then along rows, as two products of matrices for each box.
+     * Cuts boxes out of decoded images and resizes them to the size of {@code images}: a triangle filter that widens
+     * with the scale, first along columns, then along rows, as two matrix products for each box.
      *
-     * @param bytes UINT8, flat: rows of pixels of blue, green and red
+     * @param bytes UINT8, flat: rows of pixels in the order blue, green, red
      * @param boxes (n, 6): index, first byte of the box, bytes from row to row, height, width, 1 to flip left to right
-     * @param tallest at least every box's height
-     * @param widest at least every box's width
+     * @param tallest at least the height of every box
+     * @param widest at least the width of every box
      */
-    public static void cut(NDArray bytes, NDArray boxes, int tallest, int widest, NDArray pictures) {
+    public static void cut(NDArray bytes, NDArray boxes, int tallest, int widest, NDArray images) {
         scoped(() -> {
-            Tensor out = borrow(pictures);
+            Tensor out = borrow(images);
             Tensor table = borrow(boxes);
             long n = table.size(0);
             long height = out.size(2);
@@ -58,7 +58,10 @@ public final class ImageOps {
         });
     }
 
-    /** (n, tallest, 3·widest): rows of red, of green and of blue; beyond a box its last row and column, which weigh 0. */
+    /**
+     * (n, tallest, 3·widest): rows of red, of green and of blue. Beyond a box its last row and column are repeated;
+     * they weigh 0.
+     */
     private static Tensor levels(Tensor bytes, Tensor table, long tallest, long widest) {
         long n = table.size(0);
         Tensor last = table.sub(new Scalar(1));
@@ -72,15 +75,17 @@ public final class ImageOps {
         return bytes.index_select(0, places.view(-1)).to(torch.ScalarType.Float).view(n, tallest, 3 * widest);
     }
 
-    /** (n, out, widest): how much of each position of an extent goes to each of {@code out}; 0 beyond the extent. */
+    /**
+     * (n, out, widest): the weight of each position of an extent in each of {@code out} results; 0 beyond the extent.
+     */
     private static Tensor weights(Tensor extents, long out, long widest) {
         Tensor extent = extents.view(-1, 1, 1);
         Tensor scale = extent.div(new Scalar((double) out));
         Tensor positions = count(extents, widest).view(1, 1, widest);
-        Tensor centres =
+        Tensor centers =
                 count(extents, out).add_(new Scalar(0.5)).view(1, out, 1).mul(scale);
         Tensor triangle = positions
-                .sub(centres)
+                .sub(centers)
                 .add_(new Scalar(0.5))
                 .abs_()
                 .div_(torch.clamp_min(scale, new Scalar(1)))
@@ -93,13 +98,13 @@ public final class ImageOps {
     }
 
     /** @param factors (n, 2): index, factor; 1 changes nothing */
-    public static void brightness(NDArray pictures, NDArray factors) {
-        change(pictures, factors, (part, table) -> whole(part.mul_(number(table, 1))));
+    public static void brightness(NDArray images, NDArray factors) {
+        change(images, factors, (part, table) -> whole(part.mul_(number(table, 1))));
     }
 
-    /** Away from, or towards, the mean grey of a picture, a whole level. */
-    public static void contrast(NDArray pictures, NDArray factors) {
-        change(pictures, factors, (part, table) -> {
+    /** Blends away from, or towards, the mean gray of an image, rounded to a whole level. */
+    public static void contrast(NDArray images, NDArray factors) {
+        change(images, factors, (part, table) -> {
             Tensor sums = part.sum(new long[] {2, 3}, false, new ScalarTypeOptional(torch.ScalarType.Double));
             Tensor mean = luma(sums.select(1, 0), sums.select(1, 1), sums.select(1, 2))
                     .div_(new Scalar((double) (part.size(2) * part.size(3))))
@@ -112,27 +117,27 @@ public final class ImageOps {
         });
     }
 
-    /** @param factors (n, 2): index, factor; 0 is grey, 1 changes nothing */
-    public static void saturation(NDArray pictures, NDArray factors) {
-        change(pictures, factors, (part, table) -> {
+    /** @param factors (n, 2): index, factor; 0 is gray, 1 changes nothing */
+    public static void saturation(NDArray images, NDArray factors) {
+        change(images, factors, (part, table) -> {
             Tensor factor = number(table, 1);
-            Tensor grey = levelsOfGrey(part).mul_(rest(factor));
-            return whole(part.mul_(factor).add_(grey));
+            Tensor gray = levelsOfGray(part).mul_(rest(factor));
+            return whole(part.mul_(factor).add_(gray));
         });
     }
 
     /** @param table (n, 1): index */
-    public static void grey(NDArray pictures, NDArray table) {
-        change(pictures, table, (part, ignored) -> part.copy_(levelsOfGrey(part)));
+    public static void gray(NDArray images, NDArray table) {
+        change(images, table, (part, ignored) -> part.copy_(levelsOfGray(part)));
     }
 
     /**
-     * Turns the hue in HSV. Hue and saturation pass through 8 bits on the way.
+     * Turns the hue in HSV. Hue and saturation are rounded to 8 bits in between.
      *
-     * @param shifts (n, 2): index, by how many 255ths of the circle
+     * @param shifts (n, 2): index, shift in 255ths of the circle
      */
-    public static void hue(NDArray pictures, NDArray shifts) {
-        change(pictures, shifts, (part, table) -> {
+    public static void hue(NDArray images, NDArray shifts) {
+        change(images, shifts, (part, table) -> {
             Tensor red = part.narrow(1, 0, 1);
             Tensor green = part.narrow(1, 1, 1);
             Tensor blue = part.narrow(1, 2, 1);
@@ -167,13 +172,13 @@ public final class ImageOps {
     }
 
     /**
-     * Passes of a symmetric filter along rows, then as many along columns; the edge is repeated beyond it, and each pass ends in
-     * whole levels.
+     * Applies passes of a symmetric filter along rows, then as many along columns. The edge is repeated beyond the
+     * border, and each pass rounds to whole levels.
      *
      * @param filters (n, 1 + reach): index, weights at distance 0, 1, 2, ...
      */
-    public static void blur(NDArray pictures, NDArray filters, int passes) {
-        change(pictures, filters, (part, table) -> {
+    public static void blur(NDArray images, NDArray filters, int passes) {
+        change(images, filters, (part, table) -> {
             for (int axis : new int[] {3, 2}) {
                 for (int pass = 0; pass < passes; pass++) {
                     filter(part, table, axis);
@@ -200,11 +205,11 @@ public final class ImageOps {
         });
     }
 
-    /** @param scales (2, 3): factors of the channels, then what is added */
-    public static void normalise(NDArray pictures, NDArray scales) {
+    /** @param scales (2, 3): factors of the channels, then the offsets */
+    public static void normalize(NDArray images, NDArray scales) {
         scoped(() -> {
             Tensor table = borrow(scales).to(torch.ScalarType.Float).view(2, 1, 3, 1, 1);
-            return borrow(pictures).mul_(table.select(0, 0)).add_(table.select(0, 1));
+            return borrow(images).mul_(table.select(0, 0)).add_(table.select(0, 1));
         });
     }
 
@@ -212,9 +217,9 @@ public final class ImageOps {
         Tensor of(Tensor part, Tensor table);
     }
 
-    private static void change(NDArray pictures, NDArray table, Change change) {
+    private static void change(NDArray images, NDArray table, Change change) {
         scoped(() -> {
-            Tensor all = borrow(pictures);
+            Tensor all = borrow(images);
             Tensor numbers = borrow(table);
             Tensor indices = indices(numbers);
             return all.index_copy_(0, indices, change.of(all.index_select(0, indices), numbers));
@@ -246,7 +251,7 @@ public final class ImageOps {
                 .add_(blue.mul(new Scalar((double) LUMA_B)));
     }
 
-    private static Tensor levelsOfGrey(Tensor part) {
+    private static Tensor levelsOfGray(Tensor part) {
         return luma(part.narrow(1, 0, 1), part.narrow(1, 1, 1), part.narrow(1, 2, 1))
                 .round_();
     }
@@ -257,7 +262,7 @@ public final class ImageOps {
                 .round_();
     }
 
-    /** 0, 1, 2, ... of the type, and on the device, of another tensor. */
+    /** 0, 1, 2, ... with the type and on the device of another tensor. */
     private static Tensor count(Tensor like, long length) {
         return torch.arange(
                 new Scalar(length), new TensorOptions(like.scalar_type()).device(new DeviceOptional(like.device())));

@@ -13,11 +13,11 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * Native libraries that were unpacked when the image was built. Elsewhere each library unpacks its own at its first
- * start, which takes seconds and a folder to write to.
+ * Native libraries that were unpacked when the container image was built. Without that, each library is unpacked by its
+ * own loader at its first start, which takes seconds and needs a writable folder.
  */
 public final class NativeLibraries {
-    /** System property: the folder, of everything but libtorch. */
+    /** System property: the folder of all unpacked libraries except libtorch. */
     static final String FOLDER = "swav.natives";
 
     private NativeLibraries() {}
@@ -28,21 +28,21 @@ public final class NativeLibraries {
                 .map(Path::of);
     }
 
-    /** JVM options by which a child process finds the same libraries. */
+    /** The JVM options by which a child process finds the same libraries. */
     public static List<String> options() {
         return folder().map(folder -> List.of("-D" + FOLDER + "=" + folder)).orElse(List.of());
     }
 
-    /** The library of this name in that folder, empty where there is no such folder. */
+    /** The library of this name in that folder; empty if the property is not set. */
     public static Optional<Path> find(String name) {
         return folder().map(folder -> folder.resolve(System.mapLibraryName(name)));
     }
 
     /**
-     * The library that a jar holds, unpacked to the {@link CacheFolder} unless it is there from an earlier start.
+     * Returns a library from a jar, unpacked to the {@link CacheFolder} unless an earlier start already did that.
      *
      * @param resource absolute name in the jar of {@code owner}
-     * @param version sets it apart from others of the same name
+     * @param version separates it from other versions of the same name
      */
     public static Path unpack(Class<?> owner, String resource, String version) {
         return unpack(
@@ -58,7 +58,7 @@ public final class NativeLibraries {
                 return file;
             }
             Files.createDirectories(folder);
-            // others may start now too: each writes its own, and all that arrive are the same
+            // other processes may start at the same time: each writes its own copy, and all copies are equal
             Path part = Files.createTempFile(folder, "unpacking", "");
             try (InputStream in = connection.getInputStream()) {
                 Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
@@ -69,7 +69,7 @@ public final class NativeLibraries {
         } catch (IOException e) {
             throw new UncheckedIOException(
                     "cannot unpack a native library to " + file
-                            + ": set XDG_CACHE_HOME to a folder to write to, with room for it",
+                            + ": set XDG_CACHE_HOME to a writable folder with enough space",
                     e);
         }
         return file;

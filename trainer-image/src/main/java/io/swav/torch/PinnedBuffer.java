@@ -14,12 +14,12 @@ import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Values in host memory on their way to arrays. Where a GPU computes it is pinned, so that the GPU fetches them while the
- * host goes on; then it is used once: closed, it is not free before they were fetched, by libtorch, which sees to that
- * itself, or by a {@link CopyStream}.
+ * Values in host memory on their way to arrays. If a GPU computes, the memory is pinned, so that the GPU fetches the
+ * values while the host continues. Such a buffer is used once: after {@link #close}, its memory is freed only when the
+ * values were fetched, either by libtorch, which ensures that itself, or by a {@link CopyStream}.
  */
 public final class PinnedBuffer implements AutoCloseable {
-    /** Owner of pinned memory. */
+    /** The owner of the memory, if it is used once. */
     private final Optional<NDManager> owner;
 
     private final Optional<NDArray> array;
@@ -38,13 +38,16 @@ public final class PinnedBuffer implements AutoCloseable {
                 .orElseGet(() -> ByteBuffer.allocateDirect(Math.toIntExact(size * type.getNumOfBytes())));
     }
 
-    /** FLOAT32. */
+    /** A buffer for FLOAT32 values, reusable unless a GPU fetches them. */
     public static PinnedBuffer of(Shape shape) {
         boolean gpu = TorchRuntime.onGpu();
         return new PinnedBuffer(DataType.FLOAT32, shape, gpu || HostView.copies, gpu);
     }
 
-    /** Used once wherever it is computed, so that what comes in many sizes goes back to libtorch when it is closed. */
+    /**
+     * A buffer that is used once on any device, so that memory of many different sizes returns to libtorch when the
+     * buffer is closed.
+     */
     public static PinnedBuffer once(DataType type, long size) {
         return new PinnedBuffer(type, new Shape(size), true, TorchRuntime.onGpu());
     }
@@ -58,33 +61,39 @@ public final class PinnedBuffer implements AutoCloseable {
                         new MemoryFormatOptional())));
     }
 
-    /** To be written whole. */
+    /** The bytes, to be written completely. */
     public ByteBuffer bytes() {
         return bytes.duplicate().order(ByteOrder.nativeOrder());
     }
 
-    /** {@link #bytes} of FLOAT32. */
+    /** {@link #bytes} as FLOAT32 values. */
     public FloatBuffer values() {
         return bytes().asFloatBuffer();
     }
 
-    /** Whether other values may be written after {@link #toArray}; otherwise close it. */
+    /** Whether new values may be written after {@link #toArray}; if not, close the buffer. */
     public boolean reusable() {
         return owner.isEmpty();
     }
 
-    /** Once all is written: begins to bring it to the device for the next {@link #toArray}. One time; not where it is reusable. */
+    /**
+     * Begins the copy to the device that the next {@link #toArray} will return. Call it once, after all values were
+     * written; it does nothing if the buffer is reusable.
+     */
     public void prefetch(CopyStream copies) {
         if (ahead.isEmpty()) {
             ahead = array.map(memory -> copies.begin(owner.orElseThrow(), memory, shape));
         }
     }
 
-    /** A new array of these values, as often as it is asked for; from pinned memory, as soon as it is the copy's turn. */
+    /**
+     * Returns a new array of these values; may be called repeatedly. From pinned memory the values arrive
+     * asynchronously, in stream order.
+     */
     public NDArray toArray(NDManager manager) {
-        Optional<CopyStream.Transfer> waiting = ahead.filter(transfer -> !transfer.taken());
-        if (waiting.isPresent()) {
-            return waiting.get().take(manager);
+        Optional<CopyStream.Transfer> prefetched = ahead.filter(transfer -> !transfer.taken());
+        if (prefetched.isPresent()) {
+            return prefetched.get().take(manager);
         }
         NDArray target = manager.create(shape, type);
         if (array.isPresent()) {

@@ -4,8 +4,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Arithmetic of convolutions and linear layers. With BF16 their operands are rounded to bfloat16 and multiplied, sums are
- * float32 inside the kernel, and the result is rounded once more; arrays outside are float32 either way.
+ * The arithmetic of convolutions and linear layers. With BF16, operands are rounded to bfloat16 and multiplied, sums
+ * are float32 inside the kernel, and the result is rounded once more. Arrays outside the kernel are float32 either way.
  */
 public enum Precision {
     FP32,

@@ -6,21 +6,22 @@ import java.nio.ByteBuffer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/** Arithmetic on parts of arrays and on bytes in host memory, and where an array lies on its device. */
+/** Arithmetic on parts of arrays and on bytes in host memory, and the address of an array on its device. */
 public final class TensorMemory {
     private TensorMemory() {}
 
     /**
-     * Where element {@code from} of a contiguous array lies, on its device, for libraries that compute there; nothing is
-     * kept alive: hold the array. For bytes to read or write there is {@link HostView}.
+     * The address of element {@code from} of a contiguous array on its device, for libraries that compute there. It
+     * keeps nothing alive: hold the array. To read or write bytes, use {@link HostView}.
      *
-     * @throws IllegalArgumentException when the array is not contiguous
+     * @throws IllegalArgumentException if the array is not contiguous
      */
     public static long address(NDArray array, long from) {
         return Interop.scoped(() -> {
             Tensor tensor = Interop.borrow(array);
             if (!tensor.is_contiguous()) {
-                throw new IllegalArgumentException("no address of " + array.getShape() + ": it is not contiguous");
+                throw new IllegalArgumentException(
+                        "an array of shape " + array.getShape() + " has no single address: it is not contiguous");
             }
             return tensor.data_ptr().address() + from * tensor.element_size();
         });
@@ -42,14 +43,17 @@ public final class TensorMemory {
         });
     }
 
-    /** The elements [from, from + count) of an array of one dimension, on whatever device it lies. */
+    /** The elements [from, from + count) of a one-dimensional array, on any device. */
     public record Part(NDArray flat, long from, long count) {
         private Tensor tensor() {
             return Interop.borrow(flat).narrow(0, from, count);
         }
     }
 
-    /** Elements of a FLOAT32 array that have room for {@code count} of bfloat16: DJL has no arrays of that type. */
+    /**
+     * The number of elements of a FLOAT32 array that hold {@code count} bfloat16 values; DJL has no arrays of that
+     * type.
+     */
     public static long packed(long count) {
         return (count + 1) / 2;
     }
@@ -59,12 +63,12 @@ public final class TensorMemory {
         Interop.scoped(() -> halves(room, at, values.count()).copy_(values.tensor()));
     }
 
-    /** What {@link #pack} has written. */
+    /** Reads the values that {@link #pack} wrote. */
     public static void unpack(NDArray room, long at, Part values) {
         Interop.scoped(() -> values.tensor().copy_(halves(room, at, values.count())));
     }
 
-    /** Adds what {@link #pack} has written to float32 values. */
+    /** Adds the values that {@link #pack} wrote to float32 values. */
     public static void addPacked(Part into, NDArray room, long at) {
         Interop.scoped(() -> torch.add_out(into.tensor(), into.tensor(), halves(room, at, into.count())));
     }
@@ -76,7 +80,7 @@ public final class TensorMemory {
                 .narrow(0, 0, count);
     }
 
-    /** {@code into} = {@code left} + {@code right}; it may be one of them. */
+    /** {@code into} = {@code left} + {@code right}; {@code into} may be one of the two. */
     public static void add(Part into, Part left, Part right) {
         Interop.scoped(() -> torch.add_out(into.tensor(), left.tensor(), right.tensor()));
     }

@@ -25,11 +25,11 @@ import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * The libtorch kernels of a network's layers and their gradients, on DJL arrays; results belong to the manager given.
- * Pictures are (N, C, H, W) and keep their memory format. Nothing here records a graph.
+ * The libtorch kernels of a network's layers and of their gradients, on DJL arrays. Results belong to the given
+ * manager. Images are (N, C, H, W) and keep their memory format. Nothing here records an autograd graph.
  */
 public final class TorchOps {
-    /** Values of a channel that are added up in one go. */
+    /** The number of values of a channel that are summed in one pass. */
     private static final long MOMENT_ROWS = 256;
 
     private static final long[] ONE = {1, 1};
@@ -38,12 +38,12 @@ public final class TorchOps {
 
     private TorchOps() {}
 
-    /** The same picture values with channels innermost in memory, the faster layout for convolutions. */
+    /** Returns the same values with channels innermost in memory, the faster layout for convolutions. */
     public static NDArray channelsLast(NDManager manager, NDArray x) {
         return scoped(() -> give(manager, borrow(x).contiguous(torch.MemoryFormat.ChannelsLast)));
     }
 
-    /** A normalised array with the statistics its gradient needs. */
+    /** A normalized array with the statistics its gradient needs. */
     public record Normalized(NDArray output, NDArray mean, NDArray invStd) {}
 
     /**
@@ -100,7 +100,10 @@ public final class TorchOps {
     /** Gradients of batch norm. */
     public record NormGradient(NDArray input, NDArray weight, NDArray bias) {}
 
-    /** Gradients of {@link #batchNorm}; weight's and bias's are this batch's sums whatever mean and invStd are. */
+    /**
+     * Gradients of {@link #batchNorm}. Those of weight and bias are sums over this batch alone, even if mean and invStd
+     * are not of this batch.
+     */
     public static NormGradient batchNormBackward(
             NDManager manager,
             NDArray dy,
@@ -138,9 +141,9 @@ public final class TorchOps {
     }
 
     /**
-     * Mean and biased variance by channel. On the CPU libtorch adds up channels-last values one by one in float32, which
-     * loses digits over many rows; so it gets short runs of rows, whose moments are then merged. Its CUDA kernel merges
-     * the moments of many short runs by itself.
+     * Mean and biased variance by channel. On the CPU, libtorch adds channels-last values one by one in float32, which
+     * loses digits over many rows; therefore it gets short runs of rows, whose moments are then merged. Its CUDA kernel
+     * merges the moments of many short runs by itself.
      */
     private static Tensor[] moments(Tensor x) {
         if (!x.is_cpu()) {
@@ -190,7 +193,10 @@ public final class TorchOps {
         scoped(() -> torch.relu_(borrow(x)));
     }
 
-    /** In place: {@code dy} where {@code y}, the output of {@link #relu}, is positive, else 0. */
+    /**
+     * In place: keeps {@code dy} at positions where {@code y}, the output of {@link #relu}, is positive, and sets it to
+     * 0 elsewhere.
+     */
     public static void reluBackward(NDArray dy, NDArray y) {
         scoped(() -> torch.threshold_backward_out(borrow(dy), borrow(dy), borrow(y), new Scalar(0)));
     }
@@ -229,7 +235,7 @@ public final class TorchOps {
         });
     }
 
-    /** x·weightᵀ, plus bias where one is given: (N, in), (out, in), (out) to (N, out). */
+    /** x·weightᵀ, plus the bias if given: (N, in), (out, in), (out) to (N, out). */
     public static NDArray linear(
             NDManager manager, Precision precision, NDArray x, NDArray weight, Optional<NDArray> bias) {
         return scoped(() -> {
@@ -256,41 +262,48 @@ public final class TorchOps {
                 give(manager, precision.out(torch.mm(precision.in(borrow(a)).t(), precision.in(borrow(b))))));
     }
 
-    /** Writes the values of {@code source} into the storage of {@code target}, of the same shape; a view stays a view. */
+    /**
+     * Writes the values of {@code source} into the storage of {@code target}, which has the same shape; views keep
+     * sharing that storage.
+     */
     public static void copy(NDArray source, NDArray target) {
         scoped(() -> borrow(target).copy_(borrow(source)));
     }
 
-    /** An array like {@code array} with values yet to be written. */
+    /** Returns an array of the same shape, type and layout, with undefined values. */
     public static NDArray emptyLike(NDManager manager, NDArray array) {
         return scoped(() -> give(manager, torch.empty_like(borrow(array))));
     }
 
     /**
-     * (size) FLOAT32 whose values are yet to be written. Of a large one, memory is taken page by page as it is written.
+     * Returns a FLOAT32 array (size) with undefined values. The memory of a large array is taken page by page as it is
+     * written.
      */
     public static NDArray empty(NDManager manager, long size) {
         return manager.create(new Shape(size));
     }
 
-    /** Makes elements [from, to) of a flat array zeros. */
+    /** Sets elements [from, to) of a flat array to zero. */
     public static void clear(NDArray flat, long from, long to) {
         if (to > from) {
             scoped(() -> borrow(flat).narrow(0, from, to - from).zero_());
         }
     }
 
-    /** The same values in the same storage, which lives until both are closed. */
+    /** Returns a second handle to the same storage, which lives until both are closed. */
     public static NDArray share(NDManager manager, NDArray array) {
         return scoped(() -> give(manager, borrow(array)));
     }
 
-    /** The same values in a storage of their own. */
+    /** Returns a copy in a storage of its own. */
     public static NDArray clone(NDManager manager, NDArray array) {
         return scoped(() -> give(manager, torch.clone(borrow(array))));
     }
 
-    /** x·factor in place. Numbers that DJL takes become arrays on the device first, for which the host waits. */
+    /**
+     * x·factor in place. DJL's own operators turn a number into an array on the device first, and the host waits for
+     * that.
+     */
     public static void scale(NDArray x, double factor) {
         scoped(() -> borrow(x).mul_(new Scalar(factor)));
     }
@@ -310,7 +323,7 @@ public final class TorchOps {
         return scoped(() -> give(manager, borrow(x).div(new Scalar(divisor))));
     }
 
-    /** 1/√(x + number), in double precision and rounded once. */
+    /** 1/√(x + number), computed in double precision and rounded once. */
     public static NDArray inverseRoot(NDManager manager, NDArray x, double number) {
         return scoped(() -> give(
                 manager,
@@ -337,12 +350,12 @@ public final class TorchOps {
         scoped(() -> borrow(x).add_(new Scalar(number)));
     }
 
-    /** The same of an array of integers. */
+    /** x + number in place, for integers. */
     public static void add(NDArray x, long number) {
         scoped(() -> borrow(x).add_(new Scalar(number)));
     }
 
-    /** Makes every element {@code value}. */
+    /** Sets every element to {@code value}. */
     public static void fill(NDArray x, double value) {
         scoped(() -> borrow(x).fill_(new Scalar(value)));
     }
@@ -378,7 +391,7 @@ public final class TorchOps {
         });
     }
 
-    /** Euclidean norms of the arrays, (n) FLOAT64; on a GPU many arrays a launch. */
+    /** The Euclidean norms of the arrays, (n) FLOAT64; on a GPU, one launch covers many arrays. */
     public static NDArray norms(NDManager manager, List<NDArray> arrays) {
         return scoped(() -> {
             GenericList list = new GenericList(new Type.TypePtr(TensorType.get()));
@@ -391,7 +404,9 @@ public final class TorchOps {
         });
     }
 
-    /** {@code target += factor·source} in place, with a factor for each of n rows of equal length: flat, flat, (n). */
+    /**
+     * {@code target += factor·source} in place, with one factor for each of n rows of equal length: flat, flat, (n).
+     */
     public static void addScaledRows(NDArray target, NDArray source, NDArray factors) {
         scoped(() -> {
             long rows = factors.size();
@@ -401,12 +416,12 @@ public final class TorchOps {
         });
     }
 
-    /** (n): the elements of {@code table} at the (n) INT64 places. */
+    /** The elements of {@code table} at the (n) INT64 positions: (n). */
     public static NDArray at(NDManager manager, NDArray table, NDArray places) {
         return scoped(() -> give(manager, borrow(table).index_select(0, borrow(places))));
     }
 
-    /** {@code yes} where {@code flags} is not 0, else {@code no}, as FLOAT32. */
+    /** {@code yes} at positions where {@code flags} is not 0, elsewhere {@code no}, as FLOAT32. */
     public static NDArray where(NDManager manager, NDArray flags, NDArray yes, double no) {
         return scoped(() -> give(
                 manager,
@@ -414,7 +429,7 @@ public final class TorchOps {
                         .to(torch.ScalarType.Float)));
     }
 
-    /** All elements of the arrays in their order, read from the device at once: the host waits for it here. */
+    /** Reads all elements of the arrays, in order, from the device at once. The host waits here. */
     public static double[] read(List<NDArray> arrays) {
         try (NDManager host = TorchRuntime.host()) {
             return scoped(() -> {

@@ -19,8 +19,8 @@ import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.global.torch;
 
 /**
- * Brings up libtorch once for this JVM: DJL loads it, then JavaCPP binds to the same file. Loading a second copy
- * would abort the process, so {@link #start} checks that exactly one is mapped.
+ * Starts libtorch once for this JVM: DJL loads it, then JavaCPP binds to the same file. A second copy would abort the
+ * process, so {@link #start} checks that exactly one is mapped.
  */
 public final class TorchRuntime {
     private static final String LOAD = "org.bytedeco.javacpp.loadLibraries";
@@ -34,40 +34,46 @@ public final class TorchRuntime {
     }
 
     /**
-     * Idempotent; call before anything else of this package, or of DJL where JavaCPP is used later.
+     * Starts libtorch; idempotent. Call it before anything else in this package, and before DJL if JavaCPP is used
+     * later.
      *
      * @return the libtorch_cpu.so in use
-     * @throws IllegalStateException when not exactly one libtorch is mapped
+     * @throws IllegalStateException if not exactly one libtorch is mapped
      */
     public static Path start() {
         return Started.LIBTORCH;
     }
 
-    /** Threads inside one operation. Numbers are reproducible bit for bit only at one fixed value. */
+    /**
+     * Sets the number of threads inside one operation. Results are reproducible bit for bit only at one fixed number.
+     */
     public static void setThreads(int threads) {
         start();
         torch.set_num_threads(threads);
     }
 
-    /** Threads inside one operation of this thread. */
+    /** The number of threads inside one operation of the calling thread. */
     public static int threads() {
         start();
         return torch.get_num_threads();
     }
 
-    /** Whether convolutions on the CPU may use oneDNN, which they do unless {@link #useOneDnn} says otherwise. */
+    /** Whether convolutions on the CPU may use oneDNN: true unless {@link #useOneDnn} changed it. */
     public static boolean usesOneDnn() {
         start();
         return torch.globalContext().userEnabledMkldnn();
     }
 
-    /** For the whole process. Without it libtorch's own kernels compute, with other bits and up to 2.4 times as long. */
+    /**
+     * Allows or forbids oneDNN for the whole process. Without it, libtorch's own kernels compute, with different bits
+     * and up to 2.4 times slower.
+     */
     public static void useOneDnn(boolean use) {
         start();
         torch.globalContext().setUserEnabledMkldnn(use);
     }
 
-    /** Whether it has a GPU to compute on. */
+    /** Whether this process has a GPU to compute on. */
     public static boolean onGpu() {
         start();
         return cuda();
@@ -77,17 +83,19 @@ public final class TorchRuntime {
         return torch.hasCUDA() && torch.cuda_is_available();
     }
 
-    /** Where this process computes. */
+    /** The device on which this process computes. */
     public static Device device() {
         return onGpu() ? Device.gpu() : Device.cpu();
     }
 
-    /** A fresh root of arrays on {@link #device}. */
+    /** Creates a root manager for arrays on {@link #device}. */
     public static NDManager root() {
         return NDManager.newBaseManager(device(), ENGINE);
     }
 
-    /** A fresh root of arrays in host memory, whatever computes: small agreements among processes. */
+    /**
+     * Creates a root manager for arrays in host memory, whatever the device: for small values that processes agree on.
+     */
     public static NDManager host() {
         start();
         return NDManager.newBaseManager(Device.cpu(), ENGINE);
@@ -106,13 +114,13 @@ public final class TorchRuntime {
     }
 
     private static Path load() {
-        // JavaCPP counts the whole process against this limit, libtorch's tensors included: no limit
+        // no limit: JavaCPP counts the memory of the whole process against it, libtorch's tensors included
         System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
-        // or DJL tells Amazon of this instance, which takes seconds where nobody answers, and downloads what it misses
+        // otherwise DJL downloads missing files, and reports this instance to Amazon, which takes seconds when offline
         System.setProperty("ai.djl.offline", "true");
         Engine engine = Engine.getEngine(ENGINE);
-        Path library = only("after DJL loaded it");
+        Path library = onlyMapped("after DJL loaded it");
         String folder = String.valueOf(library.getParent());
         System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
         System.setProperty("org.bytedeco.javacpp.platform.preloadpath", folder);
@@ -121,15 +129,18 @@ public final class TorchRuntime {
         System.setProperty("java.library.path", folder + bindings);
         withoutOpenBlas();
         Loader.load(torch.class);
-        only("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
+        onlyMapped("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
         if (cuda()) {
-            exact();
+            makeExact();
         }
         return library;
     }
 
-    /** They round operands of float32 to 19 bits, and cuDNN takes what is fastest today, unless they are told not to. */
-    private static void exact() {
+    /**
+     * Makes GPU arithmetic exact and deterministic. By default cuBLAS and cuDNN may round float32 operands to 19 bits
+     * (TF32), and cuDNN may choose whatever algorithm is fastest at the moment.
+     */
+    private static void makeExact() {
         Context context = torch.globalContext();
         context.setAllowTF32CuBLAS(false);
         context.setAllowTF32CuDNN(false);
@@ -138,11 +149,12 @@ public final class TorchRuntime {
     }
 
     /**
-     * JavaCPP's torch inherits the bindings of OpenBLAS, which its own build of libtorch needs. DJL's has its BLAS in it:
-     * those classes are initialized without their libraries, 90 MB that would be unpacked and mapped for nothing.
+     * Initializes the OpenBLAS bindings without their libraries. JavaCPP's torch inherits these bindings, because its
+     * own build of libtorch needs them. DJL's libtorch contains its own BLAS, so 90 MB would be unpacked and mapped for
+     * nothing.
      */
     private static void withoutOpenBlas() {
-        Loader.load(Pointer.class); // JavaCPP's own, as long as it still loads
+        Loader.load(Pointer.class); // JavaCPP's own library, while loading is still on
         System.setProperty(LOAD, "false");
         try {
             Class.forName(openblas_nolapack.class.getName());
@@ -154,11 +166,11 @@ public final class TorchRuntime {
         }
     }
 
-    private static Path only(String when) {
+    private static Path onlyMapped(String when) {
         Set<Path> mapped = mapped();
         if (mapped.size() != 1) {
-            throw new IllegalStateException("exactly one " + LIBRARY + " must be loaded, " + when + " there are "
-                    + mapped + "; use Torch.start() before any other class of DJL or JavaCPP");
+            throw new IllegalStateException("exactly one " + LIBRARY + " must be loaded, but " + when + " these are: "
+                    + mapped + "; call TorchRuntime.start() before any other class of DJL or JavaCPP");
         }
         return mapped.iterator().next();
     }

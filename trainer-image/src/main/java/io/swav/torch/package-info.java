@@ -1,4 +1,4 @@
-/** The one place that touches libtorch beyond DJL's own API. */
+/** The only package that uses libtorch beyond DJL's own API. */
 @NullMarked
 package io.swav.torch;
 

@@ -23,28 +23,30 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code bench allreduce}: sums over sockets against the same bytes with nothing added up, in turns. */
+/** {@code bench allreduce}: compares sums over sockets with sending the same bytes without adding, in alternation. */
 @Command(
         name = "allreduce",
         mixinStandardHelpOptions = true,
         description = {
             "Sums an array over several processes on loopback, in any order and in the tree's order, in turns with the "
-                    + "same bytes through plain sockets.",
-            "Figures are medians over rounds; ratios are taken within a round. On a machine that does other things as well, "
-                    + "the ratio of processor time says more than that of the clock."
+                    + "same bytes sent through plain sockets.",
+            "Figures are medians over rounds; ratios are taken within a round. On a machine with other load, "
+                    + "the ratio of processor time is more meaningful than that of wall time."
         })
 public final class AllReduceBench implements Callable<Integer> {
     private static final Duration TIMEOUT = Duration.ofMinutes(10);
     private static final int SMALL_SUMS = 3000;
 
     /**
-     * @param bytesPerSecond that each rank sends while it sums: 2(W−1)/W of the array
+     * The figures of the bench.
+     *
+     * @param bytesPerSecond bytes that each rank sends per second while it sums: 2(W−1)/W of the array
      * @param ceilingBytesPerSecond the same bytes through plain sockets, see {@link PlainRing}
      * @param ratio of the two
-     * @param cpuRatio the same of all ranks' processor time
+     * @param cpuRatio the ratio of the processor time of all ranks
      * @param treeOverAny time of the sum in one order over that in any order
-     * @param treeOverAnyCpu the same of all ranks' processor time
-     * @param smallMicros of a sum of 12 KB
+     * @param treeOverAnyCpu the same for the processor time of all ranks
+     * @param smallMicros time of a sum of 12 KB, in microseconds
      */
     public record Result(
             double bytesPerSecond,
@@ -55,26 +57,26 @@ public final class AllReduceBench implements Callable<Integer> {
             double treeOverAnyCpu,
             Quantiles smallMicros) {}
 
-    /** Of one call. */
+    /** Quantiles of the time of one call. */
     public record Quantiles(double p50, double p99) {}
 
-    /** By the clock of rank 0, and of all ranks' processors. */
+    /** Wall time of rank 0, and processor time of all ranks. */
     private record Times(long nanos, long cpuNanos) {}
 
     private record Round(Times ceiling, Times any, Times tree) {
-        /** @param said in this round, by rank */
-        static Round of(List<long[]> said) {
-            return new Round(times(said, 0), times(said, 2), times(said, 4));
+        /** @param lines the lines that the ranks printed in this round, by rank */
+        static Round of(List<long[]> lines) {
+            return new Round(times(lines, 0), times(lines, 2), times(lines, 4));
         }
 
-        private static Times times(List<long[]> said, int column) {
+        private static Times times(List<long[]> lines, int column) {
             return new Times(
-                    said.get(0)[column],
-                    said.stream().mapToLong(line -> line[column + 1]).sum());
+                    lines.get(0)[column],
+                    lines.stream().mapToLong(line -> line[column + 1]).sum());
         }
     }
 
-    @Option(names = "--ranks", description = "Processes (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--ranks", description = "Number of processes (default: ${DEFAULT-VALUE}).")
     private int ranks = 4;
 
     @Option(names = "--megabytes", description = "Size of the array (default: ${DEFAULT-VALUE}).")
@@ -83,13 +85,13 @@ public final class AllReduceBench implements Callable<Integer> {
     @Option(names = "--rounds", description = "Measured rounds, after one to warm up (default: ${DEFAULT-VALUE}).")
     private int rounds = 9;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
-    /** What each rank sends for a sum of {@code bytes}. */
+    /** Returns the bytes that each rank sends for a sum of {@code bytes}. */
     static long bytesSent(long bytes, int ranks) {
         return 2 * bytes * (ranks - 1) / ranks;
     }
@@ -98,16 +100,16 @@ public final class AllReduceBench implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
         long bytes = megabytes * 1_000_000L;
-        List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
+        List<Queue<long[]>> lines = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
         Optional<RankFailure> failure = ProcessGroup.run(
-                List.of(), // the compiler that a trainer runs with
+                List.of(), // the default compiler, as in a trainer
                 AllReduceRank.class,
                 ranks,
                 TIMEOUT,
                 List.of(String.valueOf(rounds), String.valueOf(bytes), String.valueOf(SMALL_SUMS)),
-                (rank, line) -> said.get(rank)
+                (rank, line) -> lines.get(rank)
                         .add(Arrays.stream(line.split(" ", -1))
                                 .mapToLong(Long::parseLong)
                                 .toArray()));
@@ -119,9 +121,9 @@ public final class AllReduceBench implements Callable<Integer> {
         }
         List<Round> measured = new ArrayList<>();
         for (int round = 0; round < rounds; round++) {
-            measured.add(Round.of(said.stream().map(Queue::remove).toList()));
+            measured.add(Round.of(lines.stream().map(Queue::remove).toList()));
         }
-        long[] small = said.get(0).remove();
+        long[] small = lines.get(0).remove();
         Arrays.sort(small);
         double sent = bytesSent(bytes, ranks);
         Result result = new Result(

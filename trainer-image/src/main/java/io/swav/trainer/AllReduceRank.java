@@ -17,7 +17,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/** One rank of {@code bench allreduce}; rank 0 says the times. */
+/** One rank of {@code bench allreduce}; rank 0 prints the times. */
 final class AllReduceRank {
     private static final int SMALL_FLOATS = 12 * 1024 / Float.BYTES;
     private static final int SMALL_WARM_UP = 1000;
@@ -31,8 +31,9 @@ final class AllReduceRank {
     }
 
     /**
-     * Arguments: rank, size, rounds, bytes of the large sum, small sums. Every rank says {@code ceiling chunks tree} for every
-     * round, for each nanoseconds and those of its processor; rank 0 then a line of the nanoseconds of every small sum.
+     * Arguments: rank, size, rounds, bytes of the large sum, small sums. Every rank prints {@code ceiling chunks tree}
+     * for every round: nanoseconds of wall time and of processor time for each. Rank 0 then prints one line with the
+     * nanoseconds of every small sum.
      */
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[0]);
@@ -75,7 +76,7 @@ final class AllReduceRank {
         }
     }
 
-    /** One group a rank: the same bytes. */
+    /** Sums in the tree's order with one group for each rank: the same bytes as in any order. */
     private static void sumTree(Collective world, NDArray values) {
         GroupRange[] runs = IntStream.range(0, world.size())
                 .mapToObj(rank -> GroupRange.of(world.size(), rank, world.size()))
@@ -85,7 +86,7 @@ final class AllReduceRank {
         local.reduce(world, runs);
     }
 
-    /** From when everybody is there until everybody is done. */
+    /** Measures from the moment that all ranks are ready until all are done. */
     private static String times(Collective world, NDArray signal, Work work) throws IOException {
         world.allReduceMin(signal);
         long start = System.nanoTime();

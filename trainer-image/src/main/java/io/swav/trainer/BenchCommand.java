@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** {@code bench}: parent of the measurements. */
+/** {@code bench}: the parent of the measurements. */
 @Command(
         name = "bench",
         mixinStandardHelpOptions = true,

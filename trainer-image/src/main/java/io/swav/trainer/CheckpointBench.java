@@ -38,14 +38,14 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * {@code bench checkpoint}: how long training stands still for a save, and how long a save takes. Real steps of the
- * network, small ones, saved by the trainer's own writer; a stall is the time in {@link CheckpointWriter#begin} and in
- * {@link CheckpointWriter#beforeChange}, the two places where the training thread can wait for it.
+ * {@code bench checkpoint}: measures how long a save stops training, and how long a save takes. It runs real, small
+ * steps of the network, saved by the trainer's own writer. A stall is the time spent in {@link CheckpointWriter#begin}
+ * and {@link CheckpointWriter#beforeChange}, the two places where the training thread can wait for a save.
  */
 @Command(
         name = "checkpoint",
         mixinStandardHelpOptions = true,
-        description = "Trains and saves, and says how long training stands still for it and how long a save takes.")
+        description = "Measures how long a checkpoint stops training, and how long it takes to save.")
 public final class CheckpointBench implements Callable<Integer> {
     private static final String SPEC = """
             {"data": {"uri": "file:///none"}, "model": {"architecture": "%s"},
@@ -58,9 +58,7 @@ public final class CheckpointBench implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
     private @Nullable Path json;
 
-    @Option(
-            names = "--saves",
-            description = "Saves that are measured, after one to warm up (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--saves", description = "Measured saves, after one to warm up (default: ${DEFAULT-VALUE}).")
     private int saves = 20;
 
     @Option(names = "--architecture", description = "resnet50, resnet18 or tiny (default: ${DEFAULT-VALUE}).")
@@ -70,10 +68,10 @@ public final class CheckpointBench implements Callable<Integer> {
             names = "--to",
             paramLabel = "URI",
             description =
-                    "file:///folder or s3://bucket/prefix, emptied of what the bench wrote; default: a folder here.")
+                    "file:///folder or s3://bucket/prefix; what the bench writes is removed (default: a folder here).")
     private @Nullable String to;
 
-    @Option(names = "--endpoint", paramLabel = "URL", description = "Of an S3 service other than AWS.")
+    @Option(names = "--endpoint", paramLabel = "URL", description = "Endpoint of an S3 service other than AWS.")
     private @Nullable String endpoint;
 
     @Spec
@@ -83,7 +81,7 @@ public final class CheckpointBench implements Callable<Integer> {
     public Integer call() throws IOException {
         if (saves < 1 || saves >= CheckpointWriter.SAVES) {
             throw new ParameterException(
-                    spec.commandLine(), "--saves has to be between 1 and " + (CheckpointWriter.SAVES - 1));
+                    spec.commandLine(), "--saves must be between 1 and " + (CheckpointWriter.SAVES - 1));
         }
         Path folder = Files.createTempDirectory(Path.of("").toAbsolutePath(), ".bench-checkpoint");
         try {
@@ -119,7 +117,7 @@ public final class CheckpointBench implements Callable<Integer> {
             NDArray crops = root.randomNormal(new Shape(2L * BATCH, 3, SIDE, SIDE));
             TrainerProgress progress = new TrainerProgress("bench", "bench");
             try (CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
-                writer.lead(true);
+                writer.setLeader(true);
                 for (long step = 1; writer.saved().size() <= saves; step++) {
                     boolean save = writer.free() && stalls.size() <= saves;
                     double stall = step(machine, crops, writer, step, save);
@@ -133,10 +131,10 @@ public final class CheckpointBench implements Callable<Integer> {
                 seconds = writer.saved();
             }
         }
-        tell(bytes, stalls.subList(1, stalls.size()), seconds.subList(1, seconds.size()));
+        print(bytes, stalls.subList(1, stalls.size()), seconds.subList(1, seconds.size()));
     }
 
-    /** One step; returns the milliseconds for which it waited for a save. */
+    /** Runs one step and returns the milliseconds for which it waited for a save. */
     private static double step(TrainStep machine, NDArray crops, CheckpointWriter writer, long step, boolean save) {
         Collective alone = new SoloCollective();
         long begin = System.nanoTime();
@@ -167,14 +165,14 @@ public final class CheckpointBench implements Callable<Integer> {
         return (begun - begin + waited - computed) / 1e6;
     }
 
-    private void tell(long bytes, List<Double> stalls, List<Double> seconds) throws IOException {
+    private void print(long bytes, List<Double> stalls, List<Double> seconds) throws IOException {
         Map<String, Double> stall = Map.of("p50", percentile(stalls, .5), "max", percentile(stalls, 1));
         Map<String, Double> save = Map.of("p50", percentile(seconds, .5), "p95", percentile(seconds, .95));
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
                 Locale.ROOT,
-                "%s with optimizer, %d MB, %d saves: training stood still for %.2f ms (median; longest %.2f ms) a save,"
-                        + " which took %.2f s (median; 95th percentile %.2f s)%n",
+                "%s with optimizer, %d MB, %d saves: a save stopped training for %.2f ms (median; longest %.2f ms)"
+                        + " and took %.2f s (median; 95th percentile %.2f s)%n",
                 architecture,
                 bytes / 1_000_000,
                 stalls.size(),
@@ -192,7 +190,7 @@ public final class CheckpointBench implements Callable<Integer> {
         }
     }
 
-    /** The smallest value that at least this share of all does not exceed. */
+    /** Returns the smallest value that at least this share of all values does not exceed. */
     private static double percentile(List<Double> values, double share) {
         return values.stream().sorted().toList().get(Math.max(0, (int) Math.ceil(share * values.size()) - 1));
     }

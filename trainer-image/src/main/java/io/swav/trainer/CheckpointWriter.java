@@ -22,29 +22,29 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Saves while training goes on. {@link #begin} returns at once; the copy is made while the next step computes, and
- * {@link #beforeChange} waits for what is left of it. A save that fails is told and tried again, ever more slowly,
- * until it succeeds or a newer state replaces it: a full disk in the middle of a run is no reason to stop it.
+ * Saves while training continues. {@link #begin} returns at once; the copy is made while the next step computes, and
+ * {@link #beforeChange} waits for the rest of it. A save that fails is reported and retried with growing pauses until
+ * it succeeds or a newer state replaces it: a full disk in the middle of a run is not a reason to stop training.
  */
 final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
     private static final long FIRST_PAUSE_MILLIS = 500;
     private static final long LAST_PAUSE_MILLIS = 30_000;
     private static final long GIVE_UP_POLL_MILLIS = 200;
-    private static final int TOLD = 10;
-    /** How many saves the percentile looks back on. */
+    private static final int LISTED = 10;
+    /** How many saves the percentile covers. */
     static final int SAVES = 100;
 
-    /** Of the saving thread. */
+    /** What the saving thread is doing. */
     private enum Phase {
         Idle,
-        Looking,
+        Scanning,
         Copying,
         Saving,
         Failing
     }
 
-    /** A state to save, or to help rank 0 to save. */
+    /** A state to save, or a share of rank 0's save to write. */
     private record Order(CheckpointState state, boolean export, String request, UploadShare share) {}
 
     private final CheckpointCatalog store;
@@ -58,7 +58,7 @@ final class CheckpointWriter implements AutoCloseable {
     private Phase phase = Phase.Idle;
     private @Nullable Order next;
     private boolean leading;
-    private boolean look;
+    private boolean scanDue;
     private boolean closing;
     private long committed = -1;
     /** Whether {@link #problem} is that the store holds a checkpoint of a later generation. */
@@ -84,12 +84,12 @@ final class CheckpointWriter implements AutoCloseable {
                 .sum();
     }
 
-    /** A world begins, with this trainer as its rank 0 or not: looks through the store when it becomes it. */
-    synchronized void lead(boolean now) {
+    /** Starts a world in which this trainer is rank 0 or not. A trainer that becomes rank 0 scans the store. */
+    synchronized void setLeader(boolean now) {
         if (now && !leading) {
-            look = true;
+            scanDue = true;
             committed = -1;
-            if (superseded) { // in a world before this one
+            if (superseded) { // in an earlier world
                 superseded = false;
                 problem = null;
             }
@@ -98,7 +98,7 @@ final class CheckpointWriter implements AutoCloseable {
         leading = now;
     }
 
-    /** Whether {@link #begin} would take a state now, and the store was looked at. */
+    /** Returns whether {@link #begin} would take a state now and the store has been scanned. */
     synchronized boolean free() {
         return committed >= 0 && takes();
     }
@@ -107,32 +107,32 @@ final class CheckpointWriter implements AutoCloseable {
         return phase == Phase.Idle || phase == Phase.Failing;
     }
 
-    /** The last request for a checkpoint that is answered, by this trainer or one before it; empty for none. */
+    /** Returns the last checkpoint request that this trainer or an earlier one has answered, or empty. */
     synchronized String answered() {
         return answered;
     }
 
     /**
-     * Tells why the store cannot be resumed from at present.
+     * Reports why the store cannot be resumed from at present.
      *
-     * @param why null when it could
+     * @param why null if it can
      */
     synchronized void resuming(@Nullable String why) {
         if (why != null) {
-            tell(why, true);
+            reportProblem(why, true);
         } else if (problem != null) {
             problem = null;
             publish();
         }
     }
 
-    /** Newest step in the store as far as it could be read, −1 before that is known. */
+    /** Returns the newest step found in the store, −1 before a scan has finished. */
     synchronized long committed() {
         return committed;
     }
 
     /**
-     * How the ranks of a world save: the share of each, where several at once are faster than one.
+     * Returns this rank's share of a save, if several ranks at once save faster than one.
      *
      * @param rank of this trainer
      */
@@ -141,9 +141,9 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /**
-     * Starts to save the arrays as they are now; they may be read, and must not change before {@link #beforeChange}.
+     * Starts to save the arrays as they are now. They may be read, and must not change before {@link #beforeChange}.
      *
-     * @return false, and nothing is begun, while the thread is with the store: who trains does not wait for that
+     * @return false, and nothing is begun, while the thread uses the store: training does not wait for that
      */
     synchronized boolean begin(CheckpointState state, String request, UploadShare share) {
         boolean takes = takes();
@@ -160,14 +160,14 @@ final class CheckpointWriter implements AutoCloseable {
         notifyAll();
     }
 
-    /** Starts to write this rank's share of what rank 0 saves; not while an earlier one is being written. */
+    /** Starts to write this rank's share of rank 0's save. Does nothing while an earlier share is being written. */
     synchronized void help(CheckpointState state, UploadShare share) {
         if (phase == Phase.Idle && share.rank() > 0) {
             begin(new Order(state, false, "", share));
         }
     }
 
-    /** Waits until nothing is being copied. */
+    /** Waits until no array is being copied. */
     synchronized void beforeChange() {
         awaitNot(Phase.Copying);
     }
@@ -178,7 +178,7 @@ final class CheckpointWriter implements AutoCloseable {
             try {
                 wait();
             } catch (InterruptedException e) {
-                interrupted = true; // the arrays are in use: there is no way out but to wait
+                interrupted = true; // the arrays are in use, so this must keep waiting
             }
         }
         if (interrupted) {
@@ -189,11 +189,11 @@ final class CheckpointWriter implements AutoCloseable {
     /**
      * Saves the arrays as they are now, and waits for it.
      *
-     * @param giveUp asked again and again while saving fails
-     * @return whether it is saved; otherwise {@link #problem} says why not
+     * @param giveUp polled while saving fails
+     * @return whether the state is saved; otherwise {@link #problem} is the reason
      */
     synchronized boolean saveNow(CheckpointState state, boolean export, UploadShare share, BooleanSupplier giveUp) {
-        awaitNot(Phase.Looking, Phase.Copying, Phase.Saving);
+        awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
         begin(new Order(state, export, "", share));
         while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
             try {
@@ -210,7 +210,7 @@ final class CheckpointWriter implements AutoCloseable {
         return problem;
     }
 
-    /** Seconds that the last saves took, a hundred at most, oldest first. */
+    /** Returns the durations of the last saves in seconds, at most 100, oldest first. */
     synchronized List<Double> saved() {
         return List.copyOf(lastSeconds);
     }
@@ -230,8 +230,9 @@ final class CheckpointWriter implements AutoCloseable {
                         saved(order);
                     }
                 } catch (RuntimeException | Error e) {
-                    LOG.error("checkpoint of step {}", order.state().step(), e);
-                    tell("cannot save checkpoint of step " + order.state().step() + ": " + e);
+                    LOG.error("cannot save checkpoint of step {}", order.state().step(), e);
+                    reportProblem(
+                            "cannot save checkpoint of step " + order.state().step() + ": " + e);
                 }
                 idle();
             }
@@ -240,11 +241,11 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    /** What to do next; looking through the store in between. Null when it is time to go. */
+    /** Returns the next order, scanning the store in between. Returns null when the writer is closed. */
     private @Nullable Order await() throws InterruptedException {
         while (true) {
             synchronized (this) {
-                while (next == null && !look && !closing) {
+                while (next == null && !scanDue && !closing) {
                     wait();
                 }
                 if (next != null || closing) {
@@ -252,11 +253,11 @@ final class CheckpointWriter implements AutoCloseable {
                     next = null;
                     return order;
                 }
-                look = false;
-                phase = Phase.Looking;
+                scanDue = false;
+                phase = Phase.Scanning;
             }
             buffers();
-            lookThrough();
+            scan();
             idle();
         }
     }
@@ -268,7 +269,10 @@ final class CheckpointWriter implements AutoCloseable {
         notifyAll();
     }
 
-    /** Buffers for the copy: their pages are touched when this trainer begins to lead, not while a step waits. */
+    /**
+     * Returns the buffers for the copy. Their pages are touched when this trainer becomes rank 0, not while a step
+     * waits.
+     */
     private HostSnapshot buffers() {
         HostSnapshot into = snapshot;
         if (into == null) {
@@ -289,12 +293,15 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    /** Rank 0 does what is not done here, and tells what fails. */
+    /** Writes this rank's share. Rank 0 writes whatever is missing, and reports failures. */
     private void helped(Order order) {
         try {
             store.help(buffers().checkpoint(order.state()), order.share());
         } catch (IOException e) {
-            LOG.info("did not help to save step {}: {}", order.state().step(), e.getMessage());
+            LOG.info(
+                    "rank 0 writes this rank's share of step {} too: {}",
+                    order.state().step(),
+                    e.getMessage());
         }
     }
 
@@ -318,14 +325,14 @@ final class CheckpointWriter implements AutoCloseable {
                 if (e.kind() == CheckpointException.Kind.NewerWorld) {
                     synchronized (this) {
                         superseded = true;
-                        tell("cannot save checkpoint step-" + order.state().step() + ", a later world has saved: "
-                                + e.getMessage());
+                        reportProblem("cannot save checkpoint step-"
+                                + order.state().step() + ", a later world has saved: " + e.getMessage());
                     }
                     return;
                 }
-                tell(String.valueOf(e.getMessage()));
+                reportProblem(String.valueOf(e.getMessage()));
             }
-            ranks = 1; // the others help once
+            ranks = 1; // the other ranks help only with the first attempt
             synchronized (this) {
                 phase = Phase.Failing;
                 notifyAll();
@@ -345,7 +352,7 @@ final class CheckpointWriter implements AutoCloseable {
     private void committed(Order order, double took) {
         synchronized (this) {
             committed = Math.max(committed, order.state().step());
-            if (seconds.putIfAbsent(order.state().step(), took) == null) { // later it was only found there
+            if (seconds.putIfAbsent(order.state().step(), took) == null) { // later calls only find it in the store
                 lastSeconds.addLast(took);
             }
             if (lastSeconds.size() > SAVES) {
@@ -359,11 +366,11 @@ final class CheckpointWriter implements AutoCloseable {
                 problem = null;
             }
         }
-        lookThrough();
+        scan();
     }
 
-    /** The catalogue, every checkpoint in it read whole once; in this thread, beside training. */
-    private void lookThrough() {
+    /** Scans the catalogue and fully verifies every checkpoint once, on this thread, while training continues. */
+    private void scan() {
         try {
             List<CheckpointEntry> newest = new ArrayList<>();
             long newestStep = 0;
@@ -373,8 +380,8 @@ final class CheckpointWriter implements AutoCloseable {
                     newestStep = Math.max(newestStep, entry.state().step());
                     request = request.isEmpty() ? entry.state().request() : request;
                 }
-                if (newest.size() < TOLD) {
-                    newest.add(told(entry));
+                if (newest.size() < LISTED) {
+                    newest.add(toEntry(entry));
                 }
             }
             synchronized (this) {
@@ -384,14 +391,14 @@ final class CheckpointWriter implements AutoCloseable {
                 publish();
             }
         } catch (IOException | RuntimeException e) {
-            tell("cannot list checkpoints: " + e.getMessage());
+            reportProblem("cannot list checkpoints: " + e.getMessage());
             synchronized (this) {
                 committed = Math.max(committed, 0);
             }
         }
     }
 
-    private synchronized CheckpointEntry told(CheckpointCatalog.Entry entry) {
+    private synchronized CheckpointEntry toEntry(CheckpointCatalog.Entry entry) {
         return new CheckpointEntry(
                 entry.state().step(),
                 entry.state().samples(),
@@ -405,11 +412,11 @@ final class CheckpointWriter implements AutoCloseable {
                 entry.state().time());
     }
 
-    private void tell(String why) {
-        tell(why, false);
+    private void reportProblem(String why) {
+        reportProblem(why, false);
     }
 
-    private synchronized void tell(String why, boolean resuming) {
+    private synchronized void reportProblem(String why, boolean resuming) {
         if (!why.equals(problem)) {
             LOG.error("{}", why);
         }

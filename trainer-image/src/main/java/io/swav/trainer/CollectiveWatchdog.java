@@ -12,57 +12,57 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Aborts the collective when the world has gone on and this one will not, see {@link Membership#abandons}: at once while
- * state is being shared, while training only after some patience. Also when it is high time for this trainer to go, and
- * a peer that hangs would keep it until it is killed, with the state.
+ * Aborts the collective if the world has moved on and this one will not complete, see {@link Membership#abandons}:
+ * immediately while state is being shared, and after a timeout while training. It also aborts if this trainer's save
+ * deadline has passed and a hung peer would otherwise block it until it is killed with the state unsaved.
  */
 final class CollectiveWatchdog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CollectiveWatchdog.class);
     private static final long PERIOD_MILLIS = 20;
-    /** Patience before the first step of a world, whose length nobody knows yet. */
+    /** Timeout before the first step of a world, whose duration is not known yet. */
     private static final long FIRST_STEP_NANOS = TimeUnit.SECONDS.toNanos(60);
 
     private static final long LEAST_NANOS = TimeUnit.SECONDS.toNanos(3);
-    private static final int STEPS_OF_PATIENCE = 4;
+    private static final int STEPS_OF_TIMEOUT = 4;
 
     private final WorldSource worlds;
-    private final BooleanSupplier late;
-    private final PeriodicTask ticker;
+    private final BooleanSupplier pastDeadline;
+    private final PeriodicTask task;
     private @Nullable Collective watched;
     private World world = World.none("");
-    private long patience;
+    private long timeout;
     private long lastSign;
-    /** When a later world, or that it is late, was seen first. */
+    /** When a later world, or a passed save deadline, was first seen. */
     private long seen;
 
-    /** @param late whether this trainer was told to go long ago */
-    CollectiveWatchdog(WorldSource worlds, BooleanSupplier late) {
+    /** @param pastDeadline whether the save deadline after SIGTERM has passed */
+    CollectiveWatchdog(WorldSource worlds, BooleanSupplier pastDeadline) {
         this.worlds = worlds;
-        this.late = late;
-        this.ticker = new PeriodicTask("watchman", PERIOD_MILLIS, this::look);
+        this.pastDeadline = pastDeadline;
+        this.task = new PeriodicTask("collective-watchdog", PERIOD_MILLIS, this::look);
     }
 
-    /** State is being shared in this world. */
+    /** Starts watching a world in which state is being shared. */
     synchronized void sharing(Collective collective, World in) {
         watched = collective;
         world = in;
-        patience = 0;
+        timeout = 0;
         seen = 0;
     }
 
-    /** Training has begun. */
+    /** Marks that training has begun. */
     synchronized void training() {
-        patience = FIRST_STEP_NANOS;
+        timeout = FIRST_STEP_NANOS;
         lastSign = System.nanoTime();
     }
 
-    /** A step was finished. */
+    /** Marks that a step was finished. */
     synchronized void step(long nanos) {
-        patience = Math.max(LEAST_NANOS, STEPS_OF_PATIENCE * nanos);
+        timeout = Math.max(LEAST_NANOS, STEPS_OF_TIMEOUT * nanos);
         lastSign = System.nanoTime();
     }
 
-    /** This world is over, or is in no hurry: the last checkpoint is being written. */
+    /** Stops watching: this world is over, or is not urgent because the last checkpoint is being written. */
     synchronized void rest() {
         watched = null;
     }
@@ -70,8 +70,8 @@ final class CollectiveWatchdog implements AutoCloseable {
     private synchronized void look() {
         Collective collective = watched;
         World newest = worlds.newest();
-        boolean isLate = late.getAsBoolean();
-        if (collective == null || (newest.generation() <= world.generation() && !isLate)) {
+        boolean mustLeave = pastDeadline.getAsBoolean();
+        if (collective == null || (newest.generation() <= world.generation() && !mustLeave)) {
             return;
         }
         long now = System.nanoTime();
@@ -79,10 +79,12 @@ final class CollectiveWatchdog implements AutoCloseable {
             seen = now;
         }
         long waited = now - Math.max(seen, lastSign);
-        if (Membership.abandons(world, newest, waited, patience)
-                || (isLate && waited >= Math.max(LEAST_NANOS, patience))) {
-            String over = isLate ? "it is time to go" : "generation " + world.generation() + " is over";
-            LOG.info("{} and a peer does not answer: aborting", over);
+        if (Membership.abandons(world, newest, waited, timeout)
+                || (mustLeave && waited >= Math.max(LEAST_NANOS, timeout))) {
+            String over = mustLeave
+                    ? "the save deadline after SIGTERM has passed"
+                    : "generation " + world.generation() + " is over";
+            LOG.info("{} and a peer does not answer: aborting collectives with it", over);
             watched = null;
             collective.abort();
         }
@@ -90,6 +92,6 @@ final class CollectiveWatchdog implements AutoCloseable {
 
     @Override
     public void close() {
-        ticker.close();
+        task.close();
     }
 }

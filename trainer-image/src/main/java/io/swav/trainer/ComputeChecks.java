@@ -23,7 +23,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What it computes with: libtorch, GPU, NCCL. Loads them. */
+/** Checks what a trainer computes with: libtorch, GPU, NCCL. This loads the libraries. */
 final class ComputeChecks {
     private static final String LIBRARY_PATH = "PYTORCH_LIBRARY_PATH";
 
@@ -39,7 +39,7 @@ final class ComputeChecks {
     List<DoctorFinding> all() {
         List<DoctorFinding> findings = new ArrayList<>(List.of(libtorch()));
         if (findings.get(0).grade() == DoctorFinding.Grade.Bad) {
-            return findings; // nothing below can be looked at without it
+            return findings; // nothing below can be checked without it
         }
         findings.add(oneLibtorch());
         findings.add(kernels());
@@ -49,7 +49,7 @@ final class ComputeChecks {
         return findings;
     }
 
-    /** Loads it and has it add. */
+    /** Loads libtorch and adds two numbers with it. */
     private DoctorFinding libtorch() {
         List<String> missing = missing();
         if (!missing.isEmpty()) {
@@ -57,8 +57,8 @@ final class ComputeChecks {
                     "libtorch",
                     env.get(LIBRARY_PATH) + " has no " + String.join(", no ", missing),
                     LIBRARY_PATH
-                            + " has to name the folder torch/lib of an installed PyTorch 2.7.1, with its CUDA where"
-                            + " PYTORCH_FLAVOR says so: an image of --cuda stands on a base that has one"
+                            + " must name the folder torch/lib of an installed PyTorch 2.7.1, with CUDA if"
+                            + " PYTORCH_FLAVOR asks for it: an image built with --cuda uses a base image that has it"
                             + " (images/trainer/cuda-base.Dockerfile)");
         }
         try {
@@ -75,13 +75,13 @@ final class ComputeChecks {
             return DoctorFinding.bad(
                     "libtorch",
                     "does not load: " + deepest(e),
-                    "DJL unpacks it to DJL_CACHE_DIR (default ~/.djl.ai, 500 MB), which must be writable; where"
-                            + " PYTORCH_LIBRARY_PATH names another libtorch it has to be 2.7.1, with PYTORCH_VERSION and"
+                    "DJL unpacks it to DJL_CACHE_DIR (default ~/.djl.ai, 500 MB), which must be writable; if"
+                            + " PYTORCH_LIBRARY_PATH names another libtorch, it must be 2.7.1, with PYTORCH_VERSION and"
                             + " PYTORCH_FLAVOR to match");
         }
     }
 
-    /** Libraries that the folder named by the environment would have to hold; empty where it names none. */
+    /** Returns the libraries that are missing from the folder named by the environment; empty if it names none. */
     private List<String> missing() {
         String folder = env.getOrDefault(LIBRARY_PATH, "");
         if (folder.isBlank()) {
@@ -94,7 +94,7 @@ final class ComputeChecks {
                 .toList();
     }
 
-    /** An error of a class that did not initialize says nothing: what it was caused by does. */
+    /** Returns the root cause: an error of a class that failed to initialize explains nothing by itself. */
     private static Throwable deepest(Throwable failure) {
         Throwable cause = failure.getCause();
         return cause == null ? failure : deepest(cause);
@@ -108,10 +108,10 @@ final class ComputeChecks {
                 : DoctorFinding.bad(
                         "libtorch_cpu.so",
                         mapped.size() + " are mapped: " + found,
-                        "two copies abort the process: leave one on the class path or in PYTORCH_LIBRARY_PATH");
+                        "two copies abort the process: keep only one on the class path or in PYTORCH_LIBRARY_PATH");
     }
 
-    /** Both precisions, with as many threads as a job has that does not say. */
+    /** Checks both precisions, with as many threads as a job uses by default. */
     private static DoctorFinding kernels() {
         TorchRuntime.setThreads(1);
         Verdict verdict = Numerics.check(EnumSet.allOf(Precision.class));
@@ -120,10 +120,10 @@ final class ComputeChecks {
                     "kernels", sound.outputs() + " outputs agree with plain arithmetic on " + sound.machine());
         }
         if (verdict instanceof Verdict.SoundWithoutOneDnn without) {
-            return DoctorFinding.mind(
+            return DoctorFinding.warning(
                     "kernels",
                     without.warning(),
-                    "trainers do the same by themselves; a processor whose caches the hypervisor shows avoids it");
+                    "trainers do the same automatically; a processor whose caches the hypervisor exposes avoids it");
         }
         Verdict.Unsound unsound = (Verdict.Unsound) verdict;
         return DoctorFinding.bad(
@@ -140,16 +140,16 @@ final class ComputeChecks {
         if (TorchRuntime.onGpu()) {
             return CommunicationStream.ofProcess().isPresent()
                     ? DoctorFinding.good("GPU", found)
-                    : DoctorFinding.mind(
+                    : DoctorFinding.warning(
                             "GPU",
                             found,
-                            "gradients are summed after backward, not beside it: this libtorch has no second stream for"
+                            "gradients are summed after backward, not during it: this libtorch has no second stream for"
                                     + " them; use PyTorch 2.7.1");
         }
-        return DoctorFinding.mind(
+        return DoctorFinding.warning(
                 "GPU",
                 found,
-                "libtorch computes on the CPU all the same: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
+                "libtorch computes on the CPU despite the GPU: set PYTORCH_LIBRARY_PATH, PYTORCH_VERSION and"
                         + " PYTORCH_FLAVOR to an installed PyTorch 2.7.1 with CUDA, and give the container"
                         + " limits: {nvidia.com/gpu: 1}");
     }
@@ -184,7 +184,7 @@ final class ComputeChecks {
             String found = "not found: " + String.join(", ", missing);
             return driver().isEmpty()
                     ? DoctorFinding.good("NCCL", found)
-                    : DoctorFinding.mind(
+                    : DoctorFinding.warning(
                             "NCCL",
                             found,
                             "trainers sum over TCP, which is slower: install CUDA 12's runtime and NCCL 2, or add their"
@@ -196,9 +196,11 @@ final class ComputeChecks {
             String found = versions + ", " + library.nccl() + (versions.shrinks() ? "" : ", too old to shrink");
             return versions.driver() >= versions.runtime()
                     ? DoctorFinding.good("NCCL", found)
-                    : DoctorFinding.mind("NCCL", found, "the driver is older than the CUDA runtime: update the driver");
+                    : DoctorFinding.warning(
+                            "NCCL", found, "the driver is older than the CUDA runtime: update the driver");
         } catch (UnsatisfiedLinkError e) {
-            return DoctorFinding.mind("NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
+            return DoctorFinding.warning(
+                    "NCCL", "does not load: " + e.getMessage(), "install versions that fit together");
         }
     }
 
@@ -210,7 +212,7 @@ final class ComputeChecks {
                             .why());
         } catch (IllegalArgumentException | TrainerExitException e) {
             return DoctorFinding.bad(
-                    "collectives", TrainerEnv.COLLECTIVE, e.getMessage() + "; mend that, or unset the variable");
+                    "collectives", TrainerEnv.COLLECTIVE, e.getMessage() + "; fix that, or unset the variable");
         }
     }
 }

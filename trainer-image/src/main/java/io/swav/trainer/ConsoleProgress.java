@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Progress for people: a bar on a terminal, otherwise a line of log every two seconds and at the last step. */
+/** Progress for people: a bar on a terminal, otherwise a log line every two seconds and at the last step. */
 final class ConsoleProgress implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("io.swav.trainer");
     private static final long LINE_NANOS = 2_000_000_000L;
@@ -30,7 +30,10 @@ final class ConsoleProgress implements AutoCloseable {
                 : null;
     }
 
-    /** Whether a person watches; newer JDKs have a console object without a terminal, where a bar does no harm. */
+    /**
+     * Returns whether the output is a terminal. Newer JDKs have a console object without a terminal; a bar does no harm
+     * there.
+     */
     @SuppressWarnings("SystemConsoleNull")
     static boolean onTerminal() {
         return System.console() != null;

@@ -11,14 +11,14 @@ import io.swav.membership.WorldSource;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Where this trainer hears of its world and tells of itself: a cluster, files, or nobody. */
+/** Where this trainer reads its world and sends its reports: a cluster, files, or nowhere. */
 record ControlPlane(WorldSource worlds, ReportSink sink, Runnable closing) implements AutoCloseable {
     private static final int CONNECT_MILLIS = 3000;
     private static final int REQUEST_MILLIS = 5000;
-    /** Doubled five times while the server is away. */
+    /** The client doubles this interval five times while the server is away. */
     private static final int WATCH_RECONNECT_MILLIS = 100;
 
-    /** The API server: in a pod its own account, elsewhere what KUBECONFIG says. */
+    /** Connects to the API server: with the pod's own account, or outside a pod as KUBECONFIG says. */
     static ControlPlane cluster(TrainerEnvironment env) {
         Config config = new ConfigBuilder(Config.autoConfigure(null))
                 .withConnectionTimeout(CONNECT_MILLIS)

@@ -14,20 +14,20 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code swav doctor}: what this machine, or this container, has, and what is wrong with it. */
+/** {@code swav doctor}: reports what this machine or container has, and what is wrong with it. */
 @Command(
         name = "doctor",
         description = {
-            "Says what this machine has that training needs, and what is wrong, with what to do about it.",
-            "In a pod: kubectl exec POD -- with the image's own command and doctor behind it."
+            "Checks what training needs on this machine, and says how to fix what is missing or wrong.",
+            "In a pod: kubectl exec POD -- followed by the image's own command and doctor."
         },
         mixinStandardHelpOptions = true,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:training can run", "1:it cannot"})
+        exitCodeList = {"0:training can run", "1:training cannot run"})
 public final class DoctorCommand implements Callable<Integer> {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the findings here.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the findings to FILE, JSON.")
     private @Nullable Path json;
 
     @Spec
@@ -36,12 +36,12 @@ public final class DoctorCommand implements Callable<Integer> {
     private final Map<String, String> env;
     private final Path root;
 
-    /** The command as users have it. */
+    /** Creates the command as users run it. */
     public DoctorCommand() {
         this(System.getenv(), Path.of("/"));
     }
 
-    /** @param root of the file system that is looked at */
+    /** @param root of the file system that is checked */
     DoctorCommand(Map<String, String> env, Path root) {
         this.env = env;
         this.root = root;
@@ -65,7 +65,7 @@ public final class DoctorCommand implements Callable<Integer> {
         for (DoctorFinding finding : findings) {
             String mark = switch (finding.grade()) {
                 case Good -> "ok   ";
-                case Mind -> "mind ";
+                case Warning -> "warn ";
                 case Bad -> "WRONG";
             };
             out.printf("%s  %-16s %s%n", mark, finding.what(), finding.found());

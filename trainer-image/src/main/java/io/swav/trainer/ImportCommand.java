@@ -31,15 +31,16 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code swav import}: weights that PyTorch trained, as the checkpoint of step 0 from which a job starts. */
+/** {@code swav import}: writes weights that PyTorch trained as the checkpoint of step 0, from which a job starts. */
 @Command(
         name = "import",
         mixinStandardHelpOptions = true,
         description = {
-            "Writes a PyTorch state dict, saved as safetensors, as the checkpoint of step 0 of a job.",
-            "Names are torchvision's, with or without a leading \"module.\"; its classifier (fc.*) is left out, and a"
-                    + " projection head and prototypes by SwAV's names are taken where they fit. What the file lacks"
-                    + " keeps the seeded start. In Python: safetensors.torch.save_file(model.state_dict(), FILE)."
+            "Converts a PyTorch state dict, saved as safetensors, to the checkpoint of step 0 of a job.",
+            "Names are torchvision's, with or without a leading \"module.\"; the classifier (fc.*) is ignored, and a"
+                    + " projection head and prototypes with SwAV's names are used if they fit. Tensors that the"
+                    + " file lacks keep their seeded values. In Python:"
+                    + " safetensors.torch.save_file(model.state_dict(), FILE)."
         })
 public final class ImportCommand implements Callable<Integer> {
     private static final String MODULE = "module.";
@@ -54,7 +55,10 @@ public final class ImportCommand implements Callable<Integer> {
             description = "SwavJob or its spec, YAML or JSON.")
     private Path config = Path.of("");
 
-    @Option(names = "--out", paramLabel = "URI", description = "Where to; default: checkpoint.uri of the job.")
+    @Option(
+            names = "--out",
+            paramLabel = "URI",
+            description = "Where to write it (default: checkpoint.uri of the job).")
     private @Nullable String out;
 
     @Mixin
@@ -68,7 +72,8 @@ public final class ImportCommand implements Callable<Integer> {
         SwavJobSpec job = SpecLoader.load(config);
         String uri = out != null ? out : job.checkpoint().uri();
         if (uri == null) {
-            throw new TrainerExitException(ExitCodes.CONFIG, "the job has no checkpoint.uri: say --out URI");
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG, "the job has no checkpoint.uri: set it, or give --out URI");
         }
         Map<String, HostTensor> given = named(read());
         TorchRuntime.start();
@@ -120,7 +125,10 @@ public final class ImportCommand implements Callable<Integer> {
         return named;
     }
 
-    /** Copies into the model; the whole backbone has to be there, but for counters that old files lack. */
+    /**
+     * Copies the given tensors into the model. The whole backbone must be given, except for counters that old files
+     * lack.
+     */
     private int take(Map<String, HostTensor> given, Map<String, NDArray> model) {
         Map<String, NDArray> wanted = new LinkedHashMap<>(model);
         wanted.keySet()

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 
-/** SwAV's {@link Learner} at the learning rate of each step. */
+/** SwAV's {@link Learner}, run with each step's learning rate. */
 record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
     @Override
     public void warmUp(CropSource crops) {
@@ -19,8 +19,8 @@ record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
-        learner.lossAndGradients(crops::group, runs, collective, step, word);
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
+        learner.lossAndGradients(crops::group, runs, collective, step, vote);
     }
 
     @Override

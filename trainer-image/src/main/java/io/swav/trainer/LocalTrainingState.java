@@ -19,30 +19,33 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The model, its optimizer and the number of whole steps in them: what forming shares and checkpoints keep. */
+/**
+ * The model, its optimizer and the number of whole steps in them: the state that a forming world shares and that
+ * checkpoints keep.
+ */
 final class LocalTrainingState implements TrainingState {
     private static final Logger LOG = LoggerFactory.getLogger(LocalTrainingState.class);
     private static final long NOTHING = -1;
 
     private final TrainStep machine;
     private final Optional<CheckpointCatalog> store;
-    private final Trainer.TrainerConfig plan;
+    private final Trainer.TrainerConfig config;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
     private long step = NOTHING;
 
-    /** @param seen the URI at which the operator was told of checkpoints, empty for none */
+    /** @param seen the URI for which the operator has reported checkpoints, empty for none */
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
-            Trainer.TrainerConfig plan,
+            Trainer.TrainerConfig config,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen) {
         this.machine = machine;
         this.store = store;
-        this.plan = plan;
+        this.config = config;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
@@ -53,7 +56,10 @@ final class LocalTrainingState implements TrainingState {
         return step;
     }
 
-    /** Publishes the step that was computed: the arrays change here, in {@link #begin}, and by who asks for {@link #arrays}. */
+    /**
+     * Publishes the step that was computed. The arrays change here, in {@link #begin}, and through callers of {@link
+     * #arrays}.
+     */
     void apply() {
         beforeChange();
         machine.apply(step);
@@ -76,7 +82,7 @@ final class LocalTrainingState implements TrainingState {
             return;
         }
         try {
-            Optional<Checkpoint> newest = store.get().newest(plan.startOver());
+            Optional<Checkpoint> newest = store.get().newest(config.startOver());
             newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
             step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
             writer.ifPresent(to -> to.resuming(null));
@@ -91,19 +97,22 @@ final class LocalTrainingState implements TrainingState {
         }
     }
 
-    /** An empty folder where checkpoints were is a volume that is not mounted, more often than not. */
+    /**
+     * Refuses to start over silently: an empty folder that used to hold checkpoints is usually a volume that is not
+     * mounted.
+     */
     private void checkThatNoneWasSeen() {
         String uri = store.map(CheckpointCatalog::uri).orElse("");
-        if (!plan.startOver() && seen.get().equals(uri)) {
+        if (!config.startOver() && seen.get().equals(uri)) {
             throw cannotBegin(
                     "cannot resume: there are none of the checkpoints in " + uri
-                            + " that status.checkpoints tells of; is it another volume than before? This waits for"
-                            + " them. To start from zero say recovery.startOver: true and delete the pods",
+                            + " that status.checkpoints lists; is another volume mounted? Training waits for"
+                            + " them. To start from zero, set recovery.startOver: true and delete the pods",
                     null);
         }
     }
 
-    /** Whether there is something to resume is not known: nobody starts before it is. */
+    /** Fails the start: no trainer begins while it is unknown whether there is something to resume. */
     private CollectiveException cannotBegin(String why, @Nullable Throwable cause) {
         writer.ifPresent(to -> to.resuming(why));
         return cause == null ? new CollectiveException(why) : new CollectiveException(why, cause);
@@ -115,7 +124,7 @@ final class LocalTrainingState implements TrainingState {
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
         LOG.info(
-                "resumed from the {}, taken by {} ranks",
+                "resumed from the {}, saved by {} ranks",
                 what,
                 checkpoint.state().worldSize());
         CheckpointState from = checkpoint.state();
@@ -124,7 +133,7 @@ final class LocalTrainingState implements TrainingState {
 
     @Override
     public List<NDArray> arrays() {
-        beforeChange(); // who asks for them may write to them
+        beforeChange(); // the caller may write to them
         return machine.state();
     }
 
@@ -133,15 +142,15 @@ final class LocalTrainingState implements TrainingState {
         step = to;
     }
 
-    /** What the arrays hold now. */
+    /** Describes the state that the arrays hold now. */
     CheckpointState describe(World world) {
         return new CheckpointState(
                 step,
-                step * plan.globalBatch(),
-                plan.seed(),
-                plan.configDigest(),
+                step * config.globalBatch(),
+                config.seed(),
+                config.configDigest(),
                 world.size(),
-                plan.job(),
+                config.job(),
                 world.generation(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }

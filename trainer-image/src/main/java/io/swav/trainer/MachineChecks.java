@@ -17,10 +17,10 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
-/** What a trainer needs of its machine, or its container, before any library is loaded. */
+/** Checks what a trainer needs from its machine or container, before any library is loaded. */
 final class MachineChecks {
     private static final int JAVA = 17;
-    /** The smallest model's trainer takes some 470 MB. */
+    /** The smallest model's trainer needs about 470 MB. */
     private static final long LEAST_MEMORY = 600L << 20;
 
     private static final long LEAST_SHARED = 512L << 20;
@@ -29,7 +29,7 @@ final class MachineChecks {
     private final Map<String, String> env;
     private final Path root;
 
-    /** @param root of the file system that is looked at */
+    /** @param root of the file system that is checked */
     MachineChecks(Map<String, String> env, Path root) {
         this.env = env;
         this.root = root;
@@ -62,15 +62,15 @@ final class MachineChecks {
     }
 
     private DoctorFinding threads() {
-        String threads = env.getOrDefault("OMP_NUM_THREADS", "unset, libtorch takes one a core");
+        String threads = env.getOrDefault("OMP_NUM_THREADS", "unset, libtorch uses one per core");
         String policy = env.getOrDefault("OMP_WAIT_POLICY", "unset");
         String found = "OMP_NUM_THREADS " + threads + ", OMP_WAIT_POLICY " + policy;
         return policy.equalsIgnoreCase("PASSIVE")
                 ? DoctorFinding.good("threads", found)
-                : DoctorFinding.mind(
+                : DoctorFinding.warning(
                         "threads",
                         found,
-                        "where several trainers share a machine set OMP_WAIT_POLICY=PASSIVE: threads that spin take the"
+                        "if several trainers share a machine, set OMP_WAIT_POLICY=PASSIVE: spinning threads take the"
                                 + " processors from each other");
     }
 
@@ -87,10 +87,10 @@ final class MachineChecks {
                         "memory",
                         found,
                         "even the smallest model needs " + megabytes(LEAST_MEMORY)
-                                + ": end other programs, or raise the container's memory limit");
+                                + ": stop other programs, or raise the container's memory limit");
     }
 
-    /** Java and libtorch unpack libraries there. */
+    /** Checks the folder into which Java and libtorch unpack libraries. */
     private static DoctorFinding scratch() {
         Path folder = Path.of(System.getProperty("java.io.tmpdir"));
         try {
@@ -103,7 +103,7 @@ final class MachineChecks {
             return DoctorFinding.bad(
                     "scratch",
                     folder + ": " + e,
-                    "mount a writable volume there (an emptyDir at /tmp), or name another by -Djava.io.tmpdir");
+                    "mount a writable volume there (an emptyDir at /tmp), or set another folder by -Djava.io.tmpdir");
         }
     }
 
@@ -114,13 +114,13 @@ final class MachineChecks {
             String found = folder + ", " + megabytes(size);
             return size >= LEAST_SHARED
                     ? DoctorFinding.good("shared memory", found)
-                    : DoctorFinding.mind(
+                    : DoctorFinding.warning(
                             "shared memory",
                             found,
-                            "NCCL between GPUs of one node wants more: mount an emptyDir with medium Memory at"
+                            "NCCL between GPUs of one node needs more: mount an emptyDir with medium Memory at"
                                     + " /dev/shm, or set NCCL_SHM_DISABLE=1");
         } catch (IOException e) {
-            return DoctorFinding.mind("shared memory", "none", "NCCL needs /dev/shm, or NCCL_SHM_DISABLE=1");
+            return DoctorFinding.warning("shared memory", "none", "NCCL needs /dev/shm, or NCCL_SHM_DISABLE=1");
         }
     }
 
@@ -150,19 +150,20 @@ final class MachineChecks {
                 }
             }
         } catch (IOException e) {
-            return DoctorFinding.mind("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
+            return DoctorFinding.warning("network", "unknown: " + e.getMessage(), "interfaces could not be listed");
         }
-        String shown = found.isEmpty() ? "loopback alone" : String.join(", ", found);
-        String told = env.getOrDefault(TrainerEnv.POD_IP, "");
-        return told.isEmpty() || addresses.contains(told)
+        String shown = found.isEmpty() ? "loopback only" : String.join(", ", found);
+        String podIp = env.getOrDefault(TrainerEnv.POD_IP, "");
+        return podIp.isEmpty() || addresses.contains(podIp)
                 ? DoctorFinding.good("network", shown)
                 : DoctorFinding.bad(
                         "network",
                         shown,
-                        TrainerEnv.POD_IP + " is " + told + ", which no interface has: peers would call in vain");
+                        TrainerEnv.POD_IP + " is " + podIp
+                                + ", which no interface has: peers could not connect to this trainer");
     }
 
-    /** The variables that the operator sets, or you. */
+    /** Checks the variables that the operator or the user sets. */
     private DoctorFinding settings() {
         try {
             TrainerEnvironment.of(env);

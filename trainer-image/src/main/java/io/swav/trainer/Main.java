@@ -17,7 +17,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
 
-/** Command line of the trainer image. */
+/** The command line of the trainer image. */
 @Command(
         name = "swav-trainer",
         description = "SwAV pretraining in a world of processes that may change.",
@@ -36,14 +36,14 @@ import picocli.CommandLine.HelpCommand;
         })
 public final class Main {
     /**
-     * For the JVM of a trainer, whose memory is libtorch's: the default young generation would touch 100 MB before its
-     * first collection.
+     * JVM options of a trainer process. Most of a trainer's memory belongs to libtorch, so the heap stays small: the
+     * default young generation would touch 100 MB before its first collection.
      */
     public static final List<String> JVM_OPTIONS = List.of("-XX:+UseSerialGC", "-Xms48m", "-Xmn12m");
 
     /**
-     * Of a trainer's process. OpenMP's threads sleep while they wait, as pods share nodes, and arrays lie in huge pages
-     * where the kernel gives them to who asks.
+     * Environment variables of a trainer process. Waiting OpenMP threads sleep, because pods share nodes, and arrays
+     * lie in huge pages if the kernel grants them on request.
      */
     public static final Map<String, String> ENVIRONMENT =
             Map.of("OMP_WAIT_POLICY", "PASSIVE", "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
@@ -56,10 +56,13 @@ public final class Main {
                 .execute(arguments));
     }
 
-    /** A sentence and an exit code for what the user can mend; everything else is thrown again, with its trace. */
+    /**
+     * Prints one sentence and returns an exit code for a failure that the user can fix. Any other failure is rethrown
+     * with its stack trace.
+     */
     public static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
         int code;
-        String words = String.valueOf(failure.getMessage());
+        String message = String.valueOf(failure.getMessage());
         if (failure instanceof TrainerExitException fatal) {
             code = fatal.exitCode();
         } else if (failure instanceof DataException data) {
@@ -68,13 +71,13 @@ public final class Main {
             code = ExitCodes.CONFIG;
         } else if (failure instanceof NoSuchFileException) {
             code = ExitCodes.NO_INPUT;
-            words = "there is no " + words;
+            message = "there is no " + message;
         } else if (failure instanceof FileSystemException) {
             code = ExitCodes.CANNOT_WRITE;
         } else {
             throw failure;
         }
-        command.getErr().println("swav " + command.getCommandName() + ": " + words);
+        command.getErr().println("swav " + command.getCommandName() + ": " + message);
         return code;
     }
 }

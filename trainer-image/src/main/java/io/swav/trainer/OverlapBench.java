@@ -24,23 +24,23 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code bench overlap}: how much of the sums of gradients backward hides. */
+/** {@code bench overlap}: measures how much of the summing of gradients is hidden by backward. */
 @Command(
         name = "overlap",
         mixinStandardHelpOptions = true,
         description = {
-            "Trains resnet18 on noise over several processes on loopback, 64 pictures each, with gradients summed while "
-                    + "backward runs and, in turns, after it.",
-            "Communication is the time in which a sum is under way, waiting for peers included; exposed is the part of "
-                    + "it after backward has ended. Figures are of an average step and rank.",
-            "Transfer is the part of it in which all ranks have come to the sum, exposed after all have ended backward: "
-                    + "what is left out is that one rank is slower than another. On a machine that does other things "
-                    + "as well, the thread's CPU time says more than the clock."
+            "Trains resnet18 on noise over several processes on loopback, 64 images each, with gradients summed while "
+                    + "backward runs and, alternating with that, after it.",
+            "Communication is the time during which a sum is in progress, waiting for peers included; exposed is the "
+                    + "part of it after backward has ended. Figures are means over steps and ranks.",
+            "Transfer is the part of it during which all ranks take part in the sum; exposed after all have ended "
+                    + "backward: this leaves out that one rank is slower than another. On a machine with other load, "
+                    + "the thread's CPU time is more meaningful than wall time."
         })
 public final class OverlapBench implements Callable<Integer> {
     private static final Duration TIMEOUT = Duration.ofMinutes(30);
 
-    /** Of an average step and rank. */
+    /** Times of an average step and rank. */
     public record Mode(
             double stepSeconds,
             double communicationSeconds,
@@ -51,28 +51,30 @@ public final class OverlapBench implements Callable<Integer> {
             double exposedCpuSeconds) {}
 
     /**
+     * The figures of the bench.
+     *
      * @param exposed share of communication that backward does not hide, with overlap
-     * @param exposedTransfer the same of the time in which no rank waits for another
-     * @param exposedCpu the same of the communication thread's CPU time
+     * @param exposedTransfer the same for the time in which no rank waits for another
+     * @param exposedCpu the same for the communication thread's CPU time
      */
     public record Result(double exposed, double exposedTransfer, double exposedCpu, Mode overlap, Mode afterBackward) {}
 
-    /** A step as all ranks said it, by rank; see {@link OverlapRank}. */
-    private record Step(List<long[]> said) {
+    /** One step as all ranks reported it, by rank; see {@link OverlapRank}. */
+    private record Step(List<long[]> lines) {
         private static final int BACKWARD_ENDED = 6;
 
         boolean overlaps() {
-            return said.get(0)[0] == 1;
+            return lines.get(0)[0] == 1;
         }
 
         double mean(int column) {
-            return said.stream().mapToLong(line -> line[column]).average().orElse(0);
+            return lines.stream().mapToLong(line -> line[column]).average().orElse(0);
         }
 
-        /** Time since {@code from} in which a sum was under way that all ranks had come to. */
+        /** Returns the time after {@code from} during which a sum was in progress that all ranks had reached. */
         double transfer(long from) {
             long nanos = 0;
-            for (int at = BACKWARD_ENDED + 1; at < said.get(0).length; at += 2) {
+            for (int at = BACKWARD_ENDED + 1; at < lines.get(0).length; at += 2) {
                 nanos += Math.max(0, latest(at + 1) - Math.max(from, latest(at)));
             }
             return nanos;
@@ -83,25 +85,25 @@ public final class OverlapBench implements Callable<Integer> {
         }
 
         private long latest(int column) {
-            return said.stream().mapToLong(line -> line[column]).max().orElse(0);
+            return lines.stream().mapToLong(line -> line[column]).max().orElse(0);
         }
     }
 
-    @Option(names = "--ranks", description = "Processes (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--ranks", description = "Number of processes (default: ${DEFAULT-VALUE}).")
     private int ranks = 2;
 
     @Option(names = "--steps", description = "Measured steps, after one to warm up (default: ${DEFAULT-VALUE}).")
     private int steps = 10;
 
-    @Option(names = "--bucket", paramLabel = "MIB", description = "Of gradients at a time (default: 25).")
+    @Option(names = "--bucket", paramLabel = "MIB", description = "Size of a gradient bucket (default: 25).")
     private long bucket = StepSettings.BUCKET_BYTES >> 20;
 
     @Option(
             names = "--gradients",
-            description = "As what gradients travel: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+            description = "Precision in which gradients travel: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private Precision gradients = Precision.FP32;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
 
     @Spec
@@ -109,16 +111,16 @@ public final class OverlapBench implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        List<Queue<long[]>> said = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
+        List<Queue<long[]>> lines = Stream.generate(() -> (Queue<long[]>) new ConcurrentLinkedQueue<long[]>())
                 .limit(ranks)
                 .toList();
         Optional<RankFailure> failure = ProcessGroup.run(
-                List.of(), // the compiler that a trainer runs with
+                List.of(), // the default compiler, as in a trainer
                 OverlapRank.class,
                 ranks,
                 TIMEOUT,
                 List.of(String.valueOf(steps), String.valueOf(bucket << 20), gradients.name()),
-                (rank, line) -> said.get(rank)
+                (rank, line) -> lines.get(rank)
                         .add(Arrays.stream(line.split(" ", -1))
                                 .mapToLong(Long::parseLong)
                                 .toArray()));
@@ -129,7 +131,7 @@ public final class OverlapBench implements Callable<Integer> {
             return 1;
         }
         List<Step> all = Stream.generate(
-                        () -> new Step(said.stream().map(Queue::remove).toList()))
+                        () -> new Step(lines.stream().map(Queue::remove).toList()))
                 .limit(2L * steps)
                 .toList();
         Mode overlap = mean(all.stream().filter(Step::overlaps).toList());

@@ -24,7 +24,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** One rank of {@code bench overlap}: resnet18 on noise, one group of 64 a rank. */
+/** One rank of {@code bench overlap}: resnet18 on noise, with one group of 64 on each rank. */
 final class OverlapRank {
     private static final int GROUP = 64;
     private static final List<StepSettings.Crops> CROPS =
@@ -33,9 +33,9 @@ final class OverlapRank {
     private OverlapRank() {}
 
     /**
-     * Arguments: rank, size, steps, bytes of a bucket, precision in which gradients travel. Says for every step, after one to
-     * warm up, with and without overlap in turns: {@code overlap step communication exposed communicationCpu exposedCpu}, in
-     * nanoseconds, then when backward ended, and beginning and end of every sum.
+     * Arguments: rank, size, steps, bytes of a bucket, precision in which gradients travel. Prints a line for every
+     * step, after one to warm up, alternately with and without overlap: {@code overlap step communication exposed
+     * communicationCpu exposedCpu}, in nanoseconds, then when backward ended, and the beginning and end of every sum.
      */
     public static void main(String[] args) throws IOException {
         int size = Integer.parseInt(args[1]);

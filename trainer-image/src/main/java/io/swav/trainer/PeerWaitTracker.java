@@ -10,17 +10,20 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /**
- * Whether the training thread, or its device, waits for its peers now; a trainer that nobody hears of and that waits is
- * not hung.
+ * Tracks whether the training thread, or its device, is waiting for peers. A trainer that is silent and waits is not
+ * hung.
  */
 final class PeerWaitTracker {
     private volatile OptionalLong backSince = OptionalLong.of(System.nanoTime());
-    /** When the device was last seen to wait. */
+    /** When the device was last seen waiting. */
     private volatile long seen = System.nanoTime();
 
     private volatile Collective current = new SoloCollective();
 
-    /** When it last came back from its peers, of {@link System#nanoTime}; empty while it, or its device, waits for them. */
+    /**
+     * Returns when the thread last returned from its peers, in {@link System#nanoTime}; empty while it or its device
+     * waits for them.
+     */
     OptionalLong backSince() {
         if (current.isWaitingForPeers().orElse(false)) {
             seen = System.nanoTime();
@@ -39,7 +42,7 @@ final class PeerWaitTracker {
         }
     }
 
-    /** The same collective, each of whose operations counts as waiting, until there is another. */
+    /** Wraps a collective so that each of its operations counts as waiting, until another one is wrapped. */
     Collective around(Collective collective) {
         current = collective;
         return new Watched(collective);
@@ -104,7 +107,10 @@ final class PeerWaitTracker {
             run(() -> inner.exchange(sends, receives));
         }
 
-        /** Of the device, which may have work of its own to do first: {@link #isWaitingForPeers} knows. */
+        /**
+         * Does not count as waiting: the device may have work of its own to finish first, and {@link
+         * #isWaitingForPeers} tells the difference.
+         */
         @Override
         public void synchronize() {
             inner.synchronize();
@@ -120,7 +126,7 @@ final class PeerWaitTracker {
             return new Watched(inner.subgroup(ranks));
         }
 
-        /** For another thread, whose waiting is not the training thread's. */
+        /** Not wrapped, because the duplicate is for another thread, whose waiting is not the training thread's. */
         @Override
         public Collective duplicate() {
             return inner.duplicate();

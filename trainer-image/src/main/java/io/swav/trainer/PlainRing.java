@@ -16,8 +16,9 @@ import java.nio.channels.SocketChannel;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Plain blocking sockets from every rank to the next, on loopback: what a sum over sockets could reach if adding were
- * free and nobody waited for anybody. A thread sends the bytes of an array while another fills a second array.
+ * Plain blocking sockets from every rank to the next, on loopback: the throughput that a sum over sockets could reach
+ * if adding were free and no rank waited for another. One thread sends the bytes of an array while another fills a
+ * second array.
  */
 final class PlainRing implements AutoCloseable {
     private static final int CALL_BYTES = 1 << 20;
@@ -43,7 +44,9 @@ final class PlainRing implements AutoCloseable {
         }
     }
 
-    /** Sends {@code bytes} bytes, of {@code from} over and over, while as many fill {@code into} over and over. */
+    /**
+     * Sends {@code bytes} bytes, cycling through {@code from}, while as many received bytes cycle through {@code into}.
+     */
     void push(long bytes, ByteBuffer from, ByteBuffer into) throws IOException {
         CompletableFuture<Void> sent = CompletableFuture.runAsync(() -> {
             try {
@@ -69,7 +72,7 @@ final class PlainRing implements AutoCloseable {
             int most = (int) Math.min(CALL_BYTES, Math.min(left, array.capacity() - array.position()));
             int count = call.on(array.limit(array.position() + most));
             if (count < 0) {
-                throw new IOException("the rank before hung up");
+                throw new IOException("the previous rank closed its connection");
             }
             left -= count;
         }

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends {@link TrainerProgress} on every change at once and otherwise every two seconds, from a thread of its own: an API
- * server that is slow or away never holds up training.
+ * Sends {@link TrainerProgress} immediately on every change and otherwise every two seconds, from its own thread: a
+ * slow or unreachable API server never blocks training.
  */
 final class ProgressReporter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ProgressReporter.class);
@@ -26,7 +26,7 @@ final class ProgressReporter implements AutoCloseable {
     private boolean ready;
     private boolean failing;
 
-    /** @param onReady called once, when a report that says Ready, or a later state, was taken */
+    /** @param onReady called once, when a report with state Ready or a later state was accepted */
     ProgressReporter(TrainerProgress progress, ReportSink sink, Runnable onReady) {
         this.progress = progress;
         this.sink = sink;
@@ -52,7 +52,7 @@ final class ProgressReporter implements AutoCloseable {
                 pause(sent ? PERIOD_MILLIS : RETRY_MILLIS, sent);
             }
         } catch (InterruptedException gaveUp) {
-            LOG.warn("the last report was not delivered");
+            LOG.warn("the last progress report was not delivered: the operator may not see how this trainer ended");
         }
     }
 
@@ -60,7 +60,10 @@ final class ProgressReporter implements AutoCloseable {
         return closing;
     }
 
-    /** After a failure a change does not cut the pause short: an absent server is not to be hammered. */
+    /**
+     * Waits. After a failure a change does not shorten the wait, so that an unavailable server is not flooded with
+     * requests.
+     */
     private synchronized void pause(long millis, boolean wakeable) throws InterruptedException {
         long end = System.nanoTime() + millis * 1_000_000;
         for (long left = millis; left > 0 && !(wakeable && (poked || closing)); ) {
@@ -76,14 +79,14 @@ final class ProgressReporter implements AutoCloseable {
         } catch (IOException | KubernetesClientException e) {
             if (!failing) {
                 LOG.warn(
-                        "cannot report progress, training goes on: {}",
+                        "cannot report progress, training continues: {}",
                         String.valueOf(e.getCause() == null ? e : e.getCause()));
             }
             failing = true;
             return false;
         }
         if (failing) {
-            LOG.info("progress is reported again");
+            LOG.info("progress reports are delivered again");
             failing = false;
         }
         if (!ready && report.state() != State.Starting && !report.state().isFailure()) {

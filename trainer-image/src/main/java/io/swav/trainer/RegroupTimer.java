@@ -7,11 +7,11 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What changes of the world cost in time and steps. Times are System.nanoTime's and come in from outside; the order of
- * calls is (entering, (formed, (began, applied)*, dropped?)?)*.
+ * Measures what changes of the world cost in time and steps. Times are from System.nanoTime and passed in by the
+ * caller; calls come in the order (entering, (formed, (began, applied)*, dropped?)?)*.
  */
 final class RegroupTimer {
-    /** Steps whose median is a normal step. */
+    /** The number of recent steps whose median is the duration of a normal step. */
     private static final int RECENT = 15;
 
     private final Deque<Long> recent = new ArrayDeque<>();
@@ -23,19 +23,21 @@ final class RegroupTimer {
     private long dropped;
     private @Nullable Regroup regroup;
 
-    /** On the way into a world, or still inside one. */
+    /** Marks the start of forming a world, or another attempt to form it. */
     void entering(long now) {
         if (sign == null) {
             sign = now;
         }
     }
 
-    /** Outside any world: nobody waits for this trainer. */
+    /** Marks that this trainer is outside any world: no peer waits for it. */
     void outside() {
         sign = null;
     }
 
-    /** The world stands; the same generation may form again after a failure, and its figures go on. */
+    /**
+     * Marks that the world has formed. The same generation may form again after a failure; its figures then continue.
+     */
     void formed(long generation) {
         Regroup before = regroup;
         regroup = before != null && before.generation() == generation
@@ -80,7 +82,7 @@ final class RegroupTimer {
     }
 
     /**
-     * The world broke.
+     * Marks that the world broke.
      *
      * @return whether a step had been begun in it, which is now lost
      */
@@ -98,10 +100,11 @@ final class RegroupTimer {
     }
 
     /**
-     * Since the last step was finished; of a trainer that does not wait for its peers, only since it came back from
-     * them. Whoever has waited long for another and now goes on, or is about to try again, has not stalled itself.
+     * Returns the seconds since the last step was finished. For a trainer that does not wait for its peers, they count
+     * only from its return from them: a trainer that waited long for a peer, and now continues or is about to retry,
+     * has not stalled itself.
      *
-     * @param backSince when it came back; empty while it waits
+     * @param backSince when it returned; empty while it waits
      */
     @Nullable
     Double stalledSeconds(long now, OptionalLong backSince) {

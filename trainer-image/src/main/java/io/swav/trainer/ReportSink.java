@@ -11,19 +11,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
-/** Where reports go. */
+/** The destination of reports. */
 interface ReportSink {
     ObjectMapper JSON = new ObjectMapper();
 
-    /** Blocks until the report is taken; any exception means it was not. */
+    /** Blocks until the report is accepted; any exception means that it was not. */
     void send(TrainerReport report) throws IOException;
 
-    /** Nobody asks. */
+    /** Creates a sink that discards reports. */
     static ReportSink none() {
         return report -> {};
     }
 
-    /** The newest report, whole at any time. */
+    /** Writes the newest report to a file, which is complete at any time. */
     static ReportSink file(Path file) {
         Path temporary = file.resolveSibling(file.getFileName() + ".writing");
         return report -> {
@@ -32,7 +32,10 @@ interface ReportSink {
         };
     }
 
-    /** Key {@code <pod>} of ConfigMap {@code <job>-progress}; the pod is the field manager, so pods share the object. */
+    /**
+     * Writes key {@code <pod>} of ConfigMap {@code <job>-progress}; the pod is the field manager, so pods share the
+     * object.
+     */
     static ReportSink configMap(KubernetesClient client, String namespace, String job) {
         return report -> {
             ConfigMap map = new ConfigMapBuilder()

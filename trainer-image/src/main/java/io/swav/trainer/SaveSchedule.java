@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * When a checkpoint is due. One that falls due while the one before is still being written stays due, and is taken at
- * the first step at which the writer is free.
+ * Decides when a checkpoint is due. If one falls due while the previous one is still being written, it stays due and is
+ * taken at the first step at which the writer is free.
  */
 final class SaveSchedule {
     private final long everySteps;
@@ -14,7 +14,7 @@ final class SaveSchedule {
     private long takenNanos;
     private String answered = "";
 
-    /** @param now of {@link System#nanoTime} */
+    /** @param now from {@link System#nanoTime} */
     SaveSchedule(long everySteps, Optional<Duration> every, long now) {
         this.everySteps = everySteps;
         this.every = every;
@@ -22,10 +22,12 @@ final class SaveSchedule {
     }
 
     /**
-     * @param step applied
-     * @param committed newest step in the store, so that a new rank 0 takes up what the last one left undone
-     * @param now of {@link System#nanoTime}
-     * @param request newest one on demand, empty for none
+     * Returns whether a checkpoint is due.
+     *
+     * @param step that was applied
+     * @param committed newest step in the store, so that a new rank 0 saves what the previous one left undone
+     * @param now from {@link System#nanoTime}
+     * @param request newest checkpoint request, empty for none
      */
     boolean due(long step, long committed, long now, String request) {
         long last = Math.max(takenAt, committed);

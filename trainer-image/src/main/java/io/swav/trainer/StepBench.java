@@ -24,16 +24,16 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code bench step}: CPU seconds of a whole training step, by phase, measured in {@code swav train} itself. */
+/** {@code bench step}: measures the CPU seconds of a whole training step, by phase, in {@code swav train} itself. */
 @Command(
         name = "step",
         mixinStandardHelpOptions = true,
         description = {
-            "Trains on synthetic pictures with one thread and says where the CPU time of a step goes.",
-            "Each case runs in a process of its own, so that its peak memory is its own."
+            "Trains on synthetic images with one thread and reports where the CPU time of a step goes.",
+            "Each case runs in a separate process, so that its peak memory is measured separately."
         })
 public final class StepBench implements Callable<Integer> {
-    /** A measured network: pictures of {@code side} pixels, {@code batch} of them a step in one group. */
+    /** A measured network: a step has one group of {@code batch} images of {@code side} pixels. */
     private record Setup(
             String name,
             String architecture,
@@ -55,7 +55,10 @@ public final class StepBench implements Callable<Integer> {
             new Setup("resnet50", "resnet50", "imagenet", 8, 2048, 3000, LARGE));
     private static final int WARM_UP = 4;
 
-    /** @param cpuSeconds a step, by phase, and {@code total} of the process: the rest is the JVM and the trainer's loop */
+    /**
+     * @param cpuSeconds per step, by phase, and {@code total} for the process: the rest is the JVM and the trainer's
+     *     loop
+     */
     public record Case(String name, Map<String, Double> cpuSeconds, long peakRssBytes) {}
 
     @Option(
@@ -70,13 +73,13 @@ public final class StepBench implements Callable<Integer> {
     @Option(
             names = "--augment-on",
             paramLabel = "WHERE",
-            description = "spec.data.augmentOn of the job, Host or Device (default: ${DEFAULT-VALUE}).")
+            description = "The job's spec.data.augmentOn, Host or Device (default: ${DEFAULT-VALUE}).")
     private String augmentOn = "Host";
 
-    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE.")
+    @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
 
-    /** One case in this process; how the cases are started. */
+    /** Runs one case in this process; the bench starts each case this way. */
     @Option(names = "--here", hidden = true)
     private boolean here;
 
@@ -92,7 +95,8 @@ public final class StepBench implements Callable<Integer> {
                     .filter(one -> one.name().equals(name))
                     .findFirst()
                     .orElseThrow(() -> new CommandLine.ParameterException(
-                            spec.commandLine(), "--case " + name + ": known are resnet18, resnet18-3x3, resnet50"));
+                            spec.commandLine(),
+                            "--case " + name + ": must be one of resnet18, resnet18-3x3, resnet50"));
             Case measured = here ? measure(setup) : inAProcess(name);
             cases.add(measured);
             if (!here) {
@@ -216,7 +220,7 @@ public final class StepBench implements Callable<Integer> {
         }
     }
 
-    /** SwAV as a job trains it, with a meter on the learner. */
+    /** SwAV as a job trains it, with a CPU profiler on the learner. */
     private record Metered(StepCpuProfiler meter) implements TrainingFactory {
         @Override
         public void checkKernels(SwavJobSpec spec) {

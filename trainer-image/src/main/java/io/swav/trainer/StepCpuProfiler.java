@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * CPU time of training steps: of the training thread by phase, of the threads that decode, of the whole process. The
- * first steps, which compile and allocate, are left out.
+ * Measures the CPU time of training steps: of the training thread by phase, of the decoding threads, and of the whole
+ * process. The first steps, which compile and allocate, are left out.
  */
 final class StepCpuProfiler {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -33,7 +33,7 @@ final class StepCpuProfiler {
         this.steps = steps;
     }
 
-    /** On the training thread. */
+    /** Switches to a phase; called on the training thread. */
     void enter(StepPhase phase) {
         long at = THREADS.getCurrentThreadCpuTime();
         if (ended >= warmUp && ended < warmUp + steps) {
@@ -53,7 +53,7 @@ final class StepCpuProfiler {
         since = THREADS.getCurrentThreadCpuTime();
     }
 
-    /** Seconds a step, in the order of the phases, and {@code total} of the process. */
+    /** Returns seconds per step, in the order of the phases, and {@code total} for the process. */
     Map<String, Double> perStep() {
         Map<String, Double> seconds = new LinkedHashMap<>();
         for (StepPhase phase : StepPhase.values()) {

@@ -1,12 +1,12 @@
 package io.swav.trainer;
 
 /**
- * What a rank says with every step, as one number; the smallest number of all ranks is what all of them do after it.
- * That is the smallest generation, and a save where a rank that says this generation asks for one: who has seen a later
- * world asks again in it.
+ * A rank's vote for the end of this step, packed into one long. The minimum over all ranks is the decision: the oldest
+ * generation any rank has seen, and a save if a rank at that generation asked for one. A rank that has seen a later
+ * world asks again in that world.
  *
- * @param generation newest that this rank has seen
- * @param save whether the state after this step is to be saved
+ * @param generation newest generation that this rank has seen
+ * @param save whether the state after this step should be saved
  */
 record StepVote(long generation, boolean save) {
     long number() {

@@ -12,7 +12,7 @@ import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.util.EnumSet;
 
-/** SwAV on the job's data. */
+/** Opens SwAV on the job's data. */
 final class SwavTrainingFactory implements TrainingFactory {
     @Override
     public void checkKernels(SwavJobSpec spec) {

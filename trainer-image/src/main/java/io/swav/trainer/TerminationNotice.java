@@ -4,8 +4,9 @@ import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 
 /**
- * SIGTERM as notice to leave: training goes on until the world has changed, then the process ends with the code the
- * trainer chose. The JVM offers a signal only as a shutdown hook, so the hook holds the shutdown until then.
+ * Treats SIGTERM as notice to leave: training continues until the world has changed, then the process exits with the
+ * code that the trainer chose. The JVM offers a signal only as a shutdown hook, so the hook holds the shutdown until
+ * then.
  */
 public final class TerminationNotice {
     private final CountDownLatch finished = new CountDownLatch(1);
@@ -14,7 +15,10 @@ public final class TerminationNotice {
     private volatile int exitCode;
     private volatile Runnable listener = () -> {};
 
-    /** A notice that SIGTERM gives; {@link #finish} must be called, or the process stays until it is killed. */
+    /**
+     * Creates a notice that SIGTERM gives. {@link #finish} must be called; otherwise the process stays until it is
+     * killed.
+     */
     public static TerminationNotice onSigterm() {
         TerminationNotice notice = new TerminationNotice();
         Runtime.getRuntime().addShutdownHook(new Thread(notice::shutDown, "notice"));
@@ -40,7 +44,7 @@ public final class TerminationNotice {
         listener.run();
     }
 
-    /** Called when notice is given, by the thread that gives it. */
+    /** Registers an action that runs when notice is given, on the thread that gives it. */
     void onGiven(Runnable then) {
         listener = then;
         if (given) {
@@ -52,12 +56,12 @@ public final class TerminationNotice {
         return given;
     }
 
-    /** Whether notice was given this long ago. */
+    /** Returns whether notice was given at least this long ago. */
     public boolean given(Duration ago) {
         return given && System.nanoTime() - givenAt > ago.toNanos();
     }
 
-    /** All is closed and said: lets a shutdown that waits proceed. */
+    /** Lets a waiting shutdown proceed; called when everything is closed and reported. */
     public void finish(int code) {
         exitCode = code;
         finished.countDown();

@@ -43,13 +43,13 @@ import org.slf4j.MDC;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Trains: a member of a SwavJob in its pod, or with {@code --config} without a cluster. */
+/** Trains as a member of a SwavJob in its pod, or without a cluster if {@code --config} is given. */
 @Command(
         name = "train",
         description = {
             "Trains SwAV.",
-            "Without options: a member of the world of the SwavJob whose pod this is.",
-            "With --config: without a cluster, alone or in the world that --world names."
+            "Without options: trains in this pod, as a member of its SwavJob's world.",
+            "With --config: trains without a cluster, alone or in the world that --world names."
         },
         mixinStandardHelpOptions = true,
         exitCodeListHeading = "%nExit codes:%n",
@@ -74,19 +74,19 @@ public final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            description = "Folder for checkpoints and the export; default: checkpoint.uri.")
+            description = "Folder for checkpoints and the exported backbone (default: checkpoint.uri).")
     @Nullable
     Path out;
 
     @Option(
             names = "--world",
             paramLabel = "FILE",
-            description = "World document to follow, JSON, with --config. Peers prove themselves by the key in "
-                    + TrainerEnv.HANDSHAKE + "; this one is " + TrainerEnv.POD + ", " + TrainerEnv.POD_UID + ".")
+            description = "With --config: the world document to follow, JSON. Peers authenticate with the key in "
+                    + TrainerEnv.HANDSHAKE + "; this process is " + TrainerEnv.POD + ", " + TrainerEnv.POD_UID + ".")
     @Nullable
     Path world;
 
-    @Option(names = "--report", paramLabel = "FILE", description = "Where to keep the newest progress report, JSON.")
+    @Option(names = "--report", paramLabel = "FILE", description = "File that holds the newest progress report, JSON.")
     @Nullable
     Path report;
 
@@ -101,15 +101,15 @@ public final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--collective",
             paramLabel = "Auto|Nccl|Tcp",
-            description = "What sums gradients between trainers: ${COMPLETION-CANDIDATES}. Auto takes NCCL where there"
-                    + " is a GPU that libtorch computes on and libnccl.so.2, TCP otherwise. Default: "
+            description = "How gradients are summed between trainers: ${COMPLETION-CANDIDATES}. Auto uses NCCL if there"
+                    + " is libnccl.so.2 and a GPU that libtorch computes on, TCP otherwise. Default: "
                     + TrainerEnv.COLLECTIVE + ", or Auto.")
     CollectiveBackend.@Nullable Preference collective;
 
     private final TrainingFactory factory;
     private final Map<String, String> variables;
 
-    /** The command as users have it. */
+    /** Creates the command as users run it. */
     public TrainCommand() {
         this(new SwavTrainingFactory(), System.getenv());
     }
@@ -164,7 +164,7 @@ public final class TrainCommand implements Callable<Integer> {
             try {
                 return train(spec, kernels, env, outside, progress, notice);
             } finally {
-                kernels.exceptionally(failed -> null).join(); // a process that ends while it loads a library may crash
+                kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
             State end = e instanceof UnsoundMachineException ? State.Unfit : State.Failed;
@@ -204,7 +204,7 @@ public final class TrainCommand implements Callable<Integer> {
                     env.jobUid(),
                     spec.recovery().startOver(),
                     env.minStepDuration(),
-                    late(spec));
+                    saveDeadline(spec));
             try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
                             plan,
@@ -226,7 +226,7 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** Waits for the check of the kernels, and throws what it found. */
+    /** Waits for the kernel check and rethrows its failure. */
     private static void sound(CompletableFuture<Void> kernels) {
         try {
             kernels.join();
@@ -238,7 +238,7 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** Opened before training: better to know after seconds than after days that its pictures are not there. */
+    /** Opens the evaluation set before training: missing images are reported after seconds, not after days. */
     private static @Nullable Evaluation evaluation(SwavJobSpec spec) {
         String test = spec.data().evalUri();
         return test == null ? null : Evaluation.open(spec, spec.data().uri(), test);
@@ -253,8 +253,8 @@ public final class TrainCommand implements Callable<Integer> {
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(
                     ExitCodes.CONFIG,
-                    e.getMessage() + "; mend that, or leave the choice to the trainer (--collective or "
-                            + TrainerEnv.COLLECTIVE + "=Auto)",
+                    e.getMessage() + "; fix that, or let the trainer choose (--collective or " + TrainerEnv.COLLECTIVE
+                            + "=Auto)",
                     e);
         }
     }
@@ -263,7 +263,9 @@ public final class TrainCommand implements Callable<Integer> {
         Path file =
                 config != null ? config : env.configDirectory().orElseThrow().resolve(ResourceNames.CONFIG_KEY);
         if (!Files.isRegularFile(file)) {
-            throw new TrainerExitException(ExitCodes.CONFIG, "there is no configuration file " + file);
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG,
+                    "there is no configuration file " + file + ": check the path given with --config");
         }
         return file;
     }
@@ -277,7 +279,8 @@ public final class TrainCommand implements Callable<Integer> {
         boolean alone = config != null && world == null;
         if (!alone && env.key().isEmpty()) {
             throw new TrainerExitException(
-                    ExitCodes.CONFIG, "peers need a common key: set " + TrainerEnv.HANDSHAKE + " for all of them");
+                    ExitCodes.CONFIG,
+                    "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
         }
         String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
         InetSocketAddress at = alone
@@ -290,7 +293,7 @@ public final class TrainCommand implements Callable<Integer> {
                     ExitCodes.PORT_IN_USE,
                     "port " + env.port() + " (" + TrainerEnv.PORT
                             + ") is in use on this host: free it, choose another, or"
-                            + " leave it out for any free one",
+                            + " leave it out to use any free port",
                     e);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot listen at " + at, e);
@@ -298,18 +301,19 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private Optional<CheckpointCatalog> store(SwavJobSpec spec, TrainerEnvironment env) {
-        Optional<SwavJobSpec.Checkpoint> wanted = Optional.ofNullable(spec.checkpoint());
-        Optional<String> uri = out != null ? Optional.of(out.toString()) : wanted.map(SwavJobSpec.Checkpoint::uri);
+        Optional<SwavJobSpec.Checkpoint> checkpoint = Optional.ofNullable(spec.checkpoint());
+        Optional<String> uri = out != null ? Optional.of(out.toString()) : checkpoint.map(SwavJobSpec.Checkpoint::uri);
         if (uri.isEmpty()) {
-            LOG.warn("there is no checkpoint.uri: the weights are kept nowhere, and are gone when training ends; set"
-                    + " spec.checkpoint.uri, or with --config say --out DIR");
+            LOG.warn("there is no checkpoint.uri: the weights are kept nowhere and are lost when training ends; set"
+                    + " spec.checkpoint.uri, or give --out DIR with --config");
             return Optional.empty();
         }
-        int keep = wanted.map(SwavJobSpec.Checkpoint::keep).orElse(3);
+        int keep = checkpoint.map(SwavJobSpec.Checkpoint::keep).orElse(3);
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
                 env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
         try {
-            Store store = StoreFactory.open(uri.get(), StoreFactory.service(wanted.map(SwavJobSpec.Checkpoint::s3)));
+            Store store =
+                    StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
             return Optional.of(new CheckpointCatalog(store, owner, keep));
         } catch (IllegalArgumentException e) {
@@ -335,8 +339,11 @@ public final class TrainCommand implements Callable<Integer> {
         return atMost == null ? all : Math.min(all, atMost);
     }
 
-    /** Early enough to save before the pod is killed, also where its grace period is shorter than the cloud's notice. */
-    private static Duration late(SwavJobSpec spec) {
+    /**
+     * How long after notice the trainer may still wait for a world without it. This is early enough to save before the
+     * pod is killed, even if its grace period is shorter than the cloud's notice.
+     */
+    private static Duration saveDeadline(SwavJobSpec spec) {
         return Duration.ofMillis(Math.min(12_000, 800L * spec.recovery().noticeSeconds()));
     }
 
@@ -353,7 +360,7 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** The readiness probe looks for this file. */
+    /** Creates the file that the readiness probe looks for. */
     private static void touchReady(Optional<Path> runDirectory) {
         if (runDirectory.isEmpty()) {
             return;

@@ -9,57 +9,62 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 
-/** One model and its optimizer, as the step loop drives them: three calls a step, no collective in the last. */
+/**
+ * One model and its optimizer, as the step loop drives them: three calls a step, with no collective in the last one.
+ */
 public interface TrainStep extends AutoCloseable {
-    /** One array for each resolution of a group, as {@link io.swav.data.CropBatches#group} says. */
+    /** Supplies one array for each resolution of a group, as {@link io.swav.data.CropBatches#group} does. */
     @FunctionalInterface
     interface CropSource {
         List<NDArray> group(NDManager manager, int group);
     }
 
     /**
-     * What a step showed; the same on every rank.
+     * What a step produced; the same on every rank.
      *
      * @param loss mean over the global batch, nats
      * @param prototypePerplexity exp of the entropy of the mean code, in [1, K]
-     * @param agreed smallest of the words that the ranks said when the step began
+     * @param agreed minimum of the ranks' votes, given when the step began
      */
     record Outcome(double loss, double prototypePerplexity, long agreed) {}
 
     /**
-     * A small step on its own that changes nothing, so that the first real one, for which others wait, takes no longer
-     * than any other: kernels are chosen, code is compiled.
+     * Runs a small step that changes nothing, so that the first real step, for which other ranks wait, takes no longer
+     * than any other: kernels are chosen and code is compiled here.
      */
     void warmUp(CropSource crops);
 
     /**
-     * Forward and backward of this rank's groups. A failure here or in {@link #averageGradients} leaves the state as
-     * it was.
+     * Runs forward and backward over this rank's groups. A failure here or in {@link #averageGradients} leaves the
+     * state as it was.
      *
      * @param runs every rank's groups, in rank order
      * @param step global steps applied so far
-     * @param word what this rank says, see {@link StepVote}
+     * @param vote this rank's vote, see {@link StepVote}
      */
-    void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word);
+    void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote);
 
     Outcome averageGradients(Collective collective);
 
     /** Publishes the step that began as {@code step}. */
     void apply(long step);
 
-    /** kNN top-1 of the backbone as it is, in percent; see {@link Evaluation#quickKnn}. */
+    /** Returns the kNN top-1 accuracy of the current backbone in percent; see {@link Evaluation#quickKnn}. */
     double evaluate(Evaluation evaluation, BooleanSupplier stop);
 
-    /** All state in a fixed order, for broadcast; writing to the arrays changes it. */
+    /** Returns all state in a fixed order, for broadcast; writing to the arrays changes it. */
     List<NDArray> state();
 
-    /** Parameters and batch-norm statistics by name; writing to the arrays changes the state. */
+    /** Returns parameters and batch-norm statistics by name; writing to the arrays changes the state. */
     Map<String, NDArray> model();
 
-    /** What the optimizer carries from step to step, by name; writing to the arrays changes the state. */
+    /** Returns what the optimizer carries from step to step, by name; writing to the arrays changes the state. */
     Map<String, NDArray> optimizer();
 
-    /** 32 bytes over those of {@link #state}, to tell two states apart; quick, since all wait for it. */
+    /**
+     * Returns 32 bytes computed over {@link #state}, which tell two states apart. It is fast, because all ranks wait
+     * for it.
+     */
     byte[] digest();
 
     @Override

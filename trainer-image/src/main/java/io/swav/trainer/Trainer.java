@@ -33,17 +33,17 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * Trains through every change of the world: form a world, step in it until all agree to leave it or a peer is lost,
- * form the next. The state in memory outlives all of that, and only whole steps are ever in it.
+ * Trains through every change of the world: forms a world, steps in it until all ranks agree to leave it or a peer is
+ * lost, then forms the next. The state in memory outlives all of this and only ever holds whole steps.
  */
 public final class Trainer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
     private static final long POLL_MILLIS = 200;
     private static final long FIRST_RETRY_MILLIS = 50;
     private static final long LAST_RETRY_MILLIS = 1000;
-    /** How long forming is put off for an answer of the store. */
+    /** How long forming a world waits for an answer from the store. */
     private static final long ANSWER_MILLIS = 2000;
-    /** How long the last one to leave tries to save; a grace period is 30 s by default. */
+    /** How long the last trainer to leave tries to save; the default grace period is 30 s. */
     private static final long SAVE_NANOS = 12_000_000_000L;
 
     /** How a run ended. */
@@ -53,17 +53,18 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * What does not change while the process lives.
+     * Settings that do not change while the process lives.
      *
      * @param uid of this pod
      * @param groups of the global batch
      * @param steps in the whole job
-     * @param everySteps between checkpoints
-     * @param every between checkpoints, beside the steps
+     * @param everySteps steps between checkpoints
+     * @param every time between checkpoints, in addition to {@code everySteps}
      * @param job uid of the SwavJob, empty outside a cluster
-     * @param startOver whether to start from zero where there are checkpoints and none is usable
-     * @param leastStep how long a step takes at least
-     * @param late how long after it was told to go this trainer goes although no world without it comes: before it is killed
+     * @param startOver whether to start from zero if there are checkpoints and none is usable
+     * @param minStepDuration how long a step takes at least
+     * @param saveDeadline how long after SIGTERM this trainer saves and exits even if no world without it was
+     *     published: before it is killed
      */
     public record TrainerConfig(
             String uid,
@@ -77,12 +78,12 @@ public final class Trainer implements AutoCloseable {
             String job,
             boolean startOver,
             Duration minStepDuration,
-            Duration late) {}
+            Duration saveDeadline) {}
 
     /**
-     * What a trainer works with; opened and closed by the caller.
+     * The components that a trainer works with; the caller opens and closes them.
      *
-     * @param evaluation of the finished model, by rank 0
+     * @param evaluation of the finished model, done by rank 0
      */
     public record TrainerComponents(
             NDManager root,
@@ -96,8 +97,8 @@ public final class Trainer implements AutoCloseable {
             TrainingJournal journal,
             TerminationNotice notice) {}
 
-    private final TrainerConfig plan;
-    private final TrainerComponents parts;
+    private final TrainerConfig config;
+    private final TrainerComponents components;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
     private final LocalTrainingState state;
@@ -106,64 +107,73 @@ public final class Trainer implements AutoCloseable {
     private final Optional<CheckpointWriter> writer;
     private final SaveSchedule schedule;
     private World last = World.none("");
-    /** The last that formed: its members hold the state. */
+    /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
-    /** The last generation that held and whose state went to the store. */
+    /** The last paused generation whose state went to the store. */
     private long held;
 
-    /** The answer to {@link #othersFinished}, or the question. */
+    /** The answer to {@link #othersFinished}, or the pending question. */
     private CompletableFuture<Boolean> finished = CompletableFuture.completedFuture(false);
 
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
-    public Trainer(TrainerConfig plan, TrainerComponents parts) {
-        this.plan = plan;
-        this.parts = parts;
-        this.progress = parts.progress();
-        this.journal = parts.journal();
-        parts.notice().onGiven(() -> {
-            tell(TrainingJournal.Event.notice, "SIGTERM");
+    public Trainer(TrainerConfig config, TrainerComponents components) {
+        this.config = config;
+        this.components = components;
+        this.progress = components.progress();
+        this.journal = components.journal();
+        components.notice().onGiven(() -> {
+            journalEvent(TrainingJournal.Event.notice, "SIGTERM");
             progress.leaving();
         });
-        this.watchdog = new CollectiveWatchdog(parts.worlds(), this::late);
-        this.console = new ConsoleProgress(plan.steps(), plan.globalBatch(), ConsoleProgress.onTerminal());
-        this.writer = parts.store().map(store -> new CheckpointWriter(store, parts.machine(), progress));
+        this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
+        this.console = new ConsoleProgress(config.steps(), config.globalBatch(), ConsoleProgress.onTerminal());
+        this.writer = components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
-                parts.machine(), parts.store(), plan, journal, writer, parts.worlds()::checkpointsSeen);
-        this.schedule = new SaveSchedule(plan.everySteps(), plan.every(), System.nanoTime());
+                components.machine(),
+                components.store(),
+                config,
+                journal,
+                writer,
+                components.worlds()::checkpointsSeen);
+        this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
     }
 
     /**
      * Runs until the job is done or this pod has left it.
      *
-     * @throws TrainerExitException when the user has to change something
+     * @throws TrainerExitException if the user has to change something
      */
     public End run() {
         while (true) {
-            World newest = parts.worlds().newest();
-            Membership next = Membership.next(newest, formed, parts.notice().given(), plan.uid());
-            if (next instanceof Membership.Form form && !late()) {
+            World newest = components.worlds().newest();
+            Membership next =
+                    Membership.next(newest, formed, components.notice().given(), config.uid());
+            if (next instanceof Membership.Form form && !pastSaveDeadline()) {
                 last = form.world();
                 Optional<End> end = enter(form.world(), form.rank());
                 if (end.isPresent()) {
                     return end.get();
                 }
-            } else if (next instanceof Membership.Hold hold && !late()) {
+            } else if (next instanceof Membership.Hold hold && !pastSaveDeadline()) {
                 hold(hold);
             } else if (next instanceof Membership.Wait wait) {
                 progress.outside();
                 progress.state(State.Ready, 0, wait.why());
-                parts.worlds().awaitLater(newest.generation(), POLL_MILLIS);
+                components.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
                         ? leave(leave.why(), leave.nobodyStays() ? holders() : 0)
-                        : leave("told to go, and no world forms", 1);
+                        : leave("SIGTERM received, and no world forms", 1);
             }
         }
     }
 
-    /** Below the minimum: the state waits in memory, and once in the store; a step that is there already stays as it is. */
+    /**
+     * Holds the state in memory while the world is below its minimum size, and saves it once. A step that the store
+     * already holds stays as it is.
+     */
     private void hold(Membership.Hold hold) {
         World world = hold.world();
         boolean saves = hold.leads() && state.step() >= 0 && world.generation() > held;
@@ -175,10 +185,10 @@ public final class Trainer implements AutoCloseable {
         last = world;
         progress.outside();
         progress.state(State.Ready, 0, "holding: " + world.why());
-        parts.worlds().awaitLater(world.generation(), POLL_MILLIS);
+        components.worlds().awaitLater(world.generation(), POLL_MILLIS);
     }
 
-    /** Forms a world and trains in it; empty when the next one is due, or this one is to be tried again. */
+    /** Forms a world and trains in it. Returns empty if the next world is due or this one must be formed again. */
     private Optional<End> enter(World world, int rank) {
         MDC.put("generation", Long.toString(world.generation()));
         MDC.put("rank", Integer.toString(rank));
@@ -188,8 +198,8 @@ public final class Trainer implements AutoCloseable {
             watchdog.sharing(collective, world);
             WorldFormation.share(collective, state);
             watchdog.training();
-            long agreed =
-                    WorldFormation.together(collective, parts.worlds().newest().generation());
+            long agreed = WorldFormation.together(
+                    collective, components.worlds().newest().generation());
             formed = world;
             if (Membership.switches(world, agreed)) {
                 return Optional.empty();
@@ -204,14 +214,14 @@ public final class Trainer implements AutoCloseable {
             lastFailure = "";
             progress.formed(world.generation(), state.step(), collective.name());
             progress.state(State.Training, world.generation(), null);
-            tell(TrainingJournal.Event.formed, world.why());
+            journalEvent(TrainingJournal.Event.formed, world.why());
             return steps(world, collective);
         } catch (CollectiveException e) {
             failed(world, e);
             if (othersFinished()) {
-                return Optional.of(done("the others finished"));
+                return Optional.of(done("the other trainers finished"));
             }
-            parts.worlds().awaitLater(world.generation(), retryMillis);
+            components.worlds().awaitLater(world.generation(), retryMillis);
             retryMillis = Math.min(2 * retryMillis, LAST_RETRY_MILLIS);
             return Optional.empty();
         } finally {
@@ -220,17 +230,17 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Whether the job ended without this member: it came too late, or lost its peers in the last step or after it.
-     * Otherwise they cannot have, and the store is not asked. It may be slow or away: an answer that does not come soon is
-     * taken when this is asked again.
+     * Returns whether the job ended without this member: it joined too late, or lost its peers in the last step or
+     * after it. In any other case the peers cannot have finished, and the store is not asked. The store may be slow or
+     * unreachable: an answer that takes too long is used by the next call.
      */
     private boolean othersFinished() {
-        if (state.step() >= 0 && state.step() < plan.steps() - 1) {
+        if (state.step() >= 0 && state.step() < config.steps() - 1) {
             return false;
         }
         if (finished.isDone() && !finished.join()) {
-            finished = CompletableFuture.supplyAsync(
-                    () -> parts.store().map(store -> store.holds(plan.steps())).orElse(false));
+            finished = CompletableFuture.supplyAsync(() ->
+                    components.store().map(store -> store.holds(config.steps())).orElse(false));
         }
         return finished.copy()
                 .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)
@@ -239,14 +249,15 @@ public final class Trainer implements AutoCloseable {
 
     private Collective connect(World world, int rank) {
         PeerWaitTracker awaiting = progress.awaiting();
-        return awaiting.around(awaiting.during(() -> parts.forming().connect(world, rank, this::late)));
+        return awaiting.around(
+                awaiting.during(() -> components.forming().connect(world, rank, this::pastSaveDeadline)));
     }
 
-    private boolean late() {
-        return parts.notice().given(plan.late());
+    private boolean pastSaveDeadline() {
+        return components.notice().given(config.saveDeadline());
     }
 
-    private void tell(TrainingJournal.Event event, String why) {
+    private void journalEvent(TrainingJournal.Event event, String why) {
         journal.event(event, progress.generation(), progress.step(), why);
     }
 
@@ -254,14 +265,17 @@ public final class Trainer implements AutoCloseable {
         return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
     }
 
-    /** Told once: while an operator is away, a trainer may try the same world again for a long time. */
+    /**
+     * Reports a failure, and logs each reason once: while the operator is away, a trainer may retry the same world for
+     * a long time.
+     */
     private void failed(World world, CollectiveException e) {
         String why = String.valueOf(e.getMessage());
         String peer = e.lostRank().isPresent()
                 ? world.members().get(e.lostRank().getAsInt()).uid()
                 : null;
         if (progress.broke(peer)) {
-            tell(TrainingJournal.Event.dropped, why);
+            journalEvent(TrainingJournal.Event.dropped, why);
         }
         if (!why.equals(lastFailure)) {
             LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
@@ -272,12 +286,12 @@ public final class Trainer implements AutoCloseable {
 
     private Optional<End> steps(World world, Collective collective) {
         GroupRange[] runs = IntStream.range(0, collective.size())
-                .mapToObj(rank -> GroupRange.of(plan.groups(), rank, collective.size()))
+                .mapToObj(rank -> GroupRange.of(config.groups(), rank, collective.size()))
                 .toArray(GroupRange[]::new);
         GroupRange own = runs[collective.rank()];
-        parts.batches().expect(state.step(), own.from(), own.to());
-        writer.ifPresent(to -> to.lead(collective.rank() == 0));
-        while (state.step() < plan.steps()) {
+        components.batches().expect(state.step(), own.from(), own.to());
+        writer.ifPresent(to -> to.setLeader(collective.rank() == 0));
+        while (state.step() < config.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 save(world, collective);
@@ -285,32 +299,32 @@ public final class Trainer implements AutoCloseable {
             if (Membership.switches(world, agreed.generation())) {
                 return Optional.empty();
             }
-            if (world.size() == 1 ? parts.notice().given() : late()) {
-                return Optional.of(leave("told to go", collective.rank() == 0 ? 1 : 0));
+            if (world.size() == 1 ? components.notice().given() : pastSaveDeadline()) {
+                return Optional.of(leave("SIGTERM received", collective.rank() == 0 ? 1 : 0));
             }
         }
         finish(world, collective);
         if (collective.rank() == 0) {
-            parts.evaluation().ifPresent(this::evaluate);
+            components.evaluation().ifPresent(this::evaluate);
         }
-        return Optional.of(done("all " + plan.steps() + " steps"));
+        return Optional.of(done("all " + config.steps() + " steps"));
     }
 
-    /** What this rank says with the next step: rank 0 alone knows when a checkpoint is due. */
-    private StepVote word(Collective collective) {
-        long generation = parts.worlds().newest().generation();
+    /** This rank's vote for the next step. Only rank 0 knows when a checkpoint is due. */
+    private StepVote vote(Collective collective) {
+        long generation = components.worlds().newest().generation();
         long after = state.step() + 1;
         boolean due = collective.rank() == 0
-                && after < plan.steps() // the last state is saved by finish
+                && after < config.steps() // finish() saves the last state
                 && writer.filter(CheckpointWriter::free)
                         .filter(to -> schedule.due(after, to.committed(), System.nanoTime(), request(to)))
                         .isPresent();
         return new StepVote(generation, due);
     }
 
-    /** Empty when there is none, or it is answered. */
+    /** The newest checkpoint request that is not yet answered, or empty. */
     private String request(CheckpointWriter by) {
-        String newest = parts.worlds().checkpointRequest();
+        String newest = components.worlds().checkpointRequest();
         return newest.equals(by.answered()) ? "" : newest;
     }
 
@@ -324,7 +338,7 @@ public final class Trainer implements AutoCloseable {
         }
         CheckpointWriter to = writer.get();
         String request = request(to);
-        // the last save, which failed, may be tried again since this one was agreed on; then it stays due
+        // the writer may have begun to retry a failed save since this save was agreed on; then this one stays due
         if (to.begin(state.describe(world), request, to.share(0, collective.size()))) {
             schedule.taken(state.step(), System.nanoTime(), request);
         }
@@ -336,42 +350,52 @@ public final class Trainer implements AutoCloseable {
         progress.began();
         Instant begin = Instant.now();
         long start = System.nanoTime();
-        TrainStep machine = parts.machine();
+        TrainStep machine = components.machine();
         machine.lossAndGradients(
-                (manager, group) -> parts.batches().group(manager, step, group),
+                (manager, group) -> components.batches().group(manager, step, group),
                 runs,
                 collective,
                 step,
-                word(collective).number());
+                vote(collective).number());
         TrainStep.Outcome outcome = machine.averageGradients(collective);
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
-        progress.step(state.step(), outcome, parts.batches().skipped());
+        progress.step(state.step(), outcome, components.batches().skipped());
         int rank = collective.rank();
         journal.step(
-                step, world.generation(), rank, collective.size(), begin, outcome.loss(), parts.batches(), runs[rank]);
+                step,
+                world.generation(),
+                rank,
+                collective.size(),
+                begin,
+                outcome.loss(),
+                components.batches(),
+                runs[rank]);
         console.step(state.step(), outcome, collective.size());
         return StepVote.of(outcome.agreed());
     }
 
     private void padStep(long start) {
-        long end = start + plan.minStepDuration().toNanos();
+        long end = start + config.minStepDuration().toNanos();
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
             LockSupport.parkNanos(left);
         }
     }
 
-    /** Rank 0 saves; nobody goes before that is done, so that any other can do it if rank 0 dies of it. */
+    /**
+     * Saves the last state on rank 0. No rank leaves before that is done, so that another rank can save if rank 0 dies
+     * meanwhile.
+     */
     private void finish(World world, Collective collective) {
         watchdog.training();
         if (collective.rank() == 0) {
-            progress.outside(); // a long save is no hang
+            progress.outside(); // a long save is not a hang
             saveNow(
                     world,
                     true,
                     collective.size(),
-                    () -> parts.worlds().newest().generation() > world.generation() || late());
+                    () -> components.worlds().newest().generation() > world.generation() || pastSaveDeadline());
         } else {
             help(world, collective.rank());
         }
@@ -381,20 +405,20 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /** The others have gone, and the state is saved: a figure is all that can be lost. */
+    /** Evaluates the model after the other ranks have left and the state is saved: only a figure can be lost. */
     private void evaluate(Evaluation evaluation) {
         progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
         try {
-            double top1 = parts.machine().evaluate(evaluation, parts.notice()::given);
+            double top1 = components.machine().evaluate(evaluation, components.notice()::given);
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
-        } catch (CancellationException told) {
-            LOG.warn("no kNN: told to go before it was ready, as the operator does two minutes after the other"
-                    + " trainers have ended; swav eval knn makes up for it");
+        } catch (CancellationException stopped) {
+            LOG.warn("no kNN figure: SIGTERM arrived before it was ready; the operator sends it two minutes after"
+                    + " the other trainers have ended. To get the figure, run swav eval knn");
         } catch (DataException e) {
-            LOG.warn("no kNN: {}", e.getMessage());
-        } catch (RuntimeException e) { // libtorch's, as where memory does not suffice
-            LOG.warn("no kNN; swav eval knn makes up for it", e);
+            LOG.warn("no kNN figure: {}", e.getMessage());
+        } catch (RuntimeException e) { // from libtorch, for example out of memory
+            LOG.warn("no kNN figure, the evaluation failed. To get it, run swav eval knn", e);
         }
     }
 
@@ -405,9 +429,11 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * @param ranks that save, the others by {@link #help}
+     * Saves the current state and waits for it.
+     *
+     * @param ranks that save, the others with {@link #help}
      * @param giveUp asked while saving fails
-     * @throws CollectiveException when it is not saved
+     * @throws CollectiveException if the state is not saved
      */
     private void saveNow(World world, boolean atTheEnd, int ranks, BooleanSupplier giveUp) {
         if (writer.isEmpty() || state.step() < 0) {
@@ -415,42 +441,52 @@ public final class Trainer implements AutoCloseable {
         }
         CheckpointWriter to = writer.get();
         if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
-            throw new CollectiveException("step " + state.step() + " is not saved: " + to.problem());
+            throw new CollectiveException("step " + state.step() + " was not saved: " + to.problem());
         }
         LOG.info("saved step {}", state.step());
     }
 
     private End done(String why) {
         LOG.info("done: {}", why);
-        tell(TrainingJournal.Event.done, why);
+        journalEvent(TrainingJournal.Event.done, why);
         progress.outside();
         progress.state(State.Done, progress.generation(), null);
         return End.Done;
     }
 
-    /** The first ranks of the last world; it may not have formed with those that joined. */
+    /**
+     * The number of state holders: the first ranks of the last world, which may not have formed with the ranks that
+     * joined.
+     */
     private int holders() {
         return (int) last.members().stream()
                 .filter(member -> formed.rankOf(member.uid()).isPresent())
                 .count();
     }
 
-    /** @param ranks that go at once and save the state together; 0 when others keep it */
+    /**
+     * Leaves the job, and saves the state first if no other trainer keeps it.
+     *
+     * @param ranks that leave at once and save the state together; 0 if other trainers keep it
+     */
     private End leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
         watchdog.rest();
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
-            keep(last.rankOf(plan.uid()).orElseThrow(), ranks);
+            keep(last.rankOf(config.uid()).orElseThrow(), ranks);
         }
-        tell(TrainingJournal.Event.left, why);
+        journalEvent(TrainingJournal.Event.left, why);
         progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
         return End.Left;
     }
 
-    /** The lowest rank that is there saves the state: a higher one knows of it, and does not write beside it. */
+    /**
+     * Saves the state if this is the lowest rank that still answers. A higher rank detects that, and does not write at
+     * the same time.
+     */
     private void keep(int rank, int ranks) {
-        if (rank > 0 && parts.forming().answersBelow(last, rank)) {
+        if (rank > 0 && components.forming().answersBelow(last, rank)) {
             if (ranks > 1) {
                 help(last, rank);
             }

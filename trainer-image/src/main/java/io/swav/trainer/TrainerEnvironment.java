@@ -14,15 +14,15 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the operator tells a pod; see {@link ResourceNames}.
+ * Settings that the operator passes to a pod in environment variables; see {@link ResourceNames}.
  *
- * @param jobUid of the SwavJob, empty outside a cluster
- * @param key of the handshake, empty when not given
+ * @param jobUid uid of the SwavJob, empty outside a cluster
+ * @param key of the handshake, empty if none is given
  * @param port 0 for any
- * @param runDirectory where the ready file goes
+ * @param runDirectory folder of the ready file
  * @param journal folder for the journal
- * @param collective what carries collectives
- * @param leastStep how long a step takes at least
+ * @param collective which library carries collectives
+ * @param minStepDuration how long a step takes at least
  */
 record TrainerEnvironment(
         String namespace,
@@ -40,7 +40,7 @@ record TrainerEnvironment(
         Duration minStepDuration) {
 
     /**
-     * Of a pod of a SwavJob.
+     * Reads the environment of a SwavJob's pod.
      *
      * @throws TrainerExitException naming every variable that is missing
      */
@@ -69,7 +69,7 @@ record TrainerEnvironment(
         return of(env);
     }
 
-    /** Of any process: what is not set gets a value for this machine. */
+    /** Reads the environment of any process: a variable that is not set gets a default for this machine. */
     static TrainerEnvironment of(Map<String, String> env) {
         String pod = env.getOrDefault(TrainerEnv.POD, "local");
         return new TrainerEnvironment(
@@ -98,7 +98,7 @@ record TrainerEnvironment(
         int bytes = text.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > 0 && bytes < 16) {
             throw new TrainerExitException(
-                    ExitCodes.CONFIG, TrainerEnv.HANDSHAKE + " has " + bytes + " bytes, 16 are needed");
+                    ExitCodes.CONFIG, TrainerEnv.HANDSHAKE + " has " + bytes + " bytes, at least 16 are needed");
         }
         return text;
     }
@@ -120,10 +120,11 @@ record TrainerEnvironment(
                 return Duration.ofNanos((long) (seconds * 1e9));
             }
         } catch (NumberFormatException e) {
-            // told below, as a number out of range is
+            // reported below, as a number out of range is
         }
         throw new TrainerExitException(
-                ExitCodes.CONFIG, TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not seconds from 0 to 3600");
+                ExitCodes.CONFIG,
+                TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not a number of seconds from 0 to 3600");
     }
 
     private static int port(String text) {
@@ -133,7 +134,7 @@ record TrainerEnvironment(
                 return port;
             }
         } catch (NumberFormatException e) {
-            // told below, as a number out of range is
+            // reported below, as a number out of range is
         }
         throw new TrainerExitException(ExitCodes.CONFIG, TrainerEnv.PORT + " is \"" + text + "\", not a port");
     }

@@ -1,6 +1,6 @@
 package io.swav.trainer;
 
-/** An end of this trainer with an exit code of {@link io.swav.api.ExitCodes}; the message is for the user. */
+/** Ends this trainer with an exit code of {@link io.swav.api.ExitCodes}; the message is for the user. */
 @SuppressWarnings("serial")
 public final class TrainerExitException extends RuntimeException {
     private final int exitCode;

@@ -8,7 +8,10 @@ import java.util.Objects;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** What this trainer would say of itself now; written by the training thread, read by the reporter. */
+/**
+ * This trainer's current state, as the next report will describe it; written by the training thread, read by the
+ * reporter.
+ */
 public final class TrainerProgress {
     private final String pod;
     private final String uid;
@@ -32,14 +35,14 @@ public final class TrainerProgress {
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
-    private final RegroupTimer clock = new RegroupTimer();
+    private final RegroupTimer regroupTimer = new RegroupTimer();
 
     public TrainerProgress(String pod, String uid) {
         this.pod = pod;
         this.uid = uid;
     }
 
-    /** Called, outside the lock, on every change that should be told at once. */
+    /** Sets the listener that is called, outside the lock, on every change that must be reported at once. */
     synchronized void onChange(Runnable listener) {
         changed = listener;
     }
@@ -55,11 +58,11 @@ public final class TrainerProgress {
     }
 
     void state(State to, long inGeneration, @Nullable String why) {
-        Runnable tell;
+        Runnable notifier;
         synchronized (this) {
             boolean same = state == to && generation == inGeneration && Objects.equals(message, why);
             if (to == State.Done) {
-                measureRate(System.nanoTime()); // of a job that has ended before anybody asked
+                measureRate(System.nanoTime()); // for a job that ends before its first report
             }
             state = to;
             generation = inGeneration;
@@ -67,60 +70,68 @@ public final class TrainerProgress {
             if (to != State.Training) {
                 rateStep = -1;
             }
-            tell = same ? () -> {} : changed;
+            notifier = same ? () -> {} : changed;
         }
-        tell.run();
+        notifier.run();
     }
 
-    /** Wraps what waits for peers. */
+    /** Returns the tracker that wraps operations which wait for peers. */
     PeerWaitTracker awaiting() {
         return awaiting;
     }
 
-    /** On the way into a world. */
+    /** Marks the start of forming a world. */
     synchronized void entering() {
-        clock.entering(System.nanoTime());
+        regroupTimer.entering(System.nanoTime());
     }
 
-    /** Nobody waits for this trainer, however long it takes. */
+    /** Marks that no peer waits for this trainer, however long it takes. */
     synchronized void outside() {
-        clock.outside();
+        regroupTimer.outside();
     }
 
-    /** @param over what carries the new world's collectives */
+    /**
+     * Marks that a world has formed.
+     *
+     * @param over the library that carries the new world's collectives
+     */
     synchronized void formed(long inGeneration, long atStep, String over) {
         step = atStep;
         collective = over;
         lostPeer = null;
-        clock.formed(inGeneration);
+        regroupTimer.formed(inGeneration);
     }
 
     /**
-     * A world broke.
+     * Marks that a world broke.
      *
-     * @param peer uid of the member whose connection failed, where one did
+     * @param peer uid of the member whose connection failed, or null
      * @return whether a step was lost with it
      */
     synchronized boolean broke(@Nullable String peer) {
         lostPeer = peer;
-        return clock.broke();
+        return regroupTimer.broke();
     }
 
     synchronized void began() {
-        clock.began(System.nanoTime());
+        regroupTimer.began(System.nanoTime());
     }
 
     synchronized void checkpoints(TrainerReport.Checkpoints of) {
         checkpoints = of;
     }
 
-    /** @param percent of the finished model */
+    /**
+     * Records the finished model's kNN top-1 accuracy.
+     *
+     * @param percent of the finished model
+     */
     synchronized void knn(double percent) {
         knnTop1 = percent;
     }
 
     synchronized void step(long applied, TrainStep.Outcome of, long skippedSamples) {
-        clock.applied(System.nanoTime());
+        regroupTimer.applied(System.nanoTime());
         step = applied;
         outcome = of;
         skipped = skippedSamples;
@@ -134,14 +145,14 @@ public final class TrainerProgress {
         return step;
     }
 
-    /** Told to go: whatever it does until then. */
+    /** Marks that SIGTERM was received: reports say Leaving from now on, whatever this trainer still does. */
     void leaving() {
-        Runnable tell;
+        Runnable notifier;
         synchronized (this) {
             leaving = true;
-            tell = changed;
+            notifier = changed;
         }
-        tell.run();
+        notifier.run();
     }
 
     synchronized State state() {
@@ -173,8 +184,8 @@ public final class TrainerProgress {
                 message,
                 lostPeer,
                 backSince.isEmpty(),
-                clock.stalledSeconds(now, backSince),
-                clock.regroup(),
+                regroupTimer.stalledSeconds(now, backSince),
+                regroupTimer.regroup(),
                 checkpoints,
                 collective,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
@@ -188,7 +199,7 @@ public final class TrainerProgress {
         }
     }
 
-    /** JSON has no NaN. */
+    /** Maps a value that JSON cannot hold, NaN or infinity, to null. */
     private static @Nullable Double finite(@Nullable Double value) {
         return value == null || value.isNaN() || value.isInfinite() ? null : value;
     }

@@ -4,22 +4,22 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 
-/** Opens what a job trains with. */
+/** Opens the parts that a job trains with. */
 interface TrainingFactory {
     /**
-     * Loads what computes and makes sure that it computes right, with the threads and in the precision of the job.
+     * Loads the compute library and checks that it computes correctly, with the job's threads and precision.
      *
-     * @throws io.swav.numerics.UnsoundMachineException when this machine does not
+     * @throws io.swav.numerics.UnsoundMachineException if this machine computes wrong
      */
     void checkKernels(SwavJobSpec spec);
 
-    /** The data of the job. */
+    /** Opens the job's data. */
     CropBatches batches(SwavJobSpec spec);
 
     /**
-     * The model with its seeded start.
+     * Creates the model with its seeded initial weights.
      *
-     * @throws IllegalArgumentException when the spec asks for what this trainer does not have
+     * @throws IllegalArgumentException if the spec asks for something that this trainer does not support
      */
     TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch);
 }

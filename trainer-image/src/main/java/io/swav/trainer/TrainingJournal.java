@@ -19,23 +19,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What this trainer did, one JSON object a line, so that a run can be accounted for afterwards: every step applied with
- * the samples fed, and every change of the world. Times are microseconds since 1970. A process killed in the middle of a
- * line leaves it unfinished at the end of what it wrote.
+ * A record of what this trainer did, one JSON object a line, so that a run can be verified afterwards: every applied
+ * step with its samples, and every change of the world. Times are microseconds since 1970. A process that is killed
+ * while it writes leaves an unfinished last line.
  */
 final class TrainingJournal implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingJournal.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** What happened; in the file by these names. */
+    /** Event types; the journal uses these names. */
     enum Event {
-        /** A world stands, its state is shared. */
+        /** A world has formed and its state is shared. */
         formed,
-        /** A step was begun and did not become whole. */
+        /** A step was begun and not completed. */
         dropped,
-        /** SIGTERM. */
+        /** SIGTERM was received. */
         notice,
-        /** Gone before the job was done. */
+        /** The trainer left before the job was done. */
         left,
         /** The state came from a checkpoint. */
         resumed,
@@ -45,7 +45,7 @@ final class TrainingJournal implements AutoCloseable {
 
     /**
      * @param step that was applied, counted from 0
-     * @param samples that this rank fed, by index
+     * @param samples indices of the samples that this rank fed
      */
     private record StepLine(
             long step, long generation, int rank, int size, long start, long end, double loss, List<Integer> samples) {}
@@ -59,12 +59,12 @@ final class TrainingJournal implements AutoCloseable {
         this.to = to;
     }
 
-    /** Nobody asks. */
+    /** Creates a journal that discards everything. */
     static TrainingJournal none() {
         return new TrainingJournal(Writer.nullWriter());
     }
 
-    /** Appends to {@code <folder>/<pod>.jsonl}. */
+    /** Opens {@code <folder>/<pod>.jsonl} for appending. */
     static TrainingJournal in(Path folder, String pod) {
         try {
             Files.createDirectories(folder);
@@ -76,7 +76,7 @@ final class TrainingJournal implements AutoCloseable {
         }
     }
 
-    /** A step that was begun at {@code start} has just been applied. */
+    /** Records a step that was begun at {@code start} and has just been applied. */
     void step(
             long step,
             long generation,
@@ -102,14 +102,14 @@ final class TrainingJournal implements AutoCloseable {
         return ChronoUnit.MICROS.between(Instant.EPOCH, time);
     }
 
-    /** Training does not stop for its journal. */
+    /** Writes one line. A failure is logged and does not stop training. */
     private synchronized void write(Object line) {
         try {
             to.write(JSON.writeValueAsString(line) + "\n");
             to.flush();
         } catch (IOException e) {
             if (!broken) {
-                LOG.error("the journal has a gap: {}", e.toString());
+                LOG.error("cannot write to the journal, so it has a gap; training continues: {}", e.toString());
             }
             broken = true;
         }

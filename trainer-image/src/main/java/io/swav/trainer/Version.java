@@ -4,9 +4,9 @@ import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.IVersionProvider;
 
-/** What {@code --version} says of every command: the version of this build, which its jar holds. */
+/** The output of every command's {@code --version}: the version of this build, which its jar holds. */
 public final class Version implements IVersionProvider {
-    /** Of {@code command} and all below. */
+    /** Adds {@code --version} to {@code command} and all its subcommands. */
     public static CommandLine of(CommandLine command) {
         command.getCommandSpec().versionProvider(new Version());
         command.getSubcommands().values().forEach(Version::of);

@@ -1,4 +1,4 @@
-/** The step loop, schedules of the run, progress, main. */
+/** The trainer's main class, step loop, save schedule and progress reports. */
 @NullMarked
 package io.swav.trainer;
 

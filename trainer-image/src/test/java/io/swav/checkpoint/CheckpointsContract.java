@@ -26,12 +26,12 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What holds in every store. */
+/** The tests that every store must pass. */
 abstract class CheckpointsContract {
-    /** A store of its own for this test, the same at every call. */
+    /** Returns a store for this test alone, the same at every call. */
     abstract Store store() throws IOException;
 
-    /** How many bytes are flipped, one at a time. */
+    /** Returns how many bytes are flipped, one at a time. */
     abstract int flips();
 
     private CheckpointCatalog checkpoints(int keep) throws IOException {
@@ -39,7 +39,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void theNewestComesBackAndOldOnesGo() throws Exception {
+    void returnsTheNewestAndRemovesOldOnes() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(2);
         assertThat(checkpoints.newest(false)).isEmpty();
         for (long step : new long[] {5, 10, 100}) {
@@ -53,14 +53,14 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void aStepThatIsThereStaysAsItIs() throws Exception {
+    void keepsAnExistingCheckpointOfTheSameStep() throws Exception {
         checkpoints(2).save(checkpoint(7, 1));
         checkpoints(2).save(checkpoint(7, 2));
         assertThat(newest(checkpoints(2)).state().generation()).isEqualTo(1);
     }
 
     @Test
-    void aDamagedOrUnfinishedOneIsNamedAndTheOneBeforeTaken() throws Exception {
+    void namesDamagedOrUnfinishedOnesAndUsesThePreviousOne() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(6);
         for (long step : new long[] {1, 2, 3, 4, 5}) {
             checkpoints.save(checkpoint(step, 1));
@@ -90,7 +90,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void startingOverNeedsAWord() throws Exception {
+    void startsOverOnlyIfAsked() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
         CheckpointCatalog other = new CheckpointCatalog(store(), new Owner("job", "other"), 5);
         assertThatThrownBy(() -> other.newest(false))
@@ -103,7 +103,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void anotherTrainingsCheckpointOfTheSameStepStays() throws Exception {
+    void keepsAnotherTrainingsCheckpointOfTheSameStep() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
         CheckpointCatalog second = new CheckpointCatalog(store(), new Owner("second", "other"), 5);
         assertThatThrownBy(() -> second.save(checkpoint(1, 1, "other")))
@@ -123,21 +123,24 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void aWriterLeftBehindByItsWorldIsRefused() throws Exception {
+    void refusesAWriterWhoseWorldWasReplaced() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(5);
         checkpoints.save(checkpoint(1, 4));
         assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 3)))
                 .extracting(e -> ((CheckpointException) e).kind())
                 .isEqualTo(Kind.NewerWorld);
         assertThat(steps()).containsExactly("step-1");
-        // generations of another job say nothing
+        // generations of another job are not comparable
         new CheckpointCatalog(store(), new Owner("a later job", "cfg"), 5).save(checkpoint(2, 1));
         assertThat(steps()).containsExactly("step-1", "step-2");
     }
 
-    /** Frozen between its last look at the fence and its commit, it wakes when its world has saved the same step. */
+    /**
+     * A writer pauses between its last look at the fence and its commit, and resumes when its world has saved the same
+     * step.
+     */
     @Test
-    void aWriterThatWakesTooLateChangesNothing() throws Exception {
+    void aWriterThatResumesTooLateChangesNothing() throws Exception {
         Store late = store();
         Store.Draft draft = late.draft("step-2", 3, UploadShare.ALONE);
         Store.Sink half = draft.create("model.safetensors");
@@ -154,7 +157,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void whatADeadWriterLeftIsSweptAway() throws Exception {
+    void sweepsWhatADeadWriterLeft() throws Exception {
         Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
@@ -166,9 +169,9 @@ abstract class CheckpointsContract {
         assertThat(store().names()).hasSize(4).allMatch(name -> name.startsWith("step-1/"));
     }
 
-    /** Or it would be full for ever. */
+    /** Otherwise the store would stay full. */
     @Test
-    void whatADeadWriterLeftMakesRoomInAStoreThatIsFull() throws Exception {
+    void sweepsADeadWritersFilesToMakeRoomInAFullStore() throws Exception {
         Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
@@ -192,7 +195,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void everyFlippedByteIsFound() throws Exception {
+    void findsEveryFlippedByte() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(5);
         checkpoints.save(checkpoint(1, 1));
         SplittableRandom random = new SplittableRandom(31);
@@ -221,41 +224,43 @@ abstract class CheckpointsContract {
         assertThat(checkpoints(5).catalogue(true)).allMatch(CheckpointCatalog.Entry::verified);
     }
 
-    /** A store that lost power in the middle, or a disk that bites: newer ones that are damaged, and one slot. */
+    /**
+     * After a power loss in the middle of a save, or a disk fault: newer checkpoints are damaged, and only one is kept.
+     */
     @Test
-    void theOneThatVerifiesIsNeverRemoved() throws Exception {
+    void neverRemovesTheOnlyOneThatVerifies() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(1);
         checkpoints.save(checkpoint(40, 1));
         write("step-40/MANIFEST.json", new byte[] {'{'});
-        CheckpointCatalog again = checkpoints(1);
-        assertThatThrownBy(() -> again.newest(false)).hasMessageContaining("step-40 MANIFEST.json is damaged");
-        again.save(checkpoint(31, 1));
+        CheckpointCatalog reopened = checkpoints(1);
+        assertThatThrownBy(() -> reopened.newest(false)).hasMessageContaining("step-40 MANIFEST.json is damaged");
+        reopened.save(checkpoint(31, 1));
         assertThat(newest(checkpoints(1)).state().step()).isEqualTo(31);
-        again.save(checkpoint(32, 1));
+        reopened.save(checkpoint(32, 1));
         assertThat(newest(checkpoints(1)).state().step()).isEqualTo(32);
         assertThat(steps()).containsExactly("step-32", "step-40");
     }
 
-    /** Those that are damaged take no good one's place. */
+    /** Damaged checkpoints do not take the place of good ones. */
     @Test
-    void asManyGoodOnesAreKeptAsIsAskedFor() throws Exception {
+    void keepsTheRequestedNumberOfGoodOnes() throws Exception {
         for (long step : new long[] {2, 3, 5, 6, 7, 8}) {
             checkpoints(6).save(checkpoint(step, 1));
         }
         for (long step : new long[] {3, 6, 7, 8}) {
             write(file("step-" + step + "/", "model.safetensors"), new byte[7]);
         }
-        CheckpointCatalog again = checkpoints(2);
-        assertThat(newest(again).state().step()).isEqualTo(5);
-        again.save(checkpoint(6, 1));
+        CheckpointCatalog reopened = checkpoints(2);
+        assertThat(newest(reopened).state().step()).isEqualTo(5);
+        reopened.save(checkpoint(6, 1));
         assertThat(steps()).containsExactly("step-5", "step-6", "step-7", "step-8");
-        again.save(checkpoint(9, 1));
+        reopened.save(checkpoint(9, 1));
         assertThat(steps()).containsExactly("step-6", "step-7", "step-8", "step-9");
     }
 
-    /** The catalogue reads it whole, and tells that it is of no use here. */
+    /** The catalogue reads the checkpoint in full, and reports that it cannot be used here. */
     @Test
-    void whatBelongsToSomebodyElseIsNeverOneTooMany() throws Exception {
+    void neverRemovesAnotherTrainingsCheckpoints() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
         CheckpointCatalog other = new CheckpointCatalog(store(), new Owner("other", "other"), 1);
         assertThat(other.newest(true)).isEmpty();
@@ -267,9 +272,9 @@ abstract class CheckpointsContract {
         assertThat(steps()).containsExactly("step-1", "step-3");
     }
 
-    /** It may be as good as ever when it can be read again, and be the only one. */
+    /** The checkpoint may be intact when it can be read again, and may be the only one. */
     @Test
-    void whatCannotBeReadNowIsNotReplaced() throws Exception {
+    void doesNotReplaceACheckpointThatCannotBeReadNow() throws Exception {
         checkpoints(1).save(checkpoint(1, 1));
         AtomicInteger failures = new AtomicInteger(1);
         Store failing = failing(
@@ -277,16 +282,16 @@ abstract class CheckpointsContract {
                 "open",
                 "cannot be read now",
                 name -> name.endsWith("model.safetensors") && failures.getAndDecrement() > 0);
-        CheckpointCatalog again = new CheckpointCatalog(failing, new Owner("job", "cfg"), 1);
-        assertThatThrownBy(() -> again.save(checkpoint(1, 2)))
+        CheckpointCatalog reopened = new CheckpointCatalog(failing, new Owner("job", "cfg"), 1);
+        assertThatThrownBy(() -> reopened.save(checkpoint(1, 2)))
                 .hasMessageContaining("cannot be read now")
                 .extracting(e -> ((CheckpointException) e).kind())
                 .isEqualTo(Kind.CannotWrite);
-        again.save(checkpoint(1, 2));
+        reopened.save(checkpoint(1, 2));
         assertThat(newest(checkpoints(1))).isEqualTo(checkpoint(1, 1));
     }
 
-    /** A store of which one method fails now and then, as the name says with which it is called. */
+    /** Wraps a store of which one method fails if its name argument matches. */
     private static Store failing(Store store, String method, String why, Predicate<String> when) {
         return (Store) Proxy.newProxyInstance(
                 Store.class.getClassLoader(), new Class<?>[] {Store.class}, (proxy, called, arguments) -> {
@@ -302,7 +307,7 @@ abstract class CheckpointsContract {
     }
 
     @Test
-    void theExportHoldsTheBackboneAlone() throws Exception {
+    void exportHoldsTheBackboneAlone() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(1);
         assertThat(checkpoints.export(checkpoint(3, 1))).isEqualTo(store().uri() + "/export/backbone.safetensors");
         try (Store.Source source = store().open("export/backbone.safetensors")) {

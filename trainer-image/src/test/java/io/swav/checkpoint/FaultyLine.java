@@ -14,16 +14,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A line to a server that misbehaves as it is told, connection by connection. */
+/** A connection to a server that fails on command, connection by connection. */
 final class FaultyLine implements AutoCloseable {
-    /** What happens to connections from now on; those that exist are cut. */
+    /** What happens to new connections; existing ones are cut. */
     enum Mode {
-        Well,
-        /** As a proxy does that knows no server at present. */
+        Healthy,
+        /** Answers like a proxy that has no server at present. */
         Answers404,
         Answers500,
         Answers503,
-        /** Refuses at once. */
+        /** Refuses immediately. */
         Down,
         /** Each connection is cut after some bytes, in one direction or the other, or is answered 503. */
         Flaky
@@ -35,7 +35,7 @@ final class FaultyLine implements AutoCloseable {
     private final AtomicLong sent = new AtomicLong();
     private final SplittableRandom random = new SplittableRandom(7);
     private final int target;
-    private volatile Mode mode = Mode.Well;
+    private volatile Mode mode = Mode.Healthy;
     private volatile int era;
     private volatile String unanswered = "";
     private final AtomicInteger answersToLose = new AtomicInteger();
@@ -49,13 +49,13 @@ final class FaultyLine implements AutoCloseable {
         return listener.getLocalPort();
     }
 
-    synchronized void be(Mode next) {
+    synchronized void setMode(Mode next) {
         mode = next;
         era = era + 1;
     }
 
     /**
-     * Loses the next answers to requests of which the first line has this text: the server does what it is asked, and the
+     * Loses the next answers to requests whose first line contains this text: the server executes the request, and the
      * connection is cut.
      */
     void loseAnswers(String to, int times) {
@@ -63,17 +63,17 @@ final class FaultyLine implements AutoCloseable {
         answersToLose.set(times);
     }
 
-    /** Answers that are still to be lost. */
+    /** Returns the number of answers that are still to be lost. */
     int answersToLose() {
         return answersToLose.get();
     }
 
-    /** Connections that were cut or answered wrongly. */
+    /** Returns the number of connections that were cut or answered wrongly. */
     int faults() {
         return faults.get();
     }
 
-    /** Bytes that went to the server. */
+    /** Returns the number of bytes that were sent to the server. */
     long sent() {
         return sent.get();
     }
@@ -162,13 +162,13 @@ final class FaultyLine implements AutoCloseable {
         }
     }
 
-    /** Sees what passes before it does. */
+    /** Sees bytes before they are passed on. */
     @FunctionalInterface
-    private interface Ear {
-        void hear(String passing) throws IOException;
+    private interface Listener {
+        void received(String passing) throws IOException;
     }
 
-    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed, Ear ear)
+    private void copy(InputStream from, OutputStream to, int mine, int limit, AtomicLong passed, Listener onBytes)
             throws IOException {
         byte[] buffer = new byte[8192];
         int left = limit;
@@ -176,7 +176,7 @@ final class FaultyLine implements AutoCloseable {
             if (era != mine) {
                 throw new IOException("another mode now");
             }
-            ear.hear(new String(buffer, 0, read, StandardCharsets.ISO_8859_1));
+            onBytes.received(new String(buffer, 0, read, StandardCharsets.ISO_8859_1));
             to.write(buffer, 0, Math.min(read, left));
             to.flush();
             passed.addAndGet(read);

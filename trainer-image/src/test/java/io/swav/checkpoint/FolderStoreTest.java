@@ -34,22 +34,22 @@ class FolderStoreTest extends CheckpointsContract {
     }
 
     @Test
-    void aFolderThatCannotBeMadeIsNamed() throws Exception {
+    void namesAFolderThatCannotBeCreated() throws Exception {
         Path file = Files.createFile(folder.resolve("a-file"));
         Store below = StoreFactory.open(file.resolve("below").toUri().toString(), S3Store.Service.AWS);
         assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
         assertThatThrownBy(() -> StoreFactory.open("gs://bucket", S3Store.Service.AWS))
                 .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
-        // not /checkpoints of this machine's own disk
+        // not /checkpoints on this machine's own disk
         assertThatThrownBy(() -> StoreFactory.open("file://data/checkpoints", S3Store.Service.AWS))
                 .hasMessage("\"file://data/checkpoints\" is neither file:///folder nor s3://bucket/prefix");
     }
 
-    /** As lost+found in the root of a volume, which its owner alone may read. */
+    /** Such a folder is lost+found in the root of a volume, which only its owner may read. */
     @Test
-    void whatOthersKeepThereIsNotLookedInto() throws Exception {
+    void ignoresFilesOfOthers() throws Exception {
         Path foreign = Files.createDirectory(folder.resolve("lost+found"));
-        Files.createFile(foreign.resolve("a-file")); // seen by root, who may read all
+        Files.createFile(foreign.resolve("a-file")); // root sees it, because root may read everything
         Files.setPosixFilePermissions(foreign, Set.of());
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         assertThat(checkpoints.newest(false)).isEmpty();
@@ -60,7 +60,7 @@ class FolderStoreTest extends CheckpointsContract {
     }
 
     @Test
-    void theFolderMayBeALink() throws Exception {
+    void followsALinkToTheFolder() throws Exception {
         Path link = Files.createSymbolicLink(folder.resolve("link"), Files.createDirectory(folder.resolve("target")));
         CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(link), new Owner("job", "cfg"), 1);
         checkpoints.save(checkpoint(1, 1));
@@ -69,9 +69,9 @@ class FolderStoreTest extends CheckpointsContract {
         assertThat(FolderStore.open(link).names()).hasSize(4).allMatch(name -> name.startsWith("step-2/"));
     }
 
-    /** A real small disk: full, then read-only, then well again. */
+    /** A real small disk: full, then read-only, then working again. */
     @Test
-    void aFullOrReadOnlyDiskSparesWhatIsThereAndSavingRecovers() throws Exception {
+    void fullOrReadOnlyDiskKeepsCheckpointsAndSavingRecovers() throws Exception {
         assumeTrue(sh("mount -t tmpfs -o size=64k tmpfs " + folder), "needs the right to mount");
         try {
             CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);

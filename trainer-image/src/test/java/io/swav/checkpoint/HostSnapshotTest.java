@@ -22,12 +22,12 @@ class HostSnapshotTest {
     private static final CheckpointState STATE = new CheckpointState(1, 8, 31, "cfg", 2, "job", 1, "");
 
     @Test
-    void everyCopyIsOfWhatTheArraysHold() {
+    void everyCopyHoldsTheArraysValues() {
         saveTwiceAndRestore();
     }
 
     @Test
-    void everyCopyIsOfWhatTheArraysHoldOnADevice() {
+    void everyCopyHoldsTheArraysValuesOnADevice() {
         try (AsOnDevice device = AsOnDevice.begin()) {
             saveTwiceAndRestore();
         }

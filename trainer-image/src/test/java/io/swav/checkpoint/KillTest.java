@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A process that saves is killed at random instants, again and again. {@code -Dswav.kills=200} is the long form;
- * {@code -Dswav.kills.seed} takes another course.
+ * Kills a saving process at random instants, repeatedly. {@code -Dswav.kills=200} is the long form; {@code
+ * -Dswav.kills.seed} changes the sequence.
  */
 class KillTest {
     private static final Logger LOG = LoggerFactory.getLogger(KillTest.class);
@@ -28,29 +28,29 @@ class KillTest {
     Path folder;
 
     @Test
-    void inAFolder() throws Exception {
-        torture(folder.resolve("checkpoints").toUri().toString(), 0);
+    void survivesKillsInAFolder() throws Exception {
+        killRepeatedly(folder.resolve("checkpoints").toUri().toString(), 0);
     }
 
     @Test
-    void inS3() throws Exception {
+    void survivesKillsInS3() throws Exception {
         try (S3Server server = S3Server.start(folder)) {
-            torture("s3://" + S3Server.BUCKET + "/checkpoints", server.port());
+            killRepeatedly("s3://" + S3Server.BUCKET + "/checkpoints", server.port());
         }
     }
 
-    private void torture(String uri, int port) throws Exception {
+    private void killRepeatedly(String uri, int port) throws Exception {
         SplittableRandom random = new SplittableRandom(SEED);
         long newest = 0;
         int inTheMiddle = 0;
         for (int kill = 1; kill <= KILLS; kill++) {
-            Said said = saveAndKill(uri, port, kill, random);
-            inTheMiddle += said.begun > said.saved ? 1 : 0;
+            Reported reported = saveAndKill(uri, port, kill, random);
+            inTheMiddle += reported.begun > reported.saved ? 1 : 0;
             Optional<Checkpoint> found = Saver.open(uri, port).newest(false);
             long step = found.map(each -> each.state().step()).orElse(0L);
             assertThat(step)
-                    .as("seed %d, kill %d: newest step; the process had begun %d", SEED, kill, said.begun)
-                    .isBetween(Math.max(Math.max(newest, said.saved), said.begun - 1), said.begun);
+                    .as("seed %d, kill %d: newest step; the process had begun %d", SEED, kill, reported.begun)
+                    .isBetween(Math.max(Math.max(newest, reported.saved), reported.begun - 1), reported.begun);
             newest = step;
             found.ifPresent(each -> {
                 assertThat(each.model()).isEqualTo(Saver.checkpoint(step, 1).model());
@@ -68,10 +68,11 @@ class KillTest {
         }
     }
 
-    /** The last steps that the process told of. */
-    private record Said(long begun, long saved) {}
+    /** The last steps that the process reported. */
+    private record Reported(long begun, long saved) {}
 
-    private static Said saveAndKill(String uri, int port, int generation, SplittableRandom random) throws Exception {
+    private static Reported saveAndKill(String uri, int port, int generation, SplittableRandom random)
+            throws Exception {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:+UseSerialGC",
@@ -89,18 +90,18 @@ class KillTest {
                 .start();
         long begun = 0;
         long saved = 0;
-        try (BufferedReader said =
+        try (BufferedReader reported =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
             int saves = random.nextInt(3);
             long nanos = random.nextLong(TimeUnit.MILLISECONDS.toNanos(250));
             boolean killed = false;
-            for (String line = said.readLine(); line != null; line = said.readLine()) {
+            for (String line = reported.readLine(); line != null; line = reported.readLine()) {
                 long step = Long.parseLong(line.replaceAll("\\D+", ""));
                 begun = line.startsWith("begun ") ? step : begun;
                 saved = line.startsWith("saved ") ? step : saved;
                 if (line.startsWith("begun ") && --saves < 0 && !killed) {
                     LockSupport.parkNanos(nanos);
-                    process.toHandle().destroyForcibly(); // what was said before stays readable
+                    process.toHandle().destroyForcibly(); // output written before stays readable
                     killed = true;
                 }
             }
@@ -109,6 +110,6 @@ class KillTest {
         assertThat(begun)
                 .as("steps begun; it was killed, exit code %d", process.exitValue())
                 .isPositive();
-        return new Said(begun, saved);
+        return new Reported(begun, saved);
     }
 }

@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
-/** A real S3 server, S3Proxy, in a process of its own, over a folder. */
+/** A real S3 server, S3Proxy, in a separate process, over a folder. */
 public final class S3Server implements AutoCloseable {
     static final String BUCKET = "bucket";
     private static final Path JARS = Path.of("../e2e/s3-server/target/lib");
@@ -28,12 +28,12 @@ public final class S3Server implements AutoCloseable {
         this.port = port;
     }
 
-    /** Starts one, and lets this process's AWS SDK know the credentials. */
+    /** Starts a server, and gives its credentials to this process's AWS SDK. */
     public static S3Server start(Path folder) throws IOException {
         assertThat(JARS).as("jars of the S3 server, made by module s3-server").isDirectory();
         Path data = Files.createDirectories(folder.resolve("s3"));
         Files.createDirectories(data.resolve(BUCKET));
-        // below those that the kernel gives to whoever asks for any before the server listens
+        // below the ports that the kernel hands out, so that no process gets it before the server listens
         int port = ThreadLocalRandom.current()
                 .ints(20_000, 30_000)
                 .filter(S3Server::isFree)
@@ -94,7 +94,7 @@ public final class S3Server implements AutoCloseable {
         return port;
     }
 
-    /** The service as it is seen at a port, the server's own or a proxy's. */
+    /** Returns the service as seen at a port, the server's own or a proxy's. */
     static S3Store.Service at(int port) {
         return new S3Store.Service(
                 Optional.of(URI.create("http://127.0.0.1:" + port)), Optional.empty(), Optional.empty());

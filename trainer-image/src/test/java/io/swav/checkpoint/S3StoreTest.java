@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Against a real server in a process of its own, through a line that can be made to fail. */
+/** Tests against a real server in a separate process, over a connection that can be made to fail. */
 class S3StoreTest extends CheckpointsContract {
     @TempDir
     static Path folder;
@@ -53,7 +53,7 @@ class S3StoreTest extends CheckpointsContract {
     @BeforeEach
     void ownPrefix(TestInfo test) {
         prefix = "runs/" + test.getDisplayName().replaceAll("\\W", "");
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         S3Server.login("a-secret");
     }
 
@@ -87,16 +87,16 @@ class S3StoreTest extends CheckpointsContract {
                 .resolve(file));
     }
 
-    /** 40 MB: three parts and a rest. */
+    /** 40 MB: three parts, the last one smaller. */
     @Test
-    void largeFilesGoInParts() throws Exception {
+    void uploadsLargeFilesInParts() throws Exception {
         Checkpoint large = large(2);
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(large);
         assertThat(newest(checkpoints)).isEqualTo(large);
     }
 
-    /** 40 MB are three parts; the first goes over the line of rank 0, with all that is small. */
+    /** 40 MB are three parts; the first goes over rank 0's connection, with all small files. */
     @Test
     void ranksWriteOneCheckpointTogether() throws Exception {
         Checkpoint large = large(2);
@@ -116,13 +116,13 @@ class S3StoreTest extends CheckpointsContract {
             assertThat(second.sent()).as("over that of rank 1").isBetween(16L << 20, 17L << 20);
             assertThat(third.sent()).as("over that of rank 2").isBetween(8L << 20, 9L << 20);
             new CheckpointCatalog(ofThird, new Owner("job", "cfg"), 2)
-                    .help(large, new UploadShare(2, 3)); // it is there: nothing to do
+                    .help(large, new UploadShare(2, 3)); // the checkpoint exists: nothing to do
             assertThat(third.sent()).isLessThan(9L << 20);
         }
     }
 
     @Test
-    void whatOtherRanksDoNotBringIsWrittenByTheFirst() throws Exception {
+    void rankZeroWritesWhatOtherRanksDoNot() throws Exception {
         Checkpoint large = large(2);
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(large, 2);
@@ -130,7 +130,10 @@ class S3StoreTest extends CheckpointsContract {
         assertThat(store().names()).as("files").hasSize(4);
     }
 
-    /** Rank 0's, which would bring everything itself if the others, for want of a processor, were seconds behind. */
+    /**
+     * Wraps rank 0's store so that it waits for the other ranks. Otherwise rank 0 would write everything itself if a
+     * busy processor delayed the others by seconds.
+     */
     private static Store patient(Store store, CompletableFuture<Void> others) {
         return (Store) patient((Object) store, others);
     }
@@ -161,9 +164,9 @@ class S3StoreTest extends CheckpointsContract {
     }
 
     @Test
-    void aLineThatCutsAndRefusesCostsTriesAndNoSave() throws Exception {
+    void retriesOverAnUnreliableConnectionWithoutLosingASave() throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
-        line.be(FaultyLine.Mode.Flaky);
+        line.setMode(FaultyLine.Mode.Flaky);
         int before = line.faults();
         int saved = 0;
         for (int step = 1; step <= 12; step++) {
@@ -174,15 +177,15 @@ class S3StoreTest extends CheckpointsContract {
                 assertThat(e.kind()).isEqualTo(CheckpointException.Kind.CannotWrite);
             }
         }
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         assertThat(line.faults() - before).as("faults").isGreaterThan(5);
         assertThat(saved).as("the last step saved, of 12").isGreaterThan(6);
         assertThat(newest(checkpoints).state().step()).isGreaterThanOrEqualTo(saved);
     }
 
-    /** The SDK asks again, and is told that the manifest is there: this writer's own. */
+    /** The SDK retries, and learns that the manifest exists: it is this writer's own. */
     @Test
-    void aCommitWhoseAnswerIsLostIsACommit() throws Exception {
+    void commitWithALostAnswerIsACommit() throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 1);
         checkpoints.save(checkpoint(1, 1));
@@ -191,7 +194,7 @@ class S3StoreTest extends CheckpointsContract {
     }
 
     @Test
-    void aCommitOfWhichNothingIsHeardLeavesAWholeCheckpoint() throws Exception {
+    void commitWithoutAnyAnswerLeavesAWholeCheckpoint() throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         line.loseAnswers("PUT /bucket/" + prefix + "/step-1/MANIFEST.json", 100);
         assertThatThrownBy(() -> checkpoints.save(checkpoint(1, 1))).hasMessageContaining("cannot be reached");
@@ -202,50 +205,53 @@ class S3StoreTest extends CheckpointsContract {
     }
 
     @Test
-    void aServiceThatFailsIsNamedAndRecovers() throws Exception {
+    void reportsAFailingServiceAndRecovers() throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         checkpoints.save(checkpoint(1, 1));
-        Map<FaultyLine.Mode, String> said = Map.of(
+        Map<FaultyLine.Mode, String> messages = Map.of(
                 FaultyLine.Mode.Answers500, "bucket bucket answers 500",
                 FaultyLine.Mode.Answers503, "bucket bucket answers 503",
                 FaultyLine.Mode.Down, "the service of bucket bucket cannot be reached");
-        for (FaultyLine.Mode mode : said.keySet()) {
-            line.be(mode);
+        for (FaultyLine.Mode mode : messages.keySet()) {
+            line.setMode(mode);
             assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
                     .as("%s", mode)
                     .hasMessageContaining("cannot save checkpoint step-2 to s3://bucket/" + prefix)
-                    .hasMessageContaining(said.get(mode));
+                    .hasMessageContaining(messages.get(mode));
             assertThatThrownBy(() -> checkpoints.newest(false))
                     .extracting(e -> ((CheckpointException) e).kind())
                     .isEqualTo(CheckpointException.Kind.CannotRead);
-            line.be(FaultyLine.Mode.Well);
+            line.setMode(FaultyLine.Mode.Healthy);
             assertThat(newest(checkpoints).state().step()).isEqualTo(1);
         }
         checkpoints.save(checkpoint(2, 1));
         assertThat(newest(checkpoints).state().step()).isEqualTo(2);
     }
 
-    /** Of a missing file the service itself says that there is no such key; a missing file is a damaged checkpoint. */
+    /**
+     * The service itself answers a missing file with "no such key"; then the checkpoint is damaged. A bare 404 is not
+     * that answer.
+     */
     @Test
-    void whatAProxyDoesNotFindIsNotMissing() throws Exception {
+    void aProxys404IsNotAMissingFile() throws Exception {
         new CheckpointCatalog(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
-        line.be(FaultyLine.Mode.Answers404);
+        line.setMode(FaultyLine.Mode.Answers404);
         assertThatThrownBy(() -> store().open("step-1/MANIFEST.json"))
                 .isNotInstanceOf(NoSuchFileException.class)
                 .hasMessageContaining("bucket bucket answers 404");
-        line.be(FaultyLine.Mode.Well);
+        line.setMode(FaultyLine.Mode.Healthy);
         assertThatThrownBy(() -> store().open("step-2/MANIFEST.json")).isInstanceOf(NoSuchFileException.class);
     }
 
     @Test
-    void whatOthersKeepThereIsNotSweptAway() throws Exception {
+    void doesNotSweepFilesOfOthers() throws Exception {
         write("photos/g1-holiday/a.jpg", new byte[] {1});
         new CheckpointCatalog(store(), new Owner("job", "cfg"), 2).save(checkpoint(1, 1));
         assertThat(store().names()).contains("photos/g1-holiday/a.jpg");
     }
 
     @Test
-    void anEndpointThatIsNoUrlIsNamed() {
+    void namesAnEndpointThatIsNotAUrl() {
         for (String endpoint : List.of("minio:9000", "minio", "//minio:9000", "http:/minio")) {
             S3Store.Service service =
                     new S3Store.Service(Optional.of(URI.create(endpoint)), Optional.empty(), Optional.empty());
@@ -258,7 +264,7 @@ class S3StoreTest extends CheckpointsContract {
     }
 
     @Test
-    void wrongCredentialsAndMissingBucketsAreNamed() {
+    void namesWrongCredentialsAndMissingBuckets() {
         S3Server.login("wrong");
         CheckpointCatalog refused = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
         assertThatThrownBy(() -> refused.save(checkpoint(1, 1)))

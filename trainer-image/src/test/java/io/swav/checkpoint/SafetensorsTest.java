@@ -26,9 +26,9 @@ class SafetensorsTest {
     @TempDir
     Path folder;
 
-    /** An independent reader of the format, DJL's, sees the same values. */
+    /** An independent reader of the format, DJL's, must read the same values. */
     @Test
-    void othersReadTheFiles() throws Exception {
+    void anIndependentReaderReadsTheFiles() throws Exception {
         TorchRuntime.start();
         Path file = folder.resolve("model.safetensors");
         Safetensors.write(file, checkpoint(3, 1).model(), Map.of("format", "pt"));
@@ -44,7 +44,7 @@ class SafetensorsTest {
     }
 
     @Test
-    void truncatedFilesAreNamed() throws Exception {
+    void namesTruncatedFiles() throws Exception {
         Path file = folder.resolve("x.safetensors");
         Safetensors.write(file, checkpoint(3, 1).model(), Map.of());
         byte[] bytes = Files.readAllBytes(file);
@@ -71,7 +71,7 @@ class SafetensorsTest {
                 "{\"a\": {\"dtype\": \"F32\", \"shape\": [1]}}                           | lies at -1",
                 "{\"a\": {\"dtype\": \"C64\", \"shape\": [1], \"data_offsets\": [0, 8]}} | has dtype C64",
             })
-    void foreignHeadersAreRefused(String header, String why) throws Exception {
+    void refusesForeignHeaders(String header, String why) throws Exception {
         Path file = Files.write(folder.resolve("x.safetensors"), file(header, new byte[4]));
         assertThatThrownBy(() -> Safetensors.read(file))
                 .isInstanceOf(CorruptCheckpointException.class)
@@ -79,7 +79,7 @@ class SafetensorsTest {
     }
 
     @Test
-    void halfPrecisionComesOutAsFloats() throws Exception {
+    void readsHalfPrecisionAsFloats() throws Exception {
         String header = "{\"h\": {\"dtype\": \"F16\", \"shape\": [4], \"data_offsets\": [0, 8]},"
                 + "\"b\": {\"dtype\": \"BF16\", \"shape\": [2], \"data_offsets\": [8, 12]}}";
         // 1, -2, the smallest subnormal, 65504; 1, -3
@@ -100,7 +100,7 @@ class SafetensorsTest {
     }
 
     @Test
-    void arraysOfAnotherModelAreNamed() {
+    void namesArraysOfAnotherModel() {
         TorchRuntime.start();
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             Map<String, HostTensor> from = Map.of("a", floats(1, 2));

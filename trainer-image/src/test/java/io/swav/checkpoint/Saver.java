@@ -8,14 +8,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 
-/** What {@link KillTest} kills: resumes, and saves step after step as fast as it can, until somebody ends it. */
+/**
+ * The process that {@link KillTest} kills: it resumes, and saves step after step as fast as it can, until it is killed.
+ */
 final class Saver {
     static final int KEEP = 2;
     private static final int FLOATS = 300_000;
 
     private Saver() {}
 
-    /** Arguments: URI, port of the S3 server or 0, generation. Says {@code begun N} and {@code saved N}. */
+    /** Arguments: URI, port of the S3 server or 0, generation. Prints {@code begun N} and {@code saved N}. */
     public static void main(String[] args) throws Exception {
         int port = Integer.parseInt(args[1]);
         CheckpointCatalog checkpoints = open(args[0], port);
@@ -36,7 +38,7 @@ final class Saver {
         return new CheckpointCatalog(StoreFactory.open(uri, service), new CheckpointCatalog.Owner("job", "cfg"), KEEP);
     }
 
-    /** Values that the step decides. */
+    /** Returns values that depend on the step alone. */
     static Checkpoint checkpoint(long step, long generation) {
         CheckpointState state = new CheckpointState(step, step * 8, 31, "cfg", 2, "job", generation, "");
         return new Checkpoint(state, Map.of("conv1.weight", values(step)), Map.of("conv1.weight", values(-step)));

@@ -1,4 +1,4 @@
-/** Checkpoints whole, damaged, foreign and left behind. */
+/** Tests of checkpoints: whole, damaged, foreign and superseded. */
 @NullMarked
 package io.swav.checkpoint;
 

@@ -26,15 +26,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What every implementation promises. */
+/** Checks what every implementation of {@link Collective} promises. */
 class CollectiveContractTest {
-    /** One element, odd, the direct path, and several slices of chunks. */
+    /** A single element, an odd number, the direct path, and several slices of chunks. */
     private static final int[] LENGTHS = {1, 3, 1000, 2_000_001};
 
     private enum Transport {
         Solo,
         Tcp,
-        /** Sockets between arrays that lie on devices. */
+        /** Sockets, with arrays on devices. */
         TcpOfDevices,
         Nccl
     }
@@ -42,7 +42,7 @@ class CollectiveContractTest {
     private static Optional<AsOnDevice> device = Optional.empty();
 
     @AfterEach
-    void arraysLieInHostMemory() {
+    void returnArraysToHostMemory() {
         device.ifPresent(AsOnDevice::close);
         device = Optional.empty();
     }
@@ -82,7 +82,7 @@ class CollectiveContractTest {
 
     @ParameterizedTest
     @MethodSource("worlds")
-    void sumsToTheSameBitsEverywhere(World world) throws Exception {
+    void everyRankGetsTheSameBitsOfASum(World world) throws Exception {
         int size = world.size();
         for (int length : LENGTHS) {
             List<float[]> sums = Ranked.run(world.connect(), (collective, manager) -> {
@@ -101,10 +101,10 @@ class CollectiveContractTest {
         }
     }
 
-    /** bfloat16 has 8 bits; who rounds what on the way is free. */
+    /** The tolerance allows for bfloat16's 8 significant bits; the implementation chooses where it rounds. */
     @ParameterizedTest
     @MethodSource("worlds")
-    void roundedSumsAreCloseAndTheSameEverywhere(World world) throws Exception {
+    void roundedSumsAreCloseAndTheSameOnEveryRank(World world) throws Exception {
         int size = world.size();
         for (int length : LENGTHS) {
             List<float[]> sums = Ranked.run(world.connect(), (collective, manager) -> {
@@ -210,7 +210,7 @@ class CollectiveContractTest {
         assertThat(gathered).allMatch(all -> Arrays.equals(all, expected));
     }
 
-    /** Everyone first sends more than the sockets hold, to everyone: nobody may wait for nobody. */
+    /** Every rank first sends more than the sockets can buffer, to every other: no rank may block. */
     @ParameterizedTest
     @MethodSource("worlds")
     void exchangesWithoutDeadlockAndInOrder(World world) throws Exception {
@@ -259,17 +259,17 @@ class CollectiveContractTest {
         }
     }
 
-    /** Two threads of every rank at once, each in an order of its own: on one connection their messages would mix. */
+    /** Two threads of every rank run at once, each in its own order: on one connection their messages would mix. */
     @ParameterizedTest
     @MethodSource("worlds")
-    void besideStandsAnotherForAnotherThread(World world) throws Exception {
+    void aDuplicateServesASecondThread(World world) throws Exception {
         List<Boolean> right = Ranked.run(world.connect(), (collective, manager) -> {
-            Collective beside = collective.duplicate();
+            Collective duplicate = collective.duplicate();
             assertThat(collective.duplicate().size()).isEqualTo(world.size());
             NDArray there = manager.ones(new Shape(300_000));
             CompletableFuture<Void> other = CompletableFuture.runAsync(() -> {
                 for (int i = 0; i < 5; i++) {
-                    beside.allReduceSum(there);
+                    duplicate.allReduceSum(there);
                 }
             });
             NDArray here = manager.ones(new Shape(1000));
@@ -285,10 +285,10 @@ class CollectiveContractTest {
 
     @ParameterizedTest
     @MethodSource("worldsOfSeveral")
-    void anAbortReachesTheThreadBeside(World world) throws Exception {
+    void abortReachesTheThreadOfTheDuplicate(World world) throws Exception {
         List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
-            Collective beside = collective.duplicate();
-            CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(beside, manager));
+            Collective duplicate = collective.duplicate();
+            CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(duplicate, manager));
             if (collective.rank() == 0) {
                 collective.abort();
             }
@@ -321,7 +321,7 @@ class CollectiveContractTest {
         int size = world.size();
         List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
             Thread aborter = new Thread(() -> {
-                // the main thread of this rank waits for peers that never come
+                // meanwhile the main thread of this rank waits in an operation that never ends
                 collective.abort();
             });
             if (collective.rank() == 0) {

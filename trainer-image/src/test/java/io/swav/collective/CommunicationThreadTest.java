@@ -13,12 +13,12 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Pieces on a device whose stream is behind the host, as far as a runtime without a device shows it. */
+/** Pieces on a device whose stream lags behind the host, as far as a runtime without a device can show it. */
 class CommunicationThreadTest {
     private final NDManager manager = TorchRuntime.host();
 
     @AfterEach
-    void flow() {
+    void releaseStreams() {
         CudaStub.hold(Held.NONE);
         manager.close();
     }
@@ -28,7 +28,7 @@ class CommunicationThreadTest {
     }
 
     @Test
-    void piecesBeginWhereBackwardIsAndWhatFollowsComesAfterThem() throws Exception {
+    void piecesRunAfterBackwardAndBeforeApply() throws Exception {
         Ranked.run(2, (world, unused) -> {
             if (world.rank() == 1) {
                 world.duplicate();
@@ -48,12 +48,12 @@ class CommunicationThreadTest {
                 });
                 asked.await();
                 CudaStub.hold(Held.LIBTORCH);
-                assertThat(sum.getFloat(0)).as("before backward is there").isZero();
+                assertThat(sum.getFloat(0)).as("before backward has finished").isZero();
                 CudaStub.hold(Held.ALL);
                 background.await();
                 SideStreams.copy(sum, next); // apply
                 CudaStub.hold(Held.COPIES);
-                assertThat(next.getFloat(0)).as("before the sum is there").isZero();
+                assertThat(next.getFloat(0)).as("before the sum has finished").isZero();
                 CudaStub.hold(Held.NONE);
                 assertThat(next.getFloat(0)).isEqualTo(1);
             }

@@ -7,17 +7,17 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** How groups are dealt, in every small world and through every change of it. */
+/** Checks the assignment of groups to ranks, in every small world and across every change of it. */
 class GroupRangeTest {
     @Test
-    void runsAreContiguousBalancedAndTogetherAllGroups() {
+    void rangesAreContiguousBalancedAndCoverAllGroups() {
         for (int groups = 1; groups <= 40; groups++) {
             for (int size = 1; size <= groups; size++) {
                 int next = 0;
-                for (GroupRange run : deal(groups, size)) {
-                    assertThat(run.from()).isEqualTo(next);
-                    assertThat(run.count()).isBetween(groups / size, (groups + size - 1) / size);
-                    next = run.to();
+                for (GroupRange range : assignment(groups, size)) {
+                    assertThat(range.from()).isEqualTo(next);
+                    assertThat(range.count()).isBetween(groups / size, (groups + size - 1) / size);
+                    next = range.to();
                 }
                 assertThat(next).isEqualTo(groups);
             }
@@ -25,26 +25,26 @@ class GroupRangeTest {
     }
 
     /**
-     * A deal depends on the size of the world alone, so that a newcomer knows it without being told. Beside the best
-     * balanced and contiguous deals, which would have to know the one before, it moves at most four groups more, and a
-     * tenth more over all.
+     * An assignment depends on the size of the world alone, so that a newcomer can compute it. Compared with the best
+     * balanced and contiguous assignment, which would have to know the previous one, it moves at most four groups more,
+     * and at most a tenth more over all changes.
      */
     @Test
-    void aChangeOfTheWorldMovesHardlyMoreGroupsThanItMust() {
+    void aWorldChangeMovesHardlyMoreGroupsThanNecessary() {
         int changes = 0;
         int moved = 0;
         int least = 0;
         for (int groups : new int[] {4, 6, 8, 12}) {
             for (int size = 1; size <= 5 && size <= groups; size++) {
                 for (List<Integer> after : changes(size, Math.min(5, groups))) {
-                    List<GroupRange> before = deal(groups, size);
-                    int made = moved(before, deal(groups, after.size()), after);
-                    int best = deals(groups, after.size()).stream()
-                            .mapToInt(deal -> moved(before, deal, after))
+                    List<GroupRange> before = assignment(groups, size);
+                    int made = moved(before, assignment(groups, after.size()), after);
+                    int best = assignments(groups, after.size()).stream()
+                            .mapToInt(assignment -> moved(before, assignment, after))
                             .min()
                             .orElseThrow();
                     assertThat(made - best)
-                            .as("%d groups, ranks of the %d before: %s", groups, size, after)
+                            .as("%d groups, previous ranks among %d: %s", groups, size, after)
                             .isBetween(0, 4);
                     changes++;
                     moved += made;
@@ -56,13 +56,13 @@ class GroupRangeTest {
         assertThat(moved).isLessThanOrEqualTo(least * 11 / 10);
     }
 
-    private static List<GroupRange> deal(int groups, int size) {
+    private static List<GroupRange> assignment(int groups, int size) {
         return IntStream.range(0, size)
                 .mapToObj(rank -> GroupRange.of(groups, rank, size))
                 .toList();
     }
 
-    /** For each rank after, its rank before or −1: survivors in their order, then newcomers. */
+    /** For each rank after a change, its rank before or −1: survivors in their order, then newcomers. */
     private static List<List<Integer>> changes(int size, int largest) {
         List<List<Integer>> all = new ArrayList<>();
         for (int kept = 0; kept < 1 << size; kept++) {
@@ -83,7 +83,7 @@ class GroupRangeTest {
         return all;
     }
 
-    /** Groups that a survivor gets and did not have. */
+    /** Counts the groups that survivors have after a change and did not have before. */
     private static int moved(List<GroupRange> before, List<GroupRange> after, List<Integer> ranks) {
         int moved = 0;
         for (int rank = 0; rank < after.size(); rank++) {
@@ -97,19 +97,19 @@ class GroupRangeTest {
         return moved;
     }
 
-    /** Every contiguous deal whose runs differ by one group at most. */
-    private static List<List<GroupRange>> deals(int groups, int size) {
+    /** Every contiguous assignment whose ranges differ by at most one group. */
+    private static List<List<GroupRange>> assignments(int groups, int size) {
         List<List<GroupRange>> all = new ArrayList<>();
         for (int larger = 0; larger < 1 << size; larger++) {
             if (Integer.bitCount(larger) == groups % size) {
-                List<GroupRange> deal = new ArrayList<>();
+                List<GroupRange> assignment = new ArrayList<>();
                 int next = 0;
                 for (int rank = 0; rank < size; rank++) {
                     int count = groups / size + (larger >> rank & 1);
-                    deal.add(new GroupRange(next, next + count));
+                    assignment.add(new GroupRange(next, next + count));
                     next += count;
                 }
-                all.add(deal);
+                all.add(assignment);
             }
         }
         return all;

@@ -22,28 +22,28 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Who learns that a peer has gone, and who must not. */
+/** When a rank that waits must notice that a peer has gone, and when it must not. */
 @Timeout(120)
 class HangUpTest {
     private static final Duration GRACE = Duration.ofNanos(Lifeline.GRACE_NANOS);
 
-    /** Whatever it sent before that is not due. */
+    /** Also if the lost peer had sent data before that the rank was not waiting for. */
     @ParameterizedTest
     @CsvSource({"0, false", "0, true", "1000000, false", "1000000, true"})
-    void whoWaitsForOnePeerHearsThatAnotherHasGone(int sentBefore, boolean goodbye) throws Exception {
+    void noticesALostPeerWhileWaitingForAnother(int sentBefore, boolean goodbye) throws Exception {
         CountDownLatch waits = new CountDownLatch(1);
         CountDownLatch freed = new CountDownLatch(1);
         AtomicLong left = new AtomicLong();
-        AtomicLong heard = new AtomicLong();
+        AtomicLong noticed = new AtomicLong();
         Ranked.run(3, (collective, manager) -> {
             NDArray array = manager.zeros(new Shape(1));
-            collective.allReduceMin(array); // the first in a process loads what it needs, which may take seconds
+            collective.allReduceMin(array); // the first one in a process loads libraries, which may take seconds
             if (collective.rank() == 0) {
                 NDArray ahead = manager.zeros(new Shape(sentBefore / 4));
                 CompletableFuture<Void> sends = CompletableFuture.runAsync(
                         () -> collective.exchange(List.of(new Transfer(1, ahead)), List.of()));
                 waits.await();
-                Thread.sleep(300); // or it goes while the other is only about to wait, which must not matter
+                Thread.sleep(300); // so that rank 1 waits by now; if it is only about to, the result must be the same
                 if (goodbye) {
                     sends.join();
                     left.set(System.nanoTime());
@@ -60,12 +60,12 @@ class HangUpTest {
                     try {
                         collective.exchange(List.of(), List.of(new Transfer(2, array)));
                     } finally {
-                        heard.set(System.nanoTime());
+                        noticed.set(System.nanoTime());
                     }
                 });
                 freed.countDown();
                 assertThat(lost.lostRank()).hasValue(0);
-                assertThat(Duration.ofNanos(heard.get() - left.get()))
+                assertThat(Duration.ofNanos(noticed.get() - left.get()))
                         .isBetween(goodbye ? GRACE : Duration.ZERO, GRACE.multipliedBy(6));
             }
             return 0;
@@ -74,7 +74,7 @@ class HangUpTest {
 
     @ParameterizedTest
     @CsvSource({"1, 50", "3000001, 5"})
-    void whoLeavesAfterTheLastOperationEndsItForNobody(int length, int times) throws Exception {
+    void leavingAfterTheLastOperationDoesNotDisturbIt(int length, int times) throws Exception {
         for (int time = 0; time < times; time++) {
             Ranked.run(3, (collective, manager) -> {
                 NDArray all = manager.zeros(new Shape(3L * length), DataType.FLOAT32);
@@ -88,15 +88,17 @@ class HangUpTest {
         }
     }
 
-    /** For as long as it reads: rank 2 takes three graces for what it is sent, and then stops. */
+    /** As long as it reads: rank 2 takes three grace periods to read what it is sent, and then stops. */
     @Test
-    void aSlowReaderIsWaitedForThoughAnotherHasLeft() throws Exception {
+    void waitsForASlowReaderAfterAnotherPeerHasLeft() throws Exception {
         while (!isASlowReaderWaitedFor()) {
-            // this machine was so busy that the reader stopped before its time
+            // try again: this machine was so busy that the reader stalled
         }
     }
 
-    /** @return false where the reader, for want of a processor, did not read for half a grace: it may be given up then */
+    /**
+     * @return false if the reader got no processor time and did not read for half a grace period: it may be given up then
+     */
     private static boolean isASlowReaderWaitedFor() throws Exception {
         SocketChannel[] pair = Ranked.sockets();
         SocketChannel[] leaver = Ranked.sockets();
@@ -105,10 +107,10 @@ class HangUpTest {
             theirs.leave();
         }
         try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {leaver[0], null, null});
-                PeerChannels wire =
+                PeerChannels channels =
                         new PeerChannels(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
             CompletableFuture<Void> sent =
-                    CompletableFuture.runAsync(() -> wire.exchange(List.of(new Message(2, body)), List.of()));
+                    CompletableFuture.runAsync(() -> channels.exchange(List.of(new Message(2, body)), List.of()));
             ByteBuffer arrived = ByteBuffer.allocate(body.capacity() / 30);
             long last = System.nanoTime();
             for (int part = 0; part < 30; part++) {
@@ -124,7 +126,7 @@ class HangUpTest {
                 arrived.clear();
             }
             sent.join();
-            CollectiveException left = lost(() -> waitFor(wire, 2));
+            CollectiveException left = lost(() -> waitFor(channels, 2));
             assertThat(left.lostRank()).hasValue(0);
             return true;
         } finally {
@@ -132,30 +134,34 @@ class HangUpTest {
         }
     }
 
-    private static void waitFor(PeerChannels wire, int peer) {
-        wire.exchange(List.of(), List.of(new Message(peer, ByteBuffer.allocateDirect(1))));
+    private static void waitFor(PeerChannels channels, int peer) {
+        channels.exchange(List.of(), List.of(new Message(peer, ByteBuffer.allocateDirect(1))));
     }
 
-    /** One waits in an exchange, one looks after the peers; it is found where a message is due, or by the lifeline alone. */
+    /**
+     * One thread waits in an exchange and one checks the peers; the loss shows on the connection that is being read, or on
+     * the lifeline alone.
+     */
     @Test
-    void allThreadsHearOfTheSamePeer() throws Exception {
+    void allThreadsReportTheSameLostPeer() throws Exception {
         for (int time = 0; time < 100; time++) {
             SocketChannel[] pair = Ranked.sockets();
             SocketChannel[] idle = Ranked.sockets();
             try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {null, idle[0]});
-                    PeerChannels wire = new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
-                CompletableFuture<CollectiveException> looks = CompletableFuture.supplyAsync(() -> lost(() -> {
+                    PeerChannels channels =
+                            new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
+                CompletableFuture<CollectiveException> checks = CompletableFuture.supplyAsync(() -> lost(() -> {
                     while (true) {
-                        wire.checkPeers();
+                        channels.checkPeers();
                     }
                 }));
                 CompletableFuture<CollectiveException> waits =
-                        CompletableFuture.supplyAsync(() -> lost(() -> waitFor(wire, 1)));
+                        CompletableFuture.supplyAsync(() -> lost(() -> waitFor(channels, 1)));
                 if (time % 2 == 0) {
                     pair[1].shutdownOutput();
                 }
                 idle[1].close();
-                assertThat(looks.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);
+                assertThat(checks.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);
                 assertThat(waits.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);
                 pair[1].close();
             }
@@ -167,9 +173,9 @@ class HangUpTest {
     }
 
     @Test
-    void whoLooksAfterPeersTakesNothingFromAnExchange() throws Exception {
+    void checkingPeersDoesNotConsumeMessages() throws Exception {
         Ranked.run(2, (collective, manager) -> {
-            CompletableFuture<Void> looks = CompletableFuture.runAsync(() -> {
+            CompletableFuture<Void> checks = CompletableFuture.runAsync(() -> {
                 while (true) {
                     ((TcpCollective) collective).checkPeers();
                 }
@@ -180,7 +186,7 @@ class HangUpTest {
                 assertThat(all.toLongArray()).containsOnly(time);
                 all.close();
             }
-            assertThat(looks).isNotDone();
+            assertThat(checks).isNotDone();
             return 0;
         });
     }

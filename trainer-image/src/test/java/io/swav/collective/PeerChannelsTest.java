@@ -12,32 +12,33 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** What arrives must be the message that is due, of this generation. */
+/** Only the expected message of the current generation is accepted. */
 class PeerChannelsTest {
     @Test
-    void aMessageOfAnOlderGenerationEndsTheWire() throws Exception {
-        refuses(3, 16, "sent Frame[generation=3,");
+    void aMessageOfAnOlderGenerationEndsTheChannels() throws Exception {
+        refuses(3, 16, "sent FrameHeader[generation=3,");
     }
 
     @Test
-    void aMessageOfAnotherLengthEndsTheWire() throws Exception {
-        refuses(4, 24, "length=24] where Frame[generation=4, number=0, length=16] was due");
+    void aMessageOfAnotherLengthEndsTheChannels() throws Exception {
+        refuses(4, 24, "length=24], but FrameHeader[generation=4, number=0, length=16] was expected");
     }
 
-    /** From a peer that lies, or was cut off: nothing is allocated, awaited or taken for a message. */
+    /** Invalid headers, another protocol or a truncated message: nothing is allocated, awaited or taken as a message. */
     @Test
-    void whatIsNoMessageEndsTheWireAndNamesThePeer() throws Exception {
+    void invalidDataEndsTheChannelsAndNamesThePeer() throws Exception {
         byte[] due = frame(4, 0, 16);
         refusesRaw(frame(4, 0, Long.MAX_VALUE), "length=9223372036854775807");
         refusesRaw(frame(4, 0, -1), "length=-1");
         refusesRaw(frame(4, 1, 16), "number=1");
-        refusesRaw("GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.UTF_8), "sent Frame[generation=");
+        refusesRaw(
+                "GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.UTF_8), "sent FrameHeader[generation=");
         refusesRaw(new byte[0], "closed its connection");
         refusesRaw(Arrays.copyOf(due, 11), "closed its connection");
         refusesRaw(Arrays.copyOf(due, 24 + 15), "closed its connection");
     }
 
-    private static Lifeline alone() throws Exception {
+    private static Lifeline noLifeline() throws Exception {
         return new Lifeline(new @Nullable SocketChannel[0]);
     }
 
@@ -47,14 +48,14 @@ class PeerChannelsTest {
         return bytes;
     }
 
-    /** Sends these bytes and hangs up. */
+    /** Sends these bytes, closes the connection, and checks that the receiver fails with {@code message}. */
     private static void refusesRaw(byte[] bytes, String message) throws Exception {
         SocketChannel[] pair = Ranked.sockets();
-        try (PeerChannels receiver = new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[1]}, alone())) {
+        try (PeerChannels receiver = new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[1]}, noLifeline())) {
             pair[0].write(ByteBuffer.wrap(bytes));
             pair[0].close();
             List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
-            for (int call = 0; call < 2; call++) { // whoever comes later hears the same
+            for (int call = 0; call < 2; call++) { // later calls report the same peer
                 assertThatThrownBy(() -> receiver.exchange(List.of(), due))
                         .isInstanceOfSatisfying(
                                 CollectiveException.class,
@@ -67,8 +68,9 @@ class PeerChannelsTest {
     private static void refuses(long sentGeneration, int sentBytes, String message) throws Exception {
         SocketChannel[] pair = Ranked.sockets();
         try (PeerChannels sender =
-                        new PeerChannels(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, alone());
-                PeerChannels receiver = new PeerChannels(4, new @Nullable SocketChannel[] {pair[1], null}, alone())) {
+                        new PeerChannels(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, noLifeline());
+                PeerChannels receiver =
+                        new PeerChannels(4, new @Nullable SocketChannel[] {pair[1], null}, noLifeline())) {
             sender.exchange(List.of(new Message(1, ByteBuffer.allocateDirect(sentBytes))), List.of());
             List<Message> due = List.of(new Message(0, ByteBuffer.allocateDirect(16)));
             assertThatThrownBy(() -> receiver.exchange(List.of(), due))

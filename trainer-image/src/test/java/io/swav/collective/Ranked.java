@@ -17,7 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
-/** Worlds of several ranks as threads of one test process. */
+/** Runs worlds of several ranks as threads of one test process. */
 public final class Ranked {
     static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
 
@@ -33,17 +33,17 @@ public final class Ranked {
 
     private Ranked() {}
 
-    /** Runs {@code body} on every rank of a Tcp world, or alone when {@code size} is 1; results by rank. */
+    /** Runs {@code body} on every rank of a TCP world, or alone if {@code size} is 1; returns the results by rank. */
     public static <T> List<T> run(int size, Body<T> body) throws Exception {
         return run(world(size), body);
     }
 
-    /** Sockets, or nothing where there is one rank. */
+    /** Returns a world over sockets, or a {@link SoloCollective} if {@code size} is 1. */
     public static List<Collective> world(int size) throws Exception {
         return size == 1 ? List.of(new SoloCollective()) : connect(size);
     }
 
-    /** The same over any world; closes it. */
+    /** Runs {@code body} on every rank of {@code world}, closes the world, and returns the results by rank. */
     public static <T> List<T> run(List<? extends Collective> world, Body<T> body) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(world.size());
         try {
@@ -94,8 +94,8 @@ public final class Ranked {
     }
 
     /**
-     * What {@code connect} makes of every rank of {@code world}, all at the same time; closed if one of them fails. The last
-     * one's failure has those of the others suppressed.
+     * Applies {@code connect} to every rank of {@code world} at the same time, and returns the results by rank. If any rank
+     * fails, the others are closed, and the failure of the last one carries those of the others as suppressed exceptions.
      */
     public static <C extends Collective> List<C> each(List<Collective> world, Connect<C> connect) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(world.size());
@@ -123,7 +123,7 @@ public final class Ranked {
         }
     }
 
-    /** Both ends of a new connection. */
+    /** Returns both ends of a new connection. */
     static SocketChannel[] sockets() throws IOException {
         try (ServerSocketChannel server = ServerSocketChannel.open()) {
             server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));

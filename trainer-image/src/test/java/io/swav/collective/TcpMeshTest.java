@@ -23,7 +23,7 @@ class TcpMeshTest {
     private static final Duration LONG = Duration.ofSeconds(30);
 
     @Test
-    void aCallerWithAnotherKeyIsRefusedByBothSides() throws Exception {
+    void aCallerWithAnotherKeyIsRefused() throws Exception {
         byte[] other = "another key, as long as the right one".getBytes(StandardCharsets.UTF_8);
         try (PeerListener listener = Ranked.listener("a")) {
             assertThatThrownBy(() -> dial(new Handshake(other), listener, new Hello(1, 1, "b", 0, "a", 0)))
@@ -33,7 +33,7 @@ class TcpMeshTest {
     }
 
     @Test
-    void garbageAndSilenceDoNotKeepOthersOut() throws Exception {
+    void garbageAndSilentClientsDoNotBlockPeers() throws Exception {
         try (PeerListener a = Ranked.listener("a");
                 PeerListener b = Ranked.listener("b");
                 Socket silent = new Socket(InetAddress.getLoopbackAddress(), a.port());
@@ -47,7 +47,7 @@ class TcpMeshTest {
                     Collective second = other.join()) {
                 assertThat(first.size()).isEqualTo(second.size());
             }
-            // hung up on: end of stream, or a reset where the listener had not read all of the garbage
+            // the listener closed the connection: end of stream, or a reset if it had not read all of the garbage
             assertThatThrownBy(() -> {
                         if (garbage.getInputStream().read() < 0) {
                             throw new EOFException();
@@ -59,7 +59,7 @@ class TcpMeshTest {
     }
 
     @Test
-    void anOlderGenerationIsTurnedAwayAndALaterOneParked() throws Exception {
+    void refusesAnOlderGenerationAndParksALaterOne() throws Exception {
         try (PeerListener listener = Ranked.listener("a")) {
             listener.rejectBefore(5);
             Handshake handshake = new Handshake(Ranked.KEY);
@@ -78,7 +78,7 @@ class TcpMeshTest {
     }
 
     @Test
-    void aRankInAnOlderWorldLearnsThatItIsStale() throws Exception {
+    void aRankInAnOlderWorldFailsAsStale() throws Exception {
         try (PeerListener a = Ranked.listener("a");
                 PeerListener b = Ranked.listener("b")) {
             a.rejectBefore(9);
@@ -109,7 +109,7 @@ class TcpMeshTest {
                 PeerListener b = Ranked.listener("b")) {
             List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
             assertThatThrownBy(() -> TcpMesh.connect(a, 0, peers, 1, LONG, () -> true))
-                    .hasMessageContaining("called off");
+                    .hasMessageContaining("was cancelled");
         }
     }
 

@@ -21,7 +21,7 @@ class TreeSumTest {
         TorchRuntime.start();
     }
 
-    /** Small vectors take the one-hop path, large ones the chunked one. */
+    /** Small vectors take the one-hop path, large ones the chunked path. */
     @ParameterizedTest
     @CsvSource({"1,10", "2,10", "3,10", "5,10", "8,10", "8,200000", "7,1500001", "13,30000", "64,1000"})
     void sameBitsAtEveryWorldSize(int groups, int length) throws Exception {
@@ -29,13 +29,13 @@ class TreeSumTest {
         int[] sizes = length > 1_000_000 ? new int[] {1, 2, 3} : new int[] {1, 2, 3, 4, 5, 7};
         for (int size : Arrays.stream(sizes).filter(size -> size <= groups).toArray()) {
             List<float[]> sums = Ranked.run(size, (collective, manager) -> {
-                GroupRange[] runs = runs(groups, size);
-                GroupRange run = runs[collective.rank()];
-                TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run);
-                for (int group = run.from(); group < run.to(); group++) {
+                GroupRange[] ranges = ranges(groups, size);
+                GroupRange range = ranges[collective.rank()];
+                TreeSum.Accumulator local = new TreeSum.Accumulator(groups, range);
+                for (int group = range.from(); group < range.to(); group++) {
                     local.add(group, manager.create(values(length, group)));
                 }
-                return local.reduce(collective, runs).toFloatArray();
+                return local.reduce(collective, ranges).toFloatArray();
             });
             for (int rank = 0; rank < size; rank++) {
                 assertThat(Arrays.mismatch(sums.get(rank), expected))
@@ -59,7 +59,7 @@ class TreeSumTest {
     }
 
     @Test
-    void refusesGroupsOutOfOrderAndHalfSums() {
+    void refusesGroupsOutOfOrderAndIncompleteSums() {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             TreeSum.Accumulator local = new TreeSum.Accumulator(4, new GroupRange(0, 4));
             NDArray one = manager.create(new float[] {1});
@@ -90,7 +90,7 @@ class TreeSumTest {
         return groups == 1 ? 0 : 32 - Integer.numberOfLeadingZeros(groups - 1);
     }
 
-    private static GroupRange[] runs(int groups, int size) {
+    private static GroupRange[] ranges(int groups, int size) {
         return IntStream.range(0, size)
                 .mapToObj(rank -> GroupRange.of(groups, rank, size))
                 .toArray(GroupRange[]::new);

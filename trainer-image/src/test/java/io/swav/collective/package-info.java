@@ -1,4 +1,4 @@
-/** Contract of the collectives, the tree sum, the handshake. */
+/** Tests of the collectives' contract, the tree sum, and the handshake. */
 @NullMarked
 package io.swav.collective;
 

@@ -51,7 +51,7 @@ class CaseProcessesTest {
     @Test
     void runsTheOtherCasesWhenARankHangs() throws Exception {
         assertOnlyTheSecondCaseFailed(
-                run(Death.HANG, 2, Duration.ofSeconds(10)), "rank [01] of 2 hung: nothing was said for 10 s");
+                run(Death.HANG, 2, Duration.ofSeconds(10)), "rank [01] of 2 hung: no output for 10 s");
     }
 
     @Test
@@ -60,7 +60,7 @@ class CaseProcessesTest {
                 .containsExactly(GoldenCase.failed("world size 2", "rank 0 ended with exit code 3"));
     }
 
-    /** The JVM's own place for it is the working folder. */
+    /** Checks that the JVM wrote no crash report to its default place, the working folder. */
     private static void assertNoCrashReport() throws IOException {
         try (Stream<Path> files = Files.list(Path.of("."))) {
             assertThat(files.map(Path::toString)).noneMatch(name -> name.contains("hs_err"));

@@ -21,21 +21,21 @@ class CaseTrackerTest {
     }
 
     private void begin(int rank, String name) {
-        cases.heard(rank, new CaseEvent.Begun(name));
+        cases.record(rank, new CaseEvent.Begun(name));
     }
 
     private void end(int rank, String name) {
-        cases.heard(rank, new CaseEvent.Ended(name));
+        cases.record(rank, new CaseEvent.Ended(name));
     }
 
-    private void say(GoldenCase result) {
-        cases.heard(0, new CaseEvent.Compared(result));
+    private void report(GoldenCase result) {
+        cases.record(0, new CaseEvent.Compared(result));
     }
 
-    /** A case of rank 0 from its begin to its end. */
+    /** Runs a case of rank 0 from begin to end. */
     private void run(String name) {
         begin(0, name);
-        say(ok(name));
+        report(ok(name));
         end(0, name);
     }
 
@@ -48,7 +48,7 @@ class CaseTrackerTest {
         begin(0, "file");
         run("file/a");
         begin(0, "file/b");
-        say(ok("file/b first"));
+        report(ok("file/b first"));
         assertThat(die(0)).isTrue();
         assertThat(results).containsExactly(ok("file/a"), ok("file/b first"), dead("file/b"));
         assertThat(cases.settled()).containsExactly("file/a", "file/b");
@@ -57,11 +57,11 @@ class CaseTrackerTest {
     @Test
     void repeatsNoResultOfACaseThatIsRunAgain() {
         begin(0, "file");
-        say(GoldenCase.skipped("file/queue", "unsupported"));
+        report(GoldenCase.skipped("file/queue", "unsupported"));
         begin(0, "file/a");
         die(0);
         begin(0, "file");
-        say(GoldenCase.skipped("file/queue", "unsupported"));
+        report(GoldenCase.skipped("file/queue", "unsupported"));
         run("file/b");
         end(0, "file");
         assertThat(results)
@@ -72,11 +72,11 @@ class CaseTrackerTest {
     void reportsAnotherOutcomeOfACaseThatIsRunAgain() {
         begin(0, "a");
         begin(1, "b");
-        say(ok("a"));
+        report(ok("a"));
         die(1);
         begin(0, "a");
         GoldenCase worse = GoldenCase.compared("a", 2, 1, "");
-        say(worse);
+        report(worse);
         assertThat(results).containsExactly(ok("a"), dead("b"), worse);
     }
 
@@ -85,8 +85,8 @@ class CaseTrackerTest {
         begin(0, "a");
         GoldenCase off = GoldenCase.compared("a", 2, 1, "");
         GoldenCase stopped = GoldenCase.failed("a", "no more rows");
-        say(off);
-        say(stopped);
+        report(off);
+        report(stopped);
         end(0, "a");
         assertThat(results).containsExactly(off, stopped);
     }
@@ -95,7 +95,7 @@ class CaseTrackerTest {
     void blamesTheCaseOfTheRankThatDied() {
         begin(0, "a");
         begin(1, "a");
-        say(ok("a"));
+        report(ok("a"));
         end(0, "a");
         begin(0, "b");
         assertThat(die(1)).isTrue();
@@ -140,13 +140,13 @@ class CaseTrackerTest {
     }
 
     @Test
-    void stopsWhenOnlyOtherRanksGetOn() {
+    void stopsWhenOnlyOtherRanksProgress() {
         begin(1, "a");
         end(1, "a");
         assertThat(die(1)).isFalse();
     }
 
-    /** Two files of two cases; each case, the end of each file, and the end of all may kill the process. */
+    /** Simulates two files of two cases; each case, the end of each file, and the end of all may kill the process. */
     @Test
     void runsEveryCaseOnceWhateverDies() {
         List<String> names = List.of("f/a", "f/b", "f", "g/a", "g/b", "g", WORLD);
@@ -157,24 +157,24 @@ class CaseTrackerTest {
                     killers.add(names.get(i));
                 }
             }
-            List<GoldenCase> heard = new ArrayList<>();
-            CaseTracker tracker = new CaseTracker(WORLD, heard::add);
+            List<GoldenCase> reported = new ArrayList<>();
+            CaseTracker tracker = new CaseTracker(WORLD, reported::add);
             int starts = 0;
-            boolean again = true;
-            while (again) {
+            boolean restart = true;
+            while (restart) {
                 assertThat(starts++).as("starts when %s kill", killers).isLessThan(2 * names.size());
                 boolean died = !new Child(tracker, killers).all();
-                again = died && tracker.died(new RankFailure(0, "SIGFPE"));
+                restart = died && tracker.died(new RankFailure(0, "SIGFPE"));
             }
             List<GoldenCase> expected = new ArrayList<>();
             List.of("f/a", "f/b", "g/a", "g/b")
                     .forEach(name -> expected.add(killers.contains(name) ? dead(name) : ok(name)));
             List.of("f", "g", WORLD).stream().filter(killers::contains).forEach(name -> expected.add(dead(name)));
-            assertThat(heard).as("when %s kill", killers).containsExactlyInAnyOrderElementsOf(expected);
+            assertThat(reported).as("when %s kill", killers).containsExactlyInAnyOrderElementsOf(expected);
         }
     }
 
-    /** A process that leaves out what is settled; each method gives whether it lives on. */
+    /** A process that skips settled cases; each method returns whether it is still alive. */
     private record Child(CaseTracker tracker, List<String> killers) {
         boolean all() {
             return file("f") && file("g") && !killers.contains(WORLD);
@@ -184,11 +184,11 @@ class CaseTrackerTest {
             if (tracker.settled().contains(name)) {
                 return true;
             }
-            tracker.heard(0, new CaseEvent.Begun(name));
+            tracker.record(0, new CaseEvent.Begun(name));
             if (!one(name + "/a") || !one(name + "/b") || killers.contains(name)) {
                 return false;
             }
-            tracker.heard(0, new CaseEvent.Ended(name));
+            tracker.record(0, new CaseEvent.Ended(name));
             return true;
         }
 
@@ -196,12 +196,12 @@ class CaseTrackerTest {
             if (tracker.settled().contains(name)) {
                 return true;
             }
-            tracker.heard(0, new CaseEvent.Begun(name));
+            tracker.record(0, new CaseEvent.Begun(name));
             if (killers.contains(name)) {
                 return false;
             }
-            tracker.heard(0, new CaseEvent.Compared(ok(name)));
-            tracker.heard(0, new CaseEvent.Ended(name));
+            tracker.record(0, new CaseEvent.Compared(ok(name)));
+            tracker.record(0, new CaseEvent.Ended(name));
             return true;
         }
     }

@@ -8,9 +8,9 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/** A rank like {@link GoldenRank}, the last of which dies in the case {@code file/second}. */
+/** A rank like {@link GoldenRank}; the last rank dies in the case {@code file/second}. */
 final class DyingRank {
-    /** How it dies. */
+    /** The way in which it dies. */
     enum Death {
         SIGNAL,
         EXIT,
@@ -30,7 +30,7 @@ final class DyingRank {
         this.death = death;
     }
 
-    /** Arguments: rank, size, {@link Death}, names of the cases to leave out. */
+    /** Runs the cases. Arguments: rank, size, {@link Death}, names of the cases to skip. */
     public static void main(String[] args) throws IOException {
         int rank = Integer.parseInt(args[0]);
         Death death = Death.valueOf(args[2]);

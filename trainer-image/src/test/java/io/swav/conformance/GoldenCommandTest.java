@@ -54,7 +54,7 @@ class GoldenCommandTest {
     }
 
     @Test
-    void theProjectsFixturesPassAtSeveralWorldSizes() throws IOException {
+    void passesTheProjectsFixturesAtSeveralWorldSizes() throws IOException {
         for (String file : FILES) {
             copy(file);
         }
@@ -65,7 +65,7 @@ class GoldenCommandTest {
     }
 
     @Test
-    void everyFixtureOfTheSharedFolderPasses() {
+    void passesEveryFixtureOfTheSharedFolder() {
         Path shared = Path.of(
                         System.getProperty("swav.shared", System.getenv().getOrDefault("SWAV_SHARED", "../../shared")))
                 .resolve("golden");
@@ -76,7 +76,7 @@ class GoldenCommandTest {
     }
 
     @Test
-    void damageIsAFailedCaseAndTheRestStillRuns() throws IOException {
+    void reportsDamageAsAFailedCaseAndRunsTheRest() throws IOException {
         copy("sinkhorn.npz");
         copy("larc_wd1e-6.npz");
         Path damaged = temp.resolve("lr_schedule.npz");
@@ -95,10 +95,10 @@ class GoldenCommandTest {
     }
 
     @Test
-    void aFolderThatIsNotThereIsAnotherExitCode() {
+    void exitsWith2IfTheFolderDoesNotExistOrIsEmpty() {
         Ran missing = golden(temp.resolve("nowhere").toString());
         assertThat(missing.exit()).isEqualTo(2);
-        assertThat(missing.text()).contains("there is no folder");
+        assertThat(missing.text()).contains("does not exist");
         assertThat(golden(temp.toString()).exit()).isEqualTo(2);
     }
 }

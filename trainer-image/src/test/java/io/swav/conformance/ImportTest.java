@@ -31,8 +31,8 @@ import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /**
- * A torchvision ResNet-50 comes in, goes out, and gives the features that PyTorch gave. What goes in is written, and what
- * comes out is read, by other code than ours.
+ * Imports a torchvision ResNet-50, exports it, and expects the features that PyTorch computed. The input is written,
+ * and the output read, by code that is independent of ours.
  */
 class ImportTest {
     private static final String SPEC = """
@@ -43,7 +43,7 @@ class ImportTest {
     Path folder;
 
     @Test
-    void aTorchvisionNetworkKeepsItsFeatures() throws Exception {
+    void keepsTheFeaturesOfATorchvisionNetwork() throws Exception {
         Path shared = Path.of(
                         System.getProperty("swav.shared", System.getenv().getOrDefault("SWAV_SHARED", "../../shared")))
                 .resolve("golden");
@@ -72,10 +72,10 @@ class ImportTest {
             SwavJobSpec spec = SpecLoader.load(config);
             Model model = BackboneLoader.load(spec, exported, manager.newSubManager());
             Shape shape = new Shape(meta.path("B").asLong(), 3, 96, 96);
-            NDArray pictures = manager.create(formula.input(shape, 0), shape);
+            NDArray images = manager.create(formula.input(shape, 0), shape);
             assertThat(ErrorMetrics.relativeL2(
                             expected.doubles("resnet50/eval_backbone_pooled_crop0"),
-                            model.features(manager, pictures).toFloatArray()))
+                            model.features(manager, images).toFloatArray()))
                     .isLessThan(5e-6);
         }
     }
@@ -88,7 +88,10 @@ class ImportTest {
         return new CommandLine(Main.class).execute(words.toArray(String[]::new));
     }
 
-    /** As DistributedDataParallel saves a classifier: every name begins with "module.", and there is an fc. */
+    /**
+     * Writes a file as DistributedDataParallel saves a classifier: every name begins with "module.", and there is an fc
+     * layer.
+     */
     private static void write(Path file, JsonNode stateDict, FixtureFormula formula) throws IOException {
         ObjectNode header = new ObjectMapper().createObjectNode();
         List<ByteBuffer> values = new ArrayList<>();

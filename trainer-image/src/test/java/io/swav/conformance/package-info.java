@@ -1,4 +1,4 @@
-/** Fixtures of the reference. */
+/** Tests of the comparison with the reference, and its fixtures. */
 @NullMarked
 package io.swav.conformance;
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class AugmentGoldenTest {
     @Test
-    void everyCaseOfTheReferenceIsWithinTolerance() throws IOException {
+    void matchesTheReferenceWithinTolerance() throws IOException {
         Path shared = Path.of(Optional.ofNullable(System.getenv("SWAV_SHARED")).orElse("../../shared"));
         Path golden = shared.resolve("golden");
         assumeTrue(Files.exists(golden.resolve("augment.npz")), "no fixtures in " + golden.toAbsolutePath());

@@ -34,17 +34,17 @@ class DataSetTest {
             assertThat(data.size()).isEqualTo(25);
             assertThat(data.label(13)).isEqualTo(3);
             assertThat(data.name(13)).isEqualTo(folder.resolve("s-000001.tar") + ":key013.jpg");
-            FloatImage raster = new FloatImage();
-            assertThat(ImageCodec.decode(data.read(13), raster)).isTrue();
-            assertThat(raster.width).isEqualTo(16);
+            FloatImage image = new FloatImage();
+            assertThat(ImageCodec.decode(data.read(13), image)).isTrue();
+            assertThat(image.width).isEqualTo(16);
         }
     }
 
     @Test
-    void packLeavesOutWhatCannotBeDecoded() throws IOException {
-        Path pictures = Files.createDirectories(folder.resolve("in/cat"));
-        Files.write(pictures.resolve("a.png"), picture(1));
-        Files.writeString(pictures.resolve("b.jpg"), "no picture");
+    void packSkipsUndecodableImages() throws IOException {
+        Path images = Files.createDirectories(folder.resolve("in/cat"));
+        Files.write(images.resolve("a.png"), image(1));
+        Files.writeString(images.resolve("b.jpg"), "not an image");
         Path out = folder.resolve("out");
         CommandLine pack = new CommandLine(new DataCommand.Pack());
 
@@ -57,7 +57,7 @@ class DataSetTest {
     }
 
     @Test
-    void aPatternPicksShards() throws IOException {
+    void selectsShardsByPattern() throws IOException {
         shards(folder, 25, 10);
 
         try (DataSet data = DataSet.open(folder + "/s-00000?.tar")) {
@@ -69,15 +69,15 @@ class DataSetTest {
         try (DataSet data = DataSet.open("file:" + folder + "/s-00000%3f.tar")) {
             assertThat(data.size()).isEqualTo(25);
         }
-        refused(folder + "/*9.tar", ExitCodes.NO_INPUT, "matches *9.tar");
+        assertRefused(folder + "/*9.tar", ExitCodes.NO_INPUT, "matches *9.tar");
     }
 
     @Test
-    void theSystemsFoldersOfAVolumeAreNoClasses() throws IOException {
+    void ignoresSystemFoldersOfAVolume() throws IOException {
         Files.createDirectory(folder.resolve("lost+found"));
         for (String name : new String[] {".snapshot/ox/a.png", "ox/a.png"}) {
             Files.createDirectories(folder.resolve(name).getParent());
-            Files.write(folder.resolve(name), picture(1));
+            Files.write(folder.resolve(name), image(1));
         }
         try (DataSet data = DataSet.open(folder.toString())) {
             assertThat(data.size()).isEqualTo(1);
@@ -89,7 +89,7 @@ class DataSetTest {
     void readsClassFoldersAndFlatFolders() throws IOException {
         for (String name : new String[] {"dog/b.png", "cat/a.png", "cat/deep/c.png"}) {
             Files.createDirectories(folder.resolve(name).getParent());
-            Files.write(folder.resolve(name), picture(1));
+            Files.write(folder.resolve(name), image(1));
         }
         try (DataSet data = DataSet.open(folder.toString())) {
             assertThat(data.size()).isEqualTo(3);
@@ -101,17 +101,18 @@ class DataSetTest {
     }
 
     @Test
-    void aMissingOrEmptyFolderIsNamed() {
-        refused(folder.resolve("none").toString(), ExitCodes.NO_INPUT, folder.resolve("none") + " does not exist");
-        refused(folder.toString(), ExitCodes.NO_INPUT, folder + " holds neither");
-        refused("file://" + folder + "/no such {1}", ExitCodes.NO_INPUT, folder + "/no such {1} does not exist");
-        refused("file://data/train", ExitCodes.NO_INPUT, "file://data/train names a machine");
-        refused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz names no path");
-        refused("s3://bucket/data", ExitCodes.NO_INPUT, "s3://bucket/data");
+    void namesAMissingOrEmptyFolder() {
+        assertRefused(
+                folder.resolve("none").toString(), ExitCodes.NO_INPUT, folder.resolve("none") + " does not exist");
+        assertRefused(folder.toString(), ExitCodes.NO_INPUT, folder + " holds neither");
+        assertRefused("file://" + folder + "/no such {1}", ExitCodes.NO_INPUT, folder + "/no such {1} does not exist");
+        assertRefused("file://data/train", ExitCodes.NO_INPUT, "file://data/train names a machine");
+        assertRefused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz is not a valid path");
+        assertRefused("s3://bucket/data", ExitCodes.NO_INPUT, "s3://bucket/data");
     }
 
     @Test
-    void aTarTruncatedAnywhereIsNamed() throws IOException {
+    void namesATruncatedTarFile() throws IOException {
         shards(folder, 3, 10);
         Path shard = folder.resolve("s-000000.tar");
         byte[] whole = Files.readAllBytes(shard);
@@ -121,27 +122,27 @@ class DataSetTest {
         }
         for (int length = 0; length < content; length += 100) {
             Files.write(shard, Arrays.copyOf(whole, length));
-            refused(folder.toString(), ExitCodes.BAD_DATA, shard.toString());
+            assertRefused(folder.toString(), ExitCodes.BAD_DATA, shard.toString());
         }
     }
 
-    /** A link to itself gives an error that no missing file gives: it stands for those of a file server. */
+    /** A link to itself gives an error that no missing file gives; it stands for the errors of a file server. */
     @Test
-    void whatCannotBeReadNowIsNobodysFault() throws IOException {
+    void reportsTransientReadErrorsAsRetryable() throws IOException {
         Path shard = folder.resolve("s-000000.tar");
         Files.createSymbolicLink(shard, shard);
-        refused(folder.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
-        refused(shard.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
-        Path pictures = Files.createDirectory(folder.resolve("pictures"));
-        Files.createSymbolicLink(pictures.resolve("class"), shard);
-        refused(pictures.toString(), ExitCodes.SOFTWARE, pictures.resolve("class") + " cannot be read");
+        assertRefused(folder.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
+        assertRefused(shard.toString(), ExitCodes.SOFTWARE, shard + " cannot be read");
+        Path images = Files.createDirectory(folder.resolve("images"));
+        Files.createSymbolicLink(images.resolve("class"), shard);
+        assertRefused(images.toString(), ExitCodes.SOFTWARE, images.resolve("class") + " cannot be read");
         Files.delete(shard);
         Files.createSymbolicLink(shard, folder.resolve("nowhere"));
-        refused(folder.toString(), ExitCodes.NO_INPUT, shard + " cannot be read");
+        assertRefused(folder.toString(), ExitCodes.NO_INPUT, shard + " cannot be read");
     }
 
     @Test
-    void anErrorOfTheDiskIsNotTakenForADamagedTar() throws IOException {
+    void doesNotMistakeADiskErrorForADamagedTar() throws IOException {
         shards(folder, 1, 1);
         Path shard = folder.resolve("s-000000.tar");
         FileChannel closed = FileChannel.open(shard);
@@ -153,16 +154,16 @@ class DataSetTest {
     }
 
     @Test
-    void aTrainerOpensAgainWhatCannotBeReadNow() throws Exception {
+    void retriesOpeningDataThatCannotBeReadNow() throws Exception {
         Path shard = folder.resolve("s-000000.tar");
         Files.createSymbolicLink(shard, shard);
-        SwavJobSpec spec = patient(1);
+        SwavJobSpec spec = specWithHungAfter(1);
         assertThatThrownBy(() -> DataSet.open(folder.toString(), spec).close())
                 .isInstanceOf(DataException.class)
                 .hasMessageContaining(shard + " cannot be read");
 
         CompletableFuture<DataSet> opening =
-                CompletableFuture.supplyAsync(() -> DataSet.open(folder.toString(), patient(60)));
+                CompletableFuture.supplyAsync(() -> DataSet.open(folder.toString(), specWithHungAfter(60)));
         Path whole = Files.createDirectory(folder.resolve("whole"));
         shards(whole, 3, 3);
         TimeUnit.MILLISECONDS.sleep(300);
@@ -172,7 +173,7 @@ class DataSetTest {
         }
     }
 
-    private static SwavJobSpec patient(int hungAfterSeconds) {
+    private static SwavJobSpec specWithHungAfter(int hungAfterSeconds) {
         try {
             return SpecLoader.complete("test", new ObjectMapper().readTree("""
                     {"data": {"uri": "file:///d"}, "recovery": {"hungAfterSeconds": %d}}
@@ -183,7 +184,7 @@ class DataSetTest {
     }
 
     @Test
-    void aSplitIsFoundByFoldersOrNames() throws IOException {
+    void findsTheSplitByFoldersOrNames() throws IOException {
         assertThat(TrainTestSplit.of(folder).test()).isEmpty();
         Files.createFile(folder.resolve("x-train-0.tar"));
         Files.createFile(folder.resolve("x-test-0.tar"));
@@ -194,20 +195,20 @@ class DataSetTest {
     }
 
     @Test
-    void aCutJpegIsNotAPicture() {
+    void rejectsATruncatedJpeg() {
         byte[] jpeg = ImageCodec.encode(SyntheticImages.draw(1, 1, 1, 64), ".jpg");
-        FloatImage raster = new FloatImage();
-        assertThat(ImageCodec.decode(jpeg, raster)).isTrue();
-        assertThat(ImageCodec.decode(Arrays.copyOf(jpeg, jpeg.length / 2), raster))
+        FloatImage image = new FloatImage();
+        assertThat(ImageCodec.decode(jpeg, image)).isTrue();
+        assertThat(ImageCodec.decode(Arrays.copyOf(jpeg, jpeg.length / 2), image))
                 .isFalse();
-        assertThat(ImageCodec.decode("not a picture".getBytes(java.nio.charset.StandardCharsets.UTF_8), raster))
+        assertThat(ImageCodec.decode("not an image".getBytes(java.nio.charset.StandardCharsets.UTF_8), image))
                 .isFalse();
-        assertThat(ImageCodec.decode(new byte[0], raster)).isFalse();
+        assertThat(ImageCodec.decode(new byte[0], image)).isFalse();
     }
 
-    /** It is skipped and named as other undecodable ones are, where it would otherwise end the training. */
+    /** Such an image must be skipped and named like any undecodable one; otherwise it would end the training. */
     @Test
-    void aPictureThatIsTooLargeIsNoPicture() {
+    void rejectsAnImageThatIsTooLarge() {
         byte[] head = "P6 1100000 1 255\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
         assertThat(ImageCodec.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
                 .as("wider than OpenCV reads")
@@ -224,16 +225,16 @@ class DataSetTest {
     static void shards(Path folder, int samples, int perShard) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", perShard)) {
             for (int i = 0; i < samples; i++) {
-                writer.add(String.format("key%03d", i), picture(i), "jpg", i % 10);
+                writer.add(String.format("key%03d", i), image(i), "jpg", i % 10);
             }
         }
     }
 
-    static byte[] picture(int number) {
+    static byte[] image(int number) {
         return ImageCodec.encode(SyntheticImages.draw(5, number, number % 10, 16), ".jpg");
     }
 
-    private static void refused(String uri, int exitCode, String message) {
+    private static void assertRefused(String uri, int exitCode, String message) {
         assertThatThrownBy(() -> DataSet.open(uri).close())
                 .isInstanceOfSatisfying(
                         DataException.class, e -> assertThat(e.exitCode()).isEqualTo(exitCode))

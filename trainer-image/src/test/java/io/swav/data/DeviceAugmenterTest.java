@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The device's crops against the host's, on decoded pictures. */
+/** Compares the device's crops with the host's, on decoded images. */
 class DeviceAugmenterTest {
     private static final List<SwavJobSpec.CropSpec> CROPS =
             List.of(new SwavJobSpec.CropSpec(2, 40, 0.14, 1.0), new SwavJobSpec.CropSpec(3, 17, 0.05, 0.14));
@@ -39,7 +39,8 @@ class DeviceAugmenterTest {
     }
 
     /**
-     * Resampling adds in another order, and so now and then rounds to another level; what comes after keeps or enlarges that.
+     * The device's resampling sums in another order, so it sometimes rounds to another level; later operations keep or
+     * enlarge that difference.
      */
     @ParameterizedTest
     @CsvSource({
@@ -52,13 +53,13 @@ class DeviceAugmenterTest {
         "150, 1, 1, 1, 1, 12, 0.002",
         "150, 1, 0.8, 0.2, 0.5, 12, 0.002"
     })
-    void cropsAreTheHostsButForRounding(
-            double contrast, double strength, double jitter, double grey, double blur, double most, double onAverage)
+    void cropsMatchTheHostsUpToRounding(
+            double contrast, double strength, double jitter, double gray, double blur, double most, double onAverage)
             throws IOException {
-        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, grey, blur);
-        List<ImageCodec.Bgr> pictures = pictures(contrast);
-        List<float[]> host = host(augmentation, pictures);
-        List<float[]> device = device(augmentation, pictures);
+        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, gray, blur);
+        List<ImageCodec.Bgr> images = images(contrast);
+        List<float[]> host = host(augmentation, images);
+        List<float[]> device = device(augmentation, images);
         for (int r = 0; r < CROPS.size(); r++) {
             assertThat(device.get(r)).hasSameSizeAs(host.get(r));
             int plane = CROPS.get(r).size() * CROPS.get(r).size();
@@ -74,46 +75,46 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** What is not resized has the same bits. */
+    /** Operations other than resizing give the same bits. */
     @Test
-    void coloursAndBlurAreTheHosts() throws IOException {
+    void colorsAndBlurMatchTheHostsExactly() throws IOException {
         Operations host = new Operations.Host();
         Operations device = new Operations.Device(root);
         Random random = new Random(1);
-        for (ImageCodec.Bgr picture : pictures(150)) {
+        for (ImageCodec.Bgr image : images(150)) {
             for (int i = 0; i < 5; i++) {
                 float turn = random.nextFloat() - 0.5f;
-                for (CropPlan.Colour colour : CropPlan.Colour.values()) {
-                    float factor = colour == CropPlan.Colour.HUE ? turn : 2 * random.nextFloat();
-                    CropPlan.Change change = new CropPlan.Change(colour, factor);
-                    same(
-                            picture,
+                for (CropPlan.Color color : CropPlan.Color.values()) {
+                    float factor = color == CropPlan.Color.HUE ? turn : 2 * random.nextFloat();
+                    CropPlan.Change change = new CropPlan.Change(color, factor);
+                    assertSame(
+                            image,
                             change.toString(),
-                            raster -> host.change(raster, change),
+                            target -> host.change(target, change),
                             r -> device.change(r, change));
                 }
                 double sigma = 0.1 + 1.9 * random.nextDouble();
-                same(
-                        picture,
+                assertSame(
+                        image,
                         "blur " + sigma,
-                        raster -> host.blur(raster, sigma),
-                        raster -> device.blur(raster, sigma));
+                        target -> host.blur(target, sigma),
+                        target -> device.blur(target, sigma));
             }
-            same(picture, "grey", host::grey, device::grey);
-            same(picture, "normalise", host::normalise, device::normalise);
+            assertSame(image, "gray", host::gray, device::gray);
+            assertSame(image, "normalize", host::normalize, device::normalize);
         }
     }
 
     private interface Operation {
-        void on(FloatImage raster);
+        void on(FloatImage target);
     }
 
-    private static void same(ImageCodec.Bgr picture, String what, Operation host, Operation device) {
+    private static void assertSame(ImageCodec.Bgr image, String what, Operation host, Operation device) {
         FloatImage expected = new FloatImage();
-        expected.load(picture);
+        expected.load(image);
         host.on(expected);
         FloatImage made = new FloatImage();
-        made.load(picture);
+        made.load(image);
         device.on(made);
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < made.pixels(); i++) {
@@ -125,11 +126,11 @@ class DeviceAugmenterTest {
     }
 
     @Test
-    void aBoxAsLargeAsTheCropIsCopied() throws IOException {
+    void copiesABoxAsLargeAsTheCrop() throws IOException {
         Operations device = new Operations.Device(root);
-        for (ImageCodec.Bgr picture : pictures(150)) {
+        for (ImageCodec.Bgr image : images(150)) {
             FloatImage from = new FloatImage();
-            from.load(picture);
+            from.load(image);
             FloatImage to = new FloatImage();
             CropBox box = new CropBox(
                     from.height / 3, from.width / 2, from.height - from.height / 3, from.width - from.width / 2);
@@ -148,19 +149,19 @@ class DeviceAugmenterTest {
         }
     }
 
-    /** Threads put rows in any order; asked again, a group gives the same again. */
+    /** Threads add rows in any order; a second request gives the same crops. */
     @Test
-    void theOrderOfRowsChangesNoBit() throws IOException {
+    void rowOrderDoesNotChangeResults() throws IOException {
         SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
-        List<ImageCodec.Bgr> pictures = pictures(150);
-        List<float[]> first = device(augmentation, pictures);
+        List<ImageCodec.Bgr> images = images(150);
+        List<float[]> first = device(augmentation, images);
         List<Integer> order = new ArrayList<>();
-        for (int row = 0; row < pictures.size(); row++) {
+        for (int row = 0; row < images.size(); row++) {
             order.add(row);
         }
         Collections.shuffle(order, new Random(2));
-        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
-            order.forEach(row -> group.add(row, pictures.get(row), 0, row));
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, images.size(), SEED).begin()) {
+            order.forEach(row -> group.add(row, images.get(row), 0, row));
             for (int times = 0; times < 2; times++) {
                 List<NDArray> crops = group.crops(root);
                 for (int r = 0; r < CROPS.size(); r++) {
@@ -170,29 +171,29 @@ class DeviceAugmenterTest {
         }
     }
 
-    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
+    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
-        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, pictures.size(), SEED).begin()) {
-            for (int row = 0; row < pictures.size(); row++) {
-                group.add(row, pictures.get(row), 0, row);
+        try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, images.size(), SEED).begin()) {
+            for (int row = 0; row < images.size(); row++) {
+                group.add(row, images.get(row), 0, row);
             }
             group.crops(root).forEach(array -> crops.add(array.toFloatArray()));
         }
         return crops;
     }
 
-    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> pictures) {
+    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
         for (SwavJobSpec.CropSpec spec : CROPS) {
-            crops.add(new float[3 * spec.count() * pictures.size() * spec.size() * spec.size()]);
+            crops.add(new float[3 * spec.count() * images.size() * spec.size() * spec.size()]);
         }
         MultiCrop maker = new MultiCrop(CROPS, augmentation);
-        FloatImage picture = new FloatImage();
-        for (int row = 0; row < pictures.size(); row++) {
+        FloatImage image = new FloatImage();
+        for (int row = 0; row < images.size(); row++) {
             int at = row;
-            picture.load(pictures.get(row));
-            maker.crop(picture, SEED, 0, row, (resolution, index, crop) -> {
-                int from = 3 * crop.pixels() * (index * pictures.size() + at);
+            image.load(images.get(row));
+            maker.crop(image, SEED, 0, row, (resolution, index, crop) -> {
+                int from = 3 * crop.pixels() * (index * images.size() + at);
                 for (int c = 0; c < 3; c++) {
                     System.arraycopy(crop.planes[c], 0, crops.get(resolution), from + c * crop.pixels(), crop.pixels());
                 }
@@ -201,23 +202,23 @@ class DeviceAugmenterTest {
         return crops;
     }
 
-    /** Of many shapes, decoded from JPEG and PNG. */
-    private static List<ImageCodec.Bgr> pictures(double contrast) throws IOException {
+    /** Images of many shapes, decoded from JPEG and PNG. */
+    private static List<ImageCodec.Bgr> images(double contrast) throws IOException {
         int[][] sizes = {
             {16, 16}, {32, 32}, {97, 61}, {200, 1}, {1, 90}, {1, 1}, {7, 300}, {260, 190}, {40, 40}, {500, 30}
         };
-        List<ImageCodec.Bgr> pictures = new ArrayList<>();
+        List<ImageCodec.Bgr> images = new ArrayList<>();
         for (int i = 0; i < sizes.length; i++) {
-            boolean grey = i % 3 == 1;
-            pictures.add(picture(sizes[i][0], sizes[i][1], grey, i % 2 == 0 ? "jpg" : "png", i, contrast));
+            boolean gray = i % 3 == 1;
+            images.add(image(sizes[i][0], sizes[i][1], gray, i % 2 == 0 ? "jpg" : "png", i, contrast));
         }
-        return pictures;
+        return images;
     }
 
-    private static ImageCodec.Bgr picture(int width, int height, boolean grey, String format, int seed, double contrast)
+    private static ImageCodec.Bgr image(int width, int height, boolean gray, String format, int seed, double contrast)
             throws IOException {
         BufferedImage image =
-                new BufferedImage(width, height, grey ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
+                new BufferedImage(width, height, gray ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_3BYTE_BGR);
         Random random = new Random(seed);
         for (int i = 0; i < width * height * image.getRaster().getNumBands(); i++) {
             int at = i / image.getRaster().getNumBands();

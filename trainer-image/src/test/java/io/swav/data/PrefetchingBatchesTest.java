@@ -47,7 +47,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void shapesAreThoseOfTheCrops(String on) throws IOException {
+    void cropsHaveTheSpecifiedShapes(String on) throws IOException {
         write(Set.of());
         try (PrefetchingBatches batches = PrefetchingBatches.open(spec(1, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
@@ -63,7 +63,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void aDeviceGetsTheSameCrops(String on) throws IOException {
+    void deviceGetsTheSameCrops(String on) throws IOException {
         write(Set.of());
         List<float[]> host = crops(spec(1, 0, on), 0, GROUPS);
         try (AsOnDevice device = AsOnDevice.begin()) {
@@ -75,7 +75,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void threadsWorldAndOrderOfAskingChangeNoBit(String on) throws IOException {
+    void threadsWorldAndRequestOrderDoNotChangeCrops(String on) throws IOException {
         write(Set.of());
         List<float[]> alone = crops(spec(1, 0, on), 0, GROUPS);
         List<float[]> first = crops(spec(4, 0, on), 0, 2);
@@ -101,7 +101,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void aStepThatIsDroppedIsNotDecodedAgain(String on) throws IOException {
+    void doesNotDecodeADroppedStepAgain(String on) throws IOException {
         write(Set.of());
         try (PrefetchingBatches batches = PrefetchingBatches.open(spec(1, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
@@ -111,17 +111,17 @@ class PrefetchingBatchesTest {
                 before.add(batches.group(manager, 1, group).get(1).toFloatArray());
             }
             Files.write(folder.resolve("s-000000.tar"), new byte[0]);
-            batches.expect(1, 1, GROUPS); // another world: one group is somebody else's now, one is new
+            batches.expect(1, 1, GROUPS); // another world: one group belongs to another rank now, one is new
             assertThat(batches.group(manager, 1, 1).get(1).toFloatArray()).isEqualTo(before.get(1));
             assertThat(batches.group(manager, 1, 2).get(1).toFloatArray()).isEqualTo(before.get(2));
             assertThatThrownBy(() -> batches.group(manager, 1, 3)).isInstanceOf(DataException.class);
         }
     }
 
-    /** Over a CUDA runtime that copies nothing before somebody waits for it. */
+    /** Uses a CUDA runtime that copies nothing until a thread waits for it. */
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void prefetchedGroupsHaveTheSameCropsThroughEveryChangeOfTheWorld(String on) throws Exception {
+    void prefetchedGroupsKeepTheirCropsWhenTheWorldChanges(String on) throws Exception {
         write(Set.of());
         List<float[]> alone = crops(spec(1, 0, on), 0, GROUPS);
         CudaStub.copies().close();
@@ -132,7 +132,7 @@ class PrefetchingBatchesTest {
             Random random = new Random(7);
             long before = CudaStub.copied();
             for (int step = 0; step < 4; step++) {
-                for (int world = 0; world < 6; world++) { // five steps that are dropped somewhere, and a whole one
+                for (int world = 0; world < 6; world++) { // five dropped attempts, then a complete one
                     int from = random.nextInt(GROUPS);
                     int to = from + 1 + random.nextInt(GROUPS - from);
                     int last = world < 5 ? from + random.nextInt(to - from + 1) : to;
@@ -154,24 +154,26 @@ class PrefetchingBatchesTest {
         assertThat(CudaStub.left()).isEqualTo(left);
     }
 
-    /** One group a step, the fewest: when it is asked for, the next one is already there to be sent. */
+    /**
+     * Uses one group per step, the minimum: when it is requested, the next one is already prepared and can be copied.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void everyGroupIsOnItsWayWhileTheOneBeforeIsComputed(String on) throws Exception {
+    void prefetchesEachGroupWhileThePreviousOneIsComputed(String on) throws Exception {
         write(Set.of());
         CudaStub.copies().close();
         try (AsOnDevice device = AsOnDevice.begin();
                 NDManager manager = NDManager.newBaseManager();
                 PrefetchingBatches batches = prefetching(on)) {
             batches.expect(0, 2, 3);
-            long aGroup = on.equals("Host") ? 2 : 4; // resolutions, or pictures
+            long aGroup = on.equals("Host") ? 2 : 4; // number of resolutions, or of images
             long before = CudaStub.copied();
             for (int step = 0; step < 10; step++) {
                 batches.group(manager, step, 2);
                 awaitDecoded(batches);
             }
             assertThat(CudaStub.copied() - before)
-                    .as("after each of ten the next, but the first two may not be decoded in time")
+                    .as("one copy after each of ten groups, except that the first two may not be decoded in time")
                     .isBetween(8 * aGroup, 10 * aGroup);
         }
     }
@@ -190,7 +192,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void undecodablePicturesAreReplacedTheSameWayInEveryWorld(String on) throws IOException {
+    void replacesUndecodableImagesTheSameWayInEveryWorld(String on) throws IOException {
         write(Set.of(3, 4, 17));
         List<float[]> alone = crops(spec(1, 3, on), 0, GROUPS);
         List<float[]> second = crops(spec(2, 3, on), 2, GROUPS);
@@ -211,7 +213,7 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void tooManyUndecodablePicturesEndTheJobNamingOne(String on) throws IOException {
+    void failsAndNamesAnImageWhenTooManyAreUndecodable(String on) throws IOException {
         write(Set.of(3, 4, 17));
         assertThatThrownBy(() -> crops(spec(1, 2, on), 0, GROUPS))
                 .isInstanceOf(DataException.class)
@@ -221,21 +223,21 @@ class PrefetchingBatchesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
-    void aReadThatFailsOnceChangesNoCrop(String on) throws IOException {
+    void aReadThatFailsOnceDoesNotChangeCrops(String on) throws IOException {
         write(Set.of());
         SwavJobSpec spec = spec(3, 0, on);
-        List<float[]> well = crops(spec, 0, GROUPS);
+        List<float[]> withoutErrors = crops(spec, 0, GROUPS);
         Set<Integer> failed = ConcurrentHashMap.newKeySet();
         try (PrefetchingBatches batches = over(spec, sample -> sample % 5 == 0 && failed.add(sample))) {
-            assertThat(crops(batches, 0, GROUPS)).usingRecursiveComparison().isEqualTo(well);
+            assertThat(crops(batches, 0, GROUPS)).usingRecursiveComparison().isEqualTo(withoutErrors);
             assertThat(batches.skipped()).isZero();
         }
         assertThat(failed).isNotEmpty();
     }
 
-    /** More than data.maxBadSamples of them, at that: no reason to give the job up. */
+    /** Even if more samples than data.maxBadSamples fail, the job must not be given up. */
     @Test
-    void readsThatGoOnFailingEndThisProcessAndNotTheJob() throws IOException {
+    void persistentReadErrorsEndTheProcessButNotTheJob() throws IOException {
         write(Set.of());
         try (PrefetchingBatches batches = over(spec(4, 0, "Host"), sample -> true);
                 NDManager manager = NDManager.newBaseManager()) {
@@ -249,7 +251,7 @@ class PrefetchingBatchesTest {
     }
 
     @Test
-    void readsThatAreTriedAgainDoNotHoldUpTheEnd() throws Exception {
+    void closesPromptlyWhileReadsAreRetried() throws Exception {
         write(Set.of());
         AtomicInteger tries = new AtomicInteger();
         PrefetchingBatches batches = over(spec(1, 0, "Host", 60), sample -> tries.incrementAndGet() > 0);
@@ -258,7 +260,7 @@ class PrefetchingBatchesTest {
         int before = tries.get();
         batches.close();
         assertThat(tries.get() - before)
-                .as("tries until it was closed, pauses of 0.8, 1.6, 3 and 3 s between them if that does not end them")
+                .as("tries during close; without an effect of close, after pauses of 0.8, 1.6, 3 and 3 s")
                 .isLessThanOrEqualTo(2);
     }
 
@@ -301,7 +303,7 @@ class PrefetchingBatchesTest {
         }
     }
 
-    /** Second resolution of four steps' groups [from, to), prefetched. */
+    /** The crops of the second resolution, for groups [from, to) of four steps, prefetched. */
     private static List<float[]> crops(PrefetchingBatches batches, int from, int to) {
         List<float[]> all = new ArrayList<>();
         try (NDManager manager = NDManager.newBaseManager()) {
@@ -318,9 +320,8 @@ class PrefetchingBatchesTest {
     private void write(Set<Integer> broken) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, "s", 100)) {
             for (int i = 0; i < 40; i++) {
-                byte[] picture =
-                        broken.contains(i) ? "broken".getBytes(StandardCharsets.UTF_8) : DataSetTest.picture(i);
-                writer.add(String.format("key%03d", i), picture, "jpg", i % 10);
+                byte[] image = broken.contains(i) ? "broken".getBytes(StandardCharsets.UTF_8) : DataSetTest.image(i);
+                writer.add(String.format("key%03d", i), image, "jpg", i % 10);
             }
         }
     }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 
 class SamplerTest {
     @Test
-    void noSampleComesTwiceInAnEpochForAnySmallDataSet() {
+    void usesNoSampleTwiceInAnEpochForAnySmallDataSet() {
         for (int samples = 1; samples <= 40; samples++) {
             for (int batch = 1; batch <= samples; batch++) {
                 Sampler sampler = new Sampler(samples, batch, 7);
@@ -41,7 +41,7 @@ class SamplerTest {
     }
 
     @Test
-    void everyPlaceIsEquallyLikely() {
+    void placesSamplesUniformly() {
         int[] first = new int[10];
         for (int epoch = 0; epoch < 10_000; epoch++) {
             first[Sampler.permutation(3, epoch, 10)[0]]++;
@@ -50,7 +50,7 @@ class SamplerTest {
     }
 
     @Test
-    void lessThanOneBatchIsRefusedWithTheField() {
+    void refusesFewerSamplesThanOneBatchAndNamesTheField() {
         assertThatThrownBy(() -> new Sampler(50, 256, 1))
                 .isInstanceOfSatisfying(
                         DataException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.BAD_DATA))

@@ -26,7 +26,7 @@ class FrozenFeaturesTest {
     @TempDir
     private Path folder;
 
-    /** Three directions in 8 dimensions with noise; lengths of rows say nothing. */
+    /** Clusters along three directions in 8 dimensions, with noise; the lengths of rows carry no information. */
     private static FeatureMatrix clusters(int rows, double noise, long seed) {
         Random random = new Random(seed);
         float[] values = new float[rows * 8];
@@ -42,7 +42,7 @@ class FrozenFeaturesTest {
     }
 
     @Test
-    void neighboursFindDirectionsWhateverTheLengths() {
+    void knnClassifiesByDirectionRegardlessOfLength() {
         assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 0.1, 1), clusters(90, 0.1, 2)))
                 .isEqualTo(100);
         assertThat(KnnClassifier.DEFAULT.top1(clusters(300, 50, 1), clusters(900, 50, 2)))
@@ -52,13 +52,13 @@ class FrozenFeaturesTest {
     }
 
     @Test
-    void theProbeSeparatesWhatIsSeparable() {
+    void linearProbeSeparatesSeparableClusters() {
         assertThat(LinearProbe.DEFAULT.top1(clusters(300, 0.05, 1), clusters(90, 0.05, 2)))
                 .isGreaterThan(98);
     }
 
     @Test
-    void anExportGivesTheSameFeaturesAndAWrongOneIsNamed() throws Exception {
+    void exportKeepsFeaturesAndAMismatchNamesTheFile() throws Exception {
         TorchRuntime.start();
         DataCommand.synthesize(folder, 100, 10, 16, 1);
         SwavJobSpec spec = spec("tiny", 31);

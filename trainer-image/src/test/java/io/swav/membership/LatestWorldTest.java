@@ -13,7 +13,7 @@ class LatestWorldTest {
     Path folder;
 
     @Test
-    void onlyALaterWorldOfTheSameJobCounts() {
+    void acceptsOnlyALaterWorldOfTheSameJob() {
         LatestWorld newest = new LatestWorld("job");
         newest.offer(json(3, "job"), "test");
         newest.offer(json(2, "job"), "test");
@@ -28,7 +28,7 @@ class LatestWorldTest {
     }
 
     @Test
-    void aFileMayAppearLaterAndChange() throws Exception {
+    void readsAFileThatAppearsLaterAndChanges() throws Exception {
         Path file = folder.resolve("world.json");
         try (FileWorldSource source = new FileWorldSource(file, "job")) {
             assertThat(source.newest().generation()).isZero();

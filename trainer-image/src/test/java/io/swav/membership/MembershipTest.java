@@ -7,15 +7,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** All worlds over three pods, before and after, with and without notice. */
+/** Checks the decisions for all worlds over three pods, before and after, with and without notice. */
 class MembershipTest {
     private static final String ME = "a";
 
     @Test
-    void everyCaseHasTheOneRightAnswer() {
+    void everyCaseHasTheExpectedDecision() {
         for (World formed : worlds(1)) {
             if (formed.generation() > 0 && formed.rankOf(ME).isEmpty()) {
-                continue; // one that formed is one that it was in
+                continue; // a trainer is a member of every world that it formed
             }
             for (World newest : worlds(2)) {
                 for (boolean notice : new boolean[] {false, true}) {
@@ -37,43 +37,43 @@ class MembershipTest {
                     .as(when)
                     .isEqualTo(new Membership.Form(newest, newest.rankOf(ME).getAsInt()));
         } else if (formed.generation() > 0) {
-            boolean nobodyGoesOn = formed.members().stream().noneMatch(newest.members()::contains);
+            boolean noMemberStays = formed.members().stream().noneMatch(newest.members()::contains);
             assertThat(next).as(when).isInstanceOf(Membership.Leave.class);
-            assertThat(((Membership.Leave) next).nobodyStays()).as(when).isEqualTo(nobodyGoesOn);
+            assertThat(((Membership.Leave) next).nobodyStays()).as(when).isEqualTo(noMemberStays);
         } else {
             assertThat(next).as(when).isInstanceOf(notice ? Membership.Leave.class : Membership.Wait.class);
         }
     }
 
     @Test
-    void aWorldIsLeftOnlyForALaterOneThatAllHaveSeen() {
+    void switchesOnlyToALaterWorldThatAllHaveSeen() {
         World current = world(3, List.of("a", "b"));
         assertThat(Membership.switches(current, 3)).isFalse();
         assertThat(Membership.switches(current, 2)).isFalse();
         assertThat(Membership.switches(current, 4)).isTrue();
     }
 
-    /** All small worlds before and after, and everyone who may be called lost. */
+    /** All small worlds before and after, with all kinds of lists of lost trainers. */
     @Test
-    void peersAreGivenUpInALaterWorldAloneAfterPatienceOrWhenTheyAreCalledLost() {
+    void abandonsPeersOnlyForALaterWorldAfterPatienceOrIfOneIsLost() {
         World current = world(2, List.of("a", "b", "c"));
         List<List<String>> losses = List.of(List.of(), List.of("d"), List.of("b"), List.of("d", "c"));
         for (long generation = 1; generation <= 3; generation++) {
             for (World newest : worlds(generation)) {
                 for (List<String> lost : losses) {
-                    World said = new World(newest.generation(), "job", newest.members(), "test", newest.hold(), lost);
-                    boolean later = newest.generation() > 2;
-                    boolean oneOfOurs = lost.contains("b") || lost.contains("c");
-                    String when = said.toString();
-                    assertThat(Membership.abandons(current, said, 0, 5))
+                    World later = new World(newest.generation(), "job", newest.members(), "test", newest.hold(), lost);
+                    boolean newer = newest.generation() > 2;
+                    boolean memberLost = lost.contains("b") || lost.contains("c");
+                    String when = later.toString();
+                    assertThat(Membership.abandons(current, later, 0, 5))
                             .as(when)
-                            .isEqualTo(later && oneOfOurs);
-                    assertThat(Membership.abandons(current, said, 4, 5))
+                            .isEqualTo(newer && memberLost);
+                    assertThat(Membership.abandons(current, later, 4, 5))
                             .as(when)
-                            .isEqualTo(later && oneOfOurs);
-                    assertThat(Membership.abandons(current, said, 5, 5))
+                            .isEqualTo(newer && memberLost);
+                    assertThat(Membership.abandons(current, later, 5, 5))
                             .as(when)
-                            .isEqualTo(later);
+                            .isEqualTo(newer);
                 }
             }
         }
@@ -83,7 +83,7 @@ class MembershipTest {
         return new World(world.generation(), world.job(), world.members(), world.why(), true, List.of());
     }
 
-    /** No world, the empty one, and every ordered choice of a, b, c at this generation. */
+    /** Returns no world, the empty one, and every ordered choice of a, b, c at this generation. */
     private static List<World> worlds(long generation) {
         List<World> all = new ArrayList<>(List.of(World.none("job"), world(generation, List.of())));
         List<String> pods = List.of("a", "b", "c");

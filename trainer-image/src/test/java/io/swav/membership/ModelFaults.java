@@ -3,9 +3,9 @@ package io.swav.membership;
 import java.util.List;
 import java.util.Random;
 
-/** Trainers die with their connections reset, vanish without a word, freeze, lose the API server, or one another. */
+/** Makes trainers die with their connections reset, vanish silently, freeze, or lose the API server or one another. */
 final class ModelFaults {
-    /** Of all that goes wrong, lies of the network and the operator's mistakes too. */
+    /** When all faults end, including those of the network and the operator's mistakes. */
     static final int END = 5000;
 
     private final ModelTime time;
@@ -18,7 +18,7 @@ final class ModelFaults {
         this.network = network;
     }
 
-    void harm() {
+    void inject() {
         List<ModelTrainer> living =
                 network.trainers.stream().filter(ModelTrainer::alive).toList();
         if (!living.isEmpty()) {
@@ -43,13 +43,13 @@ final class ModelFaults {
             }
         }
         if (time.now() < END - 300) {
-            time.after(20 + random.nextInt(600), this::harm);
+            time.after(20 + random.nextInt(600), this::inject);
         }
     }
 
     private static void wake(ModelTrainer trainer) {
         trainer.frozen = false;
-        trainer.soon();
+        trainer.pollSoon();
     }
 
     void heal() {

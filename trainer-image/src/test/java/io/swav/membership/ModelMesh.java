@@ -12,8 +12,8 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * A trainer's connections to the other ranks of its world: it calls the ranks below, one after another, and those above
- * wait in its lobby.
+ * A trainer's connections to the other ranks of its world. It calls the ranks below its own one after another; the calls
+ * of the ranks above are parked in its {@link PendingConnections}.
  */
 final class ModelMesh {
     private static final int CALL_TIMEOUT = 150;
@@ -35,16 +35,16 @@ final class ModelMesh {
         this.network = network;
     }
 
-    /** For the owner's new world. */
+    /** Starts connecting the owner's new world. */
     void begin() {
         links = new End[owner.world.size()];
         called = 0;
         calling = false;
         forming = true;
-        pending.rejectBefore(fence()).forEach(End::close);
+        pending.rejectBefore(generation()).forEach(End::close);
     }
 
-    /** Whether every rank is connected; goes on as far as it can. */
+    /** Connects as far as possible; returns whether every rank is connected. */
     boolean isComplete() {
         if (called < owner.rank) {
             if (!calling) {
@@ -66,18 +66,18 @@ final class ModelMesh {
     }
 
     private PendingConnections.ConnectionKey caller(int rank) {
-        return new PendingConnections.ConnectionKey(fence(), rank, uid(rank), 0);
+        return new PendingConnections.ConnectionKey(generation(), rank, uid(rank), 0);
     }
 
     private String uid(int rank) {
         return owner.world.members().get(rank).uid();
     }
 
-    private long fence() {
-        return owner.mutant == Mutant.NO_FENCE ? 0 : owner.world.generation();
+    private long generation() {
+        return owner.mutant == Mutant.ACCEPTS_ANY_GENERATION ? 0 : owner.world.generation();
     }
 
-    /** Hello, and the verdict back; silence ends in another call. */
+    /** Sends a hello and awaits the verdict; without an answer it calls again. */
     private void call(ModelTrainer peer) {
         calling = true;
         long mine = ++call;
@@ -93,29 +93,29 @@ final class ModelMesh {
     private void hangUp(long mine) {
         if (call == mine && calling) {
             calling = false;
-            owner.soon();
+            owner.pollSoon();
         }
     }
 
     private void answer(ModelMesh from, PendingConnections.ConnectionKey caller, long number) {
         if (!owner.alive()) {
-            time.after(REFUSED, () -> from.hangUp(number)); // by the kernel
+            time.after(REFUSED, () -> from.hangUp(number)); // refused by the kernel
             return;
         }
         boolean stale = pending.refuses(caller.generation());
         End mine = network.connect(owner, from.owner);
-        time.after(network.delay(), () -> from.hearsVerdict(stale, mine.other, number));
+        time.after(network.delay(), () -> from.receiveVerdict(stale, mine.other, number));
         if (!stale) {
             time.after(network.delay(), () -> {
                 if (owner.alive()) {
                     pending.park(caller, mine).ifPresent(End::close);
-                    owner.soon();
+                    owner.pollSoon();
                 }
             });
         }
     }
 
-    private void hearsVerdict(boolean stale, End end, long number) {
+    private void receiveVerdict(boolean stale, End end, long number) {
         if (call != number || !calling || !forming) {
             end.close();
         } else if (stale) {
@@ -124,7 +124,7 @@ final class ModelMesh {
             calling = false;
             links[called++] = end;
         }
-        owner.soon();
+        owner.pollSoon();
     }
 
     void send(int peer, Body body) {
@@ -139,7 +139,10 @@ final class ModelMesh {
         }
     }
 
-    /** Empty while it is under way, and when another than the one that is due came, with which the owner fails. */
+    /**
+     * Takes the next message from a peer. Empty while it is in flight, or if it is not the expected one; in the latter case
+     * the owner fails.
+     */
     Optional<Body> take(int peer, Kind kind) {
         End link = links[peer];
         if (link.inbox.isEmpty()) {
@@ -147,7 +150,7 @@ final class ModelMesh {
         }
         Optional<Message> head = link.inbox.remove();
         FrameHeader due = new FrameHeader(owner.world.generation(), link.received++, kind.bytes);
-        boolean any = owner.mutant == Mutant.TAKES_ANY_FRAME || owner.mutant == Mutant.NO_FENCE;
+        boolean any = owner.mutant == Mutant.ACCEPTS_ANY_FRAME || owner.mutant == Mutant.ACCEPTS_ANY_GENERATION;
         if (head.isEmpty() || !(any || head.get().frame().is(due))) {
             owner.fail();
             return Optional.empty();
@@ -160,12 +163,12 @@ final class ModelMesh {
         return Arrays.stream(links).anyMatch(link -> link != null && link.isLeft());
     }
 
-    /** Whether one did without a goodbye. */
+    /** Whether a peer has hung up without a goodbye. */
     boolean isLost() {
         return Arrays.stream(links).anyMatch(link -> link != null && link.isLost());
     }
 
-    /** Done with this world. */
+    /** Says goodbye to all peers and closes the connections. */
     void leave() {
         Arrays.stream(links).filter(Objects::nonNull).forEach(End::leave);
         hangUpAll();
@@ -177,7 +180,7 @@ final class ModelMesh {
         forming = false;
     }
 
-    /** Nobody waits here any more, and nobody will. */
+    /** Closes all connections, and refuses all later callers. */
     void close() {
         hangUpAll();
         pending.rejectBefore(Long.MAX_VALUE).forEach(End::close);

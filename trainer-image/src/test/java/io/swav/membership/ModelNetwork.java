@@ -14,15 +14,15 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The trainers that there ever were, and what lies between them. It delays messages, holds them back while two trainers
- * are apart, and in faulty runs repeats some and brings up some of earlier generations.
+ * All trainers that were ever started, and the network between them. It delays messages, holds them back while two
+ * trainers are partitioned, and in faulty runs repeats some and delivers some of earlier generations again.
  */
 final class ModelNetwork {
-    /** Of messages, with their length. */
+    /** The kinds of messages, with their lengths. */
     enum Kind {
         OFFER(40),
         STATE(1000),
-        TOGETHER(8),
+        BARRIER(8),
         MINIMUM(16),
         SUM(500);
 
@@ -80,7 +80,7 @@ final class ModelNetwork {
         return a.uid.compareTo(b.uid) < 0 ? a.uid + b.uid : b.uid + a.uid;
     }
 
-    /** The end of a new connection that is the first one's. */
+    /** Returns the first trainer's end of a new connection. */
     End connect(ModelTrainer first, ModelTrainer second) {
         return new End(first, second);
     }
@@ -91,7 +91,7 @@ final class ModelNetwork {
         final Deque<Optional<Message>> inbox = new ArrayDeque<>();
         long received;
         private final ModelTrainer owner;
-        private final Deque<Optional<Message>> underWay = new ArrayDeque<>();
+        private final Deque<Optional<Message>> inFlight = new ArrayDeque<>();
         private long lastArrival;
         private long sent;
         private boolean closed;
@@ -109,17 +109,17 @@ final class ModelNetwork {
 
         void send(Body body) {
             Message message = new Message(new FrameHeader(body.world().generation(), sent++, body.kind().bytes), body);
-            if (lies() && !owner.said.isEmpty()) {
-                Message late = owner.said.get(random.nextInt(owner.said.size()));
-                if (late.frame().generation() < body.world().generation()) {
-                    transmit(Optional.of(late));
+            if (injectsFault() && !owner.sent.isEmpty()) {
+                Message earlier = owner.sent.get(random.nextInt(owner.sent.size()));
+                if (earlier.frame().generation() < body.world().generation()) {
+                    transmit(Optional.of(earlier));
                 }
             }
             transmit(Optional.of(message));
-            if (lies()) {
+            if (injectsFault()) {
                 transmit(Optional.of(message));
             }
-            owner.said.add(message);
+            owner.sent.add(message);
         }
 
         /** Says goodbye, and hangs up. */
@@ -128,17 +128,17 @@ final class ModelNetwork {
             close();
         }
 
-        /** Whether the other end has hung up, whatever is left to be read. */
+        /** Whether the other end has hung up, even if messages are left to be read. */
         boolean isLeft() {
             return inbox.contains(Optional.<Message>empty());
         }
 
-        /** Whether it did without a goodbye. */
+        /** Whether the other end has hung up without a goodbye. */
         boolean isLost() {
             return isLeft() && !other.goodbye;
         }
 
-        /** The other end reads that after all that was sent. */
+        /** Hangs up; the other end reads that after all messages sent before. */
         void close() {
             if (!closed) {
                 closed = true;
@@ -146,13 +146,13 @@ final class ModelNetwork {
             }
         }
 
-        private boolean lies() {
+        private boolean injectsFault() {
             return faulty && time.now() < ModelFaults.END && random.nextInt(400) == 0;
         }
 
-        /** In order, however long each takes. */
+        /** Delivers messages in order, whatever the delay of each. */
         private void transmit(Optional<Message> message) {
-            underWay.add(message);
+            inFlight.add(message);
             lastArrival = Math.max(lastArrival + 1, time.now() + delay());
             time.at(lastArrival, this::arrive);
         }
@@ -165,10 +165,10 @@ final class ModelNetwork {
                 time.after(20, this::arrive);
                 return;
             }
-            Optional<Message> head = underWay.remove();
+            Optional<Message> head = inFlight.remove();
             if (!other.closed) {
                 other.inbox.add(head);
-                other.owner.soon();
+                other.owner.pollSoon();
             }
         }
     }

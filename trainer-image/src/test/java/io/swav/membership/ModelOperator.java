@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
 
-/** Starts trainers and publishes worlds; sees trainers late, and is sometimes wrong. */
+/** Starts trainers and publishes worlds; it sees trainers' changes late, and is sometimes wrong. */
 final class ModelOperator {
     private static final int END = 9000;
     private static final int MOST_TRAINERS = 5;
@@ -17,7 +17,7 @@ final class ModelOperator {
     private final Function<String, ModelTrainer> start;
     private World newest = World.none("job");
 
-    /** @param start makes a trainer of a UID */
+    /** @param start starts a trainer with the given uid */
     ModelOperator(ModelTime time, ModelNetwork network, Function<String, ModelTrainer> start) {
         this.time = time;
         this.random = time.random;
@@ -41,13 +41,13 @@ final class ModelOperator {
         }
         List<World.Member> next = new ArrayList<>();
         List<String> lost = new ArrayList<>();
-        boolean everyoneOut = !honest && random.nextInt(40) == 0;
+        boolean removesAll = !honest && random.nextInt(40) == 0;
         for (World.Member member : newest.members()) {
             ModelTrainer trainer = network.trainer(member.uid());
             boolean known = !trainer.alive() && time.now() - trainer.diedAt > (trainer.vanished ? 300 : 40);
             boolean hung = trainer.frozen && random.nextInt(4) == 0;
             boolean leaves = !honest && random.nextInt(12) == 0;
-            if (known || hung || leaves || everyoneOut) {
+            if (known || hung || leaves || removesAll) {
                 if ((known || hung) && random.nextBoolean()) {
                     lost.add(member.uid());
                 }
@@ -74,13 +74,13 @@ final class ModelOperator {
         }
     }
 
-    /** The document or, as watches do, a later one. */
+    /** Delivers the document or a later one, as watches do. */
     private void deliver(ModelTrainer to, World document) {
         time.after(network.delay(), () -> {
             if (to.frozen || to.apiAway) {
                 time.after(10, () -> deliver(to, document));
             } else {
-                to.hears(random.nextBoolean() ? document : newest);
+                to.receiveWorld(random.nextBoolean() ? document : newest);
             }
         });
     }

@@ -7,16 +7,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What has to hold when all has been well for a while. What has to hold at every moment, each trainer checks itself. */
+/** The promises that must hold some time after the last fault. Each trainer itself checks those that hold at all times. */
 record ModelPromises(World newest, List<ModelTrainer> trainers) {
     void check(long stepBefore) {
-        trainingGoesOn(stepBefore);
-        everyoneIsInTheNewestWorldOrOutOfIt();
+        trainingContinues(stepBefore);
+        everyTrainerIsInTheNewestWorldOrOutside();
         Map<Long, History> surviving = oneHistory();
         trainers.forEach(trainer -> noStepTwice(trainer, surviving));
     }
 
-    /** Of the members; −1 for none. */
+    /** Returns the newest step of any member; −1 for none. */
     long newestStep() {
         return trainers.stream()
                 .filter(this::isMember)
@@ -29,21 +29,21 @@ record ModelPromises(World newest, List<ModelTrainer> trainers) {
         return newest.rankOf(trainer.uid).isPresent();
     }
 
-    private void trainingGoesOn(long stepBefore) {
+    private void trainingContinues(long stepBefore) {
         if (newestStep() <= stepBefore) {
             throw new Violation("training stopped at step " + stepBefore + " in " + newest + "; all: " + trainers);
         }
     }
 
-    private void everyoneIsInTheNewestWorldOrOutOfIt() {
+    private void everyTrainerIsInTheNewestWorldOrOutside() {
         for (ModelTrainer trainer : trainers) {
             if (trainer.alive() && !(isMember(trainer) ? trainer.trainsIn(newest) : trainer.isOutside())) {
-                throw new Violation(trainer + " where " + newest + " is the newest; all: " + trainers);
+                throw new Violation(trainer + ", but the newest world is " + newest + "; all: " + trainers);
             }
         }
     }
 
-    /** Of all members, by step. */
+    /** Checks that all members share one history, and returns it by step. */
     private Map<Long, History> oneHistory() {
         Map<Long, History> surviving = new HashMap<>();
         trainers.stream().filter(this::isMember).forEach(trainer -> {

@@ -4,9 +4,9 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The states that the trainers of a run come to, and the newest of them that is stored. */
+/** The states that the trainers of a run reach, and the newest one that is stored. */
 final class ModelStates {
-    /** A chain of steps. The same step of the same state in the same world is the same state. */
+    /** A chain of steps. The same step from the same state in the same world yields the same object. */
     static final class History {
         final long id;
         final long step;
@@ -23,7 +23,7 @@ final class ModelStates {
     private History stored = new History(0, 0, null);
     private long storedIn;
 
-    /** One step later, made in this generation. */
+    /** Returns the state one step later, made in this generation. */
     History after(History state, long generation) {
         return children.computeIfAbsent(
                 state.id + "/" + generation, key -> new History(children.size() + 1, state.step + 1, state));
@@ -33,7 +33,7 @@ final class ModelStates {
         return stored;
     }
 
-    /** Unless a later generation has stored one. */
+    /** Stores the state, unless a later generation has stored one. */
     void store(History state, long generation) {
         if (generation >= storedIn) {
             storedIn = generation;

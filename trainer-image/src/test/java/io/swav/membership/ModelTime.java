@@ -3,7 +3,10 @@ package io.swav.membership;
 import java.util.PriorityQueue;
 import java.util.Random;
 
-/** What happens when in a run, in one thread, and every choice in it, by one seed. A tick is about a millisecond. */
+/**
+ * The simulated time of a run: a queue of events in one thread, and the random numbers of every choice, from one seed. A
+ * tick is about a millisecond.
+ */
 final class ModelTime {
     private record Event(long time, long number, Runnable what) implements Comparable<Event> {
         @Override

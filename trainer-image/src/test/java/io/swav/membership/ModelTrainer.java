@@ -14,17 +14,17 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A trainer's loop, imitated around the real rules: it connects to the ranks of its world, exchanges offers with them,
- * gives its state to those behind or receives one, then makes steps of two collectives each, the first of which carries the
- * generation.
+ * A model of a trainer's loop around the real rules. It connects to the ranks of its world, exchanges offers with them,
+ * sends its state to the outdated ones or receives one, and then makes steps of two collectives each, the first of which
+ * carries the generation.
  */
 final class ModelTrainer {
     private static final int FORMING = 600;
     private static final int RETRY = 30;
     private static final int PATIENCE = 250;
-    /** For what is on its way when a peer took its leave, longer than any delay. */
+    /** Time for messages that are in flight when a peer leaves; longer than any delay. */
     private static final int GRACE = 100;
-    /** Between two looks of the watchman. */
+    /** Time between two checks of the watchdog. */
     private static final int WATCH = 20;
 
     private enum Phase {
@@ -34,7 +34,7 @@ final class ModelTrainer {
         RETRY,
         AGREE,
         RECEIVE,
-        TOGETHER,
+        BARRIER,
         MINIMUM,
         COMPUTE,
         SUM,
@@ -44,7 +44,7 @@ final class ModelTrainer {
     final String uid;
     final Mutant mutant;
     final ModelMesh mesh;
-    final List<Message> said = new ArrayList<>();
+    final List<Message> sent = new ArrayList<>();
     final List<History> applied = new ArrayList<>();
     World world = World.none("job");
     int rank;
@@ -67,10 +67,10 @@ final class ModelTrainer {
     private Body[] got = {};
     private long timer;
     private long decidedOn;
-    private long lastSign;
-    private long laterSeen;
-    private long nextLook;
-    private long leftAlone = -1;
+    private long lastProgressAt;
+    private long laterWorldSeenAt;
+    private long nextCheck;
+    private long peerGoneSince = -1;
     private long patience;
     private boolean secondRound;
     private int source;
@@ -97,39 +97,39 @@ final class ModelTrainer {
         return phase != Phase.GONE;
     }
 
-    /** Whether it is in no world, and ready for one. */
+    /** Whether this trainer is in no world, and ready for one. */
     boolean isOutside() {
         return phase == Phase.WAIT && formed.generation() == 0;
     }
 
     boolean trainsIn(World newest) {
-        return world.equals(newest) && phase.compareTo(Phase.TOGETHER) >= 0;
+        return world.equals(newest) && phase.compareTo(Phase.BARRIER) >= 0;
     }
 
-    /** That its state has; −1 without one. */
+    /** Steps of its state; −1 without one. */
     long step() {
         return state == null ? -1 : state.step;
     }
 
-    void soon() {
+    void pollSoon() {
         time.after(random.nextInt(3), this::poll);
     }
 
-    private void soon(long ticks) {
+    private void pollSoon(long ticks) {
         time.after(ticks, this::poll);
     }
 
-    void hears(World newest) {
+    void receiveWorld(World newest) {
         seen.offer(newest);
-        soon();
+        pollSoon();
     }
 
-    /** Goes on as far as it can. */
+    /** Advances as far as possible. */
     private void poll() {
         Phase before = null;
         while (alive() && !frozen && before != phase) {
             before = phase;
-            if (abandons() || waitsInVain()) {
+            if (abandons() || waitsForALostPeer()) {
                 fail();
             }
             switch (phase) {
@@ -140,11 +140,11 @@ final class ModelTrainer {
                     }
                 }
                 case CONNECT -> connect();
-                case AGREE, TOGETHER, MINIMUM, SUM -> gather();
+                case AGREE, BARRIER, MINIMUM, SUM -> gather();
                 case RECEIVE -> receive();
                 case COMPUTE -> {
                     if (time.now() >= timer) {
-                        tell(Kind.SUM, Phase.SUM);
+                        sendToAll(Kind.SUM, Phase.SUM);
                     }
                 }
                 case GONE -> {}
@@ -152,54 +152,54 @@ final class ModelTrainer {
         }
     }
 
-    /** As the watchman looks. */
+    /** Whether to abandon the peers, checked as often as the real watchdog does. */
     private boolean abandons() {
         boolean inside = switch (phase) {
-            case AGREE, RECEIVE, TOGETHER, MINIMUM, COMPUTE, SUM -> true;
+            case AGREE, RECEIVE, BARRIER, MINIMUM, COMPUTE, SUM -> true;
             default -> false;
         };
         if (!inside || mutant == Mutant.NEVER_ABANDONS) {
             return false;
         }
         if (seen.get().generation() > world.generation()) {
-            laterSeen = laterSeen < 0 ? time.now() : laterSeen;
-            if (time.now() >= nextLook) {
-                nextLook = time.now() + WATCH;
-                soon(WATCH);
+            laterWorldSeenAt = laterWorldSeenAt < 0 ? time.now() : laterWorldSeenAt;
+            if (time.now() >= nextCheck) {
+                nextCheck = time.now() + WATCH;
+                pollSoon(WATCH);
             }
         }
         long allowed = mutant == Mutant.ABANDONS_AT_ONCE ? 0 : patience;
-        return Membership.abandons(world, seen.get(), time.now() - Math.max(laterSeen, lastSign), allowed);
+        return Membership.abandons(world, seen.get(), time.now() - Math.max(laterWorldSeenAt, lastProgressAt), allowed);
     }
 
-    /** As an exchange looks at all peers while it waits for some. */
-    private boolean waitsInVain() {
+    /** Whether a peer is lost while this trainer waits for any, as an exchange checks all peers while it waits for some. */
+    private boolean waitsForALostPeer() {
         boolean waits = switch (phase) {
-            case AGREE, RECEIVE, TOGETHER, MINIMUM, SUM -> true;
+            case AGREE, RECEIVE, BARRIER, MINIMUM, SUM -> true;
             default -> false;
         };
-        if (!waits || mutant == Mutant.NEVER_LOOKS_AROUND || !mesh.isLeft()) {
-            leftAlone = -1;
+        if (!waits || mutant == Mutant.NEVER_CHECKS_OTHER_PEERS || !mesh.isLeft()) {
+            peerGoneSince = -1;
             return false;
         }
-        if (leftAlone < 0) {
-            leftAlone = time.now();
-            soon(GRACE);
+        if (peerGoneSince < 0) {
+            peerGoneSince = time.now();
+            pollSoon(GRACE);
         }
-        return mesh.isLost() || time.now() - leftAlone >= GRACE;
+        return mesh.isLost() || time.now() - peerGoneSince >= GRACE;
     }
 
     private void decide() {
         decidedOn = seen.get().generation();
         Membership next = Membership.next(seen.get(), formed, notice, uid);
-        if (next instanceof Membership.Leave && mutant == Mutant.STAYS_WHEN_PUT_OUT && formed.generation() > 0) {
+        if (next instanceof Membership.Leave && mutant == Mutant.STAYS_WHEN_REMOVED && formed.generation() > 0) {
             next = new Membership.Form(world, world.rankOf(uid).orElseThrow());
         }
         if (next instanceof Membership.Form form) {
             world = form.world();
             rank = form.rank();
             timer = time.now() + FORMING;
-            soon(FORMING);
+            pollSoon(FORMING);
             mesh.begin();
             phase = Phase.CONNECT;
         } else if (next instanceof Membership.Hold) {
@@ -216,18 +216,18 @@ final class ModelTrainer {
 
     private void connect() {
         if (time.now() >= timer
-                || (seen.get().generation() > world.generation() && mutant != Mutant.STAYS_WHEN_PUT_OUT)) {
+                || (seen.get().generation() > world.generation() && mutant != Mutant.STAYS_WHEN_REMOVED)) {
             fail();
         } else if (mesh.isComplete()) {
-            laterSeen = -1;
+            laterWorldSeenAt = -1;
             patience = 0;
             secondRound = false;
-            tell(Kind.OFFER, Phase.AGREE);
+            sendToAll(Kind.OFFER, Phase.AGREE);
         }
     }
 
     /** Sends one message to every peer, then waits for theirs. */
-    private void tell(Kind kind, Phase then) {
+    private void sendToAll(Kind kind, Phase then) {
         got = new Body[world.size()];
         got[rank] = new Body(kind, world, state, seen.get().generation());
         mesh.sendAll(got[rank]);
@@ -254,20 +254,20 @@ final class ModelTrainer {
             return;
         }
         for (Body body : got) {
-            boolean mixed = body.kind() != kind || body.world().generation() != world.generation();
-            boolean apart = kind != Kind.OFFER && body.state() != state;
-            if (mixed || apart) {
-                throw new Violation(uid + " in " + world + " takes " + body + " into its " + got[rank]);
+            boolean otherOperation = body.kind() != kind || body.world().generation() != world.generation();
+            boolean otherState = kind != Kind.OFFER && body.state() != state;
+            if (otherOperation || otherState) {
+                throw new Violation(uid + " in " + world + " combines " + body + " with its " + got[rank]);
             }
         }
         switch (kind) {
             case OFFER -> agree();
-            case TOGETHER -> goOn(smallest());
+            case BARRIER -> continueOrSwitch(smallest());
             case MINIMUM -> {
                 agreed = mutant == Mutant.SWITCHES_ALONE ? got[rank].seen() : smallest();
                 timer = time.now() + 1 + random.nextInt(10);
                 phase = Phase.COMPUTE;
-                soon(timer - time.now());
+                pollSoon(timer - time.now());
             }
             default -> apply();
         }
@@ -290,29 +290,29 @@ final class ModelTrainer {
                             ? new StateElection.Offer(StateElection.NOTHING, List.of(0L))
                             : new StateElection.Offer(of.step, List.of(of.id)));
         }
-        StateElection agreement = mutant == Mutant.OLDEST_WINS ? oldest(offers) : StateElection.of(offers);
-        if (agreement.step() == StateElection.NOTHING && !secondRound) {
+        StateElection election = mutant == Mutant.OLDEST_WINS ? oldest(offers) : StateElection.of(offers);
+        if (election.step() == StateElection.NOTHING && !secondRound) {
             secondRound = true;
             if (rank == 0) {
                 state = states.stored();
             }
-            tell(Kind.OFFER, Phase.AGREE);
-            soon();
+            sendToAll(Kind.OFFER, Phase.AGREE);
+            pollSoon();
             return;
         }
-        source = agreement.source();
-        if (mutant == Mutant.LAGGARDS_GO_ON && state != null) {
-            together();
-        } else if (agreement.behind().contains(rank)) {
+        source = election.source();
+        if (mutant == Mutant.OUTDATED_RANKS_CONTINUE && state != null) {
+            barrier();
+        } else if (election.outdatedRanks().contains(rank)) {
             if (mutant == Mutant.RECEIVES_IN_PLACE) {
-                become(null);
+                replaceState(null);
             }
             phase = Phase.RECEIVE;
         } else {
             if (source == rank) {
-                agreement.behind().forEach(peer -> mesh.send(peer, new Body(Kind.STATE, world, state, 0)));
+                election.outdatedRanks().forEach(peer -> mesh.send(peer, new Body(Kind.STATE, world, state, 0)));
             }
-            together();
+            barrier();
         }
     }
 
@@ -320,18 +320,18 @@ final class ModelTrainer {
         List<StateElection.Offer> reversed = offers.stream()
                 .map(offer -> new StateElection.Offer(-offer.step(), offer.digest()))
                 .toList();
-        StateElection agreement = StateElection.of(reversed);
-        return new StateElection(agreement.source(), -agreement.step(), agreement.behind());
+        StateElection election = StateElection.of(reversed);
+        return new StateElection(election.source(), -election.step(), election.outdatedRanks());
     }
 
     private void receive() {
         mesh.take(source, Kind.STATE).ifPresent(body -> {
-            become(body.state());
-            together();
+            replaceState(body.state());
+            barrier();
         });
     }
 
-    private void become(@Nullable History next) {
+    private void replaceState(@Nullable History next) {
         if (next == null || next.step < step()) {
             throw new Violation(uid + " goes back from step " + step() + " to "
                     + (next == null ? "nothing" : "step " + next.step) + " in " + world);
@@ -339,24 +339,24 @@ final class ModelTrainer {
         state = next;
     }
 
-    /** Who has said that it is ready to train is patient; before that nobody trains. */
-    private void together() {
+    /** A rank that has reported itself ready to train is patient; before that no rank trains. */
+    private void barrier() {
         if (mutant == Mutant.NO_BARRIER) {
             train();
             return;
         }
         patience = PATIENCE;
-        lastSign = time.now();
-        tell(Kind.TOGETHER, Phase.TOGETHER);
-        soon();
+        lastProgressAt = time.now();
+        sendToAll(Kind.BARRIER, Phase.BARRIER);
+        pollSoon();
     }
 
     private void train() {
         patience = PATIENCE;
-        lastSign = time.now();
+        lastProgressAt = time.now();
         begun = true;
-        tell(Kind.MINIMUM, Phase.MINIMUM);
-        soon();
+        sendToAll(Kind.MINIMUM, Phase.MINIMUM);
+        pollSoon();
     }
 
     private void apply() {
@@ -365,17 +365,17 @@ final class ModelTrainer {
         }
         lastAppliedIn = world.generation();
         History next = states.after(state, world.generation());
-        become(next);
+        replaceState(next);
         applied.add(next);
         begun = false;
         if (rank == 0 && next.step % 7 == 0) {
             commit();
         }
-        goOn(agreed);
+        continueOrSwitch(agreed);
     }
 
-    /** In this world, unless all have seen a later one. */
-    private void goOn(long seenByAll) {
+    /** Trains on in this world, unless all ranks have seen a later one. */
+    private void continueOrSwitch(long seenByAll) {
         formed = world;
         if (Membership.switches(world, seenByAll)) {
             mesh.leave();
@@ -393,13 +393,13 @@ final class ModelTrainer {
 
     void fail() {
         if (begun && !faulty) {
-            throw new Violation(uid + " drops a step of " + world + " though nothing failed");
+            throw new Violation(uid + " drops a step of " + world + " although nothing failed");
         }
         begun = false;
         mesh.hangUpAll();
         timer = time.now() + RETRY;
         phase = Phase.RETRY;
-        soon(RETRY);
+        pollSoon(RETRY);
     }
 
     void die(boolean vanish) {

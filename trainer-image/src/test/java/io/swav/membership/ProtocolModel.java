@@ -5,36 +5,36 @@ import io.swav.collective.PendingConnections;
 
 /**
  * A model of the regroup protocol: {@link ModelTrainer trainers}, the {@link ModelNetwork network} between them and an
- * {@link ModelOperator operator} that may be wrong, in one thread, every interleaving chosen by a seed. What the trainers
- * decide they decide by the real code: {@link Membership}, {@link StateElection}, {@link LatestWorld}, {@link PendingConnections} and
- * {@link FrameHeader}. {@link ModelFaults} go on for a while; {@link ModelPromises} have to hold after them.
+ * {@link ModelOperator operator} that may be wrong. It runs in one thread; a seed chooses every interleaving. The trainers
+ * decide with the real code: {@link Membership}, {@link StateElection}, {@link LatestWorld}, {@link PendingConnections}
+ * and {@link FrameHeader}. {@link ModelFaults} are injected for a while; afterwards the {@link ModelPromises} must hold.
  */
 final class ProtocolModel {
-    /** One rule left out; the model has to notice. */
+    /** A rule that is left out; the model must detect it. */
     enum Mutant {
         NONE,
-        /** The state of the fewest steps goes on. */
+        /** The state with the fewest steps wins the election. */
         OLDEST_WINS,
-        /** Ranks behind train on with what they have. */
-        LAGGARDS_GO_ON,
-        /** A receiver gives up its own state before it has the newer one whole. */
+        /** Outdated ranks continue training with their own state. */
+        OUTDATED_RANKS_CONTINUE,
+        /** A receiver discards its own state before it has the whole newer one. */
         RECEIVES_IN_PLACE,
-        /** A rank leaves when it has seen a later world itself. */
+        /** A rank leaves its world as soon as it has seen a later one itself. */
         SWITCHES_ALONE,
         /** Ranks train as soon as they have the state. */
         NO_BARRIER,
-        /** Peers that do not answer are waited for without end. */
+        /** Ranks wait without limit for peers that do not respond. */
         NEVER_ABANDONS,
-        /** Peers are given up as soon as a later world is seen. */
+        /** Ranks abandon their peers as soon as they see a later world. */
         ABANDONS_AT_ONCE,
-        /** Who waits for one peer does not see that another has hung up. */
-        NEVER_LOOKS_AROUND,
-        /** Callers and messages of any generation are welcome. */
-        NO_FENCE,
-        /** Messages are taken in whatever order they come. */
-        TAKES_ANY_FRAME,
-        /** A trainer that the newest world does not name goes on in its last one. */
-        STAYS_WHEN_PUT_OUT
+        /** A rank that waits for one peer does not notice that another has hung up. */
+        NEVER_CHECKS_OTHER_PEERS,
+        /** Callers and messages of any generation are accepted. */
+        ACCEPTS_ANY_GENERATION,
+        /** Messages are accepted in any order. */
+        ACCEPTS_ANY_FRAME,
+        /** A trainer that the newest world does not name continues in its last one. */
+        STAYS_WHEN_REMOVED
     }
 
     /** A promise was broken. */
@@ -46,17 +46,17 @@ final class ProtocolModel {
     }
 
     private static final int END = 11_000;
-    /** Before the end, in which at least one step has to be made. */
+    /** Length of the final phase, in which at least one step has to be made. */
     private static final int LAST_TICKS = 1000;
 
     private ProtocolModel() {}
 
     /**
-     * One run.
+     * Runs the model once.
      *
-     * @param faulty whether anything fails, or pods only come and go on notice
+     * @param faulty true to inject faults; false if pods only come and go with notice
      * @return steps in the history that survived
-     * @throws Violation when a promise is broken
+     * @throws Violation if a promise is broken
      */
     static long run(long seed, boolean faulty, Mutant mutant) {
         ModelTime time = new ModelTime(seed);
@@ -67,7 +67,7 @@ final class ProtocolModel {
         ModelFaults faults = new ModelFaults(time, network);
         time.at(0, operator::reconcile);
         if (faulty) {
-            time.at(200, faults::harm);
+            time.at(200, faults::inject);
         }
         time.at(ModelFaults.END, faults::heal);
 

@@ -10,12 +10,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The protocol keeps its promises over thousands of interleavings, and breaks them without any one of its rules. */
+/** Checks that the protocol keeps its promises over thousands of interleavings, and breaks them if any rule is left out. */
 class ProtocolModelTest {
     private static final int SEEDS = Integer.getInteger("swav.model.seeds", 1000);
 
     @Test
-    void thePromisesHoldWhateverFails() {
+    void promisesHoldUnderFaults() {
         long steps = 0;
         for (long seed = 0; seed < SEEDS; seed++) {
             steps += run(seed, true);
@@ -24,17 +24,17 @@ class ProtocolModelTest {
     }
 
     /**
-     * A rank fails after it has sent its offers, or more, and calls again: one that took them waits for a second, which
-     * waits for a third, which waits for the first.
+     * Seeds in which a rank fails after it has sent at least its offers, and calls again: a rank that received them waits
+     * for a second, which waits for a third, which waits for the first.
      */
     @ParameterizedTest
     @ValueSource(longs = {2088, 2161, 7241, 7650, 8454, 8945, 9822, 11697})
-    void nobodyWaitsForWhoHasCalledAgain(long seed) {
+    void noRankWaitsForOneThatHasCalledAgain(long seed) {
         assertThat(run(seed, true)).isPositive();
     }
 
     @Test
-    void withNoticeNoStepIsLost() {
+    void noStepIsLostWithNotice() {
         long steps = 0;
         for (long seed = 0; seed < SEEDS; seed++) {
             steps += run(seed, false);
@@ -44,7 +44,7 @@ class ProtocolModelTest {
 
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
-    void everyRuleIsNeeded(Mutant mutant) {
+    void everyRuleIsNecessary(Mutant mutant) {
         Optional<String> broken = Optional.empty();
         for (long seed = 0; seed < 10L * SEEDS && broken.isEmpty(); seed++) {
             broken = violation(seed, seed % 2 == 0, mutant);

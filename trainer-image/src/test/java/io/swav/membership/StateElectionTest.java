@@ -8,9 +8,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class StateElectionTest {
-    /** Every world of one to four ranks over steps −1, 0, 1 and two digests. */
+    /** Tries every world of one to four ranks with steps −1, 0, 1 and two digests. */
     @Test
-    void theNewestStateWinsAndReachesExactlyThoseWithoutIt() {
+    void theNewestStateWinsAndReachesExactlyTheRanksWithoutIt() {
         List<Offer> kinds = new ArrayList<>();
         for (long step : new long[] {-1, 0, 1}) {
             for (long digest : new long[] {5, 6}) {
@@ -33,17 +33,17 @@ class StateElectionTest {
     }
 
     private static void check(List<Offer> offers) {
-        StateElection agreement = StateElection.of(offers);
+        StateElection election = StateElection.of(offers);
         long newest = offers.stream().mapToLong(Offer::step).max().orElseThrow();
-        assertThat(agreement.step()).as("%s", offers).isEqualTo(newest);
+        assertThat(election.step()).as("%s", offers).isEqualTo(newest);
         for (int rank = 0; rank < offers.size(); rank++) {
-            if (rank < agreement.source()) {
+            if (rank < election.source()) {
                 assertThat(offers.get(rank).step()).as("%s", offers).isLessThan(newest);
             }
-            boolean same = offers.get(rank).equals(offers.get(agreement.source()));
-            assertThat(agreement.behind().contains(rank)).as("%s", offers).isEqualTo(!same);
+            boolean same = offers.get(rank).equals(offers.get(election.source()));
+            assertThat(election.outdatedRanks().contains(rank)).as("%s", offers).isEqualTo(!same);
         }
-        int behind = agreement.behind().size();
-        assertThat(agreement.party()).as("%s", offers).isSorted().hasSize(behind == 0 ? 0 : behind + 1);
+        int outdated = election.outdatedRanks().size();
+        assertThat(election.participants()).as("%s", offers).isSorted().hasSize(outdated == 0 ? 0 : outdated + 1);
     }
 }

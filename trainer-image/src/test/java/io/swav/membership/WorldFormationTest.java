@@ -13,10 +13,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The state's way from rank to rank, over real sockets. */
+/** Transfers the state from rank to rank, over real sockets. */
 class WorldFormationTest {
     @Test
-    void theNewestStateReachesWhoIsBehindAndWhoHasNone() throws Exception {
+    void theNewestStateReachesOutdatedRanksAndNewcomers() throws Exception {
         List<Held> held = List.of(new Held(4, 1, 2), new Held(5, 7, 8), new Held(-1, 0, 0));
         among(held, WorldFormation::share);
         assertThat(held).allSatisfy(each -> {
@@ -26,16 +26,16 @@ class WorldFormationTest {
     }
 
     @Test
-    void whoeverWasReceivingWhenTheSourceDiesHasWhatItHadBefore() throws Exception {
+    void aReceiverKeepsItsStateWhenTheSourceDies() throws Exception {
         for (long step : new long[] {4, -1}) {
             Held behind = new Held(step, 1, 2);
             Held dying = new Held(5, 7, 8);
-            among(List.of(behind, dying), (collective, replica) -> {
-                if (replica == dying) {
-                    dying.arrays.remove(1); // one array goes out, and then nothing but the end of the connection
-                    WorldFormation.share(collective, replica);
+            among(List.of(behind, dying), (collective, state) -> {
+                if (state == dying) {
+                    dying.arrays.remove(1); // sends one array, and then closes the connection
+                    WorldFormation.share(collective, state);
                 } else {
-                    assertThatThrownBy(() -> WorldFormation.share(collective, replica))
+                    assertThatThrownBy(() -> WorldFormation.share(collective, state))
                             .isInstanceOf(CollectiveException.class);
                 }
             });
@@ -45,28 +45,28 @@ class WorldFormationTest {
     }
 
     @Test
-    void togetherIsTheNewestGenerationThatAllHaveSeen() throws Exception {
+    void theBarrierReturnsTheNewestGenerationThatAllHaveSeen() throws Exception {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
         among(
                 held,
-                (collective, replica) -> assertThat(WorldFormation.together(collective, replica.step()))
+                (collective, state) -> assertThat(WorldFormation.together(collective, state.step()))
                         .isEqualTo(5));
     }
 
     private interface Body {
-        void run(Collective collective, Held replica);
+        void run(Collective collective, Held state);
     }
 
     private static void among(List<Held> held, Body body) throws Exception {
         Ranked.run(held.size(), (collective, manager) -> {
-            try (collective) { // the others see it go
+            try (collective) { // so that the other ranks see it hang up
                 body.run(collective, held.get(collective.rank()));
             }
             return true;
         });
     }
 
-    /** Two arrays, each full of one number. */
+    /** A state of two arrays, each filled with one number. */
     private static final class Held implements TrainingState {
         private final NDManager manager = NDManager.newBaseManager("PyTorch");
         final List<NDArray> arrays = new ArrayList<>();

@@ -1,4 +1,4 @@
-/** Membership, agreement, the world document. */
+/** Tests of membership, the state election, and the world document; a model of the whole protocol. */
 @NullMarked
 package io.swav.membership;
 

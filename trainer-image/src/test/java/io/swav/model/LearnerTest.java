@@ -62,7 +62,7 @@ class LearnerTest {
                 gradients);
     }
 
-    /** Crops that depend on step and group alone. */
+    /** Returns crops that depend on step and group alone. */
     static Learner.CropSource crops(long step) {
         return (manager, group) -> RandomCrops.of(manager, CROPS, 4, step * 1000 + group);
     }
@@ -98,7 +98,7 @@ class LearnerTest {
         }
     }
 
-    /** Rounding to 8 bits moves single gradients by a per cent or so; the loss must not notice much. */
+    /** Rounding to 8 bits changes single gradients by about one percent; the loss must hardly change. */
     @Test
     void halfPrecisionTracksTheLoss() {
         try (Learner full = learner(settings(4, true), new ActivationBudget());
@@ -124,35 +124,35 @@ class LearnerTest {
     void secondForwardGivesTheBitsOfKeptGraphs() {
         for (int normGroup : new int[] {4, 8}) {
             try (Learner kept = learner(settings(normGroup, normGroup == 4), new ActivationBudget(Long.MAX_VALUE));
-                    Learner again = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
+                    Learner recomputed = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
                 for (int i = 0; i < 3; i++) {
-                    assertThat(step(again, i)).isEqualTo(step(kept, i));
+                    assertThat(step(recomputed, i)).isEqualTo(step(kept, i));
                 }
-                assertThat(again.digest()).isEqualTo(kept.digest());
+                assertThat(recomputed.digest()).isEqualTo(kept.digest());
             }
         }
     }
 
     @Test
-    void aRehearsalChangesNothing() {
+    void warmUpChangesNothing() {
         for (StepSettings settings : List.of(settings(4, true), settings(8, false))) {
             try (Learner learner = learner(settings, new ActivationBudget());
-                    Learner quiet = learner(settings, new ActivationBudget())) {
+                    Learner undisturbed = learner(settings, new ActivationBudget())) {
                 learner.warmUp(crops(5));
-                assertThat(learner.digest()).isEqualTo(quiet.digest());
+                assertThat(learner.digest()).isEqualTo(undisturbed.digest());
                 step(learner, 0);
-                step(quiet, 0);
-                assertThat(learner.digest()).isEqualTo(quiet.digest());
+                step(undisturbed, 0);
+                assertThat(learner.digest()).isEqualTo(undisturbed.digest());
             }
         }
     }
 
     @Test
-    void aStepThatIsNotAppliedChangesNothing() {
+    void discardedStepChangesNothing() {
         try (Learner learner = learner(settings(4, true), new ActivationBudget());
-                Learner quiet = learner(settings(4, true), new ActivationBudget())) {
+                Learner undisturbed = learner(settings(4, true), new ActivationBudget())) {
             step(learner, 0);
-            step(quiet, 0);
+            step(undisturbed, 0);
             byte[] before = learner.digest();
             learner.lossAndGradients(crops(1), ALONE, solo, 1, 5);
             learner.averageGradients();
@@ -171,13 +171,13 @@ class LearnerTest {
                     .hasMessage("lost");
             assertThat(learner.digest()).isEqualTo(before);
             step(learner, 1);
-            step(quiet, 1);
-            assertThat(learner.digest()).isEqualTo(quiet.digest());
+            step(undisturbed, 1);
+            assertThat(learner.digest()).isEqualTo(undisturbed.digest());
         }
     }
 
     @Test
-    void stateGoesThroughNames() {
+    void loadRestoresStateByName() {
         try (Learner source = learner(settings(4, true), new ActivationBudget());
                 Learner target = learner(settings(4, true), new ActivationBudget())) {
             step(source, 0);
@@ -201,7 +201,7 @@ class LearnerTest {
     }
 
     @Test
-    void divergenceIsSaidAndLeavesTheState() {
+    void reportsDivergenceAndKeepsTheState() {
         try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             byte[] before = learner.digest();
             learner.lossAndGradients(
@@ -219,9 +219,9 @@ class LearnerTest {
         }
     }
 
-    /** The loss may be finite still: what the ranks have summed to is looked at as well. */
+    /** The loss may still be finite: the sums over the ranks are checked as well. */
     @Test
-    void aGradientThatIsNotFiniteIsSaidAndLeavesTheState() {
+    void reportsANonFiniteGradientAndKeepsTheState() {
         try (Learner learner = learner(settings(8, false), new ActivationBudget())) {
             byte[] before = learner.digest();
             learner.lossAndGradients(crops(0), ALONE, spoiling(solo), 0, 5);
@@ -232,12 +232,12 @@ class LearnerTest {
         }
     }
 
-    /** On a device the host hears of it only where it waits. */
+    /** On a device the host learns of the failure only when it waits. */
     @Test
-    void aReductionThatFailedUnseenIsSaidAndLeavesTheState() {
+    void reportsADelayedReductionFailureAndKeepsTheState() {
         try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
             byte[] before = learner.digest();
-            Collective failing = instead("settle", solo, arguments -> {
+            Collective failing = instead("synchronize", solo, arguments -> {
                 throw new CollectiveException("lost rank 1");
             });
             learner.lossAndGradients(crops(0), ALONE, failing, 0, 5);
@@ -246,7 +246,7 @@ class LearnerTest {
         }
     }
 
-    /** Whose sums begin with what is not a number. */
+    /** Wraps a collective whose sums begin with NaN. */
     private static Collective spoiling(Collective sound) {
         return instead("allReduceSum", sound, arguments -> {
             NDArray array = (NDArray) arguments[0];
@@ -254,7 +254,7 @@ class LearnerTest {
         });
     }
 
-    /** The same, alone in its world, but for one method. */
+    /** Wraps a collective of one rank with one method replaced. */
     private static Collective instead(String name, Collective solo, Consumer<Object[]> body) {
         return (Collective) Proxy.newProxyInstance(
                 LearnerTest.class.getClassLoader(), new Class<?>[] {Collective.class}, (proxy, method, arguments) -> {
@@ -262,12 +262,12 @@ class LearnerTest {
                         body.accept(arguments);
                         return null;
                     }
-                    return method.getName().equals("beside") ? proxy : method.invoke(solo, arguments);
+                    return method.getName().equals("duplicate") ? proxy : method.invoke(solo, arguments);
                 });
     }
 
     @Test
-    void seedsDecideTheWeights() {
+    void weightsDependOnTheSeed() {
         try (Learner one = learner(settings(4, true), new ActivationBudget());
                 Learner other = learner(settings(4, true), new ActivationBudget())) {
             assertThat(one.digest()).isEqualTo(other.digest());

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Sums over ranks that run while backward does. */
+/** Tests sums over ranks that run during backward. */
 class OverlapTest {
     private static final GroupRange[] PAIR = {new GroupRange(0, 2), new GroupRange(2, 4)};
 
@@ -54,33 +54,36 @@ class OverlapTest {
     }
 
     @Test
-    void bucketsShrinkTowardsTheBeginningAndGoInOneOrder() {
+    void bucketsShrinkTowardsTheBeginningAndAreReportedInOneOrder() {
         FlatLayout layout = new FlatLayout();
         for (int i = 0; i < 10; i++) {
             layout.add("w" + i, 1 << 16); // a quarter of a MiB each
         }
-        List<String> told = new ArrayList<>();
+        List<String> reported = new ArrayList<>();
         GradientBuckets buckets =
-                new GradientBuckets(layout, layout.size() + 16, 5 << 18, (from, to) -> told.add(from + "-" + to));
-        // 1, 2, 4, then what is left
+                new GradientBuckets(layout, layout.size() + 16, 5 << 18, (from, to) -> reported.add(from + "-" + to));
+        // 1, 2, 4, then the rest
         assertThat(buckets.count()).isEqualTo(4);
         for (int i : new int[] {0, 1, 2, 9, 8, 6, 7, 5, 4, 3}) {
             buckets.done("w" + i);
         }
         long one = 1 << 16;
-        assertThat(told)
+        assertThat(reported)
                 .containsExactly(
                         7 * one + "-" + (10 * one + 16), 3 * one + "-" + 7 * one, one + "-" + 3 * one, "0-" + one);
         assertThat(buckets.complete()).isTrue();
         assertThatThrownBy(() -> buckets.done("w3")).hasMessageContaining("w3 is no longer awaited");
-        GradientBuckets whole = new GradientBuckets(layout, layout.size(), 0, (from, to) -> told.add("all"));
+        GradientBuckets whole = new GradientBuckets(layout, layout.size(), 0, (from, to) -> reported.add("all"));
         assertThat(whole.count()).isEqualTo(1);
         assertThat(whole.complete()).isFalse();
     }
 
-    /** Rounding between ranks changes a gradient's last bits, over either transport, and nothing else of a step. */
+    /**
+     * Rounding between ranks changes only the last bits of a gradient, over either transport, and nothing else of a
+     * step.
+     */
     @Test
-    void gradientsMayTravelRounded() throws Exception {
+    void roundedGradientsDifferOnlyInTheirLastBits() throws Exception {
         List<Average> exact = averages(Ranked.connect(2), Precision.FP32);
         for (List<? extends Collective> world : List.of(Ranked.connect(2), NcclStub.connect(2))) {
             List<Average> rounded = averages(world, Precision.BF16);
@@ -97,7 +100,7 @@ class OverlapTest {
                     error += Math.pow((double) values[i] - expected[i], 2);
                     length += Math.pow(expected[i], 2);
                 }
-                // of 2 values of 8 bits, each rounded to the nearest
+                // from 2 values of 8 bits, each rounded to the nearest
                 assertThat(error).as("parameter %d", parameter).isLessThanOrEqualTo(length / 10_000);
                 assertThat(error > 0).as("parameter %d", parameter).isEqualTo(length > 0);
             }
@@ -105,7 +108,7 @@ class OverlapTest {
     }
 
     @Test
-    void whatIsRoundedBetweenRanksIsNotBitwise() {
+    void bitwiseRefusesRoundedGradients() {
         assertThatThrownBy(() -> LearnerTest.settings(4, true, Precision.FP32, Precision.BF16))
                 .hasMessageContaining("training.gradients.precision bf16 needs training.reproducibility Fast");
     }
@@ -125,9 +128,9 @@ class OverlapTest {
         });
     }
 
-    /** A peer that goes at every stage of a step: the survivor's state stays whole, and no thread of the step is left. */
+    /** A peer leaves at every stage of a step: the survivor's state stays whole, and no thread of the step remains. */
     @Test
-    void aPeerLostWhileGradientsTravelLeavesAWholeStep() throws Exception {
+    void losingAPeerDuringCommunicationKeepsTheStateWhole() throws Exception {
         for (int stage = 0; stage < 3; stage++) {
             int at = stage;
             CountDownLatch gone = new CountDownLatch(1);
@@ -150,7 +153,7 @@ class OverlapTest {
                                 .isInstanceOf(CollectiveException.class);
                     }
                     boolean same = Arrays.equals(before, learner.digest());
-                    // the state is good for another world
+                    // the state can be used in another world
                     learner.lossAndGradients(
                             LearnerTest.crops(1), new GroupRange[] {new GroupRange(0, 4)}, new SoloCollective(), 1, 5);
                     learner.averageGradients();
@@ -165,10 +168,13 @@ class OverlapTest {
         }
     }
 
-    /** Over NCCL, with batch norm local or synchronized: the device waits for peers, in order; the host only for the sums. */
+    /**
+     * Over NCCL, with batch norm local or synchronized, the device waits for peers in order, and the host only for the
+     * sums.
+     */
     @ParameterizedTest
     @ValueSource(ints = {4, 16})
-    void theHostGoesThroughAStepBeforeItsPeerBegins(int normGroup) throws Exception {
+    void hostRunsAheadOfAPeerOnADevice(int normGroup) throws Exception {
         CountDownLatch rests = new CountDownLatch(1);
         CountDownLatch through = new CountDownLatch(1);
         List<Boolean> met = Ranked.run(NcclStub.connect(2), (world, manager) -> {
@@ -181,7 +187,9 @@ class OverlapTest {
                     return through.await(20, TimeUnit.SECONDS);
                 }
                 rests.await();
-                CudaStub.hold(CudaStub.Held.LIBTORCH); // or the stub would wait for what a device waits for
+                CudaStub.hold(
+                        CudaStub.Held
+                                .LIBTORCH); // otherwise the stub would wait on the host for what a device waits for
                 begin(learner, world, 1);
                 through.countDown();
                 world.abort();
@@ -204,7 +212,7 @@ class OverlapTest {
                 assertThatThrownBy(() -> begin(learner, world, 1)).hasMessage("gone");
                 learner.watch(phase -> {});
             }
-            default -> { // after its backward, dropped while sums may be under way
+            default -> { // after its backward, dropped while sums may be in progress
                 begin(learner, world, 1);
                 learner.discard();
                 world.abort();

@@ -20,17 +20,17 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
-/** One rank of {@link WorldSizeTest}: trains on made-up crops. */
+/** One rank of {@link WorldSizeTest}: trains on synthetic crops. */
 final class WorldSizeRank {
     private static final int GROUPS = 8;
 
     private WorldSizeRank() {}
 
     /**
-     * What is trained.
+     * The training to run.
      *
      * @param mode Bitwise or Fast, with -bf16 or without
-     * @param group samples of one
+     * @param group samples of a group
      * @param normGroup samples that share batch statistics
      */
     record Training(int steps, String mode, int group, int normGroup, double learningRate) {
@@ -51,7 +51,7 @@ final class WorldSizeRank {
         }
     }
 
-    /** A part of a run: the one from step 0 saves its end to the folder, others go on from there. */
+    /** A part of a run: the part that starts at step 0 saves its end to the folder, other parts resume from there. */
     record Part(int first, Path checkpoints) {}
 
     /** @param weights at the end */
@@ -109,7 +109,7 @@ final class WorldSizeRank {
         HostTensor.restore(checkpoint.optimizer(), learner.optimizer(), "checkpoint");
     }
 
-    /** As a process. Arguments: rank, size, steps; says loss and digest. */
+    /** Runs as a process. Arguments: rank, size, steps; prints loss and digest. */
     public static void main(String[] args) throws IOException, CheckpointException {
         TorchRuntime.start();
         int size = Integer.parseInt(args[1]);

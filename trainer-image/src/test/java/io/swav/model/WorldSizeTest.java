@@ -21,7 +21,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The world size is not in the maths: 8 groups dealt to any number of ranks over sockets. */
+/**
+ * Tests that the result does not depend on the world size: 8 groups are divided among any number of ranks over sockets.
+ */
 class WorldSizeTest {
     @TempDir
     private Path checkpoints = Path.of(".");
@@ -31,7 +33,7 @@ class WorldSizeTest {
         TorchRuntime.start();
     }
 
-    /** The ranks as threads; all must end with the same weights. */
+    /** Runs the ranks as threads; all must end with the same weights. */
     private static Result train(int size, Training training, Optional<Part> part) throws Exception {
         List<Result> results = Ranked.run(size, (world, manager) -> WorldSizeRank.train(training, world, size, part));
         assertThat(results).allSatisfy(result -> same(result, results.get(0)));
@@ -47,45 +49,45 @@ class WorldSizeTest {
     void bitwiseGivesTheSameBitsAtEveryWorldSizeOfProcesses() throws Exception {
         Map<Integer, Set<String>> bySize = new TreeMap<>();
         for (int size : new int[] {1, 2, 3, 5}) {
-            Set<String> said = new ConcurrentSkipListSet<>();
+            Set<String> lines = new ConcurrentSkipListSet<>();
             assertThat(ProcessGroup.run(
                             WorldSizeRank.class,
                             size,
                             Duration.ofMinutes(5),
                             List.of("20"),
-                            (rank, line) -> said.add(line)))
+                            (rank, line) -> lines.add(line)))
                     .isEmpty();
-            bySize.put(size, said);
+            bySize.put(size, lines);
         }
         Set<String> alone = Set.copyOf(bySize.getOrDefault(1, Set.of()));
         assertThat(alone).hasSize(1);
-        assertThat(bySize).allSatisfy((size, said) -> assertThat(said).isEqualTo(alone));
+        assertThat(bySize).allSatisfy((size, lines) -> assertThat(lines).isEqualTo(alone));
     }
 
     @Test
-    void halfPrecisionIsBitwiseTheSameToo() throws Exception {
+    void halfPrecisionGivesTheSameBitsAtEveryWorldSize() throws Exception {
         Training training = new Training(8, "Bitwise-bf16", 4, 4, 0.5);
         same(train(3, training, Optional.empty()), train(1, training, Optional.empty()));
     }
 
     /** A checkpoint of four ranks, and twenty steps from it at other world sizes. */
     @Test
-    void savedAtFourIsResumedAtAnyWorldSize() throws Exception {
+    void resumesACheckpointOfFourRanksAtAnyWorldSize() throws Exception {
         Training whole = new Training(26, "Bitwise", 4, 4, 0.5);
-        Result quiet = train(1, whole, Optional.empty());
+        Result undisturbed = train(1, whole, Optional.empty());
         train(4, new Training(6, "Bitwise", 4, 4, 0.5), Optional.of(new Part(0, checkpoints)));
         for (int size : new int[] {1, 3, 7}) {
-            same(train(size, whole, Optional.of(new Part(6, checkpoints))), quiet);
+            same(train(size, whole, Optional.of(new Part(6, checkpoints))), undisturbed);
         }
     }
 
-    /** With local batch norm Fast differs from Bitwise only where a collective sums in an order of its own. */
+    /** With local batch norm Fast differs from Bitwise only if a collective sums in an order of its own. */
     @Test
     void fastOverSocketsIsExactWithLocalBatchNorm() throws Exception {
         fastStaysWithin(1e-12, 16, 0.6, 3);
     }
 
-    /** Statistics that ranks share round; the network makes that larger at every step, so a calm rate. */
+    /** Shared statistics are rounded, and the network amplifies that at every step, so the learning rate is low. */
     @Test
     void fastStaysWithinRoundingWithSharedBatchNorm() throws Exception {
         fastStaysWithin(1e-4, 64, 0.1, 2, 3, 5);

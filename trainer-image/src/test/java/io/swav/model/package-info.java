@@ -1,4 +1,4 @@
-/** Model, step and optimizer. */
+/** Tests of the model, the step and the optimizer. */
 @NullMarked
 package io.swav.model;
 

@@ -27,8 +27,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What an AMD processor whose hypervisor hides its caches does to oneDNN 3.7. Here a copy of libtorch meets one: where its
- * code asks the processor for leaf 8000001D of CPUID, the copy asks for 80000009, which is reserved and therefore zero.
+ * Reproduces what oneDNN 3.7 does on an AMD processor whose hypervisor hides its caches. The test patches a copy of
+ * libtorch: where its code asks the processor for leaf 8000001D of CPUID, the copy asks for 80000009, which is reserved
+ * and therefore zero.
  */
 class HiddenCachesTest {
     /** {@code mov r10d, 8000001D}, followed by the loop over three levels of caches. */
@@ -70,60 +71,62 @@ class HiddenCachesTest {
                     places.add(at);
                 }
             }
-            assertThat(places).as("places that ask for caches").hasSize(1);
+            assertThat(places).as("instructions that ask for caches").hasSize(1);
             code.put(places.get(0) + 2, RESERVED);
         }
     }
 
     @Test
-    void oneDnnLeavesChannelsOutOfA1x1Convolution() {
-        assertThat(fly(true, LosesChannels.class))
+    void oneDnnDropsChannelsOfA1x1Convolution() {
+        assertThat(run(true, LosesChannels.class))
                 .hasValueSatisfying(fault -> assertThat(fault)
                         .startsWith("convolution 1x1 of 128 to 512 channels, output: error ")
                         .endsWith(", allowed 1e-06"));
     }
 
     @Test
-    void oneDnnEndsTheProcess() {
-        assertThat(fly(true, Dies.class))
+    void oneDnnKillsTheProcess() {
+        assertThat(run(true, Dies.class))
                 .hasValueSatisfying(fault -> assertThat(fault).contains("SIGFPE", "dnnl::impl::cpu"));
     }
 
     @Test
-    void bothAreRightWithoutOneDnn() {
-        assertThat(fly(false, LosesChannels.class)).isEmpty();
-        assertThat(fly(false, Dies.class)).isEmpty();
+    void bothAreCorrectWithoutOneDnn() {
+        assertThat(run(false, LosesChannels.class)).isEmpty();
+        assertThat(run(false, Dies.class)).isEmpty();
     }
 
     @Test
-    void whatTrainingUsesIsRight() {
-        assertThat(new CanaryProcess(CanaryProcess.class, environment()).fly(true, EnumSet.allOf(Precision.class)))
+    void kernelsOfTrainingAreCorrect() {
+        assertThat(new CanaryProcess(CanaryProcess.class, environment()).run(true, EnumSet.allOf(Precision.class)))
                 .isEmpty();
     }
 
-    private static Optional<String> fly(boolean oneDnn, Class<?> main) {
-        return new CanaryProcess(main, environment()).fly(oneDnn, EnumSet.of(Precision.FP32));
+    private static Optional<String> run(boolean oneDnn, Class<?> main) {
+        return new CanaryProcess(main, environment()).run(oneDnn, EnumSet.of(Precision.FP32));
     }
 
     private static Map<String, String> environment() {
         return Map.of("DJL_CACHE_DIR", cache.toString());
     }
 
-    /** As {@link CanaryProcess#main}, with a 1x1 convolution that libtorch gives to oneDNN. */
+    /**
+     * Like {@link CanaryProcess#main}, with a 1x1 convolution that libtorch delegates to oneDNN, which drops channels.
+     */
     static final class LosesChannels {
         private LosesChannels() {}
 
         public static void main(String[] arguments) {
-            System.exit(CanaryProcess.fly(new Canary(List.of(byLibtorch(128, 512, 4))), arguments));
+            System.exit(CanaryProcess.run(new Canary(List.of(byLibtorch(128, 512, 4))), arguments));
         }
     }
 
-    /** The same with one that divides by zero. */
+    /** Like {@link LosesChannels}, with a convolution in which oneDNN divides by zero. */
     static final class Dies {
         private Dies() {}
 
         public static void main(String[] arguments) {
-            System.exit(CanaryProcess.fly(new Canary(List.of(byLibtorch(256, 1024, 2))), arguments));
+            System.exit(CanaryProcess.run(new Canary(List.of(byLibtorch(256, 1024, 2))), arguments));
         }
     }
 

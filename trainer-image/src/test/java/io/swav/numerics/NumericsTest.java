@@ -25,25 +25,24 @@ class NumericsTest {
     };
 
     @AfterEach
-    void oneDnnIsOnAgain() {
+    void turnOneDnnOnAgain() {
         TorchRuntime.useOneDnn(true);
     }
 
     @Test
     void standardCanaryFindsThisMachineSoundInBothPrecisions() {
         TorchRuntime.start();
-        assertThat(Canary.STANDARD.fly(EnumSet.allOf(Precision.class)))
+        assertThat(Canary.STANDARD.run(EnumSet.allOf(Precision.class)))
                 .hasSizeGreaterThan(70)
                 .allSatisfy(deviation -> {
                     assertThat(deviation.isWrong()).as(deviation.toString()).isFalse();
-                    // plain arithmetic is not what libtorch ran: an error of exactly 0 everywhere would be a check of
-                    // itself
+                    // an error of exactly 0 would mean that the check compared libtorch with itself
                     assertThat(deviation.error()).as(deviation.toString()).isPositive();
                 });
     }
 
     @Test
-    void halfPrecisionWouldNotPassForSinglePrecision() {
+    void wouldDetectHalfPrecisionInPlaceOfSinglePrecision() {
         TorchRuntime.start();
         try (NDManager manager = TorchRuntime.root()) {
             assertThat(ConvolutionTrial.of(64, 64, 3, 1, 8).run(manager, Precision.BF16))
@@ -52,13 +51,13 @@ class NumericsTest {
     }
 
     @Test
-    void neitherStartsAChildNorTurnsOneDnnOffIfAllIsRight() {
+    void startsNoChildAndKeepsOneDnnIfAllIsRight() {
         assertThat(verdict(HONEST, NONE, RIGHT)).isEqualTo(new Verdict.Sound(HONEST.toString(), 1));
         assertThat(TorchRuntime.usesOneDnn()).isTrue();
     }
 
     @Test
-    void turnsOneDnnOffIfThatCures() {
+    void turnsOneDnnOffIfThatFixesTheError() {
         Verdict verdict = new Numerics(HONEST, wrongWith(true), NONE).verdict(FP32);
         assertThat(verdict).isEqualTo(new Verdict.SoundWithoutOneDnn(HONEST.toString(), WRONG.toString()));
         assertThat(TorchRuntime.usesOneDnn()).isFalse();
@@ -69,14 +68,14 @@ class NumericsTest {
     }
 
     @Test
-    void isUnsoundIfNothingCures() {
+    void isUnsoundIfTurningOneDnnOffDoesNotHelp() {
         assertThat(verdict(HONEST, NONE, WRONG))
                 .isEqualTo(new Verdict.Unsound(
                         HONEST.toString(), "convolution: error 2.3e-02, allowed 1e-06, with oneDNN off as well"));
     }
 
     @Test
-    void computesNothingHereBeforeAChildHasSurvivedIt() {
+    void computesNothingHereUntilAChildHasSurvived() {
         Numerics.Child dies = (oneDnn, precisions) -> Optional.of("SIGFPE");
         Canary never = new Canary(List.of((manager, precision) -> {
             throw new AssertionError("would have killed this process");
@@ -86,14 +85,14 @@ class NumericsTest {
     }
 
     @Test
-    void goesOnWithoutOneDnnIfAChildDiesOfItAlone() {
+    void continuesWithoutOneDnnIfAChildDiesOnlyWithIt() {
         Numerics.Child dies = (oneDnn, precisions) -> oneDnn ? Optional.of("SIGFPE") : Optional.empty();
         assertThat(verdict(HIDING, dies, RIGHT)).isEqualTo(new Verdict.SoundWithoutOneDnn(HIDING.toString(), "SIGFPE"));
         assertThat(TorchRuntime.usesOneDnn()).isFalse();
     }
 
     @Test
-    void keepsOneDnnIfTheChildIsWell() {
+    void keepsOneDnnIfTheChildSucceeds() {
         assertThat(verdict(HIDING, (oneDnn, precisions) -> Optional.empty(), RIGHT))
                 .isEqualTo(new Verdict.Sound(HIDING.toString(), 1));
         assertThat(TorchRuntime.usesOneDnn()).isTrue();

@@ -18,7 +18,7 @@ class ProcessorTest {
     @CsvSource({
         "AuthenticAMD, avx2 topoext,         true,  false",
         "AuthenticAMD, avx2 topoext,         false, true",
-        "AuthenticAMD, avx2,                 true,  true", // Linux has read other leaves than oneDNN will
+        "AuthenticAMD, avx2,                 true,  true", // Linux has read other CPUID leaves than oneDNN reads
         "AuthenticAMD, sse4_2 topoext,       true,  true",
         "GenuineIntel, avx2 avx512f,         true,  false",
         "GenuineIntel, avx2 avx512f,         false, true",
@@ -35,7 +35,7 @@ class ProcessorTest {
     }
 
     @Test
-    void treatsAMachineThatSaysNothingAsDangerous() {
+    void treatsAnUnknownProcessorAsDangerous() {
         assertThat(Processor.read(root).mayKill()).isTrue();
         assertThat(Processor.read(root).toString()).startsWith("unknown processor (unknown, family ?");
     }

@@ -1,4 +1,4 @@
-/** Interop with libtorch. */
+/** Tests of the check that this machine computes correctly. */
 @NullMarked
 package io.swav.numerics;
 

@@ -1,6 +1,6 @@
 package io.swav.torch;
 
-/** While this is open, arrays are read and written as if they lay on a device. */
+/** While an instance is open, arrays are read and written as if they were on a device. */
 public final class AsOnDevice implements AutoCloseable {
     private AsOnDevice() {}
 

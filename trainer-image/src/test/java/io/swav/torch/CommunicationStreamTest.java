@@ -10,19 +10,19 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Over a runtime whose streams can be held. What libtorch would be asked for are copies of one number. */
+/** Uses a runtime whose streams a test can hold. Copies of one number stand for the work of libtorch. */
 class CommunicationStreamTest {
     private final NDManager manager = TorchRuntime.host();
     private final SideStreams opened = SideStreams.open();
     private final CommunicationStream side = opened.stream();
 
     @BeforeEach
-    void flow() {
+    void releaseStreams() {
         CudaStub.hold(Held.NONE);
     }
 
     @AfterEach
-    void nothingIsLeft() {
+    void closeAndCheckForLeaks() {
         CudaStub.hold(Held.NONE);
         opened.close();
         manager.close();
@@ -33,7 +33,7 @@ class CommunicationStreamTest {
         return manager.create(new float[] {value});
     }
 
-    private static void onSecond(Runnable begin, Runnable work) {
+    private static void onSecondThread(Runnable begin, Runnable work) {
         CompletableFuture.runAsync(() -> {
                     begin.run();
                     work.run();
@@ -42,53 +42,53 @@ class CommunicationStreamTest {
     }
 
     @Test
-    void theSecondComesAfterWhatWasAskedBefore() {
-        NDArray early = number(1);
-        NDArray middle = number(2);
-        NDArray late = number(3);
+    void secondThreadRunsAfterEarlierWork() {
+        NDArray source = number(1);
+        NDArray between = number(2);
+        NDArray target = number(3);
         CudaStub.hold(Held.LIBTORCH);
-        SideStreams.copy(early, middle);
-        onSecond(side.fork(), () -> SideStreams.copy(middle, late));
-        CudaStub.hold(Held.LIBTORCH); // whatever can be done is
-        assertThat(late.getFloat(0)).isEqualTo(3);
+        SideStreams.copy(source, between);
+        onSecondThread(side.fork(), () -> SideStreams.copy(between, target));
+        CudaStub.hold(Held.LIBTORCH); // runs everything that is not held
+        assertThat(target.getFloat(0)).isEqualTo(3);
         CudaStub.hold(Held.NONE);
-        assertThat(late.getFloat(0)).isEqualTo(1);
+        assertThat(target.getFloat(0)).isEqualTo(1);
     }
 
     @Test
-    void itGoesOnBesideWhatIsAskedAfterwards() {
+    void secondThreadRunsConcurrentlyWithLaterWork() {
         NDArray from = number(1);
         NDArray into = number(2);
         Runnable begin = side.fork();
         CudaStub.hold(Held.LIBTORCH);
         SideStreams.copy(number(7), number(8));
-        onSecond(begin, () -> SideStreams.copy(from, into));
+        onSecondThread(begin, () -> SideStreams.copy(from, into));
         CudaStub.hold(Held.LIBTORCH);
         assertThat(into.getFloat(0)).isEqualTo(1);
     }
 
     @Test
-    void whoJoinsComesAfterTheSecond() {
-        NDArray early = number(1);
-        NDArray middle = number(2);
-        NDArray late = number(3);
+    void joinWaitsForTheSecondThread() {
+        NDArray source = number(1);
+        NDArray between = number(2);
+        NDArray target = number(3);
         Runnable begin = side.fork();
         CudaStub.hold(Held.ALL);
-        onSecond(begin, () -> SideStreams.copy(early, middle));
+        onSecondThread(begin, () -> SideStreams.copy(source, between));
         side.join();
-        SideStreams.copy(middle, late);
+        SideStreams.copy(between, target);
         CudaStub.hold(Held.COPIES);
-        assertThat(late.getFloat(0)).isEqualTo(3);
+        assertThat(target.getFloat(0)).isEqualTo(3);
         CudaStub.hold(Held.NONE);
-        assertThat(late.getFloat(0)).isEqualTo(1);
+        assertThat(target.getFloat(0)).isEqualTo(1);
     }
 
     @Test
-    void libtorchIsToldOnceByEveryThreadAndTheFirstStays() {
+    void switchesTheStreamOncePerSecondThreadOnly() {
         Runnable one = side.fork();
         Runnable another = side.fork();
-        onSecond(one, another);
-        assertThat(opened.told()).hasSize(1);
+        onSecondThread(one, another);
+        assertThat(opened.streamsSet()).hasSize(1);
         assertThat(CommunicationStream.ofThread()).isNull();
         assertThat(CommunicationStream.ofProcess()).as("computes on the CPU").isEmpty();
     }

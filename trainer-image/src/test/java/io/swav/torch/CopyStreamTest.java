@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Over a CUDA runtime in which nothing happens before somebody waits for it, or a test lets it. */
+/** Uses a CUDA runtime in which nothing happens until a thread waits for it, or the test releases it. */
 class CopyStreamTest {
     private static final int SIZE = 200;
 
@@ -44,7 +44,7 @@ class CopyStreamTest {
         manager.close();
     }
 
-    /** A copy that is begun, of so many times one value. */
+    /** A copy in progress, of an array filled with one value. */
     private final class Begun {
         final float value;
         final NDManager owner = TorchRuntime.host();
@@ -64,7 +64,7 @@ class CopyStreamTest {
         return array;
     }
 
-    /** What the device computes: an array as it finds it when it is its turn. */
+    /** A computation of the device: a copy of an array with the values that it finds when its turn comes. */
     private NDArray computed(NDArray from) {
         NDArray result = filled(manager, -1);
         int put = cudart.cudaMemcpyAsync(pointer(result), pointer(from), SIZE * 4L, cudart.cudaMemcpyDefault, null);
@@ -76,27 +76,27 @@ class CopyStreamTest {
         return new BytePointer(HostView.own(array));
     }
 
-    private static void holds(NDArray array, float value) {
+    private static void assertFilledWith(NDArray array, float value) {
         float[] all = new float[SIZE];
         Arrays.fill(all, value);
         assertThat(array.toFloatArray()).isEqualTo(all);
     }
 
     @Test
-    void aCopyWaitsForWhatUsedItsMemoryBefore() {
+    void copyWaitsForEarlierUsesOfItsMemory() {
         CudaStub.hold(Held.LIBTORCH);
         Begun begun = new Begun(7);
         NDArray array = begun.transfer.take(manager);
-        TorchOps.fill(array, 3); // as whoever had this memory before
+        TorchOps.fill(array, 3); // as an earlier user of this memory would
         CudaStub.hold(Held.LIBTORCH);
-        holds(array, 3);
+        assertFilledWith(array, 3);
         CudaStub.hold(Held.NONE);
-        holds(array, 7);
+        assertFilledWith(array, 7);
         begun.transfer.end();
     }
 
     @Test
-    void theDeviceReadsNothingBeforeTheCopyIsOverAndTheHostGoesOn() {
+    void deviceWaitsForTheCopyButTheHostDoesNot() {
         CudaStub.hold(Held.COPIES);
         Begun begun = new Begun(7);
         CudaStub.hold(Held.ALL);
@@ -105,14 +105,14 @@ class CopyStreamTest {
         assertThat(array.getManager()).isSameAs(manager);
         NDArray result = computed(array);
         CudaStub.hold(Held.COPIES);
-        holds(result, -1);
+        assertFilledWith(result, -1);
         CudaStub.hold(Held.NONE);
-        holds(result, 7);
+        assertFilledWith(result, 7);
         begun.transfer.end();
     }
 
     @Test
-    void whatNobodyTookIsFreedWhenTheCopyIsOver() {
+    void freesAnUntakenArrayWhenTheCopyIsOver() {
         CudaStub.hold(Held.COPIES);
         Begun dropped = new Begun(7);
         NDArray array = copies.arrays.getManagedArrays().get(0);
@@ -126,7 +126,7 @@ class CopyStreamTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void pinnedMemoryIsFreedWhenTheCopyIsOver(boolean taken) {
+    void freesPinnedMemoryWhenTheCopyIsOver(boolean taken) {
         CudaStub.hold(Held.COPIES);
         Begun begun = new Begun(7);
         CudaStub.hold(Held.ALL);
@@ -135,21 +135,21 @@ class CopyStreamTest {
         }
         begun.transfer.end();
         assertThat(begun.owner.isOpen()).isTrue();
-        holds(begun.pinned, 7);
+        assertFilledWith(begun.pinned, 7);
         CudaStub.hold(Held.NONE);
         new Begun(8).transfer.end();
         assertThat(begun.owner.isOpen()).isFalse();
     }
 
     @Test
-    void closingWaits() throws InterruptedException {
+    void closeWaitsForCopies() throws InterruptedException {
         NDManager owner = TorchRuntime.host();
         Thread later = new Thread(() -> {
             LockSupport.parkNanos(200_000_000);
             CudaStub.hold(Held.NONE);
         });
         try (CopyStream own = CudaStub.copies()) {
-            CudaStub.hold(Held.LIBTORCH); // the copy is not begun before this goes on
+            CudaStub.hold(Held.LIBTORCH); // the copy cannot begin while libtorch's stream is held
             own.begin(owner, filled(owner, 7), new Shape(SIZE)).end();
             assertThat(owner.isOpen()).isTrue();
             later.start();
@@ -158,10 +158,10 @@ class CopyStreamTest {
         later.join();
     }
 
-    /** Pinned memory that is freed is soon another's: what is freed too early, or read too early, has other values. */
+    /** Freed pinned memory is soon reused, so memory that is freed or read too early has other values. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
-    void whateverRunsWhen(int seed) {
+    void isCorrectInAnyOrderOfExecution(int seed) {
         Random random = new Random(seed);
         List<Held> any = List.of(Held.values());
         List<NDArray> results = new ArrayList<>();
@@ -174,7 +174,7 @@ class CopyStreamTest {
             switch (open.size() > 4 ? 1 + random.nextInt(2) : random.nextInt(4)) {
                 case 0 -> open.add(new Begun(value));
                 case 1 -> {
-                    if (!open.isEmpty()) { // somebody gets it
+                    if (!open.isEmpty()) { // the array is taken
                         Begun begun = open.remove(random.nextInt(open.size()));
                         expected.add(begun.value);
                         NDArray array = begun.transfer.take(manager);
@@ -183,11 +183,11 @@ class CopyStreamTest {
                     }
                 }
                 case 2 -> {
-                    if (!open.isEmpty()) { // or nobody
+                    if (!open.isEmpty()) { // the array is not taken
                         open.remove(random.nextInt(open.size())).transfer.end();
                     }
                 }
-                default -> { // and the device computes something else
+                default -> { // the device computes something else
                     NDArray array = filled(manager, value + 1);
                     results.add(computed(array));
                     expected.add(value + 1);
@@ -197,7 +197,7 @@ class CopyStreamTest {
         open.forEach(begun -> begun.transfer.end());
         CudaStub.hold(Held.NONE);
         for (int i = 0; i < results.size(); i++) {
-            holds(results.get(i), expected.get(i));
+            assertFilledWith(results.get(i), expected.get(i));
         }
     }
 }

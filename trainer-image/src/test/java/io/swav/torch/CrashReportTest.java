@@ -61,7 +61,7 @@ class CrashReportTest {
     }
 
     @Test
-    void keepsTheOffsetWhereTheFunctionHasNoName() throws IOException {
+    void keepsTheOffsetIfTheFunctionHasNoName() throws IOException {
         assertThat(read(
                         "SIGFPE (0x8) at pc=0x00007f18268eaf14 (sent by kill), pid=6717, tid=6717",
                         "C  [libc.so.6+0x85f14]"))

@@ -3,9 +3,9 @@ package io.swav.torch;
 import com.sun.jna.Function;
 import io.swav.collective.nccl.NcclStub;
 
-/** The CUDA runtime of {@code src/test/resources/nccl/cudart.c}, whose streams a test holds back. */
+/** The stub of the CUDA runtime in {@code src/test/resources/nccl/cudart.c}, whose streams a test can hold. */
 public final class CudaStub {
-    /** Streams that do nothing for now. */
+    /** The streams that are held, so that their work does not run. */
     public enum Held {
         NONE(0),
         LIBTORCH(1),
@@ -21,23 +21,23 @@ public final class CudaStub {
 
     private CudaStub() {}
 
-    /** A stream of copies on it; without gcc the test is skipped. */
+    /** Opens a copy stream on the stub; without gcc the test is skipped. */
     public static CopyStream copies() {
         NcclStub.folder();
         return new CopyStream();
     }
 
-    /** From now on; all others do what they can. */
+    /** Holds these streams from now on; all others run what they can. */
     public static void hold(Held held) {
         call("cudaStubHold", held.bits);
     }
 
-    /** Events and streams that are not destroyed. */
+    /** The number of events and streams that were not destroyed. */
     public static long left() {
         return call("cudaStubEvents") + call("cudaStubStreams");
     }
 
-    /** Copies that were asked for so far. */
+    /** The number of copies enqueued so far. */
     public static long copied() {
         return call("cudaStubCopied");
     }

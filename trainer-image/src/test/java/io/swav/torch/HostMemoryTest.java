@@ -16,12 +16,12 @@ class HostMemoryTest {
     private Path root;
 
     @BeforeEach
-    void aMachineWith6000MegabytesFree() throws IOException {
+    void machineWith6000MegabytesFree() throws IOException {
         write("proc/meminfo", "MemTotal: 8192000 kB\nMemAvailable: 6144000 kB\n");
     }
 
     @Test
-    void withoutALimitItIsTheMachines() throws IOException {
+    void withoutALimitReportsTheFreeMemoryOfTheMachine() throws IOException {
         assertThat(free()).isEqualTo(6000 * MB);
         write("sys/fs/cgroup/memory.max", "max\n");
         write("sys/fs/cgroup/memory.current", "1000000\n");
@@ -29,18 +29,18 @@ class HostMemoryTest {
     }
 
     @Test
-    void aContainerHasWhatItsLimitLeaves() throws IOException {
+    void withALimitReportsWhatTheContainerMayStillUse() throws IOException {
         write("sys/fs/cgroup/memory.max", 2000 * MB + "\n");
         write("sys/fs/cgroup/memory.current", 1500 * MB + "\n");
         assertThat(free()).isEqualTo(500 * MB);
         write("sys/fs/cgroup/memory.stat", "anon 5\nactive_file 7\ninactive_file " + 400 * MB + "\n");
-        assertThat(free()).as("pages of files are given up first").isEqualTo(900 * MB);
+        assertThat(free()).as("file pages are reclaimed first").isEqualTo(900 * MB);
         write("sys/fs/cgroup/memory.current", 3000 * MB + "\n");
         assertThat(free()).as("the limit was lowered").isZero();
     }
 
     @Test
-    void cgroupsOfVersion1TellTheSame() throws IOException {
+    void readsCgroupsOfVersion1() throws IOException {
         write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
         write("sys/fs/cgroup/memory/memory.usage_in_bytes", 1500 * MB + "\n");
         assertThat(free()).as("no limit").isEqualTo(6000 * MB);
@@ -52,7 +52,7 @@ class HostMemoryTest {
     }
 
     @Test
-    void aLimitAboveWhatTheMachineHasDoesNotCount() throws IOException {
+    void ignoresALimitAboveTheMemoryOfTheMachine() throws IOException {
         write("sys/fs/cgroup/memory.max", 9000 * MB + "\n");
         write("sys/fs/cgroup/memory.current", 100 * MB + "\n");
         assertThat(free()).isEqualTo(6000 * MB);

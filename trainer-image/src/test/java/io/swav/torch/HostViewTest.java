@@ -23,12 +23,12 @@ class HostViewTest {
     }
 
     @Test
-    void oneLibtorchIsMapped() {
+    void mapsExactlyOneLibtorch() {
         assertThat(TorchRuntime.mapped()).containsExactly(TorchRuntime.start());
     }
 
     @Test
-    void viewSharesTheArraysBytes() {
+    void sharesTheBytesOfAHostArray() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray array = manager.create(new float[] {1, 2, 3, 4, 5, 6}, new Shape(2, 3));
             ByteBuffer view = HostView.of(array).bytes();
@@ -46,9 +46,9 @@ class HostViewTest {
         }
     }
 
-    /** What libtorch calls meta is a device without memory: nothing can be read, least of all at an address. */
+    /** Uses libtorch's meta device, which has no memory: nothing can be read from it, and certainly not by address. */
     @Test
-    void whereAnArrayLiesIsKnownFromTheArray() {
+    void detectsTheDeviceOfAnArray() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray elsewhere = Interop.scoped(() -> Interop.give(
                     manager,
@@ -64,13 +64,13 @@ class HostViewTest {
     }
 
     @Test
-    void copiesTravelWhenTheyAreTold() {
+    void copiesOnlyOnLoadAndStore() {
         try (NDManager manager = NDManager.newBaseManager();
                 AsOnDevice device = AsOnDevice.begin()) {
             NDArray array = manager.create(new float[] {1, 2, 3, 4, 5, 6}, new Shape(2, 3));
             HostView part = HostView.of(array, 2, 3);
             assertThat(part.shared()).isFalse();
-            part.bytes().putFloat(-3f).putFloat(-4f); // moves its position, which is the reader's own affair
+            part.bytes().putFloat(-3f).putFloat(-4f); // moves the buffer's position, which load and store must ignore
             assertThat(array.toFloatArray()).containsExactly(1, 2, 3, 4, 5, 6);
             part.store();
             assertThat(array.toFloatArray()).containsExactly(1, 2, -3, -4, 5, 6);
@@ -82,7 +82,7 @@ class HostViewTest {
     }
 
     @Test
-    void stagedValuesArriveAndWhatADeviceFetchesIsUsedOnce() {
+    void transfersPinnedValuesAndUsesTheBufferOnceOnADevice() {
         try (NDManager manager = NDManager.newBaseManager()) {
             try (PinnedBuffer staged = PinnedBuffer.of(new Shape(2, 2))) {
                 assertThat(staged.reusable()).isTrue();
@@ -103,7 +103,7 @@ class HostViewTest {
     }
 
     @Test
-    void refusesWhatHasNoBytesInOrder() {
+    void refusesArraysThatAreNotContiguous() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray transposed = manager.create(new float[6], new Shape(2, 3)).transpose();
             assertThatThrownBy(() -> HostView.of(transposed)).hasMessageContaining("contiguous");
@@ -111,7 +111,7 @@ class HostViewTest {
     }
 
     @Test
-    void survivesForcedCollections() {
+    void survivesGarbageCollection() {
         try (NDManager manager = NDManager.newBaseManager()) {
             NDArray array = manager.ones(new Shape(1000, 100));
             ByteBuffer view = HostView.of(array).bytes();
@@ -119,7 +119,7 @@ class HostViewTest {
             for (int i = 0; i < 200; i++) {
                 given = Interop.scoped(
                         () -> Interop.give(manager, Interop.borrow(array).add(Interop.borrow(array))));
-                Interop.borrow(array); // garbage at once, outside any scope
+                Interop.borrow(array); // garbage immediately, outside any scope
                 if (i % 20 == 0) {
                     System.gc();
                 }

@@ -23,7 +23,10 @@ import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** As in the image: what is unpacked already is what is loaded, and nothing is unpacked anywhere. */
+/**
+ * Checks that libraries that are unpacked already, as in the container image, are the ones loaded, and that nothing
+ * else is unpacked.
+ */
 class NativeLibrariesTest {
     private static final List<String> BINDINGS = List.of(
             "/org/bytedeco/javacpp/linux-x86_64/libjnijavacpp.so", "/org/bytedeco/pytorch/linux-x86_64/libjnitorch.so");
@@ -35,7 +38,7 @@ class NativeLibrariesTest {
     }
 
     @Test
-    void nothingIsUnpackedWhereItLiesReady(@TempDir Path folder, @TempDir Path home) throws Exception {
+    void usesUnpackedLibrariesAndUnpacksNothing(@TempDir Path folder, @TempDir Path home) throws Exception {
         for (String binding : BINDINGS) {
             try (InputStream in = NativeLibraries.class.getResourceAsStream(binding)) {
                 assertThat(in).as(binding).isNotNull();
@@ -76,7 +79,7 @@ class NativeLibrariesTest {
     }
 
     @Test
-    void whatIsThereIsNotUnpackedAgain(@TempDir Path folder) throws Exception {
+    void doesNotUnpackACompleteLibraryAgain(@TempDir Path folder) throws Exception {
         URL library = library(folder, false);
         Path unpacked = NativeLibraries.unpack(library, folder.resolve("cache"));
         assertThat(unpacked).hasFileName("library.so").hasBinaryContent(LIBRARY);
@@ -85,12 +88,12 @@ class NativeLibrariesTest {
         assertThat(NativeLibraries.unpack(library, folder.resolve("cache")))
                 .isEqualTo(unpacked)
                 .hasBinaryContent(other);
-        Files.write(unpacked, new byte[1]); // as a crash of the machine may leave it
+        Files.write(unpacked, new byte[1]); // as the machine may leave it after a crash
         assertThat(NativeLibraries.unpack(library, folder.resolve("cache"))).hasBinaryContent(LIBRARY);
     }
 
     @Test
-    void nothingIsLeftOfWhatDidNotArriveWhole(@TempDir Path folder) throws Exception {
+    void leavesNothingBehindWhenUnpackingFails(@TempDir Path folder) throws Exception {
         URL library = library(folder, true);
         assertThatThrownBy(() -> NativeLibraries.unpack(library, folder.resolve("cache")))
                 .isInstanceOf(UncheckedIOException.class)
@@ -99,7 +102,7 @@ class NativeLibrariesTest {
         assertThat(folder.resolve("cache")).isEmptyDirectory();
     }
 
-    /** In a jar, its bytes perhaps damaged. */
+    /** Puts the library into a jar, with damaged bytes if requested. */
     private static URL library(Path folder, boolean damaged) throws IOException {
         Path jar = folder.resolve("of.jar");
         ZipEntry entry = new ZipEntry("natives/library.so");
@@ -121,7 +124,7 @@ class NativeLibrariesTest {
                 .collect(Collectors.joining(File.pathSeparator));
     }
 
-    /** Starts libtorch and prints the libraries that are mapped then. */
+    /** Starts libtorch and prints the libraries that are then mapped. */
     static final class Started {
         public static void main(String[] arguments) throws IOException {
             TorchRuntime.start();

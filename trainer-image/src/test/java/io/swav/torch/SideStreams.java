@@ -10,18 +10,19 @@ import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
 /**
- * A {@link CommunicationStream} over a runtime whose streams can be held, see {@link CudaStub}; without gcc the test is skipped.
+ * A {@link CommunicationStream} over a runtime whose streams can be held, see {@link CudaStub}; without gcc the test is
+ * skipped.
  *
- * @param told what libtorch would have been told
+ * @param streamsSet the streams that libtorch would have been switched to
  */
-public record SideStreams(CommunicationStream stream, List<CUstream_st> told) implements AutoCloseable {
+public record SideStreams(CommunicationStream stream, List<CUstream_st> streamsSet) implements AutoCloseable {
     public static SideStreams open() {
         NcclStub.folder();
-        List<CUstream_st> told = new ArrayList<>();
-        return new SideStreams(new CommunicationStream(told::add), told);
+        List<CUstream_st> streamsSet = new ArrayList<>();
+        return new SideStreams(new CommunicationStream(streamsSet::add), streamsSet);
     }
 
-    /** Of one number: the next thing that the calling thread asks the device for. */
+    /** Enqueues a copy of one number on the device, in the stream of the calling thread. */
     public static void copy(NDArray from, NDArray into) {
         assertThat(cudart.cudaMemcpyAsync(
                         new RawPointer(TensorMemory.address(into, 0)),

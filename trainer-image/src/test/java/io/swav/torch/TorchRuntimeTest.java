@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 class TorchRuntimeTest {
     @Test
-    void djlTellsNobodyAndDownloadsNothing() {
+    void djlWorksOffline() {
         TorchRuntime.start();
         assertThat(Utils.isOfflineMode()).isTrue();
     }

@@ -1,4 +1,4 @@
-/** Interop with libtorch. */
+/** Tests of the interop with libtorch, and stubs of the CUDA runtime. */
 @NullMarked
 package io.swav.torch;
 

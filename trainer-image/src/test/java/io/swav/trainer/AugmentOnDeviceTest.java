@@ -16,18 +16,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** Training with {@code data.augmentOn: Device}, on real pictures, as {@code swav train} does it. */
+/** Tests training with {@code data.augmentOn: Device} on real images, as {@code swav train} does it. */
 class AugmentOnDeviceTest {
     @TempDir
     private Path folder;
 
     @BeforeEach
-    void pictures() throws IOException {
+    void images() throws IOException {
         DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
     }
 
     @Test
-    void aResumedRunHasTheBitsOfAWholeOne() throws IOException {
+    void resumedRunGivesTheBitsOfAnUninterruptedOne() throws IOException {
         Path whole = folder.resolve("whole");
         Path resumed = folder.resolve("resumed");
         assertThat(train("Device", 5, whole)).isEqualTo(ExitCodes.OK);
@@ -39,18 +39,18 @@ class AugmentOnDeviceTest {
     }
 
     @Test
-    void aCheckpointOfTheHostsCropsIsNotResumed() throws IOException {
+    void refusesACheckpointOfHostCrops() throws IOException {
         Path out = folder.resolve("out");
         assertThat(train("Host", 2, out)).isEqualTo(ExitCodes.OK);
         PrintStream before = System.err;
-        ByteArrayOutputStream said = new ByteArrayOutputStream();
-        System.setErr(new PrintStream(said, true, StandardCharsets.UTF_8));
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        System.setErr(new PrintStream(output, true, StandardCharsets.UTF_8));
         try {
             assertThat(train("Device", 5, out)).isEqualTo(ExitCodes.CONFIG);
         } finally {
             System.setErr(before);
         }
-        assertThat(said.toString(StandardCharsets.UTF_8)).contains("another configuration");
+        assertThat(output.toString(StandardCharsets.UTF_8)).contains("another configuration");
     }
 
     private int train(String augmentOn, int steps, Path out) throws IOException {

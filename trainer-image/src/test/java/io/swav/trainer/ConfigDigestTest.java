@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class ConfigDigestTest {
     @Test
-    void theDocsSayWhatItCovers() throws IOException {
+    void docsNameTheFieldsThatItCovers() throws IOException {
         String words = Files.readString(Path.of("../docs/checkpoints.md"))
                 .replace("`", "")
                 .replaceAll("\\s+", " ");

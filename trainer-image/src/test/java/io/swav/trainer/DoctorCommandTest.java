@@ -22,11 +22,11 @@ class DoctorCommandTest {
     Path folder;
 
     private final Map<String, String> env = new HashMap<>(Map.of("OMP_WAIT_POLICY", "PASSIVE"));
-    private final StringWriter said = new StringWriter();
+    private final StringWriter output = new StringWriter();
 
     private int examine(Path root) {
         return new CommandLine(new DoctorCommand(env, root))
-                .setOut(new PrintWriter(said))
+                .setOut(new PrintWriter(output))
                 .execute("--json=" + folder.resolve("found.json"));
     }
 
@@ -39,9 +39,9 @@ class DoctorCommandTest {
     }
 
     @Test
-    void thisMachineCanTrain() throws Exception {
-        assertThat(examine(Path.of("/"))).as(said.toString()).isZero();
-        assertThat(said.toString()).contains("training can run here").doesNotContain("WRONG");
+    void findsThatThisMachineCanTrain() throws Exception {
+        assertThat(examine(Path.of("/"))).as(output.toString()).isZero();
+        assertThat(output.toString()).contains("training can run here").doesNotContain("WRONG");
         assertThat(finding("libtorch").path("found").asText()).startsWith("2.7.1 on cpu");
         assertThat(finding("libtorch_cpu.so").path("found").asText())
                 .isEqualTo("one is mapped: " + TorchRuntime.start());
@@ -50,9 +50,9 @@ class DoctorCommandTest {
         assertThat(finding("collectives").path("found").asText()).startsWith("TCP: ");
     }
 
-    /** A machine whose driver is there and whose memory is not. */
+    /** A machine that has a driver and lacks memory. */
     @Test
-    void whatIsWrongComesWithAdvice() throws Exception {
+    void givesAdviceForEveryProblem() throws Exception {
         Files.createDirectories(folder.resolve("proc/driver/nvidia/gpus/0000:01:00.0"));
         Files.createDirectories(folder.resolve("sys/fs/cgroup"));
         Files.writeString(folder.resolve("proc/meminfo"), "MemTotal: 8000000 kB\nMemAvailable: 7000000 kB\n");
@@ -70,7 +70,7 @@ class DoctorCommandTest {
 
         assertThat(examine(folder)).isEqualTo(1);
 
-        assertThat(said.toString()).contains("WRONG", "training cannot run here");
+        assertThat(output.toString()).contains("WRONG", "training cannot run here");
         assertThat(finding("memory").path("grade").asText()).isEqualTo("bad");
         assertThat(finding("memory").path("found").asText()).contains("limit of this container 1,024 MB");
         assertThat(finding("memory").path("advice").asText()).contains("raise the container's memory limit");
@@ -84,9 +84,9 @@ class DoctorCommandTest {
         assertThat(finding("threads").path("advice").asText()).contains("OMP_WAIT_POLICY=PASSIVE");
     }
 
-    /** An image for CUDA on a base without PyTorch. */
+    /** An image for CUDA on a base image without PyTorch. */
     @Test
-    void aFolderWithoutLibtorchIsNamed() throws Exception {
+    void namesAFolderWithoutLibtorch() throws Exception {
         Files.createFile(folder.resolve("libtorch_cpu.so"));
         env.put("PYTORCH_LIBRARY_PATH", folder.toString());
         env.put("PYTORCH_FLAVOR", "cu128");
@@ -97,7 +97,7 @@ class DoctorCommandTest {
     }
 
     @Test
-    void aChoiceThatDoesNotExistIsNamed() throws Exception {
+    void namesAnUnknownCollective() throws Exception {
         env.put(TrainerEnv.COLLECTIVE, "Infiniband");
         assertThat(examine(Path.of("/"))).isEqualTo(1);
         assertThat(finding("collectives").path("advice").asText())

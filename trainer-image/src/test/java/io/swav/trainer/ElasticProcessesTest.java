@@ -14,10 +14,13 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Real processes whose world changes under them; the weights must be those of one process left in peace. */
+/**
+ * Trains with real processes whose world changes while they run; the weights must equal those of one undisturbed
+ * process.
+ */
 class ElasticProcessesTest {
     private static final int STEPS = 300;
-    /** So many steps last four minutes, longer than a test waits for anything, until it hurries. */
+    /** At this pace the steps last four minutes, longer than a test waits for anything, until it speeds them up. */
     private static final String PACE = "-Dtoy.stepMillis=200";
 
     @TempDir
@@ -28,10 +31,10 @@ class ElasticProcessesTest {
 
     private static Path spec = Path.of("");
     private static Path shortNotice = Path.of("");
-    private static byte[] quiet = {};
+    private static byte[] undisturbed = {};
 
     @BeforeAll
-    static void quietRun() throws Exception {
+    static void undisturbedRun() throws Exception {
         spec = Files.writeString(shared.resolve("job.json"), spec(15));
         shortNotice = Files.writeString(shared.resolve("short.json"), spec(5));
         Path out = shared.resolve("out");
@@ -39,7 +42,7 @@ class ElasticProcessesTest {
             trainers.start("alone");
             assertThat(trainers.exitCode("alone")).as(trainers.tail("alone")).isZero();
         }
-        quiet = model(out);
+        undisturbed = model(out);
     }
 
     private static String spec(int noticeSeconds) {
@@ -51,7 +54,7 @@ class ElasticProcessesTest {
     }
 
     @Test
-    void killJoinAndNoticeLeaveTheWeightsAsTheyWere() throws Exception {
+    void killJoinAndNoticeDoNotChangeTheWeights() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
             Process a = trainers.start("a");
@@ -61,9 +64,9 @@ class ElasticProcessesTest {
             trainers.awaitStep("a", 10);
 
             c.destroyForcibly();
-            // who closes first on whom is chance: b may have given up before a saw c's end
-            TrainerReport bereft = trainers.awaitReport("a", report -> report.lostPeer() != null);
-            assertThat(bereft.lostPeer()).isIn("uid-b", "uid-c");
+            // the order of disconnects is chance: b may have given up before a saw c's end
+            TrainerReport survivor = trainers.awaitReport("a", report -> report.lostPeer() != null);
+            assertThat(survivor.lostPeer()).isIn("uid-b", "uid-c");
             trainers.publish("a", "b");
             trainers.awaitGeneration("a");
             trainers.start("d");
@@ -72,7 +75,7 @@ class ElasticProcessesTest {
             trainers.awaitGeneration("d");
             trainers.awaitGeneration("a");
 
-            a.destroy(); // SIGTERM: a works on until the world without it
+            a.destroy(); // SIGTERM: a continues until the world without it
             trainers.publish("b", "d");
             assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.awaitGeneration("b");
@@ -92,7 +95,7 @@ class ElasticProcessesTest {
                     .endsWith("formed", "done");
             assertThat(Journals.events(trainers.journals(), "d")).containsExactly("formed", "formed", "done");
         }
-        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(model(out)).isEqualTo(undisturbed);
         assertThat(out.resolve("export/backbone.safetensors")).exists();
     }
 
@@ -107,7 +110,7 @@ class ElasticProcessesTest {
     }
 
     @Test
-    void aHungPeerIsLeftBehindAndGoesWhenItWakes() throws Exception {
+    void excludesAHungPeerWhichExitsWhenItResumes() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
             Process b = hangBesideA(trainers);
@@ -118,11 +121,11 @@ class ElasticProcessesTest {
             trainers.hurry();
             assertThat(trainers.exitCode("a")).isZero();
         }
-        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(model(out)).isEqualTo(undisturbed);
     }
 
     @Test
-    void belowTheMinimumTheSurvivorHoldsItsStateAndAnotherMayJoin() throws Exception {
+    void holdsStateBelowTheMinimumUntilAnotherTrainerJoins() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
             Process b = hangBesideA(trainers);
@@ -143,11 +146,11 @@ class ElasticProcessesTest {
             assertThat(Journals.events(trainers.journals(), "a"))
                     .containsExactly("formed", "dropped", "formed", "done");
         }
-        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(model(out)).isEqualTo(undisturbed);
     }
 
     @Test
-    void afterAllWereKilledTheLastCheckpointCarriesOn() throws Exception {
+    void resumesFromTheLastCheckpointAfterAllWereKilled() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
             Process a = trainers.start("a");
@@ -170,11 +173,11 @@ class ElasticProcessesTest {
             Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
             assertThat(Journals.events(trainers.journals(), "c")).contains("resumed");
         }
-        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(model(out)).isEqualTo(undisturbed);
     }
 
     @Test
-    void aLoneProcessToldToGoSavesItsStepFirst() throws Exception {
+    void loneProcessSavesItsStepOnSigterm() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, spec, out, false, PACE)) {
             Process first = trainers.start("first");
@@ -187,12 +190,14 @@ class ElasticProcessesTest {
             assertThat(trainers.exitCode("second")).isZero();
             assertThat(trainers.tail("second")).contains("resumed from the checkpoint of step");
         }
-        assertThat(model(out)).isEqualTo(quiet);
+        assertThat(model(out)).isEqualTo(undisturbed);
     }
 
-    /** No world without them comes; the last one cannot make a step any more when its time is up. */
+    /**
+     * No world without them is published; the last one cannot complete a step any more when its save deadline passes.
+     */
     @Test
-    void allToldToGoOneAfterTheOtherSaveTheirLastStep() throws Exception {
+    void savesTheLastStepWhenAllGetSigtermOneAfterTheOther() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");
@@ -209,7 +214,7 @@ class ElasticProcessesTest {
     }
 
     @Test
-    void whenTheFirstRankIsDeadTheLowestOneThatIsThereSaves() throws Exception {
+    void lowestLiveRankSavesWhenRankZeroIsDead() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");
@@ -228,7 +233,7 @@ class ElasticProcessesTest {
     }
 
     @Test
-    void whoIsToldToGoBesideOneThatHangsSavesItsStepBeforeItIsKilled() throws Exception {
+    void savesBeforeSigkillWhenAPeerHangs() throws Exception {
         Path out = folder.resolve("out");
         try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
             Process a = trainers.start("a");

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/** {@code data.evalUri}: how good the finished model is. */
+/** Tests {@code data.evalUri}: the accuracy of the finished model. */
 class EvaluationTest {
     @TempDir
     private Path folder;
@@ -24,13 +24,13 @@ class EvaluationTest {
     private Path config = Path.of("");
 
     @BeforeEach
-    void pictures() throws IOException {
+    void images() throws IOException {
         DataCommand.synthesize(folder.resolve("data"), 240, 2, 24, 1);
         config = job(folder.resolve("data/test"));
     }
 
     @Test
-    void theFigureIsThatOfEvalKnn() throws IOException {
+    void reportsTheFigureOfEvalKnn() throws IOException {
         assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.OK);
         assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(new CommandLine(new EvalCommand())
@@ -55,16 +55,16 @@ class EvaluationTest {
         assertThat(report().knnTop1()).isEqualTo(top1);
     }
 
-    /** The toy machine's throws. */
+    /** The toy machine's evaluation throws. */
     @Test
-    void aJobIsDoneWhateverBecomesOfItsEvaluation() throws IOException {
+    void jobIsDoneEvenIfItsEvaluationFails() throws IOException {
         assertThat(train(new ToyTrainingFactory())).isEqualTo(ExitCodes.OK);
         assertThat(report().state()).isEqualTo(TrainerReport.State.Done);
         assertThat(report().knnTop1()).isNull();
     }
 
     @Test
-    void picturesThatAreNotThereAreMissedBeforeTraining() throws IOException {
+    void missingImagesAreReportedBeforeTraining() throws IOException {
         config = job(folder.resolve("nowhere"));
         assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.NO_INPUT);
         assertThat(folder.resolve("out/step-2")).doesNotExist();

@@ -15,15 +15,16 @@ import java.util.TreeSet;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Reads what trainers wrote of themselves and holds it against what was promised. */
+/** Reads the trainers' journals and checks them against what was promised. */
 final class Journals {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private Journals() {}
 
     /**
-     * Every step was applied, and whoever applied it fed its rank's share of the batch, which with the other ranks'
-     * shares is the whole. (A rank killed right after its part of a step's collectives leaves no line of its own.)
+     * Checks that every step was applied, and that every rank that applied it fed its share of the batch, which with
+     * the other ranks' shares is the whole. (A rank killed right after its part of a step's collectives leaves no line
+     * of its own.)
      */
     static void everyStepIsWhole(Path folder, int steps, int groups) throws IOException {
         Set<Long> applied = new TreeSet<>();
@@ -42,7 +43,7 @@ final class Journals {
         assertThat(applied).hasSize(steps).allMatch(step -> step >= 0 && step < steps);
     }
 
-    /** Of one pod: the names of its events, in order. */
+    /** Returns the names of one pod's events, in order. */
     static List<String> events(Path folder, String pod) throws IOException {
         return lines(folder.resolve(pod + ".jsonl")).stream()
                 .filter(line -> line.has("event"))
@@ -60,7 +61,7 @@ final class Journals {
         return all;
     }
 
-    /** The last line may be cut off by a kill. */
+    /** Parses the lines of a journal, whose last line may be cut off by a kill. */
     private static List<JsonNode> lines(Path file) throws IOException {
         String text = Files.readString(file);
         List<JsonNode> lines = new ArrayList<>();

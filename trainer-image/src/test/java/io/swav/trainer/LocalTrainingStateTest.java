@@ -17,7 +17,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How a training begins where nobody holds its state. */
+/** Tests how a training begins when no trainer holds its state. */
 class LocalTrainingStateTest {
     @TempDir
     Path folder;
@@ -25,7 +25,7 @@ class LocalTrainingStateTest {
     private final TrainerProgress progress = new TrainerProgress("pod", "uid");
 
     @Test
-    void anEmptyStoreThatWasNotEmptyIsWaitedFor() throws Exception {
+    void waitsForAStoreThatLostItsCheckpoints() throws Exception {
         TorchRuntime.start();
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
@@ -42,9 +42,9 @@ class LocalTrainingStateTest {
             assertThat(state.step()).as("no step is held").isNegative();
             assertThat(problem()).hasValueSatisfying(why -> assertThat(why).contains("cannot resume"));
 
-            LocalTrainingState told = held(machine, store, writer, true, store.uri());
-            told.begin();
-            assertThat(told.step()).as("starting over is said").isZero();
+            LocalTrainingState startingOver = held(machine, store, writer, true, store.uri());
+            startingOver.begin();
+            assertThat(startingOver.step()).as("starting over was requested").isZero();
             LocalTrainingState elsewhere = held(machine, store, writer, false, "file:///another");
             elsewhere.begin();
             assertThat(elsewhere.step()).as("checkpoint.uri is another").isZero();

@@ -16,21 +16,21 @@ import org.junit.jupiter.api.Test;
 
 class PeerWaitTrackerTest {
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
-    /** What the collective says of its device. */
+    /** The collective's answer about its device. */
     private final AtomicReference<Optional<Boolean>> device = new AtomicReference<>(Optional.empty());
 
     private final Collective collective = awaiting.around((Collective) Proxy.newProxyInstance(
             PeerWaitTrackerTest.class.getClassLoader(),
             new Class<?>[] {Collective.class},
             (proxy, method, arguments) -> {
-                if (method.getName().equals("waits")) {
+                if (method.getName().equals("isWaitingForPeers")) {
                     return device.get();
                 }
                 return method.invoke(new SoloCollective(), arguments);
             }));
 
     @Test
-    void aDeviceThatWaitsIsATrainerThatWaits() {
+    void aWaitingDeviceCountsAsWaiting() {
         long before = System.nanoTime();
         device.set(Optional.of(true));
         assertThat(awaiting.backSince()).isEmpty();
@@ -38,9 +38,9 @@ class PeerWaitTrackerTest {
         assertThat(awaiting.backSince().orElseThrow()).isBetween(before, System.nanoTime());
     }
 
-    /** Or nobody would ever hear of a GPU that hangs: the thread waits for it at the end of every step. */
+    /** Otherwise a hung GPU would never be detected: the thread waits for it at the end of every step. */
     @Test
-    void whoWaitsForItsOwnDeviceDoesNotWaitForPeers() {
+    void waitingForTheOwnDeviceIsNotWaitingForPeers() {
         device.set(Optional.of(false));
         assertThat(whileAwaiting()).isPresent();
         device.set(Optional.of(true));
@@ -48,7 +48,7 @@ class PeerWaitTrackerTest {
     }
 
     @Test
-    void whereTheHostWaitsItsCallsTell() {
+    void hostCallsCountAsWaitingWithoutADevice() {
         assertThat(whileAwaiting()).isEmpty();
         assertThat(awaiting.backSince()).isPresent();
     }

@@ -9,7 +9,7 @@ import org.assertj.core.data.Offset;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Times are in tenths of a second, for reading. */
+/** Times are in tenths of a second, for readability. */
 class RegroupTimerTest {
     private final RegroupTimer clock = new RegroupTimer();
 
@@ -19,7 +19,7 @@ class RegroupTimerTest {
         clock.formed(1);
         step(10, 14);
         step(14, 18);
-        step(18, 40); // one slow step does not make a normal one
+        step(18, 40); // one slow step does not change what a normal step is
         step(40, 44);
         clock.began(tenths(44));
         assertThat(clock.broke()).isTrue();
@@ -57,7 +57,7 @@ class RegroupTimerTest {
         clock.broke();
         clock.formed(2);
         clock.began(tenths(20));
-        clock.broke(); // the same step once more
+        clock.broke(); // the same step is repeated
         clock.formed(2);
         step(24, 28);
         assertThat(figures().droppedSteps()).isEqualTo(2);
@@ -80,9 +80,9 @@ class RegroupTimerTest {
         assertThat(waiting(99)).isNull();
     }
 
-    /** The retry after a long wait for a hung peer, and the first step after one, are no stall of this trainer's own. */
+    /** Neither the retry after a long wait for a hung peer nor the first step after one is a stall of this trainer. */
     @Test
-    void whoDoesNotWaitHasStalledOnlySinceItCameBack() {
+    void stallCountsOnlySinceTheReturnFromPeers() {
         clock.entering(tenths(0));
         clock.formed(1);
         step(0, 4);

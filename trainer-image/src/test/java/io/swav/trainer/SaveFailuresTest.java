@@ -23,7 +23,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A store that fails while training goes on: where its folder should be there is a file. */
+/** Tests a store that fails while training continues: a file stands where its folder should be. */
 class SaveFailuresTest {
     private static final Duration LONG = Duration.ofSeconds(60);
 
@@ -33,7 +33,7 @@ class SaveFailuresTest {
     private final TrainerProgress progress = new TrainerProgress("a", "uid-a");
 
     @Test
-    void trainingGoesOnTheReportSaysWhyAndSavingRecovers() throws Exception {
+    void trainingContinuesTheReportGivesTheReasonAndSavingRecovers() throws Exception {
         TorchRuntime.start();
         Files.createDirectory(folder.resolve("well"));
         Files.writeString(Files.createDirectory(folder.resolve("broken")).resolve("store"), "in the way");
@@ -44,7 +44,7 @@ class SaveFailuresTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            writer.lead(true);
+            writer.setLeader(true);
             await().atMost(LONG).until(writer::free);
             save(writer, 1);
             await().atMost(LONG).until(writer::free);
@@ -72,14 +72,14 @@ class SaveFailuresTest {
         assertThat(checkpoints.newest(false).orElseThrow().state().step()).isEqualTo(3);
     }
 
-    /** At one stroke: the writer may try at any moment. */
+    /** Moves the volume into place in one operation, because the writer may try at any moment. */
     private void mount(String volume) throws IOException {
         Path next = Files.createSymbolicLink(folder.resolve("next"), folder.resolve(volume));
         Files.move(next, folder.resolve("mount"), StandardCopyOption.ATOMIC_MOVE);
     }
 
     @Test
-    void theLastSaveGivesUpWhenItIsTold() throws Exception {
+    void lastSaveGivesUpWhenAsked() throws Exception {
         TorchRuntime.start();
         Path file = Files.writeString(folder.resolve("file"), "in the way");
         CheckpointCatalog checkpoints =
@@ -97,16 +97,16 @@ class SaveFailuresTest {
         assertThat(file.resolve("export/backbone.safetensors")).exists();
     }
 
-    /** Its operator has gone, or publishes worlds that are older than those before. */
+    /** Its operator has disappeared, or publishes worlds that are older than the previous ones. */
     @Test
-    void whereALaterWorldHasSavedTheReportSaysSoUntilThisTrainerLeadsAgain() throws Exception {
+    void reportsThatALaterWorldHasSavedUntilItIsRankZeroAgain() throws Exception {
         TorchRuntime.start();
         CheckpointCatalog checkpoints =
                 new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
-            writer.lead(true);
+            writer.setLeader(true);
             assertThat(writer.saveNow(state(9, 5), false, UploadShare.ALONE, () -> true))
                     .isTrue();
             assertThat(writer.saveNow(state(10, 1), false, UploadShare.ALONE, () -> true))
@@ -115,15 +115,15 @@ class SaveFailuresTest {
                     .contains("cannot save checkpoint step-10, a later world has saved")
                     .contains("step-9 was written by generation 5, this is generation 1");
 
-            writer.lead(false);
-            writer.lead(true);
+            writer.setLeader(false);
+            writer.setLeader(true);
             await().atMost(LONG).until(() -> problem().isEmpty());
         }
     }
 
-    /** What a copy holds is the state at {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
+    /** A copy holds the state at the time of {@link CheckpointWriter#begin}, whatever is applied after beforeChange. */
     @Test
-    void theCopyIsOfTheMomentItWasAskedFor() throws Exception {
+    void copyHoldsTheStateAtBegin() throws Exception {
         TorchRuntime.start();
         CheckpointCatalog checkpoints =
                 new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 99);

@@ -13,27 +13,27 @@ class SaveScheduleTest {
     private static final long SECOND = 1_000_000_000L;
 
     @Test
-    void everyNthStepIsTaken() {
+    void savesEveryNthStep() {
         SaveSchedule schedule = new SaveSchedule(25, Optional.empty(), 0);
         assertThat(taken(schedule, 0, 100, step -> true)).containsExactly(25L, 50L, 75L, 100L);
     }
 
     @Test
-    void whatIsDueWhileTheWriterIsBusyIsTakenOnce() {
+    void savesOnceAfterAllThatFellDueWhileTheWriterWasBusy() {
         SaveSchedule schedule = new SaveSchedule(25, Optional.empty(), 0);
         assertThat(taken(schedule, 0, 120, step -> step > 57)).containsExactly(58L, 75L, 100L);
     }
 
     @Test
-    void aNewRankZeroTakesUpWhatTheLastOneLeftUndone() {
-        // 50 fell due, its writer died with it: the store has 25
+    void newRankZeroSavesWhatThePreviousOneLeftUndone() {
+        // 50 fell due and its writer died before saving it: the store has 25
         assertThat(new SaveSchedule(25, Optional.empty(), 0).due(61, 25, 0, "")).isTrue();
-        // it had committed 50
+        // the writer had committed 50
         assertThat(new SaveSchedule(25, Optional.empty(), 0).due(61, 50, 0, "")).isFalse();
     }
 
     @Test
-    void secondsCountBesideSteps() {
+    void savesByTimeInAdditionToSteps() {
         SaveSchedule schedule = new SaveSchedule(1000, Optional.of(Duration.ofSeconds(10)), 0);
         assertThat(schedule.due(5, 0, 9 * SECOND, "")).isFalse();
         assertThat(schedule.due(5, 0, 10 * SECOND, "")).isTrue();
@@ -43,7 +43,7 @@ class SaveScheduleTest {
     }
 
     @Test
-    void eachRequestIsAnsweredOnce() {
+    void answersEachRequestOnce() {
         SaveSchedule schedule = new SaveSchedule(1000, Optional.empty(), 0);
         assertThat(schedule.due(5, 0, 0, "now")).isTrue();
         schedule.taken(5, 0, "now");

@@ -7,9 +7,9 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class StepVoteTest {
-    /** Every pair of words that two ranks may say, of whom the first alone asks for saves. */
+    /** Every pair of votes that two ranks may cast, if only the first asks for saves. */
     @Test
-    void theSmallestNumberIsTheOldestGenerationAndItsWish() {
+    void minimumIsTheOldestGenerationWithItsSaveRequest() {
         for (long mine = 0; mine < 5; mine++) {
             for (long other = 0; other < 5; other++) {
                 for (boolean save : List.of(false, true)) {

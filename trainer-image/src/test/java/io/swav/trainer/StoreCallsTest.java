@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A store may be slow or away: a trainer that has its state goes from world to world without asking it. */
+/** A store may be slow or unreachable: a trainer that holds its state moves from world to world without asking it. */
 class StoreCallsTest {
     private static final byte[] KEY = "a key for tests, 16 bytes or more".getBytes(StandardCharsets.UTF_8);
     private static final InetAddress LOOPBACK = InetAddress.getLoopbackAddress();
@@ -58,7 +58,7 @@ class StoreCallsTest {
     private volatile @Nullable Thread trainingThread;
 
     @Test
-    void neitherALostPeerNorHoldingMakesTrainingAskTheStore() throws Exception {
+    void trainingNeverAsksTheStoreAfterALostPeerOrWhileHolding() throws Exception {
         Store counted = store((method, call) -> {
             (Thread.currentThread() == trainingThread ? training : saving).incrementAndGet();
             return call.call();
@@ -81,9 +81,9 @@ class StoreCallsTest {
         });
     }
 
-    /** Free to take another state when a step began, the writer tries the old one once more before it has ended. */
+    /** The writer was free to take another state when the step began, and retries the old one before the step ends. */
     @Test
-    void aSaveThatIsTriedAgainDuringAStepHoldsUpNone() throws Exception {
+    void retryOfASaveDuringAStepDoesNotBlockTraining() throws Exception {
         AtomicInteger attempts = new AtomicInteger();
         CountDownLatch second = new CountDownLatch(2);
         Store failing = store((method, call) -> {
@@ -100,7 +100,7 @@ class StoreCallsTest {
                 false,
                 1,
                 failing,
-                machine -> slow(machine, word -> attempts.get() == 1 && word.save(), second),
+                machine -> slow(machine, vote -> attempts.get() == 1 && vote.save(), second),
                 (a, b) -> {
                     await().atMost(LONG).until(() -> attempts.get() == 2);
                     awaitStep(progress.report().step() + 3);
@@ -110,7 +110,7 @@ class StoreCallsTest {
     }
 
     @Test
-    void aStoreThatIsStillLookedThroughKeepsNobodyFromHoldingAndTrainingAgain() throws Exception {
+    void scanningAStoreBlocksNeitherHoldingNorTraining() throws Exception {
         Store silent = store((method, call) -> {
             if (Thread.currentThread() != trainingThread) {
                 released.await();
@@ -132,9 +132,9 @@ class StoreCallsTest {
         });
     }
 
-    /** It asks whether the others have finished, as it came too late or they have gone. */
+    /** The newcomer asks whether the others have finished, because it joined too late or they have left. */
     @Test
-    void aNewcomerWhoseQuestionIsNotAnsweredGoesOnToTheNextWorld() throws Exception {
+    void newcomerMovesToTheNextWorldIfTheStoreDoesNotAnswer() throws Exception {
         AtomicInteger questions = new AtomicInteger();
         Store silentAtFirst = store((method, call) -> {
             if (questions.incrementAndGet() == 1) {
@@ -153,7 +153,7 @@ class StoreCallsTest {
         void play(World.Member a, World.Member b) throws Exception;
     }
 
-    /** Trains as a, at first alone or with one that never comes, until a world without it. */
+    /** Trains as a, at first alone or with a member that never comes, until a world without a is published. */
     private void train(boolean withB, long everySteps, Store store, UnaryOperator<TrainStep> around, Scene scene)
             throws Exception {
         TorchRuntime.start();
@@ -218,10 +218,10 @@ class StoreCallsTest {
         await().atMost(LONG).until(progress::report, what);
     }
 
-    /** Told after the last call of a save. */
+    /** Returns whether a checkpoint is reported; that happens after the last call of a save. */
     private boolean saved() {
-        TrainerReport.Checkpoints told = progress.report().checkpoints();
-        return told != null && !told.newest().isEmpty();
+        TrainerReport.Checkpoints reported = progress.report().checkpoints();
+        return reported != null && !reported.newest().isEmpty();
     }
 
     private interface Around {
@@ -233,7 +233,7 @@ class StoreCallsTest {
         return proxy(Store.class, FolderStore.open(folder), (method, of, call) -> around.call(method, call));
     }
 
-    /** Its steps last until the latch is down where the word says so. */
+    /** Wraps a machine so that its steps last until the latch is open if the vote matches. */
     private static TrainStep slow(TrainStep machine, Predicate<StepVote> where, CountDownLatch until) {
         return proxy(TrainStep.class, machine, (method, of, call) -> {
             if (method.equals("lossAndGradients") && where.test(StepVote.of((long) of[of.length - 1]))) {

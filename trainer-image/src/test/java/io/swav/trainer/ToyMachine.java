@@ -22,14 +22,14 @@ import java.util.function.BooleanSupplier;
 
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
- * group, a minimum that carries the generation, a tree sum in pieces on the communication thread while the step goes on,
- * momentum. A step takes at least {@code toy.stepMillis}, from the {@link #LATE} one on ten times as long, until there is the
- * file {@code toy.hurry}.
+ * group, a minimum that carries the vote, a tree sum in pieces on the communication thread while the step runs,
+ * momentum. A step takes at least {@code toy.stepMillis}, and ten times as long from step {@link #LATE} on, until the
+ * file {@code toy.hurry} exists.
  */
 final class ToyMachine implements TrainStep {
     private static final int LENGTH = 30_000;
     private static final int PIECE = 10_000;
-    /** What a test waits for it waits for before the last step, however long that takes. */
+    /** Tests wait for events before the last step, however long these take, so the last steps are slow. */
     private static final long LATE = 200;
 
     private final NDManager root;
@@ -64,12 +64,12 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long word) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
         long start = System.nanoTime();
         sums.close();
         scope.close();
         scope = root.newSubManager();
-        NDArray generation = scope.create(new long[] {word});
+        NDArray generation = scope.create(new long[] {vote});
         collective.allReduceMin(generation);
         collective.synchronize();
         agreed = generation.getLong(0);

@@ -9,7 +9,7 @@ import io.swav.torch.TorchRuntime;
 import java.util.List;
 import picocli.CommandLine;
 
-/** The train command with a {@link ToyMachine}; {@link #main} is what the process tests start. */
+/** Opens the parts of the train command with a {@link ToyMachine}; the process tests start {@link #main}. */
 final class ToyTrainingFactory implements TrainingFactory {
     @Override
     public void checkKernels(SwavJobSpec spec) {

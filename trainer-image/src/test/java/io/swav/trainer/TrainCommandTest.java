@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
-/** The command in this process: what it leaves behind, and what it says when it cannot. */
+/** Tests the command in this process: what it leaves behind, and what it reports if it cannot train. */
 class TrainCommandTest {
     private static final String SPEC = """
             {"replicas": 1, "data": {"uri": "file:///none"}, "checkpoint": {"everySteps": 2},
@@ -55,7 +55,7 @@ class TrainCommandTest {
     }
 
     @Test
-    void trainsToTheEndAndSaysSo() throws Exception {
+    void trainsToTheEndAndReportsIt() throws Exception {
         variables.put(TrainerEnv.RUN_DIR, folder.resolve("run").toString());
         assertThat(train("--config", spec, "--out", out, "--report", folder.resolve("report.json")))
                 .isEqualTo(ExitCodes.OK);
@@ -74,27 +74,27 @@ class TrainCommandTest {
     }
 
     @Test
-    void aMissingConfigurationIsNamed() {
+    void namesAMissingConfiguration() {
         assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("there is no configuration file").contains("none.json");
     }
 
     @Test
-    void aWrongFieldIsNamed() throws Exception {
+    void namesAWrongField() throws Exception {
         Files.writeString(spec, SPEC.formatted(1).replace("\"globalBatch\": 8", "\"globalBatch\": 9"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("job.json").contains("spec.training.groupSize");
     }
 
     @Test
-    void outsideAPodItAsksForAConfiguration() {
+    void asksForAConfigurationOutsideAPod() {
         variables.put(TrainerEnv.JOB, "demo");
         assertThat(train()).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_POD_UID").doesNotContain("SWAV_JOB,").contains("--config FILE");
     }
 
     @Test
-    void aPortInUseIsNamed() throws Exception {
+    void namesAPortInUse() throws Exception {
         try (ServerSocket taken = new ServerSocket(0)) {
             variables.put(TrainerEnv.PORT, Integer.toString(taken.getLocalPort()));
             assertThat(train("--config", spec)).isEqualTo(ExitCodes.PORT_IN_USE);
@@ -103,7 +103,7 @@ class TrainCommandTest {
     }
 
     @Test
-    void aStepTakesAsLongAsAskedFor() {
+    void stepTakesAtLeastTheConfiguredTime() {
         variables.put(TrainerEnv.STEP_SECONDS, "0.1");
         long start = System.nanoTime();
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.OK);
@@ -112,32 +112,32 @@ class TrainCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"fast", "-1", "NaN", "3601"})
-    void aBadPaceIsNamed(String pace) {
+    void namesABadStepDuration(String pace) {
         variables.put(TrainerEnv.STEP_SECONDS, pace);
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_STEP_SECONDS is \"" + pace + "\"");
     }
 
     @Test
-    void aBadPortIsNamed() {
+    void namesABadPort() {
         variables.put(TrainerEnv.PORT, "http");
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("SWAV_PORT is \"http\"");
     }
 
     @Test
-    void aFolderThatCannotBeWrittenIsNamedInTheReportToo() throws Exception {
+    void reportsAFolderThatCannotBeWritten() throws Exception {
         Path report = folder.resolve("report.json");
         assertThat(train("--config", spec, "--out", spec.resolve("below"), "--report", report))
                 .isEqualTo(ExitCodes.CANNOT_WRITE);
         assertThat(said).contains("cannot write checkpoints to " + spec);
-        TrainerReport told = new ObjectMapper().readValue(Files.readAllBytes(report), TrainerReport.class);
-        assertThat(told.state()).isEqualTo(TrainerReport.State.Failed);
-        assertThat(told.message()).contains("cannot write checkpoints");
+        TrainerReport reported = new ObjectMapper().readValue(Files.readAllBytes(report), TrainerReport.class);
+        assertThat(reported.state()).isEqualTo(TrainerReport.State.Failed);
+        assertThat(reported.message()).contains("cannot write checkpoints");
     }
 
     @Test
-    void anotherConfigurationsCheckpointIsRefused() throws Exception {
+    void refusesAnotherConfigurationsCheckpoint() throws Exception {
         assertThat(train("--config", spec, "--out", out)).isZero();
         Files.writeString(spec, SPEC.formatted(2));
         assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.CONFIG);
@@ -148,12 +148,15 @@ class TrainCommandTest {
     }
 
     @Test
-    void weightsThatAreKeptNowhereAreWarnedOf() throws Exception {
+    void warnsIfWeightsAreNotSaved() throws Exception {
         assertThat(process("--config", spec)).containsOnlyOnce("the weights are kept nowhere");
         assertThat(process("--config", spec, "--out", out)).doesNotContain("kept nowhere");
     }
 
-    /** What a process says that trains to the end; the log is not {@link System#err}'s to catch in this one. */
+    /**
+     * Returns the output of a process that trains to the end; in this process the log cannot be captured from {@link
+     * System#err}.
+     */
     private String process(Object... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -178,7 +181,7 @@ class TrainCommandTest {
     }
 
     @Test
-    void peersNeedAKey() {
+    void requiresAKeyForPeers() {
         assertThat(train("--config", spec, "--world", folder.resolve("world.json")))
                 .isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains(TrainerEnv.HANDSHAKE);
@@ -188,14 +191,14 @@ class TrainCommandTest {
     }
 
     @Test
-    void troubleWithTheDataKeepsItsCode() {
+    void dataErrorsKeepTheirExitCode() {
         factory = failing(DataException.noInput("spec.data.uri: there is no folder /none"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.NO_INPUT);
         assertThat(said).contains("no folder /none");
     }
 
     @Test
-    void whatTheModelCannotDoIsAConfigurationError() {
+    void unsupportedModelIsAConfigurationError() {
         factory = failing(new IllegalArgumentException("model.architecture is 'vgg'"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("model.architecture is 'vgg'");
@@ -213,31 +216,31 @@ class TrainCommandTest {
         assertThat(Files.readString(report)).contains("Unfit", "this machine computes wrong");
     }
 
-    /** The kernels, the data or the model fail, by the kind of trouble. */
-    private static TrainingFactory failing(RuntimeException trouble) {
+    /** Creates a factory whose kernels, data or model fail, depending on the type of the exception. */
+    private static TrainingFactory failing(RuntimeException failure) {
         ToyTrainingFactory toy = new ToyTrainingFactory();
         return new TrainingFactory() {
             @Override
             public void checkKernels(SwavJobSpec of) {
-                if (trouble instanceof UnsoundMachineException) {
-                    throw trouble;
+                if (failure instanceof UnsoundMachineException) {
+                    throw failure;
                 }
             }
 
             @Override
             public CropBatches batches(SwavJobSpec of) {
-                if (trouble instanceof DataException) {
-                    throw trouble;
+                if (failure instanceof DataException) {
+                    throw failure;
                 }
                 return toy.batches(of);
             }
 
             @Override
             public TrainStep machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
-                if (trouble instanceof UnsoundMachineException) {
+                if (failure instanceof UnsoundMachineException) {
                     return toy.machine(of, root, stepsPerEpoch);
                 }
-                throw trouble;
+                throw failure;
             }
         };
     }

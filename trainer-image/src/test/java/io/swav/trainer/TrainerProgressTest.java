@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 class TrainerProgressTest {
     @Test
-    void aJobThatEndsBeforeItsFirstReportHasARate() throws Exception {
+    void jobThatEndsBeforeItsFirstReportHasARate() throws Exception {
         TrainerProgress progress = new TrainerProgress("pod", "uid");
         progress.job(32, 3, 3);
         progress.state(State.Training, 1, null);

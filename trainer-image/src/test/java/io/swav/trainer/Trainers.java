@@ -21,7 +21,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
-/** Trainer processes that share a world file in a folder: what an operator does, by hand. */
+/** Trainer processes that share a world file in a folder; the test does the operator's work. */
 final class Trainers implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LONG = Duration.ofMinutes(3);
@@ -35,7 +35,7 @@ final class Trainers implements AutoCloseable {
     private long generation;
 
     /**
-     * @param follow the world file; otherwise each process is alone
+     * @param follow whether the processes follow the world file; otherwise each is alone
      * @param options of the JVMs
      */
     Trainers(Path folder, Path spec, Path out, boolean follow, String... options) {
@@ -92,7 +92,7 @@ final class Trainers implements AutoCloseable {
         }
     }
 
-    /** From here on steps are not held up. */
+    /** Ends the delay of steps. */
     void hurry() throws IOException {
         Files.createFile(hurryFile());
     }
@@ -102,7 +102,7 @@ final class Trainers implements AutoCloseable {
         publish(false, List.of(), pods);
     }
 
-    /** Publishes the next generation, perhaps one that holds, with the pods that are said to be lost. */
+    /** Publishes the next generation, paused if {@code hold}, and lists the given pods as lost. */
     void publish(boolean hold, List<String> lost, String... pods) {
         generation++;
         List<World.Member> members = Arrays.stream(pods)
@@ -160,7 +160,7 @@ final class Trainers implements AutoCloseable {
         }
     }
 
-    /** A file a pod. */
+    /** Returns the folder of the journals, one file for each pod. */
     Path journals() {
         return folder.resolve("journal");
     }

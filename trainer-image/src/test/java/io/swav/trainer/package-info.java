@@ -1,4 +1,4 @@
-/** The step loop through every change of its world, with real processes. */
+/** Tests of the step loop through every change of its world, with real processes. */
 @NullMarked
 package io.swav.trainer;
 

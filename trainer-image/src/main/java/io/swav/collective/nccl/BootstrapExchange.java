@@ -6,11 +6,11 @@ import io.swav.collective.Collective;
 import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
 
-/** Small agreements in host memory, over sockets. */
+/** Exchanges a few numbers through host memory and over sockets, before a communicator exists. */
 final class BootstrapExchange {
     private BootstrapExchange() {}
 
-    /** Rank 0's bytes, a multiple of 8 of them, everywhere. */
+    /** Copies rank 0's {@code bytes}, whose length is a multiple of 8, to all ranks. */
     static void broadcast(Collective sockets, byte[] bytes) {
         long[] words = new long[bytes.length / Long.BYTES];
         ByteBuffer.wrap(bytes).asLongBuffer().get(words);
@@ -21,7 +21,7 @@ final class BootstrapExchange {
         }
     }
 
-    /** Everybody's numbers, as many of each, by rank. */
+    /** Returns the numbers of every rank, by rank; each passes equally many. */
     static long[][] gather(Collective sockets, long... mine) {
         long[][] all = new long[sockets.size()][mine.length];
         try (NDManager manager = manager()) {

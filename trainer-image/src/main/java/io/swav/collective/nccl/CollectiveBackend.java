@@ -8,32 +8,32 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What carries this trainer's collectives.
+ * The library that this trainer's collectives use: NCCL or TCP sockets.
  *
- * @param nccl as it was loaded; empty for TCP
- * @param why a sentence for people
+ * @param nccl versions of NCCL and CUDA that were loaded; empty for TCP
+ * @param why the choice and its reason, for logs
  */
 public record CollectiveBackend(Optional<Versions> nccl, String why) {
-    /** What the user wants. */
+    /** The user's choice. */
     public enum Preference {
-        /** NCCL where there is a GPU that libtorch computes on and NCCL's library, otherwise TCP. */
+        /** NCCL if its library is found and libtorch computes on a GPU, otherwise TCP. */
         Auto,
         Nccl,
         Tcp
     }
 
     /**
-     * What this machine has.
+     * What this machine offers.
      *
-     * @param missing libraries that NCCL needs and that are nowhere
-     * @param failure why those that are there cannot be loaded; null when they can
-     * @param versions of them, once loaded
+     * @param missing libraries that NCCL needs and that were not found
+     * @param failure why the libraries that were found cannot be loaded; null if they can
+     * @param versions versions of the libraries, once loaded
      * @param torchOnGpu whether libtorch computes on a GPU
      */
     record Availability(
             List<String> missing, @Nullable String failure, Optional<Versions> versions, boolean torchOnGpu) {
         static Availability look(Map<String, String> env) {
-            TorchRuntime.start(); // what it loads is found first
+            TorchRuntime.start(); // first: find() prefers the libraries that it loads
             Optional<NcclLibrary> library = NcclLibrary.find(env);
             if (library.isEmpty()) {
                 return new Availability(NcclLibrary.missing(env), null, Optional.empty(), TorchRuntime.onGpu());
@@ -50,18 +50,18 @@ public record CollectiveBackend(Optional<Versions> nccl, String why) {
     }
 
     /**
-     * Looks at the machine, unless TCP is wanted, and loads what it chooses.
+     * Examines the machine, unless TCP is requested, and loads the libraries of the backend that it chooses.
      *
-     * @throws IllegalArgumentException when NCCL is wanted and cannot be had; the message says what is missing
+     * @throws IllegalArgumentException if NCCL is requested but unavailable; the message names what is missing
      */
     public static CollectiveBackend make(Preference wanted, Map<String, String> env) {
-        return wanted == Preference.Tcp ? tcp("asked for") : of(wanted, Availability.look(env));
+        return wanted == Preference.Tcp ? tcp("requested") : of(wanted, Availability.look(env));
     }
 
     static CollectiveBackend of(Preference wanted, Availability machine) {
         Optional<String> obstacle = obstacle(machine);
         if (wanted == Preference.Nccl && obstacle.isPresent()) {
-            throw new IllegalArgumentException("NCCL is asked for, but " + obstacle.get());
+            throw new IllegalArgumentException("NCCL is requested, but " + obstacle.get());
         }
         if (wanted == Preference.Auto && obstacle.isEmpty() && !machine.torchOnGpu()) {
             return tcp("this libtorch computes on the CPU");
@@ -69,13 +69,13 @@ public record CollectiveBackend(Optional<Versions> nccl, String why) {
         return obstacle.map(CollectiveBackend::tcp)
                 .orElseGet(() -> new CollectiveBackend(
                         machine.versions(),
-                        machine.versions().orElseThrow() + (wanted == Preference.Nccl ? ", asked for" : "")));
+                        machine.versions().orElseThrow() + (wanted == Preference.Nccl ? ", requested" : "")));
     }
 
-    /** Why NCCL cannot be had. */
+    /** Returns the reason why NCCL is unavailable, if it is. */
     private static Optional<String> obstacle(Availability machine) {
         if (!machine.missing().isEmpty()) {
-            return Optional.of("this machine has no " + String.join(", ", machine.missing()));
+            return Optional.of("this machine does not have " + String.join(", ", machine.missing()));
         }
         if (machine.failure() != null) {
             return Optional.of("its libraries cannot be loaded: " + machine.failure());

@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes the collective of each world out of the sockets by which its members met: NCCL where every member has the same
- * version of it, otherwise the sockets themselves. The communicator of the world before is kept until then: where
- * members only left, and none of them in the middle of an operation, the others shrink it, which needs no new meeting.
+ * Creates the collective of each world from the sockets between its members: NCCL if every member has the same version
+ * of it, otherwise the sockets themselves. The communicator of the previous world is kept until then: if members have
+ * only left, and none in the middle of an operation, the others shrink it, which needs no new rendezvous.
  */
 public final class CollectiveFactory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CollectiveFactory.class);
@@ -27,13 +27,16 @@ public final class CollectiveFactory implements AutoCloseable {
     private static final long LAST_CLOSE_MILLIS = 5000;
 
     /**
-     * A communicator whose world is over.
+     * A communicator whose world has ended.
      *
-     * @param id the same number on all its ranks, and nowhere else
+     * @param id number that its ranks share and no other communicator has
      * @param members uids by rank
      */
     private record Held(long id, List<String> members, Communicator communicator) {
-        /** Ranks that {@code next} has not; empty where it is not what is left of this world when some go. */
+        /**
+         * Returns the ranks that {@code next} does not have. Empty unless {@code next} is this world without some of its
+         * members and the communicator is intact.
+         */
         int[] leftBy(List<String> next) {
             List<String> staying = members.stream().filter(next::contains).toList();
             return staying.equals(next) && communicator.healthy()
@@ -48,17 +51,17 @@ public final class CollectiveFactory implements AutoCloseable {
     private final Set<Thread> closing = ConcurrentHashMap.newKeySet();
     private Optional<Held> held = Optional.empty();
 
-    /** @param nccl as it was loaded; empty for sockets alone */
+    /** @param nccl versions of NCCL and CUDA that were loaded; empty for sockets alone */
     public CollectiveFactory(Optional<NcclLibrary.Versions> nccl) {
         this.nccl = nccl;
     }
 
     /**
-     * Takes the sockets over; all members call this.
+     * Creates the collective of a world and takes ownership of the sockets; all members call this.
      *
      * @param members uids by rank
      * @param cancelled polled; true ends the attempt
-     * @throws CollectiveException when it does not come about everywhere; the sockets are then closed
+     * @throws CollectiveException if it could not be created on every member; the sockets are then closed
      */
     public Collective over(Collective sockets, List<String> members, BooleanSupplier cancelled) {
         Optional<Held> before = held;
@@ -95,19 +98,20 @@ public final class CollectiveFactory implements AutoCloseable {
             return sockets;
         }
         long id = all[0][2];
-        Communicator.Patience patience = new Communicator.Patience(NcclCollective.PATIENCE.deadline(), cancelled);
+        Communicator.ConnectTimeout timeout =
+                new Communicator.ConnectTimeout(NcclCollective.CONNECT_TIMEOUT.deadline(), cancelled);
         if (shrinkable != NONE && same(all, 1, shrinkable)) {
             Communicator parent = before.orElseThrow().communicator();
-            LOG.info("shrinking the communicator: {} of {} ranks stay", members.size(), members.size() + gone.length);
-            return NcclCollective.made(sockets, communicator -> hold(new Held(id, members, communicator)), () -> {
+            LOG.info("shrinking the communicator: {} of {} ranks remain", members.size(), members.size() + gone.length);
+            return NcclCollective.made(sockets, communicator -> keep(new Held(id, members, communicator)), () -> {
                 try {
-                    return parent.shrink(gone, patience, sockets::checkPeers);
+                    return parent.shrink(gone, timeout, sockets::checkPeers);
                 } finally {
-                    parent.abort(); // its end would wait for those who have left
+                    parent.abort(); // closing it would wait for the ranks that have left
                 }
             });
         }
-        return NcclCollective.over(sockets, patience, communicator -> hold(new Held(id, members, communicator)));
+        return NcclCollective.over(sockets, timeout, communicator -> keep(new Held(id, members, communicator)));
     }
 
     private static boolean same(long[][] all, int column, long value) {
@@ -120,15 +124,15 @@ public final class CollectiveFactory implements AutoCloseable {
             int version = (int) all[rank][0];
             each.add(members.get(rank) + (version == 0 ? ": none" : ": NCCL " + NcclLibrary.Versions.dotted(version)));
         }
-        LOG.warn("this world goes over TCP, because its members have not all the same NCCL: {}", each);
+        LOG.warn("this world uses TCP, because its members do not all have the same NCCL version: {}", each);
     }
 
-    private void hold(Held last) {
+    private void keep(Held last) {
         last.communicator().unwatched();
         held = Optional.of(last);
     }
 
-    /** In the background: training need not wait for it. */
+    /** Closes a communicator in the background, so that training does not wait for it. */
     private void dispose(Communicator communicator) {
         Thread thread = new Thread(
                 () -> {
@@ -141,7 +145,7 @@ public final class CollectiveFactory implements AutoCloseable {
         thread.start();
     }
 
-    /** Gives up what was held, and waits a while for what is being closed. */
+    /** Closes the kept communicator, and waits for all that are being closed, but at most 5 s. */
     @Override
     public void close() {
         held.ifPresent(old -> dispose(old.communicator()));

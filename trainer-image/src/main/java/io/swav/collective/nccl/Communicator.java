@@ -17,61 +17,62 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One non-blocking NCCL communicator with a stream of its own. Its operations begin when libtorch's work so far is done.
- * Only the host can give up on them: where nobody waits for what is under way, a thread looks after it.
+ * One non-blocking NCCL communicator with a separate stream. Its operations begin when libtorch's work so far has
+ * finished. Only the host can give up on an operation, so while no thread waits for the running ones, a watchdog thread
+ * observes them.
  *
- * <p>One thread at a time runs operations; {@link #abort} may come from any other. It is the only call of NCCL that may
- * overlap with another, and only where that one does not come back.
+ * <p>One thread at a time runs operations; {@link #abort} may be called from any other. It is the only call of NCCL that
+ * may overlap with another, and only if that one does not return.
  */
 final class Communicator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Communicator.class);
     /** A pod has one GPU. */
     static final int DEVICE = 0;
 
-    private static final Duration FOREVER = Duration.ofDays(365);
+    private static final Duration UNLIMITED = Duration.ofDays(365);
     private static final long STUCK_MILLIS = 300;
     private static final int SPINS = 2000;
     private static final long PARK_NANOS = 50_000;
 
-    /** Calls of one group. */
+    /** The NCCL calls of one group. */
     interface Calls {
-        /** Each result goes through {@link Nccl#checked}. */
+        /** Issues the calls, and passes each result to {@link Nccl#checked}. */
         void issue(ncclComm comm, CUstream_st stream);
     }
 
     /**
-     * How long a communicator may take to come about.
+     * How long the creation of a communicator may take.
      *
      * @param cancelled polled; true ends the attempt
      */
-    record Patience(Duration deadline, BooleanSupplier cancelled) {}
+    record ConnectTimeout(Duration deadline, BooleanSupplier cancelled) {}
 
     private final ReentrantLock lock = new ReentrantLock();
     private final CommunicatorHandle handle = new CommunicatorHandle();
-    private final StreamOperations pipeline;
+    private final StreamOperations operations;
     private volatile Runnable watch;
     private volatile @Nullable CollectiveException broken;
-    /** Operations may be under way that no thread waits for. */
-    private volatile boolean unattended;
+    /** Whether operations may be running that no thread waits for. */
+    private volatile boolean needsWatching;
 
     private volatile boolean waiting;
 
-    private volatile @Nullable Thread attendant;
+    private volatile @Nullable Thread watchdog;
     private boolean released;
 
-    /** @param watch throws CollectiveException when there is no more use in waiting for the peers */
+    /** @param watch throws CollectiveException when waiting for the peers has become pointless */
     private Communicator(Runnable watch) {
         this.watch = watch;
         Nccl.cuda(cudart.cudaSetDevice(DEVICE));
-        this.pipeline = new StreamOperations();
+        this.operations = new StreamOperations();
     }
 
     /**
-     * Meets the other ranks.
+     * Creates a communicator together with the other ranks.
      *
-     * @throws CollectiveException when they are not all there before the deadline
+     * @throws CollectiveException if they have not all taken part before the deadline
      */
-    static Communicator init(byte[] id, int rank, int size, Patience patience, Runnable watch) {
+    static Communicator init(byte[] id, int rank, int size, ConnectTimeout timeout, Runnable watch) {
         Communicator made = new Communicator(watch);
         return made.formed(
                 () -> {
@@ -80,16 +81,19 @@ final class Communicator implements AutoCloseable {
                         return nccl.ncclCommInitRankConfig(made.handle.comm(), size, unique, rank, config);
                     }
                 },
-                patience);
+                timeout);
     }
 
-    /** What is left when those ranks go, between operations. This one can still only be aborted afterwards. */
-    Communicator shrink(int[] excluded, Patience patience, Runnable newWatch) {
+    /**
+     * Creates a communicator without the excluded ranks, between operations. Afterwards this communicator can only be
+     * aborted.
+     */
+    Communicator shrink(int[] excluded, ConnectTimeout timeout, Runnable newWatch) {
         lock.lock();
         try {
             check();
             if (!over()) {
-                throw new CollectiveException("a communicator with operations under way does not shrink");
+                throw new CollectiveException("a communicator with running operations cannot be shrunk");
             }
             Communicator made = new Communicator(newWatch);
             return made.formed(
@@ -104,20 +108,26 @@ final class Communicator implements AutoCloseable {
                                     nccl.NCCL_SHRINK_DEFAULT);
                         }
                     },
-                    patience);
+                    timeout);
         } finally {
             lock.unlock();
         }
     }
 
-    private Communicator formed(DetachedNcclCall.Call start, Patience patience) {
+    private Communicator formed(DetachedNcclCall.Call start, ConnectTimeout timeout) {
         lock.lock();
         try {
             try (DetachedNcclCall call = DetachedNcclCall.begin("nccl-init", start, handle::begun)) {
-                await(() -> go(patience) && call.isDone(), patience.deadline(), "the start of a communicator");
+                await(
+                        () -> checkCancelled(timeout) && call.isDone(),
+                        timeout.deadline(),
+                        "the initialization of a communicator");
                 Nccl.checked(call.result());
             }
-            await(() -> go(patience) && asyncState() == nccl.ncclSuccess, patience.deadline(), "the other ranks");
+            await(
+                    () -> checkCancelled(timeout) && asyncState() == nccl.ncclSuccess,
+                    timeout.deadline(),
+                    "the connection to the other ranks");
             return this;
         } catch (CollectiveException e) {
             free();
@@ -128,55 +138,55 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    private static boolean go(Patience patience) {
-        if (patience.cancelled().getAsBoolean()) {
-            throw new CollectiveException("forming was called off");
+    private static boolean checkCancelled(ConnectTimeout timeout) {
+        if (timeout.cancelled().getAsBoolean()) {
+            throw new CollectiveException("the creation of the communicator was cancelled");
         }
         return true;
     }
 
     /**
-     * Issues the calls as one group, in the order of libtorch's work: what that is asked for from here on begins when they
-     * are over. That they have failed, a later call may be the first to say.
+     * Issues the calls as one group, in order with libtorch's work: libtorch's work from here on begins when they have
+     * finished. A failure may be thrown only by a later call.
      */
     void run(Calls calls) {
         try {
-            StreamOperations.Operation operation = attended(calls);
-            // without the lock: while the device's queue is full this does not come back, and may need an abort
-            operation.holdLibtorch();
+            StreamOperations.Operation operation = runWatched(calls);
+            // without the lock: while the device's queue is full this does not return, and an abort may be needed
+            operation.makeLibtorchWait();
             check();
         } catch (CollectiveException e) {
             throw failed(e);
         }
     }
 
-    private StreamOperations.Operation attended(Calls calls) {
+    private StreamOperations.Operation runWatched(Calls calls) {
         lock.lock();
         try {
             StreamOperations.Operation operation = launch(calls);
-            attend();
+            startWatching();
             return operation;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Issues the calls as one group and waits until they are over; libtorch's work goes on meanwhile. */
-    void runToTheEnd(Calls calls) {
-        toTheEnd(() -> launch(calls), FOREVER);
+    /** Issues the calls as one group and waits until they have finished; libtorch's work continues meanwhile. */
+    void runAndWait(Calls calls) {
+        waitUntilFinished(() -> launch(calls), UNLIMITED);
     }
 
-    /** Waits until all that was run is over. */
+    /** Waits until all operations have finished. */
     void synchronize() {
-        toTheEnd(this::check, FOREVER);
+        waitUntilFinished(this::check, UNLIMITED);
     }
 
-    /** The same, but not for long: nobody will run anything any more. */
-    void settleAtLast() {
-        toTheEnd(this::check, CommunicatorHandle.ENDING);
+    /** Waits a limited time until all operations have finished; no more will be run. */
+    void synchronizeBeforeClose() {
+        waitUntilFinished(this::check, CommunicatorHandle.ENDING);
     }
 
-    private void toTheEnd(Runnable first, Duration deadline) {
+    private void waitUntilFinished(Runnable first, Duration deadline) {
         lock.lock();
         try {
             first.run();
@@ -191,44 +201,44 @@ final class Communicator implements AutoCloseable {
     private StreamOperations.Operation launch(Calls calls) {
         check();
         Nccl.cuda(cudart.cudaSetDevice(DEVICE));
-        StreamOperations.Operation operation = pipeline.begin();
-        check(); // it may have been stuck in a full queue, until an abort ended what was in it
+        StreamOperations.Operation operation = operations.begin();
+        check(); // begin() may have been blocked by a full queue until an abort cleared it
         group(calls);
-        await(() -> asyncState() == nccl.ncclSuccess, FOREVER, "a launch");
-        pipeline.launched(operation);
+        await(() -> asyncState() == nccl.ncclSuccess, UNLIMITED, "a launch");
+        operations.launched(operation);
         return operation;
     }
 
     private boolean over() {
-        asyncState(); // or an error would look like an operation that never ends
-        boolean all = pipeline.over();
-        unattended = unattended && !all;
-        waiting = !all && pipeline.isWaitingForPeers();
+        asyncState(); // without this, an error would look like an operation that never ends
+        boolean all = operations.over();
+        needsWatching = needsWatching && !all;
+        waiting = !all && operations.isWaitingForPeers();
         return all;
     }
 
-    /** Whether, when last looked at, the device waited for other ranks. */
+    /** Whether the device waited for other ranks when it was last checked. */
     boolean isWaitingForPeers() {
         return waiting;
     }
 
-    private void attend() {
-        unattended = true;
-        Thread thread = attendant;
+    private void startWatching() {
+        needsWatching = true;
+        Thread thread = watchdog;
         if (thread == null) {
-            thread = new Thread(this::lookAfter, "nccl-attend");
+            thread = new Thread(this::watchOperations, "nccl-attend");
             thread.setDaemon(true);
             thread.start();
-            attendant = thread;
+            watchdog = thread;
         }
         LockSupport.unpark(thread);
     }
 
-    private void lookAfter() {
+    private void watchOperations() {
         try {
             Nccl.cuda(cudart.cudaSetDevice(DEVICE));
             while (broken == null) {
-                lookUntilAttended();
+                watchUntilFinished();
                 if (broken == null) {
                     LockSupport.park(this);
                 }
@@ -236,27 +246,28 @@ final class Communicator implements AutoCloseable {
         } catch (CollectiveException e) {
             failed(e);
         } catch (RuntimeException e) {
-            failed(new CollectiveException("NCCL: " + e, e)); // or nobody would look any more
+            failed(new CollectiveException(
+                    "NCCL: " + e, e)); // the watchdog ends here, so the communicator must not be used unwatched
         }
     }
 
-    private void lookUntilAttended() {
+    private void watchUntilFinished() {
         PeerWatch peers = new PeerWatch(watch);
         try {
-            while (unattended && broken == null) {
-                look();
+            while (needsWatching && broken == null) {
+                poll();
                 peers.check();
-                LockSupport.parkNanos(PeerWatch.LOOK_NANOS);
+                LockSupport.parkNanos(PeerWatch.POLL_NANOS);
             }
         } catch (CollectiveException e) {
-            if (unattended) { // or all was over before the peers went
+            if (needsWatching) { // otherwise all operations had finished before the peer was lost
                 throw e;
             }
         }
     }
 
-    /** Whoever has the lock sees for itself how things are. */
-    private void look() {
+    /** Checks for errors and finished operations, unless another thread holds the lock: that thread does so itself. */
+    private void poll() {
         if (lock.tryLock()) {
             try {
                 check();
@@ -267,7 +278,10 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    /** The sockets are going: they tell no more who has gone, and that they are closed is no reason to give it up. */
+    /**
+     * Stops checking the peers: the sockets are about to be closed, after which they no longer show lost peers, and their
+     * closing is no reason to give the communicator up.
+     */
     void unwatched() {
         watch = () -> {};
     }
@@ -276,9 +290,9 @@ final class Communicator implements AutoCloseable {
         CollectiveException reason = broken;
         if (reason != null) {
             end(reason);
-            return again(reason);
+            return copyOf(reason);
         }
-        CollectiveException named = new PeerWatch(watch).behind(e);
+        CollectiveException named = new PeerWatch(watch).causeOf(e);
         end(named);
         return named;
     }
@@ -287,7 +301,7 @@ final class Communicator implements AutoCloseable {
         Nccl.checked(nccl.ncclGroupStart());
         boolean issued = false;
         try {
-            calls.issue(handle.comm(), pipeline.stream());
+            calls.issue(handle.comm(), operations.stream());
             issued = true;
         } finally {
             int ended = nccl.ncclGroupEnd();
@@ -312,7 +326,8 @@ final class Communicator implements AutoCloseable {
         for (int turn = 0; !done.getAsBoolean(); turn++) {
             peers.check();
             if (System.nanoTime() - start >= deadline.toNanos()) {
-                throw new CollectiveException("NCCL: " + what + " did not come within " + deadline.toSeconds() + " s");
+                throw new CollectiveException(
+                        "NCCL: " + what + " did not complete within " + deadline.toSeconds() + " s");
             }
             if (turn < SPINS) {
                 Thread.onSpinWait();
@@ -327,11 +342,11 @@ final class Communicator implements AutoCloseable {
     private void check() {
         CollectiveException reason = broken;
         if (reason != null) {
-            throw again(reason);
+            throw copyOf(reason);
         }
     }
 
-    private static CollectiveException again(CollectiveException reason) {
+    private static CollectiveException copyOf(CollectiveException reason) {
         return new CollectiveException(String.valueOf(reason.getMessage()), reason);
     }
 
@@ -339,20 +354,20 @@ final class Communicator implements AutoCloseable {
         return broken == null;
     }
 
-    /** Whoever waits in an operation stops waiting; what is under way on the device stays there until {@link #abort}. */
+    /** Makes threads that wait in an operation stop waiting; operations stay on the device until {@link #abort}. */
     void breakOff(CollectiveException reason) {
         if (broken == null) {
             broken = reason;
         }
         waiting = false;
-        LockSupport.unpark(attendant);
+        LockSupport.unpark(watchdog);
     }
 
     static CollectiveException aborted() {
         return new CollectiveException("aborted");
     }
 
-    /** Frees the thread that waits in an operation, and the device. */
+    /** Releases the thread that waits in an operation, and ends the operations on the device. */
     void abort() {
         end(aborted());
     }
@@ -365,7 +380,7 @@ final class Communicator implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        // not mine: its thread is inside a call of NCCL that does not come back, which this ends
+        // without the lock: its holder is inside a call of NCCL that does not return, which free() ends
         free();
         if (mine) {
             lock.unlock();
@@ -377,7 +392,7 @@ final class Communicator implements AutoCloseable {
         handle.free();
     }
 
-    /** Waits for the other ranks to be done with it too, for a while; then it goes without them. */
+    /** Waits a limited time until the other ranks have finished with it too, then closes it without them. */
     @Override
     public void close() {
         lock.lock();
@@ -399,11 +414,11 @@ final class Communicator implements AutoCloseable {
             }
             await(() -> asyncState() == nccl.ncclSuccess, CommunicatorHandle.ENDING, "the end of the communicator");
             handle.flushed();
-            // made however late: nobody else frees it now
+            // not closed after the wait, so that it is made however late: nothing else frees the communicator now
             await(closing(() -> nccl.ncclCommDestroy(handle.comm())), "the end of a communicator");
             breakOff(closed());
         } catch (CollectiveException e) {
-            LOG.debug("closing a communicator: {}", e.getMessage());
+            LOG.debug("could not close a communicator: {}", e.getMessage());
         }
     }
 
@@ -423,7 +438,7 @@ final class Communicator implements AutoCloseable {
     private void release() {
         if (!released) {
             released = true;
-            pipeline.destroy();
+            operations.destroy();
         }
     }
 }

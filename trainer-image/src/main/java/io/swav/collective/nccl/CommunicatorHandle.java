@@ -8,25 +8,28 @@ import org.bytedeco.cuda.nccl.ncclComm;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** NCCL's own part of a communicator, which is freed once, whichever threads have no more use for it. For any thread. */
+/** NCCL's handle of a communicator, which is freed exactly once, whichever threads release it. Callable from any thread. */
 final class CommunicatorHandle {
     private static final Logger LOG = LoggerFactory.getLogger(CommunicatorHandle.class);
-    /** For each part of an ending. */
+    /** Longest wait for each step of closing a communicator. */
     static final Duration ENDING = Duration.ofSeconds(3);
 
     private final ncclComm comm = new ncclComm();
     private final CountDownLatch gone = new CountDownLatch(1);
-    /** NCCL knows of it. Guarded by this, as is {@link #freed}. */
+    /** Whether NCCL has created the communicator. Guarded by this, as is {@link #freed}. */
     private boolean begun;
 
-    /** NCCL is being told, or has been, that it is of no more use. */
+    /** Whether some thread has freed the communicator, or has undertaken to. */
     private boolean freed;
 
     ncclComm comm() {
         return comm;
     }
 
-    /** On the thread of the call that made it: nobody may have waited so long. */
+    /**
+     * Records that NCCL has created the communicator. Called on the thread of the creating call; if every other thread
+     * has given up on that call, this aborts the communicator.
+     */
     void begun() {
         synchronized (this) {
             begun = true;
@@ -37,7 +40,10 @@ final class CommunicatorHandle {
         abort();
     }
 
-    /** NCCL has flushed it, and is told to destroy it: there is nothing left to abort, and no array in use. */
+    /**
+     * Records that NCCL has flushed the communicator and that its destruction has been requested: nothing is left to
+     * abort, and no array is in use.
+     */
     void flushed() {
         synchronized (this) {
             freed = true;
@@ -45,14 +51,14 @@ final class CommunicatorHandle {
         gone.countDown();
     }
 
-    /** By an abort, where it is still there. What was under way may use its arrays until this is back. */
+    /** Aborts the communicator if it still exists. Unfinished operations may use their arrays until this returns. */
     void free() {
         boolean first;
         synchronized (this) {
             first = !freed;
             freed = true;
             if (!begun) {
-                return; // the thread that is still making it does this when it is back
+                return; // the thread that is still creating it aborts it afterwards
             }
         }
         if (first) {
@@ -66,7 +72,7 @@ final class CommunicatorHandle {
         if (!comm.isNull()) {
             int result = nccl.ncclCommAbort(comm);
             if (result != nccl.ncclSuccess) {
-                LOG.warn("aborting a communicator: {}", Nccl.words(result));
+                LOG.warn("could not abort an NCCL communicator: {}", Nccl.describe(result));
             }
         }
         gone.countDown();
@@ -75,7 +81,7 @@ final class CommunicatorHandle {
     private void awaitGone() {
         try {
             if (!gone.await(ENDING.toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.warn("aborting a communicator takes more than {} s", ENDING.toSeconds());
+                LOG.warn("aborting an NCCL communicator takes longer than {} s", ENDING.toSeconds());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -7,8 +7,9 @@ import org.bytedeco.cuda.global.cudart;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A call of NCCL that should return at once, made by a thread of its own in case it does not: no other call could end
- * it, because NCCL has not yet, or no longer, a communicator to abort. Closed, it is not made any more unless it has begun.
+ * A call of NCCL that should return at once, made on a separate thread in case it does not. No other call could end it,
+ * because NCCL does not yet have, or no longer has, a communicator to abort. After {@link #close} the call is not made
+ * any more, unless it has begun.
  */
 final class DetachedNcclCall implements AutoCloseable {
     interface Call {
@@ -18,7 +19,7 @@ final class DetachedNcclCall implements AutoCloseable {
 
     private final Call call;
     private final Runnable after;
-    private final AtomicBoolean decided = new AtomicBoolean(); // to make it, or not to
+    private final AtomicBoolean decided = new AtomicBoolean(); // whether to make the call
     private final CountDownLatch done = new CountDownLatch(1);
     private volatile int result;
     private volatile @Nullable CollectiveException failure;
@@ -28,7 +29,7 @@ final class DetachedNcclCall implements AutoCloseable {
         this.after = after;
     }
 
-    /** @param after runs on that thread when the call is back, however late */
+    /** @param after runs on the call's thread when the call returns, however late */
     static DetachedNcclCall begin(String name, Call call, Runnable after) {
         DetachedNcclCall begun = new DetachedNcclCall(call, after);
         Thread thread = new Thread(begun::make, name);
@@ -51,7 +52,7 @@ final class DetachedNcclCall implements AutoCloseable {
         }
     }
 
-    /** Before what the call is about is freed: its thread may not have had a processor yet. */
+    /** Prevents a call that has not begun, because its arguments are about to be freed. */
     @Override
     public void close() {
         decided.set(true);
@@ -61,7 +62,7 @@ final class DetachedNcclCall implements AutoCloseable {
         return done.getCount() == 0;
     }
 
-    /** Of a call that is done. */
+    /** Returns the result of a finished call. */
     int result() {
         CollectiveException e = failure;
         if (e != null) {

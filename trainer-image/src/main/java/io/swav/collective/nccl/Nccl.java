@@ -6,22 +6,25 @@ import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.cuda.nccl.ncclConfig_t;
 import org.bytedeco.cuda.nccl.ncclUniqueId;
 
-/** What NCCL and the CUDA runtime answer, as exceptions, and what a new communicator takes. */
+/** Turns results of NCCL and the CUDA runtime into exceptions, and creates the arguments of new communicators. */
 final class Nccl {
     private static final int CONFIG_MAGIC = 0xcafebeef;
     private static final int UNSET = Integer.MIN_VALUE;
 
     private Nccl() {}
 
-    /** @return the result, success or in progress */
+    /**
+     * @return the result, success or in progress
+     * @throws CollectiveException for any other result
+     */
     static int checked(int result) {
         if (result != nccl.ncclSuccess && result != nccl.ncclInProgress) {
-            throw new CollectiveException("NCCL: " + words(result));
+            throw new CollectiveException("NCCL: " + describe(result));
         }
         return result;
     }
 
-    static String words(int result) {
+    static String describe(int result) {
         return nccl.ncclGetErrorString(result).getString();
     }
 
@@ -32,7 +35,7 @@ final class Nccl {
         }
     }
 
-    /** A name for a new communicator, for rank 0 to tell the others. */
+    /** Returns an id for a new communicator, which rank 0 sends to the others. */
     static byte[] uniqueId() {
         try (ncclUniqueId id = new ncclUniqueId()) {
             checked(nccl.ncclGetUniqueId(id));
@@ -52,7 +55,10 @@ final class Nccl {
         return id;
     }
 
-    /** The presets map no initializer: every field that is not set here has NCCL's own word for "not set". */
+    /**
+     * Returns the configuration of a new, non-blocking communicator. The JavaCPP presets do not map NCCL's initializer, so
+     * every field that is not configured here is set to NCCL's value for "undefined".
+     */
     static ncclConfig_t config() {
         ncclConfig_t config = new ncclConfig_t();
         return config.size(config.sizeof())

@@ -26,27 +26,28 @@ import org.bytedeco.javacpp.Pointer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collectives over NCCL for arrays on the GPU. Arrays in host memory go over the sockets by which the ranks met; those
- * also tell at once that a peer is gone, which NCCL learns late or never.
+ * Collectives over NCCL for arrays on the GPU. Arrays in host memory use the sockets over which the ranks connected;
+ * the sockets also show at once that a peer is gone, which NCCL notices late or never.
  */
 public final class NcclCollective implements Collective {
-    static final Communicator.Patience PATIENCE = new Communicator.Patience(Duration.ofSeconds(30), () -> false);
+    static final Communicator.ConnectTimeout CONNECT_TIMEOUT =
+            new Communicator.ConnectTimeout(Duration.ofSeconds(30), () -> false);
 
     private final TcpCollective sockets;
     private final Communicator communicator;
     private final Order order;
     private final Consumer<Communicator> retire;
-    /** By rank, as made of this one. */
+    /** Subgroups created from this collective, by their ranks in it. */
     private final Map<List<Integer>, NcclCollective> subgroups = new ConcurrentHashMap<>();
 
-    private volatile @Nullable NcclCollective beside;
+    private volatile @Nullable NcclCollective duplicate;
 
-    /** How operations stand to what libtorch is asked for. */
+    /** How operations are ordered with libtorch's work. */
     private enum Order {
-        /** It does the next thing when they are over; the host goes on at once. */
-        OF_THE_DEVICE,
-        /** It goes on meanwhile; they are over when they return. */
-        OF_THE_HOST
+        /** The device orders them: libtorch's later work waits for them, and the host continues at once. */
+        DEVICE,
+        /** The host waits: an operation has finished when its call returns; libtorch's work continues meanwhile. */
+        HOST
     }
 
     private NcclCollective(
@@ -58,26 +59,28 @@ public final class NcclCollective implements Collective {
     }
 
     /**
-     * A fresh communicator among the ranks of {@code sockets}, all of which call this; takes them over.
+     * Creates a new communicator among the ranks of {@code sockets}, all of which call this, and takes ownership of the
+     * sockets.
      *
-     * @param retire gets the communicator when this is closed
-     * @throws CollectiveException when it does not come about; the sockets are then of no more use
+     * @param retire receives the communicator when this collective is closed
+     * @throws CollectiveException if the communicator could not be created; the sockets are then unusable
      */
-    static NcclCollective over(TcpCollective sockets, Communicator.Patience patience, Consumer<Communicator> retire) {
-        return made(sockets, retire, fresh(sockets, patience));
+    static NcclCollective over(
+            TcpCollective sockets, Communicator.ConnectTimeout timeout, Consumer<Communicator> retire) {
+        return made(sockets, retire, fresh(sockets, timeout));
     }
 
-    private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.Patience patience) {
+    private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.ConnectTimeout timeout) {
         return () -> {
             byte[] id = sockets.rank() == 0 ? Nccl.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
             BootstrapExchange.broadcast(sockets, id);
-            return Communicator.init(id, sockets.rank(), sockets.size(), patience, sockets::checkPeers);
+            return Communicator.init(id, sockets.rank(), sockets.size(), timeout, sockets::checkPeers);
         };
     }
 
     static NcclCollective made(
             TcpCollective sockets, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
-        return made(sockets, Order.OF_THE_DEVICE, retire, communicator);
+        return made(sockets, Order.DEVICE, retire, communicator);
     }
 
     private static NcclCollective made(
@@ -116,7 +119,7 @@ public final class NcclCollective implements Collective {
         }
     }
 
-    /** Values are rounded before, and NCCL adds in its own way: with bfloat16 in between. */
+    /** Rounds the values first; NCCL then adds in an order that it chooses, with bfloat16 partial sums. */
     @Override
     public void allReduceRoundedSum(NDArray inOut) {
         if (!onDevice(inOut)) {
@@ -172,7 +175,7 @@ public final class NcclCollective implements Collective {
                 Nccl.checked(nccl.ncclAllGather(at(mine, 0), at(all, 0), mine.size(), type(mine), comm, stream)));
     }
 
-    /** All in host memory, or all on the device. */
+    /** All arrays are in host memory, or all are on the device. */
     @Override
     public void exchange(List<Transfer> sends, List<Transfer> receives) {
         boolean host = Stream.concat(sends.stream(), receives.stream()).noneMatch(one -> onDevice(one.array()));
@@ -198,7 +201,7 @@ public final class NcclCollective implements Collective {
         });
     }
 
-    /** A communicator of its own: NCCL's split would ask the ranks outside as well. */
+    /** Creates a separate communicator: NCCL's split would need the ranks outside the subgroup as well. */
     @Override
     public Collective subgroup(int[] ranks) {
         RankChecks.subgroup(ranks, rank(), size());
@@ -211,26 +214,26 @@ public final class NcclCollective implements Collective {
 
     @Override
     public Collective duplicate() {
-        NcclCollective other = beside;
+        NcclCollective other = duplicate;
         if (other == null) {
-            other = of(sockets.duplicate(), Order.OF_THE_HOST);
-            beside = other;
+            other = of(sockets.duplicate(), Order.HOST);
+            duplicate = other;
         }
         return other;
     }
 
     private static NcclCollective of(TcpCollective some, Order order) {
-        return made(some, order, Communicator::close, fresh(some, PATIENCE));
+        return made(some, order, Communicator::close, fresh(some, CONNECT_TIMEOUT));
     }
 
     private Stream<NcclCollective> others() {
-        return Stream.concat(subgroups.values().stream(), Stream.ofNullable(beside));
+        return Stream.concat(subgroups.values().stream(), Stream.ofNullable(duplicate));
     }
 
     private void run(Communicator.Calls calls) {
         switch (order) {
-            case OF_THE_DEVICE -> communicator.run(calls);
-            case OF_THE_HOST -> communicator.runToTheEnd(calls);
+            case DEVICE -> communicator.run(calls);
+            case HOST -> communicator.runAndWait(calls);
         }
     }
 
@@ -246,8 +249,8 @@ public final class NcclCollective implements Collective {
     }
 
     /**
-     * The sockets first: that is how the peers learn of it. Then all communicators at once: the end of one may wait for the
-     * whole device, and so for another's operation.
+     * Aborts the sockets first, because the peers learn of the abort from them. Then aborts all communicators at once: the
+     * end of one may wait for the whole device, and so for an operation of another.
      */
     @Override
     public void abort() {
@@ -267,7 +270,7 @@ public final class NcclCollective implements Collective {
         }
     }
 
-    /** Its own first. */
+    /** Returns the communicator of this collective, then those of its subgroups and its duplicate. */
     private Stream<Communicator> communicators() {
         return Stream.concat(Stream.of(communicator), others().flatMap(NcclCollective::communicators));
     }
@@ -276,9 +279,9 @@ public final class NcclCollective implements Collective {
     public void close() {
         others().forEach(NcclCollective::close);
         try {
-            communicator.settleAtLast();
+            communicator.synchronizeBeforeClose();
         } catch (CollectiveException e) {
-            sockets.abort(); // no goodbye: the device is not done
+            sockets.abort(); // so that close() says no goodbye: the device has not finished
         }
         retire.accept(communicator);
         sockets.close();
@@ -302,7 +305,7 @@ public final class NcclCollective implements Collective {
             case FLOAT32 -> nccl.ncclFloat32;
             case FLOAT64 -> nccl.ncclFloat64;
             case INT64 -> nccl.ncclInt64;
-            default -> throw new IllegalArgumentException("no collective over " + type);
+            default -> throw new IllegalArgumentException("collectives do not support arrays of type " + type);
         };
     }
 }

@@ -17,8 +17,8 @@ import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * NCCL, the CUDA runtime and the driver as this machine has them. {@link #find} touches none of their bindings, so that
- * it can run where there is nothing to bind to.
+ * The NCCL, CUDA runtime and driver libraries of this machine. {@link #find} uses none of their bindings, so that it can
+ * run on a machine that does not have them.
  *
  * @param driver libcuda.so.1
  * @param runtime libcudart.so.12
@@ -29,7 +29,7 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
     private static final String RUNTIME = "libcudart.so.12";
     private static final String NCCL = "libnccl.so.2";
 
-    /** Communicators that shrink came with NCCL 2.27. */
+    /** NCCL 2.27, the first version that can shrink communicators. */
     private static final int SHRINK_VERSION = 22700;
 
     private static final List<String> SYSTEM = List.of(
@@ -39,12 +39,15 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
             "/usr/local/cuda/lib64",
             "/usr/local/cuda/compat");
 
-    /** What is loaded already comes first, then LD_LIBRARY_PATH, an installed PyTorch, and the system's folders. */
+    /**
+     * Searches the folders of libraries that are already loaded, then LD_LIBRARY_PATH, an installed PyTorch, and the
+     * system's folders.
+     */
     public static Optional<NcclLibrary> find(Map<String, String> env) {
         return in(folders(env));
     }
 
-    /** The names of those that {@link #find} does not find. */
+    /** Returns the names of the libraries that {@link #find} does not find. */
     public static List<String> missing(Map<String, String> env) {
         List<Path> folders = folders(env);
         return Stream.of(DRIVER, RUNTIME, NCCL)
@@ -61,7 +64,7 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
                 .map(torch -> Path.of(torch).toAbsolutePath().normalize())
                 .ifPresent(torch -> {
                     folders.add(torch);
-                    // site-packages/torch/lib beside site-packages/nvidia/nccl/lib, as wheels lie
+                    // wheels install site-packages/torch/lib beside site-packages/nvidia/nccl/lib
                     Path wheels = torch.resolve("../../nvidia").normalize();
                     folders.add(wheels.resolve("nccl/lib"));
                     folders.add(wheels.resolve("cuda_runtime/lib"));
@@ -70,7 +73,7 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
         return List.copyOf(folders);
     }
 
-    /** The first of each in these folders; empty where one is missing. */
+    /** Returns the first match of each library in these folders; empty if one is missing. */
     public static Optional<NcclLibrary> in(List<Path> folders) {
         Optional<Path> driver = first(folders, DRIVER);
         Optional<Path> runtime = first(folders, RUNTIME);
@@ -94,16 +97,16 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
                     .map(line -> Path.of(line.substring(line.indexOf('/'))).getParent())
                     .forEach(folders::add);
         } catch (IOException e) {
-            return List.of(); // nothing known is no error: the other folders follow
+            return List.of(); // not an error: the other folders are searched next
         }
         return folders;
     }
 
     /**
-     * Loads the libraries, then the bindings, which find them by name.
+     * Loads the libraries, then the bindings, which find the libraries by name.
      *
-     * @return what they say of themselves
-     * @throws UnsatisfiedLinkError when they do not fit together
+     * @return the versions that the libraries report
+     * @throws UnsatisfiedLinkError if the libraries are not compatible
      */
     public Versions load() {
         TorchRuntime.start(); // before any other class of JavaCPP
@@ -124,10 +127,10 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
     }
 
     /**
-     * @param gpus that this process sees
-     * @param driver newest CUDA that the driver runs, as 1000 × major + 10 × minor
-     * @param runtime CUDA of the runtime, likewise
-     * @param nccl as 10000 × major + 100 × minor + patch
+     * @param gpus number of GPUs that this process sees
+     * @param driver newest CUDA version that the driver supports, as 1000 × major + 10 × minor
+     * @param runtime CUDA version of the runtime, likewise
+     * @param nccl NCCL version, as 10000 × major + 100 × minor + patch
      */
     public record Versions(int gpus, int driver, int runtime, int nccl) {
         public boolean shrinks() {

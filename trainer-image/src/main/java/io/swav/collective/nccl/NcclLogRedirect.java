@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What NCCL prints, in this process's log. NCCL writes to standard output, or to the file that NCCL_DEBUG_FILE names and
- * that it opens once: here a named pipe. Warnings are on unless NCCL_DEBUG says otherwise.
+ * Redirects NCCL's output to this process's log. NCCL writes to standard output, or to the file that NCCL_DEBUG_FILE
+ * names and that it opens once: here a named pipe. Warnings are enabled unless NCCL_DEBUG is set.
  */
 final class NcclLogRedirect {
     private static final Logger LOG = LoggerFactory.getLogger("nccl");
@@ -22,19 +22,22 @@ final class NcclLogRedirect {
 
     private NcclLogRedirect() {}
 
-    /** Before NCCL's first call; where the pipe cannot be made, NCCL goes on printing to standard output. */
+    /**
+     * Sets the redirection up; must be called before the first call of NCCL. If the pipe cannot be created, NCCL still
+     * prints to standard output.
+     */
     static void toLog(Map<String, String> env) {
         if (!env.getOrDefault(FILE, "").isEmpty()) {
-            return; // whoever names a file wants it there
+            return; // the user wants the output in this file
         }
         try {
             Path folder = Files.createTempDirectory("swav-nccl");
             Path pipe = folder.resolve("output");
             call("mkfifo", pipe.toString(), OWNER_ONLY);
-            // open for reading and writing: never at its end, whoever opens and closes it
+            // opened for reading and writing: it never reaches its end, whichever writers open and close it
             RandomAccessFile lines = new RandomAccessFile(pipe.toFile(), "rw");
             folder.toFile().deleteOnExit();
-            pipe.toFile().deleteOnExit(); // goes first: the last that was asked for
+            pipe.toFile().deleteOnExit(); // deleted first: deleteOnExit works in reverse order
             Thread reader = new Thread(() -> read(lines), "nccl-output");
             reader.setDaemon(true);
             reader.start();
@@ -43,11 +46,13 @@ final class NcclLogRedirect {
                 call("setenv", LEVEL, "WARN", 1);
             }
         } catch (IOException e) {
-            LOG.warn("NCCL prints to standard output: {}", e.toString());
+            LOG.warn(
+                    "could not redirect NCCL's output to this log, so NCCL prints to standard output: {}",
+                    e.toString());
         }
     }
 
-    /** The C library's: Java's environment is only a copy. */
+    /** Calls the C library: setenv must change the process's environment, of which Java has only a copy. */
     private static void call(String name, Object... arguments) throws IOException {
         if (Function.getFunction("c", name).invokeInt(arguments) != 0) {
             throw new IOException(name + " failed");
@@ -57,14 +62,14 @@ final class NcclLogRedirect {
     private static void read(RandomAccessFile lines) {
         try (lines) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                say(new String(line.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+                log(new String(line.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
             }
         } catch (IOException e) {
-            LOG.warn("reading NCCL's output: {}", e.toString());
+            LOG.warn("could not read NCCL's output: {}", e.toString());
         }
     }
 
-    private static void say(String line) {
+    private static void log(String line) {
         if (line.contains("NCCL WARN")) {
             LOG.warn("{}", line);
         } else if (!line.isBlank()) {

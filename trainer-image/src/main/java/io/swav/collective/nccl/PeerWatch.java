@@ -5,37 +5,40 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
-/** What somebody who waits for other ranks hears of them by another way than NCCL. One thread at a time. */
+/** Checks the peers by other means than NCCL, for a thread that waits for them. Used by one thread at a time. */
 final class PeerWatch {
-    static final long LOOK_NANOS = Duration.ofMillis(5).toNanos();
-    private static final long NAMED_NANOS = Duration.ofMillis(200).toNanos();
+    static final long POLL_NANOS = Duration.ofMillis(5).toNanos();
+    private static final long CAUSE_WAIT_NANOS = Duration.ofMillis(200).toNanos();
 
     private final Runnable watch;
-    private long looked = System.nanoTime();
+    private long polled = System.nanoTime();
 
-    /** @param watch throws CollectiveException when there is no more use in waiting */
+    /** @param watch throws CollectiveException when waiting has become pointless */
     PeerWatch(Runnable watch) {
         this.watch = watch;
     }
 
     /**
-     * To be called again and again.
+     * Checks the peers if the last check is long enough ago; called in a loop.
      *
-     * @throws CollectiveException when there is no more use in waiting
+     * @throws CollectiveException if waiting has become pointless
      */
     void check() {
         long now = System.nanoTime();
-        if (now - looked >= LOOK_NANOS) {
-            looked = now;
+        if (now - polled >= POLL_NANOS) {
+            polled = now;
             watch.run();
         }
     }
 
-    /** NCCL may see first that something is wrong; who it was, the sockets tell, a moment later maybe. */
-    CollectiveException behind(CollectiveException seen) {
+    /**
+     * Returns the failure that names the lost rank, or {@code seen} if none is found. NCCL may be the first to notice a
+     * failure; which rank caused it, only the sockets show, perhaps a moment later.
+     */
+    CollectiveException causeOf(CollectiveException seen) {
         Optional<CollectiveException> cause = gone();
-        for (long start = System.nanoTime(); cause.isEmpty() && System.nanoTime() - start < NAMED_NANOS; ) {
-            LockSupport.parkNanos(LOOK_NANOS);
+        for (long start = System.nanoTime(); cause.isEmpty() && System.nanoTime() - start < CAUSE_WAIT_NANOS; ) {
+            LockSupport.parkNanos(POLL_NANOS);
             cause = gone();
         }
         return cause.orElse(seen);

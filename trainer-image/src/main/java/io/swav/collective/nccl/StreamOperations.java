@@ -9,16 +9,20 @@ import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
 
-/** A stream for one communicator's operations, and which of them the device is not done with. One thread at a time. */
+/**
+ * The stream of one communicator's operations, and the operations that the device has not finished. Used by one thread
+ * at a time.
+ */
 final class StreamOperations {
     /**
-     * One of them.
+     * One operation.
      *
-     * @param before what libtorch was asked for first
+     * @param before event after the libtorch work that precedes the operation
+     * @param after event after the operation itself
      */
     record Operation(CUevent_st before, CUevent_st after) {
-        /** Whatever libtorch is asked for from here on begins when this is over. */
-        void holdLibtorch() {
+        /** Makes libtorch's work from here on wait for this operation. */
+        void makeLibtorchWait() {
             Nccl.cuda(cudart.cudaStreamWaitEvent(CommunicationStream.ofThread(), after, 0));
         }
     }
@@ -27,8 +31,8 @@ final class StreamOperations {
     private final List<Operation> all = new ArrayList<>();
     /** Oldest first. */
     private final Deque<Operation> underWay = new ArrayDeque<>();
-    /** Those that are over, whose events serve again. */
-    private final Deque<Operation> spare = new ArrayDeque<>();
+    /** Finished operations, whose events are reused. */
+    private final Deque<Operation> reusable = new ArrayDeque<>();
 
     StreamOperations() {
         Nccl.cuda(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
@@ -38,34 +42,37 @@ final class StreamOperations {
         return stream;
     }
 
-    /** The next operation, which begins when all that libtorch was asked for is done; what it is goes to {@link #stream}. */
+    /**
+     * Begins the next operation, which runs when libtorch's work so far has finished. The caller issues its calls on
+     * {@link #stream}.
+     */
     Operation begin() {
-        Operation operation = spare.isEmpty() ? made() : spare.remove();
+        Operation operation = reusable.isEmpty() ? made() : reusable.remove();
         Nccl.cuda(cudart.cudaEventRecord(operation.before(), CommunicationStream.ofThread()));
         Nccl.cuda(cudart.cudaStreamWaitEvent(stream, operation.before(), 0));
         return operation;
     }
 
-    /** All of it is on the stream. */
+    /** Records that all calls of the operation are on the stream. */
     void launched(Operation operation) {
         Nccl.cuda(cudart.cudaEventRecord(operation.after(), stream));
         underWay.add(operation);
     }
 
-    /** Whether the device is done with all of them. */
+    /** Whether the device has finished all operations. */
     boolean over() {
         while (!underWay.isEmpty() && happened(underWay.element().after())) {
-            spare.add(underWay.remove());
+            reusable.add(underWay.remove());
         }
         return underWay.isEmpty();
     }
 
-    /** Whether the oldest that is not over waits for nothing but the other ranks. */
+    /** Whether the oldest unfinished operation waits only for the other ranks. */
     boolean isWaitingForPeers() {
         return !over() && happened(underWay.element().before());
     }
 
-    /** When nothing is under way any more, or will not be for long. */
+    /** Destroys the stream and the events; called when no operation is running, or none will be for long. */
     void destroy() {
         all.forEach(operation -> {
             cudart.cudaEventDestroy(operation.before());

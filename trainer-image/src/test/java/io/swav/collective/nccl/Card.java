@@ -15,11 +15,11 @@ import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.SizeTPointer;
 
 /**
- * The one card, or its stub, that several ranks share, and arrays that NCCL takes for its own. Where libtorch has no CUDA
- * they lie in managed memory, which the CPU and the GPU both reach.
+ * The one GPU, or its stub, that several ranks share, and arrays on it that NCCL accepts. If libtorch has no CUDA, the
+ * arrays are in managed memory, which both the CPU and the GPU can access.
  */
 final class Card {
-    /** Instead of a folder: the real libraries. */
+    /** Argument that selects the real libraries instead of a folder of stubs. */
     static final String REAL = "real";
 
     private final boolean real;
@@ -33,7 +33,7 @@ final class Card {
     /** @param libraries folder of the stub, or {@link #REAL} */
     static Card open(String libraries, int rank) {
         boolean real = libraries.equals(REAL);
-        // NCCL refuses two ranks on one card of one host
+        // NCCL refuses two ranks on one GPU of one host, so each rank pretends to be on its own host
         Function.getFunction("c", "setenv").invokeInt(new Object[] {"NCCL_HOSTID", "card-of-rank-" + rank, 1});
         TorchRuntime.start();
         NcclLibrary library = real
@@ -64,14 +64,14 @@ final class Card {
                 : Foreign.floats(manager, managed(length * Float.BYTES), length);
     }
 
-    /** Never freed: the process is short. */
+    /** Allocates managed memory, which is never freed: the process is short-lived. */
     private static Pointer managed(long bytes) {
         BytePointer memory = new BytePointer((Pointer) null);
         Nccl.cuda(cudart.cudaMallocManaged(memory, bytes));
         return memory;
     }
 
-    /** Bytes of the card that are free, of any process; the stub has none. */
+    /** Returns the free bytes of the GPU, whatever process used them before; 0 on the stub. */
     long free() {
         if (!real) {
             return 0;

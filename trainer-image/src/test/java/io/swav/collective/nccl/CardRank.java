@@ -22,22 +22,22 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 
 /**
- * A process that is one rank of several on one card. Arguments: rank, size, libraries (see {@link Card}), cases with
- * commas between. Each rank says after each case its name and how it went.
+ * A process that is one of several ranks on one GPU. Arguments: rank, size, libraries (see {@link Card}), cases separated
+ * by commas. After each case, each rank prints its name and result.
  */
 public final class CardRank {
     private static final int WARM_SUMS = 20;
-    private static final long PATIENCE_MILLIS = 500;
+    private static final long ABORT_AFTER_MILLIS = 500;
     private static final long HANGS_MILLIS = 5000;
     private static final int WORLDS = 50;
-    private static final long MOST_LEAKED = 64L << 20;
+    private static final long MAX_LEAKED_BYTES = 64L << 20;
     private static final int LARGE = Integer.getInteger("card.floats", 25_000_000);
     private static final int SMALL = 3 << 10;
 
     private final Card card;
     private final TcpCollective sockets;
     private final List<String> uids;
-    private final CollectiveFactory transport;
+    private final CollectiveFactory factory;
     private final NDArray signal =
             NDManager.newBaseManager(Device.cpu(), "PyTorch").create(new float[1]);
 
@@ -47,7 +47,7 @@ public final class CardRank {
         this.uids = IntStream.range(0, sockets.size())
                 .mapToObj(rank -> "rank-" + rank)
                 .toList();
-        this.transport = new CollectiveFactory(Optional.of(card.versions()));
+        this.factory = new CollectiveFactory(Optional.of(card.versions()));
     }
 
     public static void main(String[] args) throws Exception {
@@ -55,18 +55,18 @@ public final class CardRank {
         Card card = Card.open(args[2], rank);
         CardRank self = new CardRank(card, (TcpCollective) RankProcess.join(rank, Integer.parseInt(args[1])));
         for (String what : args[3].split(",", -1)) {
-            self.meet();
+            self.waitForAll();
             RankProcess.say(what + ": " + self.run(what));
         }
-        Runtime.getRuntime().halt(0); // the others may still be at work, and have seen enough
+        Runtime.getRuntime().halt(0); // does not wait for other ranks, which may still be running
     }
 
     private String run(String what) throws InterruptedException, IOException {
         return switch (what) {
             case "contract" -> contract();
-            case "killed" -> gone(true, true);
-            case "hung" -> gone(false, true);
-            case "ahead" -> gone(true, false);
+            case "killed" -> loseLastRank(true, true);
+            case "hung" -> loseLastRank(false, true);
+            case "ahead" -> loseLastRank(true, false);
             case "shrink" -> shrink();
             case "worlds" -> worlds();
             case "bench" -> bench();
@@ -74,13 +74,13 @@ public final class CardRank {
         };
     }
 
-    /** The collective of ranks 0 to {@code size} − 1. */
+    /** Returns the collective of ranks 0 to {@code size} − 1. */
     private Collective world(int size) {
-        Collective party = sockets.subgroup(IntStream.range(0, size).toArray());
-        return transport.over(party, uids.subList(0, size), () -> false);
+        Collective members = sockets.subgroup(IntStream.range(0, size).toArray());
+        return factory.over(members, uids.subList(0, size), () -> false);
     }
 
-    private void meet() {
+    private void waitForAll() {
         sockets.allReduceMin(signal);
     }
 
@@ -88,7 +88,7 @@ public final class CardRank {
         int size = sockets.size();
         try (Collective world = world(size);
                 NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            check(world.name().startsWith("NCCL"), "carried by " + world.name());
+            check(world.name().startsWith("NCCL"), "the backend is " + world.name());
             for (int length : new int[] {1, 3, 1000, 2_000_001}) {
                 float[] expected = new float[length];
                 float[] smallest = values(length, 0);
@@ -119,10 +119,9 @@ public final class CardRank {
             }
             exchange(world, manager);
             subgroup(world, manager);
-            oneOrder(world, manager);
+            treeSum(world, manager);
         }
-        return "sums, minima, broadcasts, gathers, exchanges, subgroups and sums in one order are right; "
-                + card.versions();
+        return "sums, minima, broadcasts, gathers, exchanges, subgroups and tree sums are right; " + card.versions();
     }
 
     private void exchange(Collective world, NDManager manager) {
@@ -152,37 +151,37 @@ public final class CardRank {
         check(mine.length == 1 || one.toFloatArray()[0] == mine.length, "subgroup of " + mine.length);
     }
 
-    /** The bits of one rank that adds up alone. */
-    private void oneOrder(Collective world, NDManager manager) {
+    /** Compares the bits of a tree sum with those of one rank that adds alone. */
+    private void treeSum(Collective world, NDManager manager) {
         int groups = 7;
         int length = 300_001;
-        GroupRange[] runs = IntStream.range(0, world.size())
+        GroupRange[] ranges = IntStream.range(0, world.size())
                 .mapToObj(rank -> GroupRange.of(groups, rank, world.size()))
                 .toArray(GroupRange[]::new);
         GroupRange[] alone = {GroupRange.of(groups, 0, 1)};
-        float[] sum = tree(runs[world.rank()], groups, length, manager)
-                .reduce(world.duplicate(), runs) // where the CPU adds up, it must not be ahead of the card
+        float[] sum = tree(ranges[world.rank()], groups, length, manager)
+                .reduce(world.duplicate(), ranges) // the duplicate: if the CPU adds, it must not run ahead of the GPU
                 .toFloatArray();
         float[] expected = tree(alone[0], groups, length, manager)
                 .reduce(new SoloCollective(), alone)
                 .toFloatArray();
-        check(Arrays.mismatch(sum, expected) < 0, "bits of the sum in one order");
+        check(Arrays.mismatch(sum, expected) < 0, "bits of the tree sum");
     }
 
-    private TreeSum.Accumulator tree(GroupRange run, int groups, int length, NDManager manager) {
-        TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run);
-        for (int group = run.from(); group < run.to(); group++) {
+    private TreeSum.Accumulator tree(GroupRange range, int groups, int length, NDManager manager) {
+        TreeSum.Accumulator local = new TreeSum.Accumulator(groups, range);
+        for (int group = range.from(); group < range.to(); group++) {
             local.add(group, card.array(manager, values(length, group)));
         }
         return local;
     }
 
     /**
-     * The last rank is killed, or takes no part any more; rank 0, whose doing it is, says how long it took until it was free.
+     * Kills the last rank, or makes it hang; rank 0 then reports how long it took until its operation failed.
      *
-     * @param settles whether the host waits for every sum, or issues them as fast as the card takes them
+     * @param synchronizes whether the host waits for every sum, or issues them as fast as the GPU accepts them
      */
-    private String gone(boolean killed, boolean settles) {
+    private String loseLastRank(boolean killed, boolean synchronizes) {
         int last = sockets.size() - 1;
         AtomicLong since = new AtomicLong(Long.MAX_VALUE);
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
@@ -196,15 +195,15 @@ public final class CardRank {
                     pause(HANGS_MILLIS);
                     Runtime.getRuntime().halt(0);
                 } else if (sum == WARM_SUMS && !killed) {
-                    giveUpSoon(world, since);
+                    abortSoon(world, since);
                 }
                 world.allReduceSum(values);
-                if (settles) {
+                if (synchronizes) {
                     world.synchronize();
                 }
             }
         } catch (CollectiveException e) {
-            check(!killed || e.lostRank().isPresent(), "nobody is missed: " + e.getMessage());
+            check(!killed || e.lostRank().isPresent(), "the failure names no lost rank: " + e.getMessage());
             if (since.get() == Long.MAX_VALUE) {
                 return "free";
             }
@@ -212,7 +211,7 @@ public final class CardRank {
             check(millis < Long.getLong("card.millis", 1000), "free after " + millis + " ms");
             return "free after " + millis + " ms: " + e.getMessage();
         }
-        throw new IllegalStateException("sums for ever");
+        throw new IllegalStateException("the sums did not end");
     }
 
     private long pidOf(int rank) {
@@ -226,7 +225,7 @@ public final class CardRank {
     private static void killSoon(long pid, AtomicLong since) {
         ProcessHandle victim = ProcessHandle.of(pid).orElseThrow();
         Thread killer = new Thread(() -> {
-            pause(PATIENCE_MILLIS);
+            pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             victim.destroyForcibly();
         });
@@ -234,9 +233,9 @@ public final class CardRank {
         killer.start();
     }
 
-    private static void giveUpSoon(Collective world, AtomicLong since) {
+    private static void abortSoon(Collective world, AtomicLong since) {
         Thread watchdog = new Thread(() -> {
-            pause(PATIENCE_MILLIS);
+            pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             world.abort();
         });
@@ -244,16 +243,16 @@ public final class CardRank {
         watchdog.start();
     }
 
-    /** One world after another with a rank less each, from the communicator of the one before where NCCL can. */
+    /** Forms one world after another, each with one rank less; if NCCL can, it shrinks the previous communicator. */
     private String shrink() {
         for (int size = sockets.size(); size > 1; size--) {
             if (sockets.rank() < size) {
                 sum(size);
             }
-            meet();
+            waitForAll();
         }
-        transport.close();
-        return "right rank by rank; this NCCL " + (card.versions().shrinks() ? "shrinks" : "does not shrink");
+        factory.close();
+        return "every sum is right; this NCCL version " + (card.versions().shrinks() ? "shrinks" : "does not shrink");
     }
 
     private void sum(int size) {
@@ -269,25 +268,25 @@ public final class CardRank {
     private String worlds() throws InterruptedException, IOException {
         long before = 0;
         for (int world = 0; world < WORLDS; world++) {
-            if (world == 5) { // what NCCL allocates once is there by now
+            if (world == 5) { // NCCL has made its one-time allocations by now
                 before = card.free();
             }
             int size = sockets.size() - (world % 3 == 2 && sockets.size() > 2 ? 1 : 0);
             if (sockets.rank() < size) {
                 sum(size);
             }
-            meet();
+            waitForAll();
         }
-        transport.close();
-        meet();
+        factory.close();
+        waitForAll();
         pause(1000);
         for (int tenth = 0; tenth < 200 && !NcclStub.threads().isEmpty(); tenth++) {
-            pause(100); // a busy machine lets them end later
+            pause(100); // threads may take longer to end on a busy machine
         }
-        check(NcclStub.threads().isEmpty(), "threads " + NcclStub.threads());
+        check(NcclStub.threads().isEmpty(), "leaked threads " + NcclStub.threads());
         long leaked = before - card.free();
-        check(leaked < MOST_LEAKED, "bytes of the card that are gone: " + leaked);
-        return WORLDS + " worlds left no thread" + (before > 0 ? ", and " + (leaked >> 20) + " MB of the card" : "");
+        check(leaked < MAX_LEAKED_BYTES, "leaked bytes of the GPU: " + leaked);
+        return WORLDS + " worlds leaked no thread" + (before > 0 ? ", and " + (leaked >> 20) + " MB of the GPU" : "");
     }
 
     private String bench() {
@@ -322,7 +321,7 @@ public final class CardRank {
         return nanos;
     }
 
-    /** Small whole numbers, whose sums are exact in any order. */
+    /** Returns small whole numbers, whose sums are exact in any order. */
     private static float[] values(int length, int seed) {
         float[] values = new float[length];
         for (int i = 0; i < length; i++) {

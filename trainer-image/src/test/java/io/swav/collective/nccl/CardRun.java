@@ -14,13 +14,13 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * Every case of {@link CardRank} for some numbers of ranks, a line each: what {@code e2e/gpu/run.sh} starts. Arguments:
- * libraries (see {@link Card}), numbers of ranks.
+ * Runs every case of {@link CardRank} for some numbers of ranks, and prints a line for each; {@code e2e/gpu/run.sh} starts
+ * it. Arguments: libraries (see {@link Card}), numbers of ranks.
  */
 public final class CardRun {
-    /** In which rank 0 kills the last rank, while the host waits for every sum, or is ahead of the card. */
+    /** Cases in which rank 0 kills the last rank, while the host waits for every sum, or runs ahead of the GPU. */
     private static final Set<String> KILLING = Set.of("killed", "ahead");
-    /** How often, for a distribution of times. */
+    /** Number of repetitions of these cases, to measure the distribution of times. */
     private static final int KILLS = Integer.getInteger("card.kills", 1);
 
     /** Cases that run one after another in the same processes. */
@@ -29,7 +29,7 @@ public final class CardRun {
 
     private static final Duration LONGEST = Duration.ofMinutes(3);
 
-    /** How one case went. */
+    /** The result of one case. */
     record Result(String what, int ranks, Verdict verdict, String detail) {
         @Override
         public String toString() {
@@ -47,13 +47,13 @@ public final class CardRun {
 
     public static void main(String[] args) throws Exception {
         List<Integer> sizes = Stream.of(args).skip(1).map(Integer::valueOf).toList();
-        // the stub copies all that a card would move, by the processors that the ranks share
+        // the stub copies all data that a GPU would move, on the processors that the ranks share
         String[] jvm = args[0].equals(Card.REAL) ? new String[0] : new String[] {"-Dcard.floats=250000"};
         List<Result> results = all(args[0], sizes, System.out::println, jvm);
         System.exit(results.stream().allMatch(result -> result.verdict() == Verdict.PASS) ? 0 : 1);
     }
 
-    /** @param line gets every result at once */
+    /** @param line receives every result immediately */
     static List<Result> all(String libraries, List<Integer> sizes, Consumer<String> line, String... jvm)
             throws IOException, InterruptedException {
         List<Result> results = new ArrayList<>();
@@ -76,7 +76,7 @@ public final class CardRun {
 
     private static List<Result> run(List<String> jvm, String libraries, int size, List<String> cases)
             throws IOException, InterruptedException {
-        Map<String, String> said = new ConcurrentHashMap<>();
+        Map<String, String> printed = new ConcurrentHashMap<>();
         Optional<String> problem = ProcessGroup.run(
                         jvm,
                         CardRank.class,
@@ -86,7 +86,7 @@ public final class CardRun {
                         (rank, line) -> {
                             if (rank == 0) {
                                 String[] parts = line.split(": ", 2);
-                                said.put(parts[0], parts[1]);
+                                printed.put(parts[0], parts[1]);
                             }
                         })
                 .map(RankFailure::what);
@@ -100,11 +100,11 @@ public final class CardRun {
         boolean failed = false;
         for (String what : cases) {
             boolean last = what.equals(cases.get(cases.size() - 1));
-            boolean passed = said.containsKey(what) && !(last && problem.isPresent());
+            boolean passed = printed.containsKey(what) && !(last && problem.isPresent());
             Verdict verdict = passed ? Verdict.PASS : failed ? Verdict.SKIP : Verdict.FAIL;
             String detail = switch (verdict) {
-                case PASS -> said.get(what);
-                case FAIL -> problem.orElse("rank 0 said nothing");
+                case PASS -> printed.get(what);
+                case FAIL -> problem.orElse("rank 0 printed no result");
                 case SKIP -> "an earlier case failed";
             };
             failed |= !passed;

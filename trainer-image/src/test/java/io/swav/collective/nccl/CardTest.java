@@ -8,18 +8,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Several processes on one card. On a machine with a GPU: {@code e2e/gpu/run.sh}. */
+/** Several processes on one GPU. {@code e2e/gpu/run.sh} runs this on a machine that has one. */
 class CardTest {
-    /** What the script runs, over the stub. */
+    /** Runs the cases of the script over the stub. */
     @Test
-    void theStubPassesWhatTheCardHasToPass() throws Exception {
+    void theStubPassesTheCasesOfTheGpu() throws Exception {
         List<CardRun.Result> results = CardRun.all(
                 NcclStub.folder().toString(),
                 List.of(3),
                 line -> {},
                 "-XX:TieredStopAtLevel=1",
                 "-Dcard.floats=250000",
-                "-Dcard.millis=10000"); // a busy machine may need longer than the second that a card has
+                "-Dcard.millis=10000"); // a busy machine may need longer than the second allowed on a GPU
         assertThat(results)
                 .map(CardRun.Result::what)
                 .containsExactly("contract", "shrink", "worlds", "bench", "killed", "ahead", "hung");
@@ -29,7 +29,7 @@ class CardTest {
     @Tag("gpu")
     @ParameterizedTest
     @ValueSource(ints = {2, 3, 4})
-    void theCardPasses(int ranks) throws Exception {
+    void theGpuPasses(int ranks) throws Exception {
         assertThat(CardRun.all(Card.REAL, List.of(ranks), line -> {}))
                 .allMatch(result -> result.verdict() == CardRun.Verdict.PASS);
     }

@@ -25,36 +25,36 @@ class CollectiveBackendTest {
     @EnumSource(
             value = Preference.class,
             names = {"Auto", "Nccl"})
-    void takesNcclWhereThereIsAGpu(Preference wanted) {
-        CollectiveBackend choice = CollectiveBackend.of(wanted, WITH_GPU);
-        assertThat(choice.nccl()).isEqualTo(ONE_GPU);
-        assertThat(choice.why()).startsWith("NCCL 2.27.3, CUDA 12.8 (driver up to 12.9), 1 GPU");
+    void usesNcclOnAGpu(Preference wanted) {
+        CollectiveBackend backend = CollectiveBackend.of(wanted, WITH_GPU);
+        assertThat(backend.nccl()).isEqualTo(ONE_GPU);
+        assertThat(backend.why()).startsWith("NCCL 2.27.3, CUDA 12.8 (driver up to 12.9), 1 GPU");
     }
 
     @Test
-    void takesTcpWhereSomethingIsMissingAndSaysWhat() {
+    void usesTcpAndNamesWhatIsMissing() {
         assertThat(WITHOUT_NCCL)
                 .map(machine -> CollectiveBackend.of(Preference.Auto, machine))
-                .allMatch(choice -> choice.nccl().isEmpty())
+                .allMatch(backend -> backend.nccl().isEmpty())
                 .map(CollectiveBackend::why)
                 .containsExactly(
-                        "TCP: this machine has no libcuda.so.1, libnccl.so.2",
+                        "TCP: this machine does not have libcuda.so.1, libnccl.so.2",
                         "TCP: its libraries cannot be loaded: undefined symbol: x",
                         "TCP: this process sees no GPU");
     }
 
     @Test
-    void whoeverAsksForNcclIsToldWhatIsMissing() {
+    void failsWithWhatIsMissingWhenNcclIsRequested() {
         for (Availability machine : WITHOUT_NCCL) {
             assertThatThrownBy(() -> CollectiveBackend.of(Preference.Nccl, machine))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageStartingWith("NCCL is asked for, but ");
+                    .hasMessageStartingWith("NCCL is requested, but ");
         }
     }
 
-    /** Arrays in host memory go over sockets in any case. */
+    /** With a libtorch on the CPU, arrays are in host memory and use sockets in any case. */
     @Test
-    void aLibtorchOnTheCpuTakesNcclOnlyWhenAskedTo() {
+    void usesNcclWithALibtorchOnTheCpuOnlyWhenRequested() {
         Availability machine = new Availability(List.of(), null, ONE_GPU, false);
         assertThat(CollectiveBackend.of(Preference.Auto, machine))
                 .isEqualTo(new CollectiveBackend(Optional.empty(), "TCP: this libtorch computes on the CPU"));
@@ -64,6 +64,6 @@ class CollectiveBackendTest {
     @Test
     void tcpLoadsNothing() {
         assertThat(CollectiveBackend.make(Preference.Tcp, Map.of()))
-                .isEqualTo(new CollectiveBackend(Optional.empty(), "TCP: asked for"));
+                .isEqualTo(new CollectiveBackend(Optional.empty(), "TCP: requested"));
     }
 }

@@ -31,11 +31,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** One world after another, over the stub. */
+/** Forms one world after another, over the stub. */
 class CollectiveFactoryTest {
     private static final Duration LONG = Duration.ofSeconds(20);
 
-    private final Map<String, CollectiveFactory> transports = new ConcurrentHashMap<>();
+    private final Map<String, CollectiveFactory> factories = new ConcurrentHashMap<>();
     private Path folder = Path.of("");
 
     @BeforeEach
@@ -45,17 +45,17 @@ class CollectiveFactoryTest {
     }
 
     @AfterEach
-    void nothingIsLeft() throws IOException {
+    void checkNothingIsLeaked() throws IOException {
         for (String name : List.of("fault", "made", "version")) {
             Files.deleteIfExists(folder.resolve(name));
         }
-        transports.values().forEach(CollectiveFactory::close);
+        factories.values().forEach(CollectiveFactory::close);
         assertThat(folder.resolve("misuse")).doesNotExist();
         await().atMost(LONG).until(NcclStub::threads, List::isEmpty);
     }
 
     @Test
-    void membersThatOnlyGoLeaveACommunicatorThatShrinks() throws Exception {
+    void shrinksTheCommunicatorWhenMembersOnlyLeave() throws Exception {
         sum("a", "b", "c", "d");
         sum("a", "c", "d");
         sum("c", "d");
@@ -80,7 +80,7 @@ class CollectiveFactoryTest {
     }
 
     @Test
-    void whatBrokeDoesNotShrink() throws Exception {
+    void doesNotShrinkAFailedCommunicator() throws Exception {
         List<Collective> world = world("a", "b", "c");
         Ranked.run(world, (collective, manager) -> {
             if (collective.rank() == 2) {
@@ -99,7 +99,7 @@ class CollectiveFactoryTest {
     }
 
     @Test
-    void oneAloneNeedsNone() throws Exception {
+    void aSingleRankNeedsNoCommunicator() throws Exception {
         sum("a", "b");
         assertThat(world("b").get(0).name()).isEqualTo("none");
         sum("a", "b");
@@ -107,28 +107,28 @@ class CollectiveFactoryTest {
     }
 
     @Test
-    void unlessAllHaveItNobodyTakesIt() throws Exception {
-        transports.put("b", new CollectiveFactory(Optional.empty()));
-        transports.put("c", new CollectiveFactory(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
+    void usesTcpUnlessAllMembersHaveTheSameNccl() throws Exception {
+        factories.put("b", new CollectiveFactory(Optional.empty()));
+        factories.put("c", new CollectiveFactory(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
         assertThat(sum("a", "b")).isEqualTo("TCP");
         assertThat(sum("a", "c")).isEqualTo("TCP");
         assertThat(sum("a", "d")).startsWith("NCCL 2.27.3");
     }
 
     @Test
-    void anOlderLibraryDoesNotShrink() throws Exception {
+    void doesNotShrinkWithAnOlderLibrary() throws Exception {
         for (String uid : new String[] {"a", "b", "c"}) {
-            transports.put(uid, new CollectiveFactory(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
+            factories.put(uid, new CollectiveFactory(Optional.of(new NcclLibrary.Versions(1, 12090, 12090, 22603))));
         }
         sum("a", "b", "c");
         sum("a", "b");
         assertThat(made()).noneMatch(line -> line.startsWith("shrunk"));
     }
 
-    /** Rank 1 fails where the others shrink: nobody gets a world, and the next attempt makes a fresh one. */
+    /** Rank 1 fails while the others shrink: no rank gets a world, and the next attempt creates a new communicator. */
     @ParameterizedTest
     @ValueSource(strings = {"error", "hang"})
-    void aFaultWhileShrinkingEndsTheAttemptForAll(String kind) throws Exception {
+    void aFaultWhileShrinkingFailsTheAttemptOnEveryRank(String kind) throws Exception {
         sum("a", "b", "c");
         Files.writeString(folder.resolve("fault"), "1 3 " + kind); // init, all-reduce, its group, shrink
         AtomicBoolean cancelled = new AtomicBoolean();
@@ -149,9 +149,9 @@ class CollectiveFactoryTest {
                 .hasSize(1);
     }
 
-    /** The host is ahead of its device, which has not even begun: the goodbye comes when it is done. */
+    /** The host runs ahead of its device, which has not even begun: close() says goodbye only when the device is done. */
     @Test
-    void whoClosesDoesItsPartFirst() throws Exception {
+    void closeWaitsForTheDevice() throws Exception {
         List<Collective> world = world("a", "b");
         try (NDManager manager = TorchRuntime.host()) {
             NDArray sum = manager.ones(new Shape(10));
@@ -161,7 +161,7 @@ class CollectiveFactoryTest {
             await().during(Duration.ofSeconds(1)).until(() -> !closing.isDone());
             CudaStub.hold(Held.NONE);
             CompletableFuture.runAsync(
-                            () -> { // each rank's libtorch has a stream of its own
+                            () -> { // on another thread, because each rank's libtorch has its own stream
                                 world.get(1).allReduceSum(manager.ones(new Shape(10)));
                                 world.get(1).synchronize();
                             })
@@ -175,7 +175,7 @@ class CollectiveFactoryTest {
     }
 
     @Test
-    void fiftyWorldsLeaveNoThreadSocketOrCommunicator() throws Exception {
+    void fiftyWorldsLeakNoThreadSocketOrCommunicator() throws Exception {
         sum("a", "b", "c");
         long sockets = NcclStub.sockets();
         for (int round = 0; round < 10; round++) {
@@ -187,12 +187,12 @@ class CollectiveFactoryTest {
             sum("a", "b");
             sum("a", "b", "c");
         }
-        transports.values().forEach(CollectiveFactory::close);
+        factories.values().forEach(CollectiveFactory::close);
         await().atMost(LONG).until(NcclStub::threads, List::isEmpty);
         await().atMost(LONG).until(() -> NcclStub.sockets() <= sockets);
     }
 
-    /** Forms a world, adds up in it, and leaves it; what carried it. */
+    /** Forms a world, checks a sum in it, and closes it; returns the name of the backend. */
     private String sum(String... uids) throws Exception {
         return Ranked.run(world(uids), (collective, manager) -> {
                     NDArray one = manager.create(new float[] {1 << collective.rank()});
@@ -209,9 +209,9 @@ class CollectiveFactoryTest {
 
     private List<Collective> connect(AtomicBoolean cancelled, String... uids) throws Exception {
         return Ranked.each(Ranked.world(uids.length), one -> {
-            CollectiveFactory transport = transports.computeIfAbsent(
+            CollectiveFactory factory = factories.computeIfAbsent(
                     uids[one.rank()], uid -> new CollectiveFactory(Optional.of(NcclStub.versions())));
-            return transport.over(one, List.of(uids), cancelled::get);
+            return factory.over(one, List.of(uids), cancelled::get);
         });
     }
 

@@ -25,7 +25,7 @@ class DetachedNcclCallTest {
     }
 
     @Test
-    void whatWasGivenUpBeforeItsThreadBeganIsNotCalled() {
+    void aCallClosedBeforeItBeganIsNotMade() {
         DetachedNcclCall call = call();
         call.close();
         call.make();
@@ -34,7 +34,7 @@ class DetachedNcclCallTest {
     }
 
     @Test
-    void whatHasBegunIsCalledOnce() {
+    void aCallThatHasBegunIsMadeOnce() {
         DetachedNcclCall call = call();
         call.make();
         call.close();

@@ -27,8 +27,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Operations are in the order of the device's work, the host is ahead of it, and nothing hangs where no thread waits. Rank 0
- * is this thread; while libtorch's stream is held, its calls come back as on a device that has other things to do.
+ * Checks that operations are ordered with the device's work while the host runs ahead, and that nothing hangs while no
+ * thread waits. Rank 0 is this thread; while libtorch's stream is held, its calls return as on a device that is busy with
+ * other work.
  */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DeviceOrderTest {
@@ -43,7 +44,7 @@ class DeviceOrderTest {
     }
 
     @AfterEach
-    void nothingIsLeft() throws IOException {
+    void checkNothingIsLeaked() throws IOException {
         CudaStub.hold(Held.NONE);
         world.forEach(Collective::abort);
         world.forEach(Collective::close);
@@ -61,7 +62,7 @@ class DeviceOrderTest {
         return manager.ones(new Shape(1000));
     }
 
-    /** The other ranks do their part. */
+    /** Runs {@code body} on every other rank. */
     private void others(Body body) {
         CompletableFuture.allOf(world.stream()
                         .skip(1)
@@ -75,7 +76,7 @@ class DeviceOrderTest {
     }
 
     @Test
-    void theHostGoesOnWithoutItsPeers() {
+    void theHostContinuesWithoutItsPeers() {
         CudaStub.hold(Held.LIBTORCH);
         NDArray first = ones();
         NDArray second = ones();
@@ -92,7 +93,7 @@ class DeviceOrderTest {
     }
 
     @Test
-    void whatLibtorchIsAskedForNextWaits() {
+    void laterWorkOfLibtorchWaits() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         try (CUevent_st next = new CUevent_st()) {
@@ -107,10 +108,11 @@ class DeviceOrderTest {
     }
 
     @Test
-    void onlyWhatHasBegunWaitsForPeers() {
+    void onlyAnOperationThatHasBegunWaitsForPeers() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
-        await().during(Duration.ofMillis(100)).until(() -> !isWaitingForPeers()); // this rank's own work is not done
+        await().during(Duration.ofMillis(100))
+                .until(() -> !isWaitingForPeers()); // this rank's own work has not finished
         CudaStub.hold(Held.NONE);
         await().until(this::isWaitingForPeers);
         others(collective -> collective.allReduceSum(ones()));
@@ -119,7 +121,7 @@ class DeviceOrderTest {
     }
 
     @Test
-    void aLostPeerIsSeenWhileNoThreadWaits() throws IOException {
+    void noticesALostPeerWhileNoThreadWaits() throws IOException {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         world.get(2).abort();
@@ -131,9 +133,9 @@ class DeviceOrderTest {
         await().atMost(FREE).until(NcclStub::threads, List::isEmpty);
     }
 
-    /** As it is while the device's queue is full: the call that makes libtorch wait does not come back. */
+    /** The device's queue is full: the call that makes libtorch wait does not return. */
     @Test
-    void aLostPeerFreesTheThreadThatIsStuckInTheRuntime() {
+    void aLostPeerReleasesAThreadBlockedInTheRuntime() {
         CompletableFuture<String> stuck = CompletableFuture.supplyAsync(() -> failure(mine()));
         await().until(this::isWaitingForPeers);
         world.get(2).abort();
@@ -141,9 +143,9 @@ class DeviceOrderTest {
         assertThat(stuck.join()).contains("rank 2");
     }
 
-    /** Rank 1's NCCL gives up, and its sockets stay: nothing but this rank's NCCL tells. */
+    /** Rank 1's NCCL fails, and its sockets stay open: only this rank's NCCL shows the failure. */
     @Test
-    void anErrorIsSeenWhileNoThreadWaits() throws IOException {
+    void noticesAnErrorWhileNoThreadWaits() throws IOException {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         Files.writeString(NcclStub.folder().resolve("fault"), "1 1 error");
@@ -159,14 +161,14 @@ class DeviceOrderTest {
         assertThatThrownBy(mine()::synchronize).hasMessageContaining("remote process exited");
     }
 
-    /** The device's queue is full before an operation is on it: the call that puts it there holds the communicator. */
+    /** The device's queue is full before an operation is on it: the blocked call holds the communicator's lock. */
     @Test
-    void aLostPeerFreesTheThreadThatIsStuckBeforeItsOperation() {
+    void aLostPeerReleasesAThreadBlockedBeforeItsOperation() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         CudaStub.hold(Held.NONE);
         await().until(this::isWaitingForPeers);
-        Thread me = Thread.currentThread(); // its stream is the one that waits
+        Thread me = Thread.currentThread(); // it has the stream that waits
         CompletableFuture<Void> end = CompletableFuture.runAsync(() -> {
             await().until(() -> Stream.of(me.getStackTrace())
                     .anyMatch(at -> at.getMethodName().equals("cudaEventRecord")));
@@ -177,7 +179,7 @@ class DeviceOrderTest {
     }
 
     @Test
-    void settlingAwaitsSubgroupsToo() {
+    void synchronizeWaitsForSubgroups() {
         int[] pair = {0, 1};
         CompletableFuture<Collective> theirs =
                 CompletableFuture.supplyAsync(() -> world.get(1).subgroup(pair));
@@ -192,9 +194,9 @@ class DeviceOrderTest {
         assertThat(one.getFloat(0)).isEqualTo(2);
     }
 
-    /** Aborted while the host is ahead: what was launched leaves the device, and libtorch's stream goes on. */
+    /** Aborts while the host is ahead: the launched operations leave the device, and libtorch's stream continues. */
     @Test
-    void anAbortLetsLibtorchGoOn() {
+    void afterAnAbortLibtorchContinues() {
         CudaStub.hold(Held.LIBTORCH);
         mine().allReduceSum(ones());
         mine().abort();

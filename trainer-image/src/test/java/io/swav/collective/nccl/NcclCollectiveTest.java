@@ -35,11 +35,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is NCCL's own, over the stub: failures at every call, and nothing left behind. */
+/** Tests behaviour specific to NCCL, over the stub: failures at every call, and no leaks. */
 class NcclCollectiveTest {
-    /** Calls that {@link #work} makes on a communicator, the first of which forms it. */
+    /** Number of calls that {@link #work} makes on a communicator, including the first, which forms it. */
     private static final int CALLS = 12;
-    /** Those by which it is closed: finalize, destroy. */
+    /** Number of calls that close a communicator: finalize, destroy. */
     private static final int CLOSING = 2;
 
     private Path folder = Path.of("");
@@ -50,16 +50,16 @@ class NcclCollectiveTest {
     }
 
     @AfterEach
-    void nothingIsLeft() throws IOException {
+    void checkNothingIsLeaked() throws IOException {
         Files.deleteIfExists(folder.resolve("fault"));
         assertThat(folder.resolve("misuse")).doesNotExist();
         await().atMost(Duration.ofSeconds(20)).until(NcclStub::threads, List::isEmpty);
     }
 
-    /** Rank 1 fails in a call, or its communicator later: it says so, and the others learn that it is gone. */
+    /** Rank 1 fails in a call, or its communicator fails later: it reports NCCL's error, and the others that it is gone. */
     @ParameterizedTest
     @ValueSource(strings = {"error", "async"})
-    void everyoneLearnsOfAFailureAtAnyCall(String kind) throws Exception {
+    void everyRankFailsWhenOneFailsAtAnyCall(String kind) throws Exception {
         for (int call = 0; call < CALLS; call++) {
             Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
             List<String> ends = ends(3, collective -> {});
@@ -68,10 +68,10 @@ class NcclCollectiveTest {
         }
     }
 
-    /** Rank 1 does not come back from a call, or its data never move; somebody who notices aborts it. */
+    /** A call of rank 1 does not return, or its data never moves; another thread aborts it. */
     @ParameterizedTest
     @ValueSource(strings = {"hang", "stall"})
-    void abortFreesEveryoneFromAHungRank(String kind) throws Exception {
+    void abortReleasesEveryRankFromAHungOne(String kind) throws Exception {
         int first = kind.equals("hang") ? 1 : 2; // only what is launched can stall, and the first launch is call 2
         for (int call = first; call < CALLS; call = kind.equals("hang") ? call + 1 : call + CALLS) {
             Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
@@ -96,7 +96,7 @@ class NcclCollectiveTest {
                 });
                 assertThat(ends).as("%s at call %d", kind, call).doesNotContain("done");
                 assertThat(Duration.ofNanos(free.get() - aborted.get()))
-                        .as("from abort to everybody free, %s at call %d", kind, call)
+                        .as("time from the abort until every rank is released, %s at call %d", kind, call)
                         .isBetween(Duration.ZERO, Duration.ofSeconds(1));
             } finally {
                 watchdog.shutdown();
@@ -105,19 +105,20 @@ class NcclCollectiveTest {
         }
     }
 
-    /** Rank 1 does not come back from the call that forms the communicator, which nothing could abort. */
+    /** The call of rank 1 that forms the communicator does not return, and nothing could abort it. */
     @Test
-    void whoeverHangsWhileFormingIsGivenUp() throws Exception {
+    void cancellingEndsFormingWhenARankHangs() throws Exception {
         Files.writeString(folder.resolve("fault"), "1 0 hang");
         AtomicBoolean cancelled = new AtomicBoolean();
-        Communicator.Patience patience = new Communicator.Patience(Duration.ofSeconds(60), cancelled::get);
+        Communicator.ConnectTimeout timeout = new Communicator.ConnectTimeout(Duration.ofSeconds(60), cancelled::get);
         Thread later = new Thread(() -> {
             pause(300);
             cancelled.set(true);
         });
         later.start();
         long start = System.nanoTime();
-        assertThatThrownBy(() -> NcclStub.connect(3, patience)).hasMessageContaining("forming was called off");
+        assertThatThrownBy(() -> NcclStub.connect(3, timeout))
+                .hasMessageContaining("the creation of the communicator was cancelled");
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
         later.join();
     }
@@ -125,16 +126,16 @@ class NcclCollectiveTest {
     @Test
     void formingEndsAtItsDeadline() throws Exception {
         Files.writeString(folder.resolve("fault"), "1 0 hang");
-        Communicator.Patience patience = new Communicator.Patience(Duration.ofSeconds(1), () -> false);
-        assertThatThrownBy(() -> NcclStub.connect(3, patience))
-                // the first to give up hangs up on the others
-                .hasMessageMatching("(?s).*(did not come within 1 s|rank \\d).*");
+        Communicator.ConnectTimeout timeout = new Communicator.ConnectTimeout(Duration.ofSeconds(1), () -> false);
+        assertThatThrownBy(() -> NcclStub.connect(3, timeout))
+                // the first rank that gives up closes its connections to the others
+                .hasMessageMatching("(?s).*(did not complete within 1 s|rank \\d).*");
     }
 
-    /** Once the work is done nobody minds how the communicator ends, and nobody waits for it for long. */
+    /** Once the work is done, a failure to close the communicator affects no rank and delays none for long. */
     @ParameterizedTest
     @ValueSource(strings = {"error", "async", "hang"})
-    void aFaultWhileClosingHarmsNobody(String kind) throws Exception {
+    void aFaultWhileClosingDoesNotFailTheWork(String kind) throws Exception {
         for (int call = CALLS; call < CALLS + CLOSING; call++) {
             Files.writeString(folder.resolve("fault"), "1 " + call + " " + kind);
             assertThat(ends(3, collective -> {}))
@@ -145,7 +146,7 @@ class NcclCollectiveTest {
     }
 
     @Test
-    void fiftyWorldsLeaveNothingBehind() throws Exception {
+    void fiftyWorldsLeakNothing() throws Exception {
         long before = NcclStub.sockets();
         for (int world = 0; world < 50; world++) {
             boolean aborts = world % 2 == 1;
@@ -153,7 +154,7 @@ class NcclCollectiveTest {
                 try {
                     collective.allReduceSum(manager.ones(new Shape(1000)));
                 } catch (CollectiveException e) {
-                    assertThat(aborts).as("%s", e).isTrue(); // rank 0 was through before this rank
+                    assertThat(aborts).as("%s", e).isTrue(); // rank 0 has aborted before this rank finished
                 }
                 if (aborts && collective.rank() == 0) {
                     collective.abort();
@@ -167,7 +168,7 @@ class NcclCollectiveTest {
 
     @ParameterizedTest
     @CsvSource({"8,10,4", "7,300001,3", "13,3000000,2"})
-    void sumsInOneOrderHaveTheBitsOfTcp(int groups, int length, int size) throws Exception {
+    void treeSumsHaveTheSameBitsAsOverTcp(int groups, int length, int size) throws Exception {
         Ranked.Body<float[]> body = (collective, manager) -> {
             GroupRange[] runs = IntStream.range(0, size)
                     .mapToObj(rank -> GroupRange.of(groups, rank, size))
@@ -186,30 +187,30 @@ class NcclCollectiveTest {
     }
 
     private interface Watch {
-        /** Rank 1 begins. */
+        /** Called when rank 1 begins its work. */
         void hung(Collective collective);
 
-        /** A rank's work has failed; it goes on to close its world. */
+        /** Called when the work of a rank has failed, before the rank closes its world. */
         default void free() {}
     }
 
-    /** How each rank's work ended: "done", or why not. */
+    /** Returns the outcome of each rank's work: "done", or the message of its failure. */
     private static List<String> ends(int size, Watch watch) throws Exception {
         List<? extends Collective> world;
         try {
             world = NcclStub.connect(size);
         } catch (ExecutionException e) {
-            // the fault is in forming: every rank's attempt ended, or this would not have returned
-            List<String> said = Stream.concat(Stream.of(e), Arrays.stream(e.getSuppressed()))
+            // the fault occurred while forming: every rank's attempt has ended, or this would not have returned
+            List<String> messages = Stream.concat(Stream.of(e), Arrays.stream(e.getSuppressed()))
                     .map(each -> String.valueOf(each.getMessage()).replaceFirst("^.*Exception: ", ""))
                     .toList();
-            // the others may hear of rank 1's end before its reason
+            // the other ranks may notice that rank 1 is gone before it has reported its reason
             return List.of(
                     "",
-                    said.stream()
+                    messages.stream()
                             .filter(each -> each.startsWith("NCCL: "))
                             .findFirst()
-                            .orElse(said.get(0)),
+                            .orElse(messages.get(0)),
                     "");
         }
         return Ranked.run(world, (collective, manager) -> {

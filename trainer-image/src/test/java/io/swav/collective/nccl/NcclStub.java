@@ -15,7 +15,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** libnccl.so.2, libcudart.so.12 and libcuda.so.1 for a machine without a GPU, compiled here from src/test/resources/nccl. */
+/**
+ * Stubs of libnccl.so.2, libcudart.so.12 and libcuda.so.1 for a machine without a GPU, compiled by this class from
+ * src/test/resources/nccl.
+ */
 public final class NcclStub {
     private static final Path SCRIPT = Path.of("src/test/resources/nccl/build.sh");
 
@@ -27,7 +30,7 @@ public final class NcclStub {
                 NcclLibrary.in(List.of(FOLDER)).orElseThrow().load();
     }
 
-    /** The folder of the libraries, which this process has then loaded; without gcc the test is skipped. */
+    /** Loads the libraries and returns their folder; skips the test if gcc is not installed. */
     public static Path folder() {
         assumeTrue(
                 Stream.of(System.getenv("PATH").split(":", -1)).anyMatch(bin -> Files.exists(Path.of(bin, "gcc"))),
@@ -43,13 +46,13 @@ public final class NcclStub {
 
     private static Path compile() {
         try {
-            // of this process alone: a file there makes the stub fail
+            // a folder for this process alone, because files in it make the stub fail
             Path folder = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "nccl-stub");
             Process process = new ProcessBuilder("sh", SCRIPT.toString(), folder.toString())
                     .redirectErrorStream(true)
                     .start();
-            String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertThat(process.waitFor()).as(said).isZero();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(process.waitFor()).as(output).isZero();
             return folder;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -59,19 +62,19 @@ public final class NcclStub {
         }
     }
 
-    /** A world over NCCL as threads of this process, by rank. */
+    /** Returns a world over NCCL, by rank, whose ranks are threads of this process. */
     public static List<NcclCollective> connect(int size) throws Exception {
-        return connect(size, NcclCollective.PATIENCE);
+        return connect(size, NcclCollective.CONNECT_TIMEOUT);
     }
 
-    static List<NcclCollective> connect(int size, Communicator.Patience patience) throws Exception {
+    static List<NcclCollective> connect(int size, Communicator.ConnectTimeout timeout) throws Exception {
         folder();
         return Ranked.each(
                 Ranked.connect(size),
-                sockets -> NcclCollective.over((TcpCollective) sockets, patience, Communicator::close));
+                sockets -> NcclCollective.over((TcpCollective) sockets, timeout, Communicator::close));
     }
 
-    /** Names of this process's threads that a communicator has: the stub's own, and those that wait for its calls. */
+    /** Returns the names of this process's threads that belong to communicators: the stub's, and those of its callers. */
     static List<String> threads() throws IOException {
         List<String> names = new ArrayList<>();
         try (Stream<Path> tasks = Files.list(Path.of("/proc/self/task"))) {
@@ -79,7 +82,7 @@ public final class NcclStub {
                 try {
                     names.add(Files.readString(task.resolve("comm")).strip());
                 } catch (IOException ended) {
-                    // between the list and the look
+                    // ended after the listing
                 }
             }
         }
@@ -88,7 +91,7 @@ public final class NcclStub {
                 .toList();
     }
 
-    /** Bytes that the communicators of this process have sent so far. */
+    /** Returns the bytes that the communicators of this process have sent so far. */
     public static long sentBytes() {
         String library = folder().resolve("libnccl.so.2").toString();
         return Function.getFunction(library, "ncclStubSent").invokeLong(new Object[0]);
@@ -101,7 +104,7 @@ public final class NcclStub {
                 try {
                     count += Files.readSymbolicLink(descriptor).toString().startsWith("socket:") ? 1 : 0;
                 } catch (IOException closed) {
-                    // between the list and the look
+                    // ended after the listing
                 }
             }
         }
