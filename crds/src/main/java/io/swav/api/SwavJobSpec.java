@@ -292,8 +292,8 @@ public record SwavJobSpec(
 
             @JsonPropertyDescription(
                     "Where crops are made from decoded images: Host (default), by the workers, or Device,"
-                            + " on the device of the network: for pods with a GPU and so few CPU cores that the GPU waits"
-                            + " for them. The crops are the same except for rounding, by one level of 255 in places.")
+                            + " on the device of the network: for pods with a GPU and so few CPU cores that the GPU"
+                            + " waits for them. The crops are the same except for rounding, by one level of 255 in places.")
             @Default("Host")
             @SchemaFrom(type = AugmentOn.class)
             String augmentOn) {
@@ -523,8 +523,8 @@ public record SwavJobSpec(
 
             @JsonPropertyDescription(
                     "Type of gradients on the wire between trainers: fp32 (default), or bf16, which halves"
-                            + " the bytes and rounds them; needs reproducibility Fast. Trainers sum in fp32 over TCP, NCCL"
-                            + " in its own way.")
+                            + " the bytes and rounds them; needs reproducibility Fast. Trainers sum in fp32 over TCP,"
+                            + " NCCL in its own way.")
             @Default("fp32")
             @SchemaFrom(type = Precision.class)
             String precision) {

@@ -50,8 +50,8 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
-                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason and"
-                        + " a message.")
+                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
+                        + " and a message.")
         @Nullable
         List<JobCondition> conditions) {
 

@@ -113,7 +113,8 @@ final class CheckpointStatus {
                         seconds.get(),
                         notice,
                         exceeds
-                                ? ". If all trainers are preempted at once, the steps since the last checkpoint are lost."
+                                ? ". If all trainers are preempted at once, the steps since the last checkpoint are"
+                                        + " lost."
                                         + " Save to a faster store, or more often (checkpoint.everySteps, everySeconds)"
                                 : ""));
     }

@@ -66,7 +66,8 @@ final class Health implements AutoCloseable {
         }
         if (before.isEmpty() && !outage.isEmpty()) {
             LOG.warn(
-                    "the API server is not responding: {}. Running jobs keep training; no pods are created or replaced until it responds",
+                    "the API server is not responding: {}. Running jobs keep training; no pods are"
+                            + " created or replaced until it responds",
                     outage);
         } else if (!before.isEmpty() && outage.isEmpty()) {
             LOG.info("the API server is responding again");

@@ -119,16 +119,16 @@ final class IncidentRecorder {
             if (verdict != null) {
                 state = verdict.hung() ? state.killing(pod.uid()) : state.losing(pod.uid());
                 incident(pod.name(), pod.uid(), verdict.hung() ? Kind.Hang : Kind.Preemption, verdict.why());
-            } else if (pod.state() instanceof Terminating leaving) {
-                incident(pod.name(), pod.uid(), Kind.Preemption, leaving.why());
-            } else if (pod.state() instanceof Ended dead) {
-                boolean failure = dead.cause() != Cause.PREEMPTED;
-                boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, dead.why());
-                if (first && dead.cause().isPermanent() && !hasTrained()) {
-                    String reason = dead.cause() == Cause.NO_DATA
+            } else if (pod.state() instanceof Terminating terminating) {
+                incident(pod.name(), pod.uid(), Kind.Preemption, terminating.why());
+            } else if (pod.state() instanceof Ended ended) {
+                boolean failure = ended.cause() != Cause.PREEMPTED;
+                boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, ended.why());
+                if (first && ended.cause().isPermanent() && !hasTrained()) {
+                    String reason = ended.cause() == Cause.NO_DATA
                             ? PlannerState.End.NO_DATA
                             : ConditionReason.TrainerRefused.name();
-                    String message = "Pod " + pod.name() + " failed permanently: " + dead.why();
+                    String message = "Pod " + pod.name() + " failed permanently: " + ended.why();
                     state = state.ended(new PlannerState.End(false, reason, message, now));
                 }
             }
@@ -149,7 +149,10 @@ final class IncidentRecorder {
                 || input.pods().stream().anyMatch(pod -> pod.signals().trainedIn() > 0);
     }
 
-    /** Whether this was not known yet. */
+    /**
+     * Records an incident, unless this pod was accounted for before.
+     * @return whether it was recorded
+     */
     private boolean incident(String pod, String uid, Kind kind, String why) {
         if (state.accounted().contains(uid)) {
             return false;

@@ -110,8 +110,8 @@ final class LiveMembers {
         return verdict(pod.get())
                 .map(HangDetector.Verdict::why)
                 .orElse(
-                        podState instanceof Terminating leaving
-                                ? leaving.why()
-                                : podState instanceof Ended dead ? dead.why() : "done");
+                        podState instanceof Terminating terminating
+                                ? terminating.why()
+                                : podState instanceof Ended ended ? ended.why() : "done");
     }
 }

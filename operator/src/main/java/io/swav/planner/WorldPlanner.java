@@ -338,7 +338,7 @@ public final class WorldPlanner {
         List<ObservedPod> stuck = new ArrayList<>();
         for (ObservedPod pod : input.pods()) {
             Optional<Instant> overdue =
-                    pod.state() instanceof Terminating leaving ? leaving.overdue() : Optional.empty();
+                    pod.state() instanceof Terminating terminating ? terminating.overdue() : Optional.empty();
             if (overdue.isPresent() && now.isBefore(overdue.get())) {
                 replanTimes.add(overdue.get());
             } else if (overdue.isPresent() || (recorder.state().hung().contains(pod.uid()) && pod.isAlive())) {

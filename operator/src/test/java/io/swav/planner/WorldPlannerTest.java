@@ -140,7 +140,7 @@ class WorldPlannerTest {
                 .extracting(ObservedPod::uid)
                 .containsExactlyInAnyOrderElementsOf(plan.state().hung());
         long failed = pods.stream()
-                .filter(pod -> pod.state() instanceof PodState.Ended dead && dead.cause() == Cause.FAILED)
+                .filter(pod -> pod.state() instanceof PodState.Ended ended && ended.cause() == Cause.FAILED)
                 .count();
         assertThat(plan.state().account().counts().failures())
                 .as("only failures are failures: " + where)
