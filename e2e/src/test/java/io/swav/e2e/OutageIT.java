@@ -149,9 +149,7 @@ class OutageIT extends OperatedJob {
                                 .orElseThrow()
                                 .reason())
                         .isEqualTo("ApiError");
-                assertThat(message(ConditionType.Ready))
-                        .contains("retrying")
-                        .contains("nobody.swav.io");
+                assertThat(message(ConditionType.Ready)).contains("retrying").contains("nobody.swav.io");
             });
         } finally {
             client.admissionRegistration()
