@@ -54,7 +54,7 @@ final class Storm implements AutoCloseable {
      * @param missed descriptions of the planned faults that were never injected
      * @param wallSeconds from applying the job to its end
      */
-    record Outcome(List<InjectedFault> faults, List<String> missed, double wallSeconds) {}
+    record StormOutcome(List<InjectedFault> faults, List<String> missed, double wallSeconds) {}
 
     /**
      * How the storm is run.
@@ -101,7 +101,7 @@ final class Storm implements AutoCloseable {
     }
 
     /** @throws LocalClusterException when the job fails or stalls */
-    Outcome run() {
+    StormOutcome run() {
         long start = System.nanoTime();
         try (JobMonitor run = new JobMonitor(stack, job, line)) {
             run.start();
@@ -125,7 +125,7 @@ final class Storm implements AutoCloseable {
                 .map(planned -> "no room for the " + words(planned) + " planned at step " + planned.step()
                         + ": the job was still recovering from earlier faults. Give it more steps or fewer events")
                 .toList();
-        return new Outcome(faults, missed, (System.nanoTime() - start) / 1e9);
+        return new StormOutcome(faults, missed, (System.nanoTime() - start) / 1e9);
     }
 
     private boolean cut() {

@@ -202,7 +202,7 @@ public final class StormCommand implements Callable<Integer> {
             Optional<Path> reference = compare ? Optional.of(baselineRun(stack, job, home)) : Optional.empty();
             LocalControlPlane.deleteTree(stormy);
             Files.createDirectories(stormy);
-            Storm.Outcome outcome;
+            Storm.StormOutcome outcome;
             System.out.println("storm:");
             try (Storm storm = new Storm(
                     stack,

@@ -93,7 +93,7 @@ final class QuickstartCommand implements Callable<Integer> {
 
         LocalDeployment stack = LocalDeployment.up(cluster, 1, Map.of(), System.err::println);
         double setupSeconds = (System.nanoTime() - start) / 1e9;
-        JobMonitor.Outcome outcome;
+        JobMonitor.JobOutcome outcome;
         StatusLine line = StatusLine.standard();
         try (KubernetesClient client = stack.client();
                 JobMonitor run = new JobMonitor(stack, job.object(), line)) {

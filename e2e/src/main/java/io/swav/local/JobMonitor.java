@@ -31,7 +31,7 @@ public final class JobMonitor implements AutoCloseable {
      * @param seconds from the first observed step to the last
      * @param world largest observed number of members
      */
-    public record Outcome(
+    public record JobOutcome(
             long steps, double lossFirst, double lossLast, double imagesPerSecond, double seconds, int world) {}
 
     private record Sample(long step, double loss, double rate) {}
@@ -82,10 +82,10 @@ public final class JobMonitor implements AutoCloseable {
      * @param each is called with every observed state of the job
      * @throws LocalClusterException with conditions, events and the end of the pods' logs if the job fails or stalls
      */
-    public Outcome await(Consumer<SwavJob> each) {
+    public JobOutcome await(Consumer<SwavJob> each) {
         start();
         while (true) {
-            Optional<Outcome> outcome = look(POLL_INTERVAL);
+            Optional<JobOutcome> outcome = look(POLL_INTERVAL);
             if (outcome.isPresent()) {
                 return outcome.get();
             }
@@ -104,7 +104,7 @@ public final class JobMonitor implements AutoCloseable {
      * @return empty while the job is running
      * @throws LocalClusterException as {@link #await}
      */
-    public Optional<Outcome> look(Duration atMost) {
+    public Optional<JobOutcome> look(Duration atMost) {
         stack.check();
         SwavJob next = poll(atMost);
         SwavJobStatus status = next == null ? null : next.getStatus();
@@ -165,7 +165,7 @@ public final class JobMonitor implements AutoCloseable {
         return new Sample(progress.step(), progress.loss(), rate == null ? 0 : rate);
     }
 
-    private Outcome outcome() {
+    private JobOutcome outcome() {
         if (samples.isEmpty()) {
             throw new LocalClusterException("the job completed without reporting a step, so it has no result");
         }
@@ -176,7 +176,7 @@ public final class JobMonitor implements AutoCloseable {
                 .average()
                 .orElse(0);
         double seconds = (System.nanoTime() - first) / 1e9;
-        return new Outcome(last.step(), samples.get(0).loss(), last.loss(), rate, seconds, world);
+        return new JobOutcome(last.step(), samples.get(0).loss(), last.loss(), rate, seconds, world);
     }
 
     private static List<SwavJobStatus.JobCondition> conditions(@Nullable SwavJobStatus status) {

@@ -47,10 +47,10 @@ final class JobEvents {
             return;
         }
         for (Incident incident : plan.newIncidents()) {
-            boolean preempted = incident.kind().equals(LedgerState.Kind.Preemption.name());
+            boolean preempted = incident.kind().equals(LedgerState.IncidentKind.Preemption.name());
             String reason = preempted
                     ? "PodPreempted"
-                    : incident.kind().equals(LedgerState.Kind.Hang.name()) ? "PodHung" : "PodFailed";
+                    : incident.kind().equals(LedgerState.IncidentKind.Hang.name()) ? "PodHung" : "PodFailed";
             emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
         }
         for (String sentence : plan.resumeMessages()) {

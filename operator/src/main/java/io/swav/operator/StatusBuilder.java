@@ -133,7 +133,7 @@ final class StatusBuilder {
             return Phase.Invalid;
         }
         WorldDecision decision = plan.get().world();
-        if (decision instanceof WorldDecision.Ended ended) {
+        if (decision instanceof WorldDecision.JobEnded ended) {
             return ended.end().complete() ? Phase.Complete : Phase.Failed;
         }
         if (snapshot.accepted().filter(spec -> spec.suspend()).isPresent()) {
@@ -364,10 +364,10 @@ final class StatusBuilder {
                 .map(sentence -> why);
     }
 
-    private Optional<WorldDecision.Ended> ends() {
+    private Optional<WorldDecision.JobEnded> ends() {
         return plan.map(ReconcilePlan::world)
-                .filter(WorldDecision.Ended.class::isInstance)
-                .map(WorldDecision.Ended.class::cast);
+                .filter(WorldDecision.JobEnded.class::isInstance)
+                .map(WorldDecision.JobEnded.class::cast);
     }
 
     /** Adds what holds pods, if the plan's sentence is about something else. */

@@ -3,7 +3,7 @@ package io.swav.planner;
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.World;
-import io.swav.planner.LedgerState.Kind;
+import io.swav.planner.LedgerState.IncidentKind;
 import io.swav.planner.PodState.Cause;
 import io.swav.planner.PodState.Done;
 import io.swav.planner.PodState.Ended;
@@ -118,12 +118,17 @@ final class IncidentRecorder {
             HangDetector.Verdict verdict = liveMembers.verdict(pod).orElse(null);
             if (verdict != null) {
                 state = verdict.hung() ? state.killing(pod.uid()) : state.losing(pod.uid());
-                incident(pod.name(), pod.uid(), verdict.hung() ? Kind.Hang : Kind.Preemption, verdict.why());
+                incident(
+                        pod.name(),
+                        pod.uid(),
+                        verdict.hung() ? IncidentKind.Hang : IncidentKind.Preemption,
+                        verdict.why());
             } else if (pod.state() instanceof Terminating terminating) {
-                incident(pod.name(), pod.uid(), Kind.Preemption, terminating.why());
+                incident(pod.name(), pod.uid(), IncidentKind.Preemption, terminating.why());
             } else if (pod.state() instanceof Ended ended) {
                 boolean failure = ended.cause() != Cause.PREEMPTED;
-                boolean first = incident(pod.name(), pod.uid(), failure ? Kind.Failure : Kind.Preemption, ended.why());
+                boolean first = incident(
+                        pod.name(), pod.uid(), failure ? IncidentKind.Failure : IncidentKind.Preemption, ended.why());
                 if (first && ended.cause().isPermanent() && !hasTrained()) {
                     String reason = ended.cause() == Cause.NO_DATA
                             ? PlannerState.End.NO_DATA
@@ -135,7 +140,7 @@ final class IncidentRecorder {
         }
         for (World.Member member : input.world().members()) {
             if (liveMembers.pod(member).isEmpty()) {
-                incident(member.pod(), member.uid(), Kind.Preemption, "the pod vanished without notice");
+                incident(member.pod(), member.uid(), IncidentKind.Preemption, "the pod vanished without notice");
             }
         }
     }
@@ -153,7 +158,7 @@ final class IncidentRecorder {
      * Records an incident, unless this pod was accounted for before.
      * @return whether it was recorded
      */
-    private boolean incident(String pod, String uid, Kind kind, String why) {
+    private boolean incident(String pod, String uid, IncidentKind kind, String why) {
         if (state.accounted().contains(uid)) {
             return false;
         }
@@ -164,7 +169,7 @@ final class IncidentRecorder {
             state = state.withRetry(0, null);
         } else {
             int streak = state.streak() + 1;
-            Duration longest = kind == Kind.Preemption ? LONGEST_BACKOFF_UNBLAMED : LONGEST_BACKOFF;
+            Duration longest = kind == IncidentKind.Preemption ? LONGEST_BACKOFF_UNBLAMED : LONGEST_BACKOFF;
             state = state.withRetry(streak, now.plus(backoff(streak, longest)));
         }
         return true;
@@ -197,7 +202,7 @@ final class IncidentRecorder {
     }
 
     /** Records a new world and the incidents that caused it. */
-    void published(WorldDecision.Regroup regroup, Kind otherwise) {
+    void published(WorldDecision.Regroup regroup, IncidentKind otherwise) {
         settleGenerations(true);
         World next = regroup.next();
         List<LivenessSignals> last = input.pods().stream()
@@ -246,8 +251,8 @@ final class IncidentRecorder {
 
     private String lastFailure() {
         return state.account().incidents().stream()
-                .filter(incident -> incident.kind().equals(Kind.Failure.name())
-                        || incident.kind().equals(Kind.Hang.name()))
+                .filter(incident -> incident.kind().equals(IncidentKind.Failure.name())
+                        || incident.kind().equals(IncidentKind.Hang.name()))
                 .reduce((first, second) -> second)
                 .map(last -> ". Last failure: " + last.pod() + ": " + last.reason())
                 .orElse("");

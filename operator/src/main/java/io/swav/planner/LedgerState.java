@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * and its trainers report what they lost. Incidents that share a pause each show its whole cost; the sums count it
  * once.
  *
- * @param secondsLost by {@link Kind}
+ * @param secondsLost by {@link IncidentKind}
  * @param incidents the last {@value #KEPT}
  * @param pace null before the first step
  */
@@ -39,7 +39,7 @@ public record LedgerState(
      * Why the world changed. If several incidents share a pause, its cost is attributed to the one whose kind comes
      * last here.
      */
-    public enum Kind {
+    public enum IncidentKind {
         Resize,
         Suspension,
         Preemption,
@@ -131,12 +131,12 @@ public record LedgerState(
     LedgerState with(Incident incident) {
         List<Incident> all = new ArrayList<>(incidents);
         all.add(incident);
-        Kind kind = Kind.valueOf(incident.kind());
+        IncidentKind kind = IncidentKind.valueOf(incident.kind());
         Counts more = new Counts(
                 counts.resizes(),
-                counts.preemptions() + (kind == Kind.Preemption ? 1 : 0),
-                counts.failures() + (kind == Kind.Failure ? 1 : 0),
-                counts.hangs() + (kind == Kind.Hang ? 1 : 0));
+                counts.preemptions() + (kind == IncidentKind.Preemption ? 1 : 0),
+                counts.failures() + (kind == IncidentKind.Failure ? 1 : 0),
+                counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0));
         return new LedgerState(
                 more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
     }
@@ -199,7 +199,7 @@ public record LedgerState(
         return incidents.stream()
                 .filter(incident -> pace != null && before.pace() != null && incident.secondsPaused() != null)
                 .filter(incident -> incident.generation() != null && incident.generation() > before.settled())
-                .max(Comparator.comparing(incident -> Kind.valueOf(incident.kind())))
+                .max(Comparator.comparing(incident -> IncidentKind.valueOf(incident.kind())))
                 .map(incident -> "Generation " + settled() + " is training: "
                         + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
                         + " lost, " + incident.secondsPaused() + " s without training ("
@@ -225,11 +225,11 @@ public record LedgerState(
         return followed != null && followed > settled() && followed <= started.generation();
     }
 
-    private static Kind cause(List<Incident> open) {
+    private static IncidentKind cause(List<Incident> open) {
         return open.stream()
-                .map(incident -> Kind.valueOf(incident.kind()))
+                .map(incident -> IncidentKind.valueOf(incident.kind()))
                 .max(Comparator.naturalOrder())
-                .orElse(Kind.Resize);
+                .orElse(IncidentKind.Resize);
     }
 
     /** If all members are new, no survivor knows how long the pause was: it began with the first incident. */

@@ -16,7 +16,7 @@ public sealed interface WorldDecision {
     record Wait(int missing, String why) implements WorldDecision {}
 
     /** The job has no world any more: it is Complete or Failed. */
-    record Ended(PlannerState.End end) implements WorldDecision {
+    record JobEnded(PlannerState.End end) implements WorldDecision {
         @Override
         public String why() {
             return end.message();

@@ -1,7 +1,7 @@
 package io.swav.planner;
 
 import io.swav.api.World;
-import io.swav.planner.LedgerState.Kind;
+import io.swav.planner.LedgerState.IncidentKind;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Failing;
 import io.swav.planner.PodState.Ready;
@@ -83,7 +83,7 @@ public final class WorldPlanner {
         List<World.Member> members =
                 world instanceof WorldDecision.Regroup regroup ? regroup.next().members() : liveMembers.present();
         if (world instanceof WorldDecision.Regroup regroup) {
-            recorder.published(regroup, Kind.Resize);
+            recorder.published(regroup, IncidentKind.Resize);
         }
         List<String> create = create();
         List<ObservedPod> excess = excess(members);
@@ -354,7 +354,7 @@ public final class WorldPlanner {
                 ? new WorldDecision.Keep("Suspended")
                 : regroup(List.of(), false, List.of(), "Suspended: all pods are deleted");
         if (world instanceof WorldDecision.Regroup regroup) {
-            recorder.published(regroup, Kind.Suspension);
+            recorder.published(regroup, IncidentKind.Suspension);
         }
         recorder.released(running());
         return plan(world, List.of(), running(), "the job is suspended");
@@ -370,6 +370,6 @@ public final class WorldPlanner {
                         .toList()
                 : running();
         String why = expired ? "ttlSecondsAfterFinished has passed" : "the job has ended";
-        return plan(new WorldDecision.Ended(end), List.of(), delete, why);
+        return plan(new WorldDecision.JobEnded(end), List.of(), delete, why);
     }
 }

@@ -405,7 +405,7 @@ class WorldPlannerTest {
 
         JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
         ReconcilePlan end = plan(none, world, PlannerState.EMPTY, pods, T0);
-        assertThat(end.world()).isInstanceOfSatisfying(WorldDecision.Ended.class, ended -> {
+        assertThat(end.world()).isInstanceOfSatisfying(WorldDecision.JobEnded.class, ended -> {
             assertThat(ended.end().reason()).isEqualTo("TooManyFailures");
             assertThat(ended.why()).contains("job-0: exit code 70");
         });

@@ -57,7 +57,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @param bytes of all its files
      * @param problem why it cannot be used; empty if it verified, absent if it has not been verified yet
      */
-    public record Entry(CheckpointState state, String digest, long bytes, Optional<String> problem) {
+    public record CatalogEntry(CheckpointState state, String digest, long bytes, Optional<String> problem) {
         public boolean verified() {
             return problem.filter(String::isEmpty).isPresent();
         }
@@ -66,8 +66,8 @@ public final class CheckpointCatalog implements AutoCloseable {
             return problem.filter(text -> !text.isEmpty()).isPresent();
         }
 
-        private Entry judged(String verdict) {
-            return new Entry(state, digest, bytes, Optional.of(verdict));
+        private CatalogEntry judged(String verdict) {
+            return new CatalogEntry(state, digest, bytes, Optional.of(verdict));
         }
     }
 
@@ -76,13 +76,13 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param seconds that it took
      */
-    public record Saved(Entry entry, double seconds) {}
+    public record Saved(CatalogEntry entry, double seconds) {}
 
     private final Store store;
     private final CheckpointFiles files;
     private final Owner owner;
     private final int keep;
-    private final Map<Long, Entry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
+    private final Map<Long, CatalogEntry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
 
     /** @param keep how many of the newest checkpoints are kept */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
@@ -200,12 +200,12 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param verify whether to fully read those that this process has not read yet
      */
-    public List<Entry> catalogue(boolean verify) throws IOException {
+    public List<CatalogEntry> catalogue(boolean verify) throws IOException {
         List<Long> steps = steps();
         known.keySet().retainAll(steps);
-        List<Entry> all = new ArrayList<>();
+        List<CatalogEntry> all = new ArrayList<>();
         for (long step : steps) {
-            Entry entry = head(step);
+            CatalogEntry entry = head(step);
             if (verify && entry.problem().isEmpty()) {
                 entry = entry.judged(problem(step));
                 known.put(step, entry);
@@ -215,31 +215,31 @@ public final class CheckpointCatalog implements AutoCloseable {
         return all;
     }
 
-    private Entry head(long step) throws IOException {
-        Entry entry = known.get(step);
+    private CatalogEntry head(long step) throws IOException {
+        CatalogEntry entry = known.get(step);
         if (entry == null) {
             try {
                 Manifest manifest = files.manifest(step);
                 entry = entry(files.state(step, manifest), manifest, Optional.empty());
             } catch (CorruptCheckpointException e) {
                 CheckpointState unreadable = new CheckpointState(step, 0, 0, "", 0, "", 0, "");
-                entry = new Entry(unreadable, "", 0, Optional.of(String.valueOf(e.getMessage())));
+                entry = new CatalogEntry(unreadable, "", 0, Optional.of(String.valueOf(e.getMessage())));
             }
             known.put(step, entry);
         }
         return entry;
     }
 
-    private Entry entry(long step, CheckpointState state, String problem) throws IOException {
+    private CatalogEntry entry(long step, CheckpointState state, String problem) throws IOException {
         return entry(state, files.manifest(step), Optional.of(problem));
     }
 
-    private static Entry entry(CheckpointState state, Manifest manifest, Optional<String> problem) {
-        Manifest.Entry model = manifest.files().get(CheckpointFiles.MODEL);
+    private static CatalogEntry entry(CheckpointState state, Manifest manifest, Optional<String> problem) {
+        Manifest.ManifestEntry model = manifest.files().get(CheckpointFiles.MODEL);
         long bytes = manifest.files().values().stream()
-                .mapToLong(Manifest.Entry::bytes)
+                .mapToLong(Manifest.ManifestEntry::bytes)
                 .sum();
-        return new Entry(state, model == null ? "" : model.sha256(), bytes, problem);
+        return new CatalogEntry(state, model == null ? "" : model.sha256(), bytes, problem);
     }
 
     /**
@@ -283,7 +283,7 @@ public final class CheckpointCatalog implements AutoCloseable {
             if (!problem.isEmpty()) {
                 throw new IOException("the checkpoint does not read back as it was written: " + problem);
             }
-            Entry entry = entry(step, checkpoint.state(), "");
+            CatalogEntry entry = entry(step, checkpoint.state(), "");
             known.put(step, entry);
             tidy(step, checkpoint.state().generation());
             return new Saved(entry, seconds);
@@ -335,7 +335,8 @@ public final class CheckpointCatalog implements AutoCloseable {
     private void write(Checkpoint checkpoint, UploadShare share) throws IOException, CheckpointException {
         CheckpointState state = checkpoint.state();
         try (Store.Draft draft = store.draft(CheckpointFiles.at(state.step()), state.generation(), share)) {
-            Map<String, Manifest.Entry> written = CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
+            Map<String, Manifest.ManifestEntry> written =
+                    CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
             written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
             fence(state.generation());
             draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
@@ -453,10 +454,10 @@ public final class CheckpointCatalog implements AutoCloseable {
      * be attributed, all that are older than the newest {@code keep} good ones. The checkpoint that was saved and
      * verified last is never removed, whatever newer ones seem to exist.
      */
-    private List<Long> surplus(List<Entry> newestFirst, long verified) {
+    private List<Long> surplus(List<CatalogEntry> newestFirst, long verified) {
         List<Long> surplus = new ArrayList<>();
         int good = 0;
-        for (Entry entry : newestFirst) {
+        for (CatalogEntry entry : newestFirst) {
             CheckpointState state = entry.state();
             if (!state.configDigest().isEmpty() && !state.configDigest().equals(owner.configDigest())) {
                 continue;

@@ -21,7 +21,11 @@ import picocli.CommandLine.Spec;
         name = "checkpoint",
         mixinStandardHelpOptions = true,
         description = "Lists, verifies and shows the checkpoints of a store.",
-        subcommands = {CheckpointCommand.Ls.class, CheckpointCommand.Verify.class, CheckpointCommand.Show.class})
+        subcommands = {
+            CheckpointCommand.Ls.class,
+            CheckpointCommand.Verify.class,
+            CheckpointCommand.ShowCheckpoints.class
+        })
 public final class CheckpointCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -56,14 +60,14 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         /** Prints the checkpoints and returns the exit code. */
-        abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out)
+        abstract int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.CatalogEntry> entries, PrintWriter out)
                 throws IOException;
 
         @Override
         public Integer call() {
             try (CheckpointCatalog checkpoints =
                     new CheckpointCatalog(options.open(uri), new CheckpointCatalog.Owner("", ""), 1)) {
-                List<CheckpointCatalog.Entry> entries = checkpoints.catalogue(verify).stream()
+                List<CheckpointCatalog.CatalogEntry> entries = checkpoints.catalogue(verify).stream()
                         .filter(entry -> step == null || entry.state().step() == step)
                         .toList();
                 if (entries.isEmpty()) {
@@ -85,7 +89,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
     }
 
-    private static void line(PrintWriter out, CheckpointCatalog.Entry entry, String verdict) {
+    private static void line(PrintWriter out, CheckpointCatalog.CatalogEntry entry, String verdict) {
         CheckpointState state = entry.state();
         out.printf(
                 Locale.ROOT,
@@ -110,7 +114,7 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.CatalogEntry> entries, PrintWriter out) {
             entries.forEach(entry -> line(out, entry, entry.problem().orElse("")));
             return ExitCodes.OK;
         }
@@ -128,10 +132,12 @@ public final class CheckpointCommand implements Callable<Integer> {
         }
 
         @Override
-        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out) {
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.CatalogEntry> entries, PrintWriter out) {
             entries.forEach(entry -> line(
                     out, entry, entry.verified() ? "verified" : entry.problem().orElse("")));
-            return entries.stream().allMatch(CheckpointCatalog.Entry::verified) ? ExitCodes.OK : ExitCodes.BAD_DATA;
+            return entries.stream().allMatch(CheckpointCatalog.CatalogEntry::verified)
+                    ? ExitCodes.OK
+                    : ExitCodes.BAD_DATA;
         }
     }
 
@@ -140,13 +146,13 @@ public final class CheckpointCommand implements Callable<Integer> {
             name = "show",
             mixinStandardHelpOptions = true,
             description = "Shows the contents of a checkpoint, by default the newest.")
-    static final class Show extends OfStore {
-        Show() {
+    static final class ShowCheckpoints extends OfStore {
+        ShowCheckpoints() {
             super(false);
         }
 
         @Override
-        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.Entry> entries, PrintWriter out)
+        int look(CheckpointCatalog checkpoints, List<CheckpointCatalog.CatalogEntry> entries, PrintWriter out)
                 throws IOException {
             Checkpoint checkpoint;
             long step = entries.get(0).state().step();

@@ -40,11 +40,11 @@ final class CheckpointFiles {
      *
      * @param config digest of the writer's configuration, for the files' metadata
      */
-    static Map<String, Manifest.Entry> writeTensors(Store.Draft draft, Checkpoint checkpoint, String config)
+    static Map<String, Manifest.ManifestEntry> writeTensors(Store.Draft draft, Checkpoint checkpoint, String config)
             throws IOException {
         Map<String, String> metadata =
                 Map.of("format", "pt", "step", Long.toString(checkpoint.state().step()), "config", config);
-        Map<String, Manifest.Entry> files = new TreeMap<>();
+        Map<String, Manifest.ManifestEntry> files = new TreeMap<>();
         try (Store.Sink model = draft.createShared(MODEL);
                 Store.Sink optimizer = draft.createShared(OPTIMIZER)) {
             files.put(MODEL, write(model, checkpoint.model(), metadata));
@@ -55,14 +55,14 @@ final class CheckpointFiles {
         return files;
     }
 
-    private static Manifest.Entry write(Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata)
-            throws IOException {
+    private static Manifest.ManifestEntry write(
+            Store.Sink sink, Map<String, HostTensor> tensors, Map<String, String> metadata) throws IOException {
         DigestingChannels digests = new DigestingChannels();
         Safetensors.write(digests.over(sink), tensors, metadata);
         return digests.entry();
     }
 
-    static Manifest.Entry writeState(Store.Draft draft, CheckpointState state) throws IOException {
+    static Manifest.ManifestEntry writeState(Store.Draft draft, CheckpointState state) throws IOException {
         byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(state);
         try (Store.Sink sink = draft.create(STATE)) {
             DigestingChannels digests = new DigestingChannels();
@@ -120,7 +120,7 @@ final class CheckpointFiles {
 
     /** Reads one file in one pass, and compares it with the manifest. */
     private <T> T read(long step, Manifest manifest, String file, Reader<T> reader) throws IOException {
-        Manifest.Entry expected = manifest.files().get(file);
+        Manifest.ManifestEntry expected = manifest.files().get(file);
         String name = at(step) + "/" + manifest.location() + file;
         try (Store.Source source = store.open(name)) {
             DigestingChannels digests = new DigestingChannels();

@@ -22,8 +22,8 @@ final class DigestingChannels {
     }
 
     /** Returns the entry for all bytes that passed; may be called once. */
-    Manifest.Entry entry() {
-        return new Manifest.Entry(bytes, HexFormat.of().formatHex(digest.digest()));
+    Manifest.ManifestEntry entry() {
+        return new Manifest.ManifestEntry(bytes, HexFormat.of().formatHex(digest.digest()));
     }
 
     private void pass(ByteBuffer buffer, int from) {

@@ -21,23 +21,23 @@ import org.jspecify.annotations.Nullable;
 record Manifest(
         int format,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String location,
-        Map<String, Entry> files) {
+        Map<String, ManifestEntry> files) {
     static final String NAME = "MANIFEST.json";
     private static final int FORMAT = 1;
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final ObjectWriter WRITER = JSON.writerWithDefaultPrettyPrinter();
 
     /** @param sha256 64 hex digits */
-    record Entry(long bytes, String sha256) {}
+    record ManifestEntry(long bytes, String sha256) {}
 
     /** Creates a manifest without a location, as in a folder store: the files lie beside it. */
-    Manifest(int format, @Nullable String location, @Nullable Map<String, Entry> files) {
+    Manifest(int format, @Nullable String location, @Nullable Map<String, ManifestEntry> files) {
         this.format = format;
         this.location = location == null ? "" : location;
         this.files = files == null ? Map.of() : new TreeMap<>(files);
     }
 
-    static Manifest of(String location, Map<String, Entry> files) {
+    static Manifest of(String location, Map<String, ManifestEntry> files) {
         return new Manifest(FORMAT, location, files);
     }
 

@@ -115,9 +115,9 @@ public final class Safetensors {
         }
         ByteBuffer json = ByteBuffer.allocate((int) headerLength);
         readAll(channel, json, name);
-        List<Slot> slots = slots(json.array(), name);
+        List<TensorSlot> slots = slots(json.array(), name);
         long at = 0;
-        for (Slot slot : slots) {
+        for (TensorSlot slot : slots) {
             if (slot.from() != at || slot.bytes() != slot.to() - slot.from()) {
                 throw new CorruptCheckpointException(name + ": " + slot.name() + " lies at " + slot.from() + " to "
                         + slot.to() + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
@@ -129,7 +129,7 @@ public final class Safetensors {
                     + (8 + headerLength + at) + ": it is truncated or not whole");
         }
         Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        for (Slot slot : slots) {
+        for (TensorSlot slot : slots) {
             ByteBuffer bytes = ByteBuffer.allocateDirect((int) slot.bytes());
             readAll(channel, bytes, name);
             tensors.put(slot.name(), tensor(slot, bytes.clear()));
@@ -138,7 +138,7 @@ public final class Safetensors {
     }
 
     /** One tensor of the header; offsets count from the end of the header. */
-    private record Slot(String name, String dtype, List<Long> shape, long from, long to) {
+    private record TensorSlot(String name, String dtype, List<Long> shape, long from, long to) {
         /** Returns the number of bytes for this type and shape, −1 if a buffer cannot hold that many. */
         long bytes() {
             long bytes = width(dtype);
@@ -153,8 +153,8 @@ public final class Safetensors {
         }
     }
 
-    private static List<Slot> slots(byte[] json, String name) throws IOException {
-        List<Slot> slots = new ArrayList<>();
+    private static List<TensorSlot> slots(byte[] json, String name) throws IOException {
+        List<TensorSlot> slots = new ArrayList<>();
         try {
             for (Map.Entry<String, JsonNode> field : JSON.readTree(json).properties()) {
                 JsonNode node = field.getValue();
@@ -164,7 +164,7 @@ public final class Safetensors {
                 List<Long> shape = new ArrayList<>();
                 node.path("shape").forEach(side -> shape.add(side.asLong()));
                 JsonNode offsets = node.path("data_offsets");
-                slots.add(new Slot(
+                slots.add(new TensorSlot(
                         field.getKey(),
                         node.path("dtype").asText(),
                         shape,
@@ -174,8 +174,8 @@ public final class Safetensors {
         } catch (JsonProcessingException e) {
             throw new CorruptCheckpointException(name + " is not a safetensors file: its header is not JSON");
         }
-        slots.sort(Comparator.comparingLong(Slot::from).thenComparingLong(Slot::to));
-        for (Slot slot : slots) {
+        slots.sort(Comparator.comparingLong(TensorSlot::from).thenComparingLong(TensorSlot::to));
+        for (TensorSlot slot : slots) {
             if (width(slot.dtype()) < 0) {
                 throw new CorruptCheckpointException(name + ": " + slot.name() + " has dtype " + slot.dtype()
                         + ", this trainer reads F16, BF16, F32, F64, I32, I64");
@@ -197,7 +197,7 @@ public final class Safetensors {
     }
 
     /** Creates a tensor. Half precision is converted to F32, which represents all of its values. */
-    private static HostTensor tensor(Slot slot, ByteBuffer bytes) {
+    private static HostTensor tensor(TensorSlot slot, ByteBuffer bytes) {
         if (width(slot.dtype()) == 2) {
             return widened(slot, bytes.order(ByteOrder.LITTLE_ENDIAN));
         }
@@ -209,7 +209,7 @@ public final class Safetensors {
         return new HostTensor(type, slot.shape(), bytes);
     }
 
-    private static HostTensor widened(Slot slot, ByteBuffer halves) {
+    private static HostTensor widened(TensorSlot slot, ByteBuffer halves) {
         ByteBuffer wide = ByteBuffer.allocateDirect(Math.multiplyExact(2, halves.capacity()))
                 .order(ByteOrder.LITTLE_ENDIAN);
         while (halves.hasRemaining()) {

@@ -65,19 +65,19 @@ final class Handshake {
      * The listener's answer. {@code Stale}: the caller is in an older world than the listener. {@code Stranger}: the
      * caller expects a trainer with another uid.
      */
-    enum Verdict {
+    enum HandshakeVerdict {
         Welcome('W'),
         Stale('O'),
         Stranger('S');
 
         private final byte code;
 
-        Verdict(char code) {
+        HandshakeVerdict(char code) {
             this.code = (byte) code;
         }
 
-        private static Verdict of(byte code) throws Refused {
-            for (Verdict verdict : values()) {
+        private static HandshakeVerdict of(byte code) throws Refused {
+            for (HandshakeVerdict verdict : values()) {
                 if (verdict.code == code) {
                     return verdict;
                 }
@@ -109,7 +109,7 @@ final class Handshake {
      *
      * @throws Refused if the listener does not hold the key
      */
-    Verdict dial(SocketChannel channel, Hello hello) throws IOException {
+    HandshakeVerdict dial(SocketChannel channel, Hello hello) throws IOException {
         channel.socket().setSoTimeout(TIMEOUT_MILLIS);
         DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
         DataInputStream in = new DataInputStream(channel.socket().getInputStream());
@@ -120,7 +120,7 @@ final class Handshake {
         out.write(mac("dialler", sentHello, theirs));
         byte[] verdict = in.readNBytes(1);
         check("listener", in.readNBytes(MAC), mac("verdict", sentHello, theirs, verdict));
-        return Verdict.of(verdict[0]);
+        return HandshakeVerdict.of(verdict[0]);
     }
 
     /**
@@ -130,7 +130,7 @@ final class Handshake {
      * @return the caller's hello, whatever the verdict
      * @throws Refused if the caller has another key or sends anything but a handshake
      */
-    Hello answer(SocketChannel channel, Function<Hello, Verdict> judge) throws IOException {
+    Hello answer(SocketChannel channel, Function<Hello, HandshakeVerdict> judge) throws IOException {
         channel.socket().setSoTimeout(TIMEOUT_MILLIS);
         DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
         DataInputStream in = new DataInputStream(channel.socket().getInputStream());

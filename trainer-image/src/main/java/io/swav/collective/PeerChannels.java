@@ -36,7 +36,7 @@ final class PeerChannels implements AutoCloseable {
     record Message(int peer, ByteBuffer body) {}
 
     /** Why the channels ended. Kept once, so that all callers get the same lost peer. */
-    private record End(String reason, @Nullable Exception cause) {}
+    private record ChannelEnd(String reason, @Nullable Exception cause) {}
 
     /** How often an exchange checks all peers: well within the pause of a failed trainer before it calls again. */
     private static final long POLL_MILLIS = 20;
@@ -47,7 +47,7 @@ final class PeerChannels implements AutoCloseable {
     private final @Nullable Link[] links;
     private final Lifeline lifeline;
     private final Selector selector;
-    private final AtomicReference<@Nullable End> end = new AtomicReference<>();
+    private final AtomicReference<@Nullable ChannelEnd> end = new AtomicReference<>();
     private final List<Link> ready = new ArrayList<>();
     private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
     private long sentBytes;
@@ -155,7 +155,7 @@ final class PeerChannels implements AutoCloseable {
     }
 
     private void checkOpen() {
-        End why = end.get();
+        ChannelEnd why = end.get();
         if (why != null) {
             throw why.cause() == null
                     ? new CollectiveException(why.reason())
@@ -186,7 +186,7 @@ final class PeerChannels implements AutoCloseable {
 
     /** Ends the channels; only the first call has an effect, and its reason is the one that is kept. */
     private void end(String reason, @Nullable Exception cause) {
-        if (!end.compareAndSet(null, new End(reason, cause))) {
+        if (!end.compareAndSet(null, new ChannelEnd(reason, cause))) {
             return;
         }
         for (Link link : links) {

@@ -1,7 +1,7 @@
 package io.swav.collective;
 
+import io.swav.collective.Handshake.HandshakeVerdict;
 import io.swav.collective.Handshake.Hello;
-import io.swav.collective.Handshake.Verdict;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.ClosedChannelException;
@@ -143,9 +143,9 @@ public final class PeerListener implements AutoCloseable {
         @Nullable SocketChannel unused = channel;
         try {
             TcpMesh.tune(channel);
-            Verdict[] verdict = new Verdict[1];
+            HandshakeVerdict[] verdict = new HandshakeVerdict[1];
             Hello hello = handshake.answer(channel, caller -> verdict[0] = judge(caller));
-            if (verdict[0] == Verdict.Welcome) {
+            if (verdict[0] == HandshakeVerdict.Welcome) {
                 park(hello, channel);
                 unused = null;
             } else {
@@ -165,11 +165,11 @@ public final class PeerListener implements AutoCloseable {
         }
     }
 
-    private synchronized Verdict judge(Hello caller) {
+    private synchronized HandshakeVerdict judge(Hello caller) {
         if (!caller.peerUid().equals(uid)) {
-            return Verdict.Stranger;
+            return HandshakeVerdict.Stranger;
         }
-        return pending.refuses(caller.generation()) ? Verdict.Stale : Verdict.Welcome;
+        return pending.refuses(caller.generation()) ? HandshakeVerdict.Stale : HandshakeVerdict.Welcome;
     }
 
     private synchronized void park(Hello hello, SocketChannel channel) {

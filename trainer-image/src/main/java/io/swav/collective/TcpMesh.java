@@ -1,7 +1,7 @@
 package io.swav.collective;
 
+import io.swav.collective.Handshake.HandshakeVerdict;
 import io.swav.collective.Handshake.Hello;
-import io.swav.collective.Handshake.Verdict;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
@@ -134,7 +134,7 @@ public final class TcpMesh {
         try {
             channel.socket().connect(resolved(address), CONNECT_MILLIS);
             tune(channel);
-            Verdict verdict = handshake.dial(channel, hello);
+            HandshakeVerdict verdict = handshake.dial(channel, hello);
             switch (verdict) {
                 case Welcome -> {
                     welcome = true;

@@ -23,23 +23,23 @@ final class CaseTracker {
      *
      * @param endedInside number of cases inside it that have ended
      */
-    private record Open(String name, int endedInside) {}
+    private record OpenCase(String name, int endedInside) {}
 
     /** A result without its numbers: a case that runs again may measure slightly different ones. */
-    private record ReportedOutcome(String name, GoldenCase.Outcome outcome) {}
+    private record ReportedOutcome(String name, GoldenCase.CaseOutcome outcome) {}
 
-    private final Open world;
+    private final OpenCase world;
     private final Consumer<GoldenCase> report;
     private final Set<String> settled = new LinkedHashSet<>();
     private final Set<String> died = new HashSet<>();
     private final Set<ReportedOutcome> before = new HashSet<>();
     private final Set<ReportedOutcome> now = new HashSet<>();
-    private final Map<Integer, Deque<Open>> open = new HashMap<>();
+    private final Map<Integer, Deque<OpenCase>> open = new HashMap<>();
     private int settledBefore;
 
     /** @param world name of the case that fails if a process dies outside every case */
     CaseTracker(String world, Consumer<GoldenCase> report) {
-        this.world = new Open(world, 0);
+        this.world = new OpenCase(world, 0);
         this.report = report;
     }
 
@@ -50,15 +50,15 @@ final class CaseTracker {
 
     /** Records an event of a rank; the events of one rank must arrive in order. */
     synchronized void record(int rank, CaseEvent event) {
-        Deque<Open> cases = open(rank);
+        Deque<OpenCase> cases = open(rank);
         if (event instanceof CaseEvent.Begun begun) {
-            cases.push(new Open(begun.name(), 0));
+            cases.push(new OpenCase(begun.name(), 0));
         } else if (event instanceof CaseEvent.Compared compared) {
             pass(compared.result());
         } else if (event instanceof CaseEvent.Ended ended) {
             cases.pop();
-            Open outer = cases.pop();
-            cases.push(new Open(outer.name(), outer.endedInside() + 1));
+            OpenCase outer = cases.pop();
+            cases.push(new OpenCase(outer.name(), outer.endedInside() + 1));
             if (rank == 0) {
                 settled.add(ended.name());
             }
@@ -83,7 +83,7 @@ final class CaseTracker {
      * @return whether to start them again for the remaining cases
      */
     synchronized boolean died(RankFailure failure) {
-        Open blamed = open(failure.rank()).getFirst();
+        OpenCase blamed = open(failure.rank()).getFirst();
         if (died.add(blamed.name())) {
             report.accept(GoldenCase.failed(blamed.name(), failure.what()));
         }
@@ -99,7 +99,7 @@ final class CaseTracker {
         return restart;
     }
 
-    private Deque<Open> open(int rank) {
+    private Deque<OpenCase> open(int rank) {
         return open.computeIfAbsent(rank, first -> new ArrayDeque<>(List.of(world)));
     }
 }

@@ -10,9 +10,9 @@ import java.util.Locale;
  * @param tolerance the largest error that passes
  * @param note the reason of a failure, or the position of the largest error; may be empty
  */
-public record GoldenCase(String name, Outcome outcome, double error, double tolerance, String note) {
+public record GoldenCase(String name, CaseOutcome outcome, double error, double tolerance, String note) {
     /** The outcome of a comparison. */
-    public enum Outcome {
+    public enum CaseOutcome {
         PASSED,
         FAILED,
         SKIPPED
@@ -20,15 +20,16 @@ public record GoldenCase(String name, Outcome outcome, double error, double tole
 
     /** Passed if {@code error} is at most {@code tolerance}; NaN fails. */
     public static GoldenCase compared(String name, double error, double tolerance, String note) {
-        return new GoldenCase(name, error <= tolerance ? Outcome.PASSED : Outcome.FAILED, error, tolerance, note);
+        return new GoldenCase(
+                name, error <= tolerance ? CaseOutcome.PASSED : CaseOutcome.FAILED, error, tolerance, note);
     }
 
     public static GoldenCase failed(String name, String why) {
-        return new GoldenCase(name, Outcome.FAILED, Double.NaN, Double.NaN, why);
+        return new GoldenCase(name, CaseOutcome.FAILED, Double.NaN, Double.NaN, why);
     }
 
     public static GoldenCase skipped(String name, String why) {
-        return new GoldenCase(name, Outcome.SKIPPED, Double.NaN, Double.NaN, why);
+        return new GoldenCase(name, CaseOutcome.SKIPPED, Double.NaN, Double.NaN, why);
     }
 
     /** Formats the case as one line of output. */

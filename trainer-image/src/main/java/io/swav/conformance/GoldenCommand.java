@@ -45,7 +45,7 @@ public final class GoldenCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
-    private final Map<GoldenCase.Outcome, Integer> counts = new EnumMap<>(GoldenCase.Outcome.class);
+    private final Map<GoldenCase.CaseOutcome, Integer> counts = new EnumMap<>(GoldenCase.CaseOutcome.class);
 
     @Override
     public Integer call() throws IOException, InterruptedException {
@@ -69,10 +69,10 @@ public final class GoldenCommand implements Callable<Integer> {
         for (int size : worldSizes) {
             CaseProcesses.run(GoldenRank.class, size, SILENCE_LIMIT, folder.toString(), report);
         }
-        out.println(counts.getOrDefault(GoldenCase.Outcome.PASSED, 0) + " passed, "
-                + counts.getOrDefault(GoldenCase.Outcome.FAILED, 0) + " failed, "
-                + counts.getOrDefault(GoldenCase.Outcome.SKIPPED, 0) + " skipped");
+        out.println(counts.getOrDefault(GoldenCase.CaseOutcome.PASSED, 0) + " passed, "
+                + counts.getOrDefault(GoldenCase.CaseOutcome.FAILED, 0) + " failed, "
+                + counts.getOrDefault(GoldenCase.CaseOutcome.SKIPPED, 0) + " skipped");
         out.flush();
-        return counts.containsKey(GoldenCase.Outcome.FAILED) ? 1 : 0;
+        return counts.containsKey(GoldenCase.CaseOutcome.FAILED) ? 1 : 0;
     }
 }

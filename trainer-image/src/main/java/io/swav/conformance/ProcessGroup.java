@@ -38,7 +38,7 @@ public final class ProcessGroup {
     private ProcessGroup() {}
 
     /** @param lastOutputNanos {@link System#nanoTime} of its last line, or of the end of its output */
-    private record Child(
+    private record RankChild(
             int rank,
             Process process,
             BufferedReader out,
@@ -72,7 +72,7 @@ public final class ProcessGroup {
             BiConsumer<Integer, String> onLine)
             throws IOException, InterruptedException {
         Path folder = Files.createTempDirectory("swav-ranks-");
-        List<Child> children = new ArrayList<>();
+        List<RankChild> children = new ArrayList<>();
         List<CompletableFuture<Void>> readers = new ArrayList<>();
         try {
             for (int rank = 0; rank < size; rank++) {
@@ -81,7 +81,7 @@ public final class ProcessGroup {
             String key = UUID.randomUUID().toString();
             children.forEach(child -> child.in().println(key));
             List<String> ports = new ArrayList<>();
-            for (Child child : children) {
+            for (RankChild child : children) {
                 Optional<String> port = next(child);
                 if (port.isEmpty()) {
                     return Optional.of(ended(child));
@@ -90,7 +90,7 @@ public final class ProcessGroup {
                 ports.add(port.get());
             }
             children.forEach(child -> child.in().println(String.join(",", ports)));
-            for (Child child : children) {
+            for (RankChild child : children) {
                 readers.add(CompletableFuture.runAsync(
                         () -> listen(child, onLine), command -> daemon(command).start()));
             }
@@ -98,13 +98,13 @@ public final class ProcessGroup {
             if (ended) {
                 readers.forEach(CompletableFuture::join);
             }
-            Optional<Child> failed = firstFailed(children);
+            Optional<RankChild> failed = firstFailed(children);
             if (failed.isPresent()) {
                 return Optional.of(ended(failed.get()));
             }
             return ended ? Optional.empty() : Optional.of(hung(children, silenceLimit));
         } finally {
-            for (Child child : children) {
+            for (RankChild child : children) {
                 child.process().destroyForcibly().waitFor();
             }
             readers.forEach(CompletableFuture::join);
@@ -112,7 +112,7 @@ public final class ProcessGroup {
         }
     }
 
-    private static void listen(Child child, BiConsumer<Integer, String> onLine) {
+    private static void listen(RankChild child, BiConsumer<Integer, String> onLine) {
         for (Optional<String> line = next(child); line.isPresent(); line = next(child)) {
             child.lastOutputNanos().set(System.nanoTime());
             onLine.accept(child.rank(), line.get());
@@ -121,8 +121,8 @@ public final class ProcessGroup {
     }
 
     /** Waits until all have ended; false if all were silent for too long. */
-    private static boolean awaitEnd(List<Child> children, Duration silenceLimit) throws InterruptedException {
-        for (Child child : children) {
+    private static boolean awaitEnd(List<RankChild> children, Duration silenceLimit) throws InterruptedException {
+        for (RankChild child : children) {
             long left = silenceLimit.toNanos();
             while (!child.process().waitFor(left, TimeUnit.NANOSECONDS)) {
                 long now = System.nanoTime();
@@ -143,17 +143,17 @@ public final class ProcessGroup {
      * Finds the rank that failed first: one that a signal ended, else the first to end. Others fail only because they
      * lost it.
      */
-    private static Optional<Child> firstFailed(List<Child> children) {
+    private static Optional<RankChild> firstFailed(List<RankChild> children) {
         return children.stream()
                 .filter(child -> !child.process().isAlive() && child.process().exitValue() != 0)
-                .min(Comparator.comparing((Child child) -> child.process().exitValue() <= SIGNALLED)
+                .min(Comparator.comparing((RankChild child) -> child.process().exitValue() <= SIGNALLED)
                         .thenComparing(ProcessGroup::silence, Comparator.reverseOrder()));
     }
 
     /** Blames the rank that has been silent the longest: the others wait for it. */
-    private static RankFailure hung(List<Child> children, Duration silenceLimit) throws IOException {
-        Child child = children.stream()
-                .max(Comparator.comparing((Child other) -> other.process().isAlive())
+    private static RankFailure hung(List<RankChild> children, Duration silenceLimit) throws IOException {
+        RankChild child = children.stream()
+                .max(Comparator.comparing((RankChild other) -> other.process().isAlive())
                         .thenComparing(ProcessGroup::silence))
                 .orElseThrow();
         return new RankFailure(
@@ -162,7 +162,7 @@ public final class ProcessGroup {
                         + " s" + tail(child));
     }
 
-    private static long silence(Child child) {
+    private static long silence(RankChild child) {
         return System.nanoTime() - child.lastOutputNanos().get();
     }
 
@@ -181,7 +181,8 @@ public final class ProcessGroup {
         return thread;
     }
 
-    private static Child start(Path folder, List<String> jvm, Class<?> main, int rank, int size, List<String> arguments)
+    private static RankChild start(
+            Path folder, List<String> jvm, Class<?> main, int rank, int size, List<String> arguments)
             throws IOException {
         Path log = folder.resolve("rank" + rank + ".log");
         Path crashReport = folder.resolve("rank" + rank + ".crash");
@@ -205,7 +206,7 @@ public final class ProcessGroup {
         builder.environment().put("OMP_NUM_THREADS", "1");
         builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
         Process process = builder.start();
-        return new Child(
+        return new RankChild(
                 rank,
                 process,
                 reader(process.getInputStream()),
@@ -220,7 +221,7 @@ public final class ProcessGroup {
     }
 
     /** The next line that the child sent; empty at the end. */
-    private static Optional<String> next(Child child) {
+    private static Optional<String> next(RankChild child) {
         try {
             String line = child.out().readLine();
             while (line != null && !line.startsWith(RankProcess.PREFIX)) {
@@ -232,14 +233,14 @@ public final class ProcessGroup {
         }
     }
 
-    private static RankFailure ended(Child child) throws IOException, InterruptedException {
+    private static RankFailure ended(RankChild child) throws IOException, InterruptedException {
         int exit = child.process().waitFor();
         Optional<String> crash = CrashReport.read(child.crashReport()).map(what -> " died: " + what);
         return new RankFailure(
                 child.rank(), "rank " + child.rank() + crash.orElse(" ended with exit code " + exit + tail(child)));
     }
 
-    private static String tail(Child child) throws IOException {
+    private static String tail(RankChild child) throws IOException {
         String log = Files.readString(child.log()).strip();
         return log.isEmpty() ? "" : ": " + log.substring(Math.max(0, log.length() - LOG_TAIL));
     }

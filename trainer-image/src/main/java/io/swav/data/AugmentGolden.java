@@ -74,7 +74,7 @@ public final class AugmentGolden {
         switch (parts[0]) {
             case "brightness", "contrast", "saturation" -> {
                 CropPlan.Color color = CropPlan.Color.valueOf(parts[0].toUpperCase(Locale.ROOT));
-                operations.change(image, new CropPlan.Change(color, (float) factor));
+                operations.change(image, new CropPlan.ColorStep(color, (float) factor));
                 max(title, name, image, 1);
             }
             case "gray" -> {
@@ -82,7 +82,7 @@ public final class AugmentGolden {
                 max(title, name, image, 1);
             }
             case "hue" -> {
-                operations.change(image, new CropPlan.Change(CropPlan.Color.HUE, (float) factor));
+                operations.change(image, new CropPlan.ColorStep(CropPlan.Color.HUE, (float) factor));
                 mean(title, name, image, 2);
             }
             case "blur" -> {
@@ -213,7 +213,7 @@ public final class AugmentGolden {
         FloatImage image = image("stat_image_64");
         Blur blur = new Blur();
         stats("color_distortion_stats", image, (out, random) -> {
-            List<CropPlan.Change> changes = CropPlan.changes(random, SWAV);
+            List<CropPlan.ColorStep> changes = CropPlan.changes(random, SWAV);
             MultiCrop.recolor(out, changes, CropPlan.gray(random, SWAV));
         });
         double unchanged = stats(

@@ -44,13 +44,14 @@ public final class BenchCropsCommand implements Callable<Integer> {
      *     Device
      * @param device cropping by the thread that computes, with augmentOn Device; on a GPU, this only enqueues the work
      */
-    public record Case(String picture, String crops, double host, double decoded, double handedOver, double device) {}
+    public record CropsCase(
+            String picture, String crops, double host, double decoded, double handedOver, double device) {}
 
     @Override
     public Integer call() throws IOException {
         TorchRuntime.setThreads(1);
-        List<Case> cases = List.of(measure(500, 375, 224, 6, 96), measure(32, 32, 32, 4, 20));
-        for (Case one : cases) {
+        List<CropsCase> cases = List.of(measure(500, 375, 224, 6, 96), measure(32, 32, 32, 4, 20));
+        for (CropsCase one : cases) {
             System.out.printf(
                     Locale.ROOT,
                     "%s JPEG, crops %s: %.1f images per CPU-second (decoding alone %.0f); augmentOn Device: %.0f for a"
@@ -69,7 +70,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Case measure(int width, int height, int large, int smallCount, int small) {
+    private CropsCase measure(int width, int height, int large, int smallCount, int small) {
         byte[] jpeg = ImageCodec.encode(waves(width, height), ".jpg");
         List<SwavJobSpec.CropSpec> specs = List.of(
                 new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
@@ -93,7 +94,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
                             group.crops(scope);
                         }
                     });
-            return new Case(width + "x" + height, name, whole, decoding, handedOver, device);
+            return new CropsCase(width + "x" + height, name, whole, decoding, handedOver, device);
         }
     }
 

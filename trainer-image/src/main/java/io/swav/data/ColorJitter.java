@@ -12,7 +12,7 @@ import static io.swav.torch.ImageOps.LUMA_R;
 final class ColorJitter {
     private ColorJitter() {}
 
-    static void change(FloatImage image, CropPlan.Change change) {
+    static void change(FloatImage image, CropPlan.ColorStep change) {
         switch (change.color()) {
             case BRIGHTNESS -> brightness(image, change.factor());
             case CONTRAST -> contrast(image, change.factor());

@@ -12,7 +12,7 @@ import java.util.OptionalDouble;
  * @param changes color jitter in the order of application; empty for none
  * @param sigma of the blur in pixels; empty for no blur
  */
-record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean gray, OptionalDouble sigma) {
+record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray, OptionalDouble sigma) {
     private static final double FLIP = 0.5;
     private static final double STRENGTH = 0.8;
     private static final double HUE = 0.2;
@@ -28,7 +28,7 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean gray, O
     }
 
     /** One color change; its factor has the meaning described at {@link ColorJitter}. */
-    record Change(Color color, float factor) {}
+    record ColorStep(Color color, float factor) {}
 
     /** Plans all crops of one image, in the order of {@code crops}. */
     static List<CropPlan> all(
@@ -45,7 +45,7 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean gray, O
                 KeyedRandom random = KeyedRandom.of(seed, epoch, sample, plans.size());
                 CropBox box = CropBox.random(random, width, height, spec.minScale(), spec.maxScale());
                 boolean flip = random.chance(FLIP);
-                List<Change> changes = changes(random, augmentation);
+                List<ColorStep> changes = changes(random, augmentation);
                 boolean gray = gray(random, augmentation);
                 plans.add(new CropPlan(box, flip, changes, gray, sigma(random, augmentation)));
             }
@@ -53,20 +53,20 @@ record CropPlan(CropBox box, boolean flip, List<Change> changes, boolean gray, O
         return plans;
     }
 
-    static List<Change> changes(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    static List<ColorStep> changes(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
         if (!random.chance(augmentation.jitterProbability())) {
             return List.of();
         }
         double strength = STRENGTH * augmentation.jitterStrength();
         double turn = Math.min(0.5, HUE * augmentation.jitterStrength());
-        List<Change> remaining = new ArrayList<>();
+        List<ColorStep> remaining = new ArrayList<>();
         for (Color color : Color.values()) {
             double factor = color == Color.HUE
                     ? random.uniform(-turn, turn)
                     : random.uniform(Math.max(0, 1 - strength), 1 + strength);
-            remaining.add(new Change(color, (float) factor));
+            remaining.add(new ColorStep(color, (float) factor));
         }
-        List<Change> changes = new ArrayList<>();
+        List<ColorStep> changes = new ArrayList<>();
         for (int i = remaining.size() - 1; i >= 0; i--) {
             int j = random.below(i + 1);
             changes.add(remaining.get(j));

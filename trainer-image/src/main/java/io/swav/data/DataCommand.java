@@ -16,7 +16,7 @@ import picocli.CommandLine.Parameters;
         name = "data",
         description = "Creates, packs and shows data sets.",
         mixinStandardHelpOptions = true,
-        subcommands = {DataCommand.Synth.class, DataCommand.Pack.class, DataCommand.Show.class})
+        subcommands = {DataCommand.Synth.class, DataCommand.Pack.class, DataCommand.ShowData.class})
 public final class DataCommand {
     private static final int PER_SHARD = 1000;
     private static final int TEST_PART = 5;
@@ -139,7 +139,7 @@ public final class DataCommand {
             name = "show",
             description = "Writes a PNG: each row shows an image of the data set and its crops as training sees them.",
             mixinStandardHelpOptions = true)
-    public static final class Show implements Callable<Integer> {
+    public static final class ShowData implements Callable<Integer> {
         @Parameters(paramLabel = "DATA", description = "Folder or URI of the data set.")
         private String data = "";
 

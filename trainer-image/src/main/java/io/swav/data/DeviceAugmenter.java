@@ -196,7 +196,7 @@ final class DeviceAugmenter implements Augmenter {
             for (CropPlan.Color color : CropPlan.Color.values()) {
                 List<double[]> factors = new ArrayList<>();
                 for (Crop crop : all) {
-                    List<CropPlan.Change> changes = crop.plan.changes();
+                    List<CropPlan.ColorStep> changes = crop.plan.changes();
                     if (i < changes.size() && changes.get(i).color() == color) {
                         factors.add(new double[] {crop.index, factor(changes.get(i))});
                     }
@@ -223,7 +223,7 @@ final class DeviceAugmenter implements Augmenter {
         };
     }
 
-    static double factor(CropPlan.Change change) {
+    static double factor(CropPlan.ColorStep change) {
         return change.color() == CropPlan.Color.HUE ? ColorJitter.shift(change.factor()) : change.factor();
     }
 

@@ -19,7 +19,7 @@ final class MultiCrop {
 
     /** Receives a finished crop; {@code index} counts the crops of its resolution. */
     @FunctionalInterface
-    interface Sink {
+    interface CropSink {
         void accept(int resolution, int index, FloatImage crop);
     }
 
@@ -31,7 +31,7 @@ final class MultiCrop {
     /**
      * Passes all normalized crops of one image to {@code sink}; the image given to {@code sink} is reused afterwards.
      */
-    void crop(FloatImage image, long seed, long epoch, long sample, Sink sink) {
+    void crop(FloatImage image, long seed, long epoch, long sample, CropSink sink) {
         List<CropPlan> plans = CropPlan.all(crops, augmentation, image.width, image.height, seed, epoch, sample);
         int number = 0;
         for (int resolution = 0; resolution < crops.size(); resolution++) {
@@ -48,7 +48,7 @@ final class MultiCrop {
     }
 
     /** Applies color jitter, then grayscale. */
-    static void recolor(FloatImage image, List<CropPlan.Change> changes, boolean gray) {
+    static void recolor(FloatImage image, List<CropPlan.ColorStep> changes, boolean gray) {
         changes.forEach(change -> ColorJitter.change(image, change));
         if (gray) {
             ColorJitter.gray(image);

@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
 interface Operations {
     void resize(FloatImage from, CropBox box, boolean flip, FloatImage to, int width, int height);
 
-    void change(FloatImage image, CropPlan.Change change);
+    void change(FloatImage image, CropPlan.ColorStep change);
 
     void gray(FloatImage image);
 
@@ -35,7 +35,7 @@ interface Operations {
         }
 
         @Override
-        public void change(FloatImage image, CropPlan.Change change) {
+        public void change(FloatImage image, CropPlan.ColorStep change) {
             ColorJitter.change(image, change);
         }
 
@@ -84,7 +84,7 @@ interface Operations {
         }
 
         @Override
-        public void change(FloatImage image, CropPlan.Change change) {
+        public void change(FloatImage image, CropPlan.ColorStep change) {
             BiConsumer<NDArray, NDArray> operation = DeviceAugmenter.operation(change.color());
             on(image, operation, 1, new double[] {0, DeviceAugmenter.factor(change)});
         }

@@ -18,11 +18,11 @@ record ShardChannel(FileChannel file) implements SeekableByteChannel {
         return (int) number(() -> file.read(to));
     }
 
-    private interface Call {
+    private interface ReadCall {
         long result() throws IOException;
     }
 
-    private static long number(Call call) {
+    private static long number(ReadCall call) {
         try {
             return call.result();
         } catch (IOException e) {

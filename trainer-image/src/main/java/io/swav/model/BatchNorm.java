@@ -31,7 +31,7 @@ final class BatchNorm {
         NDArray bias = tape.weight(name + ".bias");
         NDArray mean = tape.statistic(name + ".running_mean");
         NDArray variance = tape.statistic(name + ".running_var");
-        if (tape.mode == Tape.Mode.EVAL) {
+        if (tape.mode == Tape.TapeMode.EVAL) {
             return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
         }
         tape.save(x);

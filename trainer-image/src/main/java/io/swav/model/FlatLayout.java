@@ -20,13 +20,13 @@ public final class FlatLayout {
     public static final int ROW = 256;
 
     /** The position of one array. */
-    public record Slot(String name, Shape shape, long offset) {}
+    public record ParameterSlot(String name, Shape shape, long offset) {}
 
-    private final Map<String, Slot> slots = new LinkedHashMap<>();
+    private final Map<String, ParameterSlot> slots = new LinkedHashMap<>();
     private long size;
 
-    public Slot add(String name, long... shape) {
-        Slot slot = new Slot(name, new Shape(shape), size);
+    public ParameterSlot add(String name, long... shape) {
+        ParameterSlot slot = new ParameterSlot(name, new Shape(shape), size);
         if (slots.put(name, slot) != null) {
             throw new IllegalStateException("two arrays are named " + name);
         }
@@ -39,14 +39,14 @@ public final class FlatLayout {
         return size;
     }
 
-    Iterable<Slot> slots() {
+    Iterable<ParameterSlot> slots() {
         return slots.values();
     }
 
     /** Returns the layout of the arrays that were added before the one of this name; their positions are unchanged. */
     FlatLayout before(String name) {
         FlatLayout before = new FlatLayout();
-        for (Slot slot : slots.values()) {
+        for (ParameterSlot slot : slots.values()) {
             if (slot.name().equals(name)) {
                 return before;
             }
@@ -62,7 +62,7 @@ public final class FlatLayout {
     public NDArray owners(NDManager manager) {
         long[] owners = new long[Math.toIntExact(size / ROW)];
         int number = 0;
-        for (Slot slot : slots.values()) {
+        for (ParameterSlot slot : slots.values()) {
             Arrays.fill(owners, (int) (slot.offset() / ROW), owners.length, number++);
         }
         return manager.create(owners);
@@ -71,7 +71,7 @@ public final class FlatLayout {
     /** Sets the gaps of a flat array of {@link #size} elements or more to zero, and everything after the last slot. */
     void clearGaps(NDArray flat) {
         long end = 0;
-        for (Slot slot : slots.values()) {
+        for (ParameterSlot slot : slots.values()) {
             TorchOps.clear(flat, end, slot.offset());
             end = slot.offset() + slot.shape().size();
         }
@@ -81,7 +81,7 @@ public final class FlatLayout {
     /** Returns a view of every array within {@code flat} from element {@code base} on, in the order they were added. */
     public Map<String, NDArray> views(NDManager manager, NDArray flat, long base) {
         Map<String, NDArray> views = new LinkedHashMap<>();
-        for (Slot slot : slots.values()) {
+        for (ParameterSlot slot : slots.values()) {
             views.put(
                     slot.name(),
                     TorchOps.view(

@@ -39,7 +39,7 @@ final class GradientBuckets {
         this.size = size;
         this.ready = ready;
         long room = 0;
-        for (FlatLayout.Slot slot : parameters.slots()) {
+        for (FlatLayout.ParameterSlot slot : parameters.slots()) {
             long bytes = slot.shape().size() * Float.BYTES;
             if (starts.isEmpty() || (mostBytes > 0 && bytes > room)) {
                 room = Math.min(mostBytes, FIRST_BYTES << Math.min(starts.size(), 20));

@@ -49,17 +49,17 @@ final class GradientSum {
     }
 
     /** Adds the last of this rank's arrays before its values are complete: it is summed one span at a time. */
-    Open last(NDArray flat, GroupRange[] runs) {
-        return new Open(own.last(flat), oneOrder, rounded, runs);
+    OpenSum last(NDArray flat, GroupRange[] runs) {
+        return new OpenSum(own.last(flat), oneOrder, rounded, runs);
     }
 
-    static final class Open {
+    static final class OpenSum {
         private final TreeSum.StreamingAccumulator own;
         private final boolean oneOrder;
         private final long rounded;
         private final GroupRange[] runs;
 
-        private Open(TreeSum.StreamingAccumulator own, boolean oneOrder, long rounded, GroupRange[] runs) {
+        private OpenSum(TreeSum.StreamingAccumulator own, boolean oneOrder, long rounded, GroupRange[] runs) {
             this.own = own;
             this.oneOrder = oneOrder;
             this.rounded = rounded;

@@ -58,7 +58,7 @@ public final class Model {
         this.backboneBuffers = buffers.size();
         this.head = new ProjectionHead(architecture, parameters, buffers);
         parameters.add(PROTOTYPES, architecture.prototypes(), architecture.features());
-        for (FlatLayout.Slot slot : buffers.slots()) {
+        for (FlatLayout.ParameterSlot slot : buffers.slots()) {
             if (slot.name().endsWith(MEAN)) {
                 norms.add(slot.name().substring(0, slot.name().length() - MEAN.length()));
             }
@@ -127,7 +127,7 @@ public final class Model {
      * 2/(out·k·k), linear layers uniform within 1/√in, batch norms 1 and 0, running statistics 0 and 1.
      */
     public void initialize(long seed) {
-        for (FlatLayout.Slot slot : parameters.slots()) {
+        for (FlatLayout.ParameterSlot slot : parameters.slots()) {
             float[] values = initial(slot, seed);
             try (NDArray fresh = root.create(values, slot.shape())) {
                 TorchOps.copy(fresh, weight(slot.name()));
@@ -141,7 +141,7 @@ public final class Model {
         TorchOps.fill(counters, 0);
     }
 
-    private float[] initial(FlatLayout.Slot slot, long seed) {
+    private float[] initial(FlatLayout.ParameterSlot slot, long seed) {
         CRC32 name = new CRC32();
         name.update(slot.name().getBytes(StandardCharsets.UTF_8));
         SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.getValue());
@@ -169,7 +169,7 @@ public final class Model {
 
     /** Returns the backbone's pooled features in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
+        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
             NDArray features = backbone.forward(tape, images);
             features.attach(manager);
@@ -179,7 +179,7 @@ public final class Model {
 
     /** Returns embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.Mode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
+        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
             NDArray embedding = head.forward(tape, backbone.forward(tape, images));
             embedding.attach(manager);
@@ -195,7 +195,7 @@ public final class Model {
      * @return (all rows, features), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
-        try (Tape tape = new Tape(manager, Tape.Mode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
+        try (Tape tape = new Tape(manager, Tape.TapeMode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
             NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
             NDArray embedding = forward(tape, resolutions, batch);
             embedding.attach(manager);
@@ -234,7 +234,7 @@ public final class Model {
 
     private Map<String, NDArray> statisticsOf(NDManager scope, NDArray flat, long base, boolean withHead) {
         Map<String, NDArray> views = new LinkedHashMap<>();
-        for (FlatLayout.Slot slot : buffers.slots()) {
+        for (FlatLayout.ParameterSlot slot : buffers.slots()) {
             if (withHead || slot.offset() < backboneBuffers) {
                 views.put(
                         slot.name(),

@@ -38,7 +38,7 @@ public final class SinkhornBench implements Callable<Integer> {
     private static final double EPSILON = 0.05;
 
     /** One measurement, the median of several runs. */
-    public record Case(int batch, int prototypes, int iterations, double cpuSeconds) {}
+    public record SinkhornCase(int batch, int prototypes, int iterations, double cpuSeconds) {}
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
@@ -49,11 +49,11 @@ public final class SinkhornBench implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         PrintWriter out = spec.commandLine().getOut();
-        List<Case> cases = new ArrayList<>();
+        List<SinkhornCase> cases = new ArrayList<>();
         TorchRuntime.start();
         TorchRuntime.setThreads(1);
         for (int[] size : new int[][] {{256, 3000, 3}, {1024, 3000, 3}, {4096, 3000, 3}, {4096, 3000, 10}}) {
-            Case measured = measure(size[0], size[1], size[2]);
+            SinkhornCase measured = measure(size[0], size[1], size[2]);
             cases.add(measured);
             out.printf(
                     Locale.ROOT,
@@ -73,7 +73,7 @@ public final class SinkhornBench implements Callable<Integer> {
         return 0;
     }
 
-    private static Case measure(int batch, int prototypes, int iterations) {
+    private static SinkhornCase measure(int batch, int prototypes, int iterations) {
         try (NDManager manager = TorchRuntime.root()) {
             NDArray features = manager.randomNormal(new Shape(batch, 128)).normalize(2, 1);
             NDArray centres = manager.randomNormal(new Shape(prototypes, 128)).normalize(2, 1);
@@ -94,7 +94,7 @@ public final class SinkhornBench implements Callable<Integer> {
                 }
             }
             Arrays.sort(seconds);
-            return new Case(batch, prototypes, iterations, seconds[REPEATS / 2]);
+            return new SinkhornCase(batch, prototypes, iterations, seconds[REPEATS / 2]);
         }
     }
 

@@ -39,10 +39,10 @@ final class StepExecution implements AutoCloseable {
     private final Consumer<StepPhase> watcher;
     private final NDArray prototypes;
     private final Map<String, NDArray> weights;
-    private final List<Work> works = new ArrayList<>();
+    private final List<MicroBatchWork> works = new ArrayList<>();
     private int resolutions;
     private @Nullable NDArray agreed;
-    private GradientSum.@Nullable Open sum;
+    private GradientSum.@Nullable OpenSum sum;
     private @Nullable CommunicationThread sums;
     private @Nullable NDArray total;
     private Larc.@Nullable Norms norms;
@@ -50,7 +50,7 @@ final class StepExecution implements AutoCloseable {
     /**
      * A micro-batch in progress: its scores, and either the tape that backward needs or the images to compute it again.
      */
-    private final class Work {
+    private final class MicroBatchWork {
         final MicroBatch microBatch;
         /** The input of each pass; {@link #rows} holds its number of rows. */
         final List<NDArray> passes;
@@ -62,7 +62,7 @@ final class StepExecution implements AutoCloseable {
         Optional<Graph> graph = Optional.empty();
         List<List<NDArray>> codes = List.of();
 
-        Work(MicroBatch microBatch, List<NDArray> passes) {
+        MicroBatchWork(MicroBatch microBatch, List<NDArray> passes) {
             this.microBatch = microBatch;
             this.passes = passes;
             this.rows =
@@ -147,10 +147,11 @@ final class StepExecution implements AutoCloseable {
                 perGroup.add(crops.group(manager, group));
             }
             watcher.accept(StepPhase.FORWARD);
-            Work work = new Work(microBatch, MicroBatch.passes(manager, settings.crops(), perGroup));
+            MicroBatchWork work =
+                    new MicroBatchWork(microBatch, MicroBatch.passes(manager, settings.crops(), perGroup));
             resolutions = work.rows.length;
             boolean keep = memory.keepsAnother(kept);
-            Graph graph = run(work, keep ? Tape.Mode.TRAIN : Tape.Mode.SCORE);
+            Graph graph = run(work, keep ? Tape.TapeMode.TRAIN : Tape.TapeMode.SCORE);
             graph.embedding().attach(manager);
             work.embedding = graph.embedding();
             work.scores =
@@ -171,7 +172,7 @@ final class StepExecution implements AutoCloseable {
         }
     }
 
-    private Graph run(Work work, Tape.Mode mode) {
+    private Graph run(MicroBatchWork work, Tape.TapeMode mode) {
         Tape tape = new Tape(manager, mode, settings.precision(), weights, work.microBatch.batchStatistics());
         return new Graph(tape, model.forward(tape, work.passes, work.statistics));
     }
@@ -180,7 +181,7 @@ final class StepExecution implements AutoCloseable {
     void assign(long vote) {
         watcher.accept(StepPhase.SINKHORN);
         List<List<NDArray>> scores = new ArrayList<>();
-        for (Work work : works) {
+        for (MicroBatchWork work : works) {
             for (int group = work.microBatch.from(); group < work.microBatch.to(); group++) {
                 List<NDArray> assigned = new ArrayList<>();
                 for (int crop = 0; crop < settings.assigned(); crop++) {
@@ -189,19 +190,19 @@ final class StepExecution implements AutoCloseable {
                 scores.add(assigned);
             }
         }
-        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new AcrossRanks(vote));
+        List<List<NDArray>> codes = settings.sinkhorn().codes(manager, scores, new RankReduction(vote));
         int next = 0;
-        for (Work work : works) {
+        for (MicroBatchWork work : works) {
             work.codes = codes.subList(next, next + work.microBatch.groups());
             next += work.microBatch.groups();
         }
     }
 
     /** The reductions of Sinkhorn; the vote travels with the maximum. */
-    private final class AcrossRanks implements Sinkhorn.Reduction {
+    private final class RankReduction implements Sinkhorn.Reduction {
         private final long vote;
 
-        AcrossRanks(long vote) {
+        RankReduction(long vote) {
             this.vote = vote;
         }
 
@@ -242,13 +243,13 @@ final class StepExecution implements AutoCloseable {
                 ? GradientSum.inOneOrder(settings.groups(), runs[collective.rank()])
                 : GradientSum.acrossRanks(works.size(), rounded ? model.parameters.size() : 0);
         long size = codesAt() + model.architecture().prototypes();
-        for (Work work : works.subList(0, works.size() - 1)) {
+        for (MicroBatchWork work : works.subList(0, works.size() - 1)) {
             NDArray flat = flat(size);
             backward(work, flat, name -> {});
             flats.add(flat);
         }
         NDArray flat = flat(size);
-        GradientSum.Open open = flats.last(flat, runs);
+        GradientSum.OpenSum open = flats.last(flat, runs);
         sum = open;
         CommunicationThread background = new CommunicationThread(collective);
         sums = background;
@@ -274,11 +275,11 @@ final class StepExecution implements AutoCloseable {
     }
 
     /** @param done receives the name of every parameter whose gradient is complete in {@code flat} */
-    private void backward(Work work, NDArray flat, Consumer<String> done) {
+    private void backward(MicroBatchWork work, NDArray flat, Consumer<String> done) {
         NDArray dScores = loss(work, flat);
         Graph graph = work.graph.orElseGet(() -> {
             work.microBatch.batchStatistics().rewind();
-            return run(work, Tape.Mode.TRAIN);
+            return run(work, Tape.TapeMode.TRAIN);
         });
         if (work.microBatch.first()) {
             try (NDArray place = TorchOps.view(manager, flat, model.parameters.size(), work.statistics.size())) {
@@ -298,7 +299,7 @@ final class StepExecution implements AutoCloseable {
     }
 
     /** Writes the micro-batch's loss and code sums into {@code flat}; returns d loss / d scores. */
-    private NDArray loss(Work work, NDArray flat) {
+    private NDArray loss(MicroBatchWork work, NDArray flat) {
         SwappedPrediction prediction = new SwappedPrediction(
                 settings.temperature(), settings.allCrops(), settings.assigned(), settings.batch());
         NDArray gradients = TorchOps.emptyLike(manager, work.scores);
@@ -329,7 +330,7 @@ final class StepExecution implements AutoCloseable {
 
     /** Waits for the sums over all groups of all ranks, and for the device: the only such wait in a step. */
     StepResult average() {
-        GradientSum.Open open = sum;
+        GradientSum.OpenSum open = sum;
         CommunicationThread background = sums;
         NDArray vote = agreed;
         if (open == null || background == null || vote == null) {
@@ -405,7 +406,7 @@ final class StepExecution implements AutoCloseable {
     /** Returns the results for every crop of this rank's groups, see {@link Learner#outputs}. */
     List<Learner.Output> outputs() {
         List<Learner.Output> outputs = new ArrayList<>();
-        for (Work work : works) {
+        for (MicroBatchWork work : works) {
             for (int group = work.microBatch.from(); group < work.microBatch.to(); group++) {
                 List<NDArray> embeddings = new ArrayList<>();
                 List<NDArray> scores = new ArrayList<>();

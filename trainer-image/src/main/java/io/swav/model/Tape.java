@@ -10,18 +10,18 @@ import java.util.Map;
 
 /**
  * One run of a micro-batch through the network: the weights it reads, the statistics it measures and, in mode {@link
- * Mode#TRAIN}, the arrays that backward needs. Layers push arrays in forward and pop them in backward.
+ * TapeMode#TRAIN}, the arrays that backward needs. Layers push arrays in forward and pop them in backward.
  */
 final class Tape implements AutoCloseable {
     /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; only TRAIN keeps what backward needs. */
-    enum Mode {
+    enum TapeMode {
         EVAL,
         SCORE,
         TRAIN
     }
 
     final NDManager manager;
-    final Mode mode;
+    final TapeMode mode;
     final Precision precision;
     final Map<String, NDArray> weights;
     final BatchStatistics batchStatistics;
@@ -36,7 +36,7 @@ final class Tape implements AutoCloseable {
 
     Tape(
             NDManager parent,
-            Mode mode,
+            TapeMode mode,
             Precision precision,
             Map<String, NDArray> weights,
             BatchStatistics batchStatistics) {
@@ -61,7 +61,7 @@ final class Tape implements AutoCloseable {
     }
 
     void save(NDArray array) {
-        if (mode == Mode.TRAIN) {
+        if (mode == TapeMode.TRAIN) {
             saved.push(array);
             uses.merge(array, 1, Integer::sum);
             savedBytes += array.size() * array.getDataType().getNumOfBytes();
@@ -89,7 +89,7 @@ final class Tape implements AutoCloseable {
 
     /** Frees an array that no later layer reads, unless backward will read it. */
     void done(NDArray array) {
-        if (mode != Mode.TRAIN) {
+        if (mode != TapeMode.TRAIN) {
             array.close();
         }
     }

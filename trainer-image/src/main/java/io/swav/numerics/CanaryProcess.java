@@ -18,7 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /** Runs a canary in a JVM of its own, which may die without ending the trainer. */
-final class CanaryProcess implements Numerics.Child {
+final class CanaryProcess implements Numerics.IsolatedCanary {
     private static final int WRONG = 1;
     private static final long TIMEOUT_SECONDS = 120;
 

@@ -17,16 +17,16 @@ public final class Numerics {
     private static final Logger LOG = LoggerFactory.getLogger(Numerics.class);
 
     /** Runs a canary outside this process. */
-    interface Child {
+    interface IsolatedCanary {
         /** @return the wrong output or the cause of the child's death; empty if every output is right */
         Optional<String> run(boolean oneDnn, Collection<Precision> precisions);
     }
 
     private final Processor processor;
     private final Canary canary;
-    private final Child child;
+    private final IsolatedCanary child;
 
-    Numerics(Processor processor, Canary canary, Child child) {
+    Numerics(Processor processor, Canary canary, IsolatedCanary child) {
         this.processor = processor;
         this.canary = canary;
         this.child = child;

@@ -28,7 +28,7 @@ public final class CopyStream implements AutoCloseable {
     private final CUstream_st stream = new CUstream_st();
     private final CUevent_st allocated;
     /** Transfers that were ended, whose copies may still be in progress. */
-    private final Queue<Transfer> ended = new ArrayDeque<>();
+    private final Queue<DeviceCopy> ended = new ArrayDeque<>();
 
     CopyStream() {
         Cuda.check(cudart.cudaStreamCreateWithFlags(stream, cudart.cudaStreamNonBlocking));
@@ -56,13 +56,13 @@ public final class CopyStream implements AutoCloseable {
     }
 
     /** One copy; its user must call {@link #end}. */
-    final class Transfer {
+    final class DeviceCopy {
         private final NDManager owner;
         private final NDArray target;
         private final CUevent_st copied;
         private boolean taken;
 
-        private Transfer(NDManager owner, NDArray target) {
+        private DeviceCopy(NDManager owner, NDArray target) {
             this.owner = owner;
             this.target = target;
             this.copied = Cuda.event();
@@ -109,9 +109,9 @@ public final class CopyStream implements AutoCloseable {
      *
      * @param owner of the pinned memory; closed when the transfer has ended and the copy is over
      */
-    Transfer begin(NDManager owner, NDArray pinned, Shape shape) {
+    DeviceCopy begin(NDManager owner, NDArray pinned, Shape shape) {
         sweep();
-        Transfer transfer = new Transfer(owner, arrays.create(shape, pinned.getDataType()));
+        DeviceCopy transfer = new DeviceCopy(owner, arrays.create(shape, pinned.getDataType()));
         // earlier users of this memory are on libtorch's stream
         Cuda.check(cudart.cudaEventRecord(allocated, CommunicationStream.ofThread()));
         Cuda.check(cudart.cudaStreamWaitEvent(stream, allocated, 0));

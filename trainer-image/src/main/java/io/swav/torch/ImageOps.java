@@ -213,11 +213,11 @@ public final class ImageOps {
         });
     }
 
-    private interface Change {
+    private interface ColorChange {
         Tensor of(Tensor part, Tensor table);
     }
 
-    private static void change(NDArray images, NDArray table, Change change) {
+    private static void change(NDArray images, NDArray table, ColorChange change) {
         scoped(() -> {
             Tensor all = borrow(images);
             Tensor numbers = borrow(table);

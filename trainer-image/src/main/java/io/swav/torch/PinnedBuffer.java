@@ -26,7 +26,7 @@ public final class PinnedBuffer implements AutoCloseable {
     private final ByteBuffer bytes;
     private final DataType type;
     private final Shape shape;
-    private Optional<CopyStream.Transfer> ahead = Optional.empty();
+    private Optional<CopyStream.DeviceCopy> ahead = Optional.empty();
 
     private PinnedBuffer(DataType type, Shape shape, boolean once, boolean pinned) {
         long size = shape.size();
@@ -91,7 +91,7 @@ public final class PinnedBuffer implements AutoCloseable {
      * asynchronously, in stream order.
      */
     public NDArray toArray(NDManager manager) {
-        Optional<CopyStream.Transfer> prefetched = ahead.filter(transfer -> !transfer.taken());
+        Optional<CopyStream.DeviceCopy> prefetched = ahead.filter(transfer -> !transfer.taken());
         if (prefetched.isPresent()) {
             return prefetched.get().take(manager);
         }
@@ -108,6 +108,6 @@ public final class PinnedBuffer implements AutoCloseable {
 
     @Override
     public void close() {
-        ahead.ifPresentOrElse(CopyStream.Transfer::end, () -> owner.ifPresent(NDManager::close));
+        ahead.ifPresentOrElse(CopyStream.DeviceCopy::end, () -> owner.ifPresent(NDManager::close));
     }
 }

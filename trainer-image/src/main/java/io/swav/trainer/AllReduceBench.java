@@ -48,7 +48,7 @@ public final class AllReduceBench implements Callable<Integer> {
      * @param treeOverAnyCpu the same for the processor time of all ranks
      * @param smallMicros time of a sum of 12 KB, in microseconds
      */
-    public record Result(
+    public record AllReduceResult(
             double bytesPerSecond,
             double ceilingBytesPerSecond,
             double ratio,
@@ -126,7 +126,7 @@ public final class AllReduceBench implements Callable<Integer> {
         long[] small = lines.get(0).remove();
         Arrays.sort(small);
         double sent = bytesSent(bytes, ranks);
-        Result result = new Result(
+        AllReduceResult result = new AllReduceResult(
                 median(measured, round -> sent * 1e9 / round.any().nanos()),
                 median(measured, round -> sent * 1e9 / round.ceiling().nanos()),
                 median(

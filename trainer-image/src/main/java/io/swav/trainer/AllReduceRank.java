@@ -26,7 +26,7 @@ final class AllReduceRank {
 
     private AllReduceRank() {}
 
-    private interface Work {
+    private interface RankWork {
         void run() throws IOException;
     }
 
@@ -87,7 +87,7 @@ final class AllReduceRank {
     }
 
     /** Measures from the moment that all ranks are ready until all are done. */
-    private static String times(Collective world, NDArray signal, Work work) throws IOException {
+    private static String times(Collective world, NDArray signal, RankWork work) throws IOException {
         world.allReduceMin(signal);
         long start = System.nanoTime();
         long cpu = MACHINE.getProcessCpuTime();

@@ -45,7 +45,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** A state to save, or a share of rank 0's save to write. */
-    private record Order(CheckpointState state, boolean export, String request, UploadShare share) {}
+    private record SaveOrder(CheckpointState state, boolean export, String request, UploadShare share) {}
 
     private final CheckpointCatalog store;
     private final TrainStep machine;
@@ -56,7 +56,7 @@ final class CheckpointWriter implements AutoCloseable {
     private final Deque<Double> lastSeconds = new ArrayDeque<>();
     private @Nullable HostSnapshot snapshot;
     private Phase phase = Phase.Idle;
-    private @Nullable Order next;
+    private @Nullable SaveOrder next;
     private boolean leading;
     private boolean scanDue;
     private boolean closing;
@@ -148,14 +148,14 @@ final class CheckpointWriter implements AutoCloseable {
     synchronized boolean begin(CheckpointState state, String request, UploadShare share) {
         boolean takes = takes();
         if (takes) {
-            begin(new Order(state, false, request, share));
+            begin(new SaveOrder(state, false, request, share));
         }
         return takes;
     }
 
-    private void begin(Order order) {
+    private void begin(SaveOrder order) {
         String answers = order.request().isEmpty() ? answered : order.request();
-        next = new Order(order.state().answering(answers), order.export(), order.request(), order.share());
+        next = new SaveOrder(order.state().answering(answers), order.export(), order.request(), order.share());
         phase = Phase.Copying;
         notifyAll();
     }
@@ -163,7 +163,7 @@ final class CheckpointWriter implements AutoCloseable {
     /** Starts to write this rank's share of rank 0's save. Does nothing while an earlier share is being written. */
     synchronized void help(CheckpointState state, UploadShare share) {
         if (phase == Phase.Idle && share.rank() > 0) {
-            begin(new Order(state, false, "", share));
+            begin(new SaveOrder(state, false, "", share));
         }
     }
 
@@ -194,7 +194,7 @@ final class CheckpointWriter implements AutoCloseable {
      */
     synchronized boolean saveNow(CheckpointState state, boolean export, UploadShare share, BooleanSupplier giveUp) {
         awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
-        begin(new Order(state, export, "", share));
+        begin(new SaveOrder(state, export, "", share));
         while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
             try {
                 wait(GIVE_UP_POLL_MILLIS);
@@ -218,7 +218,7 @@ final class CheckpointWriter implements AutoCloseable {
     private void run() {
         try {
             while (true) {
-                Order order = await();
+                SaveOrder order = await();
                 if (order == null) {
                     return;
                 }
@@ -242,14 +242,14 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Returns the next order, scanning the store in between. Returns null when the writer is closed. */
-    private @Nullable Order await() throws InterruptedException {
+    private @Nullable SaveOrder await() throws InterruptedException {
         while (true) {
             synchronized (this) {
                 while (next == null && !scanDue && !closing) {
                     wait();
                 }
                 if (next != null || closing) {
-                    Order order = next;
+                    SaveOrder order = next;
                     next = null;
                     return order;
                 }
@@ -294,7 +294,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Writes this rank's share. Rank 0 writes whatever is missing, and reports failures. */
-    private void helped(Order order) {
+    private void helped(SaveOrder order) {
         try {
             store.help(buffers().checkpoint(order.state()), order.share());
         } catch (IOException e) {
@@ -305,7 +305,7 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private void saved(Order order) throws InterruptedException {
+    private void saved(SaveOrder order) throws InterruptedException {
         Checkpoint checkpoint = buffers().checkpoint(order.state());
         int ranks = order.share().ranks();
         for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLIS)) {
@@ -349,7 +349,7 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private void committed(Order order, double took) {
+    private void committed(SaveOrder order, double took) {
         synchronized (this) {
             committed = Math.max(committed, order.state().step());
             if (seconds.putIfAbsent(order.state().step(), took) == null) { // later calls only find it in the store
@@ -375,7 +375,7 @@ final class CheckpointWriter implements AutoCloseable {
             List<CheckpointEntry> newest = new ArrayList<>();
             long newestStep = 0;
             String request = "";
-            for (CheckpointCatalog.Entry entry : store.catalogue(true)) {
+            for (CheckpointCatalog.CatalogEntry entry : store.catalogue(true)) {
                 if (entry.verified()) {
                     newestStep = Math.max(newestStep, entry.state().step());
                     request = request.isEmpty() ? entry.state().request() : request;
@@ -398,7 +398,7 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private synchronized CheckpointEntry toEntry(CheckpointCatalog.Entry entry) {
+    private synchronized CheckpointEntry toEntry(CheckpointCatalog.CatalogEntry entry) {
         return new CheckpointEntry(
                 entry.state().step(),
                 entry.state().samples(),

@@ -39,7 +39,7 @@ final class ConsoleProgress implements AutoCloseable {
         return System.console() != null;
     }
 
-    void step(long step, TrainStep.Outcome outcome, int world) {
+    void step(long step, TrainStep.StepOutcome outcome, int world) {
         long now = System.nanoTime();
         if (bar != null) {
             bar.stepTo(step);

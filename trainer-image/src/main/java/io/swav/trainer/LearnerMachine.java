@@ -14,19 +14,19 @@ import java.util.function.BooleanSupplier;
 /** SwAV's {@link Learner}, run with each step's learning rate. */
 record LearnerMachine(Learner learner, LearningRate rate) implements TrainStep {
     @Override
-    public void warmUp(CropSource crops) {
+    public void warmUp(GroupCrops crops) {
         learner.warmUp(crops::group);
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
+    public void lossAndGradients(GroupCrops crops, GroupRange[] runs, Collective collective, long step, long vote) {
         learner.lossAndGradients(crops::group, runs, collective, step, vote);
     }
 
     @Override
-    public Outcome averageGradients(Collective collective) {
+    public StepOutcome averageGradients(Collective collective) {
         StepResult result = learner.averageGradients();
-        return new Outcome(result.loss(), result.prototypePerplexity(), result.agreed());
+        return new StepOutcome(result.loss(), result.prototypePerplexity(), result.agreed());
     }
 
     @Override

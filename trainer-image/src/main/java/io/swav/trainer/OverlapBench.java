@@ -41,7 +41,7 @@ public final class OverlapBench implements Callable<Integer> {
     private static final Duration TIMEOUT = Duration.ofMinutes(30);
 
     /** Times of an average step and rank. */
-    public record Mode(
+    public record OverlapMode(
             double stepSeconds,
             double communicationSeconds,
             double exposedSeconds,
@@ -57,7 +57,12 @@ public final class OverlapBench implements Callable<Integer> {
      * @param exposedTransfer the same for the time in which no rank waits for another
      * @param exposedCpu the same for the communication thread's CPU time
      */
-    public record Result(double exposed, double exposedTransfer, double exposedCpu, Mode overlap, Mode afterBackward) {}
+    public record OverlapResult(
+            double exposed,
+            double exposedTransfer,
+            double exposedCpu,
+            OverlapMode overlap,
+            OverlapMode afterBackward) {}
 
     /** One step as all ranks reported it, by rank; see {@link OverlapRank}. */
     private record Step(List<long[]> lines) {
@@ -134,9 +139,9 @@ public final class OverlapBench implements Callable<Integer> {
                         () -> new Step(lines.stream().map(Queue::remove).toList()))
                 .limit(2L * steps)
                 .toList();
-        Mode overlap = mean(all.stream().filter(Step::overlaps).toList());
-        Mode after = mean(all.stream().filter(step -> !step.overlaps()).toList());
-        Result result = new Result(
+        OverlapMode overlap = mean(all.stream().filter(Step::overlaps).toList());
+        OverlapMode after = mean(all.stream().filter(step -> !step.overlaps()).toList());
+        OverlapResult result = new OverlapResult(
                 overlap.exposedSeconds() / overlap.communicationSeconds(),
                 overlap.exposedTransferSeconds() / overlap.transferSeconds(),
                 overlap.exposedCpuSeconds() / overlap.communicationCpuSeconds(),
@@ -160,8 +165,8 @@ public final class OverlapBench implements Callable<Integer> {
         return 0;
     }
 
-    private static Mode mean(List<Step> steps) {
-        return new Mode(
+    private static OverlapMode mean(List<Step> steps) {
+        return new OverlapMode(
                 mean(steps, step -> step.mean(1)),
                 mean(steps, step -> step.mean(2)),
                 mean(steps, step -> step.mean(3)),
@@ -175,7 +180,7 @@ public final class OverlapBench implements Callable<Integer> {
         return steps.stream().mapToDouble(nanos).average().orElse(0) / 1e9;
     }
 
-    private static void print(PrintWriter out, String what, Mode mode) {
+    private static void print(PrintWriter out, String what, OverlapMode mode) {
         out.printf(
                 Locale.ROOT,
                 "%-20s %6.1f  %13.1f  %7.1f  %9.1f  %7.1f  %9.1f  %7.1f%n",

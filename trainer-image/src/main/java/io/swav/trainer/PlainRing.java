@@ -59,11 +59,11 @@ final class PlainRing implements AutoCloseable {
         sent.join();
     }
 
-    private interface Call {
+    private interface RingCall {
         int on(ByteBuffer buffer) throws IOException;
     }
 
-    private static void move(long bytes, ByteBuffer array, Call call) throws IOException {
+    private static void move(long bytes, ByteBuffer array, RingCall call) throws IOException {
         long left = bytes;
         while (left > 0) {
             if (array.position() == array.capacity()) {

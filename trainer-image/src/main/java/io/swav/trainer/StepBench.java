@@ -59,7 +59,7 @@ public final class StepBench implements Callable<Integer> {
      * @param cpuSeconds per step, by phase, and {@code total} for the process: the rest is the JVM and the trainer's
      *     loop
      */
-    public record Case(String name, Map<String, Double> cpuSeconds, long peakRssBytes) {}
+    public record StepCase(String name, Map<String, Double> cpuSeconds, long peakRssBytes) {}
 
     @Option(
             names = "--case",
@@ -89,7 +89,7 @@ public final class StepBench implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
-        List<Case> cases = new ArrayList<>();
+        List<StepCase> cases = new ArrayList<>();
         for (String name : names) {
             Setup setup = SETUPS.stream()
                     .filter(one -> one.name().equals(name))
@@ -97,7 +97,7 @@ public final class StepBench implements Callable<Integer> {
                     .orElseThrow(() -> new CommandLine.ParameterException(
                             spec.commandLine(),
                             "--case " + name + ": must be one of resnet18, resnet18-3x3, resnet50"));
-            Case measured = here ? measure(setup) : inAProcess(name);
+            StepCase measured = here ? measure(setup) : inAProcess(name);
             cases.add(measured);
             if (!here) {
                 print(out, measured);
@@ -109,7 +109,7 @@ public final class StepBench implements Callable<Integer> {
         return 0;
     }
 
-    private static void print(PrintWriter out, Case of) {
+    private static void print(PrintWriter out, StepCase of) {
         out.printf("%s: CPU seconds a step, peak memory %d MiB%n", of.name(), of.peakRssBytes() >> 20);
         double total = of.cpuSeconds().getOrDefault("total", 0.0);
         double rest = total;
@@ -125,7 +125,7 @@ public final class StepBench implements Callable<Integer> {
         out.printf(Locale.ROOT, "  %-16s %8.4f  %5.1f %%%n", what, seconds, 100 * seconds / total);
     }
 
-    private Case inAProcess(String name) throws IOException, InterruptedException {
+    private StepCase inAProcess(String name) throws IOException, InterruptedException {
         Path answer = Files.createTempFile("swav-bench-step", ".json");
         try {
             List<String> command = new ArrayList<>();
@@ -154,13 +154,13 @@ public final class StepBench implements Callable<Integer> {
                 throw new IOException("the process that measures " + name + " failed");
             }
             ObjectMapper mapper = new ObjectMapper();
-            return mapper.treeToValue(mapper.readTree(answer.toFile()).at("/cases/0"), Case.class);
+            return mapper.treeToValue(mapper.readTree(answer.toFile()).at("/cases/0"), StepCase.class);
         } finally {
             Files.deleteIfExists(answer);
         }
     }
 
-    private Case measure(Setup setup) throws IOException {
+    private StepCase measure(Setup setup) throws IOException {
         Path folder = Files.createTempDirectory("swav-bench-step");
         try {
             DataCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
@@ -171,7 +171,7 @@ public final class StepBench implements Callable<Integer> {
             if (code != 0) {
                 throw new IOException("training ended with exit code " + code);
             }
-            return new Case(setup.name(), meter.perStep(), peakRss());
+            return new StepCase(setup.name(), meter.perStep(), peakRss());
         } finally {
             delete(folder);
         }

@@ -221,7 +221,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     notice))) {
                 machine.warmUp((manager, group) -> batches.group(manager, 0, group));
                 progress.state(State.Ready, 0, "ready");
-                return trainer.run() == Trainer.End.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
+                return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
         }
     }

@@ -15,7 +15,7 @@ import java.util.function.BooleanSupplier;
 public interface TrainStep extends AutoCloseable {
     /** Supplies one array for each resolution of a group, as {@link io.swav.data.CropBatches#group} does. */
     @FunctionalInterface
-    interface CropSource {
+    interface GroupCrops {
         List<NDArray> group(NDManager manager, int group);
     }
 
@@ -26,13 +26,13 @@ public interface TrainStep extends AutoCloseable {
      * @param prototypePerplexity exp of the entropy of the mean code, in [1, K]
      * @param agreed minimum of the ranks' votes, given when the step began
      */
-    record Outcome(double loss, double prototypePerplexity, long agreed) {}
+    record StepOutcome(double loss, double prototypePerplexity, long agreed) {}
 
     /**
      * Runs a small step that changes nothing, so that the first real step, for which other ranks wait, takes no longer
      * than any other: kernels are chosen and code is compiled here.
      */
-    void warmUp(CropSource crops);
+    void warmUp(GroupCrops crops);
 
     /**
      * Runs forward and backward over this rank's groups. A failure here or in {@link #averageGradients} leaves the
@@ -42,9 +42,9 @@ public interface TrainStep extends AutoCloseable {
      * @param step global steps applied so far
      * @param vote this rank's vote, see {@link StepVote}
      */
-    void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote);
+    void lossAndGradients(GroupCrops crops, GroupRange[] runs, Collective collective, long step, long vote);
 
-    Outcome averageGradients(Collective collective);
+    StepOutcome averageGradients(Collective collective);
 
     /** Publishes the step that began as {@code step}. */
     void apply(long step);

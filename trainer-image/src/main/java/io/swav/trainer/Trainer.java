@@ -47,7 +47,7 @@ public final class Trainer implements AutoCloseable {
     private static final long SAVE_NANOS = 12_000_000_000L;
 
     /** How a run ended. */
-    public enum End {
+    public enum TrainingEnd {
         Done,
         Left
     }
@@ -145,14 +145,14 @@ public final class Trainer implements AutoCloseable {
      *
      * @throws TrainerExitException if the user has to change something
      */
-    public End run() {
+    public TrainingEnd run() {
         while (true) {
             World newest = components.worlds().newest();
             Membership next =
                     Membership.next(newest, formed, components.notice().given(), config.uid());
             if (next instanceof Membership.Form form && !pastSaveDeadline()) {
                 last = form.world();
-                Optional<End> end = enter(form.world(), form.rank());
+                Optional<TrainingEnd> end = enter(form.world(), form.rank());
                 if (end.isPresent()) {
                     return end.get();
                 }
@@ -189,7 +189,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /** Forms a world and trains in it. Returns empty if the next world is due or this one must be formed again. */
-    private Optional<End> enter(World world, int rank) {
+    private Optional<TrainingEnd> enter(World world, int rank) {
         MDC.put("generation", Long.toString(world.generation()));
         MDC.put("rank", Integer.toString(rank));
         progress.entering();
@@ -284,7 +284,7 @@ public final class Trainer implements AutoCloseable {
         progress.state(progress.state(), progress.generation(), why);
     }
 
-    private Optional<End> steps(World world, Collective collective) {
+    private Optional<TrainingEnd> steps(World world, Collective collective) {
         GroupRange[] runs = IntStream.range(0, collective.size())
                 .mapToObj(rank -> GroupRange.of(config.groups(), rank, collective.size()))
                 .toArray(GroupRange[]::new);
@@ -357,7 +357,7 @@ public final class Trainer implements AutoCloseable {
                 collective,
                 step,
                 vote(collective).number());
-        TrainStep.Outcome outcome = machine.averageGradients(collective);
+        TrainStep.StepOutcome outcome = machine.averageGradients(collective);
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
@@ -446,12 +446,12 @@ public final class Trainer implements AutoCloseable {
         LOG.info("saved step {}", state.step());
     }
 
-    private End done(String why) {
+    private TrainingEnd done(String why) {
         LOG.info("done: {}", why);
         journalEvent(TrainingJournal.Event.done, why);
         progress.outside();
         progress.state(State.Done, progress.generation(), null);
-        return End.Done;
+        return TrainingEnd.Done;
     }
 
     /**
@@ -469,7 +469,7 @@ public final class Trainer implements AutoCloseable {
      *
      * @param ranks that leave at once and save the state together; 0 if other trainers keep it
      */
-    private End leave(String why, int ranks) {
+    private TrainingEnd leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
         watchdog.rest();
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
@@ -478,7 +478,7 @@ public final class Trainer implements AutoCloseable {
         journalEvent(TrainingJournal.Event.left, why);
         progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
-        return End.Left;
+        return TrainingEnd.Left;
     }
 
     /**

@@ -24,7 +24,7 @@ public final class TrainerProgress {
     private long steps;
     private long stepsPerEpoch = 1;
     private long skipped;
-    private TrainStep.@Nullable Outcome outcome;
+    private TrainStep.@Nullable StepOutcome outcome;
     private @Nullable String message;
     private int globalBatch;
     private long rateStep = -1;
@@ -130,7 +130,7 @@ public final class TrainerProgress {
         knnTop1 = percent;
     }
 
-    synchronized void step(long applied, TrainStep.Outcome of, long skippedSamples) {
+    synchronized void step(long applied, TrainStep.StepOutcome of, long skippedSamples) {
         regroupTimer.applied(System.nanoTime());
         step = applied;
         outcome = of;

@@ -49,7 +49,7 @@ abstract class CheckpointsContract {
         assertThat(steps()).containsExactly("step-10", "step-100");
         assertThat(checkpoints.holds(100)).isTrue();
         assertThat(checkpoints.holds(5)).isFalse();
-        assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(CheckpointCatalog.Entry::verified);
+        assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(CheckpointCatalog.CatalogEntry::verified);
     }
 
     @Test
@@ -221,7 +221,7 @@ abstract class CheckpointsContract {
                     .matches(entry -> !entry.verified());
             write(names.get(file), contents.get(file));
         }
-        assertThat(checkpoints(5).catalogue(true)).allMatch(CheckpointCatalog.Entry::verified);
+        assertThat(checkpoints(5).catalogue(true)).allMatch(CheckpointCatalog.CatalogEntry::verified);
     }
 
     /**

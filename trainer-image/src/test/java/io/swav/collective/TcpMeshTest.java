@@ -3,8 +3,8 @@ package io.swav.collective;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.swav.collective.Handshake.HandshakeVerdict;
 import io.swav.collective.Handshake.Hello;
-import io.swav.collective.Handshake.Verdict;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -64,11 +64,11 @@ class TcpMeshTest {
             listener.rejectBefore(5);
             Handshake handshake = new Handshake(Ranked.KEY);
             assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a", 0)))
-                    .isEqualTo(Verdict.Stale);
+                    .isEqualTo(HandshakeVerdict.Stale);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a", 0)))
-                    .isEqualTo(Verdict.Welcome);
+                    .isEqualTo(HandshakeVerdict.Welcome);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "not a", 0)))
-                    .isEqualTo(Verdict.Stranger);
+                    .isEqualTo(HandshakeVerdict.Stranger);
             listener.await(
                             new PendingConnections.ConnectionKey(6, 1, "b", 0),
                             System.nanoTime() + LONG.toNanos(),
@@ -121,10 +121,10 @@ class TcpMeshTest {
         }
     }
 
-    private static Verdict dial(Handshake handshake, PeerListener listener, Hello hello) throws Exception {
+    private static HandshakeVerdict dial(Handshake handshake, PeerListener listener, Hello hello) throws Exception {
         try (SocketChannel channel =
                 SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), listener.port()))) {
-            Verdict verdict = handshake.dial(channel, hello);
+            HandshakeVerdict verdict = handshake.dial(channel, hello);
             return verdict;
         }
     }

@@ -86,7 +86,7 @@ class DeviceAugmenterTest {
                 float turn = random.nextFloat() - 0.5f;
                 for (CropPlan.Color color : CropPlan.Color.values()) {
                     float factor = color == CropPlan.Color.HUE ? turn : 2 * random.nextFloat();
-                    CropPlan.Change change = new CropPlan.Change(color, factor);
+                    CropPlan.ColorStep change = new CropPlan.ColorStep(color, factor);
                     assertSame(
                             image,
                             change.toString(),

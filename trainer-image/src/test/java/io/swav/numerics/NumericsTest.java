@@ -20,7 +20,7 @@ class NumericsTest {
     private static final Deviation RIGHT = new Deviation("product", 1e-8, 1e-6);
     private static final Deviation WRONG = new Deviation("convolution", 2.3e-2, 1e-6);
 
-    private static final Numerics.Child NONE = (oneDnn, precisions) -> {
+    private static final Numerics.IsolatedCanary NONE = (oneDnn, precisions) -> {
         throw new AssertionError("no child was needed");
     };
 
@@ -76,7 +76,7 @@ class NumericsTest {
 
     @Test
     void computesNothingHereUntilAChildHasSurvived() {
-        Numerics.Child dies = (oneDnn, precisions) -> Optional.of("SIGFPE");
+        Numerics.IsolatedCanary dies = (oneDnn, precisions) -> Optional.of("SIGFPE");
         Canary never = new Canary(List.of((manager, precision) -> {
             throw new AssertionError("would have killed this process");
         }));
@@ -86,7 +86,7 @@ class NumericsTest {
 
     @Test
     void continuesWithoutOneDnnIfAChildDiesOnlyWithIt() {
-        Numerics.Child dies = (oneDnn, precisions) -> oneDnn ? Optional.of("SIGFPE") : Optional.empty();
+        Numerics.IsolatedCanary dies = (oneDnn, precisions) -> oneDnn ? Optional.of("SIGFPE") : Optional.empty();
         assertThat(verdict(HIDING, dies, RIGHT)).isEqualTo(new Verdict.SoundWithoutOneDnn(HIDING.toString(), "SIGFPE"));
         assertThat(TorchRuntime.usesOneDnn()).isFalse();
     }
@@ -108,7 +108,7 @@ class NumericsTest {
                 .isTrue();
     }
 
-    private static Verdict verdict(Processor processor, Numerics.Child child, Deviation deviation) {
+    private static Verdict verdict(Processor processor, Numerics.IsolatedCanary child, Deviation deviation) {
         TorchRuntime.start();
         return new Numerics(processor, new Canary(List.of((manager, precision) -> List.of(deviation))), child)
                 .verdict(FP32);

@@ -49,7 +49,7 @@ class CopyStreamTest {
         final float value;
         final NDManager owner = TorchRuntime.host();
         final NDArray pinned = filled(owner, 0);
-        final CopyStream.Transfer transfer;
+        final CopyStream.DeviceCopy transfer;
 
         Begun(float value) {
             this.value = value;

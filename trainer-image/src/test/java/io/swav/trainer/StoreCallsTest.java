@@ -191,7 +191,7 @@ class StoreCallsTest {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
             World.Member b = new World.Member("b", "b", "127.0.0.1:" + nobody.getLocalPort());
             worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));
-            CompletableFuture<Trainer.End> end = CompletableFuture.supplyAsync(() -> {
+            CompletableFuture<Trainer.TrainingEnd> end = CompletableFuture.supplyAsync(() -> {
                 trainingThread = Thread.currentThread();
                 return trainer.run();
             });
@@ -200,7 +200,7 @@ class StoreCallsTest {
             } finally {
                 released.countDown();
                 worlds.publish(new World(99, "job", List.of(b), "without it"));
-                assertThat(end.get(LONG.toSeconds(), TimeUnit.SECONDS)).isEqualTo(Trainer.End.Left);
+                assertThat(end.get(LONG.toSeconds(), TimeUnit.SECONDS)).isEqualTo(Trainer.TrainingEnd.Left);
             }
         }
     }

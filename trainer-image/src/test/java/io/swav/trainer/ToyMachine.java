@@ -59,12 +59,12 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void warmUp(CropSource crops) {
+    public void warmUp(GroupCrops crops) {
         crops.group(scope, 0);
     }
 
     @Override
-    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
+    public void lossAndGradients(GroupCrops crops, GroupRange[] runs, Collective collective, long step, long vote) {
         long start = System.nanoTime();
         sums.close();
         scope.close();
@@ -94,15 +94,15 @@ final class ToyMachine implements TrainStep {
         }
     }
 
-    private NDArray gradient(CropSource crops, int group) {
+    private NDArray gradient(GroupCrops crops, int group) {
         NDArray crop = crops.group(scope, group).get(0);
         return weights.mul(.5f * (group + 1)).add(crop).sin();
     }
 
     @Override
-    public Outcome averageGradients(Collective collective) {
+    public StepOutcome averageGradients(Collective collective) {
         sums.await();
-        return new Outcome(gradients.mean().getFloat(), 1, agreed);
+        return new StepOutcome(gradients.mean().getFloat(), 1, agreed);
     }
 
     @Override

@@ -114,7 +114,7 @@ final class Communicator implements AutoCloseable {
         }
     }
 
-    private Communicator formed(DetachedNcclCall.Call start, ConnectTimeout timeout) {
+    private Communicator formed(DetachedNcclCall.NcclCall start, ConnectTimeout timeout) {
         lock.lock();
         try {
             try (DetachedNcclCall call = DetachedNcclCall.begin("nccl-init", start, handle::begun)) {
@@ -426,7 +426,7 @@ final class Communicator implements AutoCloseable {
         return new CollectiveException("closed");
     }
 
-    private static DetachedNcclCall closing(DetachedNcclCall.Call call) {
+    private static DetachedNcclCall closing(DetachedNcclCall.NcclCall call) {
         return DetachedNcclCall.begin("nccl-close", call, () -> {});
     }
 

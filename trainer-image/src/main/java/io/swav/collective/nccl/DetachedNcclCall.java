@@ -12,25 +12,25 @@ import org.jspecify.annotations.Nullable;
  * any more, unless it has begun.
  */
 final class DetachedNcclCall implements AutoCloseable {
-    interface Call {
+    interface NcclCall {
         /** @return NCCL's result */
         int call();
     }
 
-    private final Call call;
+    private final NcclCall call;
     private final Runnable after;
     private final AtomicBoolean decided = new AtomicBoolean(); // whether to make the call
     private final CountDownLatch done = new CountDownLatch(1);
     private volatile int result;
     private volatile @Nullable CollectiveException failure;
 
-    DetachedNcclCall(Call call, Runnable after) {
+    DetachedNcclCall(NcclCall call, Runnable after) {
         this.call = call;
         this.after = after;
     }
 
     /** @param after runs on the call's thread when the call returns, however late */
-    static DetachedNcclCall begin(String name, Call call, Runnable after) {
+    static DetachedNcclCall begin(String name, NcclCall call, Runnable after) {
         DetachedNcclCall begun = new DetachedNcclCall(call, after);
         Thread thread = new Thread(begun::make, name);
         thread.setDaemon(true);

@@ -35,7 +35,7 @@ public final class NcclCollective implements Collective {
 
     private final TcpCollective sockets;
     private final Communicator communicator;
-    private final Order order;
+    private final DeviceOrder order;
     private final Consumer<Communicator> retire;
     /** Subgroups created from this collective, by their ranks in it. */
     private final Map<List<Integer>, NcclCollective> subgroups = new ConcurrentHashMap<>();
@@ -43,7 +43,7 @@ public final class NcclCollective implements Collective {
     private volatile @Nullable NcclCollective duplicate;
 
     /** How operations are ordered with libtorch's work. */
-    private enum Order {
+    private enum DeviceOrder {
         /** The device orders them: libtorch's later work waits for them, and the host continues at once. */
         DEVICE,
         /** The host waits: an operation has finished when its call returns; libtorch's work continues meanwhile. */
@@ -51,7 +51,7 @@ public final class NcclCollective implements Collective {
     }
 
     private NcclCollective(
-            TcpCollective sockets, Communicator communicator, Order order, Consumer<Communicator> retire) {
+            TcpCollective sockets, Communicator communicator, DeviceOrder order, Consumer<Communicator> retire) {
         this.sockets = sockets;
         this.communicator = communicator;
         this.order = order;
@@ -80,11 +80,14 @@ public final class NcclCollective implements Collective {
 
     static NcclCollective made(
             TcpCollective sockets, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
-        return made(sockets, Order.DEVICE, retire, communicator);
+        return made(sockets, DeviceOrder.DEVICE, retire, communicator);
     }
 
     private static NcclCollective made(
-            TcpCollective sockets, Order order, Consumer<Communicator> retire, Supplier<Communicator> communicator) {
+            TcpCollective sockets,
+            DeviceOrder order,
+            Consumer<Communicator> retire,
+            Supplier<Communicator> communicator) {
         try {
             return new NcclCollective(sockets, communicator.get(), order, retire);
         } catch (CollectiveException e) {
@@ -216,13 +219,13 @@ public final class NcclCollective implements Collective {
     public Collective duplicate() {
         NcclCollective other = duplicate;
         if (other == null) {
-            other = of(sockets.duplicate(), Order.HOST);
+            other = of(sockets.duplicate(), DeviceOrder.HOST);
             duplicate = other;
         }
         return other;
     }
 
-    private static NcclCollective of(TcpCollective some, Order order) {
+    private static NcclCollective of(TcpCollective some, DeviceOrder order) {
         return made(some, order, Communicator::close, fresh(some, CONNECT_TIMEOUT));
     }
 
