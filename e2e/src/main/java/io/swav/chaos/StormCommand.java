@@ -2,8 +2,8 @@ package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.TrainerEnv;
-import io.swav.cli.DrawnImages;
 import io.swav.data.TrainTestSplit;
+import io.swav.local.DrawnImages;
 import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;

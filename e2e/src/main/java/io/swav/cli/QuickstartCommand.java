@@ -7,6 +7,7 @@ import io.swav.data.TrainTestSplit;
 import io.swav.evaluation.EvalException;
 import io.swav.evaluation.Evaluation;
 import io.swav.evaluation.KnnClassifier;
+import io.swav.local.DrawnImages;
 import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;

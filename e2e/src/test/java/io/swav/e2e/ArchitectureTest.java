@@ -2,9 +2,11 @@ package io.swav.e2e;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.properties.HasName;
 import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.domain.properties.HasParameterTypes;
@@ -12,8 +14,10 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
-import io.swav.chaos.StormCommand;
-import io.swav.cli.DrawnImages;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /** Checks that dependencies between packages point one way, and that some calls are made in one place only. */
 @AnalyzeClasses(packages = "io.swav", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -185,17 +189,30 @@ class ArchitectureTest {
             .dependOnClassesThat()
             .resideInAnyPackage("io.fabric8.kubernetes.client..", "io.swav.membership..", "io.swav.trainer..");
 
-    /** Exception: {@code swav storm} uses the command line's synthetic images, and the command line lists {@code storm}. */
+    /** Each package that directly contains classes is a slice of its own. */
     @ArchTest
-    static final ArchRule noCyclesBetweenModules = slices().matching("io.swav.(*)..")
-            .should()
-            .beFreeOfCycles()
-            .ignoreDependency(StormCommand.class, DrawnImages.class);
+    static final ArchRule noCyclesBetweenPackages =
+            slices().matching("io.swav.(**)").should().beFreeOfCycles();
 
-    /** As {@link #noCyclesBetweenModules}, but each package that directly contains classes is a slice of its own. */
+    /** A name that stands for two things in one module can be neither searched nor asked about. */
     @ArchTest
-    static final ArchRule noCyclesBetweenLeafPackages = slices().matching("io.swav.(**)")
-            .should()
-            .beFreeOfCycles()
-            .ignoreDependency(StormCommand.class, DrawnImages.class);
+    static void noSimpleNameTwiceInAModule(JavaClasses classes) {
+        Map<String, List<String>> named = new TreeMap<>();
+        for (JavaClass one : classes) {
+            if (!one.isAnonymousClass()
+                    && !one.getSimpleName().isEmpty()
+                    && !one.getSimpleName().equals("package-info")) {
+                named.computeIfAbsent(module(one) + " " + one.getSimpleName(), name -> new ArrayList<>())
+                        .add(one.getName());
+            }
+        }
+        named.values().removeIf(classesOfTheName -> classesOfTheName.size() == 1);
+        assertThat(named).isEmpty();
+    }
+
+    /** The folder of its Maven module: the parent of target/classes, or the name of its jar. */
+    private static String module(JavaClass of) {
+        String place = of.getSource().orElseThrow().getUri().toString();
+        return place.replaceFirst("!.*|/target/classes/.*", "").replaceFirst(".*/", "");
+    }
 }

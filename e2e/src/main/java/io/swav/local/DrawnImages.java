@@ -1,7 +1,6 @@
-package io.swav.cli;
+package io.swav.local;
 
 import io.swav.data.DataCommand;
-import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
