@@ -28,7 +28,10 @@ class DocsTest {
     private static final Pattern TESTED = Pattern.compile("run: (\\w+)");
 
     private static List<Path> pages() throws IOException {
-        List<Path> pages = new ArrayList<>(List.of(Golden.PROJECT.resolve("README.md")));
+        List<Path> pages = new ArrayList<>();
+        for (String page : List.of("README.md", "CONTRIBUTING.md", "CHANGELOG.md")) {
+            pages.add(Golden.PROJECT.resolve(page));
+        }
         for (String folder : List.of("docs", "charts", "examples")) {
             pages.addAll(files(folder, ".md"));
         }

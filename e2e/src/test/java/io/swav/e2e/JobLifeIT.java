@@ -87,7 +87,7 @@ class JobLifeIT extends OperatedJob {
         assertThat(members()).as("it is still saving the state").isEmpty();
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(members()).isEmpty());
-        trainers.failed("job-0", ExitCodes.PREEMPTED, "leaving: told to go");
+        trainers.failed("job-0", ExitCodes.PREEMPTED, "leaving: SIGTERM received");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-1"));
         trainers.training("job-1", 8, new TrainerReport.Regroup(first + 2, null, 0, 1, 0.5));
         soon().untilAsserted(() -> {
