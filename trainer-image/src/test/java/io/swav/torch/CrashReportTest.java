@@ -25,7 +25,7 @@ class CrashReportTest {
             # No core dump will be written. Core dumps have been disabled. To enable core dumping, try "ulimit -c unlimited" before starting Java again
             #
             # If you would like to submit a bug report, please visit:
-            #   https://bugs.debian.org/openjdk-17
+            #   https://bugreport.java.com/bugreport/crash.jsp
             # The crash happened outside the Java Virtual Machine in native code.
             # See problematic frame for where to report the bug.
             #
