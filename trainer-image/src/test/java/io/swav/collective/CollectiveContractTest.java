@@ -286,10 +286,14 @@ class CollectiveContractTest {
     @ParameterizedTest
     @MethodSource("worldsOfSeveral")
     void abortReachesTheThreadOfTheDuplicate(World world) throws Exception {
+        // A rank has its duplicate before its peers have theirs; an abort in between ends their call of duplicate().
+        CountDownLatch duplicated = new CountDownLatch(world.size());
         List<String> ends = Ranked.run(world.connect(), (collective, manager) -> {
             Collective duplicate = collective.duplicate();
+            duplicated.countDown();
             CompletableFuture<String> other = CompletableFuture.supplyAsync(() -> failure(duplicate, manager));
             if (collective.rank() == 0) {
+                duplicated.await();
                 collective.abort();
             }
             return other.join();
