@@ -196,7 +196,7 @@ final class SnapshotReader {
         List<String> problems = new ArrayList<>(SpecValidator.broken(spec));
         before.ifPresent(accepted -> problems.addAll(SpecValidator.changed(accepted, spec)));
         TrainerPod.problem(spec.template()).ifPresent(problems::add);
-        if (spec.assignment().mode().equals("Queue")) {
+        if (spec.assignment().mode() == SwavJobSpec.Mode.Queue) {
             problems.add("spec.assignment.mode Queue is not available yet: use QueueFree");
         }
         if (job.getMetadata().getName().length() > MAX_NAME_LENGTH) {

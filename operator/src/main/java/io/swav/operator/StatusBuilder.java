@@ -6,6 +6,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import io.swav.api.TrainerReport;
@@ -106,7 +107,7 @@ final class StatusBuilder {
         Phase phase = phase();
         return new SwavJobStatus(
                 snapshot.job().getMetadata().getGeneration(),
-                phase.name(),
+                phase,
                 alive.size(),
                 ready,
                 OwnerMetadata.selector(snapshot.job()),
@@ -115,17 +116,6 @@ final class StatusBuilder {
                 checkpoints.newest(),
                 ledger(),
                 conditions(phase));
-    }
-
-    private enum Phase {
-        Invalid,
-        Pending,
-        Running,
-        Resizing,
-        Holding,
-        Suspended,
-        Complete,
-        Failed
     }
 
     private Phase phase() {

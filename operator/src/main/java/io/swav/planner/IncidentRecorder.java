@@ -2,8 +2,8 @@ package io.swav.planner;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
-import io.swav.planner.LedgerState.IncidentKind;
 import io.swav.planner.PodState.Cause;
 import io.swav.planner.PodState.Done;
 import io.swav.planner.PodState.Ended;
@@ -162,7 +162,7 @@ final class IncidentRecorder {
         if (state.accounted().contains(uid)) {
             return false;
         }
-        Incident incident = new Incident(now.toString(), kind.name(), pod, why, input.step(), null, null, null);
+        Incident incident = new Incident(now.toString(), kind, pod, why, input.step(), null, null, null);
         newIncidents.add(incident);
         state = state.with(state.account().with(incident)).accounting(uid);
         if (input.world().rankOf(uid).isPresent()) {
@@ -223,7 +223,7 @@ final class IncidentRecorder {
         if (because.isEmpty() && input.world().generation() > 0) {
             account = account.with(new Incident(
                     now.toString(),
-                    otherwise.name(),
+                    otherwise,
                     changed(next),
                     regroup.why(),
                     input.step(),
@@ -251,8 +251,7 @@ final class IncidentRecorder {
 
     private String lastFailure() {
         return state.account().incidents().stream()
-                .filter(incident -> incident.kind().equals(IncidentKind.Failure.name())
-                        || incident.kind().equals(IncidentKind.Hang.name()))
+                .filter(incident -> incident.kind() == IncidentKind.Failure || incident.kind() == IncidentKind.Hang)
                 .reduce((first, second) -> second)
                 .map(last -> ". Last failure: " + last.pod() + ": " + last.reason())
                 .orElse("");

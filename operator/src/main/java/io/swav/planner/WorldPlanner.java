@@ -1,7 +1,7 @@
 package io.swav.planner;
 
+import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
-import io.swav.planner.LedgerState.IncidentKind;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Failing;
 import io.swav.planner.PodState.Ready;

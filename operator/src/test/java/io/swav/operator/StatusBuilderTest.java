@@ -9,6 +9,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -215,7 +216,7 @@ class StatusBuilderTest {
         TrainerReport trains = report("b", "Training", 4, 7);
         SwavJobStatus waiting = status(two, WORLD, List.of(held("c", TAINT)), trains);
         String sentence = "1 of 2 wanted trainers are in the world. 1 of 2 pods cannot start: c: " + TAINT;
-        assertThat(waiting.phase()).isEqualTo("Running");
+        assertThat(waiting.phase()).isEqualTo(Phase.Running);
         assertThat(waiting.isTrue(ConditionType.Running)).isTrue();
         assertThat(condition(waiting, ConditionType.Ready).message()).isEqualTo(sentence);
         assertThat(condition(waiting, ConditionType.Resizing).message()).isEqualTo(sentence);
