@@ -28,6 +28,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -99,7 +100,7 @@ final class StatusBuilder {
 
     private SwavJobStatus status() {
         List<ObservedPod> alive = snapshot.pods().stream()
-                .filter(pod -> pod.isAlive() && !plannerState.isOut(pod.uid()))
+                .filter(pod -> pod.isAlive() && !plannerState.pods().isOut(pod.uid()))
                 .toList();
         int ready = (int) alive.stream()
                 .filter(pod -> pod.state() instanceof PodState.Ready)
@@ -150,7 +151,7 @@ final class StatusBuilder {
         if (world.generation() == 0) {
             return null;
         }
-        Instant since = plannerState.since();
+        Instant since = plannerState.progress().since();
         return new WorldStatus(
                 world.generation(),
                 world.size(),
@@ -202,7 +203,7 @@ final class StatusBuilder {
         }
         Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
         Double rate = report.imagesPerSecond();
-        boolean finished = plannerState.end() != null || report.step() >= report.steps();
+        boolean finished = plannerState.progress().end() != null || report.step() >= report.steps();
         Long eta = rate == null || rate <= 0
                 ? null
                 : snapshot.accepted()
@@ -247,7 +248,7 @@ final class StatusBuilder {
      * reports.
      */
     private @Nullable Double goodput(LedgerState account) {
-        Instant until = plannerState.end() == null ? now : plannerState.end().time();
+        Instant until = plannerState.progress().end() == null ? now : plannerState.progress().end().time();
         OptionalDouble kept = snapshot.pods().stream()
                 .map(pod -> pod.signals().regroup())
                 .flatMap(Optional::stream)
@@ -332,11 +333,11 @@ final class StatusBuilder {
     }
 
     private Optional<ConditionReason> endReason() {
-        return Optional.ofNullable(plannerState.end()).map(end -> ConditionReason.valueOf(end.reason()));
+        return Optional.ofNullable(plannerState.progress().end()).map(PlannerState.End::reason);
     }
 
     private String problems() {
-        return String.join("; ", snapshot.problems());
+        return snapshot.problems().stream().map(Problem::message).collect(Collectors.joining("; "));
     }
 
     /** The addition to the message of an ended job, which no edit changes. */
@@ -385,7 +386,7 @@ final class StatusBuilder {
     }
 
     private Optional<String> retry() {
-        return Optional.ofNullable(plannerState.retryAt())
+        return Optional.ofNullable(plannerState.backoff().retryAt())
                 .filter(now::isBefore)
                 .map(at -> "the next pod is created at " + at + " because recent pods failed");
     }
@@ -396,7 +397,7 @@ final class StatusBuilder {
             return Optional.empty();
         }
         if (phase == Phase.Failed) {
-            return Optional.ofNullable(plannerState.end())
+            return Optional.ofNullable(plannerState.progress().end())
                     .map(end -> HumanFormat.sentences(end.message(), notAccepted(phase)));
         }
         if (!snapshot.problems().isEmpty()) {
@@ -420,7 +421,7 @@ final class StatusBuilder {
         if (snapshot.problems().isEmpty()) {
             return result.rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
         }
-        return snapshot.problems().stream().anyMatch(p -> p.contains("not available yet"))
+        return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
                 ? ConditionReason.NotAvailable
                 : ConditionReason.InvalidSpec;
     }
@@ -455,8 +456,8 @@ final class StatusBuilder {
     }
 
     private Optional<String> dataFailure() {
-        return Optional.ofNullable(plannerState.end())
-                .filter(end -> end.reason().equals(PlannerState.End.NO_DATA))
+        return Optional.ofNullable(plannerState.progress().end())
+                .filter(end -> end.reason() == ConditionReason.NoData)
                 .map(PlannerState.End::message);
     }
 }
