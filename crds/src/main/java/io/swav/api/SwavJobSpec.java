@@ -363,7 +363,7 @@ public record SwavJobSpec(
             @Max(10)
             Double temperature) {}
 
-    /** Which features Sinkhorn assigns to prototypes beside those of the step. */
+    /** Which features Sinkhorn sees beside those of the step: none, or a queue of earlier ones. */
     public enum Mode {
         QueueFree,
         Queue

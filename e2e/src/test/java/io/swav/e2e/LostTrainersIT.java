@@ -168,7 +168,9 @@ class LostTrainersIT extends OperatedJob {
             assertThat(status().phase()).isEqualTo(Phase.Running);
             assertThat(ledger().stepsLost()).isEqualTo(1);
             assertThat(ledger().secondsLostByCause()).containsEntry("Failure", 12.5);
-            assertThat(ledger().incidents()).extracting(Incident::kind).endsWith(IncidentKind.Failure, IncidentKind.Resize);
+            assertThat(ledger().incidents())
+                    .extracting(Incident::kind)
+                    .endsWith(IncidentKind.Failure, IncidentKind.Resize);
         });
     }
 

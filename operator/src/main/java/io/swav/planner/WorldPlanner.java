@@ -12,9 +12,10 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Decides the members of the world and the pods of a job, as a pure function of what was observed: {@link HangDetector}
- * judges who responds, {@link IncidentRecorder} records what has happened, {@link NextWorld} decides the world, and
- * {@link PodPlanner} the pods. A pod that leaves is replaced.
+ * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
+ * value to the next: {@link HangDetector} its verdicts on members, {@link IncidentRecorder} the planner's state with
+ * everything that has happened, {@link LiveMembers} the pods that can take part, {@link NextWorld} the decision about the
+ * world, and {@link PodPlanner} the pods to create and delete.
  */
 public final class WorldPlanner {
     private final JobPolicy policy;
