@@ -30,7 +30,7 @@ final class JobEnding {
 
     private static Progress finishing(Progress before, LiveMembers liveMembers, Instant now) {
         Instant first = before.firstDone() == null ? now : before.firstDone();
-        Progress finishing = before.firstDone(first);
+        Progress finishing = before.finishing(first);
         return liveMembers.present().isEmpty() || !now.isBefore(first.plus(FINISH))
                 ? finishing.ended(new End(true, ConditionReason.Complete, "Training is complete", now))
                 : finishing;

@@ -113,7 +113,7 @@ final class NextWorld {
         return joining.isEmpty() ? untimed(new WorldDecision.Keep(inWorld())) : grow(next, joining);
     }
 
-    /** Whether the present world cannot go on training as it is. */
+    /** Whether the present world cannot continue as it is. */
     private boolean isBroken() {
         return members.isEmpty() || !gone.isEmpty() || input.world().hold();
     }

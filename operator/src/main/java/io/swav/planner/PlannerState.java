@@ -119,8 +119,8 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
             return new Progress(now, firstDone, end);
         }
 
-        Progress firstDone(Instant at) {
-            return new Progress(since, at, end);
+        Progress finishing(Instant firstDone) {
+            return new Progress(since, firstDone, end);
         }
 
         Progress ended(End how) {
