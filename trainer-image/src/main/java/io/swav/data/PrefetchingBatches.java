@@ -5,7 +5,6 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.CopyStream;
 import java.io.EOFException;
-import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -280,7 +279,7 @@ public final class PrefetchingBatches implements CropBatches {
         }
         String reason = "it cannot be decoded";
         try {
-            Optional<ImageCodec.Bgr> image = ImageCodec.decode(read(sample));
+            Optional<ImageCodec.Bgr> image = ImageCodec.decode(ReadRetry.read(data, sample, spec, closing));
             if (image.isPresent()) {
                 return image;
             }
@@ -302,22 +301,6 @@ public final class PrefetchingBatches implements CropBatches {
                     limit);
         }
         return Optional.empty();
-    }
-
-    private byte[] read(int sample) throws EOFException {
-        ReadRetry retry = new ReadRetry(spec, closing);
-        while (true) {
-            try {
-                return data.read(sample);
-            } catch (EOFException e) {
-                throw e;
-            } catch (IOException e) {
-                if (!retry.awaitNextTry()) {
-                    throw DataException.cannotRead("cannot read " + data.name(sample), e);
-                }
-                log.warn("cannot read {} now, trying again: {}", data.name(sample), e.toString());
-            }
-        }
     }
 
     @Override
