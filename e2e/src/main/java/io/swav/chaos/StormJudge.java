@@ -1,5 +1,6 @@
 package io.swav.chaos;
 
+import io.swav.api.JournalEvent;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Lost;
 import io.swav.chaos.MergedHistory.Made;
@@ -200,7 +201,7 @@ final class StormJudge {
         return silent.stream()
                 .allMatch(pod -> faults.stream().anyMatch(fault -> fault.pods().contains(pod))
                         || journals.getOrDefault(pod, Journal.empty()).events().stream()
-                                .anyMatch(e -> e.event().equals("dropped")
+                                .anyMatch(e -> e.event() == JournalEvent.DROPPED
                                         && e.generation() == made.generation
                                         && e.step() == step));
     }
@@ -376,7 +377,7 @@ final class StormJudge {
             if (processes > 1) {
                 broken.add(pod + " was " + processes + " processes");
             }
-            boolean joined = journal.events().stream().anyMatch(e -> e.event().equals("formed"));
+            boolean joined = journal.has(JournalEvent.FORMED);
             if (joined && !journal.ended() && !hit.contains(pod) && expected.steps() > 0) {
                 broken.add(pod + " ended in the middle, although no fault had hit it");
             }
