@@ -36,6 +36,7 @@ class ArchitectureTest {
     };
 
     private static final String[] PRODUCT = {
+        "io.swav.common..",
         "io.swav.api..",
         "io.swav.planner..",
         "io.swav.operator..",
@@ -62,7 +63,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule apiDependsOnNoOtherModule = noClasses()
             .that()
-            .resideInAPackage("io.swav.api..")
+            .resideInAnyPackage("io.swav.api..", "io.swav.common..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(

@@ -3,6 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
 import java.io.EOFException;
 import java.util.LinkedHashMap;
@@ -92,11 +93,9 @@ public final class PrefetchingBatches implements CropBatches {
         boolean device = spec.data().augmentOn().equals("Device");
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
-        this.workers = Executors.newFixedThreadPool(Math.max(1, spec.data().workers()), task -> {
-            Thread thread = new Thread(task, "crops-" + number.getAndIncrement());
-            thread.setDaemon(true);
-            return thread;
-        });
+        this.workers = Executors.newFixedThreadPool(
+                Math.max(1, spec.data().workers()),
+                task -> DaemonThreads.create("crops-" + number.getAndIncrement(), task));
     }
 
     /**

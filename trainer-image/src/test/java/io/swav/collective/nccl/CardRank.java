@@ -10,6 +10,7 @@ import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TcpCollective;
 import io.swav.collective.TreeSum;
+import io.swav.common.DaemonThreads;
 import io.swav.conformance.RankProcess;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -224,23 +225,19 @@ public final class CardRank {
 
     private static void killSoon(long pid, AtomicLong since) {
         ProcessHandle victim = ProcessHandle.of(pid).orElseThrow();
-        Thread killer = new Thread(() -> {
+        DaemonThreads.start("killer", () -> {
             pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             victim.destroyForcibly();
         });
-        killer.setDaemon(true);
-        killer.start();
     }
 
     private static void abortSoon(Collective world, AtomicLong since) {
-        Thread watchdog = new Thread(() -> {
+        DaemonThreads.start("aborter", () -> {
             pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             world.abort();
         });
-        watchdog.setDaemon(true);
-        watchdog.start();
     }
 
     /** Forms one world after another, each with one rank less; if NCCL can, it shrinks the previous communicator. */
