@@ -241,8 +241,8 @@ public final class StormCommand implements Callable<Integer> {
                 folder, folder.resolve("happenings.jsonl"), faultPlan, steps, seed, nodeLosses > 0, seconds);
     }
 
-    private StormJob.Elastic elastic(int most, int beside) {
-        return new StormJob.Elastic(ranks, most, beside, everySteps, hungAfter);
+    private StormJob.Elastic elastic(int maxReplicas, int spareReplicas) {
+        return new StormJob.Elastic(ranks, maxReplicas, spareReplicas, everySteps, hungAfter);
     }
 
     private Map<String, String> paced(Map<String, String> variables) {

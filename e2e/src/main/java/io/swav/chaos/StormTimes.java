@@ -4,17 +4,25 @@ import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Made;
 import io.swav.chaos.StormReport.Pause;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 
 /** The time that a storm cost: a function of the steps of the final model and the injected faults. */
 final class StormTimes {
+    /** The causes of pauses, the most severe first. */
+    private static final List<Map.Entry<Kind, String>> CAUSES = List.of(
+            Map.entry(Kind.KILL_ALL, "restart"),
+            Map.entry(Kind.HANG, "hang"),
+            Map.entry(Kind.NODE, "node"),
+            Map.entry(Kind.KILL_ALL_BUT_ONE, "kill"),
+            Map.entry(Kind.KILL, "kill"),
+            Map.entry(Kind.NOTICE, "notice"));
+
+    /** The cause if no fault hit a member that left. */
     private static final String RESIZE = "resize";
 
     private final MergedHistory history;
@@ -89,20 +97,13 @@ final class StormTimes {
     private String cause(Made before, Made after) {
         Set<String> left = new HashSet<>(history.members(before.generation, after.generation));
         left.removeAll(history.members(after.generation, after.generation));
-        Map<Kind, String> names = new EnumMap<>(Kind.class);
-        names.put(Kind.KILL_ALL, "restart");
-        names.put(Kind.HANG, "hang");
-        names.put(Kind.NODE, "node");
-        names.put(Kind.KILL_ALL_BUT_ONE, "kill");
-        names.put(Kind.KILL, "kill");
-        names.put(Kind.NOTICE, "notice");
-        return Stream.of(Kind.KILL_ALL, Kind.HANG, Kind.NODE, Kind.KILL_ALL_BUT_ONE, Kind.KILL, Kind.NOTICE)
-                .filter(kind -> faults.stream()
-                        .anyMatch(fault -> fault.kind() == kind
+        return CAUSES.stream()
+                .filter(cause -> faults.stream()
+                        .anyMatch(fault -> fault.kind() == cause.getKey()
                                 && fault.at() <= after.end()
                                 && fault.pods().stream().anyMatch(left::contains)))
                 .findFirst()
-                .map(names::get)
+                .map(Map.Entry::getValue)
                 .orElse(RESIZE);
     }
 }

@@ -48,6 +48,7 @@ final class NodeHeartbeat {
         beat(name);
     }
 
+    /** Sends a heartbeat of each node; a deleted node is created again. Failures are recorded and do not throw. */
     void beat(Collection<String> names) {
         for (String name : names) {
             try {

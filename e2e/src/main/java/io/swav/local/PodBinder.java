@@ -32,6 +32,7 @@ final class PodBinder {
         this.pods = pods;
     }
 
+    /** Binds each pod that has no node yet. */
     void bindPending() {
         List<Pod> placed = new ArrayList<>(pods.list().stream()
                 .filter(p -> p.getSpec().getNodeName() != null)
