@@ -1,8 +1,7 @@
-/* A CUDA runtime without a GPU: "device memory" is host memory. Nothing that is put on a stream is done before somebody
- * asks or waits for it, so that whoever forgets to wait reads what was there before. A test can hold streams back.
- * libtorch computes on the CPU, in the thread that calls it: so its stream, the default one, is done with everything when
- * a call comes back, unless it is held. As ranks may be threads of one process, every thread has a default stream of its
- * own. */
+/* A stub of the CUDA runtime for tests without a GPU: "device memory" is host memory. A stream executes its tasks only when
+ * a caller queries or waits, so that code that forgets to wait reads the old values. A test can hold streams back.
+ * libtorch computes on the CPU, in the calling thread, so its stream, the default one, has finished everything when a call
+ * returns, unless it is held. Ranks may be threads of one process, so every thread has a default stream of its own. */
 #define _GNU_SOURCE
 #include "cudart.h"
 #include <pthread.h>
@@ -13,8 +12,8 @@
 typedef struct CUstream_st *cudaStream_t;
 typedef struct CUevent_st {
     cudaStream_t stream;
-    long recorded, done; /* how often */
-    int users;           /* the owner, and tasks */
+    long recorded, done; /* number of records, and of those that have completed */
+    int users;           /* number of references: the owner and tasks */
 } *cudaEvent_t;
 struct task {
     enum { COPY, RECORD, AWAIT } kind;
@@ -22,8 +21,8 @@ struct task {
     const void *from;
     size_t count;
     cudaEvent_t event;
-    long number; /* of the event's records */
-    long issued; /* operations of NCCL that come before */
+    long number; /* index among the records of the event */
+    long issued; /* number of NCCL operations that precede it on the stream */
     struct task *next;
 };
 struct cudaPointerAttributes {
@@ -59,7 +58,7 @@ static void drop(cudaStream_t stream) {
     free(task);
 }
 
-/* Whatever can be done now, on all streams. */
+/* Executes all tasks that are ready, on all streams, and frees destroyed streams without tasks. */
 static void run(void) {
     for (int moved = 1; moved;) {
         moved = 0;
@@ -111,7 +110,7 @@ static cudaStream_t create(int default_) {
     return streams = stream;
 }
 
-/* As soon as it is done. */
+/* Frees the stream as soon as its tasks are done. */
 static void destroy(cudaStream_t stream) {
     pthread_mutex_lock(&mutex);
     stream->destroyed = 1;
@@ -223,7 +222,7 @@ int cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const voi
     return SUCCESS;
 }
 
-/* For tests: which streams do nothing from now on, HOLD_LIBTORCH, HOLD_OTHERS, both or none; all others do what they can. */
+/* For tests: holds these streams back from now on (HOLD_LIBTORCH, HOLD_OTHERS, both or none), and releases all others. */
 void cudaStubHold(int which) {
     pthread_mutex_lock(&mutex);
     held = which;
@@ -231,7 +230,7 @@ void cudaStubHold(int which) {
     pthread_mutex_unlock(&mutex);
 }
 
-/* Copies that were asked for. */
+/* For tests: the number of copies requested so far. */
 long cudaStubCopied(void) {
     pthread_mutex_lock(&mutex);
     long count = copied;
@@ -239,7 +238,7 @@ long cudaStubCopied(void) {
     return count;
 }
 
-/* Events that are not destroyed. */
+/* For tests: the number of events that have not been destroyed. */
 long cudaStubEvents(void) {
     pthread_mutex_lock(&mutex);
     long count = events;
@@ -247,7 +246,7 @@ long cudaStubEvents(void) {
     return count;
 }
 
-/* Streams likewise. */
+/* For tests: the number of streams that have not been freed, default streams excepted. */
 long cudaStubStreams(void) {
     pthread_mutex_lock(&mutex);
     long count = 0;

@@ -1,11 +1,11 @@
-/* What the two stubs share. The runtime keeps what it is asked for in a queue; NCCL's operations it only counts, and asks
- * whether they may begin. */
+/* The stream, which both stubs use. The runtime queues its tasks, and only counts NCCL's operations; NCCL asks it whether an
+ * operation may begin. */
 #include <stdatomic.h>
 
 struct CUstream_st {
     atomic_long issued, finished;
-    atomic_int ordered; /* an event of libtorch's stream was waited for since the last operation */
-    int (*reached)(struct CUstream_st *, long operation); /* whether all that was asked for before it is done */
+    atomic_int ordered; /* whether it has waited for an event of libtorch's stream since the last operation */
+    int (*reached)(struct CUstream_st *, long operation); /* whether all tasks before the operation are done */
     struct task *first, **last;
     int default_, destroyed;
     struct CUstream_st *next;

@@ -1,11 +1,12 @@
 /*
- * NCCL without a GPU, for tests: non-blocking communicators that move host memory over sockets of this machine, by a
- * thread each. It checks the order of calls, and misbehaves as the file "fault" beside the library says:
- *   RANK NUMBER KIND    the NUMBERth call (from 0, ncclCommInitRankConfig) on RANK's communicator:
- *   error: fails   async: fails later   hang: does not return before an abort, or before the file "fault" is gone
- *   stall: its data never move   die: SIGKILL
- * A call on a communicator that is gone leaves the file "misuse". The file "version" overrides ncclGetVersion. Every
- * communicator that comes about adds a line to the file "made", where there is one.
+ * A stub of NCCL for tests without a GPU: non-blocking communicators that move host memory over sockets of this machine,
+ * each with a thread of its own. It checks the order of calls, and injects the fault that the file "fault" beside the
+ * library describes:
+ *   RANK NUMBER KIND    affects call NUMBER (from 0, ncclCommInitRankConfig) on the communicator of RANK
+ *   error: it fails   async: it fails later   hang: it does not return before an abort or the deletion of the file "fault"
+ *   stall: its data never move   die: the process gets SIGKILL
+ * A call on a freed communicator creates the file "misuse". The file "version" overrides ncclGetVersion. Every communicator
+ * that is created adds a line to the file "made", if it exists.
  */
 #define _GNU_SOURCE
 #include "cudart.h"
@@ -41,7 +42,7 @@ struct op {
     const char *from;
     char *into;
     size_t count;
-    int type, detail; /* operation, root or peer */
+    int type, detail; /* reduction, root or peer */
     struct comm *comm;
     stream_t stream;
     struct op *next;
@@ -49,7 +50,7 @@ struct op {
 struct batch {
     struct op *ops;
     stream_t stream;
-    long number; /* among the operations on the stream */
+    long number; /* index among the operations on the stream */
     int stalled;
     struct batch *next;
 };
@@ -62,8 +63,8 @@ typedef struct comm {
     pthread_mutex_t mutex;
     pthread_cond_t work;
     struct batch *first;
-    struct batch *failed; /* does not move, and is not over before an abort */
-    int shrunk;           /* has its sockets already */
+    struct batch *failed; /* moves no data, and does not finish before an abort */
+    int shrunk;           /* whether it inherited its sockets from its parent */
 } comm_t;
 
 static __thread int depth;
@@ -104,14 +105,13 @@ static void made(const char *how, comm_t *comm) {
     fclose(list);
 }
 
-
 static void nap(void) { nanosleep(&(struct timespec){0, 1000000}, NULL); }
 
 /* ---- calls and faults ---- */
 static int enter(comm_t *comm, int *stalled) {
     if (!comm || comm->life != LIVE) {
         FILE *misuse = file("misuse", "a");
-        if (misuse) { fputs("a call on a communicator that is gone\n", misuse); fclose(misuse); }
+        if (misuse) { fputs("a call on a freed communicator\n", misuse); fclose(misuse); }
         return ARGUMENT;
     }
     atomic_fetch_add(&comm->inside, 1);
@@ -173,7 +173,7 @@ static int await_accept(int server, atomic_int *stop) {
     return -1;
 }
 
-/* Moves all bytes of a non-blocking socket; 0 when it cannot. */
+/* Sends or receives all bytes over a non-blocking socket; returns 0 if that fails. */
 static int whole(int fd, void *data, size_t size, int out, atomic_int *stop) {
     char *at = data;
     while (size && !(stop && atomic_load(stop))) {
@@ -186,7 +186,7 @@ static int whole(int fd, void *data, size_t size, int out, atomic_int *stop) {
     return size == 0;
 }
 
-/* ---- meeting ---- */
+/* ---- rendezvous ---- */
 struct hello { int rank, size, port; };
 
 static void *root(void *of) {
@@ -244,11 +244,11 @@ struct transfer { int peer, out, done; char *at; size_t left; };
 
 static size_t width(int type) { return type == BFLOAT16 ? 2 : type == FLOAT32 ? 4 : 8; }
 
-/* Bytes that communicators of this process have sent. */
+/* The number of bytes that communicators of this process have sent. */
 static atomic_long sent;
 long ncclStubSent(void) { return atomic_load(&sent); }
 
-/* All at once; on one socket in order. */
+/* Runs all transfers concurrently; those over one socket in order. */
 static int move(comm_t *comm, struct transfer *all, int count) {
     for (int open = count; open;) {
         int moved = 0;
@@ -295,14 +295,14 @@ static float widened(uint16_t half) {
     return value;
 }
 
-/* To the nearest, ties to even; not for NaN. */
+/* Rounds to the nearest bfloat16, ties to even; not for NaN. */
 static uint16_t rounded(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
 
-/* Every partial sum is rounded, as where values travel around a ring. */
+/* Rounds every partial sum, as an all-reduce around a ring does. */
 static void add_halves(uint16_t *into, const uint16_t *other, size_t count) {
     for (size_t i = 0; i < count; i++) into[i] = rounded(widened(into[i]) + widened(other[i]));
 }
@@ -429,7 +429,7 @@ static comm_t *create(int rank, int size) {
     return comm;
 }
 
-/* What was launched leaves the device, whatever came of it. */
+/* Marks all launched operations as finished on their streams, whatever their result. */
 static void give_up(struct batch *batch) {
     while (batch) {
         struct batch *next = batch->next;
@@ -439,7 +439,7 @@ static void give_up(struct batch *batch) {
     }
 }
 
-/* The struct stays, so that a later call on it is seen; its thread and sockets go. */
+/* Ends the thread and closes the sockets. The struct stays, so that a later call on it is detected. */
 static void end(comm_t *comm) {
     pthread_mutex_lock(&comm->mutex);
     atomic_store(&comm->stop, 1);
@@ -508,7 +508,7 @@ int ncclCommShrink(comm_t *parent, int *excluded, int count, comm_t **into, conf
 }
 
 int ncclCommGetAsyncError(comm_t *comm, int *state) {
-    /* polled as often as the caller likes, so it is not counted as a call */
+    /* not counted as a call, because callers poll it any number of times */
     if (!comm || comm->life != LIVE) return enter(comm, NULL);
     *state = atomic_load(&comm->state);
     return OK;
@@ -538,7 +538,7 @@ int ncclGroupStart(void) { depth++; return OK; }
 int ncclGroupEnd(void) {
     if (--depth) return OK;
     struct op *ops = NULL;
-    while (grouped) { /* back into the order of the calls */
+    while (grouped) { /* restores the order of the calls */
         struct op *next = grouped->next;
         grouped->next = ops;
         ops = grouped;

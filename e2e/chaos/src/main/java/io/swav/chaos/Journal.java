@@ -1,8 +1,10 @@
 package io.swav.chaos;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.api.JournalEvent;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,7 +18,9 @@ import org.jspecify.annotations.Nullable;
 
 /** One trainer's own record of its steps and events, in the order in which they happened. */
 record Journal(List<Step> steps, List<Event> events) {
-    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
+            .build();
 
     /**
      * A training step that this trainer applied.
@@ -36,14 +40,14 @@ record Journal(List<Step> steps, List<Event> events) {
     }
 
     /**
-     * A change in the trainer's life: formed, dropped, notice, left, resumed or done.
+     * A change in the trainer's life.
      *
      * @param at epoch microseconds
-     * @param step number of steps applied so far; for {@code dropped}, the 0-based step that was in progress
+     * @param step number of steps applied so far; for {@link JournalEvent#DROPPED}, the 0-based step that was in progress
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Event(
-            String event,
+            JournalEvent event,
             long at,
             long generation,
             long step,
@@ -56,8 +60,11 @@ record Journal(List<Step> steps, List<Event> events) {
 
     /** Whether the trainer ended in an orderly way. */
     boolean ended() {
-        return events.stream()
-                .anyMatch(e -> e.event().equals("left") || e.event().equals("done"));
+        return has(JournalEvent.LEFT) || has(JournalEvent.DONE);
+    }
+
+    boolean has(JournalEvent event) {
+        return events.stream().anyMatch(e -> e.event() == event);
     }
 
     /** Adds a line, which must be a step or an event. */

@@ -1,5 +1,6 @@
 package io.swav.chaos;
 
+import io.swav.api.JournalEvent;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -138,7 +139,7 @@ final class JournalTailer implements AutoCloseable {
     /** Generation of the newest world that the trainer formed; 0 for none. */
     private static long generation(Journal journal) {
         return journal.events().stream()
-                .filter(e -> e.event().equals("formed"))
+                .filter(e -> e.event() == JournalEvent.FORMED)
                 .mapToLong(Journal.Event::generation)
                 .max()
                 .orElse(0);

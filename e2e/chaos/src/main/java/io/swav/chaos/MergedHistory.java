@@ -1,5 +1,6 @@
 package io.swav.chaos;
 
+import io.swav.api.JournalEvent;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -68,7 +69,7 @@ final class MergedHistory {
                 history.member(step.generation(), pod);
             }
             for (Journal.Event event : journal.events()) {
-                if (event.event().equals("formed")) {
+                if (event.event() == JournalEvent.FORMED) {
                     history.member(event.generation(), pod);
                     history.formed.merge(event.generation(), event.at(), Math::min);
                 }
@@ -91,7 +92,7 @@ final class MergedHistory {
             for (Journal.Event event : journal.events()) {
                 boolean madeAllTheSame =
                         kept.containsKey(event.step()) && kept.get(event.step()).generation == event.generation();
-                if (event.event().equals("dropped") && !madeAllTheSame) {
+                if (event.event() == JournalEvent.DROPPED && !madeAllTheSame) {
                     times.merge(List.of(event.generation(), event.step()), event.at(), Math::min);
                 }
             }

@@ -3,7 +3,6 @@ package io.swav.chaos;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.TrainerEnv;
 import io.swav.data.TrainTestSplit;
-import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
@@ -12,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -221,7 +219,7 @@ public final class StormCommand implements Callable<Integer> {
             LocalDeployment.down(cluster);
             Runtime.getRuntime().removeShutdownHook(cleanUp);
         }
-        print(report);
+        StormSummary.print(report);
         if (json != null) {
             JSON.writerWithDefaultPrettyPrinter().writeValue(json.toFile(), report);
         }
@@ -242,8 +240,8 @@ public final class StormCommand implements Callable<Integer> {
                 folder, folder.resolve("happenings.jsonl"), faultPlan, steps, seed, nodeLosses > 0, seconds);
     }
 
-    private StormJob.Elastic elastic(int most, int beside) {
-        return new StormJob.Elastic(ranks, most, beside, everySteps, hungAfter);
+    private StormJob.Elastic elastic(int maxReplicas, int spareReplicas) {
+        return new StormJob.Elastic(ranks, maxReplicas, spareReplicas, everySteps, hungAfter);
     }
 
     private Map<String, String> paced(Map<String, String> variables) {
@@ -254,25 +252,13 @@ public final class StormCommand implements Callable<Integer> {
 
     /** Returns the folder of the baseline run; trains it now unless a matching one exists. */
     private Path baselineRun(LocalDeployment stack, StormJob job, Path home) throws IOException {
-        Path folder = baseline == null ? home.resolve("quiet") : baseline.toAbsolutePath();
-        Path done = folder.resolve("job.yaml");
-        if (baseline != null && Files.exists(done)) {
-            if (!Files.readString(done).equals(job.maths())) {
-                throw new LocalClusterException(folder + " holds the baseline of a different job, see " + done
-                        + ". Name another directory with --baseline");
-            }
+        Path folder = baseline == null ? home.resolve("baseline") : baseline.toAbsolutePath();
+        if (baseline != null && BaselineFolder.holds(folder, job.maths())) {
             System.out.println("baseline run: reusing " + folder);
             return folder;
         }
-        LocalControlPlane.deleteTree(folder);
-        Files.createDirectories(folder);
         System.out.println("baseline run:");
-        try (JobMonitor run = new JobMonitor(
-                stack, job.object("quiet", folder, elastic(ranks, 0), paced(Map.of())), StatusLine.standard())) {
-            run.await(now -> {});
-            run.delete();
-        }
-        Files.writeString(done, job.maths());
+        BaselineFolder.train(folder, job, stack, elastic(ranks, 0), paced(Map.of()));
         return folder;
     }
 
@@ -289,58 +275,5 @@ public final class StormCommand implements Callable<Integer> {
                                 ? DrawnImages.in(home)
                                 : data.toAbsolutePath().normalize())
                 .train();
-    }
-
-    private static void print(StormReport report) {
-        System.out.printf(
-                Locale.ROOT,
-                """
-                %d steps in %.0f s; %d kills, %d notices, %d resizes, %d hangs, %d lost nodes
-                steps lost: %d with notice, %d without
-                samples not exactly once: %d
-                goodput: %.1f %%
-                """,
-                report.steps(),
-                report.wallSeconds(),
-                report.kills(),
-                report.notices(),
-                report.resizes(),
-                report.hangs(),
-                report.nodeLosses(),
-                report.stepsLostWithNotice(),
-                report.stepsLostWithoutNotice(),
-                report.samplesNotExactlyOnce(),
-                100 * report.goodput());
-        report.pauseSeconds()
-                .forEach((cause, pause) -> System.out.printf(
-                        Locale.ROOT,
-                        "pause, %-8s p50 %.2f s, p95 %.2f s, max %.2f s (%d changes of the world)%n",
-                        cause + ":",
-                        pause.p50(),
-                        pause.p95(),
-                        pause.max(),
-                        pause.count()));
-        if (report.weightsEqual() != null) {
-            System.out.printf(
-                    Locale.ROOT,
-                    "weights compared with the baseline: %s (relative difference %.3g); loss of every step: %s%n",
-                    report.weightsEqual() ? "equal, bit for bit" : "not equal",
-                    report.weightsRelativeL2(),
-                    Boolean.TRUE.equals(report.lossEqual()) ? "equal, bit for bit" : "not equal");
-        }
-        System.out.println("survivors kept their processes: " + (report.survivorsKeptProcess() ? "yes" : "no"));
-        if (report.stepsWithoutApi() != null) {
-            System.out.println("steps trained without the API server: " + report.stepsWithoutApi());
-        }
-        if (report.stepsWithoutOperator() != null) {
-            System.out.println("steps trained without the operator: " + report.stepsWithoutOperator());
-        }
-        for (String promise : report.broken()) {
-            System.out.println("BROKEN: " + promise);
-        }
-        System.out.println(
-                report.broken().isEmpty()
-                        ? "every promise was kept"
-                        : report.broken().size() + " promises broken");
     }
 }

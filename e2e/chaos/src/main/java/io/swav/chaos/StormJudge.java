@@ -1,12 +1,11 @@
 package io.swav.chaos;
 
+import io.swav.api.JournalEvent;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Lost;
 import io.swav.chaos.MergedHistory.Made;
-import io.swav.chaos.StormReport.Pause;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -15,13 +14,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Checks a storm against the promises: a function of the trainers' journals, the injected faults and, if it exists, the
- * baseline run.
+ * baseline run. {@link SampleAudit} counts the samples, {@link StormTimes} measures what the faults cost.
  */
 final class StormJudge {
     /**
@@ -57,8 +54,6 @@ final class StormJudge {
      */
     record BaselineRun(Map<String, Journal> journals, Optional<Weights> weights) {}
 
-    private static final String RESIZE = "resize";
-
     private final Map<String, Journal> journals;
     private final List<InjectedFault> faults;
     private final Expectations expected;
@@ -84,6 +79,7 @@ final class StormJudge {
     }
 
     private StormReport judge(List<String> missed, Optional<BaselineRun> baseline, double wallSeconds) {
+        StormTimes times = new StormTimes(history, faults);
         broken.addAll(missed);
         checkWhole();
         int wrongSamples = samplesNotExactlyOnce();
@@ -104,8 +100,8 @@ final class StormJudge {
                 count(Kind.RESIZE),
                 count(Kind.HANG),
                 count(Kind.NODE),
-                goodput(),
-                pauses(),
+                times.goodput(),
+                times.pauses(),
                 wrongSamples,
                 weights.map(Weights::equal).orElse(null),
                 weights.map(Weights::relativeL2).orElse(null),
@@ -123,8 +119,6 @@ final class StormJudge {
     private int count(Kind kind) {
         return (int) faults.stream().filter(fault -> fault.kind() == kind).count();
     }
-
-    // ---- completeness -------------------------------------------------------------------------------------------
 
     /** Checks that every step was made, each in a world no older than that of the step before. */
     private void checkWhole() {
@@ -150,59 +144,11 @@ final class StormJudge {
         }
     }
 
-    /**
-     * Checks, by epoch, that every sample of every step made was fed exactly once. A rank that died after the step's last
-     * collective and before it recorded the step leaves no record, but its samples count as fed: without them the other
-     * ranks could not have applied the step.
-     */
     private int samplesNotExactlyOnce() {
-        Map<Long, Map<Long, Integer>> fed = new TreeMap<>();
-        Map<Long, Map<Long, Integer>> due = new TreeMap<>();
-        history.kept().forEach((step, made) -> {
-            long epoch = expected.order().epochOf(step);
-            Map<Long, Integer> counts = fed.computeIfAbsent(epoch, e -> new HashMap<>());
-            Set<Long> unseen = new HashSet<>(expected.order().samplesOf(step));
-            unseen.forEach(
-                    sample -> due.computeIfAbsent(epoch, e -> new HashMap<>()).merge(sample, 1, Integer::sum));
-            for (Journal.Step record : made.byPod.values()) {
-                for (Long sample : record.samples()) {
-                    counts.merge(sample, 1, Integer::sum);
-                    unseen.remove(sample);
-                }
-            }
-            if (made.byPod.size() < made.size && silenceExplained(step, made)) {
-                unseen.forEach(sample -> counts.merge(sample, 1, Integer::sum));
-            }
-        });
-        int wrong = 0;
-        for (Map.Entry<Long, Map<Long, Integer>> epoch : fed.entrySet()) {
-            Map<Long, Integer> expectedCounts = due.getOrDefault(epoch.getKey(), Map.of());
-            Set<Long> samples = new HashSet<>(epoch.getValue().keySet());
-            samples.addAll(expectedCounts.keySet());
-            long wrongHere = samples.stream()
-                    .filter(s -> !epoch.getValue().getOrDefault(s, 0).equals(expectedCounts.getOrDefault(s, 0)))
-                    .count();
-            if (wrongHere > 0) {
-                broken.add("epoch " + epoch.getKey() + ": " + wrongHere + " samples were fed twice, or never");
-            }
-            wrong += (int) wrongHere;
-        }
-        return wrong;
-    }
-
-    /**
-     * Whether every rank without a record of the step was hit by a fault, or dropped its own attempt and adopted the state
-     * of another rank.
-     */
-    private boolean silenceExplained(long step, Made made) {
-        Set<String> silent = new HashSet<>(history.members(made.generation, made.generation));
-        silent.removeAll(made.byPod.keySet());
-        return silent.stream()
-                .allMatch(pod -> faults.stream().anyMatch(fault -> fault.pods().contains(pod))
-                        || journals.getOrDefault(pod, Journal.empty()).events().stream()
-                                .anyMatch(e -> e.event().equals("dropped")
-                                        && e.generation() == made.generation
-                                        && e.step() == step));
+        Map<Long, Integer> wrong = new SampleAudit(journals, faults, history).wrongByEpoch(expected.order());
+        wrong.forEach((epoch, samples) ->
+                broken.add("epoch " + epoch + ": " + samples + " samples were fed twice, or never"));
+        return wrong.values().stream().mapToInt(Integer::intValue).sum();
     }
 
     /** The number of steps that were begun or applied and then discarded; key true: lost with notice. */
@@ -243,8 +189,6 @@ final class StormJudge {
                 .max(Comparator.comparingLong(InjectedFault::at));
     }
 
-    // ---- weights and losses -------------------------------------------------------------------------------------
-
     private boolean lossEqual(MergedHistory baseline) {
         for (Map.Entry<Long, Made> entry : history.kept().entrySet()) {
             Optional<Journal.Step> here = entry.getValue().agreed();
@@ -265,87 +209,6 @@ final class StormJudge {
         return step.map(s -> Double.toString(s.loss())).orElse("not the same on all ranks, or missing");
     }
 
-    // ---- time ---------------------------------------------------------------------------------------------------
-
-    private double goodput() {
-        long kept = 0;
-        long end = Long.MIN_VALUE;
-        for (Made made : history.kept().values()) {
-            kept += Math.max(0, made.end() - Math.max(made.start(), end));
-            end = Math.max(end, made.end());
-        }
-        return history.kept().isEmpty()
-                ? 0
-                : (double) kept / (end - history.kept().firstEntry().getValue().start());
-    }
-
-    private Map<String, Pause> pauses() {
-        Map<String, List<Double>> seconds = new TreeMap<>();
-        List<Made> steps = List.copyOf(history.kept().values());
-        for (int i = 1; i < steps.size(); i++) {
-            Made before = steps.get(i - 1);
-            Made after = steps.get(i);
-            if (before.generation < after.generation) {
-                double pause = (after.end() - before.end() - normalStep(steps, after.size)) / 1e6;
-                seconds.computeIfAbsent(cause(before, after), c -> new ArrayList<>())
-                        .add(Math.max(0, pause));
-            }
-        }
-        Map<String, Pause> pauses = new LinkedHashMap<>();
-        seconds.forEach((cause, list) -> {
-            List<Double> sorted = list.stream().sorted().toList();
-            pauses.put(cause, new Pause(rank(sorted, 0.5), rank(sorted, 0.95), rank(sorted, 1), sorted.size()));
-        });
-        return pauses;
-    }
-
-    /**
-     * The median time in microseconds between the ends of consecutive steps of one generation, over worlds of this size if
-     * they made at least five such steps, otherwise over all worlds.
-     */
-    private static double normalStep(List<Made> steps, int size) {
-        List<Double> here = new ArrayList<>();
-        List<Double> all = new ArrayList<>();
-        for (int i = 1; i < steps.size(); i++) {
-            Made step = steps.get(i);
-            if (steps.get(i - 1).generation == step.generation) {
-                double length = step.end() - steps.get(i - 1).end();
-                all.add(length);
-                if (step.size == size) {
-                    here.add(length);
-                }
-            }
-        }
-        List<Double> sample = (here.size() >= 5 ? here : all).stream().sorted().toList();
-        return sample.isEmpty() ? 0 : rank(sample, 0.5);
-    }
-
-    /** The percentile by the nearest-rank method. */
-    private static double rank(List<Double> sorted, double share) {
-        return sorted.get(Math.max(0, (int) Math.ceil(share * sorted.size()) - 1));
-    }
-
-    /** The most severe fault that hit one of the members that left between the two steps. */
-    private String cause(Made before, Made after) {
-        Set<String> left = new HashSet<>(history.members(before.generation, after.generation));
-        left.removeAll(history.members(after.generation, after.generation));
-        Map<Kind, String> names = new EnumMap<>(Kind.class);
-        names.put(Kind.KILL_ALL, "restart");
-        names.put(Kind.HANG, "hang");
-        names.put(Kind.NODE, "node");
-        names.put(Kind.KILL_ALL_BUT_ONE, "kill");
-        names.put(Kind.KILL, "kill");
-        names.put(Kind.NOTICE, "notice");
-        return Stream.of(Kind.KILL_ALL, Kind.HANG, Kind.NODE, Kind.KILL_ALL_BUT_ONE, Kind.KILL, Kind.NOTICE)
-                .filter(kind -> faults.stream()
-                        .anyMatch(fault -> fault.kind() == kind
-                                && fault.at() <= after.end()
-                                && fault.pods().stream().anyMatch(left::contains)))
-                .findFirst()
-                .map(names::get)
-                .orElse(RESIZE);
-    }
-
     private @Nullable Long stepsDuring(Kind absence) {
         List<InjectedFault> all =
                 faults.stream().filter(fault -> fault.kind() == absence).toList();
@@ -361,8 +224,6 @@ final class StormJudge {
         return made;
     }
 
-    // ---- processes ----------------------------------------------------------------------------------------------
-
     private boolean survivorsKeptProcess() {
         int before = broken.size();
         Set<String> hit = new HashSet<>();
@@ -376,7 +237,7 @@ final class StormJudge {
             if (processes > 1) {
                 broken.add(pod + " was " + processes + " processes");
             }
-            boolean joined = journal.events().stream().anyMatch(e -> e.event().equals("formed"));
+            boolean joined = journal.has(JournalEvent.FORMED);
             if (joined && !journal.ended() && !hit.contains(pod) && expected.steps() > 0) {
                 broken.add(pod + " ended in the middle, although no fault had hit it");
             }

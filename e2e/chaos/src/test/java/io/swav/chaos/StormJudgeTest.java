@@ -3,6 +3,7 @@ package io.swav.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.swav.api.JournalEvent;
 import io.swav.chaos.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ class StormJudgeTest {
         form(1, "a", "b");
         steps(1, 0, 7, "a", "b");
         inject(Kind.KILL, "b");
-        event("a", "dropped", 1, 7);
+        event("a", JournalEvent.DROPPED, 1, 7);
         clock += SECOND / 2;
         form(2, "a");
         steps(2, 7, 12, "a");
@@ -65,7 +66,7 @@ class StormJudgeTest {
         form(1, "a", "b");
         steps(1, 0, 3, "a", "b");
         inject(Kind.KILL, "b");
-        event("a", "dropped", 1, 3);
+        event("a", JournalEvent.DROPPED, 1, 3);
         form(2, "a");
         steps(2, 2, 6, "a"); // step 2 was made already
         done("a");
@@ -82,7 +83,7 @@ class StormJudgeTest {
         steps(1, 0, 2, "a", "b");
         steps(1, 2, 3, 2, "b"); // b applied and recorded it
         inject(Kind.KILL, "b");
-        event("a", "dropped", 1, 2);
+        event("a", JournalEvent.DROPPED, 1, 2);
         form(2, "a");
         steps(2, 2, 6, "a");
         done("a");
@@ -100,8 +101,8 @@ class StormJudgeTest {
         form(2, "a", "b"); // and c
         clock += SECOND / 10;
         inject(Kind.KILL, "c");
-        event("a", "dropped", 2, 2);
-        event("b", "dropped", 2, 2);
+        event("a", JournalEvent.DROPPED, 2, 2);
+        event("b", JournalEvent.DROPPED, 2, 2);
         form(3, "a", "b");
         steps(3, 2, 6, "a", "b");
         done("a", "b");
@@ -117,8 +118,8 @@ class StormJudgeTest {
         form(1, "a", "b");
         steps(1, 0, 2, "a", "b");
         inject(Kind.NOTICE, "b");
-        event("a", "dropped", 1, 2);
-        event("b", "left", 1, 2);
+        event("a", JournalEvent.DROPPED, 1, 2);
+        event("b", JournalEvent.LEFT, 1, 2);
         form(2, "a");
         steps(2, 2, 6, "a");
         done("a");
@@ -208,7 +209,7 @@ class StormJudgeTest {
         inject(Kind.KILL, "b");
         form(2, "a"); // c is gone too, although no fault hit it
         steps(2, 3, 6, "a");
-        journal("a").events().add(new Journal.Event("formed", clock, 2, 6, 4711, ""));
+        journal("a").events().add(new Journal.Event(JournalEvent.FORMED, clock, 2, 6, 4711, ""));
         done("a");
 
         StormReport report = judge(6);
@@ -325,17 +326,17 @@ class StormJudgeTest {
 
     private void form(long generation, String... pods) {
         for (String pod : pods) {
-            event(pod, "formed", generation, 0);
+            event(pod, JournalEvent.FORMED, generation, 0);
         }
     }
 
     private void done(String... pods) {
         for (String pod : pods) {
-            event(pod, "done", 0, 0);
+            event(pod, JournalEvent.DONE, 0, 0);
         }
     }
 
-    private void event(String pod, String what, long generation, long step) {
+    private void event(String pod, JournalEvent what, long generation, long step) {
         journal(pod).events().add(new Journal.Event(what, clock, generation, step, pod.hashCode(), ""));
     }
 

@@ -11,20 +11,16 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
@@ -35,42 +31,22 @@ import java.util.stream.Stream;
  */
 public final class LocalControlPlane implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofMinutes(2);
-    private static final List<String> STOP_ORDER = List.of("kube-controller-manager", "kube-apiserver", "etcd");
-
-    /** Garbage collection, namespaces, service accounts, and the controllers that taint and clear vanished nodes. */
-    private static final String CONTROLLERS = String.join(
-            ",",
-            "garbagecollector",
-            "namespace",
-            "serviceaccount",
-            "serviceaccount-token",
-            "root-ca-cert-publisher",
-            "clusterrole-aggregation",
-            "nodelifecycle",
-            "podgc",
-            "disruption");
-
-    private record Ports(int etcd, int etcdPeer, int api) {
-        static Ports free() {
-            List<Integer> ports = freePorts(3);
-            return new Ports(ports.get(0), ports.get(1), ports.get(2));
-        }
-
-        boolean areFree() {
-            return Stream.of(etcd, etcdPeer, api).allMatch(LocalControlPlane::isFree);
-        }
-    }
+    private static final String API_SERVER = "kube-apiserver";
+    private static final String CONTROLLER_MANAGER = "kube-controller-manager";
+    private static final List<String> STOP_ORDER = List.of(CONTROLLER_MANAGER, API_SERVER, "etcd");
 
     private final Path dir;
     private final KubeBinaries binaries;
     private final ClusterCertificates pki;
-    private final Ports ports;
+    private final ControlPlanePorts ports;
+    private final ControlPlaneCommands commands;
 
-    private LocalControlPlane(Path dir, KubeBinaries binaries, ClusterCertificates pki, Ports ports) {
+    private LocalControlPlane(Path dir, KubeBinaries binaries, ClusterCertificates pki, ControlPlanePorts ports) {
         this.dir = dir;
         this.binaries = binaries;
         this.pki = pki;
         this.ports = ports;
+        this.commands = new ControlPlaneCommands(dir, binaries, pki, ports);
     }
 
     /**
@@ -87,15 +63,16 @@ public final class LocalControlPlane implements AutoCloseable {
             Files.createDirectories(home);
             Path state = home.resolve("ports.json");
             JsonMapper json = JsonMapper.builder().build();
-            Optional<Ports> before =
-                    Files.exists(state) ? Optional.of(json.readValue(state.toFile(), Ports.class)) : Optional.empty();
+            Optional<ControlPlanePorts> before = Files.exists(state)
+                    ? Optional.of(json.readValue(state.toFile(), ControlPlanePorts.class))
+                    : Optional.empty();
             boolean runs = STOP_ORDER.stream()
                     .filter(name -> binaries.controllerManager().isPresent() || !name.equals(STOP_ORDER.get(0)))
                     .allMatch(name -> BackgroundProcess.find(home, name).isPresent());
             if (!runs) {
                 end(home);
             }
-            Ports ports = before.filter(p -> runs || p.areFree()).orElseGet(Ports::free);
+            ControlPlanePorts ports = before.filter(p -> runs || p.areFree()).orElseGet(ControlPlanePorts::free);
             json.writeValue(state.toFile(), ports);
             LocalControlPlane cluster =
                     new LocalControlPlane(home, binaries, ClusterCertificates.in(home.resolve("pki")), ports);
@@ -146,12 +123,12 @@ public final class LocalControlPlane implements AutoCloseable {
 
     /** Stops the API server as after a crash: etcd keeps every object. */
     public void stopApiServer() {
-        BackgroundProcess.find(dir, "kube-apiserver").ifPresent(d -> d.stop(Duration.ofSeconds(5)));
+        BackgroundProcess.find(dir, API_SERVER).ifPresent(d -> d.stop(Duration.ofSeconds(5)));
     }
 
     /** Starts the API server again after {@link #stopApiServer}, on the same port. */
     public void startApiServer() {
-        apiServer();
+        start(API_SERVER, commands.apiServer());
         awaitReady();
     }
 
@@ -167,26 +144,15 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     private void startAll(Collection<CustomResourceDefinition> definitions) {
-        BackgroundProcess.start(
-                dir,
-                "etcd",
-                List.of(
-                        binaries.etcd().toString(),
-                        "--name=swav",
-                        "--data-dir=" + dir.resolve("etcd"),
-                        "--listen-client-urls=" + http(ports.etcd),
-                        "--advertise-client-urls=" + http(ports.etcd),
-                        "--listen-peer-urls=" + http(ports.etcdPeer),
-                        "--initial-advertise-peer-urls=" + http(ports.etcdPeer),
-                        "--initial-cluster=swav=" + http(ports.etcdPeer),
-                        "--logger=zap"),
-                Map.of());
-        apiServer(); // kube-apiserver waits for etcd
+        start("etcd", commands.etcd());
+        start(API_SERVER, commands.apiServer()); // it waits for etcd
         awaitReady();
         try (KubernetesClient client = client()) {
             define(client, definitions);
             if (binaries.controllerManager().isPresent()) {
-                controllerManager(binaries.controllerManager().get());
+                start(
+                        CONTROLLER_MANAGER,
+                        commands.controllerManager(binaries.controllerManager().get()));
                 // pods are rejected until their namespace has its default account and the account has its token
                 await(
                         "the default service account",
@@ -212,44 +178,8 @@ public final class LocalControlPlane implements AutoCloseable {
                                 && c.getStatus().equals("True"))));
     }
 
-    private void apiServer() {
-        List<String> command = new ArrayList<>(List.of(
-                binaries.apiServer().toString(),
-                "--etcd-servers=" + http(ports.etcd),
-                "--bind-address=127.0.0.1",
-                "--advertise-address=127.0.0.1",
-                "--secure-port=" + ports.api,
-                "--tls-cert-file=" + pki.serverCertificate(),
-                "--tls-private-key-file=" + pki.serverKey(),
-                "--cert-dir=" + pki.dir(),
-                "--token-auth-file=" + pki.tokens(),
-                "--authorization-mode=RBAC",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                "--service-account-signing-key-file=" + pki.accountKey(),
-                "--service-account-key-file=" + pki.accountPublicKey(),
-                "--service-cluster-ip-range=10.96.0.0/24",
-                "--allow-privileged=true",
-                // the "kubernetes" service is unused here; its endpoint would be a loopback address, which is invalid
-                "--endpoint-reconciler-type=none"));
-        if (binaries.controllerManager().isEmpty()) {
-            command.add("--disable-admission-plugins=ServiceAccount"); // no controller creates the default accounts
-        }
-        BackgroundProcess.start(dir, "kube-apiserver", command, Map.of());
-    }
-
-    private void controllerManager(Path program) {
-        List<String> command = new ArrayList<>(List.of(
-                program.toString(),
-                "--kubeconfig=" + kubeconfig(),
-                "--controllers=" + CONTROLLERS,
-                "--service-account-private-key-file=" + pki.accountKey(),
-                "--root-ca-file=" + pki.authority(),
-                "--leader-elect=false",
-                "--secure-port=0"));
-        if (minorVersion(program) < 24) {
-            command.add("--port=0"); // later versions have neither the insecure port nor the flag
-        }
-        BackgroundProcess.start(dir, "kube-controller-manager", command, Map.of());
+    private void start(String name, List<String> command) {
+        BackgroundProcess.start(dir, name, command, Map.of());
     }
 
     private void awaitReady() {
@@ -284,55 +214,14 @@ public final class LocalControlPlane implements AutoCloseable {
             ProcessUtils.pause(Duration.ofMillis(100));
         }
         throw new LocalClusterException(what + " did not answer within " + START_LIMIT.toSeconds() + " s (" + last
-                + "). The API server's log, " + BackgroundProcess.logFile(dir, "kube-apiserver") + ", ends:\n"
-                + BackgroundProcess.tail(BackgroundProcess.logFile(dir, "kube-apiserver"), 15));
+                + "). The API server's log, " + BackgroundProcess.logFile(dir, API_SERVER) + ", ends:\n"
+                + BackgroundProcess.tail(BackgroundProcess.logFile(dir, API_SERVER), 15));
     }
 
     private void writeKubeconfig() throws IOException {
         Path file = kubeconfig();
-        Files.writeString(file, pki.adminKubeconfig("https://127.0.0.1:" + ports.api));
+        Files.writeString(file, pki.adminKubeconfig("https://127.0.0.1:" + ports.api()));
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-    }
-
-    /** The minor version, from a text like "Kubernetes v1.20.2". */
-    private static int minorVersion(Path program) {
-        String text = ProcessUtils.output(List.of(program.toString(), "--version"));
-        String[] parts = text.split("\\.", -1);
-        if (parts.length < 2) {
-            throw new LocalClusterException(program + " --version printed '" + text + "', not a Kubernetes version");
-        }
-        return Integer.parseInt(parts[1]);
-    }
-
-    private static String http(int port) {
-        return "http://127.0.0.1:" + port;
-    }
-
-    private static boolean isFree(int port) {
-        try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-            return socket.isBound();
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    /**
-     * Distinct free ports. They are below the range from which the kernel assigns ephemeral ports, because the processes
-     * that will listen on them start later and may be restarted.
-     */
-    static List<Integer> freePorts(int count) {
-        List<Integer> ports = ThreadLocalRandom.current()
-                .ints(1000, 20_000, 30_000)
-                .distinct()
-                .filter(LocalControlPlane::isFree)
-                .limit(count)
-                .boxed()
-                .toList();
-        if (ports.size() < count) {
-            throw new LocalClusterException(
-                    "no free port on 127.0.0.1 between 20000 and 30000: end some of the processes that listen there");
-        }
-        return ports;
     }
 
     public static void deleteTree(Path root) {

@@ -1,22 +1,15 @@
 package io.swav.local;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.fabric8.kubernetes.api.model.Container;
-import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,15 +29,11 @@ import org.slf4j.LoggerFactory;
  */
 final class PodRunner implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(PodRunner.class);
-    private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final Duration RETRY = Duration.ofSeconds(1);
     /** Interval of the attempts to pass the startup limiter. */
     private static final Duration GATE = Duration.ofMillis(100);
     /** Maximum length of a termination message taken from the log, characters. */
     private static final int MESSAGE_LIMIT = 2048;
-    /** The variables that a container inherits from the machine's environment. */
-    private static final List<String> INHERITED =
-            List.of("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "JAVA_HOME", "XDG_CACHE_HOME");
 
     private final KubernetesClient client;
     private final ImageCommands images;
@@ -54,13 +43,13 @@ final class PodRunner implements Runnable {
     private final PodEvents podEvents;
     private final PodFolder folder;
     private final PodVolumes volumes;
+    private final PodStatusWriter status;
     private final BlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
     private final Map<String, ContainerProcess> processes = new HashMap<>();
     private final Map<String, Prober> probers = new HashMap<>();
 
     private Pod pod;
     private PodRuntimeState view;
-    private @Nullable PodStatus written;
     private boolean done;
 
     PodRunner(NodeContext node, Pod pod) {
@@ -72,8 +61,8 @@ final class PodRunner implements Runnable {
         this.podEvents = node.events();
         this.folder = PodFolder.of(node.pods(), pod);
         this.volumes = new PodVolumes(client, pod, folder.volumes());
+        this.status = new PodStatusWriter(node, pod.getStatus());
         this.pod = pod;
-        this.written = pod.getStatus();
         this.view = PodRuntimeState.fresh(pod, startTime(pod));
     }
 
@@ -129,7 +118,7 @@ final class PodRunner implements Runnable {
         try {
             while (!done) {
                 Instant now = Instant.now();
-                writeStatus(now);
+                status.write(pod, view, now);
                 PodLifecycle.Action action = PodLifecycle.next(pod, view, now);
                 if (action instanceof PodLifecycle.Start start) {
                     start(start.container());
@@ -150,16 +139,8 @@ final class PodRunner implements Runnable {
                 gone();
                 return Optional.empty();
             }
-            refused(e);
+            status.failed(pod, e);
             return Optional.of(Instant.now().plus(RETRY));
-        }
-    }
-
-    private void refused(KubernetesClientException e) {
-        boolean isNew = errors.failed(ApiErrors.Call.STATUS, ApiErrors.name(pod), e);
-        if (isNew && ApiErrors.answered(e)) {
-            String message = "the local node cannot write the pod's status: " + ApiErrors.serverMessage(e);
-            podEvents.warn(pod, PodEvents.KUBELET, "FailedStatusUpdate", message);
         }
     }
 
@@ -172,32 +153,22 @@ final class PodRunner implements Runnable {
         }
         int run = view.container(name).runs();
         try {
-            List<String> raw = images.commandLine(container)
+            List<String> commandLine = images.commandLine(container)
                     .orElseThrow(() -> new PodConfigException("image " + container.getImage()
                             + " stands for no command on this node, and the container has no command of its own"));
             Files.createDirectories(folder.path());
             if (!mounted(name)) {
                 return;
             }
-            Map<String, String> mounts = volumes.mounts(container);
-            Map<String, String> declared = PodEnvironment.of(client, pod, container);
-            Map<String, String> env = environment(mounts, declared);
-            List<String> command = raw.stream()
-                    .map(word -> VariableExpansion.paths(VariableExpansion.variables(word, declared), mounts))
-                    .toList();
-            Path workingDir = container.getWorkingDir() == null
-                    ? folder.path()
-                    : Path.of(VariableExpansion.paths(container.getWorkingDir(), mounts));
+            ContainerSetup setup =
+                    ContainerSetup.of(client, pod, container, commandLine, folder, volumes.mounts(container));
             Path log = folder.log(name, run);
             Files.createDirectories(folder.container(name));
-            ContainerProcess process = ContainerProcess.start(folder.run(name, run), log, command, env, workingDir);
+            ContainerProcess process = ContainerProcess.start(
+                    folder.run(name, run), log, setup.command(), setup.env(), setup.workingDir());
             view = view.with(name, c -> c.run(new ContainerRuntimeState.Running(process.pid(), now)));
             watchOver(container, process, run, now);
-            Prober prober = new Prober(
-                    timer, container, mounts, env, workingDir, finding -> events.add(() -> found(name, run, finding)));
-            probers.put(name, prober);
-            prober.start();
-            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
+            probe(container, run, setup);
         } catch (PodConfigException e) {
             waitToStart(name, "CreateContainerConfigError", e.getMessage());
         } catch (KubernetesClientException e) {
@@ -237,26 +208,6 @@ final class PodRunner implements Runnable {
         ContainerRuntimeState.Waiting waiting = new ContainerRuntimeState.Waiting(
                 reason, message == null ? "" : message, Instant.now().plus(RETRY));
         view = view.with(name, c -> c.withState(waiting));
-    }
-
-    private Map<String, String> environment(Map<String, String> mounts, Map<String, String> declared)
-            throws IOException {
-        Map<String, String> env = new LinkedHashMap<>();
-        for (String name : INHERITED) {
-            String value = System.getenv(name);
-            if (value != null) {
-                env.put(name, value);
-            }
-        }
-        if (ServiceAccounts.mounted(pod)) {
-            Path kubeconfig = folder.path().resolve("kubeconfig");
-            if (!Files.exists(kubeconfig)) {
-                Files.writeString(kubeconfig, ServiceAccounts.kubeconfig(client, pod));
-            }
-            env.put("KUBECONFIG", kubeconfig.toString());
-        }
-        declared.forEach((name, value) -> env.put(name, VariableExpansion.paths(value, mounts)));
-        return env;
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // the result arrives as an event
@@ -324,7 +275,7 @@ final class PodRunner implements Runnable {
                 .toList();
         for (Container container : all) {
             String name = container.getName();
-            int runs = Math.max(folder.runs(name), recordedRuns(name));
+            int runs = Math.max(folder.runs(name), PodStatuses.runs(pod, name));
             if (runs == 0) {
                 continue;
             }
@@ -358,24 +309,18 @@ final class PodRunner implements Runnable {
         }
     }
 
-    /** How often the container was started according to the pod's status. */
-    private int recordedRuns(String name) {
-        if (pod.getStatus() == null) {
-            return 0;
-        }
-        return Stream.concat(
-                        pod.getStatus().getInitContainerStatuses().stream(),
-                        pod.getStatus().getContainerStatuses().stream())
-                .filter(s -> s.getName().equals(name))
-                .mapToInt(PodRunner::runsOf)
-                .max()
-                .orElse(0);
-    }
-
-    private static int runsOf(ContainerStatus status) {
-        boolean ran = status.getState() != null
-                && (status.getState().getRunning() != null || status.getState().getTerminated() != null);
-        return status.getRestartCount() + (ran || status.getRestartCount() > 0 ? 1 : 0);
+    private void probe(Container container, int run, ContainerSetup setup) {
+        String name = container.getName();
+        Prober prober = new Prober(
+                timer,
+                container,
+                setup.mounts(),
+                setup.env(),
+                setup.workingDir(),
+                finding -> events.add(() -> found(name, run, finding)));
+        probers.put(name, prober);
+        prober.start();
+        errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
     }
 
     private void probeAgain(Container container, int run) {
@@ -386,18 +331,9 @@ final class PodRunner implements Runnable {
         }
         try {
             volumes.prepare();
-            Map<String, String> mounts = volumes.mounts(container);
-            Map<String, String> env = environment(mounts, PodEnvironment.of(client, pod, container));
-            Prober prober = new Prober(
-                    timer,
-                    container,
-                    mounts,
-                    env,
-                    folder.path(),
-                    finding -> events.add(() -> found(name, run, finding)));
-            probers.put(name, prober);
-            prober.start();
-            errors.succeeded(ApiErrors.Call.READ, ApiErrors.name(pod));
+            ContainerSetup setup =
+                    ContainerSetup.of(client, pod, container, List.of(), folder, volumes.mounts(container));
+            probe(container, run, setup);
         } catch (KubernetesClientException e) {
             errors.failed(ApiErrors.Call.READ, ApiErrors.name(pod), e);
             probeLater(container, run);
@@ -414,27 +350,6 @@ final class PodRunner implements Runnable {
     @SuppressWarnings("FutureReturnValueIgnored") // the result arrives as an event
     private void probeLater(Container container, int run) {
         timer.schedule(() -> events.add(() -> probeAgain(container, run)), RETRY.toMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    private void writeStatus(Instant now) {
-        PodStatus next = PodStatuses.of(pod, view, written, now);
-        if (next.equals(written)) {
-            return;
-        }
-        // the uid makes the patch fail (409) if another pod has taken the name
-        Map<String, Object> patch = Map.of(
-                "metadata", Map.of("uid", pod.getMetadata().getUid()), "status", JSON.convertValue(next, Map.class));
-        try {
-            client.pods()
-                    .inNamespace(pod.getMetadata().getNamespace())
-                    .withName(pod.getMetadata().getName())
-                    .subresource("status")
-                    .patch(PatchContext.of(PatchType.JSON_MERGE), JSON.writeValueAsString(patch));
-        } catch (JsonProcessingException e) {
-            throw new IllegalStateException(e);
-        }
-        errors.succeeded(ApiErrors.Call.STATUS, ApiErrors.name(pod));
-        written = next;
     }
 
     private void remove() {

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Computes the status that a kubelet would write for a pod: a function of the pod, its containers and the time. */
@@ -171,5 +172,25 @@ final class PodStatuses {
 
     static String text(Instant time) {
         return time.truncatedTo(ChronoUnit.SECONDS).toString();
+    }
+
+    /** How often the container was started according to the pod's status. */
+    static int runs(Pod pod, String name) {
+        if (pod.getStatus() == null) {
+            return 0;
+        }
+        return Stream.concat(
+                        pod.getStatus().getInitContainerStatuses().stream(),
+                        pod.getStatus().getContainerStatuses().stream())
+                .filter(s -> s.getName().equals(name))
+                .mapToInt(PodStatuses::runsOf)
+                .max()
+                .orElse(0);
+    }
+
+    private static int runsOf(ContainerStatus status) {
+        boolean ran = status.getState() != null
+                && (status.getState().getRunning() != null || status.getState().getTerminated() != null);
+        return status.getRestartCount() + (ran || status.getRestartCount() > 0 ? 1 : 0);
     }
 }

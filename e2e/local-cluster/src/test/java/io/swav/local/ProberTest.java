@@ -89,7 +89,7 @@ class ProberTest {
 
     @Test
     void nothingElseIsProbedBeforeTheStartupProbeHasPassed() throws Exception {
-        int port = LocalControlPlane.freePorts(1).get(0);
+        int port = ControlPlanePorts.free(1).get(0);
         Container container = new ContainerBuilder()
                 .withName("main")
                 .withStartupProbe(tcp(port, 120))
@@ -111,7 +111,7 @@ class ProberTest {
     void aStartupProbeThatNeverPassesMakesTheContainerUnhealthy() throws Exception {
         Container container = new ContainerBuilder()
                 .withName("main")
-                .withStartupProbe(tcp(LocalControlPlane.freePorts(1).get(0), 2))
+                .withStartupProbe(tcp(ControlPlanePorts.free(1).get(0), 2))
                 .build();
         try (Prober prober = start(container)) {
             assertThat(next()).as("by %s", prober).isEqualTo(new Prober.Unhealthy("startup probe failed"));

@@ -176,7 +176,7 @@ class ArchitectureTest {
             .that()
             .resideInAPackage("io.swav.model..")
             .or()
-            .haveNameMatching("io\\.swav\\.data\\.(ShardBatches|\\w+Augmenter).*")
+            .haveNameMatching("io\\.swav\\.data\\.(PrefetchingBatches|\\w+Augmenter).*")
             .should()
             .callMethodWhere(JavaCall.Predicates.target(
                             HasOwner.Predicates.With.owner(JavaClass.Predicates.assignableTo("ai.djl.ndarray.NDArray")))

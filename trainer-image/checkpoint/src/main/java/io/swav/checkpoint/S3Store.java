@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.common.DaemonThreads;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.FileAlreadyExistsException;
@@ -64,11 +65,7 @@ public final class S3Store implements Store {
 
     private final S3Client client;
     private final Semaphore inFlight = new Semaphore(UPLOADS);
-    private final ExecutorService uploads = Executors.newFixedThreadPool(UPLOADS, runnable -> {
-        Thread thread = new Thread(runnable, "s3-upload");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ExecutorService uploads = Executors.newFixedThreadPool(UPLOADS, DaemonThreads.named("s3-upload"));
     private final String bucket;
     private final String prefix;
 

@@ -1,5 +1,6 @@
 package io.swav.collective;
 
+import io.swav.common.DaemonThreads;
 import io.swav.torch.CommunicationStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,11 +40,7 @@ public final class CommunicationThread implements AutoCloseable {
         this.collective = collective;
         this.stream = stream;
         this.line = collective.duplicate();
-        this.thread = Executors.newSingleThreadExecutor(work -> {
-            Thread made = new Thread(work, THREAD);
-            made.setDaemon(true);
-            return made;
-        });
+        this.thread = Executors.newSingleThreadExecutor(DaemonThreads.named(THREAD));
     }
 
     /**

@@ -2,6 +2,7 @@ package io.swav.collective;
 
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
@@ -128,12 +129,21 @@ final class Handshake {
      *
      * @param judge decides about a caller that has proved that it holds the key
      * @return the caller's hello, whatever the verdict
-     * @throws Refused if the caller has another key or sends anything but a handshake
+     * @throws Refused if the caller has another key, sends anything but a handshake, or disconnects during it
      */
     Hello answer(SocketChannel channel, Function<Hello, HandshakeVerdict> judge) throws IOException {
         channel.socket().setSoTimeout(TIMEOUT_MILLIS);
-        DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
         DataInputStream in = new DataInputStream(channel.socket().getInputStream());
+        try {
+            return answer(in, new DataOutputStream(channel.socket().getOutputStream()), judge);
+        } catch (EOFException e) {
+            throw new Refused("the caller disconnected before it had identified itself: it may only have checked that"
+                    + " the port is open, or it has ended");
+        }
+    }
+
+    private Hello answer(DataInputStream in, DataOutputStream out, Function<Hello, HandshakeVerdict> judge)
+            throws IOException {
         if (in.readInt() != MAGIC) {
             throw new Refused("the caller does not use the trainers' protocol");
         }

@@ -2,6 +2,7 @@ package io.swav.collective;
 
 import io.swav.collective.Handshake.HandshakeVerdict;
 import io.swav.collective.Handshake.Hello;
+import io.swav.common.DaemonThreads;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.ClosedChannelException;
@@ -41,15 +42,9 @@ public final class PeerListener implements AutoCloseable {
         this.uid = uid;
         this.handshake = handshake;
         this.server = server;
-        this.workers =
-                new ThreadPoolExecutor(0, MAX_HANDSHAKES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), runnable -> {
-                    Thread thread = new Thread(runnable, "handshake");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        Thread acceptor = new Thread(this::accept, "peer-listener");
-        acceptor.setDaemon(true);
-        acceptor.start();
+        this.workers = new ThreadPoolExecutor(
+                0, MAX_HANDSHAKES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), DaemonThreads.named("handshake"));
+        DaemonThreads.start("peer-listener", this::accept);
     }
 
     /**

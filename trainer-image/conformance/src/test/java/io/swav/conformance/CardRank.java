@@ -12,6 +12,7 @@ import io.swav.collective.TcpCollective;
 import io.swav.collective.TreeSum;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.collective.nccl.NcclStub;
+import io.swav.common.DaemonThreads;
 import io.swav.multiprocess.RankProcess;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -226,23 +227,19 @@ public final class CardRank {
 
     private static void killSoon(long pid, AtomicLong since) {
         ProcessHandle victim = ProcessHandle.of(pid).orElseThrow();
-        Thread killer = new Thread(() -> {
+        DaemonThreads.start("killer", () -> {
             pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             victim.destroyForcibly();
         });
-        killer.setDaemon(true);
-        killer.start();
     }
 
     private static void abortSoon(Collective world, AtomicLong since) {
-        Thread watchdog = new Thread(() -> {
+        DaemonThreads.start("aborter", () -> {
             pause(ABORT_AFTER_MILLIS);
             since.set(System.nanoTime());
             world.abort();
         });
-        watchdog.setDaemon(true);
-        watchdog.start();
     }
 
     /** Forms one world after another, each with one rank less; if NCCL can, it shrinks the previous communicator. */

@@ -1,21 +1,31 @@
 package io.swav.data;
 
-import java.io.IOException;
+import io.swav.api.SwavJobSpec;
+import java.io.EOFException;
 import java.nio.FloatBuffer;
+import java.util.concurrent.CountDownLatch;
 
 /**
  * The view of an image that evaluation uses: the shorter side is resized to 8/7 of the view (256 for 224), and the
- * center is cut out. An image no larger than the view is shown whole. Normalized as in training. Use one instance per
- * thread.
+ * center is cut out. An image no larger than the view is shown whole. Normalized, and read with retries, as in training.
+ * Use one instance per thread.
  */
 public final class CenterCrop {
+    private final SwavJobSpec spec;
     private final int side;
     private final FloatImage image = new FloatImage();
     private final FloatImage view = new FloatImage();
     private final Resampler resampler = new Resampler();
 
-    public CenterCrop(int side) {
-        this.side = side;
+    /** Creates views as large as the spec's large crops. */
+    public CenterCrop(SwavJobSpec spec) {
+        this.spec = spec;
+        this.side = spec.crops().get(0).size();
+    }
+
+    /** Height and width of the view in pixels. */
+    public int side() {
+        return side;
     }
 
     /**
@@ -25,10 +35,10 @@ public final class CenterCrop {
      */
     public void read(DataSet data, int sample, FloatBuffer to) {
         try {
-            if (!ImageCodec.decode(data.read(sample), image)) {
+            if (!ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), image)) {
                 throw DataException.badData(data.name(sample) + " cannot be decoded; repair or remove it");
             }
-        } catch (IOException e) {
+        } catch (EOFException e) {
             throw DataException.badData(data.name(sample) + " cannot be read", e);
         }
         int shorter = Math.min(image.width, image.height);

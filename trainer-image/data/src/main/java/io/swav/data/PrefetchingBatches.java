@@ -3,9 +3,9 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
 import java.io.EOFException;
-import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -93,11 +93,9 @@ public final class PrefetchingBatches implements CropBatches {
         boolean device = spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
-        this.workers = Executors.newFixedThreadPool(Math.max(1, spec.data().workers()), task -> {
-            Thread thread = new Thread(task, "crops-" + number.getAndIncrement());
-            thread.setDaemon(true);
-            return thread;
-        });
+        this.workers = Executors.newFixedThreadPool(
+                Math.max(1, spec.data().workers()),
+                task -> DaemonThreads.create("crops-" + number.getAndIncrement(), task));
     }
 
     /**
@@ -280,7 +278,7 @@ public final class PrefetchingBatches implements CropBatches {
         }
         String reason = "it cannot be decoded";
         try {
-            Optional<ImageCodec.Bgr> image = ImageCodec.decode(read(sample));
+            Optional<ImageCodec.Bgr> image = ImageCodec.decode(ReadRetry.read(data, sample, spec, closing));
             if (image.isPresent()) {
                 return image;
             }
@@ -302,22 +300,6 @@ public final class PrefetchingBatches implements CropBatches {
                     limit);
         }
         return Optional.empty();
-    }
-
-    private byte[] read(int sample) throws EOFException {
-        ReadRetry retry = new ReadRetry(spec, closing);
-        while (true) {
-            try {
-                return data.read(sample);
-            } catch (EOFException e) {
-                throw e;
-            } catch (IOException e) {
-                if (!retry.awaitNextTry()) {
-                    throw DataException.cannotRead("cannot read " + data.name(sample), e);
-                }
-                log.warn("cannot read {} now, trying again: {}", data.name(sample), e.toString());
-            }
-        }
     }
 
     @Override

@@ -1,8 +1,12 @@
 package io.swav.data;
 
 import io.swav.api.SwavJobSpec;
+import java.io.EOFException;
+import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The retry schedule of a failed read. A file server that restarts answers with errors for a while, so reads are
@@ -10,6 +14,7 @@ import java.util.concurrent.TimeUnit;
  * trainer that retried for longer would be declared hung.
  */
 final class ReadRetry {
+    private static final Logger LOG = LoggerFactory.getLogger(ReadRetry.class);
     /** The first pause; each later one is twice as long, up to {@link #LONGEST_PAUSE_MILLIS}. */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
@@ -23,6 +28,29 @@ final class ReadRetry {
     ReadRetry(SwavJobSpec spec, CountDownLatch stop) {
         this.stop = stop;
         this.end = System.nanoTime() + TimeUnit.SECONDS.toNanos(spec.recovery().hungAfterSeconds()) / 2;
+    }
+
+    /**
+     * Reads an encoded image, and retries if it cannot be read now.
+     *
+     * @param stop ends the retries when it reaches zero
+     * @throws EOFException if the file ends before the image does: permanent damage, the same for every process
+     * @throws DataException if the image still cannot be read when the time is over; another process may succeed
+     */
+    static byte[] read(DataSet data, int sample, SwavJobSpec spec, CountDownLatch stop) throws EOFException {
+        ReadRetry retry = new ReadRetry(spec, stop);
+        while (true) {
+            try {
+                return data.read(sample);
+            } catch (EOFException e) {
+                throw e;
+            } catch (IOException e) {
+                if (!retry.awaitNextTry()) {
+                    throw DataException.cannotRead("cannot read " + data.name(sample), e);
+                }
+                LOG.warn("cannot read {} now, trying again: {}", data.name(sample), e.toString());
+            }
+        }
     }
 
     /** Waits before the next try; false if the time is over, {@code stop} was reached or the thread was interrupted. */

@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -13,15 +14,15 @@ public record TrainTestSplit(String train, Optional<String> test) {
      * Finds the parts: the sub-folders {@code train} and {@code test} if they exist; otherwise shards with {@code
      * train} and {@code test} in their names; otherwise the whole folder is for training and there is no test part.
      *
-     * @throws DataException if the folder is missing or cannot be read
+     * @throws DataException if the folder is missing or cannot be read; the exit code says whether a retry may succeed
      */
     public static TrainTestSplit of(Path folder) {
         String uri = folder.toAbsolutePath().normalize().toUri().toString().replaceAll("/$", "");
-        if (Files.isDirectory(folder.resolve("train"))) {
-            boolean test = Files.isDirectory(folder.resolve("test"));
+        if (ImageFolder.isFolder(folder.resolve("train"))) {
+            boolean test = ImageFolder.isFolder(folder.resolve("test"));
             return new TrainTestSplit(uri + "/train", test ? Optional.of(uri + "/test") : Optional.empty());
         }
-        if (!Files.isDirectory(folder)) {
+        if (!ImageFolder.isFolder(folder)) {
             throw DataException.noInput(
                     "data folder " + folder + " does not exist; give a folder of tar shards or of images");
         }
@@ -34,8 +35,8 @@ public record TrainTestSplit(String train, Optional<String> test) {
                 return new TrainTestSplit(uri + "/*train*.tar", Optional.of(uri + "/*test*.tar"));
             }
             return new TrainTestSplit(uri, Optional.empty());
-        } catch (IOException e) {
-            throw DataException.noInput("data folder " + folder + " cannot be read", e);
+        } catch (IOException | UncheckedIOException e) {
+            throw DataException.cannotOpen(folder, e);
         }
     }
 }

@@ -4,6 +4,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channel;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarFile;
@@ -180,12 +182,26 @@ final class WebDatasetShards implements DataSet {
 
     @Override
     public void close() {
-        for (FileChannel channel : channels) {
+        closeAll(channels);
+    }
+
+    /**
+     * Closes all channels, also after one of them has failed.
+     *
+     * @throws UncheckedIOException the first failure; it carries the others as suppressed exceptions
+     */
+    static void closeAll(List<? extends Channel> channels) {
+        Optional<UncheckedIOException> failure = Optional.empty();
+        for (Channel channel : channels) {
             try {
                 channel.close();
             } catch (IOException e) {
-                throw new UncheckedIOException(e);
+                failure.ifPresent(first -> first.addSuppressed(e));
+                failure = failure.or(() -> Optional.of(new UncheckedIOException(e)));
             }
+        }
+        if (failure.isPresent()) {
+            throw failure.get();
         }
     }
 }

@@ -10,14 +10,19 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.Channel;
 import java.nio.channels.FileChannel;
+import java.nio.channels.spi.AbstractInterruptibleChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -192,6 +197,40 @@ class DataSetTest {
         Files.createDirectory(folder.resolve("train"));
         assertThat(TrainTestSplit.of(folder))
                 .isEqualTo(new TrainTestSplit("file://" + folder + "/train", Optional.empty()));
+    }
+
+    @Test
+    void reportsATransientErrorOfASplitAsRetryable() throws IOException {
+        Path train = folder.resolve("train");
+        Files.createSymbolicLink(train, train);
+        assertThatThrownBy(() -> TrainTestSplit.of(folder))
+                .isInstanceOfSatisfying(
+                        DataException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.SOFTWARE))
+                .hasMessageContaining(train + " cannot be read");
+    }
+
+    @Test
+    void closesEveryShardAndReportsTheFirstFailure() {
+        List<String> closed = new ArrayList<>();
+        List<Channel> shards = Stream.of("a", "b", "c", "d")
+                .<Channel>map(name -> new AbstractInterruptibleChannel() {
+                    @Override
+                    protected void implCloseChannel() throws IOException {
+                        closed.add(name);
+                        if (!name.equals("a")) {
+                            throw new IOException("cannot close " + name);
+                        }
+                    }
+                })
+                .toList();
+
+        assertThatThrownBy(() -> WebDatasetShards.closeAll(shards))
+                .isInstanceOf(UncheckedIOException.class)
+                .hasMessageContaining("cannot close b")
+                .satisfies(e -> assertThat(e.getSuppressed())
+                        .extracting(Throwable::getMessage)
+                        .containsExactly("cannot close c", "cannot close d"));
+        assertThat(closed).containsExactly("a", "b", "c", "d");
     }
 
     @Test

@@ -265,36 +265,8 @@ class PrefetchingBatchesTest {
     }
 
     private static PrefetchingBatches over(SwavJobSpec spec, IntPredicate fails) {
-        DataSet data = DataSet.open(spec.data().uri());
-        return new PrefetchingBatches(spec, new DataSet() {
-            @Override
-            public byte[] read(int sample) throws IOException {
-                if (fails.test(sample)) {
-                    throw new IOException("Stale file handle");
-                }
-                return data.read(sample);
-            }
-
-            @Override
-            public int size() {
-                return data.size();
-            }
-
-            @Override
-            public int label(int sample) {
-                return data.label(sample);
-            }
-
-            @Override
-            public String name(int sample) {
-                return data.name(sample);
-            }
-
-            @Override
-            public void close() {
-                data.close();
-            }
-        });
+        return new PrefetchingBatches(
+                spec, new FailingReads(DataSet.open(spec.data().uri()), fails));
     }
 
     private static List<float[]> crops(SwavJobSpec spec, int from, int to) {

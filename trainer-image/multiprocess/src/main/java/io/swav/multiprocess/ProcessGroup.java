@@ -1,5 +1,6 @@
 package io.swav.multiprocess;
 
+import io.swav.common.DaemonThreads;
 import io.swav.torch.CrashReport;
 import io.swav.torch.NativeLibraries;
 import java.io.BufferedReader;
@@ -92,7 +93,7 @@ public final class ProcessGroup {
             children.forEach(child -> child.in().println(String.join(",", ports)));
             for (RankChild child : children) {
                 readers.add(CompletableFuture.runAsync(
-                        () -> listen(child, onLine), command -> daemon(command).start()));
+                        () -> listen(child, onLine), command -> DaemonThreads.start("rank-output", command)));
             }
             boolean ended = awaitEnd(children, silenceLimit);
             if (ended) {
@@ -173,12 +174,6 @@ public final class ProcessGroup {
             }
         }
         Files.delete(folder);
-    }
-
-    private static Thread daemon(Runnable command) {
-        Thread thread = new Thread(command, "rank-output");
-        thread.setDaemon(true);
-        return thread;
     }
 
     private static RankChild start(

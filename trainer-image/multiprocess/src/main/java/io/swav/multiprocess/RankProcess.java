@@ -3,6 +3,7 @@ package io.swav.multiprocess;
 import io.swav.collective.Collective;
 import io.swav.collective.PeerListener;
 import io.swav.collective.TcpMesh;
+import io.swav.common.DaemonThreads;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -58,19 +59,15 @@ public final class RankProcess {
     }
 
     private static void endWithParent(BufferedReader in) {
-        Thread watch = new Thread(
-                () -> {
-                    try {
-                        while (in.readLine() != null) {
-                            // no further input is expected
-                        }
-                    } catch (IOException e) {
-                        // the parent has ended all the same
-                    }
-                    Runtime.getRuntime().halt(1);
-                },
-                "parent-watch");
-        watch.setDaemon(true);
-        watch.start();
+        DaemonThreads.start("parent-watch", () -> {
+            try {
+                while (in.readLine() != null) {
+                    // no further input is expected
+                }
+            } catch (IOException e) {
+                // the parent has ended all the same
+            }
+            Runtime.getRuntime().halt(1);
+        });
     }
 }

@@ -1,10 +1,11 @@
 package io.swav.torch;
 
+import java.util.function.Function;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.global.cudart;
 
-/** Helpers for all users of the CUDA runtime in this package. */
-final class Cuda {
+/** Checks the results of the CUDA runtime, and creates its events. */
+public final class Cuda {
     private Cuda() {}
 
     /**
@@ -13,9 +14,17 @@ final class Cuda {
      * @throws IllegalStateException with the runtime's own message, unless {@code result} is success
      */
     static void check(int result) {
+        check(result, IllegalStateException::new);
+    }
+
+    /**
+     * Checks the result of a call; throws unless it is success.
+     *
+     * @param failure creates the exception from the runtime's own message
+     */
+    public static void check(int result, Function<String, RuntimeException> failure) {
         if (result != cudart.cudaSuccess) {
-            throw new IllegalStateException(
-                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
+            throw failure.apply("CUDA: " + cudart.cudaGetErrorString(result).getString());
         }
     }
 

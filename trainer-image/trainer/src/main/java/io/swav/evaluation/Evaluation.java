@@ -2,6 +2,7 @@ package io.swav.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.data.CenterCrop;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
 import io.swav.model.Model;
@@ -30,12 +31,12 @@ public final class Evaluation implements AutoCloseable {
 
     private final DataSet train;
     private final DataSet test;
-    private final int side;
+    private final SwavJobSpec spec;
 
-    private Evaluation(DataSet train, DataSet test, int side) {
+    private Evaluation(DataSet train, DataSet test, SwavJobSpec spec) {
         this.train = train;
         this.test = test;
-        this.side = side;
+        this.spec = spec;
     }
 
     /**
@@ -46,8 +47,7 @@ public final class Evaluation implements AutoCloseable {
     public static Evaluation open(SwavJobSpec spec, String train, String test) {
         DataSet testData = DataSet.open(test, spec);
         try {
-            return new Evaluation(
-                    DataSet.open(train, spec), testData, spec.crops().get(0).size());
+            return new Evaluation(DataSet.open(train, spec), testData, spec);
         } catch (RuntimeException e) {
             testData.close();
             throw e;
@@ -70,9 +70,9 @@ public final class Evaluation implements AutoCloseable {
             Model model = weights.isPresent()
                     ? BackboneLoader.load(spec, weights.get(), manager)
                     : BackboneLoader.untrained(spec, manager);
+            CenterCrop view = new CenterCrop(spec);
             return classifier.top1(
-                    FeatureMatrix.of(model, evaluation.train, evaluation.side),
-                    FeatureMatrix.of(model, evaluation.test, evaluation.side));
+                    FeatureMatrix.of(model, evaluation.train, view), FeatureMatrix.of(model, evaluation.test, view));
         }
     }
 
@@ -84,9 +84,10 @@ public final class Evaluation implements AutoCloseable {
      * @throws DataException if an image cannot be decoded or has no label
      */
     public double quickKnn(Model model, BooleanSupplier stop) {
+        CenterCrop view = new CenterCrop(spec);
         return KnnClassifier.DEFAULT.top1(
-                FeatureMatrix.of(model, train, side, QUICK_TRAIN, stop),
-                FeatureMatrix.of(model, test, side, QUICK_TEST, stop));
+                FeatureMatrix.of(model, train, view, QUICK_TRAIN, stop),
+                FeatureMatrix.of(model, test, view, QUICK_TEST, stop));
     }
 
     @Override

@@ -44,11 +44,11 @@ public final class FeatureMatrix {
     /**
      * Runs the backbone in eval mode over the center view of every image.
      *
-     * @param side of the square view, as of the large crops of training
+     * @param view used by this thread alone
      * @throws DataException if an image cannot be decoded or has no label
      */
-    public static FeatureMatrix of(Model model, DataSet data, int side) {
-        return of(model, data, side, data.size(), () -> false);
+    public static FeatureMatrix of(Model model, DataSet data, CenterCrop view) {
+        return of(model, data, view, data.size(), () -> false);
     }
 
     /**
@@ -59,12 +59,12 @@ public final class FeatureMatrix {
      * @throws CancellationException if {@code stop} returned true
      * @throws DataException if an image cannot be decoded or has no label
      */
-    public static FeatureMatrix of(Model model, DataSet data, int side, int atMost, BooleanSupplier stop) {
+    public static FeatureMatrix of(Model model, DataSet data, CenterCrop view, int atMost, BooleanSupplier stop) {
         int rows = Math.min(data.size(), atMost);
         int width = model.architecture().width();
         float[] values = new float[Math.multiplyExact(rows, width)];
         int[] labels = new int[rows];
-        CenterCrop view = new CenterCrop(side);
+        int side = view.side();
         try (NDManager manager = TorchRuntime.root()) {
             for (int from = 0; from < rows; from += BATCH) {
                 if (stop.getAsBoolean()) {

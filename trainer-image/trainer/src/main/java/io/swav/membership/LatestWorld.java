@@ -3,6 +3,8 @@ package io.swav.membership;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.World;
+import io.swav.common.Deadline;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,19 +31,11 @@ final class LatestWorld {
         return newest;
     }
 
-    synchronized void await(long than, long millis) {
-        long end = System.nanoTime() + millis * 1_000_000;
-        while (newest.generation() <= than) {
-            long left = (end - System.nanoTime()) / 1_000_000;
-            if (left <= 0) {
-                return;
-            }
-            try {
-                wait(left);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return;
-            }
+    void await(long than, long millis) {
+        try {
+            Deadline.await(this, Duration.ofMillis(millis), () -> newest.generation() > than);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

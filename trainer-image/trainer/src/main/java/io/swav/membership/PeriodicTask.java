@@ -1,5 +1,6 @@
 package io.swav.membership;
 
+import io.swav.common.DaemonThreads;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -11,9 +12,7 @@ public final class PeriodicTask implements AutoCloseable {
 
     /** @param pauseMillis pause between the end of one run and the start of the next */
     public PeriodicTask(String name, long pauseMillis, Runnable task) {
-        this.thread = new Thread(() -> run(pauseMillis, task), name);
-        thread.setDaemon(true);
-        thread.start();
+        this.thread = DaemonThreads.start(name, () -> run(pauseMillis, task));
     }
 
     private static void run(long pauseMillis, Runnable task) {

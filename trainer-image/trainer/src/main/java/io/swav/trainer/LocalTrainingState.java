@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
+import io.swav.api.JournalEvent;
 import io.swav.api.World;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
@@ -128,7 +129,7 @@ final class LocalTrainingState implements TrainingState {
                 what,
                 checkpoint.state().worldSize());
         CheckpointState from = checkpoint.state();
-        journal.event(TrainingJournal.Event.resumed, from.generation(), from.step(), "from the " + what);
+        journal.event(JournalEvent.RESUMED, from.generation(), from.step(), "from the " + what);
     }
 
     @Override

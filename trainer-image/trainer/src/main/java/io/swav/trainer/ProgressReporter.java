@@ -3,7 +3,10 @@ package io.swav.trainer;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
+import io.swav.common.DaemonThreads;
+import io.swav.common.Deadline;
 import java.io.IOException;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,7 +23,7 @@ final class ProgressReporter implements AutoCloseable {
     private final TrainerProgress progress;
     private final ReportSink sink;
     private final Runnable onReady;
-    private final Thread thread = new Thread(this::run, "reporter");
+    private final Thread thread = DaemonThreads.create("reporter", this::run);
     private boolean poked;
     private boolean closing;
     private boolean ready;
@@ -32,7 +35,6 @@ final class ProgressReporter implements AutoCloseable {
         this.sink = sink;
         this.onReady = onReady;
         progress.onChange(this::poke);
-        thread.setDaemon(true);
         thread.start();
     }
 
@@ -65,11 +67,7 @@ final class ProgressReporter implements AutoCloseable {
      * requests.
      */
     private synchronized void pause(long millis, boolean wakeable) throws InterruptedException {
-        long end = System.nanoTime() + millis * 1_000_000;
-        for (long left = millis; left > 0 && !(wakeable && (poked || closing)); ) {
-            wait(left);
-            left = (end - System.nanoTime()) / 1_000_000;
-        }
+        Deadline.await(this, Duration.ofMillis(millis), () -> wakeable && (poked || closing));
         poked = false;
     }
 

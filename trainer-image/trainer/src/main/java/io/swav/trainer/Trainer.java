@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.JournalEvent;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
 import io.swav.checkpoint.CheckpointCatalog;
@@ -124,7 +125,7 @@ public final class Trainer implements AutoCloseable {
         this.progress = components.progress();
         this.journal = components.journal();
         components.notice().onGiven(() -> {
-            journalEvent(TrainingJournal.Event.notice, "SIGTERM");
+            journalEvent(JournalEvent.NOTICE, "SIGTERM");
             progress.leaving();
         });
         this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
@@ -214,7 +215,7 @@ public final class Trainer implements AutoCloseable {
             lastFailure = "";
             progress.formed(world.generation(), state.step(), collective.name());
             progress.state(State.Training, world.generation(), null);
-            journalEvent(TrainingJournal.Event.formed, world.why());
+            journalEvent(JournalEvent.FORMED, world.why());
             return steps(world, collective);
         } catch (CollectiveException e) {
             failed(world, e);
@@ -257,7 +258,7 @@ public final class Trainer implements AutoCloseable {
         return components.notice().given(config.saveDeadline());
     }
 
-    private void journalEvent(TrainingJournal.Event event, String why) {
+    private void journalEvent(JournalEvent event, String why) {
         journal.event(event, progress.generation(), progress.step(), why);
     }
 
@@ -275,7 +276,7 @@ public final class Trainer implements AutoCloseable {
                 ? world.members().get(e.lostRank().getAsInt()).uid()
                 : null;
         if (progress.broke(peer)) {
-            journalEvent(TrainingJournal.Event.dropped, why);
+            journalEvent(JournalEvent.DROPPED, why);
         }
         if (!why.equals(lastFailure)) {
             LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
@@ -448,7 +449,7 @@ public final class Trainer implements AutoCloseable {
 
     private TrainingEnd done(String why) {
         LOG.info("done: {}", why);
-        journalEvent(TrainingJournal.Event.done, why);
+        journalEvent(JournalEvent.DONE, why);
         progress.outside();
         progress.state(State.Done, progress.generation(), null);
         return TrainingEnd.Done;
@@ -475,7 +476,7 @@ public final class Trainer implements AutoCloseable {
         if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
             keep(last.rankOf(config.uid()).orElseThrow(), ranks);
         }
-        journalEvent(TrainingJournal.Event.left, why);
+        journalEvent(JournalEvent.LEFT, why);
         progress.outside();
         progress.state(progress.state(), progress.generation(), "leaving: " + why);
         return TrainingEnd.Left;

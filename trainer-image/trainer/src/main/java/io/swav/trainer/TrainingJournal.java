@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.JournalEvent;
 import io.swav.collective.GroupRange;
 import io.swav.data.CropBatches;
 import java.io.IOException;
@@ -27,22 +28,6 @@ final class TrainingJournal implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingJournal.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Event types; the journal uses these names. */
-    enum Event {
-        /** A world has formed and its state is shared. */
-        formed,
-        /** A step was begun and not completed. */
-        dropped,
-        /** SIGTERM was received. */
-        notice,
-        /** The trainer left before the job was done. */
-        left,
-        /** The state came from a checkpoint. */
-        resumed,
-        /** The job is done. */
-        done
-    }
-
     /**
      * @param step that was applied, counted from 0
      * @param samples indices of the samples that this rank fed
@@ -50,7 +35,7 @@ final class TrainingJournal implements AutoCloseable {
     private record StepLine(
             long step, long generation, int rank, int size, long start, long end, double loss, List<Integer> samples) {}
 
-    private record EventLine(Event event, long at, long generation, long step, long pid, String why) {}
+    private record EventLine(JournalEvent event, long at, long generation, long step, long pid, String why) {}
 
     private final Writer to;
     private boolean broken;
@@ -93,7 +78,7 @@ final class TrainingJournal implements AutoCloseable {
         write(new StepLine(step, generation, rank, size, micros(start), micros(Instant.now()), loss, samples));
     }
 
-    void event(Event event, long generation, long step, String why) {
+    void event(JournalEvent event, long generation, long step, String why) {
         long pid = ProcessHandle.current().pid();
         write(new EventLine(event, micros(Instant.now()), generation, step, pid, why));
     }

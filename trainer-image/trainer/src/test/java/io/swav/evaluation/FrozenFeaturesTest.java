@@ -10,6 +10,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.Safetensors;
+import io.swav.data.CenterCrop;
 import io.swav.data.DataCommand;
 import io.swav.data.DataSet;
 import io.swav.model.Model;
@@ -75,8 +76,9 @@ class FrozenFeaturesTest {
                     .containsKey("conv1.weight");
 
             Model loaded = BackboneLoader.load(spec("tiny", 5), export, manager);
-            assertThat(FeatureMatrix.of(loaded, data, 16).values())
-                    .isEqualTo(FeatureMatrix.of(model, data, 16).values());
+            CenterCrop view = new CenterCrop(spec);
+            assertThat(FeatureMatrix.of(loaded, data, view).values())
+                    .isEqualTo(FeatureMatrix.of(model, data, view).values());
             assertThatThrownBy(() -> BackboneLoader.load(spec("resnet18", 5), export, manager))
                     .isInstanceOf(EvalException.class)
                     .hasMessageContaining(export.toString())

@@ -15,6 +15,7 @@ import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.Store;
 import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveFactory;
+import io.swav.common.Deadline;
 import io.swav.data.CropBatches;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
@@ -275,13 +276,9 @@ class StoreCallsTest {
         }
 
         @Override
-        public synchronized void awaitLater(long than, long millis) {
-            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        public void awaitLater(long than, long millis) {
             try {
-                for (long left = millis; newest.generation() <= than && left > 0; ) {
-                    wait(left);
-                    left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
-                }
+                Deadline.await(this, Duration.ofMillis(millis), () -> newest.generation() > than);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }

@@ -3,6 +3,7 @@ package io.swav.collective.nccl;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.TcpCollective;
+import io.swav.common.DaemonThreads;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -98,8 +99,7 @@ public final class CollectiveFactory implements AutoCloseable {
             return sockets;
         }
         long id = all[0][2];
-        Communicator.ConnectTimeout timeout =
-                new Communicator.ConnectTimeout(NcclCollective.CONNECT_TIMEOUT.deadline(), cancelled);
+        ConnectTimeout timeout = new ConnectTimeout(NcclCollective.CONNECT_TIMEOUT.deadline(), cancelled);
         if (shrinkable != NONE && same(all, 1, shrinkable)) {
             Communicator parent = before.orElseThrow().communicator();
             LOG.info("shrinking the communicator: {} of {} ranks remain", members.size(), members.size() + gone.length);
@@ -134,13 +134,10 @@ public final class CollectiveFactory implements AutoCloseable {
 
     /** Closes a communicator in the background, so that training does not wait for it. */
     private void dispose(Communicator communicator) {
-        Thread thread = new Thread(
-                () -> {
-                    communicator.close();
-                    closing.remove(Thread.currentThread());
-                },
-                "nccl-dispose");
-        thread.setDaemon(true);
+        Thread thread = DaemonThreads.create("nccl-dispose", () -> {
+            communicator.close();
+            closing.remove(Thread.currentThread());
+        });
         closing.add(thread);
         thread.start();
     }

@@ -18,8 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One non-blocking NCCL communicator with a separate stream. Its operations begin when libtorch's work so far has
- * finished. Only the host can give up on an operation, so while no thread waits for the running ones, a watchdog thread
- * observes them.
+ * finished. Only the host can give up on an operation, so while no thread waits for the running ones, an {@link
+ * OperationWatchdog} observes them.
  *
  * <p>One thread at a time runs operations; {@link #abort} may be called from any other. It is the only call of NCCL that
  * may overlap with another, and only if that one does not return.
@@ -40,24 +40,13 @@ final class Communicator implements AutoCloseable {
         void issue(ncclComm comm, CUstream_st stream);
     }
 
-    /**
-     * How long the creation of a communicator may take.
-     *
-     * @param cancelled polled; true ends the attempt
-     */
-    record ConnectTimeout(Duration deadline, BooleanSupplier cancelled) {}
-
     private final ReentrantLock lock = new ReentrantLock();
     private final CommunicatorHandle handle = new CommunicatorHandle();
     private final StreamOperations operations;
     private volatile Runnable watch;
     private volatile @Nullable CollectiveException broken;
-    /** Whether operations may be running that no thread waits for. */
-    private volatile boolean needsWatching;
-
     private volatile boolean waiting;
-
-    private volatile @Nullable Thread watchdog;
+    private final OperationWatchdog watchdog = new OperationWatchdog(this);
     private boolean released;
 
     /** @param watch throws CollectiveException when waiting for the peers has become pointless */
@@ -119,13 +108,13 @@ final class Communicator implements AutoCloseable {
         try {
             try (DetachedNcclCall call = DetachedNcclCall.begin("nccl-init", start, handle::begun)) {
                 await(
-                        () -> checkCancelled(timeout) && call.isDone(),
+                        () -> timeout.stillWanted() && call.isDone(),
                         timeout.deadline(),
                         "the initialization of a communicator");
                 Nccl.checked(call.result());
             }
             await(
-                    () -> checkCancelled(timeout) && asyncState() == nccl.ncclSuccess,
+                    () -> timeout.stillWanted() && asyncState() == nccl.ncclSuccess,
                     timeout.deadline(),
                     "the connection to the other ranks");
             return this;
@@ -136,13 +125,6 @@ final class Communicator implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-    }
-
-    private static boolean checkCancelled(ConnectTimeout timeout) {
-        if (timeout.cancelled().getAsBoolean()) {
-            throw new CollectiveException("the creation of the communicator was cancelled");
-        }
-        return true;
     }
 
     /**
@@ -164,7 +146,7 @@ final class Communicator implements AutoCloseable {
         lock.lock();
         try {
             StreamOperations.Operation operation = launch(calls);
-            startWatching();
+            watchdog.watch();
             return operation;
         } finally {
             lock.unlock();
@@ -212,7 +194,9 @@ final class Communicator implements AutoCloseable {
     private boolean over() {
         asyncState(); // without this, an error would look like an operation that never ends
         boolean all = operations.over();
-        needsWatching = needsWatching && !all;
+        if (all) {
+            watchdog.rest();
+        }
         waiting = !all && operations.isWaitingForPeers();
         return all;
     }
@@ -222,52 +206,8 @@ final class Communicator implements AutoCloseable {
         return waiting;
     }
 
-    private void startWatching() {
-        needsWatching = true;
-        Thread thread = watchdog;
-        if (thread == null) {
-            thread = new Thread(this::watchOperations, "nccl-attend");
-            thread.setDaemon(true);
-            thread.start();
-            watchdog = thread;
-        }
-        LockSupport.unpark(thread);
-    }
-
-    private void watchOperations() {
-        try {
-            Nccl.cuda(cudart.cudaSetDevice(DEVICE));
-            while (broken == null) {
-                watchUntilFinished();
-                if (broken == null) {
-                    LockSupport.park(this);
-                }
-            }
-        } catch (CollectiveException e) {
-            failed(e);
-        } catch (RuntimeException e) {
-            failed(new CollectiveException(
-                    "NCCL: " + e, e)); // the watchdog ends here, so the communicator must not be used unwatched
-        }
-    }
-
-    private void watchUntilFinished() {
-        PeerWatch peers = new PeerWatch(watch);
-        try {
-            while (needsWatching && broken == null) {
-                poll();
-                peers.check();
-                LockSupport.parkNanos(PeerWatch.POLL_NANOS);
-            }
-        } catch (CollectiveException e) {
-            if (needsWatching) { // otherwise all operations had finished before the peer was lost
-                throw e;
-            }
-        }
-    }
-
     /** Checks for errors and finished operations, unless another thread holds the lock: that thread does so itself. */
-    private void poll() {
+    void poll() {
         if (lock.tryLock()) {
             try {
                 check();
@@ -286,13 +226,14 @@ final class Communicator implements AutoCloseable {
         watch = () -> {};
     }
 
-    private CollectiveException failed(CollectiveException e) {
+    /** Gives the communicator up, and returns the failure that names the lost rank if one is found. */
+    CollectiveException failed(CollectiveException e) {
         CollectiveException reason = broken;
         if (reason != null) {
             end(reason);
             return copyOf(reason);
         }
-        CollectiveException named = new PeerWatch(watch).causeOf(e);
+        CollectiveException named = peers().causeOf(e);
         end(named);
         return named;
     }
@@ -321,7 +262,7 @@ final class Communicator implements AutoCloseable {
 
     private void await(BooleanSupplier done, Duration deadline, String what) {
         long start = System.nanoTime();
-        PeerWatch peers = new PeerWatch(watch);
+        PeerWatch peers = peers();
         check();
         for (int turn = 0; !done.getAsBoolean(); turn++) {
             peers.check();
@@ -337,6 +278,10 @@ final class Communicator implements AutoCloseable {
             check();
         }
         check();
+    }
+
+    PeerWatch peers() {
+        return new PeerWatch(watch);
     }
 
     private void check() {
@@ -360,7 +305,7 @@ final class Communicator implements AutoCloseable {
             broken = reason;
         }
         waiting = false;
-        LockSupport.unpark(watchdog);
+        watchdog.wake();
     }
 
     static CollectiveException aborted() {

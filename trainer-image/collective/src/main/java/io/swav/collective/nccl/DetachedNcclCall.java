@@ -1,6 +1,7 @@
 package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
+import io.swav.common.DaemonThreads;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.bytedeco.cuda.global.cudart;
@@ -32,9 +33,7 @@ final class DetachedNcclCall implements AutoCloseable {
     /** @param after runs on the call's thread when the call returns, however late */
     static DetachedNcclCall begin(String name, NcclCall call, Runnable after) {
         DetachedNcclCall begun = new DetachedNcclCall(call, after);
-        Thread thread = new Thread(begun::make, name);
-        thread.setDaemon(true);
-        thread.start();
+        DaemonThreads.start(name, begun::make);
         return begun;
     }
 

@@ -1,7 +1,7 @@
 package io.swav.collective.nccl;
 
 import io.swav.collective.CollectiveException;
-import org.bytedeco.cuda.global.cudart;
+import io.swav.torch.Cuda;
 import org.bytedeco.cuda.global.nccl;
 import org.bytedeco.cuda.nccl.ncclConfig_t;
 import org.bytedeco.cuda.nccl.ncclUniqueId;
@@ -28,11 +28,13 @@ public final class Nccl {
         return nccl.ncclGetErrorString(result).getString();
     }
 
+    /**
+     * Checks a result of the CUDA runtime.
+     *
+     * @throws CollectiveException unless it is success: the world is given up, as after a failure of NCCL
+     */
     public static void cuda(int result) {
-        if (result != cudart.cudaSuccess) {
-            throw new CollectiveException(
-                    "CUDA: " + cudart.cudaGetErrorString(result).getString());
-        }
+        Cuda.check(result, CollectiveException::new);
     }
 
     /** Returns an id for a new communicator, which rank 0 sends to the others. */

@@ -30,8 +30,7 @@ import org.jspecify.annotations.Nullable;
  * the sockets also show at once that a peer is gone, which NCCL notices late or never.
  */
 public final class NcclCollective implements Collective {
-    static final Communicator.ConnectTimeout CONNECT_TIMEOUT =
-            new Communicator.ConnectTimeout(Duration.ofSeconds(30), () -> false);
+    static final ConnectTimeout CONNECT_TIMEOUT = new ConnectTimeout(Duration.ofSeconds(30), () -> false);
 
     private final TcpCollective sockets;
     private final Communicator communicator;
@@ -65,12 +64,11 @@ public final class NcclCollective implements Collective {
      * @param retire receives the communicator when this collective is closed
      * @throws CollectiveException if the communicator could not be created; the sockets are then unusable
      */
-    static NcclCollective over(
-            TcpCollective sockets, Communicator.ConnectTimeout timeout, Consumer<Communicator> retire) {
+    static NcclCollective over(TcpCollective sockets, ConnectTimeout timeout, Consumer<Communicator> retire) {
         return made(sockets, retire, fresh(sockets, timeout));
     }
 
-    private static Supplier<Communicator> fresh(TcpCollective sockets, Communicator.ConnectTimeout timeout) {
+    private static Supplier<Communicator> fresh(TcpCollective sockets, ConnectTimeout timeout) {
         return () -> {
             byte[] id = sockets.rank() == 0 ? Nccl.uniqueId() : new byte[nccl.NCCL_UNIQUE_ID_BYTES];
             BootstrapExchange.broadcast(sockets, id);

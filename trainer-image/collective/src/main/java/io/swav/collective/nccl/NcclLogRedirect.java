@@ -1,6 +1,7 @@
 package io.swav.collective.nccl;
 
 import com.sun.jna.Function;
+import io.swav.common.DaemonThreads;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -38,9 +39,7 @@ public final class NcclLogRedirect {
             RandomAccessFile lines = new RandomAccessFile(pipe.toFile(), "rw");
             folder.toFile().deleteOnExit();
             pipe.toFile().deleteOnExit(); // deleted first: deleteOnExit works in reverse order
-            Thread reader = new Thread(() -> read(lines), "nccl-output");
-            reader.setDaemon(true);
-            reader.start();
+            DaemonThreads.start("nccl-output", () -> read(lines));
             call("setenv", FILE, pipe.toString(), 1);
             if (env.getOrDefault(LEVEL, "").isEmpty()) {
                 call("setenv", LEVEL, "WARN", 1);

@@ -155,7 +155,7 @@ class DeviceOrderTest {
         CudaStub.hold(Held.NONE);
         await().atMost(FREE)
                 .until(() -> NcclStub.threads().stream()
-                                .filter("nccl-attend"::equals)
+                                .filter(OperationWatchdog.THREAD::equals)
                                 .count()
                         == 0);
         assertThatThrownBy(mine()::synchronize).hasMessageContaining("remote process exited");

@@ -110,7 +110,7 @@ class NcclCollectiveTest {
     void cancellingEndsFormingWhenARankHangs() throws Exception {
         Files.writeString(folder.resolve("fault"), "1 0 hang");
         AtomicBoolean cancelled = new AtomicBoolean();
-        Communicator.ConnectTimeout timeout = new Communicator.ConnectTimeout(Duration.ofSeconds(60), cancelled::get);
+        ConnectTimeout timeout = new ConnectTimeout(Duration.ofSeconds(60), cancelled::get);
         Thread later = new Thread(() -> {
             pause(300);
             cancelled.set(true);
@@ -126,7 +126,7 @@ class NcclCollectiveTest {
     @Test
     void formingEndsAtItsDeadline() throws Exception {
         Files.writeString(folder.resolve("fault"), "1 0 hang");
-        Communicator.ConnectTimeout timeout = new Communicator.ConnectTimeout(Duration.ofSeconds(1), () -> false);
+        ConnectTimeout timeout = new ConnectTimeout(Duration.ofSeconds(1), () -> false);
         assertThatThrownBy(() -> NcclStub.connect(3, timeout))
                 // the first rank that gives up closes its connections to the others
                 .hasMessageMatching("(?s).*(did not complete within 1 s|rank \\d).*");

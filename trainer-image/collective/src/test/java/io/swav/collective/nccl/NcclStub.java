@@ -39,7 +39,7 @@ public final class NcclStub {
         return connect(size, NcclCollective.CONNECT_TIMEOUT);
     }
 
-    static List<NcclCollective> connect(int size, Communicator.ConnectTimeout timeout) throws Exception {
+    static List<NcclCollective> connect(int size, ConnectTimeout timeout) throws Exception {
         folder();
         return Ranked.each(
                 Ranked.connect(size),

@@ -1,0 +1,29 @@
+package io.swav.api;
+
+import com.fasterxml.jackson.annotation.JsonEnumDefaultValue;
+import com.fasterxml.jackson.annotation.JsonProperty;
+
+/** The events in a trainer's journal ({@link TrainerEnv#JOURNAL}); the files contain the lower-case names. */
+public enum JournalEvent {
+    /** A world has formed and its state is shared. */
+    @JsonProperty("formed")
+    FORMED,
+    /** A step was begun and not completed. */
+    @JsonProperty("dropped")
+    DROPPED,
+    /** SIGTERM was received. */
+    @JsonProperty("notice")
+    NOTICE,
+    /** The trainer left before the job was done. */
+    @JsonProperty("left")
+    LEFT,
+    /** The state came from a checkpoint. */
+    @JsonProperty("resumed")
+    RESUMED,
+    /** The job is done. */
+    @JsonProperty("done")
+    DONE,
+    /** An event that was written by a newer trainer than this reader knows; never written. */
+    @JsonEnumDefaultValue
+    UNKNOWN
+}

@@ -1,0 +1,26 @@
+package io.swav.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class JournalEventTest {
+    @Test
+    void journalsOfOlderTrainersRemainReadable() throws JsonProcessingException {
+        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\"]";
+        List<JournalEvent> events = List.of(
+                JournalEvent.FORMED,
+                JournalEvent.DROPPED,
+                JournalEvent.NOTICE,
+                JournalEvent.LEFT,
+                JournalEvent.RESUMED,
+                JournalEvent.DONE);
+        ObjectMapper json = new ObjectMapper();
+
+        assertThat(json.writeValueAsString(events)).isEqualTo(written);
+        assertThat(json.readValue(written, JournalEvent[].class)).containsExactlyElementsOf(events);
+    }
+}
