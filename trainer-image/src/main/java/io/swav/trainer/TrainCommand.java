@@ -188,28 +188,12 @@ public final class TrainCommand implements Callable<Integer> {
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env)) {
             progress.listening(env.podIp() + ":" + listener.port());
-            long steps = steps(spec, batches.stepsPerEpoch());
-            progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
-            Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
-                    env.podUid(),
-                    spec.training().groups(),
-                    spec.training().globalBatch(),
-                    steps,
-                    everySteps(spec),
-                    Optional.ofNullable(spec.checkpoint())
-                            .map(SwavJobSpec.Checkpoint::everySeconds)
-                            .map(Duration::ofSeconds),
-                    spec.training().seed(),
-                    ConfigDigest.of(spec),
-                    env.jobUid(),
-                    spec.recovery().startOver(),
-                    env.minStepDuration(),
-                    saveDeadline(spec));
+            TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
+            progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
             try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
-                            plan,
-                            new Trainer.TrainerComponents(
-                                    root,
+                            settings,
+                            new TrainerComponents(
                                     machine,
                                     batches,
                                     outside.worlds(),
@@ -325,30 +309,6 @@ public final class TrainCommand implements Callable<Integer> {
                             + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
                     e);
         }
-    }
-
-    private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
-        if (stepsPerEpoch == 0) {
-            throw new TrainerExitException(
-                    ExitCodes.BAD_DATA,
-                    "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
-                            + spec.training().globalBatch());
-        }
-        long all = spec.training().epochs() * stepsPerEpoch;
-        Long atMost = spec.training().maxSteps();
-        return atMost == null ? all : Math.min(all, atMost);
-    }
-
-    /**
-     * How long after notice the trainer may still wait for a world without it. This is early enough to save before the
-     * pod is killed, even if its grace period is shorter than the cloud's notice.
-     */
-    private static Duration saveDeadline(SwavJobSpec spec) {
-        return Duration.ofMillis(Math.min(12_000, 800L * spec.recovery().noticeSeconds()));
-    }
-
-    private static long everySteps(SwavJobSpec spec) {
-        return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
     }
 
     private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
