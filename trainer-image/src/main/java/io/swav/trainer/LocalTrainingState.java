@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
+import io.swav.api.TrainerExitException;
 import io.swav.api.World;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;

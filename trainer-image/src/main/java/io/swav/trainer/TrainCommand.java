@@ -2,11 +2,11 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
-import io.swav.api.InvalidSpecException;
 import io.swav.api.ResourceNames;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
@@ -15,10 +15,8 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
-import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.WorldFormation;
-import io.swav.model.NotFiniteException;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
@@ -149,8 +147,6 @@ public final class TrainCommand implements Callable<Integer> {
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);
                 return train(env, outside, progress, notice);
-            } catch (RuntimeException | Error e) {
-                throw explained(e);
             }
         }
     }
@@ -167,9 +163,10 @@ public final class TrainCommand implements Callable<Integer> {
                 kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
-            State end = e instanceof UnsoundMachineException ? State.Unfit : State.Failed;
-            progress.state(end, progress.generation(), explained(e).getMessage());
-            throw e;
+            TrainerExitException exit = explained(e);
+            State end = exit instanceof UnsoundMachineException ? State.Unfit : State.Failed;
+            progress.state(end, progress.generation(), exit.getMessage());
+            throw exit;
         }
     }
 
@@ -335,17 +332,8 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private static TrainerExitException explained(Throwable e) {
-        if (e instanceof TrainerExitException fatal) {
-            return fatal;
-        }
-        if (e instanceof DataException data) {
-            return new TrainerExitException(data.exitCode(), String.valueOf(e.getMessage()), e);
-        }
-        if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
-            return new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
-        }
-        if (e instanceof NotFiniteException) {
-            return new TrainerExitException(ExitCodes.SOFTWARE, String.valueOf(e.getMessage()), e);
+        if (e instanceof TrainerExitException exit) {
+            return exit;
         }
         LOG.error("training failed", e);
         return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
 import io.swav.collective.Collective;

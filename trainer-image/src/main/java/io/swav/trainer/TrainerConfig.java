@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerExitException;
 import java.time.Duration;
 import java.util.Optional;
 
