@@ -155,10 +155,10 @@ public final class Trainer implements AutoCloseable {
     /** Gives all ranks the same state. Returns false if they agree to leave this world at once for a later one. */
     private boolean form(World world, Collective collective) {
         watchdog.sharing(collective, world);
-        WorldFormation.share(collective, state);
+        WorldFormation.shareState(collective, state);
         watchdog.training();
         long agreed =
-                WorldFormation.together(collective, components.worlds().newest().generation());
+                WorldFormation.barrier(collective, components.worlds().newest().generation());
         formed = world;
         if (Membership.switches(world, agreed)) {
             return false;
