@@ -2,20 +2,10 @@ package io.swav.checkpoint;
 
 import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,12 +17,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class CheckpointCatalog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCatalog.class);
-    private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
     private static final String BACKBONE = "export/backbone.safetensors";
-    /**
-     * How many checkpoints the fence reads. A writer that its world has replaced is at most one checkpoint ahead of it.
-     */
-    private static final int FENCE = 5;
     /** Ranks save together from this size on; below it, coordinating takes as long as writing. */
     private static final long SHARED_BYTES = 64L << 20;
 
@@ -48,6 +33,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         public Owner(String job, String configDigest) {
             this(job, configDigest, false);
         }
+
+        /** Returns whether a checkpoint is one of this configuration. */
+        boolean accepts(CheckpointState state) {
+            return configDigest.isEmpty() || state.configDigest().equals(configDigest);
+        }
     }
 
     /**
@@ -62,11 +52,11 @@ public final class CheckpointCatalog implements AutoCloseable {
             return problem.filter(String::isEmpty).isPresent();
         }
 
-        private boolean unusable() {
+        boolean unusable() {
             return problem.filter(text -> !text.isEmpty()).isPresent();
         }
 
-        private CatalogEntry judged(String verdict) {
+        CatalogEntry judged(String verdict) {
             return new CatalogEntry(state, digest, bytes, Optional.of(verdict));
         }
     }
@@ -81,15 +71,18 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final Store store;
     private final CheckpointFiles files;
     private final Owner owner;
-    private final int keep;
-    private final Map<Long, CatalogEntry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
+    private final CheckpointIndex index;
+    private final CheckpointCommitter committer;
+    private final CheckpointPruner pruner;
 
     /** @param keep how many of the newest checkpoints are kept */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
         this.store = store;
         this.files = new CheckpointFiles(store);
         this.owner = owner;
-        this.keep = keep;
+        this.index = new CheckpointIndex(store, files, owner);
+        this.committer = new CheckpointCommitter(store, files, index, owner);
+        this.pruner = new CheckpointPruner(store, files, index, owner, keep);
     }
 
     public String uri() {
@@ -105,10 +98,10 @@ public final class CheckpointCatalog implements AutoCloseable {
     public Optional<Checkpoint> newest(boolean startOver) throws CheckpointException {
         Map<Long, String> passedOver = new LinkedHashMap<>();
         try {
-            for (long step : steps()) {
+            for (long step : index.steps()) {
                 try {
                     Checkpoint checkpoint = load(step);
-                    known.put(step, entry(step, checkpoint.state(), ""));
+                    index.verified(checkpoint.state());
                     return Optional.of(checkpoint);
                 } catch (CorruptCheckpointException e) {
                     String problem = String.valueOf(e.getMessage());
@@ -117,25 +110,31 @@ public final class CheckpointCatalog implements AutoCloseable {
                             CheckpointFiles.at(step),
                             problem);
                     passedOver.put(step, problem);
-                    known.put(step, head(step).judged(problem));
+                    index.unusable(step, problem);
                 }
             }
         } catch (IOException e) {
             throw new CheckpointException(
-                    Kind.CannotRead, "cannot read checkpoints of " + store.uri() + ": " + describe(e), e);
+                    Kind.CannotRead,
+                    "cannot read checkpoints of " + store.uri() + ": " + CheckpointException.describe(e),
+                    e);
         }
         if (!passedOver.isEmpty() && !startOver) {
-            throw new CheckpointException(
-                    Kind.NoneUsable,
-                    store.uri() + " holds checkpoints, but none can be resumed: "
-                            + passedOver.entrySet().stream()
-                                    .map(each -> "step-" + each.getKey() + " " + each.getValue())
-                                    .collect(Collectors.joining("; "))
-                            + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
-                            + " start from zero with recovery.startOver: true (if the job is Failed: delete it and"
-                            + " apply it again)");
+            throw noneUsable(passedOver);
         }
         return Optional.empty();
+    }
+
+    private CheckpointException noneUsable(Map<Long, String> problems) {
+        String each = problems.entrySet().stream()
+                .map(problem -> "step-" + problem.getKey() + " " + problem.getValue())
+                .collect(Collectors.joining("; "));
+        return new CheckpointException(
+                Kind.NoneUsable,
+                store.uri() + " holds checkpoints, but none can be resumed: " + each
+                        + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
+                        + " start from zero with recovery.startOver: true (if the job is Failed: delete it and"
+                        + " apply it again)");
     }
 
     /**
@@ -153,15 +152,11 @@ public final class CheckpointCatalog implements AutoCloseable {
     }
 
     private CheckpointState ours(CheckpointState state) throws CorruptCheckpointException {
-        if (!isOurs(state)) {
+        if (!owner.accepts(state)) {
             throw new CorruptCheckpointException("belongs to another configuration (digest " + state.configDigest()
                     + ", this job's is " + owner.configDigest() + ")");
         }
         return state;
-    }
-
-    private boolean isOurs(CheckpointState state) {
-        return owner.configDigest().isEmpty() || state.configDigest().equals(owner.configDigest());
     }
 
     /**
@@ -169,29 +164,9 @@ public final class CheckpointCatalog implements AutoCloseable {
      */
     public boolean holds(long step) {
         try {
-            return isWhole(step);
+            return index.isWhole(step);
         } catch (IOException e) {
             return false;
-        }
-    }
-
-    private boolean isWhole(long step) throws IOException {
-        return steps().contains(step) && problem(step).isEmpty();
-    }
-
-    /**
-     * Returns what is wrong with a checkpoint; empty if every byte of it is what was written, for this configuration.
-     */
-    private String problem(long step) throws IOException {
-        try {
-            Manifest manifest = files.manifest(step);
-            CheckpointState state = files.state(step, manifest);
-            for (String file : manifest.files().keySet()) {
-                files.check(step, manifest, file);
-            }
-            return isOurs(state) ? "" : "belongs to another configuration (digest " + state.configDigest() + ")";
-        } catch (CorruptCheckpointException e) {
-            return String.valueOf(e.getMessage());
         }
     }
 
@@ -201,45 +176,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @param verify whether to fully read those that this process has not read yet
      */
     public List<CatalogEntry> catalogue(boolean verify) throws IOException {
-        List<Long> steps = steps();
-        known.keySet().retainAll(steps);
-        List<CatalogEntry> all = new ArrayList<>();
-        for (long step : steps) {
-            CatalogEntry entry = head(step);
-            if (verify && entry.problem().isEmpty()) {
-                entry = entry.judged(problem(step));
-                known.put(step, entry);
-            }
-            all.add(entry);
-        }
-        return all;
-    }
-
-    private CatalogEntry head(long step) throws IOException {
-        CatalogEntry entry = known.get(step);
-        if (entry == null) {
-            try {
-                Manifest manifest = files.manifest(step);
-                entry = entry(files.state(step, manifest), manifest, Optional.empty());
-            } catch (CorruptCheckpointException e) {
-                CheckpointState unreadable = new CheckpointState(step, 0, 0, "", 0, "", 0, "");
-                entry = new CatalogEntry(unreadable, "", 0, Optional.of(String.valueOf(e.getMessage())));
-            }
-            known.put(step, entry);
-        }
-        return entry;
-    }
-
-    private CatalogEntry entry(long step, CheckpointState state, String problem) throws IOException {
-        return entry(state, files.manifest(step), Optional.of(problem));
-    }
-
-    private static CatalogEntry entry(CheckpointState state, Manifest manifest, Optional<String> problem) {
-        Manifest.ManifestEntry model = manifest.files().get(CheckpointFiles.MODEL);
-        long bytes = manifest.files().values().stream()
-                .mapToLong(Manifest.ManifestEntry::bytes)
-                .sum();
-        return new CatalogEntry(state, model == null ? "" : model.sha256(), bytes, problem);
+        return index.entries(verify);
     }
 
     /**
@@ -264,86 +201,38 @@ public final class CheckpointCatalog implements AutoCloseable {
         long step = checkpoint.state().step();
         long start = System.nanoTime();
         try {
-            fence(checkpoint.state().generation());
-            if (!isWhole(step)) {
-                refuseForeignCheckpoint(step);
-                known.remove(step);
-                store.remove(CheckpointFiles.at(step), Manifest.NAME);
-                try {
-                    write(checkpoint, ranks);
-                } catch (IOException e) {
-                    // unfinished checkpoints may be what fills the store; this generation's stay: its commit may be in
-                    // doubt
-                    sweep(checkpoint.state().generation() - 1);
-                    throw e;
-                }
-            }
+            commit(checkpoint, ranks);
             double seconds = (System.nanoTime() - start) / 1e9;
-            String problem = problem(step);
+            String problem = index.problem(step);
             if (!problem.isEmpty()) {
                 throw new IOException("the checkpoint does not read back as it was written: " + problem);
             }
-            CatalogEntry entry = entry(step, checkpoint.state(), "");
-            known.put(step, entry);
-            tidy(step, checkpoint.state().generation());
+            CatalogEntry entry = index.verified(checkpoint.state());
+            pruner.tidy(step, checkpoint.state().generation());
             return new Saved(entry, seconds);
         } catch (IOException e) {
             throw new CheckpointException(
                     Kind.CannotWrite,
-                    "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": " + describe(e)
-                            + "; training goes on and the next save tries again",
+                    "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": "
+                            + CheckpointException.describe(e) + "; training goes on and the next save tries again",
                     e);
         }
     }
 
-    /**
-     * Refuses to replace another training's checkpoint. Otherwise two trainings that reach the same steps would remove
-     * each other's checkpoints.
-     */
-    private void refuseForeignCheckpoint(long step) throws CheckpointException, IOException {
-        CheckpointState there;
-        try {
-            there = files.state(step, files.manifest(step));
-        } catch (CorruptCheckpointException none) {
+    private void commit(Checkpoint checkpoint, int ranks) throws IOException, CheckpointException {
+        long step = checkpoint.state().step();
+        long generation = checkpoint.state().generation();
+        committer.fence(generation);
+        if (index.isWhole(step)) {
             return;
         }
-        if (!owner.replaces() && !isOurs(there) && !there.job().equals(owner.job())) {
-            throw new CheckpointException(
-                    Kind.CannotWrite,
-                    CheckpointFiles.at(step) + " in " + store.uri() + " is another training's (job " + there.job()
-                            + ", configuration " + there.configDigest()
-                            + ") and is kept, so nothing was saved; the next save tries again. Give each training a"
-                            + " checkpoint.uri of its own");
-        }
-    }
-
-    private void write(Checkpoint checkpoint, int ranks) throws IOException, CheckpointException {
-        if (ranks > 1) {
-            try {
-                write(checkpoint, new UploadShare(0, ranks));
-                return;
-            } catch (IOException e) {
-                LOG.warn(
-                        "the ranks could not save {} together, rank 0 saves it alone: {}",
-                        CheckpointFiles.at(checkpoint.state().step()),
-                        describe(e));
-            }
-        }
-        write(checkpoint, UploadShare.ALONE);
-    }
-
-    private void write(Checkpoint checkpoint, UploadShare share) throws IOException, CheckpointException {
-        CheckpointState state = checkpoint.state();
-        try (Store.Draft draft = store.draft(CheckpointFiles.at(state.step()), state.generation(), share)) {
-            Map<String, Manifest.ManifestEntry> written =
-                    CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
-            written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
-            fence(state.generation());
-            draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
-        } catch (FileAlreadyExistsException e) {
-            if (!isWhole(state.step())) {
-                throw e;
-            }
+        committer.clear(step);
+        try {
+            committer.write(checkpoint, ranks);
+        } catch (IOException e) {
+            // unfinished checkpoints may be what fills the store; this generation's stay: its commit may be in doubt
+            pruner.sweep(generation - 1);
+            throw e;
         }
     }
 
@@ -361,15 +250,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @throws IOException if rank 0 does not save it, or no longer does
      */
     public void help(Checkpoint checkpoint, UploadShare share) throws IOException {
-        if (steps().contains(checkpoint.state().step())) {
-            return; // rank 0 finds it in the store, too
-        }
-        try (Store.Draft draft = store.draft(
-                CheckpointFiles.at(checkpoint.state().step()),
-                checkpoint.state().generation(),
-                share)) {
-            CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
-        }
+        committer.help(checkpoint, share);
     }
 
     /**
@@ -391,104 +272,10 @@ public final class CheckpointCatalog implements AutoCloseable {
             return store.uri() + "/" + BACKBONE;
         } catch (IOException e) {
             throw new CheckpointException(
-                    Kind.CannotWrite, "cannot write " + BACKBONE + " to " + store.uri() + ": " + describe(e), e);
+                    Kind.CannotWrite,
+                    "cannot write " + BACKBONE + " to " + store.uri() + ": " + CheckpointException.describe(e),
+                    e);
         }
-    }
-
-    private void fence(long generation) throws CheckpointException, IOException {
-        int readable = 0;
-        for (long step : steps()) {
-            try {
-                CheckpointState other = files.state(step, files.manifest(step));
-                if (other.job().equals(owner.job()) && other.generation() > generation) {
-                    throw new CheckpointException(
-                            Kind.NewerWorld,
-                            CheckpointFiles.at(step) + " was written by generation " + other.generation()
-                                    + ", this is generation " + generation);
-                }
-                if (++readable == FENCE) {
-                    return;
-                }
-            } catch (CorruptCheckpointException | NoSuchFileException unreadable) {
-                LOG.debug("{}: {}", CheckpointFiles.at(step), unreadable.toString());
-            }
-        }
-    }
-
-    /** Removes surplus checkpoints after a save. A failure is logged, and the next save tries again. */
-    private void tidy(long saved, long generation) {
-        try {
-            for (long step : surplus(catalogue(false), saved)) {
-                store.remove(CheckpointFiles.at(step), Manifest.NAME);
-                known.remove(step);
-            }
-        } catch (IOException e) {
-            LOG.warn("cannot remove old checkpoints from {}, the next save tries again: {}", store.uri(), describe(e));
-        }
-        sweep(generation);
-    }
-
-    /** Removes what dead writers left behind. A failure is logged, and the next save tries again. */
-    private void sweep(long generation) {
-        try {
-            Set<String> locations = new HashSet<>();
-            for (long step : steps()) {
-                try {
-                    locations.add(CheckpointFiles.at(step) + "/"
-                            + files.manifest(step).location());
-                } catch (CorruptCheckpointException unreadable) {
-                    return; // an unreadable checkpoint may point to any files
-                }
-            }
-            store.sweep(generation, locations::contains);
-        } catch (IOException e) {
-            LOG.warn(
-                    "cannot remove unfinished checkpoints from {}, the next save tries again: {}",
-                    store.uri(),
-                    describe(e));
-        }
-    }
-
-    /**
-     * Returns the steps to remove: of this configuration's checkpoints, and of those that cannot be read and so cannot
-     * be attributed, all that are older than the newest {@code keep} good ones. The checkpoint that was saved and
-     * verified last is never removed, whatever newer ones seem to exist.
-     */
-    private List<Long> surplus(List<CatalogEntry> newestFirst, long verified) {
-        List<Long> surplus = new ArrayList<>();
-        int good = 0;
-        for (CatalogEntry entry : newestFirst) {
-            CheckpointState state = entry.state();
-            if (!state.configDigest().isEmpty() && !state.configDigest().equals(owner.configDigest())) {
-                continue;
-            }
-            if (good >= keep && state.step() != verified) {
-                surplus.add(state.step());
-            } else if (!entry.unusable()) {
-                good++;
-            }
-        }
-        return surplus;
-    }
-
-    /** Returns the steps of all committed checkpoints, newest first. */
-    private List<Long> steps() throws IOException {
-        return store.names().stream()
-                .map(COMMITTED::matcher)
-                .filter(Matcher::matches)
-                .map(matcher -> Long.parseLong(matcher.group(1)))
-                .sorted(Comparator.reverseOrder())
-                .toList();
-    }
-
-    /** Describes an I/O error, even if the JDK's own message is only a file name. */
-    private static String describe(IOException e) {
-        if (e instanceof FileSystemException file && file.getReason() != null) {
-            return file.getReason() + " (" + file.getFile() + ")";
-        }
-        return e.getClass() == IOException.class
-                ? String.valueOf(e.getMessage())
-                : e.getClass().getSimpleName() + ": " + e.getMessage();
     }
 
     @Override

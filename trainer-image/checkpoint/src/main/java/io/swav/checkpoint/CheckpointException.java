@@ -1,5 +1,8 @@
 package io.swav.checkpoint;
 
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+
 /** Reports that a checkpoint store cannot be used as asked; the message says what to do. */
 @SuppressWarnings("serial")
 public final class CheckpointException extends Exception {
@@ -29,5 +32,15 @@ public final class CheckpointException extends Exception {
 
     public Kind kind() {
         return kind;
+    }
+
+    /** Describes an I/O error, even if the JDK's own message is only a file name. */
+    static String describe(IOException e) {
+        if (e instanceof FileSystemException file && file.getReason() != null) {
+            return file.getReason() + " (" + file.getFile() + ")";
+        }
+        return e.getClass() == IOException.class
+                ? String.valueOf(e.getMessage())
+                : e.getClass().getSimpleName() + ": " + e.getMessage();
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.api.ExitCodes;
+import io.swav.api.TrainerExitException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
@@ -9,17 +10,13 @@ import java.util.Objects;
 
 /** The data cannot be used as it is. The message names the file or field and says what to do. */
 @SuppressWarnings("serial")
-public final class DataException extends RuntimeException {
-    private final int exitCode;
-
+public final class DataException extends TrainerExitException {
     private DataException(int exitCode, String message, Throwable cause) {
-        super(message, cause);
-        this.exitCode = exitCode;
+        super(exitCode, message, cause);
     }
 
     private DataException(int exitCode, String message) {
-        super(message);
-        this.exitCode = exitCode;
+        super(exitCode, message);
     }
 
     /** The data is missing, or this user may not read it. */
@@ -59,10 +56,5 @@ public final class DataException extends RuntimeException {
 
     public static DataException cannotWrite(String message, Throwable cause) {
         return new DataException(ExitCodes.CANNOT_WRITE, message + ": " + cause, cause);
-    }
-
-    /** The exit code of the process, one of the sysexits codes in {@link ExitCodes}. */
-    public int exitCode() {
-        return exitCode;
     }
 }

@@ -1,9 +1,12 @@
 package io.swav.numerics;
 
+import io.swav.api.ExitCodes;
+import io.swav.api.TrainerExitException;
+
 /** This machine computes wrong results; the message states what failed, on which machine, and what to do. */
 @SuppressWarnings("serial")
-public final class UnsoundMachineException extends RuntimeException {
+public final class UnsoundMachineException extends TrainerExitException {
     public UnsoundMachineException(Verdict.Unsound verdict) {
-        super(verdict.explanation());
+        super(ExitCodes.CONFIG, verdict.explanation());
     }
 }

@@ -33,7 +33,7 @@ public final class BackboneLoader {
      *
      * @throws EvalException if the file cannot be read, or does not fit the job's model
      */
-    public static Model load(SwavJobSpec spec, Path file, NDManager manager) throws EvalException {
+    public static Model load(SwavJobSpec spec, Path file, NDManager manager) {
         Model model = untrained(spec, manager);
         Map<String, NDArray> backbone = new LinkedHashMap<>(model.state());
         backbone.keySet().removeIf(name -> !BackboneWeights.isBackbone(name));
@@ -49,7 +49,7 @@ public final class BackboneLoader {
     }
 
     /** Reads the backbone's tensors from an export, a model.safetensors, or the folder of a checkpoint. */
-    static Map<String, HostTensor> backbone(Path path) throws EvalException {
+    static Map<String, HostTensor> backbone(Path path) {
         Path file = Files.isDirectory(path) ? path.resolve(MODEL) : path;
         try {
             return BackboneWeights.of(Safetensors.read(file));

@@ -80,13 +80,7 @@ public final class EvalCommand {
                     new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
                 }
                 return ExitCodes.OK;
-            } catch (InvalidSpecException e) {
-                System.err.println("swav: " + e.getMessage());
-                return ExitCodes.CONFIG;
-            } catch (DataException e) {
-                System.err.println("swav: " + e.getMessage());
-                return e.exitCode();
-            } catch (EvalException e) {
+            } catch (InvalidSpecException | DataException | EvalException e) {
                 System.err.println("swav: " + e.getMessage());
                 return e.exitCode();
             }

@@ -62,8 +62,7 @@ public final class Evaluation implements AutoCloseable {
      * @throws EvalException if the weights cannot be used
      */
     public static double top1(
-            SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier)
-            throws EvalException {
+            SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier) {
         Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = TorchRuntime.root();
                 Evaluation evaluation = open(spec, train, test)) {

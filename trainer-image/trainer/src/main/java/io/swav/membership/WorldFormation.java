@@ -78,7 +78,7 @@ public final class WorldFormation {
      *
      * @throws CollectiveException if a peer was lost; the rank then still has the state it had before
      */
-    public static void share(Collective collective, TrainingState state) {
+    public static void shareState(Collective collective, TrainingState state) {
         try (NDManager manager = TorchRuntime.root()) {
             StateElection election = elect(collective, state);
             if (election.step() == StateElection.NOTHING) {
@@ -131,7 +131,7 @@ public final class WorldFormation {
      *
      * @return the newest generation that every rank has seen
      */
-    public static long together(Collective collective, long newestGeneration) {
+    public static long barrier(Collective collective, long newestGeneration) {
         try (NDManager manager = host()) {
             NDArray least = manager.create(new long[] {newestGeneration});
             collective.allReduceMin(least);

@@ -79,9 +79,9 @@ public final class CheckpointBench implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (saves < 1 || saves >= CheckpointWriter.SAVES) {
+        if (saves < 1 || saves >= StoreStatus.SAVES) {
             throw new ParameterException(
-                    spec.commandLine(), "--saves must be between 1 and " + (CheckpointWriter.SAVES - 1));
+                    spec.commandLine(), "--saves must be between 1 and " + (StoreStatus.SAVES - 1));
         }
         Path folder = Files.createTempDirectory(Path.of("").toAbsolutePath(), ".bench-checkpoint");
         try {
@@ -118,17 +118,20 @@ public final class CheckpointBench implements Callable<Integer> {
             TrainerProgress progress = new TrainerProgress("bench", "bench");
             try (CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
                 writer.setLeader(true);
-                for (long step = 1; writer.saved().size() <= saves; step++) {
-                    boolean save = writer.free() && stalls.size() <= saves;
+                for (long step = 1; writer.status().saves().size() <= saves; step++) {
+                    boolean save = writer.state().free() && stalls.size() <= saves;
                     double stall = step(machine, crops, writer, step, save);
                     if (save) {
                         stalls.add(stall);
                     }
-                    if (writer.problem() != null) {
-                        throw new IOException(writer.problem());
+                    String problem = writer.status().why();
+                    if (problem != null) {
+                        throw new IOException(problem);
                     }
                 }
-                seconds = writer.saved();
+                seconds = writer.status().saves().stream()
+                        .map(StoreStatus.TimedSave::seconds)
+                        .toList();
             }
         }
         print(bytes, stalls.subList(1, stalls.size()), seconds.subList(1, seconds.size()));

@@ -1,22 +1,25 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.api.SwavJobStatus.CheckpointEntry;
-import io.swav.api.TrainerReport;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.UploadShare;
+import io.swav.trainer.StoreStatus.StoreProblem;
+import io.swav.trainer.StoreStatus.Trouble;
+import io.swav.trainer.WriterState.Phase;
 import java.io.IOException;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,57 +28,52 @@ import org.slf4j.LoggerFactory;
  * Saves while training continues. {@link #begin} returns at once; the copy is made while the next step computes, and
  * {@link #beforeChange} waits for the rest of it. A save that fails is reported and retried with growing pauses until
  * it succeeds or a newer state replaces it: a full disk in the middle of a run is not a reason to stop training.
+ *
+ * <p>One thread does all of this, one task at a time; what it does is {@link WriterState.Phase}. A task is only begun
+ * when the thread has none, so no copy ever waits behind a call of the store.
  */
 final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
     private static final long FIRST_PAUSE_MILLIS = 500;
     private static final long LAST_PAUSE_MILLIS = 30_000;
     private static final long GIVE_UP_POLL_MILLIS = 200;
-    private static final int LISTED = 10;
-    /** How many saves the percentile covers. */
-    static final int SAVES = 100;
-
-    /** What the saving thread is doing. */
-    private enum Phase {
-        Idle,
-        Scanning,
-        Copying,
-        Saving,
-        Failing
-    }
 
     /** A state to save, or a share of rank 0's save to write. */
-    private record SaveOrder(CheckpointState state, boolean export, String request, UploadShare share) {}
+    private record SaveOrder(CheckpointState state, boolean export, String request, UploadShare share) {
+        String name() {
+            return "checkpoint of step " + state.step();
+        }
+
+        /** Returns the order for a state that also answers {@code earlier}, unless it answers a request of its own. */
+        SaveOrder answering(String earlier) {
+            return new SaveOrder(state.answering(request.isEmpty() ? earlier : request), export, request, share);
+        }
+    }
 
     private final CheckpointCatalog store;
     private final TrainStep machine;
     private final TrainerProgress progress;
     private final long bytes;
-    private final Thread thread = new Thread(this::run, "checkpoint-writer");
-    private final Map<Long, Double> seconds = new HashMap<>();
-    private final Deque<Double> lastSeconds = new ArrayDeque<>();
+    private final ScheduledThreadPoolExecutor executor;
+    /** Used by the thread alone. */
     private @Nullable HostSnapshot snapshot;
-    private Phase phase = Phase.Idle;
-    private @Nullable SaveOrder next;
-    private boolean leading;
-    private boolean scanDue;
-    private boolean closing;
-    private long committed = -1;
-    /** Whether {@link #problem} is that the store holds a checkpoint of a later generation. */
-    private boolean superseded;
 
-    private List<CheckpointEntry> listed = List.of();
-    private @Nullable String problem;
-    private boolean cannotResume;
-    private String answered = "";
+    private WriterState state = WriterState.START;
+    private Future<?> retry = CompletableFuture.completedFuture(null);
 
     CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
         this.store = store;
         this.machine = machine;
         this.progress = progress;
         this.bytes = bytes(machine.model()) + bytes(machine.optimizer());
+        this.executor = new ScheduledThreadPoolExecutor(1, CheckpointWriter::thread);
+        executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    }
+
+    private static Thread thread(Runnable work) {
+        Thread thread = new Thread(work, "checkpoint-writer");
         thread.setDaemon(true);
-        thread.start();
+        return thread;
     }
 
     private static long bytes(Map<String, NDArray> arrays) {
@@ -84,32 +82,32 @@ final class CheckpointWriter implements AutoCloseable {
                 .sum();
     }
 
+    synchronized WriterState state() {
+        return state;
+    }
+
+    /** Returns what is known of the store. */
+    StoreStatus status() {
+        return state().store();
+    }
+
+    private synchronized void change(UnaryOperator<WriterState> by) {
+        state = by.apply(state);
+        notifyAll();
+    }
+
+    private void enter(Phase phase) {
+        change(now -> now.with(phase));
+    }
+
+    private void learn(UnaryOperator<StoreStatus> what) {
+        change(now -> now.with(what.apply(now.store())));
+    }
+
     /** Starts a world in which this trainer is rank 0 or not. A trainer that becomes rank 0 scans the store. */
     synchronized void setLeader(boolean now) {
-        if (now && !leading) {
-            scanDue = true;
-            committed = -1;
-            if (superseded) { // in an earlier world
-                superseded = false;
-                problem = null;
-            }
-            notifyAll();
-        }
-        leading = now;
-    }
-
-    /** Returns whether {@link #begin} would take a state now and the store has been scanned. */
-    synchronized boolean free() {
-        return committed >= 0 && takes();
-    }
-
-    private boolean takes() {
-        return phase == Phase.Idle || phase == Phase.Failing;
-    }
-
-    /** Returns the last checkpoint request that this trainer or an earlier one has answered, or empty. */
-    synchronized String answered() {
-        return answered;
+        change(before -> before.leading(now));
+        scanIfDue();
     }
 
     /**
@@ -119,16 +117,11 @@ final class CheckpointWriter implements AutoCloseable {
      */
     synchronized void resuming(@Nullable String why) {
         if (why != null) {
-            reportProblem(why, true);
-        } else if (problem != null) {
-            problem = null;
+            report(Trouble.Resuming, why);
+        } else if (status().problem().isPresent()) {
+            learn(known -> known.with(Optional.empty()));
             publish();
         }
-    }
-
-    /** Returns the newest step found in the store, −1 before a scan has finished. */
-    synchronized long committed() {
-        return committed;
     }
 
     /**
@@ -145,26 +138,26 @@ final class CheckpointWriter implements AutoCloseable {
      *
      * @return false, and nothing is begun, while the thread uses the store: training does not wait for that
      */
-    synchronized boolean begin(CheckpointState state, String request, UploadShare share) {
-        boolean takes = takes();
-        if (takes) {
-            begin(new SaveOrder(state, false, request, share));
+    synchronized boolean begin(CheckpointState of, String request, UploadShare share) {
+        boolean accepts = state.accepts();
+        if (accepts) {
+            begin(new SaveOrder(of, false, request, share));
         }
-        return takes;
-    }
-
-    private void begin(SaveOrder order) {
-        String answers = order.request().isEmpty() ? answered : order.request();
-        next = new SaveOrder(order.state().answering(answers), order.export(), order.request(), order.share());
-        phase = Phase.Copying;
-        notifyAll();
+        return accepts;
     }
 
     /** Starts to write this rank's share of rank 0's save. Does nothing while an earlier share is being written. */
-    synchronized void help(CheckpointState state, UploadShare share) {
-        if (phase == Phase.Idle && share.rank() > 0) {
-            begin(new SaveOrder(state, false, "", share));
+    synchronized void help(CheckpointState of, UploadShare share) {
+        if (state.phase() == Phase.Idle && share.rank() > 0) {
+            begin(new SaveOrder(of, false, "", share));
         }
+    }
+
+    private synchronized void begin(SaveOrder order) {
+        retry.cancel(false);
+        enter(Phase.Copying);
+        SaveOrder answering = order.answering(status().answered());
+        executor.execute(task("save " + order.name(), () -> write(answering)));
     }
 
     /** Waits until no array is being copied. */
@@ -172,9 +165,9 @@ final class CheckpointWriter implements AutoCloseable {
         awaitNot(Phase.Copying);
     }
 
-    private void awaitNot(Phase... these) {
+    private synchronized void awaitNot(Phase... these) {
         boolean interrupted = false;
-        while (List.of(these).contains(phase)) {
+        while (List.of(these).contains(state.phase())) {
             try {
                 wait();
             } catch (InterruptedException e) {
@@ -190,12 +183,12 @@ final class CheckpointWriter implements AutoCloseable {
      * Saves the arrays as they are now, and waits for it.
      *
      * @param giveUp polled while saving fails
-     * @return whether the state is saved; otherwise {@link #problem} is the reason
+     * @return whether the state is saved; otherwise {@link StoreStatus#why} is the reason
      */
-    synchronized boolean saveNow(CheckpointState state, boolean export, UploadShare share, BooleanSupplier giveUp) {
+    synchronized boolean saveNow(CheckpointState of, boolean export, UploadShare share, BooleanSupplier giveUp) {
         awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
-        begin(new SaveOrder(state, export, "", share));
-        while (phase != Phase.Idle && !(phase == Phase.Failing && giveUp.getAsBoolean())) {
+        begin(new SaveOrder(of, export, "", share));
+        while (state.saving() && !(state.phase() == Phase.Failing && giveUp.getAsBoolean())) {
             try {
                 wait(GIVE_UP_POLL_MILLIS);
             } catch (InterruptedException e) {
@@ -203,70 +196,36 @@ final class CheckpointWriter implements AutoCloseable {
                 return false;
             }
         }
-        return committed >= state.step();
+        return status().committed() >= of.step();
     }
 
-    synchronized @Nullable String problem() {
-        return problem;
-    }
-
-    /** Returns the durations of the last saves in seconds, at most 100, oldest first. */
-    synchronized List<Double> saved() {
-        return List.copyOf(lastSeconds);
-    }
-
-    private void run() {
-        try {
-            while (true) {
-                SaveOrder order = await();
-                if (order == null) {
-                    return;
-                }
-                try {
-                    copy();
-                    if (order.share().rank() > 0) {
-                        helped(order);
-                    } else {
-                        saved(order);
-                    }
-                } catch (RuntimeException | Error e) {
-                    LOG.error("cannot save checkpoint of step {}", order.state().step(), e);
-                    reportProblem(
-                            "cannot save checkpoint of step " + order.state().step() + ": " + e);
-                }
+    /** Returns a task for the thread, which is idle after it even if it fails. */
+    private Runnable task(String what, Runnable work) {
+        return () -> {
+            try {
+                work.run();
+            } catch (RuntimeException | Error e) {
+                LOG.error("cannot {}", what, e);
+                report(Trouble.Saving, "cannot " + what + ": " + e);
                 idle();
             }
-        } catch (InterruptedException closed) {
-            LOG.debug("closed");
-        }
-    }
-
-    /** Returns the next order, scanning the store in between. Returns null when the writer is closed. */
-    private @Nullable SaveOrder await() throws InterruptedException {
-        while (true) {
-            synchronized (this) {
-                while (next == null && !scanDue && !closing) {
-                    wait();
-                }
-                if (next != null || closing) {
-                    SaveOrder order = next;
-                    next = null;
-                    return order;
-                }
-                scanDue = false;
-                phase = Phase.Scanning;
-            }
-            buffers();
-            scan();
-            idle();
-        }
+        };
     }
 
     private synchronized void idle() {
-        if (next == null) {
-            phase = Phase.Idle;
+        enter(Phase.Idle);
+        scanIfDue();
+    }
+
+    private synchronized void scanIfDue() {
+        if (state.phase() == Phase.Idle && state.scanDue()) {
+            enter(Phase.Scanning);
+            executor.execute(task("list checkpoints", () -> {
+                buffers();
+                scan();
+                idle();
+            }));
         }
-        notifyAll();
     }
 
     /**
@@ -282,19 +241,22 @@ final class CheckpointWriter implements AutoCloseable {
         return into;
     }
 
-    private void copy() {
+    private void write(SaveOrder order) {
         try {
             buffers().copy();
         } finally {
-            synchronized (this) {
-                phase = Phase.Saving;
-                notifyAll();
-            }
+            enter(Phase.Saving);
+        }
+        if (order.share().rank() > 0) {
+            writeShare(order);
+            idle();
+        } else {
+            save(order, order.share().ranks(), FIRST_PAUSE_MILLIS);
         }
     }
 
     /** Writes this rank's share. Rank 0 writes whatever is missing, and reports failures. */
-    private void helped(SaveOrder order) {
+    private void writeShare(SaveOrder order) {
         try {
             store.help(buffers().checkpoint(order.state()), order.share());
         } catch (IOException e) {
@@ -305,134 +267,89 @@ final class CheckpointWriter implements AutoCloseable {
         }
     }
 
-    private void saved(SaveOrder order) throws InterruptedException {
+    /**
+     * Saves the copied arrays, and tries again later if that fails.
+     *
+     * @param ranks that save, the others with {@link #help}
+     */
+    private void save(SaveOrder order, int ranks, long pauseMillis) {
         Checkpoint checkpoint = buffers().checkpoint(order.state());
-        int ranks = order.share().ranks();
-        for (long pause = FIRST_PAUSE_MILLIS; ; pause = Math.min(2 * pause, LAST_PAUSE_MILLIS)) {
-            try {
-                if (order.export()) {
-                    LOG.info("exported {}", store.export(checkpoint));
-                }
-                CheckpointCatalog.Saved saved = store.save(checkpoint, ranks);
-                LOG.info(
-                        "checkpoint of step {} saved in {} s, {} MB",
-                        order.state().step(),
-                        Math.round(saved.seconds() * 100) / 100.0,
-                        saved.entry().bytes() >> 20);
-                committed(order, saved.seconds());
-                return;
-            } catch (CheckpointException e) {
-                if (e.kind() == CheckpointException.Kind.NewerWorld) {
-                    synchronized (this) {
-                        superseded = true;
-                        reportProblem("cannot save checkpoint step-"
-                                + order.state().step() + ", a later world has saved: " + e.getMessage());
-                    }
-                    return;
-                }
-                reportProblem(String.valueOf(e.getMessage()));
+        try {
+            if (order.export()) {
+                LOG.info("exported {}", store.export(checkpoint));
             }
-            ranks = 1; // the other ranks help only with the first attempt
-            synchronized (this) {
-                phase = Phase.Failing;
-                notifyAll();
-                long end = System.nanoTime() + pause * 1_000_000;
-                for (long left = pause; left > 0 && next == null && !closing; ) {
-                    wait(left);
-                    left = (end - System.nanoTime()) / 1_000_000;
-                }
-                if (next != null || closing) {
-                    return;
-                }
-                phase = Phase.Saving;
+            CheckpointCatalog.Saved saved = store.save(checkpoint, ranks);
+            LOG.info(
+                    "{} saved in {} s, {} MB",
+                    order.name(),
+                    Math.round(saved.seconds() * 100) / 100.0,
+                    saved.entry().bytes() >> 20);
+            saved(order, saved.seconds());
+            scan();
+            idle();
+        } catch (CheckpointException e) {
+            if (e.kind() == CheckpointException.Kind.NewerWorld) {
+                report(
+                        Trouble.Superseded,
+                        "cannot save checkpoint step-" + order.state().step() + ", a later world has saved: "
+                                + e.getMessage());
+                idle();
+            } else {
+                report(Trouble.Saving, String.valueOf(e.getMessage()));
+                retryLater(order, pauseMillis);
             }
         }
     }
 
-    private void committed(SaveOrder order, double took) {
+    private synchronized void saved(SaveOrder order, double seconds) {
+        if (status().problem().isPresent()) {
+            LOG.info("saving works again");
+        }
+        learn(known -> known.saved(order.state().step(), seconds, order.request()));
+    }
+
+    private synchronized void retryLater(SaveOrder order, long pauseMillis) {
+        enter(Phase.Failing);
+        long next = Math.min(2 * pauseMillis, LAST_PAUSE_MILLIS);
+        retry = executor.schedule(
+                task("save " + order.name(), () -> retry(order, next)), pauseMillis, TimeUnit.MILLISECONDS);
+    }
+
+    private void retry(SaveOrder order, long pauseMillis) {
         synchronized (this) {
-            committed = Math.max(committed, order.state().step());
-            if (seconds.putIfAbsent(order.state().step(), took) == null) { // later calls only find it in the store
-                lastSeconds.addLast(took);
+            if (state.phase() != Phase.Failing) { // a newer state took its place when the pause had just ended
+                return;
             }
-            if (lastSeconds.size() > SAVES) {
-                lastSeconds.removeFirst();
-            }
-            if (!order.request().isEmpty()) {
-                answered = order.request();
-            }
-            if (problem != null) {
-                LOG.info("saving works again");
-                problem = null;
-            }
+            enter(Phase.Saving);
         }
-        scan();
+        save(order, 1, pauseMillis); // the other ranks help only with the first attempt
     }
 
-    /** Scans the catalogue and fully verifies every checkpoint once, on this thread, while training continues. */
+    /** Scans the store while training continues. */
     private void scan() {
         try {
-            List<CheckpointEntry> newest = new ArrayList<>();
-            long newestStep = 0;
-            String request = "";
-            for (CheckpointCatalog.CatalogEntry entry : store.catalogue(true)) {
-                if (entry.verified()) {
-                    newestStep = Math.max(newestStep, entry.state().step());
-                    request = request.isEmpty() ? entry.state().request() : request;
-                }
-                if (newest.size() < LISTED) {
-                    newest.add(toEntry(entry));
-                }
-            }
-            synchronized (this) {
-                committed = Math.max(committed, newestStep);
-                listed = newest;
-                answered = answered.isEmpty() ? request : answered;
-                publish();
-            }
+            scanned(StoreScan.of(store, status()));
         } catch (IOException | RuntimeException e) {
-            reportProblem("cannot list checkpoints: " + e.getMessage());
-            synchronized (this) {
-                committed = Math.max(committed, 0);
-            }
+            report(Trouble.Saving, "cannot list checkpoints: " + e.getMessage());
+            learn(StoreStatus::unlisted);
         }
     }
 
-    private synchronized CheckpointEntry toEntry(CheckpointCatalog.CatalogEntry entry) {
-        return new CheckpointEntry(
-                entry.state().step(),
-                entry.state().samples(),
-                entry.state().worldSize(),
-                store.uri() + "/step-" + entry.state().step(),
-                entry.digest(),
-                entry.bytes(),
-                seconds.get(entry.state().step()),
-                entry.verified(),
-                entry.problem().filter(text -> !text.isEmpty()).orElse(null),
-                entry.state().time());
+    private synchronized void scanned(StoreScan scan) {
+        learn(known -> known.scanned(scan));
+        publish();
     }
 
-    private void reportProblem(String why) {
-        reportProblem(why, false);
-    }
-
-    private synchronized void reportProblem(String why, boolean resuming) {
-        if (!why.equals(problem)) {
+    private synchronized void report(Trouble trouble, String why) {
+        if (!why.equals(status().why())) {
             LOG.error("{}", why);
         }
-        problem = why;
-        cannotResume = resuming;
+        learn(known -> known.with(Optional.of(new StoreProblem(trouble, why))));
         publish();
     }
 
     private synchronized void publish() {
-        progress.checkpoints(new TrainerReport.Checkpoints(
-                listed, problem, problem != null && cannotResume, percentile(), answered.isEmpty() ? null : answered));
-    }
-
-    private synchronized @Nullable Double percentile() {
-        List<Double> sorted = lastSeconds.stream().sorted().toList();
-        return sorted.isEmpty() ? null : sorted.get((int) Math.ceil(.95 * sorted.size()) - 1);
+        progress.checkpoints(status().report());
     }
 
     /** Waits for the save in progress. */
@@ -440,11 +357,11 @@ final class CheckpointWriter implements AutoCloseable {
     public void close() {
         synchronized (this) {
             awaitNot(Phase.Copying, Phase.Saving);
-            closing = true;
-            notifyAll();
+            change(WriterState::closing);
+            executor.shutdown();
         }
         try {
-            thread.join();
+            executor.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

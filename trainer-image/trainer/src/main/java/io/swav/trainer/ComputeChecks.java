@@ -4,6 +4,7 @@ import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerExitException;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.NcclLibrary;
 import io.swav.numerics.Numerics;

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerExitException;
 import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;

@@ -3,20 +3,19 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
 import io.swav.api.JournalEvent;
+import io.swav.api.TrainerExitException;
 import io.swav.api.World;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
-import io.swav.collective.CollectiveException;
 import io.swav.membership.TrainingState;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +29,7 @@ final class LocalTrainingState implements TrainingState {
 
     private final TrainStep machine;
     private final Optional<CheckpointCatalog> store;
-    private final Trainer.TrainerConfig config;
+    private final TrainerConfig config;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
@@ -40,7 +39,7 @@ final class LocalTrainingState implements TrainingState {
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
-            Trainer.TrainerConfig config,
+            TrainerConfig config,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen) {
@@ -83,10 +82,25 @@ final class LocalTrainingState implements TrainingState {
             return;
         }
         try {
-            Optional<Checkpoint> newest = store.get().newest(config.startOver());
-            newest.ifPresentOrElse(this::restore, this::checkThatNoneWasSeen);
-            step = newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+            step = resume(store.get());
             writer.ifPresent(to -> to.resuming(null));
+        } catch (CheckpointUnavailableException e) {
+            // no trainer begins while it is unknown whether there is something to resume
+            writer.ifPresent(to -> to.resuming(e.getMessage()));
+            throw e;
+        }
+    }
+
+    /** Restores the newest checkpoint, and returns its step; 0 if there is none. */
+    private long resume(CheckpointCatalog from) {
+        Optional<Checkpoint> newest = newest(from);
+        newest.ifPresentOrElse(this::restore, () -> checkThatNoneWasSeen(from.uri()));
+        return newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+    }
+
+    private Optional<Checkpoint> newest(CheckpointCatalog from) {
+        try {
+            return from.newest(config.startOver());
         } catch (CheckpointException e) {
             if (e.kind() == CheckpointException.Kind.NoneUsable) {
                 throw new TrainerExitException(
@@ -94,7 +108,7 @@ final class LocalTrainingState implements TrainingState {
                         e.getMessage() + ". Jobs of one configuration have equal " + ConfigDigest.COVERS,
                         e);
             }
-            throw cannotBegin(String.valueOf(e.getMessage()), e);
+            throw new CheckpointUnavailableException(String.valueOf(e.getMessage()), e);
         }
     }
 
@@ -102,21 +116,12 @@ final class LocalTrainingState implements TrainingState {
      * Refuses to start over silently: an empty folder that used to hold checkpoints is usually a volume that is not
      * mounted.
      */
-    private void checkThatNoneWasSeen() {
-        String uri = store.map(CheckpointCatalog::uri).orElse("");
+    private void checkThatNoneWasSeen(String uri) {
         if (!config.startOver() && seen.get().equals(uri)) {
-            throw cannotBegin(
-                    "cannot resume: there are none of the checkpoints in " + uri
-                            + " that status.checkpoints lists; is another volume mounted? Training waits for"
-                            + " them. To start from zero, set recovery.startOver: true and delete the pods",
-                    null);
+            throw new CheckpointUnavailableException("cannot resume: there are none of the checkpoints in " + uri
+                    + " that status.checkpoints lists; is another volume mounted? Training waits for"
+                    + " them. To start from zero, set recovery.startOver: true and delete the pods");
         }
-    }
-
-    /** Fails the start: no trainer begins while it is unknown whether there is something to resume. */
-    private CollectiveException cannotBegin(String why, @Nullable Throwable cause) {
-        writer.ifPresent(to -> to.resuming(why));
-        return cause == null ? new CollectiveException(why) : new CollectiveException(why, cause);
     }
 
     private void restore(Checkpoint checkpoint) {

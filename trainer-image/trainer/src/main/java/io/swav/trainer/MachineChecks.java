@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerExitException;
 import io.swav.torch.HostMemory;
 import java.io.IOException;
 import java.net.InetAddress;

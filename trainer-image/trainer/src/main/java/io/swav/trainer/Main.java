@@ -1,14 +1,12 @@
 package io.swav.trainer;
 
 import io.swav.api.ExitCodes;
-import io.swav.api.InvalidSpecException;
+import io.swav.api.TrainerExitException;
 import io.swav.checkpoint.CheckpointCommand;
 import io.swav.common.Version;
 import io.swav.data.DataCommand;
-import io.swav.data.DataException;
 import io.swav.evaluation.EvalCommand;
 import io.swav.evaluation.ExportCommand;
-import io.swav.numerics.UnsoundMachineException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
@@ -61,12 +59,8 @@ public final class Main {
     public static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
         int code;
         String message = String.valueOf(failure.getMessage());
-        if (failure instanceof TrainerExitException fatal) {
-            code = fatal.exitCode();
-        } else if (failure instanceof DataException data) {
-            code = data.exitCode();
-        } else if (failure instanceof InvalidSpecException || failure instanceof UnsoundMachineException) {
-            code = ExitCodes.CONFIG;
+        if (failure instanceof TrainerExitException exit) {
+            code = exit.exitCode();
         } else if (failure instanceof NoSuchFileException) {
             code = ExitCodes.NO_INPUT;
             message = "there is no " + message;

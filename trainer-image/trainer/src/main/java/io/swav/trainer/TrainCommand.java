@@ -2,11 +2,11 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
-import io.swav.api.InvalidSpecException;
 import io.swav.api.ResourceNames;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
@@ -15,10 +15,8 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
-import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.WorldFormation;
-import io.swav.model.NotFiniteException;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
@@ -149,8 +147,6 @@ public final class TrainCommand implements Callable<Integer> {
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);
                 return train(env, outside, progress, notice);
-            } catch (RuntimeException | Error e) {
-                throw explained(e);
             }
         }
     }
@@ -167,9 +163,10 @@ public final class TrainCommand implements Callable<Integer> {
                 kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
-            State end = e instanceof UnsoundMachineException ? State.Unfit : State.Failed;
-            progress.state(end, progress.generation(), explained(e).getMessage());
-            throw e;
+            TrainerExitException exit = explained(e);
+            State end = exit instanceof UnsoundMachineException ? State.Unfit : State.Failed;
+            progress.state(end, progress.generation(), exit.getMessage());
+            throw exit;
         }
     }
 
@@ -188,28 +185,12 @@ public final class TrainCommand implements Callable<Integer> {
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env)) {
             progress.listening(env.podIp() + ":" + listener.port());
-            long steps = steps(spec, batches.stepsPerEpoch());
-            progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
-            Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
-                    env.podUid(),
-                    spec.training().groups(),
-                    spec.training().globalBatch(),
-                    steps,
-                    everySteps(spec),
-                    Optional.ofNullable(spec.checkpoint())
-                            .map(SwavJobSpec.Checkpoint::everySeconds)
-                            .map(Duration::ofSeconds),
-                    spec.training().seed(),
-                    ConfigDigest.of(spec),
-                    env.jobUid(),
-                    spec.recovery().startOver(),
-                    env.minStepDuration(),
-                    saveDeadline(spec));
+            TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
+            progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
             try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
-                            plan,
-                            new Trainer.TrainerComponents(
-                                    root,
+                            settings,
+                            new TrainerComponents(
                                     machine,
                                     batches,
                                     outside.worlds(),
@@ -327,30 +308,6 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
-        if (stepsPerEpoch == 0) {
-            throw new TrainerExitException(
-                    ExitCodes.BAD_DATA,
-                    "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
-                            + spec.training().globalBatch());
-        }
-        long all = spec.training().epochs() * stepsPerEpoch;
-        Long atMost = spec.training().maxSteps();
-        return atMost == null ? all : Math.min(all, atMost);
-    }
-
-    /**
-     * How long after notice the trainer may still wait for a world without it. This is early enough to save before the
-     * pod is killed, even if its grace period is shorter than the cloud's notice.
-     */
-    private static Duration saveDeadline(SwavJobSpec spec) {
-        return Duration.ofMillis(Math.min(12_000, 800L * spec.recovery().noticeSeconds()));
-    }
-
-    private static long everySteps(SwavJobSpec spec) {
-        return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
-    }
-
     private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
         try {
             sound(kernels);
@@ -375,17 +332,8 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private static TrainerExitException explained(Throwable e) {
-        if (e instanceof TrainerExitException fatal) {
-            return fatal;
-        }
-        if (e instanceof DataException data) {
-            return new TrainerExitException(data.exitCode(), String.valueOf(e.getMessage()), e);
-        }
-        if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
-            return new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
-        }
-        if (e instanceof NotFiniteException) {
-            return new TrainerExitException(ExitCodes.SOFTWARE, String.valueOf(e.getMessage()), e);
+        if (e instanceof TrainerExitException exit) {
+            return exit;
         }
         LOG.error("training failed", e);
         return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);

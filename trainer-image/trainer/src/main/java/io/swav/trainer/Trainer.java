@@ -5,30 +5,24 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.JournalEvent;
+import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
-import io.swav.checkpoint.CheckpointCatalog;
-import io.swav.checkpoint.UploadShare;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
-import io.swav.data.CropBatches;
 import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.Membership;
 import io.swav.membership.WorldFormation;
-import io.swav.membership.WorldSource;
 import io.swav.torch.TorchRuntime;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -42,61 +36,12 @@ public final class Trainer implements AutoCloseable {
     private static final long POLL_MILLIS = 200;
     private static final long FIRST_RETRY_MILLIS = 50;
     private static final long LAST_RETRY_MILLIS = 1000;
-    /** How long forming a world waits for an answer from the store. */
-    private static final long ANSWER_MILLIS = 2000;
-    /** How long the last trainer to leave tries to save; the default grace period is 30 s. */
-    private static final long SAVE_NANOS = 12_000_000_000L;
 
     /** How a run ended. */
     public enum TrainingEnd {
         Done,
         Left
     }
-
-    /**
-     * Settings that do not change while the process lives.
-     *
-     * @param uid of this pod
-     * @param groups of the global batch
-     * @param steps in the whole job
-     * @param everySteps steps between checkpoints
-     * @param every time between checkpoints, in addition to {@code everySteps}
-     * @param job uid of the SwavJob, empty outside a cluster
-     * @param startOver whether to start from zero if there are checkpoints and none is usable
-     * @param minStepDuration how long a step takes at least
-     * @param saveDeadline how long after SIGTERM this trainer saves and exits even if no world without it was
-     *     published: before it is killed
-     */
-    public record TrainerConfig(
-            String uid,
-            int groups,
-            int globalBatch,
-            long steps,
-            long everySteps,
-            Optional<Duration> every,
-            long seed,
-            String configDigest,
-            String job,
-            boolean startOver,
-            Duration minStepDuration,
-            Duration saveDeadline) {}
-
-    /**
-     * The components that a trainer works with; the caller opens and closes them.
-     *
-     * @param evaluation of the finished model, done by rank 0
-     */
-    public record TrainerComponents(
-            NDManager root,
-            TrainStep machine,
-            CropBatches batches,
-            WorldSource worlds,
-            WorldFormation forming,
-            Optional<CheckpointCatalog> store,
-            Optional<Evaluation> evaluation,
-            TrainerProgress progress,
-            TrainingJournal journal,
-            TerminationNotice notice) {}
 
     private final TrainerConfig config;
     private final TrainerComponents components;
@@ -105,16 +50,11 @@ public final class Trainer implements AutoCloseable {
     private final LocalTrainingState state;
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
-    private final Optional<CheckpointWriter> writer;
-    private final SaveSchedule schedule;
+    private final CheckpointSession checkpoints;
+    /** The last world with this pod as a member. */
     private World last = World.none("");
     /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
-    /** The last paused generation whose state went to the store. */
-    private long held;
-
-    /** The answer to {@link #othersFinished}, or the pending question. */
-    private CompletableFuture<Boolean> finished = CompletableFuture.completedFuture(false);
 
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
@@ -130,7 +70,8 @@ public final class Trainer implements AutoCloseable {
         });
         this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
         this.console = new ConsoleProgress(config.steps(), config.globalBatch(), ConsoleProgress.onTerminal());
-        this.writer = components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
+        Optional<CheckpointWriter> writer =
+                components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
                 components.machine(),
                 components.store(),
@@ -138,7 +79,7 @@ public final class Trainer implements AutoCloseable {
                 journal,
                 writer,
                 components.worlds()::checkpointsSeen);
-        this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
+        this.checkpoints = new CheckpointSession(config, components, state, writer);
     }
 
     /**
@@ -171,18 +112,10 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /**
-     * Holds the state in memory while the world is below its minimum size, and saves it once. A step that the store
-     * already holds stays as it is.
-     */
+    /** Holds the state in memory while the world is below its minimum size. */
     private void hold(Membership.Hold hold) {
         World world = hold.world();
-        boolean saves = hold.leads() && state.step() >= 0 && world.generation() > held;
-        if (saves
-                && writer.map(to -> to.begin(state.describe(world), "", UploadShare.ALONE))
-                        .orElse(false)) {
-            held = world.generation();
-        }
+        checkpoints.hold(world, hold.leads());
         last = world;
         progress.outside();
         progress.state(State.Ready, 0, "holding: " + world.why());
@@ -196,30 +129,10 @@ public final class Trainer implements AutoCloseable {
         progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
-            watchdog.sharing(collective, world);
-            WorldFormation.share(collective, state);
-            watchdog.training();
-            long agreed = WorldFormation.together(
-                    collective, components.worlds().newest().generation());
-            formed = world;
-            if (Membership.switches(world, agreed)) {
-                return Optional.empty();
-            }
-            LOG.info(
-                    "generation {} formed, {} ranks over {}, at step {}",
-                    world.generation(),
-                    world.size(),
-                    collective.name(),
-                    state.step());
-            retryMillis = FIRST_RETRY_MILLIS;
-            lastFailure = "";
-            progress.formed(world.generation(), state.step(), collective.name());
-            progress.state(State.Training, world.generation(), null);
-            journalEvent(JournalEvent.FORMED, world.why());
-            return steps(world, collective);
-        } catch (CollectiveException e) {
+            return form(world, collective) ? steps(world, collective) : Optional.empty();
+        } catch (CollectiveException | CheckpointUnavailableException e) {
             failed(world, e);
-            if (othersFinished()) {
+            if (checkpoints.othersFinished()) {
                 return Optional.of(done("the other trainers finished"));
             }
             components.worlds().awaitLater(world.generation(), retryMillis);
@@ -230,22 +143,8 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    /**
-     * Returns whether the job ended without this member: it joined too late, or lost its peers in the last step or
-     * after it. In any other case the peers cannot have finished, and the store is not asked. The store may be slow or
-     * unreachable: an answer that takes too long is used by the next call.
-     */
-    private boolean othersFinished() {
-        if (state.step() >= 0 && state.step() < config.steps() - 1) {
-            return false;
-        }
-        if (finished.isDone() && !finished.join()) {
-            finished = CompletableFuture.supplyAsync(() ->
-                    components.store().map(store -> store.holds(config.steps())).orElse(false));
-        }
-        return finished.copy()
-                .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)
-                .join();
+    private String forming(World world) {
+        return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
     }
 
     private Collective connect(World world, int rank) {
@@ -254,28 +153,38 @@ public final class Trainer implements AutoCloseable {
                 awaiting.during(() -> components.forming().connect(world, rank, this::pastSaveDeadline)));
     }
 
-    private boolean pastSaveDeadline() {
-        return components.notice().given(config.saveDeadline());
-    }
-
-    private void journalEvent(JournalEvent event, String why) {
-        journal.event(event, progress.generation(), progress.step(), why);
-    }
-
-    private String forming(World world) {
-        return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
+    /** Gives all ranks the same state. Returns false if they agree to leave this world at once for a later one. */
+    private boolean form(World world, Collective collective) {
+        watchdog.sharing(collective, world);
+        WorldFormation.shareState(collective, state);
+        watchdog.training();
+        long agreed =
+                WorldFormation.barrier(collective, components.worlds().newest().generation());
+        formed = world;
+        if (Membership.switches(world, agreed)) {
+            return false;
+        }
+        LOG.info(
+                "generation {} formed, {} ranks over {}, at step {}",
+                world.generation(),
+                world.size(),
+                collective.name(),
+                state.step());
+        retryMillis = FIRST_RETRY_MILLIS;
+        lastFailure = "";
+        progress.formed(world.generation(), state.step(), collective.name());
+        progress.state(State.Training, world.generation(), null);
+        journalEvent(JournalEvent.FORMED, world.why());
+        return true;
     }
 
     /**
      * Reports a failure, and logs each reason once: while the operator is away, a trainer may retry the same world for
      * a long time.
      */
-    private void failed(World world, CollectiveException e) {
+    private void failed(World world, RuntimeException e) {
         String why = String.valueOf(e.getMessage());
-        String peer = e.lostRank().isPresent()
-                ? world.members().get(e.lostRank().getAsInt()).uid()
-                : null;
-        if (progress.broke(peer)) {
+        if (progress.broke(lostPeer(world, e))) {
             journalEvent(JournalEvent.DROPPED, why);
         }
         if (!why.equals(lastFailure)) {
@@ -285,64 +194,37 @@ public final class Trainer implements AutoCloseable {
         progress.state(progress.state(), progress.generation(), why);
     }
 
+    /** Returns the uid of the member whose connection failed, or null if none did. */
+    private static @Nullable String lostPeer(World world, RuntimeException e) {
+        return e instanceof CollectiveException broken && broken.lostRank().isPresent()
+                ? world.members().get(broken.lostRank().getAsInt()).uid()
+                : null;
+    }
+
     private Optional<TrainingEnd> steps(World world, Collective collective) {
+        int rank = collective.rank();
         GroupRange[] runs = IntStream.range(0, collective.size())
-                .mapToObj(rank -> GroupRange.of(config.groups(), rank, collective.size()))
+                .mapToObj(each -> GroupRange.of(config.groups(), each, collective.size()))
                 .toArray(GroupRange[]::new);
-        GroupRange own = runs[collective.rank()];
-        components.batches().expect(state.step(), own.from(), own.to());
-        writer.ifPresent(to -> to.setLeader(collective.rank() == 0));
+        components.batches().expect(state.step(), runs[rank].from(), runs[rank].to());
+        checkpoints.enter(rank);
         while (state.step() < config.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
-                save(world, collective);
+                checkpoints.save(world, rank);
             }
             if (Membership.switches(world, agreed.generation())) {
                 return Optional.empty();
             }
             if (world.size() == 1 ? components.notice().given() : pastSaveDeadline()) {
-                return Optional.of(leave("SIGTERM received", collective.rank() == 0 ? 1 : 0));
+                return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0));
             }
         }
         finish(world, collective);
-        if (collective.rank() == 0) {
+        if (rank == 0) {
             components.evaluation().ifPresent(this::evaluate);
         }
         return Optional.of(done("all " + config.steps() + " steps"));
-    }
-
-    /** This rank's vote for the next step. Only rank 0 knows when a checkpoint is due. */
-    private StepVote vote(Collective collective) {
-        long generation = components.worlds().newest().generation();
-        long after = state.step() + 1;
-        boolean due = collective.rank() == 0
-                && after < config.steps() // finish() saves the last state
-                && writer.filter(CheckpointWriter::free)
-                        .filter(to -> schedule.due(after, to.committed(), System.nanoTime(), request(to)))
-                        .isPresent();
-        return new StepVote(generation, due);
-    }
-
-    /** The newest checkpoint request that is not yet answered, or empty. */
-    private String request(CheckpointWriter by) {
-        String newest = components.worlds().checkpointRequest();
-        return newest.equals(by.answered()) ? "" : newest;
-    }
-
-    private void save(World world, Collective collective) {
-        if (writer.isEmpty()) {
-            return;
-        }
-        if (collective.rank() > 0) {
-            help(world, collective.rank());
-            return;
-        }
-        CheckpointWriter to = writer.get();
-        String request = request(to);
-        // the writer may have begun to retry a failed save since this save was agreed on; then this one stays due
-        if (to.begin(state.describe(world), request, to.share(0, collective.size()))) {
-            schedule.taken(state.step(), System.nanoTime(), request);
-        }
     }
 
     private StepVote step(World world, GroupRange[] runs, Collective collective) {
@@ -357,7 +239,7 @@ public final class Trainer implements AutoCloseable {
                 runs,
                 collective,
                 step,
-                vote(collective).number());
+                vote(collective.rank()).number());
         TrainStep.StepOutcome outcome = machine.averageGradients(collective);
         padStep(start);
         state.apply(); // no collective past this line
@@ -377,6 +259,10 @@ public final class Trainer implements AutoCloseable {
         return StepVote.of(outcome.agreed());
     }
 
+    private StepVote vote(int rank) {
+        return new StepVote(components.worlds().newest().generation(), checkpoints.due(rank));
+    }
+
     private void padStep(long start) {
         long end = start + config.minStepDuration().toNanos();
         for (long left = end - System.nanoTime(); left > 0; left = end - System.nanoTime()) {
@@ -392,14 +278,11 @@ public final class Trainer implements AutoCloseable {
         watchdog.training();
         if (collective.rank() == 0) {
             progress.outside(); // a long save is not a hang
-            saveNow(
-                    world,
-                    true,
-                    collective.size(),
-                    () -> components.worlds().newest().generation() > world.generation() || pastSaveDeadline());
-        } else {
-            help(world, collective.rank());
         }
+        checkpoints.finish(
+                world,
+                collective.rank(),
+                () -> components.worlds().newest().generation() > world.generation() || pastSaveDeadline());
         try (NDManager manager = TorchRuntime.host()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
@@ -423,30 +306,6 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private void help(World world, int rank) {
-        if (state.step() >= 0) {
-            writer.ifPresent(to -> to.help(state.describe(world), to.share(rank, world.size())));
-        }
-    }
-
-    /**
-     * Saves the current state and waits for it.
-     *
-     * @param ranks that save, the others with {@link #help}
-     * @param giveUp asked while saving fails
-     * @throws CollectiveException if the state is not saved
-     */
-    private void saveNow(World world, boolean atTheEnd, int ranks, BooleanSupplier giveUp) {
-        if (writer.isEmpty() || state.step() < 0) {
-            return;
-        }
-        CheckpointWriter to = writer.get();
-        if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
-            throw new CollectiveException("step " + state.step() + " was not saved: " + to.problem());
-        }
-        LOG.info("saved step {}", state.step());
-    }
-
     private TrainingEnd done(String why) {
         LOG.info("done: {}", why);
         journalEvent(JournalEvent.DONE, why);
@@ -456,7 +315,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * The number of state holders: the first ranks of the last world, which may not have formed with the ranks that
+     * Returns the number of state holders: the first ranks of the last world, which may not have formed with the ranks that
      * joined.
      */
     private int holders() {
@@ -473,8 +332,8 @@ public final class Trainer implements AutoCloseable {
     private TrainingEnd leave(String why, int ranks) {
         LOG.info("leaving: {}", why);
         watchdog.rest();
-        if (ranks > 0 && writer.isPresent() && state.step() >= 0) {
-            keep(last.rankOf(config.uid()).orElseThrow(), ranks);
+        if (ranks > 0) {
+            checkpoints.leave(last, ranks);
         }
         journalEvent(JournalEvent.LEFT, why);
         progress.outside();
@@ -482,23 +341,12 @@ public final class Trainer implements AutoCloseable {
         return TrainingEnd.Left;
     }
 
-    /**
-     * Saves the state if this is the lowest rank that still answers. A higher rank detects that, and does not write at
-     * the same time.
-     */
-    private void keep(int rank, int ranks) {
-        if (rank > 0 && components.forming().answersBelow(last, rank)) {
-            if (ranks > 1) {
-                help(last, rank);
-            }
-            return;
-        }
-        long start = System.nanoTime();
-        try {
-            saveNow(last, false, rank == 0 ? ranks : 1, () -> System.nanoTime() - start > SAVE_NANOS);
-        } catch (CollectiveException notSaved) {
-            LOG.warn("{}", notSaved.getMessage());
-        }
+    private boolean pastSaveDeadline() {
+        return components.notice().given(config.saveDeadline());
+    }
+
+    private void journalEvent(JournalEvent event, String why) {
+        journal.event(event, progress.generation(), progress.step(), why);
     }
 
     /** Waits for a checkpoint that is being written. */
@@ -506,6 +354,6 @@ public final class Trainer implements AutoCloseable {
     public void close() {
         watchdog.close();
         console.close();
-        writer.ifPresent(CheckpointWriter::close);
+        checkpoints.close();
     }
 }

@@ -3,6 +3,7 @@ package io.swav.trainer;
 import io.swav.api.ExitCodes;
 import io.swav.api.ResourceNames;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerExitException;
 import io.swav.collective.nccl.CollectiveBackend;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -18,7 +18,7 @@ class WorldFormationTest {
     @Test
     void theNewestStateReachesOutdatedRanksAndNewcomers() throws Exception {
         List<Held> held = List.of(new Held(4, 1, 2), new Held(5, 7, 8), new Held(-1, 0, 0));
-        among(held, WorldFormation::share);
+        among(held, WorldFormation::shareState);
         assertThat(held).allSatisfy(each -> {
             assertThat(each.step()).isEqualTo(5);
             assertThat(each.values()).containsExactly(7, 7, 7, 8, 8, 8);
@@ -33,9 +33,9 @@ class WorldFormationTest {
             among(List.of(behind, dying), (collective, state) -> {
                 if (state == dying) {
                     dying.arrays.remove(1); // sends one array, and then closes the connection
-                    WorldFormation.share(collective, state);
+                    WorldFormation.shareState(collective, state);
                 } else {
-                    assertThatThrownBy(() -> WorldFormation.share(collective, state))
+                    assertThatThrownBy(() -> WorldFormation.shareState(collective, state))
                             .isInstanceOf(CollectiveException.class);
                 }
             });
@@ -49,7 +49,7 @@ class WorldFormationTest {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
         among(
                 held,
-                (collective, state) -> assertThat(WorldFormation.together(collective, state.step()))
+                (collective, state) -> assertThat(WorldFormation.barrier(collective, state.step()))
                         .isEqualTo(5));
     }
 

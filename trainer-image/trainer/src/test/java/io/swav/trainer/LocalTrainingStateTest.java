@@ -8,7 +8,6 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
-import io.swav.collective.CollectiveException;
 import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +35,7 @@ class LocalTrainingStateTest {
                 CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
             LocalTrainingState state = held(machine, store, writer, false, store.uri());
             assertThatThrownBy(state::begin)
-                    .isInstanceOf(CollectiveException.class)
+                    .isInstanceOf(CheckpointUnavailableException.class)
                     .hasMessageContaining("there are none of the checkpoints in " + store.uri())
                     .hasMessageContaining("recovery.startOver: true");
             assertThat(state.step()).as("no step is held").isNegative();
@@ -64,7 +63,7 @@ class LocalTrainingStateTest {
 
     private static LocalTrainingState held(
             TrainStep machine, CheckpointCatalog store, CheckpointWriter writer, boolean startOver, String seen) {
-        Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
+        TrainerConfig plan = new TrainerConfig(
                 "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
         return new LocalTrainingState(
                 machine, Optional.of(store), plan, TrainingJournal.none(), Optional.of(writer), () -> seen);

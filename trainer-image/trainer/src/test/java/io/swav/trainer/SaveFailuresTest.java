@@ -45,10 +45,10 @@ class SaveFailuresTest {
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
             writer.setLeader(true);
-            await().atMost(LONG).until(writer::free);
+            await().atMost(LONG).until(() -> writer.state().free());
             save(writer, 1);
-            await().atMost(LONG).until(writer::free);
-            assertThat(writer.committed()).isEqualTo(1);
+            await().atMost(LONG).until(() -> writer.state().free());
+            assertThat(writer.status().committed()).isEqualTo(1);
 
             mount("broken");
             save(writer, 2);
@@ -58,12 +58,14 @@ class SaveFailuresTest {
                     .contains("training goes on");
             await("a step later the newer state takes the place of the failing one")
                     .atMost(LONG)
-                    .until(writer::free);
+                    .until(() -> writer.state().free());
             save(writer, 3);
-            assertThat(writer.committed()).isEqualTo(1);
+            assertThat(writer.status().committed()).isEqualTo(1);
 
             mount("well");
-            await("it tries again by itself").atMost(LONG).until(() -> writer.committed() == 3);
+            await("it tries again by itself")
+                    .atMost(LONG)
+                    .until(() -> writer.status().committed() == 3);
             await().atMost(LONG).until(() -> problem().isEmpty());
             assertThat(Objects.requireNonNull(progress.report().checkpoints()).newest())
                     .extracting(entry -> entry.step())
@@ -89,7 +91,7 @@ class SaveFailuresTest {
                 CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
             assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> true))
                     .isFalse();
-            assertThat(writer.problem()).contains("cannot");
+            assertThat(writer.status().why()).contains("cannot");
             Files.delete(file);
             assertThat(writer.saveNow(state(7), true, UploadShare.ALONE, () -> false))
                     .isTrue();
@@ -136,7 +138,7 @@ class SaveFailuresTest {
                 machine.state().get(0).addi(1);
                 save(writer, step);
             }
-            await().atMost(LONG).until(() -> writer.committed() == 20);
+            await().atMost(LONG).until(() -> writer.status().committed() == 20);
             for (long step = 1; step <= 20; step++) {
                 float expected = step;
                 HostTensor saved =

@@ -165,7 +165,7 @@ class StoreCallsTest {
                 CollectiveFactory transport = new CollectiveFactory(Optional.empty());
                 TrainStep machine = around.apply(new ToyMachine(root, 1, 8));
                 Trainer trainer = new Trainer(
-                        new Trainer.TrainerConfig(
+                        new TrainerConfig(
                                 "a",
                                 8,
                                 8,
@@ -178,8 +178,7 @@ class StoreCallsTest {
                                 false,
                                 Duration.ofMillis(20),
                                 Duration.ofSeconds(12)),
-                        new Trainer.TrainerComponents(
-                                root,
+                        new TrainerComponents(
                                 machine,
                                 batches,
                                 worlds,

@@ -1,8 +1,11 @@
-package io.swav.trainer;
+package io.swav.api;
 
-/** Ends this trainer with an exit code of {@link io.swav.api.ExitCodes}; the message is for the user. */
+/**
+ * Ends a trainer or one of its commands with an exit code of {@link ExitCodes}; the message is for the user. It is the
+ * base of all exceptions with an exit code of their own.
+ */
 @SuppressWarnings("serial")
-public final class TrainerExitException extends RuntimeException {
+public class TrainerExitException extends RuntimeException {
     private final int exitCode;
 
     public TrainerExitException(int exitCode, String message) {
@@ -15,7 +18,7 @@ public final class TrainerExitException extends RuntimeException {
         this.exitCode = exitCode;
     }
 
-    public int exitCode() {
+    public final int exitCode() {
         return exitCode;
     }
 }

@@ -1,0 +1,195 @@
+package io.swav.trainer;
+
+import io.swav.api.World;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.UploadShare;
+import io.swav.membership.WorldFormation;
+import io.swav.membership.WorldSource;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides what is saved when, and by which rank: a step when a checkpoint is due, the state of a paused job, the last
+ * step, and the state of a trainer that leaves if no other trainer keeps it. A job without a store saves nothing.
+ * Methods are called by the training thread, and only {@link #finish} and {@link #leave} wait for the store.
+ */
+final class CheckpointSession implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointSession.class);
+    /** How long {@link #othersFinished} waits for an answer from the store. */
+    private static final long ANSWER_MILLIS = 2000;
+    /** How long the last trainer to leave tries to save; the default grace period is 30 s. */
+    private static final long LAST_SAVE_NANOS = TimeUnit.SECONDS.toNanos(12);
+
+    private final TrainerConfig config;
+    private final WorldSource worlds;
+    private final WorldFormation forming;
+    private final Optional<CheckpointCatalog> store;
+    private final Optional<CheckpointWriter> writer;
+    private final LocalTrainingState state;
+    private final SaveSchedule schedule;
+    /** The last paused generation whose state went to the store. */
+    private long held;
+    /** The answer to {@link #othersFinished}, or the pending question. */
+    private CompletableFuture<Boolean> finished = CompletableFuture.completedFuture(false);
+
+    CheckpointSession(
+            TrainerConfig config,
+            TrainerComponents components,
+            LocalTrainingState state,
+            Optional<CheckpointWriter> writer) {
+        this.config = config;
+        this.worlds = components.worlds();
+        this.forming = components.forming();
+        this.store = components.store();
+        this.writer = writer;
+        this.state = state;
+        this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
+    }
+
+    /** Starts a world in which this trainer has this rank. */
+    void enter(int rank) {
+        writer.ifPresent(to -> to.setLeader(rank == 0));
+    }
+
+    /** Returns whether the state after the next step should be saved. Only rank 0 knows. */
+    boolean due(int rank) {
+        long after = state.step() + 1;
+        return rank == 0
+                && after < config.steps() // finish() saves the last state
+                && writer.filter(by -> due(after, by.state())).isPresent();
+    }
+
+    private boolean due(long after, WriterState now) {
+        return now.free() && schedule.due(after, now.store().committed(), System.nanoTime(), request(now.store()));
+    }
+
+    /** Returns the newest checkpoint request that is not yet answered, or empty. */
+    private String request(StoreStatus known) {
+        String newest = worlds.checkpointRequest();
+        return newest.equals(known.answered()) ? "" : newest;
+    }
+
+    /** Starts to save the state, which all ranks agreed on. The ranks may share the work. */
+    void save(World world, int rank) {
+        if (rank > 0) {
+            help(world, rank);
+        } else {
+            writer.ifPresent(to -> save(world, to));
+        }
+    }
+
+    private void save(World world, CheckpointWriter to) {
+        String request = request(to.status());
+        // the writer may have begun to retry a failed save since this save was agreed on; then this one stays due
+        if (to.begin(state.describe(world), request, to.share(0, world.size()))) {
+            schedule.taken(state.step(), System.nanoTime(), request);
+        }
+    }
+
+    private void help(World world, int rank) {
+        if (state.step() >= 0) {
+            writer.ifPresent(to -> to.help(state.describe(world), to.share(rank, world.size())));
+        }
+    }
+
+    /**
+     * Saves the state of a paused world once. A step that the store already holds stays as it is.
+     *
+     * @param leads whether this trainer is the one that saves
+     */
+    void hold(World world, boolean leads) {
+        boolean saves = leads && state.step() >= 0 && world.generation() > held;
+        if (saves
+                && writer.map(to -> to.begin(state.describe(world), "", UploadShare.ALONE))
+                        .orElse(false)) {
+            held = world.generation();
+        }
+    }
+
+    /**
+     * Saves the last state and waits for it on rank 0; the other ranks begin to write their shares.
+     *
+     * @param giveUp polled while saving fails
+     * @throws CheckpointUnavailableException if the state is not saved
+     */
+    void finish(World world, int rank, BooleanSupplier giveUp) {
+        if (rank == 0) {
+            saveNow(world, true, world.size(), giveUp);
+        } else {
+            help(world, rank);
+        }
+    }
+
+    /**
+     * Saves the state before this trainer leaves, if this is the lowest rank that still answers. A higher rank detects
+     * that, and does not write at the same time. A failure is logged.
+     *
+     * @param last world that this trainer was a member of
+     * @param ranks that leave at once and save the state together
+     */
+    void leave(World last, int ranks) {
+        if (writer.isEmpty() || state.step() < 0) {
+            return;
+        }
+        int rank = last.rankOf(config.uid()).orElseThrow();
+        if (rank == 0 || !forming.answersBelow(last, rank)) {
+            keep(last, rank == 0 ? ranks : 1);
+        } else if (ranks > 1) {
+            help(last, rank);
+        }
+    }
+
+    private void keep(World last, int ranks) {
+        long start = System.nanoTime();
+        try {
+            saveNow(last, false, ranks, () -> System.nanoTime() - start > LAST_SAVE_NANOS);
+        } catch (CheckpointUnavailableException notSaved) {
+            LOG.warn("{}", notSaved.getMessage());
+        }
+    }
+
+    /**
+     * Saves the current state and waits for it.
+     *
+     * @param ranks that save, the others with {@link #help}
+     */
+    private void saveNow(World world, boolean atTheEnd, int ranks, BooleanSupplier giveUp) {
+        if (writer.isEmpty() || state.step() < 0) {
+            return;
+        }
+        CheckpointWriter to = writer.get();
+        if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
+            throw new CheckpointUnavailableException(
+                    "step " + state.step() + " was not saved: " + to.status().why());
+        }
+        LOG.info("saved step {}", state.step());
+    }
+
+    /**
+     * Returns whether the job ended without this member: it joined too late, or lost its peers in the last step or
+     * after it. In any other case the peers cannot have finished, and the store is not asked. The store may be slow or
+     * unreachable: an answer that takes too long is used by the next call.
+     */
+    boolean othersFinished() {
+        if (state.step() >= 0 && state.step() < config.steps() - 1) {
+            return false;
+        }
+        if (finished.isDone() && !finished.join()) {
+            finished = CompletableFuture.supplyAsync(
+                    () -> store.map(in -> in.holds(config.steps())).orElse(false));
+        }
+        return finished.copy()
+                .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)
+                .join();
+    }
+
+    /** Waits for a checkpoint that is being written. */
+    @Override
+    public void close() {
+        writer.ifPresent(CheckpointWriter::close);
+    }
+}

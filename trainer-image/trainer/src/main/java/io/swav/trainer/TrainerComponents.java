@@ -1,0 +1,25 @@
+package io.swav.trainer;
+
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.data.CropBatches;
+import io.swav.evaluation.Evaluation;
+import io.swav.membership.WorldFormation;
+import io.swav.membership.WorldSource;
+import java.util.Optional;
+
+/**
+ * The components that a {@link Trainer} works with; the caller opens and closes them.
+ *
+ * @param store of checkpoints
+ * @param evaluation of the finished model, done by rank 0
+ */
+public record TrainerComponents(
+        TrainStep machine,
+        CropBatches batches,
+        WorldSource worlds,
+        WorldFormation forming,
+        Optional<CheckpointCatalog> store,
+        Optional<Evaluation> evaluation,
+        TrainerProgress progress,
+        TrainingJournal journal,
+        TerminationNotice notice) {}
