@@ -9,6 +9,7 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.UploadShare;
+import io.swav.model.TrainStep;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

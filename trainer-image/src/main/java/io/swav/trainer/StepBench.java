@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 import io.swav.data.DataCommand;
+import io.swav.model.Learner;
+import io.swav.model.TrainStep;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -234,9 +236,9 @@ public final class StepBench implements Callable<Integer> {
 
         @Override
         public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-            LearnerMachine machine = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
-            machine.learner().watch(meter::enter);
-            return machine;
+            Learner learner = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
+            learner.watch(meter::enter);
+            return learner;
         }
     }
 }

@@ -19,6 +19,7 @@ import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.WorldFormation;
 import io.swav.model.NotFiniteException;
+import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;

@@ -18,6 +18,7 @@ import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
