@@ -34,7 +34,7 @@ final class Backbone {
         }
     }
 
-    /** Maps images (N, 3, S, S) to features (N, width). */
+    /** Maps images (B, 3, S, S) to features (B, F). */
     NDArray forward(Tape tape, NDArray images) {
         NDArray input = TorchOps.channelsLast(tape.manager, images);
         NDArray x = stem.forward(tape, input);
