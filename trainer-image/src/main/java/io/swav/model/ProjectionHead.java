@@ -1,6 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.torch.LayerOps;
 import io.swav.torch.TorchOps;
 import java.util.Optional;
 
@@ -27,7 +28,7 @@ final class ProjectionHead {
         NDArray hidden = linear(tape, featuresBF, FIRST);
         NDArray x = norm.forward(tape, hidden);
         tape.done(hidden);
-        TorchOps.relu(x);
+        LayerOps.relu(x);
         tape.save(x);
         NDArray y = linear(tape, x, LAST);
         tape.done(x);
@@ -51,7 +52,7 @@ final class ProjectionHead {
         NDArray hidden = tape.restore();
         gradients.add(LAST + ".bias", dx.sum(new int[] {0}));
         NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
-        TorchOps.reluBackward(dh, hidden);
+        LayerOps.reluBackward(dh, hidden);
         tape.spent(hidden);
         // The first bias stands directly before a batch norm, so its gradient is 0. Computing it would give rounding
         // noise, which LARC scales to full size and which differs between any two orders of summing.
