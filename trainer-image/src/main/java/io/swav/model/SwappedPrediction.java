@@ -26,8 +26,7 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
      * @param gradientsBK for each crop, (groupSize, K): receives d loss / d scores
      * @return sum of this group's terms divided as the global mean is, a scalar attached to {@code manager}
      */
-    public NDArray group(
-            NDManager manager, List<NDArray> scoresBK, List<NDArray> codesBK, List<NDArray> gradientsBK) {
+    public NDArray group(NDManager manager, List<NDArray> scoresBK, List<NDArray> codesBK, List<NDArray> gradientsBK) {
         double scale = 1.0 / ((double) globalBatch * assigned * (crops - 1));
         try (NDManager scope = manager.newSubManager()) {
             NDArray all = scope.zeros(codesBK.get(0).getShape());

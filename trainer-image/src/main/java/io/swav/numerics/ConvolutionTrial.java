@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.torch.Convolution;
-import io.swav.torch.Precision;
 import io.swav.torch.LayerOps;
+import io.swav.torch.Precision;
 import java.util.ArrayList;
 import java.util.List;
 
