@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the checks that need a GPU and prints one line for each: PASS, FAIL or SKIP, the reason, and the seconds it took. Uses no
-# network; build first (mvn -DskipTests package). For a machine without network or Java, or with little space: e2e/gpu/pack.sh
-# here, e2e/gpu/join.sh there. The trainer's checks need a libtorch for CUDA (e2e/gpu/libtorch.sh), those of NCCL do not.
+# network; build first (mvn -DskipTests package). For a machine without network or Java, or with little space: tools/gpu/pack.sh
+# here, tools/gpu/join.sh there. The trainer's checks need a libtorch for CUDA (tools/gpu/libtorch.sh), those of NCCL do not.
 # None of this has run on a GPU yet; all of it has run without one, on the CPU.
 #   e2e/gpu/run.sh [RANKS ...]     numbers of ranks that share the card (default: 2 3 4)
 #   SWAV_MINUTES=9 e2e/gpu/run.sh    time limit in minutes (default: 9): a check gets at most the rest, later ones are skipped
@@ -28,18 +28,19 @@ within() { timeout -k 5 "$((END > SECONDS ? END - SECONDS : 1))" "$@"; } # exit 
 
 JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
 "$JAVA" -version > /dev/null 2>&1 || { line "java was not found: set JAVA_HOME to a JDK 17"; exit 2; }
-CLASSES=$HOME_DIR/trainer-image/target
-for needed in "$CLASSES/classes" "$CLASSES/test-classes/io/swav/collective/nccl" "$HOME_DIR/crds/target/classes" "$HOME_DIR/e2e/target/lib"; do
+LIBRARIES=$HOME_DIR/e2e/cli/target/lib CLASS_PATH=
+for module in torch collective conformance; do CLASS_PATH+=$HOME_DIR/trainer-image/$module/target/test-classes:; done
+for needed in ${CLASS_PATH//:/ } "$LIBRARIES"; do
   [ -d "$needed" ] || { line "$needed is missing: build with mvn -DskipTests package"; exit 2; }
 done
-LIBRARIES=$(find "$HOME_DIR/e2e/target/lib" -name '*.jar' ! -name 'swav-*' | LC_ALL=C sort | tr '\n' ':')
-CLASS_PATH=$CLASSES/test-classes:$CLASSES/classes:$HOME_DIR/crds/target/classes:$LIBRARIES
+CLASS_PATH+=$(find "$LIBRARIES" -name '*.jar' | LC_ALL=C sort | tr '\n' ':')
 export OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1
 
-trainer() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.trainer.Main "$@"; }
+run() { within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" "$@"; }
+trainer() { run io.swav.trainer.Main "$@"; }
 card() { # card LIBRARIES RANKS...: runs the cases of CardRank
   local code=0
-  within "$JAVA" -XX:+UseSerialGC -cp "$CLASS_PATH" io.swav.collective.nccl.CardRun "$@" 2> "$WORK/card.err" || code=$?
+  run io.swav.conformance.CardRun "$@" 2> "$WORK/card.err" || code=$?
   if [ $code = 0 ]; then pass "NCCL, all cases"; else fail "NCCL, a case above failed, or their runner did: exit code $code"; fi
   grep -E 'Exception|Error' "$WORK/card.err" | head -n 5
 }
@@ -50,7 +51,7 @@ sed 's/^/      /' "$WORK/doctor"
 if ! { command -v nvidia-smi > /dev/null && nvidia-smi -L 2> /dev/null | grep -q GPU; }; then
   skip "real NCCL: nvidia-smi lists no GPU"
   skip "trainer on the GPU: nvidia-smi lists no GPU"
-  if command -v gcc > /dev/null && sh trainer-image/src/test/resources/nccl/build.sh "$WORK/stub" > "$WORK/gcc" 2>&1; then
+  if command -v gcc > /dev/null && sh trainer-image/torch/src/test/resources/nccl/build.sh "$WORK/stub" > "$WORK/gcc" 2>&1; then
     line "      with the stub of NCCL instead:"
     card "$WORK/stub" $RANKS
   else
@@ -125,7 +126,7 @@ if [ -n "${SWAV_REHEARSE:-}" ] || grep -q '"2\.7\.1[^"]* on gpu' "$WORK/doctor.j
   same of1 of2 20 "weights of 1 and 2 ranks"
   for on in Host Device; do
     if late "bench step, crops by the $on"; then :
-    elif trainer bench step "${bench[@]}" --augment-on $on > "$WORK/bench" 2>&1
+    elif run io.swav.benchmark.BenchCommand step "${bench[@]}" --augment-on $on > "$WORK/bench" 2>&1
     then pass "bench step, crops by the $on (CPU seconds: work of the host)"; sed 's/^/      /' "$WORK/bench"; else fail "bench step, crops by the $on: $(tail -n 1 "$WORK/bench")"; fi
   done
   case_of of1 1 longer "trainer, 20 more steps from its checkpoint"

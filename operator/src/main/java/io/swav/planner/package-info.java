@@ -1,4 +1,7 @@
-/** Pure decisions over a snapshot: no clock, no cluster, no configuration. */
+/**
+ * Decisions about pods and worlds, as pure functions of a snapshot. A decision carries its reason in words. Nothing
+ * here reads a clock, a cluster or a configuration.
+ */
 @NullMarked
 package io.swav.planner;
 

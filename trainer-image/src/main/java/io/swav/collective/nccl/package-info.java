@@ -1,5 +1,0 @@
-/** Collectives among GPUs, over NCCL. */
-@NullMarked
-package io.swav.collective.nccl;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,81 @@
+package io.swav.trainer;
+
+import io.swav.api.ExitCodes;
+import io.swav.api.InvalidSpecException;
+import io.swav.checkpoint.CheckpointCommand;
+import io.swav.common.Version;
+import io.swav.data.DataCommand;
+import io.swav.data.DataException;
+import io.swav.evaluation.EvalCommand;
+import io.swav.evaluation.ExportCommand;
+import io.swav.numerics.UnsoundMachineException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** The command line of the trainer image. */
+@Command(
+        name = "swav-trainer",
+        description = "SwAV pretraining in a world of processes that may change.",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            TrainCommand.class,
+            DataCommand.class,
+            EvalCommand.class,
+            ExportCommand.class,
+            ImportCommand.class,
+            CheckpointCommand.class,
+            DoctorCommand.class,
+            HelpCommand.class
+        })
+public final class Main {
+    /**
+     * JVM options of a trainer process. Most of a trainer's memory belongs to libtorch, so the heap stays small: the
+     * default young generation would touch 100 MB before its first collection.
+     */
+    public static final List<String> JVM_OPTIONS = List.of("-XX:+UseSerialGC", "-Xms48m", "-Xmn12m");
+
+    /**
+     * Environment variables of a trainer process. Waiting OpenMP threads sleep, because pods share nodes, and arrays
+     * lie in huge pages if the kernel grants them on request.
+     */
+    public static final Map<String, String> ENVIRONMENT =
+            Map.of("OMP_WAIT_POLICY", "PASSIVE", "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        System.exit(Version.of(new CommandLine(new Main()))
+                .setExecutionExceptionHandler(Main::explain)
+                .execute(arguments));
+    }
+
+    /**
+     * Prints one sentence and returns an exit code for a failure that the user can fix. Any other failure is rethrown
+     * with its stack trace.
+     */
+    public static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
+        int code;
+        String message = String.valueOf(failure.getMessage());
+        if (failure instanceof TrainerExitException fatal) {
+            code = fatal.exitCode();
+        } else if (failure instanceof DataException data) {
+            code = data.exitCode();
+        } else if (failure instanceof InvalidSpecException || failure instanceof UnsoundMachineException) {
+            code = ExitCodes.CONFIG;
+        } else if (failure instanceof NoSuchFileException) {
+            code = ExitCodes.NO_INPUT;
+            message = "there is no " + message;
+        } else if (failure instanceof FileSystemException) {
+            code = ExitCodes.CANNOT_WRITE;
+        } else {
+            throw failure;
+        }
+        command.getErr().println("swav " + command.getCommandName() + ": " + message);
+        return code;
+    }
+}

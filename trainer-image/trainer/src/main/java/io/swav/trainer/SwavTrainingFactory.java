@@ -1,0 +1,34 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.CropBatches;
+import io.swav.data.PrefetchingBatches;
+import io.swav.model.Learner;
+import io.swav.model.LearningRate;
+import io.swav.model.StepSettings;
+import io.swav.numerics.Numerics;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchRuntime;
+import java.util.EnumSet;
+
+/** Opens SwAV on the job's data. */
+public final class SwavTrainingFactory implements TrainingFactory {
+    @Override
+    public void checkKernels(SwavJobSpec spec) {
+        TorchRuntime.setThreads(spec.training().threads());
+        Numerics.require(EnumSet.of(Precision.FP32, StepSettings.of(spec).precision()));
+    }
+
+    @Override
+    public CropBatches batches(SwavJobSpec spec) {
+        return PrefetchingBatches.open(spec);
+    }
+
+    @Override
+    public Learner machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+        SwavJobSpec.Training training = spec.training();
+        LearningRate rate = LearningRate.of(training.optimizer(), stepsPerEpoch, training.epochs() * stepsPerEpoch);
+        return new Learner(spec, rate::at, root);
+    }
+}

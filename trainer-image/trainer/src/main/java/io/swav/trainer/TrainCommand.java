@@ -1,0 +1,394 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.ExitCodes;
+import io.swav.api.InvalidSpecException;
+import io.swav.api.ResourceNames;
+import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainerEnv;
+import io.swav.api.TrainerReport.State;
+import io.swav.checkpoint.CheckpointCatalog;
+import io.swav.checkpoint.Store;
+import io.swav.checkpoint.StoreFactory;
+import io.swav.collective.PeerListener;
+import io.swav.collective.nccl.CollectiveBackend;
+import io.swav.collective.nccl.CollectiveFactory;
+import io.swav.data.CropBatches;
+import io.swav.data.DataException;
+import io.swav.evaluation.Evaluation;
+import io.swav.membership.WorldFormation;
+import io.swav.model.NotFiniteException;
+import io.swav.model.TrainStep;
+import io.swav.numerics.UnsoundMachineException;
+import io.swav.torch.TorchRuntime;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** Trains as a member of a SwavJob in its pod, or without a cluster if {@code --config} is given. */
+@Command(
+        name = "train",
+        description = {
+            "Trains SwAV.",
+            "Without options: trains in this pod, as a member of its SwavJob's world.",
+            "With --config: trains without a cluster, alone or in the world that --world names."
+        },
+        mixinStandardHelpOptions = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:the job is done",
+            "65:the data is damaged",
+            "66:the data is missing",
+            "69:the port is in use",
+            "70:a fault of this program, training diverged, or data could not be read for a while",
+            "73:checkpoints cannot be written",
+            "78:the configuration is wrong, or this machine computes wrong",
+            "143:left on notice before the job was done"
+        })
+public final class TrainCommand implements Callable<Integer> {
+    private static final Logger LOG = LoggerFactory.getLogger(TrainCommand.class);
+    private static final Duration FORMING = Duration.ofSeconds(10);
+
+    @Option(names = "--config", paramLabel = "FILE", description = "SwavJob or its spec, YAML or JSON.")
+    @Nullable
+    Path config;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "Folder for checkpoints and the exported backbone (default: checkpoint.uri).")
+    @Nullable
+    Path out;
+
+    @Option(
+            names = "--world",
+            paramLabel = "FILE",
+            description = "With --config: the world document to follow, JSON. Peers authenticate with the key in "
+                    + TrainerEnv.HANDSHAKE + "; this process is " + TrainerEnv.POD + ", " + TrainerEnv.POD_UID + ".")
+    @Nullable
+    Path world;
+
+    @Option(names = "--report", paramLabel = "FILE", description = "File that holds the newest progress report, JSON.")
+    @Nullable
+    Path report;
+
+    @Option(
+            names = "--journal",
+            paramLabel = "DIR",
+            description = "Folder for a journal, <pod>.jsonl: every step with its samples, every change of the world."
+                    + " Default: " + TrainerEnv.JOURNAL + ", or none.")
+    @Nullable
+    Path journal;
+
+    @Option(
+            names = "--collective",
+            paramLabel = "Auto|Nccl|Tcp",
+            description = "How gradients are summed between trainers: ${COMPLETION-CANDIDATES}. Auto uses NCCL if there"
+                    + " is libnccl.so.2 and a GPU that libtorch computes on, TCP otherwise. Default: "
+                    + TrainerEnv.COLLECTIVE + ", or Auto.")
+    CollectiveBackend.@Nullable Preference collective;
+
+    private final TrainingFactory factory;
+    private final Map<String, String> variables;
+
+    /** Creates the command as users run it. */
+    public TrainCommand() {
+        this(new SwavTrainingFactory(), System.getenv());
+    }
+
+    public TrainCommand(TrainingFactory factory, Map<String, String> variables) {
+        this.factory = factory;
+        this.variables = variables;
+    }
+
+    @Override
+    public Integer call() {
+        TerminationNotice notice = TerminationNotice.onSigterm();
+        int code = ExitCodes.SOFTWARE;
+        try {
+            code = run(notice);
+        } catch (TrainerExitException e) {
+            code = e.exitCode();
+            System.err.println("swav: " + e.getMessage());
+        } finally {
+            notice.finish(code);
+        }
+        return code;
+    }
+
+    private int run(TerminationNotice notice) {
+        if (config == null && (world != null || out != null)) {
+            throw new TrainerExitException(ExitCodes.CONFIG, "--world and --out go with --config FILE");
+        }
+        TrainerEnvironment env =
+                config == null ? TrainerEnvironment.ofPod(variables) : TrainerEnvironment.of(variables);
+        MDC.put("job", env.job());
+        try (ControlPlane outside = config == null
+                ? ControlPlane.cluster(env)
+                : ControlPlane.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
+            TrainerProgress progress = new TrainerProgress(env.pod(), env.podUid());
+            try (ProgressReporter reporter =
+                    new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
+                LOG.debug("reporting by {}", reporter);
+                return train(env, outside, progress, notice);
+            } catch (RuntimeException | Error e) {
+                throw explained(e);
+            }
+        }
+    }
+
+    private int train(
+            TrainerEnvironment env, ControlPlane outside, TrainerProgress progress, TerminationNotice notice) {
+        try {
+            SwavJobSpec spec = SpecLoader.load(configFile(env));
+            // takes a second or two, in which the data is opened
+            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> factory.checkKernels(spec));
+            try {
+                return train(spec, kernels, env, outside, progress, notice);
+            } finally {
+                kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
+            }
+        } catch (RuntimeException | Error e) {
+            State end = e instanceof UnsoundMachineException ? State.Unfit : State.Failed;
+            progress.state(end, progress.generation(), explained(e).getMessage());
+            throw e;
+        }
+    }
+
+    private int train(
+            SwavJobSpec spec,
+            CompletableFuture<Void> kernels,
+            TrainerEnvironment env,
+            ControlPlane outside,
+            TrainerProgress progress,
+            TerminationNotice notice) {
+        Optional<CheckpointCatalog> store = store(spec, env);
+        try (TrainingJournal journalOut = journal(env);
+                PeerListener listener = listen(env);
+                CropBatches batches = factory.batches(spec);
+                Evaluation evaluation = evaluation(spec);
+                NDManager root = TorchRuntime.root();
+                CollectiveFactory transport = transport(env)) {
+            progress.listening(env.podIp() + ":" + listener.port());
+            long steps = steps(spec, batches.stepsPerEpoch());
+            progress.job(spec.training().globalBatch(), steps, batches.stepsPerEpoch());
+            Trainer.TrainerConfig plan = new Trainer.TrainerConfig(
+                    env.podUid(),
+                    spec.training().groups(),
+                    spec.training().globalBatch(),
+                    steps,
+                    everySteps(spec),
+                    Optional.ofNullable(spec.checkpoint())
+                            .map(SwavJobSpec.Checkpoint::everySeconds)
+                            .map(Duration::ofSeconds),
+                    spec.training().seed(),
+                    ConfigDigest.of(spec),
+                    env.jobUid(),
+                    spec.recovery().startOver(),
+                    env.minStepDuration(),
+                    saveDeadline(spec));
+            try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
+                    Trainer trainer = new Trainer(
+                            plan,
+                            new Trainer.TrainerComponents(
+                                    root,
+                                    machine,
+                                    batches,
+                                    outside.worlds(),
+                                    new WorldFormation(listener, transport, outside.worlds(), FORMING),
+                                    store,
+                                    Optional.ofNullable(evaluation),
+                                    progress,
+                                    journalOut,
+                                    notice))) {
+                machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                progress.state(State.Ready, 0, "ready");
+                return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
+            }
+        }
+    }
+
+    /** Waits for the kernel check and rethrows its failure. */
+    private static void sound(CompletableFuture<Void> kernels) {
+        try {
+            kernels.join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw e;
+        }
+    }
+
+    /** Opens the evaluation set before training: missing images are reported after seconds, not after days. */
+    private static @Nullable Evaluation evaluation(SwavJobSpec spec) {
+        String test = spec.data().evalUri();
+        return test == null ? null : Evaluation.open(spec, spec.data().uri(), test);
+    }
+
+    private CollectiveFactory transport(TrainerEnvironment env) {
+        try {
+            CollectiveBackend choice =
+                    CollectiveBackend.make(collective != null ? collective : env.collective(), variables);
+            LOG.info("collectives: {}", choice.why());
+            return new CollectiveFactory(choice.nccl());
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG,
+                    e.getMessage() + "; fix that, or let the trainer choose (--collective or " + TrainerEnv.COLLECTIVE
+                            + "=Auto)",
+                    e);
+        }
+    }
+
+    private Path configFile(TrainerEnvironment env) {
+        Path file =
+                config != null ? config : env.configDirectory().orElseThrow().resolve(ResourceNames.CONFIG_KEY);
+        if (!Files.isRegularFile(file)) {
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG,
+                    "there is no configuration file " + file + ": check the path given with --config");
+        }
+        return file;
+    }
+
+    private TrainingJournal journal(TrainerEnvironment env) {
+        Optional<Path> folder = journal != null ? Optional.of(journal) : env.journal();
+        return folder.map(in -> TrainingJournal.in(in, env.pod())).orElseGet(TrainingJournal::none);
+    }
+
+    private PeerListener listen(TrainerEnvironment env) {
+        boolean alone = config != null && world == null;
+        if (!alone && env.key().isEmpty()) {
+            throw new TrainerExitException(
+                    ExitCodes.CONFIG,
+                    "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
+        }
+        String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
+        InetSocketAddress at = alone
+                ? new InetSocketAddress(InetAddress.getLoopbackAddress(), env.port())
+                : new InetSocketAddress(env.port());
+        try {
+            return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), at);
+        } catch (BindException e) {
+            throw new TrainerExitException(
+                    ExitCodes.PORT_IN_USE,
+                    "port " + env.port() + " (" + TrainerEnv.PORT
+                            + ") is in use on this host: free it, choose another, or"
+                            + " leave it out to use any free port",
+                    e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot listen at " + at, e);
+        }
+    }
+
+    private Optional<CheckpointCatalog> store(SwavJobSpec spec, TrainerEnvironment env) {
+        Optional<SwavJobSpec.Checkpoint> checkpoint = Optional.ofNullable(spec.checkpoint());
+        Optional<String> uri = out != null ? Optional.of(out.toString()) : checkpoint.map(SwavJobSpec.Checkpoint::uri);
+        if (uri.isEmpty()) {
+            LOG.warn("there is no checkpoint.uri: the weights are kept nowhere and are lost when training ends; set"
+                    + " spec.checkpoint.uri, or give --out DIR with --config");
+            return Optional.empty();
+        }
+        int keep = checkpoint.map(SwavJobSpec.Checkpoint::keep).orElse(3);
+        CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
+                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
+        try {
+            Store store =
+                    StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
+            store.prepare();
+            return Optional.of(new CheckpointCatalog(store, owner, keep));
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(ExitCodes.CONFIG, "spec.checkpoint: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw new TrainerExitException(
+                    ExitCodes.CANNOT_WRITE,
+                    "cannot write checkpoints to " + uri.get() + " (" + e
+                            + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
+                    e);
+        }
+    }
+
+    private static long steps(SwavJobSpec spec, long stepsPerEpoch) {
+        if (stepsPerEpoch == 0) {
+            throw new TrainerExitException(
+                    ExitCodes.BAD_DATA,
+                    "spec.data.uri " + spec.data().uri() + " holds fewer samples than spec.training.globalBatch, "
+                            + spec.training().globalBatch());
+        }
+        long all = spec.training().epochs() * stepsPerEpoch;
+        Long atMost = spec.training().maxSteps();
+        return atMost == null ? all : Math.min(all, atMost);
+    }
+
+    /**
+     * How long after notice the trainer may still wait for a world without it. This is early enough to save before the
+     * pod is killed, even if its grace period is shorter than the cloud's notice.
+     */
+    private static Duration saveDeadline(SwavJobSpec spec) {
+        return Duration.ofMillis(Math.min(12_000, 800L * spec.recovery().noticeSeconds()));
+    }
+
+    private static long everySteps(SwavJobSpec spec) {
+        return spec.checkpoint() == null ? Long.MAX_VALUE : spec.checkpoint().everySteps();
+    }
+
+    private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
+        try {
+            sound(kernels);
+            return factory.machine(spec, root, stepsPerEpoch);
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
+        }
+    }
+
+    /** Creates the file that the readiness probe looks for. */
+    private static void touchReady(Optional<Path> runDirectory) {
+        if (runDirectory.isEmpty()) {
+            return;
+        }
+        Path file = runDirectory.get().resolve(ResourceNames.READY_FILE);
+        try {
+            Files.createDirectories(runDirectory.get());
+            Files.writeString(file, "");
+        } catch (IOException e) {
+            LOG.error("cannot write {}, this pod will not become ready: {}", file, e.toString());
+        }
+    }
+
+    private static TrainerExitException explained(Throwable e) {
+        if (e instanceof TrainerExitException fatal) {
+            return fatal;
+        }
+        if (e instanceof DataException data) {
+            return new TrainerExitException(data.exitCode(), String.valueOf(e.getMessage()), e);
+        }
+        if (e instanceof InvalidSpecException || e instanceof UnsoundMachineException) {
+            return new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
+        }
+        if (e instanceof NotFiniteException) {
+            return new TrainerExitException(ExitCodes.SOFTWARE, String.valueOf(e.getMessage()), e);
+        }
+        LOG.error("training failed", e);
+        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);
+    }
+}

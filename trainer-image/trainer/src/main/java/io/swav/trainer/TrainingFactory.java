@@ -1,0 +1,26 @@
+package io.swav.trainer;
+
+import ai.djl.ndarray.NDManager;
+import io.swav.api.SwavJobSpec;
+import io.swav.data.CropBatches;
+import io.swav.model.TrainStep;
+
+/** Opens the parts that a job trains with. */
+public interface TrainingFactory {
+    /**
+     * Loads the compute library and checks that it computes correctly, with the job's threads and precision.
+     *
+     * @throws io.swav.numerics.UnsoundMachineException if this machine computes wrong
+     */
+    void checkKernels(SwavJobSpec spec);
+
+    /** Opens the job's data. */
+    CropBatches batches(SwavJobSpec spec);
+
+    /**
+     * Creates the model with its seeded initial weights.
+     *
+     * @throws IllegalArgumentException if the spec asks for something that this trainer does not support
+     */
+    TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch);
+}
