@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.api.SwavJobSpec;
+import io.swav.common.KeyedRandom;
 import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.common.KeyedRandom;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
@@ -13,7 +14,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.zip.CRC32;
 
 /**
@@ -144,7 +144,7 @@ public final class Model {
     private float[] initial(FlatLayout.ParameterSlot slot, long seed) {
         CRC32 name = new CRC32();
         name.update(slot.name().getBytes(StandardCharsets.UTF_8));
-        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.getValue());
+        KeyedRandom random = KeyedRandom.ofState(seed * 0x9E3779B97F4A7C15L + name.getValue());
         Shape shape = slot.shape();
         float[] values = new float[Math.toIntExact(shape.size())];
         if (shape.dimension() == 4) {

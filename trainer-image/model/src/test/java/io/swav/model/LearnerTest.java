@@ -15,6 +15,7 @@ import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -284,6 +285,15 @@ class LearnerTest {
                     }
                     return method.getName().equals("duplicate") ? proxy : method.invoke(solo, arguments);
                 });
+    }
+
+    /** A job that lost its trainers before its first checkpoint begins again with the same weights, by any version. */
+    @Test
+    void initialWeightsOfASeedNeverChange() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            assertThat(HexFormat.of().formatHex(learner.digest()))
+                    .isEqualTo("00000000f5f92c5c0000000058034da700000000450be1d40000000085ac0989");
+        }
     }
 
     @Test
