@@ -1,5 +1,5 @@
 /**
- * Helpers of a few lines that operator, trainer and local cluster all need. Each stands on the JDK or on one library
+ * Helpers of a few lines that several modules need. Each stands on the JDK or on one library
  * alone. Nothing here knows what a job, a world or a model is.
  */
 @NullMarked

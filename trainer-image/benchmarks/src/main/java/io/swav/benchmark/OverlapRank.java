@@ -58,7 +58,7 @@ final class OverlapRank {
                     learner.lossAndGradients(
                             (scope, group) -> RandomCrops.of(scope, CROPS, GROUP, group), runs, world, step + 1L, 1);
                     learner.averageGradients();
-                    learner.apply(0.1);
+                    learner.apply();
                     long took = System.nanoTime() - start;
                     if (step >= 0) {
                         CommunicationTimes sums = learner.communication();
@@ -114,8 +114,9 @@ final class OverlapRank {
                 bucketBytes,
                 Precision.FP32,
                 gradients);
-        Learner learner = new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), manager);
-        learner.model().initialize(31);
+        Learner learner =
+                new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), step -> 0.1, manager);
+        learner.network().initialize(31);
         return learner;
     }
 }

@@ -108,13 +108,13 @@ public final class SinkhornBench implements Callable<Integer> {
     /** The reduction for a single process that holds all groups: it sums as mode Bitwise does. */
     private static final class Alone implements Sinkhorn.Reduction {
         @Override
-        public void max(NDArray values) {}
+        public void max(NDArray valuesAK) {}
 
         @Override
-        public NDArray sum(List<NDArray> perGroup) {
-            GroupRange[] all = {new GroupRange(0, perGroup.size())};
-            GradientSum sum = GradientSum.inOneOrder(perGroup.size(), all[0]);
-            perGroup.forEach(sum::add);
+        public NDArray sum(List<NDArray> perGroupAK) {
+            GroupRange[] all = {new GroupRange(0, perGroupAK.size())};
+            GradientSum sum = GradientSum.inOneOrder(perGroupAK.size(), all[0]);
+            perGroupAK.forEach(sum::add);
             return sum.total(new SoloCollective(), all);
         }
     }

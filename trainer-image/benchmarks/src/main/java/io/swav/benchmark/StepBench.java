@@ -6,11 +6,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 import io.swav.data.DataCommand;
-import io.swav.trainer.LearnerMachine;
+import io.swav.model.Learner;
+import io.swav.model.TrainStep;
 import io.swav.trainer.Main;
 import io.swav.trainer.SwavTrainingFactory;
 import io.swav.trainer.TrainCommand;
-import io.swav.trainer.TrainStep;
 import io.swav.trainer.TrainingFactory;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -239,9 +239,9 @@ public final class StepBench implements Callable<Integer> {
 
         @Override
         public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-            LearnerMachine machine = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
-            machine.learner().watch(meter::enter);
-            return machine;
+            Learner learner = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
+            learner.watch(meter::enter);
+            return learner;
         }
     }
 }

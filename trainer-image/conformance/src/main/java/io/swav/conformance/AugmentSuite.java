@@ -1,5 +1,7 @@
 package io.swav.conformance;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.collective.Collective;
 import io.swav.data.AugmentGolden;
 import java.io.IOException;
@@ -8,8 +10,10 @@ import java.io.IOException;
 final class AugmentSuite implements Suite {
     @Override
     public void run(Fixture fixture, Collective world, CaseReport report) {
-        try {
-            for (AugmentGolden.Check check : AugmentGolden.run(fixture.folder())) {
+        try (NpzFile arrays = fixture.arrays()) {
+            JsonNode meta = new ObjectMapper()
+                    .readTree(fixture.folder().resolve("augment.json").toFile());
+            for (AugmentGolden.Check check : AugmentGolden.run(arrays, meta)) {
                 String name = fixture.stem() + "/" + check.name();
                 report.accept(GoldenCase.compared(name, check.error(), check.tolerance(), ""));
             }

@@ -66,17 +66,17 @@ record BatchShare(Collective world, int rows, int groups) {
     Sinkhorn.Reduction reduction() {
         return new Sinkhorn.Reduction() {
             @Override
-            public void max(NDArray values) {
-                values.muli(-1);
-                world.allReduceMin(values);
-                values.muli(-1);
+            public void max(NDArray valuesAK) {
+                valuesAK.muli(-1);
+                world.allReduceMin(valuesAK);
+                valuesAK.muli(-1);
             }
 
             @Override
-            public NDArray sum(List<NDArray> perGroup) {
+            public NDArray sum(List<NDArray> perGroupAK) {
                 TreeSum.Accumulator local = new TreeSum.Accumulator(groups, run());
-                for (int i = 0; i < perGroup.size(); i++) {
-                    local.add(run().from() + i, perGroup.get(i));
+                for (int i = 0; i < perGroupAK.size(); i++) {
+                    local.add(run().from() + i, perGroupAK.get(i));
                 }
                 return local.reduce(world, runs());
             }

@@ -48,14 +48,14 @@ final class ModelExpectation {
         double tolerance = step == 0 ? FIRST_EMBEDDINGS : EMBEDDINGS;
         String title = name + " step" + step + " ";
         report.accept(GoldenCase.compared(title + "loss", ErrorMetrics.relative(loss(step), loss), LOSS, ""));
-        crops(title + "embeddings", "embedding" + at, outputs, Learner.Output::embeddings, tolerance);
-        crops(title + "scores", "scores" + at, outputs, Learner.Output::scores, tolerance);
+        crops(title + "embeddings", "embedding" + at, outputs, Learner.Output::embeddingsBD, tolerance);
+        crops(title + "scores", "scores" + at, outputs, Learner.Output::scoresBK, tolerance);
         MaxError worst = new MaxError();
-        int assigned = outputs.get(0).codes().size();
+        int assigned = outputs.get(0).codesBK().size();
         for (int a = 0; a < assigned; a++) {
             int crop = a;
             String key = "codes" + at + "_assign" + a;
-            float[] actual = gather(outputs, output -> List.of(output.codes().get(crop)));
+            float[] actual = gather(outputs, output -> List.of(output.codesBK().get(crop)));
             worst.add("crop " + a, ErrorMetrics.maxAbsolute(stored(key), actual));
         }
         report.accept(worst.against(title + "codes", CODES));

@@ -87,9 +87,10 @@ final class ModelSuite implements Suite {
             StepSettings settings = settings(run);
             BatchShare share = new BatchShare(world, settings.batch(), run.groups());
             ModelExpectation golden = new ModelExpectation(run.name(), expected, run.localNorm(), share, report);
-            try (Learner learner = new Learner(settings, Architecture.ofShapes(shapes), manager)) {
-                learner.model().load(init);
-                double[] rates = rates(run.meta());
+            double[] rates = rates(run.meta());
+            try (Learner learner = new Learner(
+                    settings, Architecture.ofShapes(shapes), step -> rates[Math.toIntExact(step)], manager)) {
+                learner.network().load(init);
                 for (int step = 0; step < rates.length; step++) {
                     int now = step;
                     learner.lossAndGradients(
@@ -99,10 +100,10 @@ final class ModelSuite implements Suite {
                     if (step == 0) {
                         golden.gradients(learner.gradients(manager));
                     }
-                    learner.apply(rates[step]);
-                    golden.parameters(step, learner.model().state());
+                    learner.apply();
+                    golden.parameters(step, learner.model());
                 }
-                golden.end(init, learner.model().state(), learner.optimizer(), drift(rates));
+                golden.end(init, learner.model(), learner.optimizer(), drift(rates));
             }
         }
     }

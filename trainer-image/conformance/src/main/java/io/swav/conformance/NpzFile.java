@@ -3,6 +3,7 @@ package io.swav.conformance;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.data.AugmentGolden;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -20,7 +21,7 @@ import java.util.zip.ZipFile;
  * The arrays of a numpy {@code .npz} file: little-endian float32, float64, int32, int64, uint8 and bool in C order,
  * read on request. All errors are {@link GoldenException}s that name file and array.
  */
-final class NpzFile implements AutoCloseable {
+final class NpzFile implements AugmentGolden.ReferenceArrays, AutoCloseable {
     private static final int MAGIC = 6;
     private static final Pattern HEADER = Pattern.compile(
             "'descr':\\s*'([^']+)'.*'fortran_order':\\s*(True|False).*'shape':\\s*\\(([^)]*)\\)", Pattern.DOTALL);
@@ -45,11 +46,8 @@ final class NpzFile implements AutoCloseable {
                 .forEach(name -> keys.add(name.substring(0, name.length() - ".npy".length())));
     }
 
-    Path path() {
-        return path;
-    }
-
-    SortedSet<String> keys() {
+    @Override
+    public SortedSet<String> keys() {
         return keys;
     }
 
@@ -57,7 +55,8 @@ final class NpzFile implements AutoCloseable {
         return keys.contains(key);
     }
 
-    Shape shape(String key) {
+    @Override
+    public Shape shape(String key) {
         return raw(key).shape();
     }
 
@@ -78,7 +77,8 @@ final class NpzFile implements AutoCloseable {
         return values;
     }
 
-    float[] floats(String key) {
+    @Override
+    public float[] floats(String key) {
         double[] values = doubles(key);
         float[] floats = new float[values.length];
         for (int i = 0; i < values.length; i++) {

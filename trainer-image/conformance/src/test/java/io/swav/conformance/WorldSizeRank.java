@@ -72,8 +72,12 @@ final class WorldSizeRank {
             runs[rank] = GroupRange.of(GROUPS, rank, size);
         }
         try (NDManager manager = NDManager.newBaseManager();
-                Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 24), manager)) {
-            learner.model().initialize(31);
+                Learner learner = new Learner(
+                        settings,
+                        Architecture.of("tiny", "small", 32, 16, 24),
+                        step -> training.learningRate(),
+                        manager)) {
+            learner.network().initialize(31);
             int first = part.map(Part::first).orElse(0);
             if (first > 0) {
                 resume(learner, part.orElseThrow());
@@ -88,11 +92,11 @@ final class WorldSizeRank {
                         step,
                         1);
                 loss = learner.averageGradients().loss();
-                learner.apply(training.learningRate());
+                learner.apply();
             }
             if (part.isPresent() && first == 0 && world.rank() == 0) {
                 CheckpointState now = new CheckpointState(training.steps(), 0, 31, "cfg", size, "", 1, "");
-                store(part.get()).save(new HostSnapshot(learner.model().state(), learner.optimizer()).copied(now));
+                store(part.get()).save(new HostSnapshot(learner.model(), learner.optimizer()).copied(now));
             }
             return new Result(
                     loss,
@@ -111,7 +115,7 @@ final class WorldSizeRank {
             throw new IllegalStateException(
                     "the newest checkpoint is of step " + checkpoint.state().step());
         }
-        HostTensor.restore(checkpoint.model(), learner.model().state(), "checkpoint");
+        HostTensor.restore(checkpoint.model(), learner.model(), "checkpoint");
         HostTensor.restore(checkpoint.optimizer(), learner.optimizer(), "checkpoint");
     }
 

@@ -1,22 +1,22 @@
 package io.swav.data;
 
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.SwavJobSpec;
+import io.swav.common.KeyedRandom;
 import io.swav.torch.TorchRuntime;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedSet;
 import java.util.function.BiConsumer;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Compares this package with numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of a
- * fixture folder). Operations with fixed factors are compared pixel by pixel, on the host and on the device that
+ * Compares this package with numbers of the reference's transforms ({@code augment.npz} and {@code augment.json} of the
+ * fixtures). Operations with fixed factors are compared pixel by pixel, on the host and on the device that
  * computes; random operations are compared by their distributions.
  */
 public final class AugmentGolden {
@@ -25,7 +25,7 @@ public final class AugmentGolden {
     private static final String[] QUANTILES = {"q01", "q10", "q25", "q50", "q75", "q90", "q99"};
     private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
-    private final NumpyZip arrays;
+    private final ReferenceArrays arrays;
     private final JsonNode meta;
     private final List<Check> checks = new ArrayList<>();
 
@@ -36,7 +36,17 @@ public final class AugmentGolden {
         }
     }
 
-    private AugmentGolden(NumpyZip arrays, JsonNode meta) {
+    /** The arrays of augment.npz; images are (height, width, 3), levels from 0 to 255. */
+    public interface ReferenceArrays {
+        SortedSet<String> keys();
+
+        Shape shape(String key);
+
+        /** Returns all numbers of an array in C order. */
+        float[] floats(String key);
+    }
+
+    private AugmentGolden(ReferenceArrays arrays, JsonNode meta) {
         this.arrays = arrays;
         this.meta = meta;
     }
@@ -44,15 +54,12 @@ public final class AugmentGolden {
     /**
      * Runs all comparisons.
      *
-     * @param folder holds augment.npz and augment.json
+     * @param meta the content of augment.json
      */
-    public static List<Check> run(Path folder) throws IOException {
-        JsonNode meta =
-                new ObjectMapper().readTree(folder.resolve("augment.json").toFile());
-        try (NumpyZip arrays = new NumpyZip(folder.resolve("augment.npz"));
-                NDManager device = TorchRuntime.root()) {
+    public static List<Check> run(ReferenceArrays arrays, JsonNode meta) {
+        try (NDManager device = TorchRuntime.root()) {
             AugmentGolden golden = new AugmentGolden(arrays, meta);
-            for (String name : arrays.names()) {
+            for (String name : arrays.keys()) {
                 golden.fixedFactor(name, "", new Operations.Host());
                 golden.fixedFactor(name, " on " + device.getDevice(), new Operations.Device(device));
             }
@@ -62,7 +69,7 @@ public final class AugmentGolden {
         }
     }
 
-    private void fixedFactor(String name, String where, Operations operations) throws IOException {
+    private void fixedFactor(String name, String where, Operations operations) {
         int slash = name.indexOf('/');
         if (!name.startsWith("img") || slash < 0 || name.endsWith("/input")) {
             return;
@@ -119,12 +126,12 @@ public final class AugmentGolden {
     }
 
     /** Checks normalization alone, on the reference's own crop, whose levels are whole. */
-    private void normalized(Operations operations, String title, String name, String[] parts) throws IOException {
+    private void normalized(Operations operations, String title, String name, String[] parts) {
         String source = name.substring(0, name.indexOf('/'));
         FloatImage image = image(source + "/resized_crop_"
                 + String.join("_", Arrays.asList(parts).subList(1, parts.length)));
         operations.normalize(image);
-        float[] expected = arrays.get(name).floats();
+        float[] expected = arrays.floats(name);
         double error = 0;
         for (int i = 0; i < expected.length; i++) {
             error = Math.max(error, Math.abs(expected[i] - image.planes[i / image.pixels()][i % image.pixels()]));
@@ -132,27 +139,36 @@ public final class AugmentGolden {
         checks.add(new Check(title + " max", error, 1e-5));
     }
 
-    private FloatImage image(String name) throws IOException {
-        NumpyZip.Array array = arrays.get(name);
+    private FloatImage image(String name) {
+        Shape shape = arrays.shape(name);
         FloatImage image = new FloatImage();
-        image.load(array.bytes(), array.shape().get(1), array.shape().get(0), 0);
+        image.load(levels(name), Math.toIntExact(shape.get(1)), Math.toIntExact(shape.get(0)), 0);
         return image;
     }
 
-    private void max(String title, String name, FloatImage image, double tolerance) throws IOException {
+    private byte[] levels(String name) {
+        float[] values = arrays.floats(name);
+        byte[] levels = new byte[values.length];
+        for (int i = 0; i < levels.length; i++) {
+            levels[i] = (byte) Math.round(values[i]);
+        }
+        return levels;
+    }
+
+    private void max(String title, String name, FloatImage image, double tolerance) {
         checks.add(new Check(
                 title + " max", Arrays.stream(differences(name, image)).max().orElse(0), tolerance));
     }
 
-    private void mean(String title, String name, FloatImage image, double tolerance) throws IOException {
+    private void mean(String title, String name, FloatImage image, double tolerance) {
         checks.add(new Check(
                 title + " mean",
                 Arrays.stream(differences(name, image)).average().orElse(0),
                 tolerance));
     }
 
-    private int[] differences(String name, FloatImage image) throws IOException {
-        byte[] expected = arrays.get(name).bytes();
+    private int[] differences(String name, FloatImage image) {
+        byte[] expected = levels(name);
         byte[] actual = image.toBytes();
         int[] differences = new int[expected.length];
         for (int i = 0; i < expected.length; i++) {
@@ -209,7 +225,7 @@ public final class AugmentGolden {
         checks.add(new Check(name + " " + quantity + " distribution", worst, 0.02));
     }
 
-    private void distributions() throws IOException {
+    private void distributions() {
         FloatImage image = image("stat_image_64");
         Blur blur = new Blur();
         stats("color_distortion_stats", image, (out, random) -> {

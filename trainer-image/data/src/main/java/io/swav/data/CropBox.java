@@ -1,5 +1,7 @@
 package io.swav.data;
 
+import io.swav.common.KeyedRandom;
+
 /** The rectangle of an image that a crop shows, in pixels. */
 record CropBox(int top, int left, int height, int width) {
     private static final int ATTEMPTS = 10;

@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.api.SwavJobSpec;
+import io.swav.common.KeyedRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;

@@ -1,5 +1,7 @@
 package io.swav.data;
 
+import io.swav.common.KeyedRandom;
+
 /**
  * The global order of samples. Each epoch is a permutation that depends on (seed, epoch) alone, and step s of the job
  * takes slice s mod stepsPerEpoch of epoch s / stepsPerEpoch. Samples that do not fill a batch at the end of an epoch

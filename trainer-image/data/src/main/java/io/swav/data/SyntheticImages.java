@@ -1,5 +1,7 @@
 package io.swav.data;
 
+import io.swav.common.KeyedRandom;
+
 /**
  * Generates images of textured shapes. A class is a pair of a shape and a texture, out of five each, so that neither
  * alone identifies it; position, size, angle, colors, brightness gradient, texture phase and noise vary within a class.

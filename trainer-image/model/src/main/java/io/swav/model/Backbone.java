@@ -1,7 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
-import io.swav.torch.TorchOps;
+import io.swav.torch.LayerOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -34,14 +34,14 @@ final class Backbone {
         }
     }
 
-    /** Maps images (N, 3, S, S) to features (N, width). */
+    /** Maps images (B, 3, S, S) to features (B, F). */
     NDArray forward(Tape tape, NDArray images) {
-        NDArray input = TorchOps.channelsLast(tape.manager, images);
+        NDArray input = LayerOps.channelsLast(tape.manager, images);
         NDArray x = stem.forward(tape, input);
         tape.done(input);
         if (pool) {
             tape.save(x);
-            TorchOps.Pooled pooled = TorchOps.maxPool(tape.manager, x);
+            LayerOps.Pooled pooled = LayerOps.maxPool(tape.manager, x);
             tape.save(pooled.indices());
             tape.done(x);
             tape.done(pooled.indices());
@@ -53,7 +53,7 @@ final class Backbone {
             x = next;
         }
         tape.save(x);
-        NDArray features = TorchOps.meanPool(tape.manager, x);
+        NDArray features = LayerOps.meanPool(tape.manager, x);
         tape.done(x);
         return features;
     }
@@ -61,7 +61,7 @@ final class Backbone {
     /** Runs backward; consumes {@code dy}, (N, width). */
     void backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray last = tape.restore();
-        NDArray dx = TorchOps.meanPoolBackward(tape.manager, dy, last);
+        NDArray dx = LayerOps.meanPoolBackward(tape.manager, dy, last);
         tape.spent(last);
         dy.close();
         for (int i = blocks.size() - 1; i >= 0; i--) {
@@ -71,7 +71,7 @@ final class Backbone {
             NDArray indices = tape.restore();
             NDArray pooled = dx;
             NDArray x = tape.restore();
-            dx = TorchOps.maxPoolBackward(tape.manager, pooled, x, indices);
+            dx = LayerOps.maxPoolBackward(tape.manager, pooled, x, indices);
             tape.spent(x);
             tape.spent(indices);
             pooled.close();

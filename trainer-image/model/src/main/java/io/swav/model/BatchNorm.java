@@ -3,6 +3,7 @@ package io.swav.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import io.swav.torch.LayerOps;
 import io.swav.torch.TorchOps;
 import java.util.List;
 import java.util.Optional;
@@ -32,11 +33,11 @@ final class BatchNorm {
         NDArray mean = tape.statistic(name + ".running_mean");
         NDArray variance = tape.statistic(name + ".running_var");
         if (tape.mode == Tape.TapeMode.EVAL) {
-            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
+            return LayerOps.batchNormFixed(tape.manager, x, weight, bias, mean, variance, EPSILON);
         }
         tape.save(x);
         if (!tape.batchStatistics.synchronize()) {
-            TorchOps.Normalized result = TorchOps.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
+            LayerOps.Normalized result = LayerOps.batchNorm(tape.manager, x, weight, bias, mean, variance, EPSILON);
             tape.save(result.mean());
             tape.save(result.invStd());
             return result.output();
@@ -50,7 +51,7 @@ final class BatchNorm {
             invStd.attach(tape.manager);
             tape.save(invStd);
             tape.save(TorchOps.clone(tape.manager, shared.count()));
-            return TorchOps.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
+            return LayerOps.batchNormFixed(tape.manager, x, weight, bias, mean, shared.variance(), EPSILON);
         }
     }
 
@@ -62,8 +63,8 @@ final class BatchNorm {
         NDArray mean = tape.restore();
         NDArray x = tape.restore();
         NDArray weight = tape.weight(name + ".weight");
-        TorchOps.NormGradient result =
-                TorchOps.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
+        LayerOps.NormGradient result =
+                LayerOps.batchNormBackward(tape.manager, dy, x, weight, mean, invStd, EPSILON, !shared);
         NDArray dx = result.input();
         if (count.isPresent()) {
             dx = sharedInput(tape, dy, x, weight, mean, invStd, result, count.get());
@@ -86,7 +87,7 @@ final class BatchNorm {
             NDArray weight,
             NDArray mean,
             NDArray invStd,
-            TorchOps.NormGradient own,
+            LayerOps.NormGradient own,
             NDArray count) {
         try (NDManager scope = tape.manager.newSubManager()) {
             List<NDArray> sums = tape.batchStatistics.sum(scope, own.weight(), own.bias());
@@ -95,7 +96,7 @@ final class BatchNorm {
             NDArray minus = a.neg();
             NDArray b = minus.mul(s).muli(wide(scope, sums.get(0))).divi(count);
             NDArray c = minus.muli(wide(scope, sums.get(1))).divi(count).subi(b.mul(wide(scope, mean)));
-            return TorchOps.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
+            return LayerOps.channelwise(tape.manager, dy, narrow(a), x, narrow(b), narrow(c));
         }
     }
 

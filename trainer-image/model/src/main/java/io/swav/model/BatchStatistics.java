@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
+import io.swav.torch.LayerOps;
 import io.swav.torch.TorchOps;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -90,7 +91,7 @@ final class BatchStatistics {
         long channels = x.getShape().get(1);
         int ranks = party.collective().size();
         try (NDManager scope = x.getManager().newSubManager()) {
-            List<NDArray> own = TorchOps.moments(scope, x);
+            List<NDArray> own = LayerOps.moments(scope, x);
             NDArray count = scope.create(new Shape(1), DataType.FLOAT64);
             TorchOps.fill(count, (double) x.size() / channels);
             NDArray mine = TorchOps.concat(scope, List.of(own.get(0), own.get(1), count), 0);

@@ -2,7 +2,7 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.torch.Convolution;
-import io.swav.torch.TorchOps;
+import io.swav.torch.LayerOps;
 
 /** Convolution without bias, batch norm and, optionally, ReLU: the building block of every residual network. */
 final class ConvNorm {
@@ -36,7 +36,7 @@ final class ConvNorm {
         NDArray z = norm.forward(tape, y);
         tape.done(y);
         if (relu) {
-            TorchOps.relu(z);
+            LayerOps.relu(z);
             tape.save(z);
         }
         return z;
@@ -46,7 +46,7 @@ final class ConvNorm {
     NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
         if (relu) {
             NDArray y = tape.restore();
-            TorchOps.reluBackward(dy, y);
+            LayerOps.reluBackward(dy, y);
             tape.spent(y);
         }
         NDArray dz = norm.backward(tape, gradients, dy);

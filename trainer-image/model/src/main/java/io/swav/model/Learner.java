@@ -15,54 +15,60 @@ import java.nio.ByteBuffer;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.LongToDoubleFunction;
 import java.util.zip.CRC32C;
-import org.jspecify.annotations.Nullable;
 
 /**
  * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
  * collectives are in the first two, all writes to the state in the last, so a step that fails half-way leaves
  * parameters, momentum and running statistics as they were. Not thread-safe: one thread at a time.
  */
-public final class Learner implements AutoCloseable {
-
-    /** Supplies the crops of a group: one array for each entry of spec.crops, as {@code CropBatches.group} does. */
-    @FunctionalInterface
-    public interface CropSource {
-        List<NDArray> group(NDManager manager, int group);
-    }
-
+public final class Learner implements TrainStep {
     private final StepSettings settings;
+    private final LongToDoubleFunction learningRate;
     private final NDManager root;
-    private final Model model;
+    private final Model network;
     private final NDArray momentum;
     private final Map<String, NDArray> momentumViews;
     private final NDArray owners;
     private final ActivationBudget memory;
-    private @Nullable StepExecution step;
+    private Optional<OpenStep> open = Optional.empty();
     private CommunicationTimes communication = CommunicationTimes.NONE;
     private Consumer<StepPhase> watcher = phase -> {};
 
-    /** Creates a learner with fresh weights from spec.training.seed. */
-    public Learner(SwavJobSpec spec, NDManager root) {
-        this(StepSettings.of(spec), Architecture.of(spec.model()), root);
+    /**
+     * Creates a learner with fresh weights from spec.training.seed.
+     *
+     * @param learningRate of every global step, counted from 0
+     */
+    public Learner(SwavJobSpec spec, LongToDoubleFunction learningRate, NDManager root) {
+        this(StepSettings.of(spec), Architecture.of(spec.model()), learningRate, root);
         TorchRuntime.setThreads(spec.training().threads());
-        model.initialize(spec.training().seed());
+        network.initialize(spec.training().seed());
     }
 
     /** Creates a learner whose weights are zeros until they are loaded. */
-    public Learner(StepSettings settings, Architecture architecture, NDManager parent) {
-        this(settings, architecture, parent, new ActivationBudget());
+    public Learner(
+            StepSettings settings, Architecture architecture, LongToDoubleFunction learningRate, NDManager parent) {
+        this(settings, architecture, learningRate, parent, new ActivationBudget());
     }
 
-    Learner(StepSettings settings, Architecture architecture, NDManager parent, ActivationBudget memory) {
+    Learner(
+            StepSettings settings,
+            Architecture architecture,
+            LongToDoubleFunction learningRate,
+            NDManager parent,
+            ActivationBudget memory) {
         this.settings = settings;
+        this.learningRate = learningRate;
         this.memory = memory;
         this.root = parent.newSubManager();
-        this.model = new Model(architecture, root);
-        this.momentum = root.zeros(new Shape(model.parameters.size()));
-        this.momentumViews = model.parameters.views(root, momentum, 0);
-        this.owners = model.parameters.owners(root);
+        this.network = new Model(architecture, root);
+        this.momentum = root.zeros(new Shape(network.parameters.size()));
+        this.momentumViews = network.parameters.views(root, momentum, 0);
+        this.owners = network.parameters.owners(root);
     }
 
     /** Sets a listener that is called at the beginning of every phase, on the training thread. */
@@ -70,20 +76,25 @@ public final class Learner implements AutoCloseable {
         watcher = to;
     }
 
-    public Model model() {
-        return model;
+    @Override
+    public Model network() {
+        return network;
+    }
+
+    @Override
+    public Map<String, NDArray> model() {
+        return network.state();
     }
 
     /** Returns SGD's momentum by parameter name, sharing this learner's storage. */
+    @Override
     public Map<String, NDArray> optimizer() {
         return Collections.unmodifiableMap(momentumViews);
     }
 
-    /**
-     * Returns the whole state as a few flat arrays in a fixed order, for broadcast; writing to them changes the state.
-     */
+    @Override
     public List<NDArray> state() {
-        return List.of(model.weights, momentum, model.statistics, model.counters);
+        return List.of(network.weights, momentum, network.statistics, network.counters);
     }
 
     /**
@@ -93,7 +104,7 @@ public final class Learner implements AutoCloseable {
      */
     public void load(Map<String, NDArray> modelState, Map<String, NDArray> optimizer) {
         Model.copyAll(optimizer, momentumViews);
-        model.load(modelState);
+        network.load(modelState);
     }
 
     /**
@@ -101,6 +112,7 @@ public final class Learner implements AutoCloseable {
      * while all ranks wait. SHA-256 would take eight times as long for the same purpose: to detect whether two
      * processes hold the same bits.
      */
+    @Override
     public byte[] digest() {
         ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * state().size());
         for (NDArray array : state()) {
@@ -111,19 +123,14 @@ public final class Learner implements AutoCloseable {
         return sums.array();
     }
 
-    /**
-     * Runs a step over group 0 as if it were the batch, and drops it before it changes anything. Whatever is slow the
-     * first time is slow here.
-     */
+    /** Runs a step over group 0 as if it were the batch, and drops it before it changes anything. */
+    @Override
     public void warmUp(CropSource crops) {
         StepSettings small = settings.smallest();
         GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();
-                StepExecution trial = new StepExecution(small, model, memory, root, runs, alone, 0, phase -> {})) {
-            trial.forward(crops);
-            trial.assign(0);
-            trial.backward();
-            trial.average();
+                StepContext trial = new StepContext(small, network, memory, root, runs, alone, 0, phase -> {})) {
+            Forward.of(trial, crops).assign(0).backward().await();
         }
         HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
     }
@@ -131,25 +138,18 @@ public final class Learner implements AutoCloseable {
     /**
      * Runs forward over this rank's groups, computes codes over the global batch, loss and backward.
      *
-     * @param runs every rank's groups, in rank order
-     * @param globalStep counted from 0
-     * @param vote a number from this rank; the minimum over all ranks is returned in the result
      * @throws io.swav.collective.CollectiveException if a peer is lost
      */
+    @Override
     public void lossAndGradients(
             CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long vote) {
         discard();
-        StepExecution fresh = new StepExecution(settings, model, memory, root, runs, collective, globalStep, watcher);
-        step = fresh;
-        boolean whole = false;
+        StepContext step = new StepContext(settings, network, memory, root, runs, collective, globalStep, watcher);
         try {
-            fresh.forward(crops);
-            fresh.assign(vote);
-            fresh.backward();
-            whole = true;
+            open = Optional.of(Forward.of(step, crops).assign(vote).backward());
         } finally {
-            if (!whole) {
-                discard();
+            if (open.isEmpty()) {
+                step.close();
             }
         }
     }
@@ -160,14 +160,16 @@ public final class Learner implements AutoCloseable {
      * @throws NotFiniteException on every rank alike if the loss or a gradient is NaN or infinite
      * @throws io.swav.collective.CollectiveException if a peer is lost; nothing of the step is in progress then
      */
+    @Override
     public StepResult averageGradients() {
         watcher.accept(StepPhase.REDUCE);
         boolean whole = false;
         try {
-            StepResult result = current().average();
-            communication = current().communication();
+            Reduced reduced = open(Reducing.class).await();
+            open = Optional.of(reduced);
+            communication = reduced.communication();
             whole = true;
-            return result;
+            return reduced.result();
         } finally {
             if (!whole) {
                 discard();
@@ -183,15 +185,17 @@ public final class Learner implements AutoCloseable {
     /**
      * One group of the step in progress; the arrays live until {@link #apply} or {@link #discard}.
      *
-     * @param embeddings for each crop, (groupSize, features)
-     * @param scores for each crop, (groupSize, K)
-     * @param codes for each assigned crop, (groupSize, K)
+     * @param embeddingsBD for each crop, (groupSize, D)
+     * @param scoresBK for each crop, (groupSize, K)
+     * @param codesBK for each assigned crop, (groupSize, K)
      */
-    public record Output(int group, List<NDArray> embeddings, List<NDArray> scores, List<NDArray> codes) {}
+    public record Output(int group, List<NDArray> embeddingsBD, List<NDArray> scoresBK, List<NDArray> codesBK) {}
 
     /** Returns this rank's groups in ascending order; valid after {@link #lossAndGradients}. */
     public List<Output> outputs() {
-        return current().outputs();
+        return open(OpenStep.class).microBatches().stream()
+                .flatMap(microBatch -> microBatch.outputs().stream())
+                .toList();
     }
 
     /**
@@ -199,42 +203,39 @@ public final class Learner implements AutoCloseable {
      * #averageGradients}.
      */
     public Map<String, NDArray> gradients(NDManager manager) {
-        return model.parameters.views(manager, current().total(), 0);
+        return network.parameters.views(manager, open(Reduced.class).total(), 0);
     }
 
-    /** Advances the state by one step; nothing here waits for a peer. */
-    public void apply(double learningRate) {
+    @Override
+    public void apply() {
         watcher.accept(StepPhase.APPLY);
-        StepExecution done = current();
-        NDArray total = done.total();
+        Reduced reduced = open(Reduced.class);
+        StepContext step = reduced.step();
         try (NDManager scope = root.newSubManager()) {
-            TorchOps.copy(done.prototypes(), model.weight(Model.PROTOTYPES));
-            Larc.Flat flat = new Larc.Flat(model.weights, total, momentum, owners);
-            settings.larc().step(scope, flat.before(scope, done.moved().size()), done.norms(), learningRate);
-            NDArray statistics =
-                    TorchOps.view(scope, total, model.parameters.size(), model.statisticsSize(done.resolutions()));
+            TorchOps.copy(step.prototypesKD, network.weight(Model.PROTOTYPES));
+            Larc.Flat flat = new Larc.Flat(network.weights, reduced.total(), momentum, owners);
+            double rate = learningRate.applyAsDouble(step.globalStep);
+            settings.larc().step(scope, flat.before(scope, step.moved().size()), reduced.norms(), rate);
+            NDArray statistics = step.layout.statistics(scope, reduced.total());
             int spans = settings.groups() / settings.span();
             TorchOps.divide(statistics, spans);
-            model.update(statistics, done.resolutions());
+            network.update(statistics, settings.resolutions());
         }
         discard();
         watcher.accept(StepPhase.IDLE);
     }
 
-    private StepExecution current() {
-        StepExecution now = step;
-        if (now == null) {
-            throw new IllegalStateException("lossAndGradients comes first");
-        }
-        return now;
+    private <S extends OpenStep> S open(Class<S> state) {
+        return open.filter(state::isInstance)
+                .map(state::cast)
+                .orElseThrow(() -> new IllegalStateException(
+                        "a step is lossAndGradients, averageGradients and apply, in this order"));
     }
 
     /** Drops a step that was begun and not applied. */
     public void discard() {
-        if (step != null) {
-            step.close();
-            step = null;
-        }
+        open.ifPresent(step -> step.step().close());
+        open = Optional.empty();
     }
 
     @Override

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.common.KeyedRandom;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
@@ -13,7 +14,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.zip.CRC32;
 
 /**
@@ -144,7 +144,7 @@ public final class Model {
     private float[] initial(FlatLayout.ParameterSlot slot, long seed) {
         CRC32 name = new CRC32();
         name.update(slot.name().getBytes(StandardCharsets.UTF_8));
-        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + name.getValue());
+        KeyedRandom random = KeyedRandom.ofState(seed * 0x9E3779B97F4A7C15L + name.getValue());
         Shape shape = slot.shape();
         float[] values = new float[Math.toIntExact(shape.size())];
         if (shape.dimension() == 4) {
@@ -167,23 +167,23 @@ public final class Model {
         return values;
     }
 
-    /** Returns the backbone's pooled features in eval mode: (N, 3, S, S) to (N, width), attached to {@code manager}. */
+    /** Returns the backbone's pooled features in eval mode: (B, 3, S, S) to (B, F), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray images) {
         try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
-            NDArray features = backbone.forward(tape, images);
-            features.attach(manager);
-            return features;
+            NDArray featuresBF = backbone.forward(tape, images);
+            featuresBF.attach(manager);
+            return featuresBF;
         }
     }
 
-    /** Returns embeddings in eval mode, rows of norm 1: (N, 3, S, S) to (N, features), attached to {@code manager}. */
+    /** Returns embeddings in eval mode, rows of norm 1: (B, 3, S, S) to (B, D), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray images) {
         try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
             tape.pass(statisticViews);
-            NDArray embedding = head.forward(tape, backbone.forward(tape, images));
-            embedding.attach(manager);
-            return embedding;
+            NDArray embeddingsBD = head.forward(tape, backbone.forward(tape, images));
+            embeddingsBD.attach(manager);
+            return embeddingsBD;
         }
     }
 
@@ -192,15 +192,15 @@ public final class Model {
      * the running statistics as such a step does.
      *
      * @param resolutions (rows, 3, S, S) each
-     * @return (all rows, features), attached to {@code manager}
+     * @return (all rows, D), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
         try (Tape tape = new Tape(manager, Tape.TapeMode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
             NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
-            NDArray embedding = forward(tape, resolutions, batch);
-            embedding.attach(manager);
+            NDArray embeddingsBD = forward(tape, resolutions, batch);
+            embeddingsBD.attach(manager);
             update(batch, resolutions.size());
-            return embedding;
+            return embeddingsBD;
         }
     }
 
@@ -215,20 +215,20 @@ public final class Model {
      * @param resolutions (rows, 3, S, S) each
      * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
      *     variance, the backbone's once for each resolution, then the head's
-     * @return embeddings, (all rows, features), on the tape
+     * @return embeddings, (all rows, D), on the tape
      */
     NDArray forward(Tape tape, List<NDArray> resolutions, NDArray batchStatistics) {
-        List<NDArray> features = new ArrayList<>();
+        List<NDArray> featuresBF = new ArrayList<>();
         Map<String, NDArray> views = Map.of();
         try (NDManager scope = tape.manager.newSubManager()) {
             for (int r = 0; r < resolutions.size(); r++) {
                 boolean last = r == resolutions.size() - 1;
                 views = statisticsOf(scope, batchStatistics, r * backboneBuffers, last);
                 tape.pass(views);
-                features.add(backbone.forward(tape, resolutions.get(r)));
+                featuresBF.add(backbone.forward(tape, resolutions.get(r)));
             }
             // the last resolution's statistics lie directly before the head's
-            return head.forward(tape, TorchOps.concat(tape.manager, features, 0));
+            return head.forward(tape, TorchOps.concat(tape.manager, featuresBF, 0));
         }
     }
 
@@ -248,19 +248,19 @@ public final class Model {
     /**
      * Runs backward.
      *
-     * @param dy gradient of the embeddings, consumed
+     * @param dyBD gradient of the embeddings, consumed
      * @param rows the resolutions' numbers of rows
      */
-    void backward(Tape tape, Gradients gradients, NDArray dy, long[] rows) {
-        NDArray dx = head.backward(tape, gradients, dy);
-        long to = dx.getShape().get(0);
+    void backward(Tape tape, Gradients gradients, NDArray dyBD, long[] rows) {
+        NDArray dxBF = head.backward(tape, gradients, dyBD);
+        long to = dxBF.getShape().get(0);
         gradients.passes(rows.length);
         for (int r = rows.length - 1; r >= 0; r--) {
-            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dx, to - rows[r], to));
+            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dxBF, to - rows[r], to));
             to -= rows[r];
             backbone.backward(tape, gradients, part);
         }
-        dx.close();
+        dxBF.close();
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.torch.LayerOps;
 import io.swav.torch.TorchOps;
 import java.util.Optional;
 
@@ -21,13 +22,13 @@ final class ProjectionHead {
         parameters.add(LAST + ".bias", architecture.features());
     }
 
-    /** Maps features (N, width) to embeddings (N, features), rows of norm 1. */
-    NDArray forward(Tape tape, NDArray features) {
-        tape.save(features);
-        NDArray hidden = linear(tape, features, FIRST);
+    /** Maps features (B, F) to embeddings (B, D), rows of norm 1. */
+    NDArray forward(Tape tape, NDArray featuresBF) {
+        tape.save(featuresBF);
+        NDArray hidden = linear(tape, featuresBF, FIRST);
         NDArray x = norm.forward(tape, hidden);
         tape.done(hidden);
-        TorchOps.relu(x);
+        LayerOps.relu(x);
         tape.save(x);
         NDArray y = linear(tape, x, LAST);
         tape.done(x);
@@ -39,19 +40,19 @@ final class ProjectionHead {
         return y;
     }
 
-    /** Runs backward; consumes {@code dy} and returns the gradient of the pooled features. */
-    NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
+    /** Runs backward; consumes the gradient of the embeddings and returns that of the features, (B, F). */
+    NDArray backward(Tape tape, Gradients gradients, NDArray dyBD) {
         NDArray y = tape.restore(); // the embedding, which others also read
         NDArray lengths = tape.restore();
         // z = y/‖y‖: dy = (dz − z·<z, dz>)/‖y‖
-        NDArray along = y.mul(dy).sum(new int[] {1}, true);
-        NDArray dx = dy.sub(y.mul(along)).divi(lengths);
+        NDArray along = y.mul(dyBD).sum(new int[] {1}, true);
+        NDArray dx = dyBD.sub(y.mul(along)).divi(lengths);
         tape.spent(lengths);
-        dy.close();
+        dyBD.close();
         NDArray hidden = tape.restore();
         gradients.add(LAST + ".bias", dx.sum(new int[] {0}));
         NDArray dh = linearBackward(tape, gradients, dx, hidden, LAST);
-        TorchOps.reluBackward(dh, hidden);
+        LayerOps.reluBackward(dh, hidden);
         tape.spent(hidden);
         // The first bias stands directly before a batch norm, so its gradient is 0. Computing it would give rounding
         // noise, which LARC scales to full size and which differs between any two orders of summing.

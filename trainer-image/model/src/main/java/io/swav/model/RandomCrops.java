@@ -3,9 +3,9 @@ package io.swav.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.common.KeyedRandom;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 
 /** Crops without images, for benchmarks and tests: noise between -2 and 2 that depends only on a key. */
 public final class RandomCrops {
@@ -17,7 +17,7 @@ public final class RandomCrops {
      * @return for each entry of {@code resolutions}, (count · group, 3, side, side)
      */
     public static List<NDArray> of(NDManager manager, List<StepSettings.Crops> resolutions, int group, long key) {
-        SplittableRandom random = new SplittableRandom(key);
+        KeyedRandom random = KeyedRandom.ofState(key);
         List<NDArray> arrays = new ArrayList<>();
         for (StepSettings.Crops crops : resolutions) {
             int images = crops.count() * group;

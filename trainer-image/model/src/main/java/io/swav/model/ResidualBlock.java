@@ -1,6 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.torch.LayerOps;
 import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,7 +67,7 @@ final class ResidualBlock {
         if (straight != x) {
             straight.close();
         }
-        TorchOps.relu(y);
+        LayerOps.relu(y);
         tape.save(y);
         return y;
     }
@@ -74,7 +75,7 @@ final class ResidualBlock {
     /** Runs backward; consumes {@code dy}. */
     NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
         NDArray y = tape.restore();
-        TorchOps.reluBackward(dy, y);
+        LayerOps.reluBackward(dy, y);
         tape.spent(y);
         NDArray straight = TorchOps.share(tape.manager, dy); // neither path writes to it: both end without a ReLU
         if (shortcut.isPresent()) {

@@ -30,62 +30,63 @@ public record Sinkhorn(double epsilon, int iterations) {
 
     /** The reductions over groups and ranks; all assigned crops travel together, A·K numbers a call. */
     public interface Reduction {
-        /** Computes the maximum over all ranks of (A·K) in place. */
-        void max(NDArray values);
+        /** Computes the maximum over all ranks in place. */
+        void max(NDArray valuesAK);
 
         /**
-         * Returns the sum over all groups of all ranks. Takes one (A·K) for each local group, ascending, and takes
+         * Returns the sum over all groups of all ranks, (A·K). Takes one array for each local group, ascending, and takes
          * ownership of them.
          */
-        NDArray sum(List<NDArray> perGroup);
+        NDArray sum(List<NDArray> perGroupAK);
     }
 
     /**
      * Computes the codes of the local groups.
      *
-     * @param scores for each local group, for each assigned crop, (groupSize, K) FLOAT32
+     * @param scoresBK for each local group, for each assigned crop, (groupSize, K) FLOAT32
      * @return codes in the same arrangement, rows sum to 1, attached to {@code manager}
      */
-    public List<List<NDArray>> codes(NDManager manager, List<List<NDArray>> scores, Reduction reduction) {
-        int assigned = scores.get(0).size();
-        long prototypes = scores.get(0).get(0).getShape().get(1);
+    public List<List<NDArray>> codes(NDManager manager, List<List<NDArray>> scoresBK, Reduction reduction) {
+        int assigned = scoresBK.get(0).size();
+        long prototypes = scoresBK.get(0).get(0).getShape().get(1);
         try (NDManager scope = manager.newSubManager()) {
-            NDArray highest = highest(scope, scores);
-            reduction.max(highest);
-            List<List<NDArray>> codes = new ArrayList<>();
-            for (List<NDArray> group : scores) {
-                List<NDArray> logits = new ArrayList<>();
+            NDArray highestAK = highest(scope, scoresBK);
+            reduction.max(highestAK);
+            List<List<NDArray>> codesBK = new ArrayList<>();
+            for (List<NDArray> group : scoresBK) {
+                List<NDArray> logitsBK = new ArrayList<>();
                 for (int a = 0; a < assigned; a++) {
-                    NDArray top = TorchOps.view(scope, highest, a * prototypes, prototypes);
-                    NDArray logit = group.get(a).sub(top);
+                    NDArray topK = TorchOps.view(scope, highestAK, a * prototypes, prototypes);
+                    NDArray logit = group.get(a).sub(topK);
                     TorchOps.scale(logit, 1 / epsilon);
                     logit.attach(manager);
-                    logits.add(logit);
+                    logitsBK.add(logit);
                 }
-                codes.add(logits);
+                codesBK.add(logitsBK);
             }
-            List<NDArray> rows = rows(scope, reduction, codes, true);
+            List<NDArray> rowsK = rows(scope, reduction, codesBK, true);
             for (int i = 1; i <= iterations; i++) {
-                for (List<NDArray> group : codes) {
+                for (List<NDArray> group : codesBK) {
                     for (int a = 0; a < assigned; a++) {
                         if (i == 1) {
-                            group.set(a, softmax(manager, group.get(a), rows.get(a)));
+                            group.set(a, softmax(manager, group.get(a), rowsK.get(a)));
                         } else {
-                            column(group.get(a), rows.get(a));
+                            column(group.get(a), rowsK.get(a));
                         }
                     }
                 }
                 if (i < iterations) {
-                    rows = rows(scope, reduction, codes, false);
+                    rowsK = rows(scope, reduction, codesBK, false);
                 }
             }
-            return codes;
+            return codesBK;
         }
     }
 
-    private static NDArray highest(NDManager scope, List<List<NDArray>> scores) {
+    /** Returns every prototype's highest score in the local groups, (A·K). */
+    private static NDArray highest(NDManager scope, List<List<NDArray>> scoresBK) {
         List<NDArray> tops = new ArrayList<>();
-        for (List<NDArray> group : scores) {
+        for (List<NDArray> group : scoresBK) {
             List<NDArray> each = new ArrayList<>();
             for (NDArray crop : group) {
                 each.add(crop.max(new int[] {0}));
@@ -104,10 +105,10 @@ public record Sinkhorn(double epsilon, int iterations) {
 
     /** Returns the row sums over the global batch, (K) for each assigned crop. */
     private static List<NDArray> rows(
-            NDManager scope, Reduction reduction, List<List<NDArray>> matrices, boolean logarithms) {
-        int assigned = matrices.get(0).size();
-        List<NDArray> perGroup = new ArrayList<>();
-        for (List<NDArray> group : matrices) {
+            NDManager scope, Reduction reduction, List<List<NDArray>> matricesBK, boolean logarithms) {
+        int assigned = matricesBK.get(0).size();
+        List<NDArray> perGroupAK = new ArrayList<>();
+        for (List<NDArray> group : matricesBK) {
             List<NDArray> each = new ArrayList<>();
             for (NDArray crop : group) {
                 if (logarithms) {
@@ -118,33 +119,33 @@ public record Sinkhorn(double epsilon, int iterations) {
                     each.add(crop.sum(new int[] {0}));
                 }
             }
-            perGroup.add(TorchOps.concat(scope, each, 0));
+            perGroupAK.add(TorchOps.concat(scope, each, 0));
             each.forEach(NDArray::close);
         }
-        NDArray total = reduction.sum(perGroup);
-        long prototypes = total.size() / assigned;
-        List<NDArray> rows = new ArrayList<>();
+        NDArray totalAK = reduction.sum(perGroupAK);
+        long prototypes = totalAK.size() / assigned;
+        List<NDArray> rowsK = new ArrayList<>();
         for (int a = 0; a < assigned; a++) {
-            rows.add(TorchOps.view(scope, total, a * prototypes, prototypes));
+            rowsK.add(TorchOps.view(scope, totalAK, a * prototypes, prototypes));
         }
-        return rows;
+        return rowsK;
     }
 
     /** Performs the first row and column step in one: softmax over prototypes of logits − ln(row sums). */
-    private static NDArray softmax(NDManager manager, NDArray logits, NDArray rows) {
-        try (NDArray logs = rows.log()) {
-            logits.subi(logs);
-            NDArray result = logits.softmax(1);
+    private static NDArray softmax(NDManager manager, NDArray logitsBK, NDArray rowsK) {
+        try (NDArray logs = rowsK.log()) {
+            logitsBK.subi(logs);
+            NDArray result = logitsBK.softmax(1);
             result.attach(manager);
-            logits.close();
+            logitsBK.close();
             return result;
         }
     }
 
-    private static void column(NDArray codes, NDArray rows) {
-        codes.divi(rows);
-        try (NDArray columns = codes.sum(new int[] {1}, true)) {
-            codes.divi(columns);
+    private static void column(NDArray codesBK, NDArray rowsK) {
+        codesBK.divi(rowsK);
+        try (NDArray columns = codesBK.sum(new int[] {1}, true)) {
+            codesBK.divi(columns);
         }
     }
 }

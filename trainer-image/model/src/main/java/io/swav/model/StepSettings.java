@@ -129,6 +129,15 @@ public record StepSettings(
         return crops.stream().mapToInt(Crops::count).sum();
     }
 
+    /** Returns the number of passes through the backbone: one for each run of entries of equal side. */
+    int resolutions() {
+        int resolutions = 1;
+        for (int i = 1; i < crops.size(); i++) {
+            resolutions += crops.get(i).side() == crops.get(i - 1).side() ? 0 : 1;
+        }
+        return resolutions;
+    }
+
     /** Returns the number of groups that share batch statistics. */
     public int span() {
         return normGroup / group;

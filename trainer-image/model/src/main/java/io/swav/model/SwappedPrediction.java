@@ -21,28 +21,28 @@ public record SwappedPrediction(double temperature, int crops, int assigned, lon
     /**
      * Computes one group's share of the loss.
      *
-     * @param scores for each crop, (groupSize, K)
-     * @param codes for each assigned crop, (groupSize, K)
-     * @param gradients for each crop, (groupSize, K): receives d loss / d scores
+     * @param scoresBK for each crop, (groupSize, K)
+     * @param codesBK for each assigned crop, (groupSize, K)
+     * @param gradientsBK for each crop, (groupSize, K): receives d loss / d scores
      * @return sum of this group's terms divided as the global mean is, a scalar attached to {@code manager}
      */
-    public NDArray group(NDManager manager, List<NDArray> scores, List<NDArray> codes, List<NDArray> gradients) {
+    public NDArray group(NDManager manager, List<NDArray> scoresBK, List<NDArray> codesBK, List<NDArray> gradientsBK) {
         double scale = 1.0 / ((double) globalBatch * assigned * (crops - 1));
         try (NDManager scope = manager.newSubManager()) {
-            NDArray all = scope.zeros(codes.get(0).getShape());
-            codes.forEach(all::addi);
+            NDArray all = scope.zeros(codesBK.get(0).getShape());
+            codesBK.forEach(all::addi);
             List<NDArray> terms = new ArrayList<>();
             for (int v = 0; v < crops; v++) {
-                NDArray target = v < assigned ? all.sub(codes.get(v)) : all;
+                NDArray target = v < assigned ? all.sub(codesBK.get(v)) : all;
                 NDArray mass = target.sum(new int[] {1}, true);
-                NDArray logits = TorchOps.divided(scope, scores.get(v), temperature);
+                NDArray logits = TorchOps.divided(scope, scoresBK.get(v), temperature);
                 NDArray logs = logits.logSoftmax(1);
                 NDArray products = logs.mul(target);
                 terms.add(products.sum());
                 NDArray gradient = logs.exp();
                 gradient.muli(mass).subi(target);
                 TorchOps.scale(gradient, scale / temperature);
-                TorchOps.copy(gradient, gradients.get(v));
+                TorchOps.copy(gradient, gradientsBK.get(v));
                 List.of(mass, logits, logs, products, gradient).forEach(NDArray::close);
                 if (target != all) {
                     target.close();

@@ -15,6 +15,7 @@ import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -63,32 +64,36 @@ class LearnerTest {
     }
 
     /** Returns crops that depend on step and group alone. */
-    static Learner.CropSource crops(long step) {
+    static CropSource crops(long step) {
         return (manager, group) -> RandomCrops.of(manager, CROPS, 4, step * 1000 + group);
     }
 
     private Learner learner(StepSettings settings, ActivationBudget memory) {
-        Learner learner = new Learner(settings, TINY, manager, memory);
-        learner.model().initialize(7);
+        return learner(settings, 0.5, memory);
+    }
+
+    private Learner learner(StepSettings settings, double learningRate, ActivationBudget memory) {
+        Learner learner = new Learner(settings, TINY, step -> learningRate, manager, memory);
+        learner.network().initialize(7);
         return learner;
     }
 
     private StepResult step(Learner learner, long step) {
         learner.lossAndGradients(crops(step), ALONE, solo, step, 5);
         StepResult result = learner.averageGradients();
-        learner.apply(0.5);
+        learner.apply();
         return result;
     }
 
     @Test
     void lossFallsOnOneBatch() {
-        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+        try (Learner learner = learner(settings(4, true), 2.0, new ActivationBudget())) {
             double first = 0;
             double last = 0;
             for (int i = 0; i < 20; i++) {
                 learner.lossAndGradients(crops(0), ALONE, solo, i, 5);
                 StepResult result = learner.averageGradients();
-                learner.apply(2.0);
+                learner.apply();
                 first = i == 0 ? result.loss() : first;
                 last = result.loss();
                 assertThat(result.agreed()).isEqualTo(5);
@@ -101,8 +106,9 @@ class LearnerTest {
     /** Rounding to 8 bits changes single gradients by about one percent; the loss must hardly change. */
     @Test
     void halfPrecisionTracksTheLoss() {
-        try (Learner full = learner(settings(4, true), new ActivationBudget());
-                Learner half = learner(settings(4, true, Precision.BF16, Precision.FP32), new ActivationBudget())) {
+        try (Learner full = learner(settings(4, true), 0.1, new ActivationBudget());
+                Learner half =
+                        learner(settings(4, true, Precision.BF16, Precision.FP32), 0.1, new ActivationBudget())) {
             byte[] start = half.digest();
             for (int i = 0; i < 12; i++) {
                 full.lossAndGradients(crops(0), ALONE, solo, i, 5);
@@ -113,8 +119,8 @@ class LearnerTest {
                         .as("step %d", i)
                         .isCloseTo(expected, within(0.05))
                         .isNotEqualTo(expected);
-                full.apply(0.1);
-                half.apply(0.1);
+                full.apply();
+                half.apply();
             }
             assertThat(half.digest()).isNotEqualTo(start).isNotEqualTo(full.digest());
         }
@@ -177,14 +183,29 @@ class LearnerTest {
     }
 
     @Test
+    void refusesCallsOutOfOrder() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            byte[] before = learner.digest();
+            assertThatThrownBy(learner::averageGradients).isInstanceOf(IllegalStateException.class);
+            learner.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            assertThatThrownBy(learner::apply).isInstanceOf(IllegalStateException.class);
+            assertThat(learner.digest()).isEqualTo(before);
+            learner.averageGradients();
+            learner.apply();
+            assertThat(learner.digest()).isNotEqualTo(before);
+            assertThatThrownBy(learner::apply).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
     void loadRestoresStateByName() {
         try (Learner source = learner(settings(4, true), new ActivationBudget());
                 Learner target = learner(settings(4, true), new ActivationBudget())) {
             step(source, 0);
             step(source, 1);
-            target.load(source.model().state(), source.optimizer());
+            target.load(source.model(), source.optimizer());
             assertThat(target.digest()).isEqualTo(source.digest());
-            assertThat(source.model().state())
+            assertThat(source.model())
                     .hasEntrySatisfying(
                             "bn1.num_batches_tracked",
                             count -> assertThat(count.getLong()).isEqualTo(4))
@@ -192,9 +213,9 @@ class LearnerTest {
                             "projection_head.1.num_batches_tracked",
                             count -> assertThat(count.getLong()).isEqualTo(2));
             byte[] before = target.digest();
-            Map<String, NDArray> broken = new HashMap<>(source.model().state());
+            Map<String, NDArray> broken = new HashMap<>(source.model());
             broken.remove("layer1.0.conv1.weight");
-            assertThatThrownBy(() -> target.model().load(broken))
+            assertThatThrownBy(() -> target.network().load(broken))
                     .hasMessageContaining("layer1.0.conv1.weight is missing");
             assertThat(target.digest()).isEqualTo(before);
         }
@@ -266,12 +287,21 @@ class LearnerTest {
                 });
     }
 
+    /** A job that lost its trainers before its first checkpoint begins again with the same weights, by any version. */
+    @Test
+    void initialWeightsOfASeedNeverChange() {
+        try (Learner learner = learner(settings(4, true), new ActivationBudget())) {
+            assertThat(HexFormat.of().formatHex(learner.digest()))
+                    .isEqualTo("00000000f5f92c5c0000000058034da700000000450be1d40000000085ac0989");
+        }
+    }
+
     @Test
     void weightsDependOnTheSeed() {
         try (Learner one = learner(settings(4, true), new ActivationBudget());
                 Learner other = learner(settings(4, true), new ActivationBudget())) {
             assertThat(one.digest()).isEqualTo(other.digest());
-            other.model().initialize(8);
+            other.network().initialize(8);
             assertThat(one.digest()).isNotEqualTo(other.digest());
         }
     }

@@ -44,8 +44,8 @@ class OverlapTest {
     }
 
     private static Learner learner(NDManager manager, StepSettings settings) {
-        Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 20), manager);
-        learner.model().initialize(7);
+        Learner learner = new Learner(settings, Architecture.of("tiny", "small", 32, 16, 20), step -> 0.5, manager);
+        learner.network().initialize(7);
         return learner;
     }
 
@@ -113,6 +113,17 @@ class OverlapTest {
                 .hasMessageContaining("training.gradients.precision bf16 needs training.reproducibility Fast");
     }
 
+    @Test
+    void everyRankLearnsTheSmallestVote() throws Exception {
+        List<Long> agreed = Ranked.run(Ranked.connect(2), (world, manager) -> {
+            try (Learner learner = learner(manager, LearnerTest.settings(4, true))) {
+                learner.lossAndGradients(LearnerTest.crops(0), PAIR, world, 0, 8 - world.rank());
+                return learner.averageGradients().agreed();
+            }
+        });
+        assertThat(agreed).containsExactly(7L, 7L);
+    }
+
     private record Average(double loss, List<float[]> gradients) {}
 
     private static List<Average> averages(List<? extends Collective> world, Precision precision) throws Exception {
@@ -138,7 +149,7 @@ class OverlapTest {
                 try (Learner learner = learner(manager, LearnerTest.settings(4, true))) {
                     begin(learner, world, 0);
                     learner.averageGradients();
-                    learner.apply(0.5);
+                    learner.apply();
                     byte[] before = learner.digest();
                     if (world.rank() == 1) {
                         leave(learner, world, at);
@@ -157,7 +168,7 @@ class OverlapTest {
                     learner.lossAndGradients(
                             LearnerTest.crops(1), new GroupRange[] {new GroupRange(0, 4)}, new SoloCollective(), 1, 5);
                     learner.averageGradients();
-                    learner.apply(0.5);
+                    learner.apply();
                     return same;
                 }
             });
@@ -181,7 +192,7 @@ class OverlapTest {
             try (Learner learner = learner(manager, LearnerTest.settings(normGroup, normGroup == 4))) {
                 begin(learner, world, 0);
                 learner.averageGradients();
-                learner.apply(0.5);
+                learner.apply();
                 if (world.rank() == 1) {
                     rests.countDown();
                     return through.await(20, TimeUnit.SECONDS);

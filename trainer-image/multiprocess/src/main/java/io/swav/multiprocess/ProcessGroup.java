@@ -1,8 +1,8 @@
 package io.swav.multiprocess;
 
 import io.swav.common.DaemonThreads;
+import io.swav.torch.ChildJvm;
 import io.swav.torch.CrashReport;
-import io.swav.torch.NativeLibraries;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
@@ -183,21 +183,9 @@ public final class ProcessGroup {
         Path crashReport = folder.resolve("rank" + rank + ".crash");
         // in case this JVM is interrupted; files are deleted in reverse order of registration
         Stream.of(folder, log, crashReport).map(Path::toFile).forEach(File::deleteOnExit);
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xshare:auto",
-                "-XX:+UseSerialGC",
-                "-XX:ErrorFile=" + crashReport));
-        command.addAll(NativeLibraries.options());
-        command.addAll(jvm);
-        command.addAll(List.of(
-                "-cp",
-                System.getProperty("java.class.path"),
-                main.getName(),
-                String.valueOf(rank),
-                String.valueOf(size)));
-        command.addAll(arguments);
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
+        List<String> all = new ArrayList<>(List.of(String.valueOf(rank), String.valueOf(size)));
+        all.addAll(arguments);
+        ProcessBuilder builder = ChildJvm.prepare(crashReport, jvm, main, all).redirectError(log.toFile());
         builder.environment().put("OMP_NUM_THREADS", "1");
         builder.environment().put("OMP_WAIT_POLICY", "PASSIVE");
         Process process = builder.start();

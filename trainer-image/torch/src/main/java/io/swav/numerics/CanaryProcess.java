@@ -1,7 +1,7 @@
 package io.swav.numerics;
 
+import io.swav.torch.ChildJvm;
 import io.swav.torch.CrashReport;
-import io.swav.torch.NativeLibraries;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
@@ -63,7 +63,7 @@ final class CanaryProcess implements Numerics.IsolatedCanary {
         try {
             Path folder = Files.createTempDirectory("swav-canary");
             try {
-                return outcome(folder, command(folder, oneDnn, precisions));
+                return outcome(folder, arguments(oneDnn, precisions));
             } finally {
                 for (String name : List.of("crash", "out", "err")) {
                     Files.deleteIfExists(folder.resolve(name));
@@ -75,24 +75,15 @@ final class CanaryProcess implements Numerics.IsolatedCanary {
         }
     }
 
-    private List<String> command(Path folder, boolean oneDnn, Collection<Precision> precisions) {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:ErrorFile=" + folder.resolve("crash")));
-        command.addAll(NativeLibraries.options());
-        command.addAll(List.of(
-                "-cp",
-                System.getProperty("java.class.path"),
-                main.getName(),
-                String.valueOf(oneDnn),
-                String.valueOf(TorchRuntime.threads())));
-        precisions.forEach(precision -> command.add(precision.name()));
-        return command;
+    private static List<String> arguments(boolean oneDnn, Collection<Precision> precisions) {
+        List<String> arguments =
+                new ArrayList<>(List.of(String.valueOf(oneDnn), String.valueOf(TorchRuntime.threads())));
+        precisions.forEach(precision -> arguments.add(precision.name()));
+        return arguments;
     }
 
-    private Optional<String> outcome(Path folder, List<String> command) throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command)
+    private Optional<String> outcome(Path folder, List<String> arguments) throws IOException {
+        ProcessBuilder builder = ChildJvm.prepare(folder.resolve("crash"), List.of(), main, arguments)
                 .redirectInput(Path.of("/dev/null").toFile())
                 .redirectOutput(folder.resolve("out").toFile())
                 .redirectError(folder.resolve("err").toFile());

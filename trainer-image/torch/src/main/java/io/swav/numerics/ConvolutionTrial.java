@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.torch.Convolution;
+import io.swav.torch.LayerOps;
 import io.swav.torch.Precision;
-import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -65,9 +65,9 @@ record ConvolutionTrial(int in, int out, int kernel, int stride, int side, int i
         float[] weight = Values.of(out * in * kernel * kernel, 2);
         float[] dy = Values.of(images * out * outSide() * outSide(), 3);
         try (NDManager scope = manager.newSubManager()) {
-            NDArray xs = TorchOps.channelsLast(scope, scope.create(x, new Shape(images, in, side, side)));
+            NDArray xs = LayerOps.channelsLast(scope, scope.create(x, new Shape(images, in, side, side)));
             NDArray weights = scope.create(weight, new Shape(out, in, kernel, kernel));
-            NDArray dys = TorchOps.channelsLast(scope, scope.create(dy, new Shape(images, out, outSide(), outSide())));
+            NDArray dys = LayerOps.channelsLast(scope, scope.create(dy, new Shape(images, out, outSide(), outSide())));
             NDArray ys = under.forward(scope, precision, xs, weights, stride, padding());
             Convolution.Gradient gradient = under.backward(scope, precision, dys, xs, weights, stride, padding());
             Sums y = new Sums(dy.length);

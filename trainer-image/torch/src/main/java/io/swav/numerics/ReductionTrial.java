@@ -3,8 +3,8 @@ package io.swav.numerics;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.torch.LayerOps;
 import io.swav.torch.Precision;
-import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
@@ -39,7 +39,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
     private List<Deviation> batchNorm(NDManager scope, float[] x, float[] dy) {
         NDArray images = images(scope, x);
         NDArray weight = scope.ones(new Shape(channels));
-        TorchOps.Normalized normalized = TorchOps.batchNorm(
+        LayerOps.Normalized normalized = LayerOps.batchNorm(
                 scope,
                 images,
                 weight,
@@ -47,7 +47,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
                 scope.zeros(new Shape(channels)),
                 scope.zeros(new Shape(channels)),
                 EPSILON);
-        TorchOps.NormGradient gradient = TorchOps.batchNormBackward(
+        LayerOps.NormGradient gradient = LayerOps.batchNormBackward(
                 scope, images(scope, dy), images, weight, normalized.mean(), normalized.invStd(), EPSILON, true);
 
         double[] means = byColumn(x, v -> v / samples);

@@ -1,7 +1,7 @@
 package io.swav.evaluation;
 
+import io.swav.common.KeyedRandom;
 import java.util.Arrays;
-import java.util.SplittableRandom;
 
 /**
  * A linear classifier on frozen features: softmax regression by SGD with momentum, with the learning rate following
@@ -26,7 +26,7 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
         Arrays.setAll(order, i -> i);
         for (int epoch = 0; epoch < epochs; epoch++) {
             float rate = (float) (learningRate * 0.5 * (1 + Math.cos(Math.PI * epoch / epochs)));
-            shuffle(order, new SplittableRandom(seed + epoch));
+            shuffle(order, KeyedRandom.of(seed, epoch));
             for (int from = 0; from < order.length; from += batch) {
                 int to = Math.min(from + batch, order.length);
                 Arrays.fill(gradient, 0);
@@ -87,9 +87,9 @@ public record LinearProbe(int epochs, double learningRate, double momentum, doub
         }
     }
 
-    private static void shuffle(int[] order, SplittableRandom random) {
+    private static void shuffle(int[] order, KeyedRandom random) {
         for (int i = order.length - 1; i > 0; i--) {
-            int j = random.nextInt(i + 1);
+            int j = random.below(i + 1);
             int swap = order[i];
             order[i] = order[j];
             order[j] = swap;

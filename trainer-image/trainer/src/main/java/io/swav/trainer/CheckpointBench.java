@@ -17,6 +17,7 @@ import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.model.Learner;
 import io.swav.model.LearningRate;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -106,13 +107,12 @@ public final class CheckpointBench implements Callable<Integer> {
         List<Double> seconds;
         long bytes;
         try (NDManager root = TorchRuntime.root();
-                Learner learner = new Learner(job, root);
+                TrainStep machine =
+                        new Learner(job, LearningRate.of(job.training().optimizer(), 100, 10_000)::at, root);
                 CheckpointCatalog store = new CheckpointCatalog(
                         StoreFactory.open(uri, StoreFactory.service(Optional.of(s3))),
                         new CheckpointCatalog.Owner("bench", "bench"),
                         2)) {
-            TrainStep machine =
-                    new LearnerMachine(learner, LearningRate.of(job.training().optimizer(), 100, 10_000));
             bytes = new HostSnapshot(machine.model(), machine.optimizer()).bytes();
             NDArray crops = root.randomNormal(new Shape(2L * BATCH, 3, SIDE, SIDE));
             TrainerProgress progress = new TrainerProgress("bench", "bench");
@@ -160,11 +160,11 @@ public final class CheckpointBench implements Callable<Integer> {
                 alone,
                 step,
                 1);
-        machine.averageGradients(alone);
+        machine.averageGradients();
         long computed = System.nanoTime();
         writer.beforeChange();
         long waited = System.nanoTime();
-        machine.apply(step);
+        machine.apply();
         return (begun - begin + waited - computed) / 1e6;
     }
 

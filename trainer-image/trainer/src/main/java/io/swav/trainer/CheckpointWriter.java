@@ -7,6 +7,7 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.UploadShare;
+import io.swav.model.TrainStep;
 import io.swav.trainer.StoreStatus.StoreProblem;
 import io.swav.trainer.StoreStatus.Trouble;
 import io.swav.trainer.WriterState.Phase;

@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import io.swav.model.StepResult;
 import java.util.Locale;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -39,7 +40,7 @@ final class ConsoleProgress implements AutoCloseable {
         return System.console() != null;
     }
 
-    void step(long step, TrainStep.StepOutcome outcome, int world) {
+    void step(long step, StepResult outcome, int world) {
         long now = System.nanoTime();
         if (bar != null) {
             bar.stepTo(step);

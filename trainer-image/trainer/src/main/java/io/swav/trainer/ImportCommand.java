@@ -79,12 +79,12 @@ public final class ImportCommand implements Callable<Integer> {
         Map<String, HostTensor> given = named(read());
         TorchRuntime.start();
         try (NDManager root = TorchRuntime.root();
-                Learner learner = new Learner(job, root);
+                Learner learner = new Learner(job, step -> 0, root); // takes no step
                 CheckpointCatalog store = new CheckpointCatalog(
                         options.open(uri),
                         new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
                         job.checkpoint().keep())) {
-            int taken = take(given, learner.model().state());
+            int taken = take(given, learner.model());
             CheckpointState start = new CheckpointState(
                     0,
                     0,
@@ -94,7 +94,7 @@ public final class ImportCommand implements Callable<Integer> {
                     "",
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-            store.save(new HostSnapshot(learner.model().state(), learner.optimizer()).copied(start));
+            store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());

@@ -11,6 +11,7 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
 import io.swav.membership.TrainingState;
+import io.swav.model.TrainStep;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -62,7 +63,7 @@ final class LocalTrainingState implements TrainingState {
      */
     void apply() {
         beforeChange();
-        machine.apply(step);
+        machine.apply();
         step++;
     }
 

@@ -26,9 +26,9 @@ public final class SwavTrainingFactory implements TrainingFactory {
     }
 
     @Override
-    public LearnerMachine machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
+    public Learner machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
         SwavJobSpec.Training training = spec.training();
         LearningRate rate = LearningRate.of(training.optimizer(), stepsPerEpoch, training.epochs() * stepsPerEpoch);
-        return new LearnerMachine(new Learner(spec, root), rate);
+        return new Learner(spec, rate::at, root);
     }
 }

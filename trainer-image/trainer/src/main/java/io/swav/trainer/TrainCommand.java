@@ -17,6 +17,7 @@ import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.WorldFormation;
+import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;

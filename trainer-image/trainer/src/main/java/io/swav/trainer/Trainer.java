@@ -15,6 +15,8 @@ import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.Membership;
 import io.swav.membership.WorldFormation;
+import io.swav.model.StepResult;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.time.Instant;
 import java.util.Locale;
@@ -240,7 +242,7 @@ public final class Trainer implements AutoCloseable {
                 collective,
                 step,
                 vote(collective.rank()).number());
-        TrainStep.StepOutcome outcome = machine.averageGradients(collective);
+        StepResult outcome = machine.averageGradients();
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
@@ -293,7 +295,7 @@ public final class Trainer implements AutoCloseable {
     private void evaluate(Evaluation evaluation) {
         progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
         try {
-            double top1 = components.machine().evaluate(evaluation, components.notice()::given);
+            double top1 = evaluation.quickKnn(components.machine().network(), components.notice()::given);
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
         } catch (CancellationException stopped) {

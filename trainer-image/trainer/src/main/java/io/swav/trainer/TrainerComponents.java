@@ -5,6 +5,7 @@ import io.swav.data.CropBatches;
 import io.swav.evaluation.Evaluation;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
+import io.swav.model.TrainStep;
 import java.util.Optional;
 
 /**

@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
+import io.swav.model.StepResult;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
@@ -24,7 +25,7 @@ public final class TrainerProgress {
     private long steps;
     private long stepsPerEpoch = 1;
     private long skipped;
-    private TrainStep.@Nullable StepOutcome outcome;
+    private @Nullable StepResult outcome;
     private @Nullable String message;
     private int globalBatch;
     private long rateStep = -1;
@@ -130,7 +131,7 @@ public final class TrainerProgress {
         knnTop1 = percent;
     }
 
-    synchronized void step(long applied, TrainStep.StepOutcome of, long skippedSamples) {
+    synchronized void step(long applied, StepResult of, long skippedSamples) {
         regroupTimer.applied(System.nanoTime());
         step = applied;
         outcome = of;

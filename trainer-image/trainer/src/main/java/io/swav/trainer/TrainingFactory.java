@@ -3,6 +3,7 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
+import io.swav.model.TrainStep;
 
 /** Opens the parts that a job trains with. */
 public interface TrainingFactory {

@@ -8,6 +8,7 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -19,6 +19,7 @@ import io.swav.common.Deadline;
 import io.swav.data.CropBatches;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;

@@ -8,7 +8,10 @@ import io.swav.collective.CommunicationThread;
 import io.swav.collective.GroupRange;
 import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
-import io.swav.evaluation.Evaluation;
+import io.swav.model.CropSource;
+import io.swav.model.Model;
+import io.swav.model.StepResult;
+import io.swav.model.TrainStep;
 import io.swav.torch.HostView;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
@@ -59,12 +61,12 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void warmUp(GroupCrops crops) {
+    public void warmUp(CropSource crops) {
         crops.group(scope, 0);
     }
 
     @Override
-    public void lossAndGradients(GroupCrops crops, GroupRange[] runs, Collective collective, long step, long vote) {
+    public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
         long start = System.nanoTime();
         sums.close();
         scope.close();
@@ -94,19 +96,19 @@ final class ToyMachine implements TrainStep {
         }
     }
 
-    private NDArray gradient(GroupCrops crops, int group) {
+    private NDArray gradient(CropSource crops, int group) {
         NDArray crop = crops.group(scope, group).get(0);
         return weights.mul(.5f * (group + 1)).add(crop).sin();
     }
 
     @Override
-    public StepOutcome averageGradients(Collective collective) {
+    public StepResult averageGradients() {
         sums.await();
-        return new StepOutcome(gradients.mean().getFloat(), 1, agreed);
+        return new StepResult(gradients.mean().getFloat(), 1, agreed);
     }
 
     @Override
-    public void apply(long step) {
+    public void apply() {
         momentum.muli(.9f).addi(gradients);
         weights.subi(momentum.mul(.001f));
         counter.addi(1);
@@ -114,7 +116,7 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public double evaluate(Evaluation evaluation, BooleanSupplier stop) {
+    public Model network() {
         throw new UnsupportedOperationException();
     }
 

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
+import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.util.List;
 import picocli.CommandLine;

@@ -10,6 +10,7 @@ import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.data.CropBatches;
 import io.swav.data.DataException;
+import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.numerics.Verdict;
 import java.io.ByteArrayOutputStream;

@@ -3,6 +3,7 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.TrainerReport.State;
+import io.swav.model.StepResult;
 import org.junit.jupiter.api.Test;
 
 class TrainerProgressTest {
@@ -11,9 +12,9 @@ class TrainerProgressTest {
         TrainerProgress progress = new TrainerProgress("pod", "uid");
         progress.job(32, 3, 3);
         progress.state(State.Training, 1, null);
-        progress.step(1, new TrainStep.StepOutcome(2, 3, 0), 0);
+        progress.step(1, new StepResult(2, 3, 0), 0);
         Thread.sleep(2);
-        progress.step(2, new TrainStep.StepOutcome(2, 3, 0), 0);
+        progress.step(2, new StepResult(2, 3, 0), 0);
         progress.state(State.Done, 1, "done");
         assertThat(progress.report().imagesPerSecond()).isPositive().isLessThanOrEqualTo(32 * 500.0);
     }

@@ -1,9 +1,9 @@
-package io.swav.data;
+package io.swav.common;
 
 /**
  * A random stream that is a pure function of its keys: SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom
  * number generators", OOPSLA 2014), seeded with a hash of the keys. It is written out here instead of taken from the
- * JDK, so that sample order and crops stay the same on every Java version.
+ * JDK, so that initial weights, sample order and crops stay the same on every Java version.
  */
 public final class KeyedRandom {
     private static final long GAMMA = 0x9E3779B97F4A7C15L;
@@ -13,11 +13,20 @@ public final class KeyedRandom {
         this.state = state;
     }
 
+    /** Returns the stream of these keys. */
     public static KeyedRandom of(long... keys) {
         long state = GAMMA;
         for (long key : keys) {
             state = mix(state + GAMMA + mix(key + GAMMA));
         }
+        return new KeyedRandom(state);
+    }
+
+    /**
+     * Returns SplitMix64 that starts from {@code state} itself, as {@code java.util.SplittableRandom} of JDK 17 does with
+     * its seed. Initial weights were first drawn from that class, and their bits are kept.
+     */
+    public static KeyedRandom ofState(long state) {
         return new KeyedRandom(state);
     }
 
@@ -27,26 +36,26 @@ public final class KeyedRandom {
         return z ^ (z >>> 31);
     }
 
-    long nextLong() {
+    public long nextLong() {
         state += GAMMA;
         return mix(state);
     }
 
     /** Uniform in [0, 1), 53 bits. */
-    double nextDouble() {
+    public double nextDouble() {
         return (nextLong() >>> 11) * 0x1.0p-53;
     }
 
-    double uniform(double from, double to) {
+    public double uniform(double from, double to) {
         return from + (to - from) * nextDouble();
     }
 
     /** Uniform in [0, bound); the bias of the multiplication is below bound / 2^63. */
-    int below(int bound) {
+    public int below(int bound) {
         return (int) Math.multiplyHigh(nextLong() >>> 1, (long) bound << 1);
     }
 
-    boolean chance(double probability) {
+    public boolean chance(double probability) {
         return nextDouble() < probability;
     }
 

@@ -1,0 +1,58 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import io.swav.collective.CommunicationThread;
+import io.swav.torch.Precision;
+import java.util.List;
+
+/** A step after Sinkhorn: it has the codes of this rank's groups, and the minimum of the ranks' votes. */
+final class Assigned {
+    private final StepContext step;
+    private final List<AssignedMicroBatch> microBatches;
+    private final NDArray agreed;
+
+    /** @param agreed (1) FLOAT64, minimum of the ranks' votes */
+    Assigned(StepContext step, List<AssignedMicroBatch> microBatches, NDArray agreed) {
+        this.step = step;
+        this.microBatches = microBatches;
+        this.agreed = agreed;
+    }
+
+    /**
+     * Computes loss and backward of every micro-batch, and frees each one's graph after it. The array of the last one is
+     * summed over ranks bucket by bucket while its backward runs.
+     */
+    Reducing backward() {
+        step.watcher.accept(StepPhase.BACKWARD);
+        GradientSum flats = sum();
+        int last = microBatches.size() - 1;
+        for (AssignedMicroBatch microBatch : microBatches.subList(0, last)) {
+            NDArray flat = step.layout.allocate(step.manager);
+            microBatch.backward(flat, name -> {});
+            flats.add(flat);
+        }
+        NDArray flat = step.layout.allocate(step.manager);
+        GradientSum.OpenSum open = flats.last(flat, step.runs);
+        CommunicationThread communication = step.startCommunication();
+        GradientBuckets buckets = new GradientBuckets(
+                step.model.parameters,
+                step.layout.size(),
+                step.settings.bucketBytes(),
+                (from, to) -> communication.run(line -> open.reduce(line, from, to)));
+        microBatches.get(last).backward(flat, buckets::done);
+        if (!buckets.complete()) {
+            throw new IllegalStateException("backward has left out a parameter");
+        }
+        return new Reducing(step, microBatches, agreed, open, communication);
+    }
+
+    private GradientSum sum() {
+        StepSettings settings = step.settings;
+        // with local batch norm every micro-batch is one group, and the one order costs nothing: then Fast gives the
+        // same bits too
+        boolean rounded = settings.gradients() == Precision.BF16;
+        return settings.bitwise() || (settings.span() == 1 && !rounded)
+                ? GradientSum.inOneOrder(settings.groups(), step.ownGroups())
+                : GradientSum.acrossRanks(microBatches.size(), rounded ? step.model.parameters.size() : 0);
+    }
+}

@@ -1,0 +1,69 @@
+package io.swav.model;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.torch.HostMemory;
+import io.swav.torch.TorchOps;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A step after forward: it has the scores of this rank's groups. */
+final class Forward {
+    private final StepContext step;
+    private final List<ScoredMicroBatch> microBatches;
+
+    private Forward(StepContext step, List<ScoredMicroBatch> microBatches) {
+        this.step = step;
+        this.microBatches = microBatches;
+    }
+
+    /** Computes the scores of all micro-batches; what backward needs is kept if memory allows. */
+    static Forward of(StepContext step, CropSource crops) {
+        List<ScoredMicroBatch> microBatches = new ArrayList<>();
+        long kept = 0;
+        for (MicroBatch microBatch : MicroBatch.of(step.manager, step.runs, step.collective, step.settings.span())) {
+            step.watcher.accept(StepPhase.DECODE);
+            List<List<NDArray>> perGroup = new ArrayList<>();
+            for (int group = microBatch.from(); group < microBatch.to(); group++) {
+                perGroup.add(crops.group(step.manager, group));
+            }
+            step.watcher.accept(StepPhase.FORWARD);
+            List<NDArray> passes = MicroBatch.passes(step.manager, step.settings.crops(), perGroup);
+            ScoredMicroBatch scored = new ScoredMicroBatch(step, microBatch, passes, step.memory.keepsAnother(kept));
+            kept += scored.keptBytes();
+            step.memory.learned(scored.keptBytes());
+            microBatches.add(scored);
+        }
+        if (!step.manager.getDevice().isGpu()) {
+            HostMemory.trim(); // memory peaks here: forward has freed as much as the gradient needs
+        }
+        return new Forward(step, microBatches);
+    }
+
+    /**
+     * Computes the codes of all groups by Sinkhorn over the global batch.
+     *
+     * @param vote see {@link Learner#lossAndGradients}
+     */
+    Assigned assign(long vote) {
+        step.watcher.accept(StepPhase.SINKHORN);
+        List<List<NDArray>> scoresBK = new ArrayList<>();
+        for (ScoredMicroBatch scored : microBatches) {
+            for (int group = 0; group < scored.groups(); group++) {
+                scoresBK.add(scored.scores(scored.firstGroup() + group, step.settings.assigned()));
+            }
+        }
+        NDArray votes = step.manager.zeros(new Shape(1), DataType.FLOAT64);
+        TorchOps.fill(votes, (double) vote);
+        List<List<NDArray>> codesBK =
+                step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
+        List<AssignedMicroBatch> assigned = new ArrayList<>();
+        int next = 0;
+        for (ScoredMicroBatch scored : microBatches) {
+            assigned.add(new AssignedMicroBatch(step, scored, codesBK.subList(next, next + scored.groups())));
+            next += scored.groups();
+        }
+        return new Assigned(step, assigned, votes);
+    }
+}
