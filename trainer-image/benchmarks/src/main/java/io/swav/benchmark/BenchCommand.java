@@ -1,6 +1,5 @@
 package io.swav.benchmark;
 
-import io.swav.trainer.CheckpointBench;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;

@@ -3,7 +3,6 @@ package io.swav.conformance;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.collective.Collective;
-import io.swav.data.AugmentGolden;
 import java.io.IOException;
 
 /** Checks {@code augment.npz}: the operations of multi-crop, pixel by pixel and by their distributions. */

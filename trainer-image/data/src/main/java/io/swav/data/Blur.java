@@ -6,13 +6,13 @@ package io.swav.data;
  * then along columns. Each pass repeats the edge of the image beyond its borders and rounds to whole levels. Not safe
  * for use by several threads.
  */
-final class Blur {
+public final class Blur {
     static final int PASSES = 3;
 
     private float[] padded = new float[0];
 
     /** Blurs in place; {@code sigma} is in pixels. */
-    void apply(FloatImage image, double sigma) {
+    public void apply(FloatImage image, double sigma) {
         float[] box = box(sigma);
         int reach = box.length - 1;
         int width = image.width;

@@ -3,7 +3,7 @@ package io.swav.data;
 import io.swav.common.KeyedRandom;
 
 /** The rectangle of an image that a crop shows, in pixels. */
-record CropBox(int top, int left, int height, int width) {
+public record CropBox(int top, int left, int height, int width) {
     private static final int ATTEMPTS = 10;
     private static final double MIN_ASPECT = 3.0 / 4.0;
     private static final double MAX_ASPECT = 4.0 / 3.0;
@@ -13,7 +13,7 @@ record CropBox(int top, int left, int height, int width) {
      * area, aspect ratio log-uniform in [3/4, 4/3]. If ten attempts do not fit, it is the largest central rectangle of
      * a permitted aspect ratio.
      */
-    static CropBox random(KeyedRandom random, int width, int height, double minScale, double maxScale) {
+    public static CropBox random(KeyedRandom random, int width, int height, double minScale, double maxScale) {
         double logMin = StrictMath.log(MIN_ASPECT);
         double logMax = StrictMath.log(MAX_ASPECT);
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -42,7 +42,7 @@ record CropBox(int top, int left, int height, int width) {
         return new CropBox((height - h) / 2, (width - w) / 2, h, w);
     }
 
-    static CropBox whole(int width, int height) {
+    public static CropBox whole(int width, int height) {
         return new CropBox(0, 0, height, width);
     }
 }

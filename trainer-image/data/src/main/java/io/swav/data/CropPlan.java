@@ -13,7 +13,7 @@ import java.util.OptionalDouble;
  * @param changes color jitter in the order of application; empty for none
  * @param sigma of the blur in pixels; empty for no blur
  */
-record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray, OptionalDouble sigma) {
+public record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray, OptionalDouble sigma) {
     private static final double FLIP = 0.5;
     private static final double STRENGTH = 0.8;
     private static final double HUE = 0.2;
@@ -21,7 +21,7 @@ record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray
     static final double MAX_SIGMA = 2;
 
     /** A kind of color change, in the order in which the factors are drawn. */
-    enum Color {
+    public enum Color {
         BRIGHTNESS,
         CONTRAST,
         SATURATION,
@@ -29,7 +29,7 @@ record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray
     }
 
     /** One color change; its factor has the meaning described at {@link ColorJitter}. */
-    record ColorStep(Color color, float factor) {}
+    public record ColorStep(Color color, float factor) {}
 
     /** Plans all crops of one image, in the order of {@code crops}. */
     static List<CropPlan> all(
@@ -54,7 +54,7 @@ record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray
         return plans;
     }
 
-    static List<ColorStep> changes(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static List<ColorStep> changes(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
         if (!random.chance(augmentation.jitterProbability())) {
             return List.of();
         }
@@ -76,11 +76,11 @@ record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boolean gray
         return changes;
     }
 
-    static boolean gray(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static boolean gray(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
         return random.chance(augmentation.grayProbability());
     }
 
-    static OptionalDouble sigma(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static OptionalDouble sigma(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
         return random.chance(augmentation.blurProbability())
                 ? OptionalDouble.of(random.uniform(MIN_SIGMA, MAX_SIGMA))
                 : OptionalDouble.empty();

@@ -9,8 +9,8 @@ import io.swav.torch.ImageOps;
  */
 public final class FloatImage {
     public final float[][] planes = new float[3][0];
-    int width;
-    int height;
+    public int width;
+    public int height;
 
     /**
      * Rounds to the nearest whole number, for |level| < 2^22: between 2^23 and 2^24 a float has no bits for a fraction.
@@ -40,7 +40,7 @@ public final class FloatImage {
         }
     }
 
-    void copyFrom(FloatImage other) {
+    public void copyFrom(FloatImage other) {
         resize(other.width, other.height);
         for (int c = 0; c < 3; c++) {
             System.arraycopy(other.planes[c], 0, planes[c], 0, pixels());
@@ -57,7 +57,7 @@ public final class FloatImage {
      * @param bytes height · width · 3 levels
      * @param red channel of red: 0 for RGB, 2 for BGR
      */
-    void load(byte[] bytes, int newWidth, int newHeight, int red) {
+    public void load(byte[] bytes, int newWidth, int newHeight, int red) {
         resize(newWidth, newHeight);
         float[] r = planes[red];
         float[] g = planes[1];
@@ -70,7 +70,7 @@ public final class FloatImage {
     }
 
     /** The interleaved RGB bytes, rounded to the nearest level. */
-    byte[] toBytes() {
+    public byte[] toBytes() {
         byte[] bytes = new byte[3 * pixels()];
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < pixels(); i++) {

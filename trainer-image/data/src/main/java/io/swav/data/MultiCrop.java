@@ -48,7 +48,7 @@ public final class MultiCrop {
     }
 
     /** Applies color jitter, then grayscale. */
-    static void recolor(FloatImage image, List<CropPlan.ColorStep> changes, boolean gray) {
+    public static void recolor(FloatImage image, List<CropPlan.ColorStep> changes, boolean gray) {
         changes.forEach(change -> ColorJitter.change(image, change));
         if (gray) {
             ColorJitter.gray(image);
@@ -77,7 +77,7 @@ public final class MultiCrop {
     }
 
     /** Undoes {@link #normalize}, for showing crops to people. */
-    static void denormalize(FloatImage image) {
+    public static void denormalize(FloatImage image) {
         for (int c = 0; c < 3; c++) {
             float[] plane = image.planes[c];
             for (int i = 0; i < image.pixels(); i++) {

@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  * The operations of augmentation, each by itself on one image, with one implementation for the host and one for the
  * device.
  */
-interface Operations {
+public interface Operations {
     void resize(FloatImage from, CropBox box, boolean flip, FloatImage to, int width, int height);
 
     void change(FloatImage image, CropPlan.ColorStep change);
@@ -59,7 +59,7 @@ interface Operations {
     final class Device implements Operations {
         private final NDManager root;
 
-        Device(NDManager root) {
+        public Device(NDManager root) {
             this.root = root;
         }
 

@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * <p>One thread does all of this, one task at a time; what it does is {@link WriterState.Phase}. A task is only begun
  * when the thread has none, so no copy ever waits behind a call of the store.
  */
-final class CheckpointWriter implements AutoCloseable {
+public final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
     private static final long FIRST_PAUSE_MILLIS = 500;
     private static final long LAST_PAUSE_MILLIS = 30_000;
@@ -62,7 +62,7 @@ final class CheckpointWriter implements AutoCloseable {
     private WriterState state = WriterState.START;
     private Future<?> retry = CompletableFuture.completedFuture(null);
 
-    CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
+    public CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
         this.store = store;
         this.machine = machine;
         this.progress = progress;
@@ -83,12 +83,12 @@ final class CheckpointWriter implements AutoCloseable {
                 .sum();
     }
 
-    synchronized WriterState state() {
+    public synchronized WriterState state() {
         return state;
     }
 
     /** Returns what is known of the store. */
-    StoreStatus status() {
+    public StoreStatus status() {
         return state().store();
     }
 
@@ -106,7 +106,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Starts a world in which this trainer is rank 0 or not. A trainer that becomes rank 0 scans the store. */
-    synchronized void setLeader(boolean now) {
+    public synchronized void setLeader(boolean now) {
         change(before -> before.leading(now));
         scanIfDue();
     }
@@ -139,7 +139,7 @@ final class CheckpointWriter implements AutoCloseable {
      *
      * @return false, and nothing is begun, while the thread uses the store: training does not wait for that
      */
-    synchronized boolean begin(CheckpointState of, String request, UploadShare share) {
+    public synchronized boolean begin(CheckpointState of, String request, UploadShare share) {
         boolean accepts = state.accepts();
         if (accepts) {
             begin(new SaveOrder(of, false, request, share));
@@ -162,7 +162,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
 
     /** Waits until no array is being copied. */
-    synchronized void beforeChange() {
+    public synchronized void beforeChange() {
         awaitNot(Phase.Copying);
     }
 

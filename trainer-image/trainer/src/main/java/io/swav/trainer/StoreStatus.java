@@ -15,19 +15,19 @@ import org.jspecify.annotations.Nullable;
  * @param answered the last checkpoint request that this trainer or an earlier one has answered, or empty
  * @param saves the last saves, at most {@link #SAVES}, oldest first
  */
-record StoreStatus(
+public record StoreStatus(
         long committed,
         List<CheckpointEntry> listed,
         Optional<StoreProblem> problem,
         String answered,
         List<TimedSave> saves) {
     /** How many saves the percentile covers. */
-    static final int SAVES = 100;
+    public static final int SAVES = 100;
 
     static final StoreStatus UNKNOWN = new StoreStatus(-1, List.of(), Optional.empty(), "", List.of());
 
     /** What does not work. */
-    enum Trouble {
+    public enum Trouble {
         Saving,
         /** The store cannot be resumed from at present. */
         Resuming,
@@ -36,9 +36,9 @@ record StoreStatus(
     }
 
     /** @param why for the user */
-    record StoreProblem(Trouble trouble, String why) {}
+    public record StoreProblem(Trouble trouble, String why) {}
 
-    record TimedSave(long step, double seconds) {}
+    public record TimedSave(long step, double seconds) {}
 
     /** Returns the status of a trainer that becomes rank 0: the store is not known, and a later world ended earlier. */
     StoreStatus unscanned() {
@@ -90,7 +90,7 @@ record StoreStatus(
 
     /** Returns why the store does not work, or null. */
     @Nullable
-    String why() {
+    public String why() {
         return problem.map(StoreProblem::why).orElse(null);
     }
 

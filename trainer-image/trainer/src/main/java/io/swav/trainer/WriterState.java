@@ -6,11 +6,11 @@ package io.swav.trainer;
  * @param leader whether this trainer is rank 0, which saves
  * @param scanDue whether the store is scanned as soon as the writer is idle
  */
-record WriterState(Phase phase, boolean leader, boolean scanDue, StoreStatus store) {
+public record WriterState(Phase phase, boolean leader, boolean scanDue, StoreStatus store) {
     static final WriterState START = new WriterState(Phase.Idle, false, false, StoreStatus.UNKNOWN);
 
     /** What the writer's thread does. */
-    enum Phase {
+    public enum Phase {
         Idle,
         Scanning,
         /** The arrays are being read, and must not change. */
@@ -26,7 +26,7 @@ record WriterState(Phase phase, boolean leader, boolean scanDue, StoreStatus sto
     }
 
     /** Returns whether {@link #accepts} and the store has been scanned. */
-    boolean free() {
+    public boolean free() {
         return store.committed() >= 0 && accepts();
     }
 

@@ -1,10 +1,16 @@
-package io.swav.data;
+package io.swav.conformance;
 
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.KeyedRandom;
+import io.swav.data.Blur;
+import io.swav.data.CropBox;
+import io.swav.data.CropPlan;
+import io.swav.data.FloatImage;
+import io.swav.data.MultiCrop;
+import io.swav.data.Operations;
 import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
 import java.util.Arrays;

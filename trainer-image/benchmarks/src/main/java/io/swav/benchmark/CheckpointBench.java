@@ -1,4 +1,4 @@
-package io.swav.trainer;
+package io.swav.benchmark;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -19,6 +19,9 @@ import io.swav.model.Learner;
 import io.swav.model.LearningRate;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
+import io.swav.trainer.CheckpointWriter;
+import io.swav.trainer.StoreStatus;
+import io.swav.trainer.TrainerProgress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
