@@ -62,13 +62,10 @@ public final class SpecValidator {
                 normed == null || (normed % training.groupSize() == 0 && training.globalBatch() % normed == 0),
                 BATCH_NORM,
                 broken);
-        check(
-                !training.reproducibility().equals("Bitwise") || normed == null || normed.equals(training.groupSize()),
-                BITWISE,
-                broken);
-        // an older CRD on the server does not set it
-        boolean rounded = "bf16".equals(training.gradients().precision());
-        check(!training.reproducibility().equals("Bitwise") || !rounded, ROUNDED, broken);
+        boolean bitwise = training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise;
+        check(!bitwise || normed == null || normed.equals(training.groupSize()), BITWISE, broken);
+        boolean rounded = training.gradients().precision().equals(SwavJobSpec.Precision.bf16.name());
+        check(!bitwise || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);
         check(!namesMachine(spec.data().uri()), DATA_URI, broken);
         check(!namesMachine(spec.data().evalUri()), DATA_EVAL_URI, broken);

@@ -1,5 +1,8 @@
 package io.swav.api;
 
+import static com.fasterxml.jackson.annotation.JsonFormat.Feature.READ_UNKNOWN_ENUM_VALUES_AS_NULL;
+
+import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
@@ -19,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The user's wishes for a job. After defaulting (by the API server or {@link SpecLoader}) only fields that are
- * documented as optional are null.
+ * documented as optional are null. A value that only a later version knows is read as null, like a field that it alone
+ * knows, so that no such job stops the operator's watch of all others.
  *
  * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecValidator} repeats them in Java for
  * older servers and for specs that never reach one. A test holds the two together. An API server judges a default by
@@ -295,16 +299,16 @@ public record SwavJobSpec(
                             + " on the device of the network: for pods with a GPU and so few CPU cores that the GPU"
                             + " waits for them. The crops are the same except for rounding, by one level of 255 in places.")
             @Default("Host")
-            @SchemaFrom(type = AugmentOn.class)
-            String augmentOn) {
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            AugmentOn augmentOn) {
         /** An older CRD, or a spec kept by an older operator, lacks this field, which means the host. */
         public Data {
-            augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host.name());
+            augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host);
         }
     }
 
-    /** The schema's values of {@link Data#augmentOn}. */
-    enum AugmentOn {
+    /** Where crops are made from decoded images. */
+    public enum AugmentOn {
         Host,
         Device
     }
@@ -340,8 +344,8 @@ public record SwavJobSpec(
                     + " else, which works for small batches too. Queue: the paper's queue of earlier features;"
                     + " not available yet, such a job is Failed with reason NotAvailable.")
             @Default("QueueFree")
-            @SchemaFrom(type = Mode.class)
-            String mode,
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            Mode mode,
 
             @JsonPropertyDescription("Sharpness of the codes: scores are divided by it, 0.05 by default. Lower it"
                     + " (0.03) if the loss stays at ln K.")
@@ -359,8 +363,8 @@ public record SwavJobSpec(
             @Max(10)
             Double temperature) {}
 
-    /** The schema's values of {@link Assignment#mode}. */
-    enum Mode {
+    /** Which features Sinkhorn sees beside those of the step: none, or a queue of earlier ones. */
+    public enum Mode {
         QueueFree,
         Queue
     }
@@ -408,8 +412,8 @@ public record SwavJobSpec(
                     + " any resize; needs batchNorm.groupSize = groupSize. Fast: sums may run in any order,"
                     + " results agree up to rounding.")
             @Default("Bitwise")
-            @SchemaFrom(type = Reproducibility.class)
-            String reproducibility,
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            Reproducibility reproducibility,
 
             @JsonPropertyDescription(
                     "Threads of a CPU kernel in each trainer, 1 by default. Fixed because the bits depend on it.")
@@ -448,8 +452,8 @@ public record SwavJobSpec(
         bf16
     }
 
-    /** The schema's values of {@link Training#reproducibility}. */
-    enum Reproducibility {
+    /** Whether the weights may depend on the order of sums. */
+    public enum Reproducibility {
         Bitwise,
         Fast
     }

@@ -1,8 +1,14 @@
 package io.swav.api;
 
+import static com.fasterxml.jackson.annotation.JsonFormat.Feature.READ_UNKNOWN_ENUM_VALUES_AS_NULL;
+import static com.fasterxml.jackson.annotation.JsonFormat.Feature.READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE;
+
+import com.fasterxml.jackson.annotation.JsonEnumDefaultValue;
+import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.crd.generator.annotation.SchemaFrom;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.kubernetes.model.annotation.LabelSelector;
 import io.fabric8.kubernetes.model.annotation.StatusReplicas;
@@ -20,8 +26,10 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription("Summary for people: Pending, Running, Resizing, Holding (fewer trainers than"
                 + " elastic.minReplicas), Suspended, Complete, Failed or Invalid. Programs read the conditions.")
+        @SchemaFrom(type = String.class)
+        @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
         @Nullable
-        String phase,
+        Phase phase,
 
         @JsonPropertyDescription("Trainer pods that exist and have not ended, spares included.")
         @StatusReplicas
@@ -66,6 +74,42 @@ public record SwavJobStatus(
 
     public boolean isTrue(ConditionType type) {
         return condition(type).filter(c -> c.status().equals("True")).isPresent();
+    }
+
+    /**
+     * A summary of the job's state. The schema does not enumerate the phases, so that a later version may add one; a
+     * phase that this version does not know is read as null.
+     */
+    public enum Phase {
+        /** No spec has been accepted yet. */
+        Invalid,
+        Pending,
+        Running,
+        Resizing,
+        Holding,
+        Suspended,
+        Complete,
+        Failed;
+
+        /** Whether the job has ended, so that its world never changes again. */
+        public boolean isEnd() {
+            return this == Complete || this == Failed;
+        }
+    }
+
+    /**
+     * Why the world changed, or a pod left. If several incidents share a pause, its cost is attributed to the one whose
+     * kind comes last here.
+     */
+    public enum IncidentKind {
+        /** A kind that only a later version knows. */
+        @JsonEnumDefaultValue
+        Unknown,
+        Resize,
+        Suspension,
+        Preemption,
+        Hang,
+        Failure
     }
 
     /** A Kubernetes condition, with descriptions in the schema. */
@@ -221,7 +265,9 @@ public record SwavJobStatus(
 
             @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
                     + " were released) or Suspension.")
-            String kind,
+            @SchemaFrom(type = String.class)
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
+            IncidentKind kind,
 
             @JsonPropertyDescription("The pod, or several separated by commas.")
             String pod,

@@ -7,7 +7,7 @@ import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
-import io.swav.planner.LedgerState;
+import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
@@ -47,11 +47,8 @@ final class JobEvents {
             return;
         }
         for (Incident incident : plan.newIncidents()) {
-            boolean preempted = incident.kind().equals(LedgerState.IncidentKind.Preemption.name());
-            String reason = preempted
-                    ? "PodPreempted"
-                    : incident.kind().equals(LedgerState.IncidentKind.Hang.name()) ? "PodHung" : "PodFailed";
-            emit(job, !preempted, reason, incident.pod() + ": " + incident.reason(), now);
+            boolean warning = incident.kind() != IncidentKind.Preemption;
+            emit(job, warning, reason(incident.kind()), incident.pod() + ": " + incident.reason(), now);
         }
         for (String sentence : plan.resumeMessages()) {
             emit(job, false, "TrainingResumed", sentence, now);
@@ -80,6 +77,14 @@ final class JobEvents {
             String pods = plan.delete().stream().map(ObservedPod::name).collect(Collectors.joining(", "));
             emit(job, false, "PodsDeleted", pods + " (" + plan.deleteWhy() + ")", now);
         }
+    }
+
+    private static String reason(IncidentKind kind) {
+        return switch (kind) {
+            case Preemption -> "PodPreempted";
+            case Hang -> "PodHung";
+            default -> "PodFailed";
+        };
     }
 
     /** Records ends and obstacles, which the status shows, when their condition becomes true. */

@@ -8,6 +8,7 @@ import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Ledger;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import java.io.IOException;
@@ -81,11 +82,10 @@ final class JobPage {
 
     private void job(SwavJob job) {
         SwavJobStatus status = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        String phase = Optional.ofNullable(status.phase()).orElse("New");
         html.raw("<section>\n<h2>")
                 .text(job.getMetadata().getName())
                 .tag("small", job.getMetadata().getNamespace())
-                .tag("span class=\"phase " + color(status, phase) + "\"", phase)
+                .tag("span class=\"phase " + color(status) + "\"", status.phase() == null ? "New" : status.phase())
                 .raw("</h2>\n")
                 .tag("p", sentence(job, status));
         Optional.ofNullable(status.progress()).ifPresent(this::progress);
@@ -96,14 +96,18 @@ final class JobPage {
         html.raw("</section>\n");
     }
 
-    private static String color(SwavJobStatus status, String phase) {
+    private static String color(SwavJobStatus status) {
         if (status.isTrue(ConditionType.Failed) || status.isTrue(ConditionType.Stalled)) {
             return "bad";
         }
+        Phase phase = status.phase();
+        if (phase == null) {
+            return "idle";
+        }
         return switch (phase) {
-            case "Running", "Complete" -> "good";
-            case "Pending", "Resizing", "Holding" -> "busy";
-            default -> "idle";
+            case Running, Complete -> "good";
+            case Pending, Resizing, Holding -> "busy";
+            case Invalid, Suspended, Failed -> "idle";
         };
     }
 
@@ -196,7 +200,7 @@ final class JobPage {
                 newestFirst,
                 List.of(
                         new Column<>("when", "time", incident -> HumanFormat.ago(incident.time(), now)),
-                        new Column<>("kind", "", Incident::kind),
+                        new Column<>("kind", "", incident -> incident.kind().name()),
                         new Column<>("pod", "pod", Incident::pod),
                         new Column<>("what", "wide", Incident::reason),
                         new Column<>("at step", "number", incident -> HumanFormat.number(incident.step())),

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * Everything that one reconciliation uses, read once from the informers.
  *
  * @param accepted the spec to act on: the present one if it is valid, otherwise the last one that was
- * @param problems why the present spec is not acted on, each naming its field
+ * @param problems why the present spec is not acted on; empty if it is
  * @param reports by pod name, of pods that exist
  * @param allReports those, and the last reports of pods that no longer exist
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 record JobSnapshot(
         SwavJob job,
         Optional<SwavJobSpec> accepted,
-        List<String> problems,
+        List<Problem> problems,
         WorldConfigMap worldMap,
         List<ObservedPod> pods,
         Map<String, TrainerReport> reports,
@@ -60,7 +60,7 @@ record JobSnapshot(
         World world = worldMap.world();
         return pods.stream()
                 .anyMatch(pod -> pod.state() instanceof PodState.Ended
-                        ? !worldMap.state().accounted().contains(pod.uid())
+                        ? !worldMap.state().pods().accounted().contains(pod.uid())
                         : !(pod.state() instanceof PodState.Done)
                                 && pod.signals().isSilent()
                                 && (world.size() == 0 || world.rankOf(pod.uid()).isPresent()));

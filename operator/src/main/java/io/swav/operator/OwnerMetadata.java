@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.OwnerReference;
@@ -34,6 +35,13 @@ final class OwnerMetadata {
 
     static String selector(SwavJob job) {
         return ResourceNames.LABEL_JOB + "=" + job.getMetadata().getName();
+    }
+
+    /** Whether this job, not an earlier one of the same name, owns the object. */
+    static boolean isOwnedBy(HasMetadata object, SwavJob job) {
+        String uid = job.getMetadata().getUid();
+        return object.getMetadata().getOwnerReferences().stream()
+                .anyMatch(owner -> owner.getUid().equals(uid));
     }
 
     static OwnerReference owner(SwavJob job) {

@@ -141,10 +141,7 @@ final class PlanExecutor {
                 .inNamespace(job.getMetadata().getNamespace())
                 .withName(name)
                 .get();
-        boolean ours = there != null
-                && there.getMetadata().getOwnerReferences().stream()
-                        .anyMatch(owner -> owner.getUid().equals(uid(job)));
-        if (ours) {
+        if (there != null && OwnerMetadata.isOwnedBy(there, job)) {
             return true;
         }
         if (pods.stream().anyMatch(ObservedPod::isAlive)) {

@@ -3,10 +3,10 @@ package io.swav.operator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.api.model.ConfigMap;
-import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.swav.api.ConditionReason;
 import io.swav.api.ResourceNames;
 import io.swav.api.SpecValidator;
 import io.swav.api.SwavJob;
@@ -83,8 +83,9 @@ final class SnapshotReader {
     JobSnapshot read(SwavJob job, Collection<Pod> allPods, Instant now) {
         ResourceID progress =
                 id(job, ResourceNames.progressName(job.getMetadata().getName()));
-        List<Pod> own = new ArrayList<>(
-                allPods.stream().filter(pod -> isOwnedBy(pod, job)).toList());
+        List<Pod> own = new ArrayList<>(allPods.stream()
+                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
+                .toList());
         WorldConfigMap stored = WorldConfigMap.read(
                 job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
         WorldConfigMap worldMap = stored.world().generation() > 0
@@ -109,7 +110,7 @@ final class SnapshotReader {
                 job.getMetadata().getUid(),
                 everyReport.values(),
                 own.stream().map(pod -> pod.getMetadata().getUid()).collect(Collectors.toSet()),
-                worldMap.state().lost());
+                worldMap.state().pods().lost());
         Set<String> withEvents = own.stream()
                 .filter(pod -> PodHolds.needsEvents(pod, now))
                 .sorted(Comparator.comparing(pod -> pod.getMetadata().getCreationTimestamp()))
@@ -133,10 +134,10 @@ final class SnapshotReader {
         }
         Optional<SwavJobSpec> before = map(
                         job, ResourceNames.configName(job.getMetadata().getName()))
-                .filter(config -> isOwnedBy(config, job))
+                .filter(config -> OwnerMetadata.isOwnedBy(config, job))
                 .map(config -> config.getData().get(ResourceNames.CONFIG_KEY))
                 .flatMap(config -> parse(config, SwavJobSpec.class));
-        List<String> problems = problems(job, before);
+        List<Problem> problems = problems(job, before);
         return new JobSnapshot(
                 job,
                 problems.isEmpty() ? Optional.of(job.getSpec()) : before,
@@ -174,7 +175,7 @@ final class SnapshotReader {
                 .map(pod -> pod.getMetadata().getName().replaceFirst(".*-", ""))
                 .filter(number -> number.matches("\\d{1,18}"))
                 .mapToLong(number -> Long.parseLong(number) + 1)
-                .reduce(map.state().nextPod(), Math::max);
+                .reduce(map.state().pods().next(), Math::max);
     }
 
     private List<Pod> missingFromCache(World world, List<Pod> pods, String namespace) {
@@ -188,19 +189,23 @@ final class SnapshotReader {
                 .toList();
     }
 
-    private static List<String> problems(SwavJob job, Optional<SwavJobSpec> before) {
+    private static List<Problem> problems(SwavJob job, Optional<SwavJobSpec> before) {
         SwavJobSpec spec = job.getSpec();
         if (spec == null) {
-            return List.of("spec is missing");
+            return List.of(Problem.invalid("spec is missing"));
         }
-        List<String> problems = new ArrayList<>(SpecValidator.broken(spec));
-        before.ifPresent(accepted -> problems.addAll(SpecValidator.changed(accepted, spec)));
-        TrainerPod.problem(spec.template()).ifPresent(problems::add);
-        if (spec.assignment().mode().equals("Queue")) {
-            problems.add("spec.assignment.mode Queue is not available yet: use QueueFree");
+        List<String> broken = new ArrayList<>(SpecValidator.broken(spec));
+        before.ifPresent(accepted -> broken.addAll(SpecValidator.changed(accepted, spec)));
+        TrainerPod.problem(spec.template()).ifPresent(broken::add);
+        List<Problem> problems =
+                new ArrayList<>(broken.stream().map(Problem::invalid).toList());
+        if (spec.assignment().mode() == SwavJobSpec.Mode.Queue) {
+            problems.add(new Problem(
+                    ConditionReason.NotAvailable, "spec.assignment.mode Queue is not available yet: use QueueFree"));
         }
         if (job.getMetadata().getName().length() > MAX_NAME_LENGTH) {
-            problems.add("metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it");
+            problems.add(Problem.invalid(
+                    "metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it"));
         }
         return problems;
     }
@@ -228,11 +233,5 @@ final class SnapshotReader {
             LOG.warn("ignoring a value that is not a valid {}: {}", type.getSimpleName(), e.getOriginalMessage());
             return Optional.empty();
         }
-    }
-
-    private static boolean isOwnedBy(HasMetadata object, SwavJob job) {
-        String uid = job.getMetadata().getUid();
-        return object.getMetadata().getOwnerReferences().stream()
-                .anyMatch(owner -> owner.getUid().equals(uid));
     }
 }

@@ -56,7 +56,12 @@ record WorldConfigMap(
         try {
             World read = parse(world, World.class);
             return uid.equals(read.job())
-                    ? new WorldConfigMap(read, parse(state, PlannerState.class), request, checkpointsSeen, version)
+                    ? new WorldConfigMap(
+                            read,
+                            parse(state, StoredPlannerState.class).plannerState(),
+                            request,
+                            checkpointsSeen,
+                            version)
                     : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
         } catch (JsonProcessingException e) {
             throw new UnreadableException(
@@ -96,7 +101,11 @@ record WorldConfigMap(
     WorldConfigMap after(long generation, long nextPod) {
         World none = new World(generation, world.job(), List.of(), "the world document was lost");
         return new WorldConfigMap(
-                generation == 0 ? world : none, state.withNextPod(nextPod), request, checkpointsSeen, resourceVersion);
+                generation == 0 ? world : none,
+                state.with(state.pods().withNext(nextPod)),
+                request,
+                checkpointsSeen,
+                resourceVersion);
     }
 
     /** Returns what the user requests with the annotation; trainers save when it changes. */
@@ -128,7 +137,7 @@ record WorldConfigMap(
         }
         try {
             data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));
-            data.put(STATE_KEY, JSON.writeValueAsString(state));
+            data.put(STATE_KEY, JSON.writeValueAsString(StoredPlannerState.of(state)));
             return new ConfigMapBuilder()
                     .withMetadata(OwnerMetadata.meta(
                             job, ResourceNames.worldName(job.getMetadata().getName())))

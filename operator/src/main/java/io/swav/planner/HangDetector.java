@@ -3,6 +3,7 @@ package io.swav.planner;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,6 +42,11 @@ final class HangDetector {
         this.age = age;
     }
 
+    /** Judges all members of the present world; returns verdicts by uid, in the order of ranks. */
+    static Map<String, Verdict> of(JobPolicy policy, PlannerInput input, Instant now) {
+        return of(input.world(), input.worldAge(now), input.podsByUid(), policy.hungAfter());
+    }
+
     /**
      * Judges all members of a world.
      * @param age of the world: no member has waited in it for longer, whenever its last step was
@@ -70,11 +76,13 @@ final class HangDetector {
      * Returns the name of a member for which a peer has already waited half of {@code hungAfter}, if any. A change of
      * the world would restart its clock.
      */
-    static Optional<String> suspect(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
-        if (world.size() < 2) {
+    static Optional<String> suspect(JobPolicy policy, PlannerInput input, Instant now) {
+        if (input.world().size() < 2) {
             return Optional.empty();
         }
-        return of(world, age, pods, hungAfter.dividedBy(2)).entrySet().stream()
+        Map<String, ObservedPod> pods = input.podsByUid();
+        Duration half = policy.hungAfter().dividedBy(2);
+        return of(input.world(), input.worldAge(now), pods, half).entrySet().stream()
                 .filter(entry -> entry.getValue().hung())
                 .flatMap(entry -> Optional.ofNullable(pods.get(entry.getKey())).stream())
                 .map(ObservedPod::name)

@@ -1,6 +1,7 @@
 package io.swav.planner;
 
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.TrainerReport;
 import java.time.Duration;
 import java.time.Instant;
@@ -34,18 +35,6 @@ public record LedgerState(
 
     public static final LedgerState EMPTY =
             new LedgerState(new Counts(0, 0, 0, 0), 0, new TreeMap<>(), List.of(), null);
-
-    /**
-     * Why the world changed. If several incidents share a pause, its cost is attributed to the one whose kind comes
-     * last here.
-     */
-    public enum IncidentKind {
-        Resize,
-        Suspension,
-        Preemption,
-        Hang,
-        Failure
-    }
 
     /**
      * The number of incidents of each kind.
@@ -131,7 +120,7 @@ public record LedgerState(
     LedgerState with(Incident incident) {
         List<Incident> all = new ArrayList<>(incidents);
         all.add(incident);
-        IncidentKind kind = IncidentKind.valueOf(incident.kind());
+        IncidentKind kind = incident.kind();
         Counts more = new Counts(
                 counts.resizes(),
                 counts.preemptions() + (kind == IncidentKind.Preemption ? 1 : 0),
@@ -199,7 +188,7 @@ public record LedgerState(
         return incidents.stream()
                 .filter(incident -> pace != null && before.pace() != null && incident.secondsPaused() != null)
                 .filter(incident -> incident.generation() != null && incident.generation() > before.settled())
-                .max(Comparator.comparing(incident -> IncidentKind.valueOf(incident.kind())))
+                .max(Comparator.comparing(Incident::kind))
                 .map(incident -> "Generation " + settled() + " is training: "
                         + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
                         + " lost, " + incident.secondsPaused() + " s without training ("
@@ -226,10 +215,7 @@ public record LedgerState(
     }
 
     private static IncidentKind cause(List<Incident> open) {
-        return open.stream()
-                .map(incident -> IncidentKind.valueOf(incident.kind()))
-                .max(Comparator.naturalOrder())
-                .orElse(IncidentKind.Resize);
+        return open.stream().map(Incident::kind).max(Comparator.naturalOrder()).orElse(IncidentKind.Resize);
     }
 
     /** If all members are new, no survivor knows how long the pause was: it began with the first incident. */

@@ -1,12 +1,10 @@
 package io.swav.planner;
 
 import io.swav.api.World;
+import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Terminating;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,27 +13,29 @@ import java.util.stream.Stream;
 
 /**
  * The pods that can take part in training, as far as is known: those whose objects say that they are alive, without
- * those that {@link HangDetector} accuses or that left the world as lost or hung before.
+ * those that left the world as lost or hung, in this plan or before.
  */
 final class LiveMembers {
-    private final JobPolicy policy;
     private final PlannerInput input;
-    private final PlannerState state;
-    private final Duration age;
-    private final Map<String, ObservedPod> byUid = new HashMap<>();
-    private final Map<String, HangDetector.Verdict> verdicts;
+    private final PlannerState.Pods known;
+    private final Map<String, ObservedPod> byUid;
+    private final Map<String, Verdict> verdicts;
 
-    LiveMembers(JobPolicy policy, PlannerInput input, PlannerState state, Instant now) {
-        this.policy = policy;
+    /**
+     * Finds the live pods.
+     *
+     * @param state in which the verdicts have been recorded
+     * @param verdicts of {@link HangDetector} on this input, by uid
+     */
+    LiveMembers(PlannerInput input, PlannerState state, Map<String, Verdict> verdicts) {
         this.input = input;
-        this.state = state;
-        this.age = state.since() == null ? Duration.ZERO : Duration.between(state.since(), now);
-        input.pods().forEach(pod -> byUid.put(pod.uid(), pod));
-        this.verdicts = HangDetector.of(input.world(), age, byUid, policy.hungAfter());
+        this.known = state.pods();
+        this.byUid = input.podsByUid();
+        this.verdicts = verdicts;
     }
 
     boolean counts(ObservedPod pod) {
-        return pod.isAlive() && !state.isOut(pod.uid()) && !verdicts.containsKey(pod.uid());
+        return pod.isAlive() && !known.isOut(pod.uid());
     }
 
     int alive() {
@@ -69,49 +69,41 @@ final class LiveMembers {
     List<ObservedPod> savers() {
         return input.pods().stream()
                 .filter(pod -> pod.state() instanceof Terminating
-                        && !state.isOut(pod.uid())
+                        && !known.isOut(pod.uid())
                         && pod.signals().isFresh()
                         && pod.signals().holdsState())
                 .toList();
-    }
-
-    Optional<ObservedPod> pod(World.Member member) {
-        return Optional.ofNullable(byUid.get(member.uid()));
-    }
-
-    Optional<HangDetector.Verdict> verdict(ObservedPod pod) {
-        return Optional.ofNullable(verdicts.get(pod.uid()));
-    }
-
-    /** Returns the name of a member that may be hung, which is not yet certain. */
-    Optional<String> suspect() {
-        return HangDetector.suspect(input.world(), age, byUid, policy.hungAfter());
     }
 
     /** Whether a member that leaves the world still works with its peers until they switch to the next one. */
     boolean stillCooperates(World.Member member) {
         return pod(member)
                 .filter(pod -> !(pod.state() instanceof Ended)
-                        && verdict(pod).isEmpty()
+                        && !verdicts.containsKey(pod.uid())
                         && !pod.signals().isSilent())
                 .isPresent();
+    }
+
+    String whyGone(World.Member member) {
+        return pod(member).map(this::whyGone).orElse("vanished");
+    }
+
+    private String whyGone(ObservedPod pod) {
+        Verdict verdict = verdicts.get(pod.uid());
+        if (verdict != null) {
+            return verdict.why();
+        }
+        if (pod.state() instanceof Terminating terminating) {
+            return terminating.why();
+        }
+        return pod.state() instanceof Ended ended ? ended.why() : "done";
     }
 
     static String names(List<World.Member> members) {
         return members.stream().map(World.Member::pod).collect(Collectors.joining(", "));
     }
 
-    String whyGone(World.Member member) {
-        Optional<ObservedPod> pod = pod(member);
-        if (pod.isEmpty()) {
-            return "vanished";
-        }
-        PodState podState = pod.get().state();
-        return verdict(pod.get())
-                .map(HangDetector.Verdict::why)
-                .orElse(
-                        podState instanceof Terminating terminating
-                                ? terminating.why()
-                                : podState instanceof Ended ended ? ended.why() : "done");
+    private Optional<ObservedPod> pod(World.Member member) {
+        return Optional.ofNullable(byUid.get(member.uid()));
     }
 }

@@ -2,6 +2,7 @@ package io.swav.planner;
 
 import io.swav.api.TrainerReport;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,17 @@ public record LivenessSignals(
 
     public boolean isFresh() {
         return silence != null && !isSilent();
+    }
+
+    /**
+     * Returns when to check for silence, also if the trainer is silent already, because only a request shows whether
+     * the API server responds. Empty if silence proves nothing.
+     */
+    Optional<Instant> silenceCheckAt(Instant now) {
+        return Optional.ofNullable(silence).map(time -> {
+            Duration left = SILENCE_LIMIT.minus(time).plusMillis(1);
+            return now.plus(left.isNegative() ? SILENCE_LIMIT : left);
+        });
     }
 
     /** Whether this trainer has been in a world that formed. */

@@ -1,6 +1,7 @@
 package io.swav.planner;
 
 import java.time.Instant;
+import java.util.Comparator;
 
 /**
  * One pod of the job as the operator observed it.
@@ -10,6 +11,9 @@ import java.time.Instant;
  */
 public record ObservedPod(
         String name, String uid, Instant created, PodState state, LivenessSignals signals, boolean lingers) {
+
+    static final Comparator<ObservedPod> BY_AGE =
+            Comparator.comparing(ObservedPod::created).thenComparing(ObservedPod::name);
 
     public ObservedPod(String name, String uid, Instant created, PodState state, LivenessSignals signals) {
         this(name, uid, created, state, signals, false);

@@ -1,8 +1,11 @@
 package io.swav.planner;
 
 import io.swav.api.World;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,5 +33,15 @@ public record PlannerInput(
 
     public PlannerInput {
         pods = List.copyOf(pods);
+    }
+
+    Map<String, ObservedPod> podsByUid() {
+        return pods.stream().collect(Collectors.toMap(ObservedPod::uid, pod -> pod));
+    }
+
+    /** Returns the time since the present world was published, zero before the first. */
+    Duration worldAge(Instant now) {
+        Instant since = state.progress().since();
+        return since == null ? Duration.ZERO : Duration.between(since, now);
     }
 }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.SwavJobStatus.Phase;
 import java.io.StringReader;
 import java.time.Instant;
 import java.util.List;
@@ -67,12 +69,12 @@ class JobPageTest {
         SwavJob job = job("nasty", "observedGeneration: 1");
         SwavJobStatus.JobCondition ready = new SwavJobStatus.JobCondition("Ready", "False", NASTY, NASTY, NASTY, 1L);
         SwavJobStatus.Incident incident =
-                new SwavJobStatus.Incident(NASTY, NASTY, NASTY, NASTY, null, null, null, null);
+                new SwavJobStatus.Incident(NASTY, IncidentKind.Hang, NASTY, NASTY, null, null, null, null);
         SwavJobStatus.CheckpointEntry entry =
                 new SwavJobStatus.CheckpointEntry(1L, 1L, 1, NASTY, NASTY, null, null, false, NASTY, NASTY);
         job.setStatus(new SwavJobStatus(
                 1L,
-                NASTY,
+                Phase.Running,
                 1,
                 1,
                 NASTY,

@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.swav.api.ConditionReason;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -113,7 +114,7 @@ class SnapshotReaderTest {
         List<Pod> pods = List.of(pod("job-0", "uid-0"), pod("job-7", "uid-7"));
         assertThat(lost(pods).world().generation()).as("as reported").isEqualTo(4);
         assertThat(lost(pods).world().members()).isEmpty();
-        assertThat(lost(pods).state().nextPod()).isEqualTo(8);
+        assertThat(lost(pods).state().pods().next()).isEqualTo(8);
         assertThat(lost(List.of(pod("job-0", "another"))).world())
                 .as("the report of an earlier pod of that name")
                 .isEqualTo(World.none("uid-1"));
@@ -126,6 +127,18 @@ class SnapshotReaderTest {
         assertThat(reader().read(job, pods, NOW).worldMap().world().generation())
                 .as("the map's, while there is one")
                 .isEqualTo(3);
+    }
+
+    @Test
+    void statesForEachProblemOfTheSpecWhyItIsRejected() {
+        SwavJob queue = Jobs.job("replicas: 1, assignment: {mode: Queue}");
+        queue.getMetadata().setName("n".repeat(53));
+        assertThat(reader().read(queue, List.of(), NOW).problems())
+                .containsExactly(
+                        new Problem(
+                                ConditionReason.NotAvailable,
+                                "spec.assignment.mode Queue is not available yet: use QueueFree"),
+                        Problem.invalid("metadata.name is longer than 52 characters: pods are named after it"));
     }
 
     @Test

@@ -9,6 +9,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -28,7 +29,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -37,19 +37,21 @@ class StatusBuilderTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
     private static final World WORLD =
             new World(4, "uid-1", List.of(new World.Member("b", "uid-b", "10.0.0.1:7000")), "w");
-    private static final List<String> REJECTED = List.of("spec.model cannot change");
+    private static final List<Problem> REJECTED = List.of(Problem.invalid("spec.model cannot change"));
 
     @Test
     void theEndOfAJobStandsAfterLaterEdits() {
         SwavJob job = Jobs.job("replicas: 1");
-        SwavJobStatus complete = status(job, REJECTED, WORLD, ended(true, "Complete", "Training is complete"));
+        SwavJobStatus complete =
+                status(job, REJECTED, WORLD, ended(true, ConditionReason.Complete, "Training is complete"));
         assertThat(complete.isTrue(ConditionType.Ready)).isTrue();
         assertThat(complete.isTrue(ConditionType.Stalled)).isFalse();
         assertThat(condition(complete, ConditionType.Ready).reason()).isEqualTo("Complete");
         assertThat(condition(complete, ConditionType.Ready).message())
                 .isEqualTo("Training is complete. An edit was rejected: spec.model cannot change");
 
-        SwavJobStatus failed = status(job, REJECTED, WORLD, ended(false, "TooManyFailures", "11 failures"));
+        SwavJobStatus failed =
+                status(job, REJECTED, WORLD, ended(false, ConditionReason.TooManyFailures, "11 failures"));
         assertThat(condition(failed, ConditionType.Stalled).reason()).isEqualTo("TooManyFailures");
         assertThat(condition(failed, ConditionType.Stalled).message())
                 .isEqualTo("11 failures. An edit was rejected: spec.model cannot change");
@@ -88,6 +90,20 @@ class StatusBuilderTest {
         assertThat(stalled(broken))
                 .endsWith("The job continues with its previous spec,"
                         + " and no pod can be created until spec.template is corrected");
+    }
+
+    @Test
+    void theReasonToStallSaysWhetherALaterVersionWouldAcceptTheSpec() {
+        Problem invalid = Problem.invalid("spec.crops");
+        Problem notAvailable = new Problem(ConditionReason.NotAvailable, "mode Queue");
+        SwavJob job = Jobs.job("replicas: 1");
+        assertThat(condition(status(job, List.of(invalid), WORLD, PlannerState.EMPTY), ConditionType.Stalled)
+                        .reason())
+                .isEqualTo("InvalidSpec");
+        assertThat(condition(
+                        status(job, List.of(invalid, notAvailable), WORLD, PlannerState.EMPTY), ConditionType.Stalled))
+                .returns("NotAvailable", JobCondition::reason)
+                .returns("spec.crops; mode Queue. The job continues with its previous spec", JobCondition::message);
     }
 
     @Test
@@ -215,7 +231,7 @@ class StatusBuilderTest {
         TrainerReport trains = report("b", "Training", 4, 7);
         SwavJobStatus waiting = status(two, WORLD, List.of(held("c", TAINT)), trains);
         String sentence = "1 of 2 wanted trainers are in the world. 1 of 2 pods cannot start: c: " + TAINT;
-        assertThat(waiting.phase()).isEqualTo("Running");
+        assertThat(waiting.phase()).isEqualTo(Phase.Running);
         assertThat(waiting.isTrue(ConditionType.Running)).isTrue();
         assertThat(condition(waiting, ConditionType.Ready).message()).isEqualTo(sentence);
         assertThat(condition(waiting, ConditionType.Resizing).message()).isEqualTo(sentence);
@@ -252,7 +268,10 @@ class StatusBuilderTest {
                 .returns("Waiting", JobCondition::reason)
                 .returns("Waiting: the API server returned an error: etcdserver: no leader", JobCondition::message);
         PlannerState failures = new PlannerState(
-                9, NOW, 3, NOW.plusSeconds(60), Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, null);
+                PlannerState.EMPTY.pods(),
+                new PlannerState.Backoff(3, NOW.plusSeconds(60)),
+                new PlannerState.Progress(NOW, null, null),
+                LedgerState.EMPTY);
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
@@ -283,17 +302,21 @@ class StatusBuilderTest {
         return status.condition(type).orElseThrow();
     }
 
-    private static PlannerState ended(boolean complete, String reason, String message) {
+    private static PlannerState ended(boolean complete, ConditionReason reason, String message) {
         return state(new PlannerState.End(complete, reason, message, NOW));
     }
 
     private static PlannerState state(PlannerState.@Nullable End end) {
-        return new PlannerState(9, NOW, 0, null, Set.of(), Set.of(), Set.of(), LedgerState.EMPTY, null, end);
+        return new PlannerState(
+                PlannerState.EMPTY.pods(),
+                PlannerState.EMPTY.backoff(),
+                new PlannerState.Progress(NOW, null, end),
+                LedgerState.EMPTY);
     }
 
     /** Pod b, a member of the world, is Ready; the pods of the other reports no longer exist. */
     private static SwavJobStatus status(
-            SwavJob job, List<String> problems, World world, PlannerState state, TrainerReport... reports) {
+            SwavJob job, List<Problem> problems, World world, PlannerState state, TrainerReport... reports) {
         Map<String, TrainerReport> byPod = new HashMap<>();
         for (TrainerReport report : reports) {
             byPod.put(report.pod(), report);
@@ -309,7 +332,7 @@ class StatusBuilderTest {
 
     private static JobSnapshot snapshot(
             SwavJob job,
-            List<String> problems,
+            List<Problem> problems,
             World world,
             PlannerState state,
             Map<String, TrainerReport> byPod,
@@ -319,7 +342,7 @@ class StatusBuilderTest {
 
     private static JobSnapshot snapshot(
             SwavJob job,
-            List<String> problems,
+            List<Problem> problems,
             World world,
             PlannerState state,
             Map<String, TrainerReport> byPod,

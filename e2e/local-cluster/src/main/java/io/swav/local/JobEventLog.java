@@ -2,6 +2,7 @@ package io.swav.local;
 
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -18,7 +19,7 @@ final class JobEventLog {
         SwavJobStatus.Ledger ledger = status.ledger();
         if (ledger != null && ledger.incidents() != null) {
             for (Incident incident : ledger.incidents()) {
-                boolean change = incident.kind().equals("Resize"); // reported below as the new world
+                boolean change = incident.kind() == IncidentKind.Resize; // reported below as the new world
                 if (reported.add(incident.time() + incident.pod()) && !change) {
                     lines.add("  " + incident.kind() + ": " + incident.pod() + ", " + incident.reason());
                 }

@@ -14,7 +14,7 @@ public final class JobSummary {
         if (status == null) {
             return "waiting for the operator";
         }
-        StringBuilder line = new StringBuilder(status.phase() == null ? "-" : status.phase());
+        StringBuilder line = new StringBuilder(text("%s", status.phase()));
         SwavJobStatus.Progress progress = status.progress();
         if (progress != null) {
             line.append("  step ")

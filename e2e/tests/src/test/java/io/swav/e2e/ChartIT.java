@@ -19,6 +19,7 @@ import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.charts.Chart;
 import io.swav.local.LocalControlPlane;
 import java.nio.file.Files;
@@ -154,7 +155,7 @@ class ChartIT {
             soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-1"));
             trainers.done("job-1", trainers.world().generation(), 100);
             soon().untilAsserted(() -> {
-                assertThat(status(watched).phase()).isEqualTo("Complete");
+                assertThat(status(watched).phase()).isEqualTo(Phase.Complete);
                 assertThat(client.v1().events().inNamespace(watched).list().getItems())
                         .extracting(Event::getReason)
                         .contains("PodsCreated", "PodPreempted", "PodsDeleted", "Complete");
@@ -179,7 +180,7 @@ class ChartIT {
                             .get())
                     .as("uninstalled")
                     .isNull();
-            assertThat(status(watched).phase()).as("definition and jobs stay").isEqualTo("Complete");
+            assertThat(status(watched).phase()).as("definition and jobs stay").isEqualTo(Phase.Complete);
         } finally {
             for (String namespace : List.of(watched, other)) {
                 client.resources(SwavJob.class).inNamespace(namespace).delete();

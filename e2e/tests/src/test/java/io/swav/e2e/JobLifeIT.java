@@ -10,6 +10,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
 import io.swav.api.ResourceNames;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.local.LocalControlPlane;
@@ -30,7 +31,7 @@ class JobLifeIT extends OperatedJob {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Pending");
+            assertThat(status().phase()).isEqualTo(Phase.Pending);
             assertThat(message(ConditionType.Ready)).contains("Waiting for pods: 0 of at least 1 trainer ready");
         });
 
@@ -41,7 +42,7 @@ class JobLifeIT extends OperatedJob {
         trainers.training("job-0", first, 7);
         trainers.training("job-1", first, 7);
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(status().phase()).isEqualTo(Phase.Running);
             assertThat(status().isTrue(ConditionType.Ready)).isTrue();
             assertThat(requireNonNull(status().progress()).step()).isEqualTo(7);
             assertThat(requireNonNull(status().world()).collective()).isEqualTo("NCCL 2.27.3");
@@ -61,7 +62,7 @@ class JobLifeIT extends OperatedJob {
         trainers.done("job-1", last.generation(), 100);
         trainers.done("job-2", last.generation(), 100);
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Complete");
+            assertThat(status().phase()).isEqualTo(Phase.Complete);
             assertThat(status().isTrue(ConditionType.Complete)).isTrue();
             assertThat(status().isTrue(ConditionType.Ready)).isTrue();
             assertThat(status().isTrue(ConditionType.Reconciling)).isFalse();
@@ -80,7 +81,7 @@ class JobLifeIT extends OperatedJob {
         trainers.ready("job-1");
         long first = trainers.world().generation();
         trainers.training("job-0", 7, new TrainerReport.Regroup(first, null, 0, 7, 3.5));
-        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
 
         trainers.update("job-0", Map.of("state", "Leaving"));
         soon().untilAsserted(() -> assertThat(trainers.world().generation()).isEqualTo(first + 1));
@@ -121,7 +122,7 @@ class JobLifeIT extends OperatedJob {
         apply("replicas: 1, suspend: true");
         soon().untilAsserted(() -> {
             assertThat(trainers.pods()).isEmpty();
-            assertThat(status().phase()).isEqualTo("Suspended");
+            assertThat(status().phase()).isEqualTo(Phase.Suspended);
             assertThat(status().isTrue(ConditionType.Suspended)).isTrue();
         });
         apply("replicas: 1, suspend: false");

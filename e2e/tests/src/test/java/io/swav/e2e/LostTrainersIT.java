@@ -9,6 +9,8 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
@@ -29,7 +31,7 @@ class LostTrainersIT extends OperatedJob {
 
         trainers.failed("job-0", ExitCodes.NO_INPUT, "spec.data.uri: /data does not exist");
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Failed");
+            assertThat(status().phase()).isEqualTo(Phase.Failed);
             assertThat(message(ConditionType.Failed)).contains("job-0").contains("/data does not exist");
             assertThat(status().condition(ConditionType.DataReady).orElseThrow().status())
                     .isEqualTo("False");
@@ -56,7 +58,7 @@ class LostTrainersIT extends OperatedJob {
             soon().untilAsserted(() -> {
                 assertThat(trainers.pods()).contains("job-1");
                 assertThat(ledger().incidents()).last().satisfies(incident -> {
-                    assertThat(incident.kind()).isEqualTo("Failure");
+                    assertThat(incident.kind()).isEqualTo(IncidentKind.Failure);
                     assertThat(incident.reason())
                             .contains(
                                     "node " + namespace + " is unfit",
@@ -64,7 +66,7 @@ class LostTrainersIT extends OperatedJob {
                                     "convolution 3x3: error 2.3e-02");
                 });
             });
-            assertThat(status().phase()).as("another node may be fit").isNotEqualTo("Failed");
+            assertThat(status().phase()).as("another node may be fit").isNotEqualTo(Phase.Failed);
         } finally {
             client.nodes().withName(namespace).delete();
         }
@@ -95,7 +97,7 @@ class LostTrainersIT extends OperatedJob {
         long generation = trainers.world().generation();
         trainers.training("job-0", 8, new TrainerReport.Regroup(generation, 2.5, 1, 1, 0.5));
         soon().untilAsserted(() -> assertThat(ledger().incidents()).last().satisfies(incident -> {
-            assertThat(incident.kind()).isEqualTo("Hang");
+            assertThat(incident.kind()).isEqualTo(IncidentKind.Hang);
             assertThat(incident.pod()).isEqualTo("job-1");
             assertThat(incident.reason()).contains("job-0 has waited for it").contains("it has not reported for");
             assertThat(incident.generation()).isEqualTo(generation);
@@ -150,7 +152,7 @@ class LostTrainersIT extends OperatedJob {
         soon().untilAsserted(() -> {
             assertThat(trainers.world().hold()).isTrue();
             assertThat(members()).containsExactly("job-0");
-            assertThat(status().phase()).isEqualTo("Holding");
+            assertThat(status().phase()).isEqualTo(Phase.Holding);
             assertThat(message(ConditionType.Ready)).contains("1 of at least 2 trainers ready");
             assertThat(ledger().failures()).isEqualTo(1);
         });
@@ -163,10 +165,12 @@ class LostTrainersIT extends OperatedJob {
         trainers.training("job-0", 8, new TrainerReport.Regroup(generation, 12.5, 1, 1, 0.5));
         trainers.training("job-2", 8, new TrainerReport.Regroup(generation, null, 0, 1, 0.5));
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Running");
+            assertThat(status().phase()).isEqualTo(Phase.Running);
             assertThat(ledger().stepsLost()).isEqualTo(1);
             assertThat(ledger().secondsLostByCause()).containsEntry("Failure", 12.5);
-            assertThat(ledger().incidents()).extracting(Incident::kind).endsWith("Failure", "Resize");
+            assertThat(ledger().incidents())
+                    .extracting(Incident::kind)
+                    .endsWith(IncidentKind.Failure, IncidentKind.Resize);
         });
     }
 

@@ -10,6 +10,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.swav.api.ConditionType;
 import io.swav.api.ResourceNames;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.util.Map;
@@ -37,7 +38,7 @@ class MeddledJobIT extends OperatedJob {
         assertThat(last).isGreaterThan(before + 1);
         trainers.done("job-0", last, 100);
         trainers.done("job-2", last, 100);
-        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Complete"));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Complete));
     }
 
     @Test
@@ -98,7 +99,7 @@ class MeddledJobIT extends OperatedJob {
         });
         trainers.training("job-0", trainers.world().generation(), 8);
         trainers.training("job-1", trainers.world().generation(), 8);
-        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
     }
 
     private Resource<ConfigMap> worldMap() {

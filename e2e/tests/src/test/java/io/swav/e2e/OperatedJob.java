@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.local.LocalControlPlane;
@@ -89,7 +90,7 @@ abstract class OperatedJob {
         TrainerReport.Regroup first = new TrainerReport.Regroup(trainers.world().generation(), null, 0, 7, 3.5);
         trainers.training("job-0", 7, first);
         trainers.training("job-1", 7, first);
-        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo("Running"));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
     }
 
     void apply(String spec) {

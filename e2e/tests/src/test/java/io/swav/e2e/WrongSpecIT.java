@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.ResourceNames;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
@@ -23,7 +24,7 @@ class WrongSpecIT extends OperatedJob {
     void aSpecThatBreaksARuleCreatesNoPodsAndNamesTheField() {
         apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
         soon().untilAsserted(() -> {
-            assertThat(status().phase()).isEqualTo("Invalid");
+            assertThat(status().phase()).isEqualTo(Phase.Invalid);
             assertThat(message(ConditionType.Stalled))
                     .contains("spec.replicas is below spec.elastic.minReplicas")
                     .contains("spec.assignment.mode Queue is not available yet");
@@ -64,7 +65,7 @@ class WrongSpecIT extends OperatedJob {
             trainers.training("job-0", trainers.world().generation(), made);
             soon().untilAsserted(() -> {
                 assertThat(requireNonNull(status().progress()).step()).isEqualTo(made);
-                assertThat(status().phase()).isEqualTo("Running");
+                assertThat(status().phase()).isEqualTo(Phase.Running);
                 assertThat(message(ConditionType.Stalled)).contains("spec.template");
             });
         }

@@ -90,7 +90,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.groupSize = spec.training().groupSize();
         this.sampler = new Sampler(
                 data.size(), spec.training().globalBatch(), spec.training().seed());
-        boolean device = spec.data().augmentOn().equals("Device");
+        boolean device = spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
         this.workers = Executors.newFixedThreadPool(

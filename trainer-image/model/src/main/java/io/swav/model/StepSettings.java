@@ -61,7 +61,7 @@ public record StepSettings(
     public static StepSettings of(SwavJobSpec spec) {
         SwavJobSpec.Training training = spec.training();
         SwavJobSpec.Optimizer optimizer = training.optimizer();
-        if (!spec.assignment().mode().equals("QueueFree")) {
+        if (spec.assignment().mode() != SwavJobSpec.Mode.QueueFree) {
             throw new IllegalArgumentException(
                     "assignment.mode is '" + spec.assignment().mode() + "', this trainer supports QueueFree");
         }
@@ -81,7 +81,7 @@ public record StepSettings(
                         optimizer.trustCoefficient(),
                         optimizer.larcClip()),
                 training.prototypesFrozenSteps(),
-                training.reproducibility().equals("Bitwise"),
+                training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
                 precision("training.precision", training.precision()),
                 precision("training.gradients.precision", training.gradients().precision()));

@@ -38,7 +38,7 @@ final class ConfigDigest {
         ObjectNode all = JSON.createObjectNode();
         all.set("model", JSON.valueToTree(spec.model()));
         all.put("data", spec.data().uri());
-        if (spec.data().augmentOn().equals("Device")) { // older checkpoints are from host crops
+        if (spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device) { // older checkpoints are from host crops
             all.put("augmentOn", "Device");
         }
         all.set("crops", JSON.valueToTree(spec.crops()));

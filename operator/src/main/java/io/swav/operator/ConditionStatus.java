@@ -1,0 +1,120 @@
+package io.swav.operator;
+
+import io.swav.api.ConditionReason;
+import io.swav.api.ConditionType;
+import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Phase;
+import io.swav.planner.PlannerState;
+import java.util.List;
+import java.util.Optional;
+
+/** The conditions of a job: those of kstatus, one for each phase that lasts, and those of data and checkpoints. */
+final class ConditionStatus {
+    private final StatusFacts facts;
+    private final Phase phase;
+    private final CheckpointStatus checkpoints;
+    private final Obstacles obstacles;
+    private final Conditions conditions;
+    private final String why;
+    private final ConditionReason ofPhase;
+    private final ConditionReason ofEnd;
+
+    private ConditionStatus(StatusFacts facts, Phase phase, CheckpointStatus checkpoints) {
+        this.facts = facts;
+        this.phase = phase;
+        this.checkpoints = checkpoints;
+        this.obstacles = new Obstacles(facts, phase, checkpoints);
+        this.conditions = new Conditions(
+                facts.before(),
+                facts.now(),
+                facts.snapshot().job().getMetadata().getGeneration());
+        this.why = obstacles.reason();
+        this.ofPhase = ConditionReason.valueOf(phase.name());
+        this.ofEnd = facts.end().map(PlannerState.End::reason).orElse(ofPhase);
+    }
+
+    static List<JobCondition> of(StatusFacts facts, Phase phase, CheckpointStatus checkpoints) {
+        ConditionStatus status = new ConditionStatus(facts, phase, checkpoints);
+        status.addKstatus();
+        status.addPhases();
+        DataStatus.addTo(status.conditions, facts);
+        status.addEnds();
+        facts.snapshot().accepted().ifPresent(spec -> checkpoints.addTo(status.conditions, spec));
+        return status.conditions.list();
+    }
+
+    private void addKstatus() {
+        Optional<String> apiError = facts.result().apiError();
+        boolean asWanted =
+                phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && facts.isFull());
+        boolean current = asWanted && apiError.isEmpty();
+        ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : ofPhase;
+        String sentence = apiError.map(
+                        error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
+                .orElse(why);
+        Optional<String> stall = obstacles.stall();
+        boolean stalled = stall.isPresent();
+        ConditionReason ready = current ? ofEnd : state;
+        conditions
+                .add(
+                        ConditionType.Ready,
+                        current && !stalled,
+                        stalled ? ConditionReason.Stalled : ready,
+                        stall.orElse(sentence))
+                .add(ConditionType.Reconciling, !current && !stalled, state, sentence);
+        addStalled(stall);
+    }
+
+    private void addStalled(Optional<String> stall) {
+        Optional<String> waiting = obstacles.waiting();
+        ConditionReason moves = waiting.isPresent() ? ConditionReason.Waiting : ConditionReason.Moving;
+        conditions.add(
+                ConditionType.Stalled,
+                stall.isPresent(),
+                stall.isPresent() ? obstacles.stallReason() : moves,
+                stall.or(() -> waiting).orElse("Nothing blocks the job"));
+    }
+
+    private void addPhases() {
+        conditions
+                .add(ConditionType.Running, phase == Phase.Running, ofPhase, why)
+                .add(
+                        ConditionType.Resizing,
+                        phase == Phase.Resizing,
+                        ofPhase,
+                        phase == Phase.Resizing
+                                ? obstacles.withHolds(facts.world().why())
+                                : why)
+                .add(
+                        ConditionType.Suspended,
+                        phase == Phase.Suspended,
+                        ofPhase,
+                        phase == Phase.Suspended ? HumanFormat.sentences(why, resumesFrom()) : why);
+    }
+
+    private String resumesFrom() {
+        return checkpoints
+                .usable()
+                .map(entry -> "It will resume from step " + entry.step() + " in " + entry.uri())
+                .orElse("There is no checkpoint to resume from");
+    }
+
+    private void addEnds() {
+        boolean invalid = phase == Phase.Invalid;
+        boolean failed = phase == Phase.Failed || invalid;
+        conditions
+                .add(
+                        ConditionType.Complete,
+                        phase == Phase.Complete,
+                        phase.isEnd() ? ofEnd : ConditionReason.NotYet,
+                        phase.isEnd() ? why : "Not all steps are done")
+                .add(ConditionType.Failed, failed, failedReason(), failed ? why : "The job has not failed");
+    }
+
+    private ConditionReason failedReason() {
+        if (phase == Phase.Invalid) {
+            return obstacles.stallReason();
+        }
+        return phase.isEnd() ? ofEnd : ConditionReason.NotFailed;
+    }
+}

@@ -1,0 +1,119 @@
+package io.swav.operator;
+
+import io.swav.api.ConditionReason;
+import io.swav.api.SwavJobStatus.Phase;
+import io.swav.operator.PlanExecutor.PodRejection;
+import io.swav.planner.Hold;
+import io.swav.planner.PlannerState;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What keeps a job from becoming as wanted, and whether a person has to act. */
+final class Obstacles {
+    private final StatusFacts facts;
+    private final JobSnapshot snapshot;
+    private final Phase phase;
+    private final CheckpointStatus checkpoints;
+
+    Obstacles(StatusFacts facts, Phase phase, CheckpointStatus checkpoints) {
+        this.facts = facts;
+        this.snapshot = facts.snapshot();
+        this.phase = phase;
+        this.checkpoints = checkpoints;
+    }
+
+    /** Describes the state of the job: what was planned and why, or why nothing could be planned. */
+    String reason() {
+        return facts.plan()
+                .map(plan -> HumanFormat.sentences(withHolds(plan.world().why()), rejectedEdit()))
+                .orElseGet(this::problems);
+    }
+
+    /** Adds what holds pods, if the sentence is about something else. */
+    String withHolds(String why) {
+        return holds().filter(sentence -> !why.contains(sentence))
+                .map(sentence -> HumanFormat.sentences(why, sentence))
+                .orElse(why);
+    }
+
+    // ---- what a person has to do --------------------------------------------------------------------------------
+
+    /** Describes what a person has to do before the job can become as wanted; empty if nothing, as far as is known. */
+    Optional<String> stall() {
+        if (phase == Phase.Complete) {
+            return Optional.empty();
+        }
+        if (phase == Phase.Failed) {
+            return facts.end().map(end -> HumanFormat.sentences(end.message(), rejectedEdit()));
+        }
+        if (!snapshot.problems().isEmpty()) {
+            return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
+        }
+        return facts.result().rejection().map(PodRejection::why).or(this::stalledByHold);
+    }
+
+    ConditionReason stallReason() {
+        if (phase == Phase.Failed) {
+            return facts.end().map(PlannerState.End::reason).orElse(ConditionReason.Failed);
+        }
+        if (snapshot.problems().isEmpty()) {
+            return facts.result().rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+        }
+        return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
+                ? ConditionReason.NotAvailable
+                : ConditionReason.InvalidSpec;
+    }
+
+    private String problems() {
+        return snapshot.problems().stream().map(Problem::message).collect(Collectors.joining("; "));
+    }
+
+    /** The addition to the message of an ended job, which no edit changes. */
+    private String rejectedEdit() {
+        return phase.isEnd() && !snapshot.problems().isEmpty() ? "An edit was rejected: " + problems() : "";
+    }
+
+    private String specInForce() {
+        boolean noPod = TrainerPod.problem(snapshot.job().getSpec().template()).isPresent();
+        return (phase == Phase.Suspended ? "The job stays suspended" : "The job continues")
+                + " with its previous spec"
+                + (noPod ? ", and no pod can be created until spec.template is corrected" : "");
+    }
+
+    /**
+     * Stalls only if the world should have more trainers: spares that cannot start do not keep the job from being as
+     * wanted.
+     */
+    private Optional<String> stalledByHold() {
+        return holds().filter(sentence -> !facts.isFull() && Hold.needsAction(snapshot.pods()))
+                .map(sentence -> reason());
+    }
+
+    // ---- what ends by itself ------------------------------------------------------------------------------------
+
+    /** Describes what blocks the job although no person has to act, as far as is known. */
+    Optional<String> waiting() {
+        Stream<Optional<String>> ofPods =
+                phase.isEnd() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
+        List<String> causes = Stream.concat(
+                        Stream.of(facts.result().apiError().map(error -> "the API server returned an error: " + error)),
+                        ofPods)
+                .flatMap(Optional::stream)
+                .toList();
+        return causes.isEmpty() ? Optional.empty() : Optional.of("Waiting: " + String.join("; ", causes));
+    }
+
+    /** Describes held pods; empty for a job that has ended or is suspended, because its pods are being deleted. */
+    private Optional<String> holds() {
+        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && !phase.isEnd();
+        return wanted ? Hold.sentence(snapshot.pods()) : Optional.empty();
+    }
+
+    private Optional<String> retry() {
+        return Optional.ofNullable(facts.plannerState().backoff().retryAt())
+                .filter(facts.now()::isBefore)
+                .map(at -> "the next pod is created at " + at + " because recent pods failed");
+    }
+}

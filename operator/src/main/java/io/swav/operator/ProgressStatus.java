@@ -1,0 +1,91 @@
+package io.swav.operator;
+
+import io.swav.api.SwavJobStatus.Phase;
+import io.swav.api.SwavJobStatus.Progress;
+import io.swav.api.TrainerReport;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.EnumSet;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The status of training, from the report of the most advanced trainer. */
+final class ProgressStatus {
+    /** Significant digits of rates and losses in the status: enough to see a step change them. */
+    private static final MathContext SHOWN = new MathContext(4);
+
+    private static final Set<Phase> PAUSED = EnumSet.of(Phase.Pending, Phase.Holding, Phase.Suspended);
+
+    private ProgressStatus() {}
+
+    /**
+     * Returns the latest progress; null before the first report. Progress that was reported once stays after all pods
+     * are gone, without a rate while no trainer trains.
+     */
+    static @Nullable Progress of(StatusFacts facts, Phase phase) {
+        @Nullable Progress latest = latest(facts);
+        return latest == null || !PAUSED.contains(phase) ? latest : paused(latest);
+    }
+
+    private static Progress paused(Progress reported) {
+        return new Progress(
+                reported.step(),
+                reported.steps(),
+                reported.epoch(),
+                reported.loss(),
+                0.0,
+                reported.prototypePerplexity(),
+                reported.knnTop1(),
+                null,
+                reported.skippedSamples());
+    }
+
+    private static @Nullable Progress latest(StatusFacts facts) {
+        @Nullable Progress old = facts.before().progress();
+        Optional<TrainerReport> latest = facts.snapshot().latest();
+        return latest.isEmpty() || isUndone(latest.get(), old, facts) ? old : progress(latest.get(), old, facts);
+    }
+
+    /** Fewer steps than before count only if a trainer is making them again, from a checkpoint. */
+    private static boolean isUndone(TrainerReport report, @Nullable Progress old, StatusFacts facts) {
+        boolean trains = report.state() == TrainerReport.State.Training
+                && report.generation() == facts.world().generation();
+        return old != null && old.step() != null && report.step() < old.step() && !trains;
+    }
+
+    private static Progress progress(TrainerReport report, @Nullable Progress old, StatusFacts facts) {
+        Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
+        boolean finished = facts.end().isPresent() || report.step() >= report.steps();
+        return new Progress(
+                report.step(),
+                report.steps(),
+                report.epoch(),
+                shown(report.loss()),
+                shown(report.imagesPerSecond()),
+                shown(report.prototypePerplexity()),
+                shown(knn),
+                finished ? Long.valueOf(0) : etaSeconds(report, facts.snapshot()),
+                facts.snapshot().reports().values().stream()
+                        .mapToLong(TrainerReport::skippedSamples)
+                        .sum());
+    }
+
+    private static @Nullable Long etaSeconds(TrainerReport report, JobSnapshot snapshot) {
+        Double rate = report.imagesPerSecond();
+        if (rate == null || rate <= 0) {
+            return null;
+        }
+        return snapshot.accepted()
+                .map(spec -> Math.round(
+                        (report.steps() - report.step()) * spec.training().globalBatch() / rate))
+                .orElse(null);
+    }
+
+    /** Rounds to the digits that a status shows; null for a value that is missing or not finite. */
+    static @Nullable Double shown(@Nullable Double value) {
+        return value == null || !Double.isFinite(value)
+                ? null
+                : new BigDecimal(value).round(SHOWN).doubleValue();
+    }
+}

@@ -1,0 +1,125 @@
+package io.swav.planner;
+
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.World;
+import io.swav.planner.LedgerState.GenerationStart;
+import io.swav.planner.PlannerState.Backoff;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.LongPredicate;
+import java.util.stream.Collectors;
+
+/**
+ * Records which incidents caused a new world, and what getting to a world has cost, which its trainers report once it
+ * has made a step.
+ */
+final class GenerationCosts {
+    private final PlannerInput input;
+    private final Instant now;
+
+    GenerationCosts(PlannerInput input, Instant now) {
+        this.input = input;
+        this.now = now;
+    }
+
+    /**
+     * Settles the cost of generations that have made steps since the last plan; of the present one when all its live
+     * members have reported a step.
+     */
+    Recorded settle(Recorded before, LiveMembers liveMembers) {
+        return settle(
+                before,
+                generation -> generation < input.world().generation()
+                        || liveMembers
+                                .presentPods()
+                                .allMatch(pod -> pod.signals().trainedIn() == generation));
+    }
+
+    private Recorded settle(Recorded before, LongPredicate isComplete) {
+        SortedMap<Long, List<LivenessSignals>> started = new TreeMap<>();
+        for (ObservedPod pod : input.pods()) {
+            long generation = pod.signals().trainedIn();
+            if (generation > before.state().account().settled()
+                    && generation <= input.world().generation()) {
+                started.computeIfAbsent(generation, g -> new ArrayList<>()).add(pod.signals());
+            }
+        }
+        Recorded recorded = before;
+        for (Map.Entry<Long, List<LivenessSignals>> generation : started.entrySet()) {
+            if (isComplete.test(generation.getKey())) {
+                recorded = settle(recorded, GenerationStart.of(generation.getKey(), generation.getValue()));
+            }
+        }
+        return recorded;
+    }
+
+    private Recorded settle(Recorded before, GenerationStart start) {
+        LedgerState account = before.state().account();
+        LedgerState settled = account.settle(start, now);
+        Recorded after = before.with(before.state().with(settled).with(Backoff.NONE));
+        return settled.resumeMessage(account).map(after::withResumeMessage).orElse(after);
+    }
+
+    /**
+     * Records a new world and the incidents that caused it. No more reports of the present world will come, so its cost
+     * is settled too.
+     *
+     * @param otherwise the kind of incident that a change without a cause among the new incidents is
+     */
+    Recorded publish(Recorded before, WorldDecision.Regroup regroup, IncidentKind otherwise) {
+        Recorded settled = settle(before, generation -> true);
+        World next = regroup.next();
+        List<Incident> because = causes(settled);
+        boolean first = input.world().generation() == 0;
+        LedgerState account = withPaceOfLastWorld(settled.state().account()).followedBy(next.generation(), because);
+        if (because.isEmpty() && !first) {
+            account = account.with(new Incident(
+                    now.toString(),
+                    otherwise,
+                    changed(next),
+                    regroup.why(),
+                    input.step(),
+                    next.generation(),
+                    null,
+                    null));
+        }
+        if (!first && !next.hold() && next.size() > 0) {
+            account = account.resized();
+        }
+        PlannerState state = settled.state();
+        return settled.with(state.with(account).with(state.progress().published(now)));
+    }
+
+    /** Returns the new incidents of members. */
+    private List<Incident> causes(Recorded recorded) {
+        Set<String> members =
+                input.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
+        return recorded.newIncidents().stream()
+                .filter(incident -> members.contains(incident.pod()))
+                .toList();
+    }
+
+    private LedgerState withPaceOfLastWorld(LedgerState account) {
+        long settled = account.settled();
+        List<LivenessSignals> last = input.pods().stream()
+                .map(ObservedPod::signals)
+                .filter(signals -> signals.trainedIn() == settled && settled > 0)
+                .toList();
+        return last.isEmpty()
+                ? account
+                : account.paced(GenerationStart.of(settled, last).stepSeconds());
+    }
+
+    /** Returns the names of the pods that are in exactly one of the two worlds. */
+    private String changed(World next) {
+        List<World.Member> both = new ArrayList<>(next.members());
+        input.world().members().stream().filter(member -> !both.remove(member)).forEach(both::add);
+        return LiveMembers.names(both);
+    }
+}

@@ -1,0 +1,121 @@
+package io.swav.planner;
+
+import io.swav.api.World;
+import io.swav.planner.PodState.Ended;
+import io.swav.planner.PodState.Ready;
+import io.swav.planner.PodState.Terminating;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+
+/** Decides which pods of a job are created and which are deleted. */
+final class PodPlanner {
+    /** The number of ended pods that are kept for their logs. */
+    static final int ENDED_KEPT = 10;
+
+    private final JobPolicy policy;
+    private final PlannerInput input;
+    private final LiveMembers liveMembers;
+    private final Instant now;
+
+    PodPlanner(JobPolicy policy, PlannerInput input, LiveMembers liveMembers, Instant now) {
+        this.policy = policy;
+        this.input = input;
+        this.liveMembers = liveMembers;
+        this.now = now;
+    }
+
+    private int wanted() {
+        return policy.target() + policy.spares();
+    }
+
+    String counts() {
+        return "wanted pods: " + wanted() + ", existing: " + liveMembers.alive();
+    }
+
+    /** Returns the names of the pods to create now. */
+    List<String> toCreate(PlannerState state) {
+        long next = state.pods().next();
+        return createLater(state).isPresent()
+                ? List.of()
+                : LongStream.range(next, next + missing())
+                        .mapToObj(number -> input.job() + "-" + number)
+                        .toList();
+    }
+
+    /** Returns when missing pods can be created; empty if none is missing, or they can be created now. */
+    Optional<Instant> createLater(PlannerState state) {
+        Stream<Optional<Instant>> limits =
+                Stream.of(Optional.ofNullable(state.backoff().retryAt()), Optional.ofNullable(input.rejectedUntil()));
+        return missing() == 0
+                ? Optional.empty()
+                : limits.flatMap(Optional::stream).filter(now::isBefore).max(Comparator.naturalOrder());
+    }
+
+    private int missing() {
+        return Math.max(0, wanted() - liveMembers.alive());
+    }
+
+    /**
+     * Returns the pods beyond the wanted ones: those that are not Ready first, then the newest; never a member of the
+     * world.
+     */
+    List<ObservedPod> excess(List<World.Member> members) {
+        Set<String> needed = members.stream().map(World.Member::uid).collect(Collectors.toSet());
+        return input.pods().stream()
+                .filter(pod -> liveMembers.counts(pod) && !needed.contains(pod.uid()))
+                .sorted(Comparator.comparing((ObservedPod pod) -> pod.state() instanceof Ready)
+                        .thenComparing(ObservedPod.BY_AGE.reversed()))
+                .limit(Math.max(0, liveMembers.alive() - wanted()))
+                .toList();
+    }
+
+    List<ObservedPod> lingering() {
+        return input.pods().stream().filter(ObservedPod::lingers).toList();
+    }
+
+    List<ObservedPod> oldEnded() {
+        return input.pods().stream()
+                .filter(pod -> pod.state() instanceof Ended)
+                .sorted(ObservedPod.BY_AGE.reversed())
+                .skip(ENDED_KEPT)
+                .toList();
+    }
+
+    List<ObservedPod> running() {
+        return input.pods().stream()
+                .filter(pod -> pod.isAlive() || pod.lingers())
+                .toList();
+    }
+
+    List<ObservedPod> notTerminating() {
+        return input.pods().stream()
+                .filter(pod -> !(pod.state() instanceof Terminating))
+                .toList();
+    }
+
+    /**
+     * Returns the pods that only the operator can remove: hung ones, and terminating ones on nodes that do not respond.
+     */
+    List<ObservedPod> toForceDelete(PlannerState state) {
+        return input.pods().stream()
+                .filter(pod -> overdue(pod)
+                        .map(at -> !now.isBefore(at))
+                        .orElse(state.pods().hung().contains(pod.uid()) && pod.isAlive()))
+                .toList();
+    }
+
+    /** Returns when terminating pods will have to be force-deleted if they still exist. */
+    Stream<Instant> forceDeleteLater() {
+        return input.pods().stream().flatMap(pod -> overdue(pod).stream()).filter(now::isBefore);
+    }
+
+    private static Optional<Instant> overdue(ObservedPod pod) {
+        return pod.state() instanceof Terminating terminating ? terminating.overdue() : Optional.empty();
+    }
+}

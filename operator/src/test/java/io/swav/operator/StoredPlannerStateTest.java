@@ -1,0 +1,81 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.swav.api.ConditionReason;
+import io.swav.api.SwavJob;
+import io.swav.api.SwavJobStatus.Incident;
+import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.World;
+import io.swav.planner.LedgerState;
+import io.swav.planner.LedgerState.Counts;
+import io.swav.planner.LedgerState.GenerationBaseline;
+import io.swav.planner.PlannerState;
+import io.swav.planner.PlannerState.Backoff;
+import io.swav.planner.PlannerState.End;
+import io.swav.planner.PlannerState.Pods;
+import io.swav.planner.PlannerState.Progress;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+
+/** Checks the names under which the planner's state is stored: running jobs, and later operators, depend on them. */
+class StoredPlannerStateTest {
+    private static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
+
+    private static final String STORED = "{\"nextPod\":7,\"since\":\"2026-01-01T00:00:00Z\",\"streak\":2,"
+            + "\"retryAt\":\"2026-01-01T00:00:04.500Z\",\"accounted\":[\"uid-1\",\"uid-2\"],\"lost\":[\"uid-1\"],"
+            + "\"hung\":[\"uid-3\"],\"account\":{\"counts\":{\"resizes\":1,\"preemptions\":2,\"failures\":3,\"hangs\":4},"
+            + "\"stepsLost\":5,\"secondsLost\":{\"Failure\":1.25},\"incidents\":[{\"time\":\"t\",\"kind\":\"Hang\","
+            + "\"pod\":\"job-3\",\"reason\":\"hung: no step\",\"step\":12,\"generation\":4}],\"pace\":{\"generation\":4,"
+            + "\"start\":10,\"keptSeconds\":20.5,\"stepSeconds\":2.0,\"firstStep\":\"2026-01-01T00:00:00Z\"}},"
+            + "\"firstDone\":\"2026-01-01T00:01:00Z\",\"end\":{\"complete\":false,\"reason\":\"TooManyFailures\","
+            + "\"message\":\"7 failures\",\"time\":\"2026-01-01T00:02:00Z\"}}";
+
+    private static final PlannerState STATE = new PlannerState(
+            new Pods(7, Set.of("uid-1", "uid-2"), Set.of("uid-1"), Set.of("uid-3")),
+            new Backoff(2, T0.plusMillis(4500)),
+            new Progress(
+                    T0,
+                    T0.plusSeconds(60),
+                    new End(false, ConditionReason.TooManyFailures, "7 failures", T0.plusSeconds(120))),
+            new LedgerState(
+                    new Counts(1, 2, 3, 4),
+                    5,
+                    new TreeMap<>(Map.of("Failure", 1.25)),
+                    List.of(new Incident("t", IncidentKind.Hang, "job-3", "hung: no step", 12L, 4L, null, null)),
+                    new GenerationBaseline(4, 10, 20.5, 2.0, T0)));
+
+    private final SwavJob job = Jobs.job("replicas: 2");
+    private final World world = new World(4, "uid-1", List.of(), "w");
+
+    @Test
+    void writesTheNamesOfEarlierVersions() {
+        assertThat(WorldConfigMap.of(job, world, STATE, "42").getData()).containsEntry("ledger.json", STORED);
+    }
+
+    @Test
+    void readsTheStateOfEarlierVersions() {
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        map.getData().put("ledger.json", STORED);
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(STATE);
+    }
+
+    @Test
+    void readsTheStateOfALaterVersion() {
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        map.getData()
+                .put(
+                        "ledger.json",
+                        STORED.replace("\"streak\"", "\"mood\":{\"good\":true},\"streak\"")
+                                .replace("\"kind\":\"Hang\"", "\"kind\":\"Fire\",\"where\":\"kitchen\""));
+        PlannerState read = WorldConfigMap.read(job, Optional.of(map)).state();
+        assertThat(read.pods()).isEqualTo(STATE.pods());
+        assertThat(read.account().incidents()).extracting(Incident::kind).containsExactly(IncidentKind.Unknown);
+    }
+}
