@@ -11,7 +11,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Which checkpoints a store holds, and whether each of them is usable; a checkpoint is read in full once. */
+/** Knows which checkpoints a store holds and which of them are usable. A checkpoint is read in full only once. */
 final class CheckpointIndex {
     private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
 

@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * {@link #beforeChange} waits for the rest of it. A save that fails is reported and retried with growing pauses until
  * it succeeds or a newer state replaces it: a full disk in the middle of a run is not a reason to stop training.
  *
- * <p>One thread does all of this, one task at a time; what it does is {@link WriterState.Phase}. A task is only begun
- * when the thread has none, so no copy ever waits behind a call of the store.
+ * <p>One thread does all of this, and its {@link WriterState.Phase} says what it does. It is given a task only when it
+ * has none, so a copy, for which training waits, never queues behind a call of the store.
  */
 public final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);

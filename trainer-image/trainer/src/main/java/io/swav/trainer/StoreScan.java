@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * What a scan of the store found.
+ * Holds what a scan of the store found.
  *
  * @param newest step of the newest checkpoint that verifies, 0 if there is none
  * @param listed the newest checkpoints, newest first

@@ -8,7 +8,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What this trainer knows of the checkpoints in the store, and reports; immutable.
+ * Describes the checkpoints in the store as far as this trainer knows them, for its reports; immutable.
  *
  * @param committed newest step found in the store, −1 before a scan has finished
  * @param listed the newest checkpoints, newest first
@@ -26,8 +26,9 @@ public record StoreStatus(
 
     static final StoreStatus UNKNOWN = new StoreStatus(-1, List.of(), Optional.empty(), "", List.of());
 
-    /** What does not work. */
+    /** Says which operation of the store fails. */
     public enum Trouble {
+        /** A save, or a scan, has failed and will be tried again. */
         Saving,
         /** The store cannot be resumed from at present. */
         Resuming,
@@ -40,12 +41,16 @@ public record StoreStatus(
 
     public record TimedSave(long step, double seconds) {}
 
-    /** Returns the status of a trainer that becomes rank 0: the store is not known, and a later world ended earlier. */
+    /**
+     * Returns the status of a trainer that becomes rank 0. It has yet to scan the store, and its new world is later than
+     * the one that was superseded.
+     */
     StoreStatus unscanned() {
         return new StoreStatus(
                 -1, listed, problem.filter(that -> that.trouble() != Trouble.Superseded), answered, saves);
     }
 
+    /** Returns the status after a scan. */
     StoreStatus scanned(StoreScan scan) {
         return new StoreStatus(
                 Math.max(committed, scan.newest()),
@@ -55,12 +60,12 @@ public record StoreStatus(
                 saves);
     }
 
-    /** Returns the status after a scan that failed: what is saved is not known, and saving begins all the same. */
+    /** Returns the status after a failed scan: saving may begin, although it is not known what the store holds. */
     StoreStatus unlisted() {
         return new StoreStatus(Math.max(committed, 0), listed, problem, answered, saves);
     }
 
-    /** Returns the status after a save, which works again if it failed before. */
+    /** Returns the status after a successful save, which ends any problem. */
     StoreStatus saved(long step, double seconds, String request) {
         List<TimedSave> timed = new ArrayList<>(saves);
         if (seconds(step) == null) { // later saves of the step only find it in the store

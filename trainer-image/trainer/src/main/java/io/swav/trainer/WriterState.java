@@ -1,7 +1,8 @@
 package io.swav.trainer;
 
 /**
- * What a {@link CheckpointWriter} does and knows; immutable, so that a reader sees all of it as of one moment.
+ * Describes what a {@link CheckpointWriter} does and knows. It is immutable, so that a reader sees all of it as of one
+ * moment.
  *
  * @param leader whether this trainer is rank 0, which saves
  * @param scanDue whether the store is scanned as soon as the writer is idle
@@ -9,7 +10,7 @@ package io.swav.trainer;
 public record WriterState(Phase phase, boolean leader, boolean scanDue, StoreStatus store) {
     static final WriterState START = new WriterState(Phase.Idle, false, false, StoreStatus.UNKNOWN);
 
-    /** What the writer's thread does. */
+    /** Says what the writer's thread does. */
     public enum Phase {
         Idle,
         Scanning,
@@ -50,7 +51,7 @@ public record WriterState(Phase phase, boolean leader, boolean scanDue, StoreSta
         return new WriterState(phase, leader, scanDue, next);
     }
 
-    /** Returns the state of a writer that begins nothing any more. */
+    /** Returns the state of a writer that begins nothing new. */
     WriterState closing() {
         return new WriterState(phase == Phase.Failing ? Phase.Idle : phase, leader, false, store);
     }
