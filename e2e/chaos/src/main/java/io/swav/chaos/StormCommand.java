@@ -1,6 +1,7 @@
 package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import io.swav.data.TrainTestSplit;
 import io.swav.local.LocalClusterException;
@@ -122,8 +123,8 @@ public final class StormCommand implements Callable<Integer> {
             description = "Images to train on (default: generated synthetic images).")
     private @Nullable Path data;
 
-    @Option(names = "--mode", description = "Reproducibility: Bitwise or Fast (default: ${DEFAULT-VALUE}).")
-    private String mode = "Bitwise";
+    @Option(names = "--mode", description = "Reproducibility: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+    private SwavJobSpec.Reproducibility mode = SwavJobSpec.Reproducibility.Bitwise;
 
     @Option(names = "--batch", description = "Images per step, over all trainers (default: ${DEFAULT-VALUE}).")
     private int batch = 512;

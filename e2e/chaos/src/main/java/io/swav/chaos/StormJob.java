@@ -32,7 +32,13 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
      * @param data URI of the images
      * @param batch images per step, over all ranks
      */
-    record Size(String architecture, String data, long steps, int batch, int groupSize, String reproducibility) {}
+    record Size(
+            String architecture,
+            String data,
+            long steps,
+            int batch,
+            int groupSize,
+            SwavJobSpec.Reproducibility reproducibility) {}
 
     static StormJob of(Size size) {
         try (DataSet data = DataSet.open(size.data())) {

@@ -1,6 +1,7 @@
 package io.swav.chaos;
 
 import io.swav.api.JournalEvent;
+import io.swav.api.SwavJobSpec;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Lost;
 import io.swav.chaos.MergedHistory.Made;
@@ -27,9 +28,10 @@ final class StormJudge {
      * @param steps number of steps of the job; 0 if the run was stopped by the clock
      * @param lostByRestart steps that may be lost if no trainer survives: those since the newest checkpoint
      */
-    record Expectations(long steps, long seed, String reproducibility, Order order, long lostByRestart) {
+    record Expectations(
+            long steps, long seed, SwavJobSpec.Reproducibility reproducibility, Order order, long lostByRestart) {
         boolean bitwise() {
-            return reproducibility.equals("Bitwise");
+            return reproducibility == SwavJobSpec.Reproducibility.Bitwise;
         }
     }
 

@@ -2,6 +2,7 @@ package io.swav.chaos;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.SwavJobSpec;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +44,7 @@ record StormReport(
         double wallSeconds,
         @Nullable Long stepsWithoutApi,
         @Nullable Long stepsWithoutOperator,
-        String reproducibility,
+        SwavJobSpec.Reproducibility reproducibility,
         long seed,
         long steps,
         List<String> broken) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.swav.api.JournalEvent;
+import io.swav.api.SwavJobSpec.Reproducibility;
 import io.swav.chaos.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.List;
@@ -189,14 +190,14 @@ class StormJudgeTest {
             journal(pod).steps().set(5, with(step, step.samples(), Math.nextUp(step.loss())));
         }
 
-        StormReport bitwise = judge(6, "Bitwise", Optional.of(new StormJudge.Weights(false, 1e-7)));
+        StormReport bitwise = judge(6, Reproducibility.Bitwise, Optional.of(new StormJudge.Weights(false, 1e-7)));
         assertThat(bitwise.lossEqual()).isFalse();
         assertThat(bitwise.broken())
                 .hasSize(2)
                 .anyMatch(text -> text.startsWith("the loss of step 5 is"))
                 .anyMatch(text -> text.startsWith("the weights are not those"));
 
-        StormReport fast = judge(6, "Fast", Optional.of(new StormJudge.Weights(false, 1e-7)));
+        StormReport fast = judge(6, Reproducibility.Fast, Optional.of(new StormJudge.Weights(false, 1e-7)));
         assertThat(fast.broken()).isEmpty();
         assertThat(fast.lossEqual()).isFalse();
         assertThat(fast.weightsEqual()).isFalse();
@@ -282,16 +283,21 @@ class StormJudgeTest {
         steps(1, 0, 6, "a");
         done("a");
         StormReport report = StormJudge.judge(
-                journals, faults, List.of("no room for the kill"), Optional.empty(), expected(6, "Bitwise"), 6);
+                journals,
+                faults,
+                List.of("no room for the kill"),
+                Optional.empty(),
+                expected(6, Reproducibility.Bitwise),
+                6);
         assertThat(report.broken()).containsExactly("no room for the kill");
         assertThat(report.weightsEqual()).isNull();
     }
 
     private StormReport judge(long steps) {
-        return judge(steps, "Bitwise", Optional.of(new StormJudge.Weights(true, 0)));
+        return judge(steps, Reproducibility.Bitwise, Optional.of(new StormJudge.Weights(true, 0)));
     }
 
-    private StormReport judge(long steps, String mode, Optional<StormJudge.Weights> weights) {
+    private StormReport judge(long steps, Reproducibility mode, Optional<StormJudge.Weights> weights) {
         StormJudgeTest baseline = new StormJudgeTest();
         baseline.form(1, "q");
         baseline.steps(1, 0, steps, "q");
@@ -304,7 +310,7 @@ class StormJudgeTest {
                 clock / 1e6);
     }
 
-    private static StormJudge.Expectations expected(long steps, String mode) {
+    private static StormJudge.Expectations expected(long steps, Reproducibility mode) {
         StormJudge.Order order = new StormJudge.Order() {
             @Override
             public long epochOf(long step) {
