@@ -15,7 +15,7 @@ for _, condition in ipairs(status.conditions or {}) do
 end
 local order = {
   {"Failed", "Degraded"},
-  {"Stalled", "Degraded"}, -- a person has to mend something; training may go on with the spec before
+  {"Stalled", "Degraded"}, -- a person has to act; training may continue with the earlier spec
   {"Complete", "Healthy"},
   {"Suspended", "Suspended"},
   {"Ready", "Healthy"}
@@ -27,4 +27,4 @@ for _, pair in ipairs(order) do
   end
 end
 local ready = conditions.Ready
-return {status = "Progressing", message = ready ~= nil and ready.message or "the operator has not told anything yet"}
+return {status = "Progressing", message = ready ~= nil and ready.message or "the operator has not reported anything yet"}

@@ -181,7 +181,7 @@ final class ClusterCommands {
 
         @Option(
                 names = {"-f", "--follow"},
-                description = "Go on as it grows, until Ctrl-C.")
+                description = "Continue as it grows, until Ctrl-C.")
         private boolean follow;
 
         @Override

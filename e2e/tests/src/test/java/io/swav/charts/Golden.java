@@ -21,8 +21,9 @@ public final class Golden {
             Files.writeString(path, made);
         }
         assertThat(path)
-                .as("run: mvn -pl e2e -am test -Dtest='io.swav.charts.*Test' -Dsurefire.failIfNoSpecifiedTests=false"
-                        + " -Dswav.golden=write, and commit the changes")
+                .as(
+                        "run: mvn -pl e2e/tests -am test -Dtest='io.swav.charts.*Test' -Dsurefire.failIfNoSpecifiedTests=false"
+                                + " -Dswav.golden=write, and commit the changes")
                 .hasContent(made);
     }
 

@@ -82,7 +82,7 @@ class FolderStoreTest extends CheckpointsContract {
             }
             assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
                     .hasMessageContaining("No space left on device")
-                    .hasMessageContaining("training goes on");
+                    .hasMessageContaining("training continues");
             assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
             assertThat(store().names()).noneMatch(name -> name.contains("step-2"));
             Files.delete(ballast);

@@ -7,34 +7,34 @@ import ai.djl.ndarray.types.Shape;
 import io.swav.torch.TorchOps;
 import java.util.List;
 
-/** Sinkhorn's reductions over the groups of all ranks, and one more that rides with the maximum. */
+/** Sinkhorn's reductions over the groups of all ranks, and the minimum of the ranks' votes, which travels with the maximum. */
 final class RankReduction implements Sinkhorn.Reduction {
     private final StepContext step;
-    private final NDArray rider;
+    private final NDArray votes;
 
     /**
-     * @param rider (n) FLOAT64, replaced by its minimum over all ranks in the message that reduces the maximum, so that
+     * @param votes (n) FLOAT64, replaced by its minimum over all ranks in the message that reduces the maximum, so that
      *     it costs none of its own
      */
-    RankReduction(StepContext step, NDArray rider) {
+    RankReduction(StepContext step, NDArray votes) {
         this.step = step;
-        this.rider = rider;
+        this.votes = votes;
     }
 
     @Override
     public void max(NDArray valuesAK) {
         try (NDManager scope = step.manager.newSubManager()) {
             long size = valuesAK.size();
-            long end = size + rider.size();
+            long end = size + votes.size();
             NDArray both = scope.zeros(new Shape(end), DataType.FLOAT64);
             NDArray negatedAK = TorchOps.rows(scope, both, 0, size);
             NDArray last = TorchOps.rows(scope, both, size, end);
             NDArray negated = valuesAK.neg();
             TorchOps.copy(negated, negatedAK);
             negated.close();
-            TorchOps.copy(rider, last);
+            TorchOps.copy(votes, last);
             step.collective.allReduceMin(both);
-            TorchOps.copy(last, rider);
+            TorchOps.copy(last, votes);
             TorchOps.scale(negatedAK, -1);
             TorchOps.copy(negatedAK, valuesAK);
         }

@@ -21,9 +21,9 @@ public sealed interface Membership {
     /**
      * Exit, and give up the state in memory.
      *
-     * @param nobodyStays whether all processes that hold the state leave; they must save it first
+     * @param allHoldersLeave whether all processes that hold the state leave; they must save it first
      */
-    record Leave(String why, boolean nobodyStays) implements Membership {}
+    record Leave(String why, boolean allHoldersLeave) implements Membership {}
 
     /**
      * Decides the next action.

@@ -108,7 +108,7 @@ public final class Trainer implements AutoCloseable {
                 components.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
-                        ? leave(leave.why(), leave.nobodyStays() ? holders() : 0)
+                        ? leave(leave.why(), leave.allHoldersLeave() ? holders() : 0)
                         : leave("SIGTERM received, and no world forms", 1);
             }
         }

@@ -39,7 +39,7 @@ class MembershipTest {
         } else if (formed.generation() > 0) {
             boolean noMemberStays = formed.members().stream().noneMatch(newest.members()::contains);
             assertThat(next).as(when).isInstanceOf(Membership.Leave.class);
-            assertThat(((Membership.Leave) next).nobodyStays()).as(when).isEqualTo(noMemberStays);
+            assertThat(((Membership.Leave) next).allHoldersLeave()).as(when).isEqualTo(noMemberStays);
         } else {
             assertThat(next).as(when).isInstanceOf(notice ? Membership.Leave.class : Membership.Wait.class);
         }

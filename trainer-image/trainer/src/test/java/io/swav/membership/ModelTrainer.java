@@ -207,7 +207,8 @@ final class ModelTrainer {
         } else if (next instanceof Membership.Wait) {
             phase = Phase.WAIT;
         } else {
-            if (((Membership.Leave) next).nobodyStays() && formed.rankOf(uid).orElse(-1) == 0) {
+            if (((Membership.Leave) next).allHoldersLeave()
+                    && formed.rankOf(uid).orElse(-1) == 0) {
                 commit();
             }
             die(false);

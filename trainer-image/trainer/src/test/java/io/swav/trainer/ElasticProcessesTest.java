@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,27 +29,17 @@ class ElasticProcessesTest {
     Path folder;
 
     private static Path spec = Path.of("");
-    private static Path shortNotice = Path.of("");
     private static byte[] undisturbed = {};
 
     @BeforeAll
     static void undisturbedRun() throws Exception {
-        spec = Files.writeString(shared.resolve("job.json"), spec(15));
-        shortNotice = Files.writeString(shared.resolve("short.json"), spec(5));
+        spec = Files.writeString(shared.resolve("job.json"), Trainers.spec(STEPS, 15));
         Path out = shared.resolve("out");
         try (Trainers trainers = new Trainers(shared, spec, out, false)) {
             trainers.start("alone");
             assertThat(trainers.exitCode("alone")).as(trainers.tail("alone")).isZero();
         }
         undisturbed = model(out);
-    }
-
-    private static String spec(int noticeSeconds) {
-        return """
-                {"replicas": 1, "data": {"uri": "file:///none"},
-                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
-                 "checkpoint": {"everySteps": 25, "keep": 2}, "recovery": {"noticeSeconds": %d}}
-                """.formatted(STEPS, noticeSeconds);
     }
 
     @Test
@@ -105,7 +94,7 @@ class ElasticProcessesTest {
         Process b = trainers.start("b");
         trainers.publish("a", "b");
         trainers.awaitStep("a", 10);
-        signal("-STOP", b);
+        Trainers.signal("-STOP", b);
         return b;
     }
 
@@ -116,7 +105,7 @@ class ElasticProcessesTest {
             Process b = hangBesideA(trainers);
             trainers.publish("a");
             trainers.awaitGeneration("a");
-            signal("-CONT", b);
+            Trainers.signal("-CONT", b);
             assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.hurry();
             assertThat(trainers.exitCode("a")).isZero();
@@ -135,7 +124,7 @@ class ElasticProcessesTest {
             assertThat(holding.stalledSeconds()).isNull();
             Path saved = out.resolve("step-" + holding.step()).resolve("MANIFEST.json");
             await().untilAsserted(() -> assertThat(saved).exists());
-            signal("-CONT", b);
+            Trainers.signal("-CONT", b);
             assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             trainers.start("c");
             trainers.publish("a", "c");
@@ -191,71 +180,6 @@ class ElasticProcessesTest {
             assertThat(trainers.tail("second")).contains("resumed from the checkpoint of step");
         }
         assertThat(model(out)).isEqualTo(undisturbed);
-    }
-
-    /**
-     * No world without them is published; the last one cannot complete a step any more when its save deadline passes.
-     */
-    @Test
-    void savesTheLastStepWhenAllGetSigtermOneAfterTheOther() throws Exception {
-        Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
-            Process a = trainers.start("a");
-            Process b = trainers.start("b");
-            trainers.publish("a", "b");
-            trainers.awaitStep("a", 10);
-            b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
-            a.destroy();
-            assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
-            assertSaved(trainers, out, "a");
-            assertThat(trainers.tail("b")).as("a holds the state").doesNotContain("saved step");
-        }
-    }
-
-    @Test
-    void lowestLiveRankSavesWhenRankZeroIsDead() throws Exception {
-        Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
-            Process a = trainers.start("a");
-            Process b = trainers.start("b");
-            Process c = trainers.start("c");
-            trainers.publish("a", "b", "c");
-            trainers.awaitStep("b", 10);
-            a.destroyForcibly();
-            c.destroy();
-            assertThat(trainers.exitCode("c")).isEqualTo(ExitCodes.PREEMPTED);
-            b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
-            assertSaved(trainers, out, "b");
-            assertThat(trainers.tail("c")).as("b holds the state").doesNotContain("saved step");
-        }
-    }
-
-    @Test
-    void savesBeforeSigkillWhenAPeerHangs() throws Exception {
-        Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, shortNotice, out, true, PACE)) {
-            Process a = trainers.start("a");
-            Process b = trainers.start("b");
-            trainers.publish("a", "b");
-            trainers.awaitStep("b", 10);
-            signal("-STOP", a);
-            b.destroy();
-            assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
-            assertSaved(trainers, out, "b");
-        }
-    }
-
-    private static void assertSaved(Trainers trainers, Path out, String pod) {
-        long step = trainers.awaitReport(pod, report -> true).step();
-        assertThat(trainers.tail(pod)).contains("saved step " + step);
-        assertThat(out.resolve("step-" + step).resolve("MANIFEST.json")).exists();
-    }
-
-    private static void signal(String name, Process process) throws Exception {
-        Process kill = new ProcessBuilder("kill", name, Long.toString(process.pid())).start();
-        assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
     }
 
     private static byte[] model(Path out) throws IOException {

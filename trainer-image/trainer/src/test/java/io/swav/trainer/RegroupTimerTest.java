@@ -47,7 +47,7 @@ class RegroupTimerTest {
     }
 
     @Test
-    void aWorldThatIsFormedTwiceGoesOnCounting() {
+    void continuesCountingWhenAWorldIsFormedTwice() {
         clock.formed(1);
         step(0, 4);
         step(4, 8);
@@ -66,7 +66,7 @@ class RegroupTimerTest {
     }
 
     @Test
-    void stalledCountsFromTheLastStepWhileSomebodyMayWait() {
+    void countsStalledTimeFromTheLastStepWhilePeersMayWait() {
         assertThat(waiting(5)).isNull();
         clock.entering(tenths(10));
         clock.entering(tenths(30)); // another attempt

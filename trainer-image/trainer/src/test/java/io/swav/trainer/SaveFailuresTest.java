@@ -55,7 +55,7 @@ class SaveFailuresTest {
             await().atMost(LONG).until(() -> problem().isPresent());
             assertThat(problem().orElseThrow())
                     .contains("cannot save checkpoint step-2")
-                    .contains("training goes on");
+                    .contains("training continues");
             await("a step later the newer state takes the place of the failing one")
                     .atMost(LONG)
                     .until(() -> writer.state().free());

@@ -160,7 +160,7 @@ class StoreCallsTest {
             throws Exception {
         TorchRuntime.start();
         try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
-                ServerSocket nobody = new ServerSocket(0, 1, LOOPBACK);
+                ServerSocket silent = new ServerSocket(0, 1, LOOPBACK);
                 CropBatches batches = new ToyTrainingFactory().batches(spec());
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = new CollectiveFactory(Optional.empty());
@@ -190,7 +190,7 @@ class StoreCallsTest {
                                 TrainingJournal.none(),
                                 new TerminationNotice()))) {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
-            World.Member b = new World.Member("b", "b", "127.0.0.1:" + nobody.getLocalPort());
+            World.Member b = new World.Member("b", "b", "127.0.0.1:" + silent.getLocalPort());
             worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));
             CompletableFuture<Trainer.TrainingEnd> end = CompletableFuture.supplyAsync(() -> {
                 trainingThread = Thread.currentThread();

@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -180,5 +181,19 @@ final class Trainers implements AutoCloseable {
     @Override
     public void close() {
         processes.values().forEach(Process::destroyForcibly);
+    }
+
+    /** A job of eight groups of 8 that saves every 25 steps. */
+    static String spec(int steps, int noticeSeconds) {
+        return """
+                {"replicas": 1, "data": {"uri": "file:///none"},
+                 "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
+                 "checkpoint": {"everySteps": 25, "keep": 2}, "recovery": {"noticeSeconds": %d}}
+                """.formatted(steps, noticeSeconds);
+    }
+
+    static void signal(String name, Process process) throws Exception {
+        Process kill = new ProcessBuilder("kill", name, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor(10, TimeUnit.SECONDS)).isTrue();
     }
 }
