@@ -40,11 +40,11 @@ public final class ArgoLua {
     }
 
     static JsonNode data(String file) throws IOException {
-        return Chart.yaml(Golden.read(FOLDER + file));
+        return Chart.yaml(ProjectFiles.read(FOLDER + file));
     }
 
     static String script(String file) throws IOException {
-        return Golden.read(FOLDER + file);
+        return ProjectFiles.read(FOLDER + file);
     }
 
     private static JsonNode run(String script, JsonNode job, Map<String, String> parameters) throws IOException {

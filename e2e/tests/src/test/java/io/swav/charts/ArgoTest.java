@@ -143,8 +143,9 @@ class ArgoTest {
                   resource.customizations.ignoreResourceUpdates.swav.io_SwavJob: |
                     jsonPointers: [/status/progress, /metadata/resourceVersion, /metadata/managedFields]
                 """);
-        Golden.check("charts/argocd/argocd-cm.yaml", text.toString());
-        JsonNode data = Chart.yaml(Golden.read("charts/argocd/argocd-cm.yaml")).get("data");
+        ProjectFiles.check("charts/argocd/argocd-cm.yaml", text.toString());
+        JsonNode data =
+                Chart.yaml(ProjectFiles.read("charts/argocd/argocd-cm.yaml")).get("data");
         assertThat(data.get("resource.customizations.health.swav.io_SwavJob").asText())
                 .isEqualTo(ArgoLua.script("health.lua"));
         assertThat(Chart.yaml(data.get("resource.customizations.actions.swav.io_SwavJob")

@@ -15,7 +15,7 @@ import java.util.TreeMap;
 
 /** Renders the chart by Helm itself. */
 public final class Chart {
-    public static final Path FOLDER = Golden.PROJECT.resolve("charts/swav-operator");
+    public static final Path FOLDER = ProjectFiles.PROJECT.resolve("charts/swav-operator");
     static final String NAMESPACE = "swav-system";
     static final Set<String> WITHOUT_NAMESPACE =
             Set.of("CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding");

@@ -88,13 +88,14 @@ class ChartTest {
         assertThat(rendered.at("/metadata/annotations/helm.sh~1resource-policy").asText())
                 .isEqualTo("keep");
         assertThat(rendered.get("spec"))
-                .isEqualTo(Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"))
+                .isEqualTo(Chart.yaml(ProjectFiles.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"))
                         .get("spec"));
     }
 
     @Test
     void rendersTheDefinitionWithoutFieldPathsForClustersThatLackThem() throws IOException {
-        ObjectNode whole = (ObjectNode) Chart.yaml(Golden.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"));
+        ObjectNode whole =
+                (ObjectNode) Chart.yaml(ProjectFiles.read("charts/swav-operator/files/swavjobs.swav.io-v1.yml"));
         assertThat(definition("1.28.0")).isEqualTo(whole.get("spec"));
         List<JsonNode> rules = whole.findValues("x-kubernetes-validations");
         assertThat(rules).isNotEmpty();
@@ -109,14 +110,14 @@ class ChartTest {
 
     @Test
     void theReadmeNamesEveryValue() throws IOException {
-        JsonNode schema = new ObjectMapper().readTree(Golden.read("charts/swav-operator/values.schema.json"));
-        JsonNode values = Chart.yaml(Golden.read("charts/swav-operator/values.yaml"));
-        Golden.check("charts/swav-operator/README.md", ChartReadme.of(schema, values));
+        JsonNode schema = new ObjectMapper().readTree(ProjectFiles.read("charts/swav-operator/values.schema.json"));
+        JsonNode values = Chart.yaml(ProjectFiles.read("charts/swav-operator/values.yaml"));
+        ProjectFiles.check("charts/swav-operator/README.md", ChartReadme.of(schema, values));
     }
 
     @Test
     void kustomizeAppliesWhatTheChartRenders() throws IOException {
-        Golden.check(
+        ProjectFiles.check(
                 "charts/kustomize/operator.yaml",
                 """
                 # Made by Helm from charts/swav-operator with its own values; ChartTest says how.
@@ -155,7 +156,7 @@ class ChartTest {
             }
         }
         Map<String, Set<String>> decided = new TreeMap<>();
-        Golden.read("docs/decisions/012-the-planner-writes-a-book-beside-the-world.md")
+        ProjectFiles.read("docs/decisions/012-the-planner-writes-a-book-beside-the-world.md")
                 .lines()
                 .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*) \\|.*"))
                 .map(line -> line.split("\\|", -1))

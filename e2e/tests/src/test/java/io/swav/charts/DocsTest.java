@@ -30,7 +30,7 @@ class DocsTest {
     private static List<Path> pages() throws IOException {
         List<Path> pages = new ArrayList<>();
         for (String page : List.of("README.md", "CONTRIBUTING.md", "CHANGELOG.md")) {
-            pages.add(Golden.PROJECT.resolve(page));
+            pages.add(ProjectFiles.PROJECT.resolve(page));
         }
         for (String folder : List.of("docs", "charts", "examples")) {
             pages.addAll(files(folder, ".md"));
@@ -39,7 +39,7 @@ class DocsTest {
     }
 
     private static List<Path> files(String folder, String suffix) throws IOException {
-        try (Stream<Path> files = Files.walk(Golden.PROJECT.resolve(folder))) {
+        try (Stream<Path> files = Files.walk(ProjectFiles.PROJECT.resolve(folder))) {
             return files.filter(file -> file.toString().endsWith(suffix))
                     .sorted()
                     .toList();
@@ -86,8 +86,8 @@ class DocsTest {
 
     @Test
     void everyAlertAndConditionIsInTheRunbook() throws IOException {
-        String runbook = Golden.read("docs/runbook.md");
-        JsonNode alerts = Chart.yaml(Golden.read("charts/swav-operator/files/alerts.yaml"));
+        String runbook = ProjectFiles.read("docs/runbook.md");
+        JsonNode alerts = Chart.yaml(ProjectFiles.read("charts/swav-operator/files/alerts.yaml"));
         assertThat(alerts).isNotEmpty();
         for (JsonNode alert : alerts) {
             String name = alert.get("alert").asText();
@@ -123,7 +123,7 @@ class DocsTest {
     private static List<DynamicTest> each(Check check) throws IOException {
         return pages().stream()
                 .map(page -> DynamicTest.dynamicTest(
-                        Golden.PROJECT.relativize(page).toString(), () -> check.of(page, Files.readString(page))))
+                        ProjectFiles.PROJECT.relativize(page).toString(), () -> check.of(page, Files.readString(page))))
                 .toList();
     }
 

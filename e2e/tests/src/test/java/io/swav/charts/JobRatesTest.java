@@ -50,11 +50,12 @@ class JobRatesTest {
     List<DynamicTest> ratesFitTheBatch() throws IOException {
         List<Job> jobs = jobs();
         assertThat(jobs)
-                .extracting(job -> Golden.PROJECT.relativize(job.file).toString())
+                .extracting(job -> ProjectFiles.PROJECT.relativize(job.file).toString())
                 .contains("README.md", "examples/quickstart.yaml", "examples/restricted.yaml")
                 .hasSizeGreaterThanOrEqualTo(5);
         return jobs.stream()
-                .map(job -> dynamicTest(Golden.PROJECT.relativize(job.file) + ", " + job.name(), () -> check(job)))
+                .map(job ->
+                        dynamicTest(ProjectFiles.PROJECT.relativize(job.file) + ", " + job.name(), () -> check(job)))
                 .toList();
     }
 
@@ -109,9 +110,9 @@ class JobRatesTest {
     }
 
     private static List<Path> files() throws IOException {
-        List<Path> files = new ArrayList<>(List.of(Golden.PROJECT.resolve("README.md")));
+        List<Path> files = new ArrayList<>(List.of(ProjectFiles.PROJECT.resolve("README.md")));
         for (String folder : List.of("docs", "examples", "charts/argocd/examples")) {
-            try (Stream<Path> all = Files.walk(Golden.PROJECT.resolve(folder))) {
+            try (Stream<Path> all = Files.walk(ProjectFiles.PROJECT.resolve(folder))) {
                 all.filter(file -> file.toString().matches(".*\\.(md|yaml)"))
                         .sorted()
                         .forEach(files::add);

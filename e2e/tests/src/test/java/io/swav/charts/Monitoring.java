@@ -28,7 +28,7 @@ public final class Monitoring {
                 .collect(Collectors.toCollection(TreeSet::new));
         List<String> problems = new ArrayList<>();
         for (String file : List.of("alerts.yaml", "dashboard.json")) {
-            String text = Golden.read("charts/swav-operator/files/" + file);
+            String text = ProjectFiles.read("charts/swav-operator/files/" + file);
             NAME.matcher(text)
                     .results()
                     .map(MatchResult::group)

@@ -12,7 +12,7 @@ import io.swav.api.SpecValidator;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.charts.Chart;
-import io.swav.charts.Golden;
+import io.swav.charts.ProjectFiles;
 import io.swav.charts.ShellBlock;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
@@ -67,7 +67,7 @@ class DocsIT {
         assumeTrue(shell().has("kubectl"), "kubectl is not installed");
         List<DynamicTest> tests = new ArrayList<>();
         for (String page : List.of("quickstart", "runbook", "security", "upgrade")) {
-            for (ShellBlock block : ShellBlock.of(Golden.read("docs/" + page + ".md"))) {
+            for (ShellBlock block : ShellBlock.of(ProjectFiles.read("docs/" + page + ".md"))) {
                 if (block.mark().equals("run: DocsIT")) {
                     tests.add(DynamicTest.dynamicTest(page + ".md, line " + block.line(), () -> run(page, block)));
                 }
@@ -97,7 +97,7 @@ class DocsIT {
     @Test
     void theApiServerAcceptsTheAutoscalerOfTheExample() throws IOException {
         int minor = Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", ""));
-        JsonNode example = Chart.yaml(Golden.read("examples/autoscaling/hpa.yaml"));
+        JsonNode example = Chart.yaml(ProjectFiles.read("examples/autoscaling/hpa.yaml"));
         ((ObjectNode) example).put("apiVersion", minor < 23 ? "autoscaling/v2beta2" : "autoscaling/v2");
         ((ObjectNode) example.get("metadata")).put("namespace", NAMESPACE);
         Installed.apply(client, example, false);
@@ -109,7 +109,7 @@ class DocsIT {
     @Test
     void theJobsOfAllExamplesAreValid() throws IOException {
         List<SwavJob> jobs = new ArrayList<>();
-        try (Stream<Path> files = Files.walk(Golden.PROJECT.resolve("examples"))) {
+        try (Stream<Path> files = Files.walk(ProjectFiles.PROJECT.resolve("examples"))) {
             for (Path file :
                     files.filter(f -> f.toString().endsWith(".yaml")).sorted().toList()) {
                 for (JsonNode object : Chart.objects(Files.readString(file))) {

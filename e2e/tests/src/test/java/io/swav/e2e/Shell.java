@@ -1,6 +1,6 @@
 package io.swav.e2e;
 
-import io.swav.charts.Golden;
+import io.swav.charts.ProjectFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -37,7 +37,7 @@ final class Shell {
         try {
             Path in = Files.writeString(home.resolve("stdin"), input);
             ProcessBuilder builder = new ProcessBuilder("sh", "-c", command)
-                    .directory(Golden.PROJECT.toFile())
+                    .directory(ProjectFiles.PROJECT.toFile())
                     .redirectInput(in.toFile())
                     .redirectErrorStream(true);
             builder.environment().put("KUBECONFIG", kubeconfig.toString());

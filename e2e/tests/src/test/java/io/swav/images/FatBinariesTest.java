@@ -2,7 +2,7 @@ package io.swav.images;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.charts.Golden;
+import io.swav.charts.ProjectFiles;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +32,9 @@ class FatBinariesTest {
 
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                        Golden.PROJECT.resolve("tools/gpu/FatBinaries.java").toString(),
+                        ProjectFiles.PROJECT
+                                .resolve("tools/gpu/FatBinaries.java")
+                                .toString(),
                         "prune",
                         "sm_90",
                         from.toString(),

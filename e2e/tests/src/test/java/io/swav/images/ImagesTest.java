@@ -2,7 +2,7 @@ package io.swav.images;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.charts.Golden;
+import io.swav.charts.ProjectFiles;
 import io.swav.trainer.Main;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,23 +27,24 @@ import org.w3c.dom.NodeList;
 /** Checks that Jib and Docker build the same image, and that chart and examples name it. */
 class ImagesTest {
     /** The parent of both images. */
-    private static final Path IMAGES = Golden.PROJECT.resolve("tools/images");
+    private static final Path IMAGES = ProjectFiles.PROJECT.resolve("tools/images");
 
-    private static final Path OPERATOR = Golden.PROJECT.resolve("operator/image");
-    private static final Path TRAINER = Golden.PROJECT.resolve("trainer-image/image");
+    private static final Path OPERATOR = ProjectFiles.PROJECT.resolve("operator/image");
+    private static final Path TRAINER = ProjectFiles.PROJECT.resolve("trainer-image/image");
     private static final String CONTAINER =
             "//*[local-name()='artifactId'][.='jib-maven-plugin']/..//*[local-name()='container']";
 
     @Test
     void theTagIsTheChartsAndTheProjects() throws Exception {
         String tag = property(pom(IMAGES), "swav.image.tag");
-        assertThat(Files.readString(Golden.PROJECT.resolve("charts/swav-operator/Chart.yaml")))
+        assertThat(Files.readString(ProjectFiles.PROJECT.resolve("charts/swav-operator/Chart.yaml")))
                 .contains("\nappVersion: " + tag + "\n");
-        assertThat(text(pom(Golden.PROJECT), "/*/*[local-name()='version']").replace("-SNAPSHOT", ""))
+        assertThat(text(pom(ProjectFiles.PROJECT), "/*/*[local-name()='version']")
+                        .replace("-SNAPSHOT", ""))
                 .isEqualTo(tag);
         String repository = property(pom(IMAGES), "swav.image.repository");
         for (String example : List.of("restricted", "quickstart")) {
-            assertThat(Files.readString(Golden.PROJECT.resolve("examples/" + example + ".yaml")))
+            assertThat(Files.readString(ProjectFiles.PROJECT.resolve("examples/" + example + ".yaml")))
                     .contains("image: " + repository + "/swav-trainer:" + tag + "\n");
         }
     }
@@ -51,10 +52,10 @@ class ImagesTest {
     @Test
     void usersAreThoseOfChartAndExample() throws Exception {
         assertThat(property(pom(OPERATOR), "swav.user")).isEqualTo("65532:65532");
-        assertThat(Files.readString(Golden.PROJECT.resolve("charts/swav-operator/values.yaml")))
+        assertThat(Files.readString(ProjectFiles.PROJECT.resolve("charts/swav-operator/values.yaml")))
                 .contains("runAsUser: 65532", "runAsGroup: 65532", "readOnlyRootFilesystem: true");
         assertThat(property(pom(TRAINER), "swav.user")).isEqualTo("10001:10001");
-        assertThat(Files.readString(Golden.PROJECT.resolve("examples/restricted.yaml")))
+        assertThat(Files.readString(ProjectFiles.PROJECT.resolve("examples/restricted.yaml")))
                 .contains("runAsUser: 10001", "runAsGroup: 10001", "readOnlyRootFilesystem: true");
     }
 
@@ -142,7 +143,7 @@ class ImagesTest {
 
     private static String filled(String text, Document pom) throws Exception {
         return switch (text) {
-            case "${libtorch.version}" -> property(pom(Golden.PROJECT), "libtorch.version");
+            case "${libtorch.version}" -> property(pom(ProjectFiles.PROJECT), "libtorch.version");
             case "${swav.torch.folder}" -> property(pom, "swav.torch.folder");
             case "${swav.torch.flavor}" -> property(pom, "swav.torch.flavor");
             default -> text;

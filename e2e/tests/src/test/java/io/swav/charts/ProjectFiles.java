@@ -7,11 +7,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Compares generated files with their committed versions. */
-public final class Golden {
+public final class ProjectFiles {
     /** The project's folder; tests run in the folder of their module. */
     public static final Path PROJECT = Path.of("../..").toAbsolutePath().normalize();
 
-    private Golden() {}
+    private ProjectFiles() {}
 
     /** Fails if the content of {@code file} is not {@code made}; with {@code -Dswav.golden=write} writes it first. */
     static void check(String file, String made) throws IOException {
