@@ -3,13 +3,24 @@ package io.swav.collective;
 /**
  * What the two ends of a connection agreed on in their {@link Handshake}: one key for each direction, which no other
  * connection has.
- *
- * @param send 16 bytes, for frames to the other end
- * @param receive 16 bytes, for frames from the other end
  */
-record FrameKeys(FrameProtection protection, byte[] send, byte[] receive) {
+final class FrameKeys {
     /** Length of a key: AES-128. */
     static final int BYTES = 16;
+
+    private final FrameProtection protection;
+    private final byte[] send;
+    private final byte[] receive;
+
+    /**
+     * @param send 16 bytes, for frames to the other end
+     * @param receive 16 bytes, for frames from the other end
+     */
+    FrameKeys(FrameProtection protection, byte[] send, byte[] receive) {
+        this.protection = protection;
+        this.send = send;
+        this.receive = receive;
+    }
 
     FrameSeal sealing(FrameSeal.Scratch scratch) {
         return seal(send, scratch);

@@ -34,7 +34,7 @@ import javax.crypto.spec.SecretKeySpec;
  */
 final class Handshake {
     /** Time for the whole handshake, at either end: two round trips, between machines that may be busy. */
-    static final Duration TIME_LIMIT = Duration.ofSeconds(5);
+    static final Duration TIME_LIMIT = Duration.ofSeconds(3);
 
     static final int MAGIC = 0x53774156;
     static final int VERSION = 4;

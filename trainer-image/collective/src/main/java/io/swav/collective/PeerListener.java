@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
 public final class PeerListener implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeerListener.class);
     /**
-     * How many callers are accepted before the waiting ones are read again. It is half of the places of an address, so every
-     * caller is read at least once before it may have to make room.
+     * How many callers are accepted before those that wait are read. It is half of the places of an address, so the callers
+     * that were accepted last can be spared until they have been read.
      */
     private static final int ACCEPTS_AT_ONCE = UnknownCallers.PLACES_OF_ADDRESS / 2;
 
@@ -46,10 +46,10 @@ public final class PeerListener implements AutoCloseable {
     private final SelectionKey accepting;
     private final Thread thread;
     private final PendingConnections<SecuredChannel> pending = new PendingConnections<>();
-    private final UnknownCallers<Caller> callers =
-            new UnknownCallers<>(caller -> caller.address, caller -> caller.answer.isCalledByUid());
+    private final UnknownCallers<Caller> callers = new UnknownCallers<>(caller -> caller.address, this::mayBeMember);
     private final RefusalLog refusals = new RefusalLog(LOG::warn);
     private volatile boolean closing;
+    private long turn;
     private boolean failing;
     private boolean resting;
     private long restsUntil;
@@ -59,12 +59,14 @@ public final class PeerListener implements AutoCloseable {
         final SocketChannel channel;
         final InetAddress address;
         final Answer answer;
+        final long acceptedInTurn;
         final long deadline;
 
-        Caller(SocketChannel channel, InetAddress address, Answer answer) {
+        Caller(SocketChannel channel, InetAddress address, Answer answer, long turn) {
             this.channel = channel;
             this.address = address;
             this.answer = answer;
+            this.acceptedInTurn = turn;
             this.deadline = System.nanoTime() + Handshake.TIME_LIMIT.toNanos();
         }
     }
@@ -182,6 +184,7 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private void serveOnce() throws IOException {
+        turn++;
         List<SelectionKey> ready = new ArrayList<>();
         selector.select(ready::add, HOUSEKEEPING_MILLIS);
         List<Member> members = new ArrayList<>();
@@ -238,7 +241,8 @@ public final class PeerListener implements AutoCloseable {
             Caller caller = new Caller(
                     channel,
                     ((InetSocketAddress) channel.getRemoteAddress()).getAddress(),
-                    new Answer(handshake, uid, this::judge));
+                    new Answer(handshake, uid, this::judge),
+                    turn);
             TcpMesh.tune(channel);
             channel.configureBlocking(false);
             channel.register(selector, SelectionKey.OP_READ, caller);
@@ -248,6 +252,11 @@ public final class PeerListener implements AutoCloseable {
             LOG.debug("a caller has disconnected at once", e);
             Closeables.quietly(channel);
         }
+    }
+
+    /** Whether it has named this trainer's uid, which strangers do not know, or has not been read yet. */
+    private boolean mayBeMember(Caller caller) {
+        return caller.answer.isCalledByUid() || caller.acceptedInTurn == turn;
     }
 
     /** Returns the caller's connection if it has passed the handshake now. */

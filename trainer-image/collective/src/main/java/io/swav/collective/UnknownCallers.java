@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
  * many. No newcomer is refused, because it may be a member: the pool and each address have a limit, and an earlier caller
  * goes.
  *
- * <p>A caller that has named this trainer's uid goes last: strangers do not know it. Among the rest, the address with
- * the most callers gives up its oldest. So a member stays, wherever strangers call from, once its hello has been read.
+ * <p>A caller that may be a member by what is known of it is spared: it goes only if all others are spared, too. Among the
+ * rest, the address with the most callers gives up its oldest.
  *
  * @param <C> a caller
  */
@@ -29,15 +29,15 @@ final class UnknownCallers<C> {
 
     private final Set<C> callers = new LinkedHashSet<>();
     private final Function<C, ?> addressOf;
-    private final Predicate<C> namesUid;
+    private final Predicate<C> spared;
 
     /**
      * @param addressOf where a caller calls from
-     * @param namesUid whether a caller has named this trainer's uid
+     * @param spared whether a caller is spared now
      */
-    UnknownCallers(Function<C, ?> addressOf, Predicate<C> namesUid) {
+    UnknownCallers(Function<C, ?> addressOf, Predicate<C> spared) {
         this.addressOf = addressOf;
-        this.namesUid = namesUid;
+        this.spared = spared;
     }
 
     /** Adds a caller, and returns the one that has to make room for it, which is removed. */
@@ -87,7 +87,7 @@ final class UnknownCallers<C> {
     }
 
     private Optional<C> leastLikelyMember(Collection<C> among) {
-        List<C> strangers = among.stream().filter(namesUid.negate()).toList();
+        List<C> strangers = among.stream().filter(spared.negate()).toList();
         Collection<C> candidates = strangers.isEmpty() ? among : strangers;
         Map<Object, Long> places = candidates.stream().collect(Collectors.groupingBy(addressOf, Collectors.counting()));
         long most = places.values().stream().mapToLong(Long::longValue).max().orElse(0);

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -66,7 +67,7 @@ class DescriptorsTest {
                 }
                 List<FileInputStream> files = useUp();
                 for (SocketChannel caller : callers) {
-                    caller.connect(new InetSocketAddress("127.0.0.1", a.port()));
+                    caller.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), a.port()));
                 }
                 long before = cpuNanos();
                 Thread.sleep(LOOK.toMillis()); // the time over which the thread's work is measured

@@ -44,10 +44,10 @@ class FrameFuzzTest {
             List<byte[]> messages = messages(random);
             Sent sent = send(messages, sealing);
             byte[] damaged = damage(sent, messages, another, random);
-            int same = Arrays.mismatch(sent.bytes(), damaged);
+            int same = Arrays.mismatch(sent.bytes, damaged);
             int intact = same < 0
                     ? messages.size()
-                    : (int) sent.ends().stream().filter(end -> end <= same).count();
+                    : (int) sent.ends.stream().filter(end -> end <= same).count();
             int read = receive(damaged, messages, opening, random, seed);
             assertThat(read).as("messages accepted of seed %d", seed).isEqualTo(intact);
             accepted += read;
@@ -66,8 +66,16 @@ class FrameFuzzTest {
         return messages;
     }
 
-    /** @param ends where each message ends */
-    private record Sent(byte[] bytes, List<Integer> ends) {}
+    private static final class Sent {
+        final byte[] bytes;
+        /** Where each message ends. */
+        final List<Integer> ends;
+
+        Sent(byte[] bytes, List<Integer> ends) {
+            this.bytes = bytes;
+            this.ends = ends;
+        }
+    }
 
     private static Sent send(List<byte[]> messages, FrameSeal seal) {
         Collected channel = new Collected();
@@ -85,7 +93,7 @@ class FrameFuzzTest {
     }
 
     private static byte[] damage(Sent sent, List<byte[]> messages, FrameSeal another, Random random) {
-        byte[] bytes = sent.bytes();
+        byte[] bytes = sent.bytes;
         int at = random.nextInt(bytes.length);
         int to = Math.min(bytes.length, at + 1 + random.nextInt(100));
         return switch (random.nextInt(9)) {
@@ -99,17 +107,17 @@ class FrameFuzzTest {
             case 4 -> joined(bytes, 0, at, bytes, to, bytes.length);
             case 5 -> { // a message again
                 int nth = random.nextInt(messages.size());
-                int from = nth == 0 ? 0 : sent.ends().get(nth - 1);
-                yield joined(bytes, 0, sent.ends().get(nth), bytes, from, bytes.length);
+                int from = nth == 0 ? 0 : sent.ends.get(nth - 1);
+                yield joined(bytes, 0, sent.ends.get(nth), bytes, from, bytes.length);
             }
             case 6 -> { // two messages in the other order
-                int middle = sent.ends().get(0);
-                int end = sent.ends().get(1);
+                int middle = sent.ends.get(0);
+                int end = sent.ends.get(1);
                 byte[] first = joined(bytes, middle, end, bytes, 0, middle);
                 yield joined(first, 0, end, bytes, end, bytes.length);
             }
             case 7 -> { // the same messages on another connection
-                byte[] theirs = send(messages, another).bytes();
+                byte[] theirs = send(messages, another).bytes;
                 yield joined(bytes, 0, at, theirs, at, theirs.length);
             }
             default -> {

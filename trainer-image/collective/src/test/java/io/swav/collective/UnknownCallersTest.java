@@ -12,15 +12,16 @@ import org.junit.jupiter.api.Test;
 class UnknownCallersTest {
     private static final class Caller {
         final String address;
-        boolean namesUid;
+        boolean spared;
 
-        Caller(String address, boolean namesUid) {
+        Caller(String address, boolean spared) {
             this.address = address;
-            this.namesUid = namesUid;
+            this.spared = spared;
         }
     }
 
-    private final UnknownCallers<Caller> callers = new UnknownCallers<>(caller -> caller.address, c -> c.namesUid);
+    private final UnknownCallers<Caller> callers =
+            new UnknownCallers<>(caller -> caller.address, caller -> caller.spared);
 
     @Test
     void anAddressThatIsFullGivesUpItsOldest() {
@@ -36,7 +37,7 @@ class UnknownCallersTest {
 
     /** However many addresses the strangers have. */
     @Test
-    void aMemberThatHasNamedTheUidStaysWhileStrangersCome() {
+    void aSparedCallerStaysWhileStrangersCome() {
         Caller member = new Caller("node", true);
         callers.add(member);
         for (int nth = 0; nth < 5000; nth++) {
@@ -49,14 +50,20 @@ class UnknownCallersTest {
 
     /** So a caller is read at least once before it may have to go. */
     @Test
-    void aNewcomerStaysWhileOthersOfOneRoundOfAcceptingCome() {
-        for (int nth = 0; nth < UnknownCallers.PLACES; nth++) {
-            callers.add(new Caller("stranger-" + nth % 2, false));
-        }
-        Caller newcomer = new Caller("stranger-0", false);
-        callers.add(newcomer);
-        for (int nth = 0; nth < UnknownCallers.PLACES_OF_ADDRESS / 2; nth++) {
-            assertThat(callers.add(new Caller("stranger-" + nth % 2, false))).isNotEqualTo(Optional.of(newcomer));
+    void newcomersStayWhileTheOthersOfTheirTurnCome() {
+        for (int seed = 0; seed < 50; seed++) {
+            Random random = new Random(seed);
+            UnknownCallers<Caller> pool = new UnknownCallers<>(caller -> caller.address, caller -> caller.spared);
+            int addresses = 1 + random.nextInt(300);
+            for (int nth = 0; nth < 1000; nth++) {
+                pool.add(new Caller("address-" + random.nextInt(addresses), false));
+            }
+            for (int nth = 0; nth < UnknownCallers.PLACES_OF_ADDRESS / 2; nth++) {
+                Optional<Caller> leaving = pool.add(new Caller("address-" + random.nextInt(addresses), true));
+                assertThat(leaving.filter(caller -> caller.spared))
+                        .as("seed %d", seed)
+                        .isEmpty();
+            }
         }
     }
 
@@ -64,7 +71,7 @@ class UnknownCallersTest {
     void limitsHoldWhateverComes() {
         for (int seed = 0; seed < 50; seed++) {
             Random random = new Random(seed);
-            UnknownCallers<Caller> pool = new UnknownCallers<>(caller -> caller.address, c -> c.namesUid);
+            UnknownCallers<Caller> pool = new UnknownCallers<>(caller -> caller.address, caller -> caller.spared);
             Set<Caller> inside = new LinkedHashSet<>();
             int addresses = 1 + random.nextInt(300);
             for (int step = 0; step < 1500; step++) {

@@ -122,7 +122,7 @@ record TrainerEnvironment(
         try {
             return FrameProtection.of(text);
         } catch (IllegalArgumentException e) {
-            throw new TrainerExitException(ExitCodes.CONFIG, e.getMessage(), e);
+            throw new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
         }
     }
 
