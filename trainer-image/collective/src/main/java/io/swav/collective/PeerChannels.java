@@ -46,7 +46,7 @@ final class PeerChannels implements AutoCloseable {
 
     /**
      * How long a frame may stop halfway. Its rest is in the sender's kernel already, or follows as fast as the sender is
-     * scheduled; only bytes that were lost on the way keep it longer.
+     * scheduled; only a sender that is stopped, or bytes that were lost on the way, keep it longer.
      */
     private static final Duration STALL = Duration.ofSeconds(60);
 
