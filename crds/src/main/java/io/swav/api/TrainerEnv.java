@@ -20,6 +20,12 @@ public final class TrainerEnv {
     /** The transport of collectives: Auto (unset), Nccl or Tcp. */
     public static final String COLLECTIVE = "SWAV_COLLECTIVE";
 
+    /**
+     * Whether trainers encrypt what they send each other: On (unset) or Off. All trainers of a job need the same value. NCCL
+     * has its own connections, which it never encrypts.
+     */
+    public static final String ENCRYPTION = "SWAV_ENCRYPTION";
+
     /** The minimum seconds that a step takes, unset for none: lets a small job behave like one with long steps. */
     public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
 

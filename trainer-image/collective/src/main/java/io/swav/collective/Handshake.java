@@ -1,40 +1,45 @@
 package io.swav.collective;
 
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
-import java.util.function.Function;
+import java.time.Duration;
+import java.util.Arrays;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
  * The first bytes of every connection. Both ends prove that they hold the job's key, over a fresh random number of each,
- * and agree on their identities and their generation.
+ * and agree on their identities, their generation and the protection of frames.
  *
  * <pre>
- * dialler  → listener   magic, version, generation, ranks, line, uids of both, nonce a
+ * dialler  → listener   magic, version, generation, ranks, line, protection, uids of both, nonce a
  * listener → dialler    nonce b, HMAC("listener", hello, b)
  * dialler  → listener   HMAC("dialler", hello, b)
  * listener → dialler    verdict, HMAC("verdict", hello, b, verdict)
  * </pre>
  *
- * Nothing after the handshake is encrypted or signed: it keeps out other programs and trainers of older worlds, not an
- * attacker on the network path.
+ * Both derive a key for the frames of each direction: HMAC("frames of the dialler", hello, b) and HMAC("frames of the
+ * listener", hello, b), shortened to {@link FrameKeys#BYTES}. This class runs the dialler's side and {@link Answer} the
+ * listener's.
  */
 final class Handshake {
-    static final int TIMEOUT_MILLIS = 3000;
-    private static final int MAGIC = 0x53774156;
-    private static final int VERSION = 3;
-    private static final int NONCE = 32;
-    private static final int MAC = 32;
-    private static final int MAX_UID = 256;
+    /** Time for the whole handshake, at either end: two round trips, between machines that may be busy. */
+    static final Duration TIME_LIMIT = Duration.ofSeconds(3);
+
+    static final int MAGIC = 0x53774156;
+    static final int VERSION = 4;
+    static final int NONCE = 32;
+    static final int MAC = 32;
     private static final String ALGORITHM = "HmacSHA256";
 
     /**
@@ -43,16 +48,17 @@ final class Handshake {
      * @param line index of the connection among those between the two ranks
      */
     record Hello(long generation, int rank, String uid, int peerRank, String peerUid, int line) {
-        byte[] encode(byte[] nonce) {
+        byte[] encode(FrameProtection protection, byte[] nonce) {
             byte[] from = uid.getBytes(StandardCharsets.UTF_8);
             byte[] to = peerUid.getBytes(StandardCharsets.UTF_8);
-            return ByteBuffer.allocate(36 + from.length + to.length + NONCE)
+            return ByteBuffer.allocate(Answer.FIXED_BYTES + from.length + to.length + NONCE)
                     .putInt(MAGIC)
                     .putInt(VERSION)
                     .putLong(generation)
                     .putInt(rank)
                     .putInt(peerRank)
                     .putInt(line)
+                    .putInt(protection.code())
                     .putInt(from.length)
                     .putInt(to.length)
                     .put(from)
@@ -64,17 +70,22 @@ final class Handshake {
 
     /**
      * The listener's answer. {@code Stale}: the caller is in an older world than the listener. {@code Stranger}: the
-     * caller expects a trainer with another uid.
+     * caller expects a trainer with another uid. {@code OtherProtection}: the caller protects frames in another way.
      */
     enum HandshakeVerdict {
         Welcome('W'),
         Stale('O'),
-        Stranger('S');
+        Stranger('S'),
+        OtherProtection('P');
 
         private final byte code;
 
         HandshakeVerdict(char code) {
             this.code = (byte) code;
+        }
+
+        byte code() {
+            return code;
         }
 
         private static HandshakeVerdict of(byte code) throws Refused {
@@ -87,6 +98,13 @@ final class Handshake {
         }
     }
 
+    /**
+     * What the dialler has learned.
+     *
+     * @param keys of the frames, of use if the verdict is Welcome
+     */
+    record Reply(HandshakeVerdict verdict, FrameKeys keys) {}
+
     /** The other side does not hold the key, or uses another protocol. */
     @SuppressWarnings("serial")
     static final class Refused extends IOException {
@@ -96,98 +114,91 @@ final class Handshake {
     }
 
     private final byte[] key;
+    private final FrameProtection protection;
     private final SecureRandom random = new SecureRandom();
 
-    Handshake(byte[] key) {
+    Handshake(byte[] key, FrameProtection protection) {
         if (key.length < 16) {
             throw new IllegalArgumentException("the handshake key has " + key.length + " bytes, but needs at least 16");
         }
         this.key = key.clone();
+        this.protection = protection;
+    }
+
+    FrameProtection protection() {
+        return protection;
     }
 
     /**
      * Runs the caller's side, on a blocking channel.
      *
      * @throws Refused if the listener does not hold the key
+     * @throws SocketTimeoutException if it has not ended within {@link #TIME_LIMIT}, however the listener's bytes arrive
      */
-    HandshakeVerdict dial(SocketChannel channel, Hello hello) throws IOException {
-        channel.socket().setSoTimeout(TIMEOUT_MILLIS);
-        DataOutputStream out = new DataOutputStream(channel.socket().getOutputStream());
-        DataInputStream in = new DataInputStream(channel.socket().getInputStream());
-        byte[] sentHello = hello.encode(nonce());
+    Reply dial(SocketChannel channel, Hello hello) throws IOException {
+        long deadline = System.nanoTime() + TIME_LIMIT.toNanos();
+        OutputStream out = channel.socket().getOutputStream();
+        byte[] sentHello = hello.encode(protection, nonce());
         out.write(sentHello);
-        byte[] theirs = in.readNBytes(NONCE);
-        check("listener", in.readNBytes(MAC), mac("listener", sentHello, theirs));
+        byte[] theirs = read(channel.socket(), NONCE, deadline);
+        check("listener", read(channel.socket(), MAC, deadline), mac("listener", sentHello, theirs));
         out.write(mac("dialler", sentHello, theirs));
-        byte[] verdict = in.readNBytes(1);
-        check("listener", in.readNBytes(MAC), mac("verdict", sentHello, theirs, verdict));
-        return HandshakeVerdict.of(verdict[0]);
+        byte[] verdict = read(channel.socket(), 1, deadline);
+        check("listener", read(channel.socket(), MAC, deadline), mac("verdict", sentHello, theirs, verdict));
+        FrameKeys keys = new FrameKeys(
+                protection,
+                frameKey("frames of the dialler", sentHello, theirs),
+                frameKey("frames of the listener", sentHello, theirs));
+        return new Reply(HandshakeVerdict.of(verdict[0]), keys);
     }
 
-    /**
-     * Runs the listener's side, on a blocking channel.
-     *
-     * @param judge decides about a caller that has proved that it holds the key
-     * @return the caller's hello, whatever the verdict
-     * @throws Refused if the caller has another key, sends anything but a handshake, or disconnects during it
-     */
-    Hello answer(SocketChannel channel, Function<Hello, HandshakeVerdict> judge) throws IOException {
-        channel.socket().setSoTimeout(TIMEOUT_MILLIS);
-        DataInputStream in = new DataInputStream(channel.socket().getInputStream());
-        try {
-            return answer(in, new DataOutputStream(channel.socket().getOutputStream()), judge);
-        } catch (EOFException e) {
-            throw new Refused("the caller disconnected before it had identified itself: it may only have checked that"
-                    + " the port is open, or it has ended");
+    /** Reads before a deadline: a listener that sends a byte now and then would never run into a timeout for each. */
+    private static byte[] read(Socket socket, int bytes, long deadline) throws IOException {
+        InputStream in = socket.getInputStream();
+        byte[] all = new byte[bytes];
+        for (int filled = 0; filled < bytes; ) {
+            long left = Duration.ofNanos(deadline - System.nanoTime()).toMillis();
+            try {
+                socket.setSoTimeout((int) Math.max(1, left));
+                int count = in.read(all, filled, bytes - filled);
+                if (count < 0) {
+                    throw new EOFException("the listener disconnected during the handshake: it may hold another key, or"
+                            + " run another version");
+                }
+                filled += count;
+            } catch (SocketTimeoutException e) {
+                throw late();
+            }
+            if (left <= 0) {
+                throw late();
+            }
         }
+        return all;
     }
 
-    private Hello answer(DataInputStream in, DataOutputStream out, Function<Hello, HandshakeVerdict> judge)
-            throws IOException {
-        if (in.readInt() != MAGIC) {
-            throw new Refused("the caller does not use the trainers' protocol");
-        }
-        int version = in.readInt();
-        if (version != VERSION) {
-            throw new Refused("the caller uses protocol version " + version + ", this trainer version " + VERSION);
-        }
-        long generation = in.readLong();
-        int rank = in.readInt();
-        int peerRank = in.readInt();
-        int line = in.readInt();
-        int uidLength = in.readInt();
-        int peerLength = in.readInt();
-        if (uidLength < 0 || uidLength > MAX_UID || peerLength < 0 || peerLength > MAX_UID) {
-            throw new Refused("invalid uid lengths: " + uidLength + " and " + peerLength + " bytes");
-        }
-        String uid = new String(in.readNBytes(uidLength), StandardCharsets.UTF_8);
-        String peerUid = new String(in.readNBytes(peerLength), StandardCharsets.UTF_8);
-        Hello hello = new Hello(generation, rank, uid, peerRank, peerUid, line);
-        byte[] sentHello = hello.encode(in.readNBytes(NONCE));
-        byte[] mine = nonce();
-        out.write(concat(mine, mac("listener", sentHello, mine)));
-        check("caller", in.readNBytes(MAC), mac("dialler", sentHello, mine));
-        byte[] verdict = {judge.apply(hello).code};
-        out.write(concat(verdict, mac("verdict", sentHello, mine, verdict)));
-        return hello;
+    private static SocketTimeoutException late() {
+        return new SocketTimeoutException("no complete handshake within " + TIME_LIMIT.toSeconds() + " s");
     }
 
-    private byte[] nonce() {
+    byte[] nonce() {
         byte[] nonce = new byte[NONCE];
         random.nextBytes(nonce);
         return nonce;
     }
 
-    private static void check(String side, byte[] got, byte[] expected) throws Refused {
-        if (got.length < MAC) {
-            throw new Refused("the " + side + " disconnected during the handshake: it may hold another key");
-        }
+    /** Returns the key of one direction's frames, from a label that no other use of the job's key has. */
+    byte[] frameKey(String label, byte[] hello, byte[] nonce) {
+        return Arrays.copyOf(mac(label, hello, nonce), FrameKeys.BYTES);
+    }
+
+    /** @throws Refused if the proof is not the expected one */
+    static void check(String side, byte[] got, byte[] expected) throws Refused {
         if (!MessageDigest.isEqual(got, expected)) {
             throw new Refused("the " + side + " does not hold this job's handshake key");
         }
     }
 
-    private byte[] mac(String purpose, byte[]... parts) {
+    byte[] mac(String purpose, byte[]... parts) {
         try {
             Mac mac = Mac.getInstance(ALGORITHM);
             mac.init(new SecretKeySpec(key, ALGORITHM));
@@ -199,9 +210,5 @@ final class Handshake {
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every JDK has " + ALGORITHM, e);
         }
-    }
-
-    private static byte[] concat(byte[] a, byte[] b) {
-        return ByteBuffer.allocate(a.length + b.length).put(a).put(b).array();
     }
 }

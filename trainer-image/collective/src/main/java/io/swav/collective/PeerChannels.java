@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * that this rank believes to be connected. An exchange that waits therefore checks all peers over the {@link Lifeline}.
  * It ends at a lost peer before that peer calls again: ranks that fail one after another would otherwise never meet.
  *
- * <p>A message is a {@link FrameHeader} and a body. A header other than the expected one breaks the channels off.
+ * <p>A message travels in frames ({@link FrameSeal}). Any frame but the one that is due, unchanged, breaks the channels
+ * off.
  *
  * <p>The socket buffers are left to the kernel's tuning: setting them by hand would cap them at net.core.wmem_max.
  */
@@ -43,31 +44,41 @@ final class PeerChannels implements AutoCloseable {
 
     private static final long POLL_NANOS = Duration.ofMillis(POLL_MILLIS).toNanos();
 
+    /**
+     * How long a frame may stop halfway. Its rest is in the sender's kernel already, or follows as fast as the sender is
+     * scheduled; only a sender that is stopped, or bytes that were lost on the way, keep it longer.
+     */
+    private static final Duration STALL = Duration.ofSeconds(60);
+
     private final long generation;
     private final @Nullable Link[] links;
     private final Lifeline lifeline;
     private final Selector selector;
+    private final FrameSeal.Scratch frames = new FrameSeal.Scratch();
     private final AtomicReference<@Nullable ChannelEnd> end = new AtomicReference<>();
     private final List<Link> ready = new ArrayList<>();
     private ByteBuffer scratch = ByteBuffer.allocateDirect(0);
     private long sentBytes;
 
     /**
-     * @param peers sockets by rank, null at this process's own; owned from here on
+     * @param peers connections by rank, null at this process's own; owned from here on
      * @param lifeline lifeline to the same peers; the caller closes it, after these channels
      */
-    PeerChannels(long generation, @Nullable SocketChannel[] peers, Lifeline lifeline) throws IOException {
+    PeerChannels(long generation, @Nullable SecuredChannel[] peers, Lifeline lifeline) throws IOException {
+        this(generation, peers, lifeline, STALL);
+    }
+
+    /** @param stall how long a frame may stop halfway */
+    PeerChannels(long generation, @Nullable SecuredChannel[] peers, Lifeline lifeline, Duration stall)
+            throws IOException {
         this.generation = generation;
         this.lifeline = lifeline;
         this.selector = Selector.open();
         this.links = new Link[peers.length];
         for (int rank = 0; rank < peers.length; rank++) {
-            SocketChannel channel = peers[rank];
-            if (channel != null) {
-                channel.configureBlocking(false);
-                Link link = new Link(rank, channel, channel.register(selector, 0));
-                link.key.attach(link);
-                links[rank] = link;
+            SecuredChannel peer = peers[rank];
+            if (peer != null) {
+                links[rank] = new Link(rank, peer, stall);
             }
         }
     }
@@ -91,7 +102,7 @@ final class PeerChannels implements AutoCloseable {
         try {
             for (Message message : sends) {
                 sentBytes += message.body().remaining();
-                link(message.peer()).send(message.body());
+                link(message.peer()).outgoing.add(message.body());
             }
             for (Message message : receives) {
                 link(message.peer()).incoming.add(message.body());
@@ -141,6 +152,11 @@ final class PeerChannels implements AutoCloseable {
             }
             if (busy > 0 && now - polled >= POLL_NANOS) {
                 polled = now;
+                for (Link link : links) {
+                    if (link != null) {
+                        link.reader.checkStall(now);
+                    }
+                }
                 Optional<LostPeerException> gone = lifeline.gone(moved);
                 if (gone.isPresent()) {
                     throw gone.get();
@@ -203,102 +219,40 @@ final class PeerChannels implements AutoCloseable {
         final SocketChannel channel;
         private final int rank;
         private final SelectionKey key;
-        private final Deque<ByteBuffer[]> outgoing = new ArrayDeque<>();
+        private final FrameWriter writer;
+        private final FrameReader reader;
+        private final Deque<ByteBuffer> outgoing = new ArrayDeque<>();
         private final Deque<ByteBuffer> incoming = new ArrayDeque<>();
-        private final ByteBuffer header = ByteBuffer.allocateDirect(FrameHeader.BYTES);
-        /** Whether the header of the message being received has been read and checked. */
-        private boolean headerChecked;
 
-        private long sent;
-        private long received;
-
-        Link(int rank, SocketChannel channel, SelectionKey key) {
+        Link(int rank, SecuredChannel peer, Duration stall) throws IOException {
             this.rank = rank;
-            this.channel = channel;
-            this.key = key;
-        }
-
-        void send(ByteBuffer body) {
-            ByteBuffer head = ByteBuffer.allocate(FrameHeader.BYTES);
-            new FrameHeader(generation, sent++, body.remaining()).write(head);
-            outgoing.add(new ByteBuffer[] {head.flip(), body});
+            this.channel = peer.socket();
+            channel.configureBlocking(false);
+            this.key = channel.register(selector, 0, this);
+            this.writer = new FrameWriter(generation, channel, peer.keys().sealing(frames));
+            this.reader = new FrameReader(rank, generation, channel, peer.keys().opening(frames), stall);
         }
 
         /** Sends and receives as much as the socket allows now; returns true while messages are left. */
         boolean advance() throws IOException {
-            write();
-            read();
+            try {
+                while (!outgoing.isEmpty() && writer.write(outgoing.element())) {
+                    outgoing.remove();
+                }
+                while (!incoming.isEmpty() && reader.read(incoming.element())) {
+                    incoming.remove();
+                }
+            } catch (LostPeerException lost) {
+                throw lost;
+            } catch (IOException e) {
+                throw new LostPeerException(rank, "lost rank " + rank + ": " + e.getMessage(), e);
+            }
             int interest =
                     (outgoing.isEmpty() ? 0 : SelectionKey.OP_WRITE) | (incoming.isEmpty() ? 0 : SelectionKey.OP_READ);
             if (key.interestOps() != interest) {
                 key.interestOps(interest);
             }
             return interest != 0;
-        }
-
-        private void write() throws IOException {
-            while (!outgoing.isEmpty()) {
-                ByteBuffer[] message = outgoing.element();
-                try {
-                    channel.write(message);
-                } catch (IOException e) {
-                    throw lost(e);
-                }
-                if (message[0].hasRemaining() || message[1].hasRemaining()) {
-                    return;
-                }
-                outgoing.remove();
-            }
-        }
-
-        private void read() throws IOException {
-            while (!incoming.isEmpty()) {
-                ByteBuffer body = incoming.element();
-                if (!headerChecked) {
-                    if (!fill(header)) {
-                        return;
-                    }
-                    checkHeader(body.remaining());
-                    headerChecked = true;
-                }
-                if (!fill(body)) {
-                    return;
-                }
-                header.clear();
-                headerChecked = false;
-                incoming.remove();
-            }
-        }
-
-        private boolean fill(ByteBuffer buffer) throws IOException {
-            while (buffer.hasRemaining()) {
-                int count;
-                try {
-                    count = channel.read(buffer);
-                } catch (IOException e) {
-                    throw lost(e);
-                }
-                if (count < 0) {
-                    throw new LostPeerException(rank, "rank " + rank + " closed its connection", null);
-                }
-                if (count == 0) {
-                    return false;
-                }
-            }
-            return true;
-        }
-
-        private void checkHeader(int expected) throws IOException {
-            FrameHeader due = new FrameHeader(generation, received++, expected);
-            FrameHeader got = FrameHeader.read(header);
-            if (!got.is(due)) {
-                throw new LostPeerException(
-                        rank, "rank " + rank + " sent " + got + ", but " + due + " was expected", null);
-            }
-        }
-
-        private IOException lost(IOException cause) {
-            return new LostPeerException(rank, "lost rank " + rank + ": " + cause.getMessage(), cause);
         }
     }
 }

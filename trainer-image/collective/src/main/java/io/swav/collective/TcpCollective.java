@@ -51,11 +51,13 @@ public final class TcpCollective implements Collective {
         this.owner = owner;
     }
 
-    /** @param peers for each line, sockets by rank after the handshake, null at {@code rank}; owned from here on */
-    static TcpCollective over(@Nullable SocketChannel[][] peers, int rank, long generation) throws IOException {
-        Lifeline lifeline = new Lifeline(peers[LINES - 1]);
+    /** @param peers for each line, connections by rank, null at {@code rank}; owned from here on */
+    static TcpCollective over(@Nullable SecuredChannel[][] peers, int rank, long generation) throws IOException {
+        Lifeline lifeline = new Lifeline(Arrays.stream(peers[LINES - 1])
+                .map(peer -> peer == null ? null : peer.socket())
+                .toArray(SocketChannel[]::new));
         List<PeerChannels> lines = new ArrayList<>();
-        for (@Nullable SocketChannel[] line : Arrays.asList(peers).subList(0, LINES - 1)) {
+        for (@Nullable SecuredChannel[] line : Arrays.asList(peers).subList(0, LINES - 1)) {
             lines.add(new PeerChannels(generation, line, lifeline));
         }
         return new TcpCollective(

@@ -1,6 +1,5 @@
 package io.swav.collective;
 
-import io.swav.collective.Handshake.HandshakeVerdict;
 import io.swav.collective.Handshake.Hello;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -51,7 +50,7 @@ public final class TcpMesh {
             return new SoloCollective();
         }
         long end = System.nanoTime() + deadline.toNanos();
-        @Nullable SocketChannel[][] channels = new SocketChannel[TcpCollective.LINES][peers.size()];
+        @Nullable SecuredChannel[][] channels = new SecuredChannel[TcpCollective.LINES][peers.size()];
         boolean formed = false;
         try {
             for (int peer = 0; peer < rank; peer++) {
@@ -79,8 +78,8 @@ public final class TcpMesh {
         } catch (IOException e) {
             throw new CollectiveException("could not form generation " + generation + ": " + e.getMessage(), e);
         } finally {
-            for (@Nullable SocketChannel[] line : channels) {
-                for (SocketChannel channel : line) {
+            for (@Nullable SecuredChannel[] line : channels) {
+                for (SecuredChannel channel : line) {
                     if (!formed && channel != null) {
                         Closeables.quietly(channel);
                     }
@@ -90,7 +89,7 @@ public final class TcpMesh {
     }
 
     /** Calls until the peer answers, because it may not be listening yet. */
-    private static SocketChannel call(
+    private static SecuredChannel call(
             PeerListener listener, InetSocketAddress address, Hello hello, long end, BooleanSupplier cancelled)
             throws IOException {
         String last = "no answer";
@@ -127,26 +126,28 @@ public final class TcpMesh {
         }
     }
 
-    private static SocketChannel tryCall(Handshake handshake, InetSocketAddress address, Hello hello)
+    private static SecuredChannel tryCall(Handshake handshake, InetSocketAddress address, Hello hello)
             throws IOException {
         SocketChannel channel = SocketChannel.open();
         boolean welcome = false;
         try {
             channel.socket().connect(resolved(address), CONNECT_MILLIS);
             tune(channel);
-            HandshakeVerdict verdict = handshake.dial(channel, hello);
-            switch (verdict) {
+            Handshake.Reply reply = handshake.dial(channel, hello);
+            switch (reply.verdict()) {
                 case Welcome -> {
                     welcome = true;
-                    return channel;
+                    return new SecuredChannel(channel, reply.keys());
                 }
                 case Stale ->
                     throw new CollectiveException("rank " + hello.peerRank() + " (" + hello.peerUid()
                             + ") is in a newer world than generation " + hello.generation());
                 case Stranger ->
                     throw new IOException("a trainer other than " + hello.peerUid() + " listens at this address");
+                case OtherProtection ->
+                    throw new IOException(handshake.protection().mismatch("it"));
             }
-            throw new IllegalStateException("verdict " + verdict);
+            throw new IllegalStateException("verdict " + reply.verdict());
         } finally {
             if (!welcome) {
                 Closeables.quietly(channel);

@@ -100,18 +100,20 @@ class HangUpTest {
      * @return false if the reader got no processor time and did not read for half a grace period: it may be given up then
      */
     private static boolean isASlowReaderWaitedFor() throws Exception {
-        SocketChannel[] pair = Ranked.sockets();
+        SecuredChannel[] pair = Ranked.secured(FrameProtection.Off);
         SocketChannel[] leaver = Ranked.sockets();
         ByteBuffer body = ByteBuffer.allocateDirect(32 << 20);
+        int frames = body.capacity() / FrameSeal.BODY_BYTES;
+        int wireBytes = body.capacity() + frames * (FrameHeader.BYTES + Crc32cSeal.TAG_BYTES);
         try (Lifeline theirs = new Lifeline(new @Nullable SocketChannel[] {null, null, leaver[1]})) {
             theirs.leave();
         }
         try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {leaver[0], null, null});
                 PeerChannels channels =
-                        new PeerChannels(4, new @Nullable SocketChannel[] {null, null, pair[0]}, lifeline)) {
+                        new PeerChannels(4, new @Nullable SecuredChannel[] {null, null, pair[0]}, lifeline)) {
             CompletableFuture<Void> sent =
                     CompletableFuture.runAsync(() -> channels.exchange(List.of(new Message(2, body)), List.of()));
-            ByteBuffer arrived = ByteBuffer.allocate(body.capacity() / 30);
+            ByteBuffer arrived = ByteBuffer.allocate(wireBytes / 30);
             long last = System.nanoTime();
             for (int part = 0; part < 30; part++) {
                 Thread.sleep(GRACE.toMillis() / 10);
@@ -121,7 +123,7 @@ class HangUpTest {
                         return false;
                     }
                     last = now;
-                    assertThat(pair[1].read(arrived)).isPositive();
+                    assertThat(pair[1].socket().read(arrived)).isPositive();
                 }
                 arrived.clear();
             }
@@ -145,11 +147,11 @@ class HangUpTest {
     @Test
     void allThreadsReportTheSameLostPeer() throws Exception {
         for (int time = 0; time < 100; time++) {
-            SocketChannel[] pair = Ranked.sockets();
+            SecuredChannel[] pair = Ranked.secured(FrameProtection.On);
             SocketChannel[] idle = Ranked.sockets();
             try (Lifeline lifeline = new Lifeline(new @Nullable SocketChannel[] {null, idle[0]});
                     PeerChannels channels =
-                            new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[0]}, lifeline)) {
+                            new PeerChannels(4, new @Nullable SecuredChannel[] {null, pair[0]}, lifeline)) {
                 CompletableFuture<CollectiveException> checks = CompletableFuture.supplyAsync(() -> lost(() -> {
                     while (true) {
                         channels.checkPeers();
@@ -158,7 +160,7 @@ class HangUpTest {
                 CompletableFuture<CollectiveException> waits =
                         CompletableFuture.supplyAsync(() -> lost(() -> waitFor(channels, 1)));
                 if (time % 2 == 0) {
-                    pair[1].shutdownOutput();
+                    pair[1].socket().shutdownOutput();
                 }
                 idle[1].close();
                 assertThat(checks.get(30, TimeUnit.SECONDS).lostRank()).hasValue(1);

@@ -7,6 +7,7 @@ import io.swav.collective.PeerChannels.Message;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +36,24 @@ class PeerChannelsTest {
                 "GET / HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.UTF_8), "sent FrameHeader[generation=");
         refusesRaw(new byte[0], "closed its connection");
         refusesRaw(Arrays.copyOf(due, 11), "closed its connection");
-        refusesRaw(Arrays.copyOf(due, 24 + 15), "closed its connection");
+        refusesRaw(Arrays.copyOf(due, 24 + 15), "closed its connection in the middle of a frame");
+        refusesRaw(Arrays.copyOf(due, 24 + 16 + 16), "frame 0 of generation 4 damaged"); // an encrypted body has a tag
+    }
+
+    /** Bytes were lost on the way, so that each end waits for the other. */
+    @Test
+    void aFrameThatStopsHalfwayEndsTheChannels() throws Exception {
+        SecuredChannel[] pair = Ranked.secured(FrameProtection.On);
+        try (PeerChannels receiver = new PeerChannels(
+                4, new @Nullable SecuredChannel[] {null, pair[1]}, noLifeline(), Duration.ofMillis(100))) {
+            pair[0].socket().write(ByteBuffer.wrap(frame(4, 0, 16)));
+            List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
+            assertThatThrownBy(() -> receiver.exchange(List.of(), due))
+                    .isInstanceOf(CollectiveException.class)
+                    .hasMessageContaining("rank 1 sent a part of frame 0 of generation 4 and nothing more");
+        } finally {
+            pair[0].close();
+        }
     }
 
     private static Lifeline noLifeline() throws Exception {
@@ -50,9 +68,10 @@ class PeerChannelsTest {
 
     /** Sends these bytes, closes the connection, and checks that the receiver fails with {@code message}. */
     private static void refusesRaw(byte[] bytes, String message) throws Exception {
-        SocketChannel[] pair = Ranked.sockets();
-        try (PeerChannels receiver = new PeerChannels(4, new @Nullable SocketChannel[] {null, pair[1]}, noLifeline())) {
-            pair[0].write(ByteBuffer.wrap(bytes));
+        SecuredChannel[] pair = Ranked.secured(FrameProtection.On);
+        try (PeerChannels receiver =
+                new PeerChannels(4, new @Nullable SecuredChannel[] {null, pair[1]}, noLifeline())) {
+            pair[0].socket().write(ByteBuffer.wrap(bytes));
             pair[0].close();
             List<Message> due = List.of(new Message(1, ByteBuffer.allocateDirect(16)));
             for (int call = 0; call < 2; call++) { // later calls report the same peer
@@ -66,11 +85,11 @@ class PeerChannelsTest {
     }
 
     private static void refuses(long sentGeneration, int sentBytes, String message) throws Exception {
-        SocketChannel[] pair = Ranked.sockets();
+        SecuredChannel[] pair = Ranked.secured(FrameProtection.On);
         try (PeerChannels sender =
-                        new PeerChannels(sentGeneration, new @Nullable SocketChannel[] {null, pair[0]}, noLifeline());
+                        new PeerChannels(sentGeneration, new @Nullable SecuredChannel[] {null, pair[0]}, noLifeline());
                 PeerChannels receiver =
-                        new PeerChannels(4, new @Nullable SocketChannel[] {pair[1], null}, noLifeline())) {
+                        new PeerChannels(4, new @Nullable SecuredChannel[] {pair[1], null}, noLifeline())) {
             sender.exchange(List.of(new Message(1, ByteBuffer.allocateDirect(sentBytes))), List.of());
             List<Message> due = List.of(new Message(0, ByteBuffer.allocateDirect(16)));
             assertThatThrownBy(() -> receiver.exchange(List.of(), due))

@@ -131,8 +131,24 @@ public final class Ranked {
         }
     }
 
+    /** Returns both ends of a new connection, as after a handshake that agreed on {@code protection}. */
+    static SecuredChannel[] secured(FrameProtection protection) throws IOException {
+        SocketChannel[] pair = sockets();
+        byte[] there = new byte[FrameKeys.BYTES];
+        byte[] back = new byte[FrameKeys.BYTES];
+        back[0] = 1;
+        return new SecuredChannel[] {
+            new SecuredChannel(pair[0], new FrameKeys(protection, there, back)),
+            new SecuredChannel(pair[1], new FrameKeys(protection, back, there))
+        };
+    }
+
     static PeerListener listener(String uid) throws Exception {
-        return PeerListener.open(uid, KEY, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        return listener(uid, FrameProtection.On);
+    }
+
+    static PeerListener listener(String uid, FrameProtection protection) throws IOException {
+        return PeerListener.open(uid, KEY, protection, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
     }
 
     static TcpMesh.Peer peer(PeerListener listener) {

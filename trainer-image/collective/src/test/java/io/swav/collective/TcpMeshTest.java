@@ -18,6 +18,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TcpMeshTest {
     private static final Duration LONG = Duration.ofSeconds(30);
@@ -26,7 +28,8 @@ class TcpMeshTest {
     void aCallerWithAnotherKeyIsRefused() throws Exception {
         byte[] other = "another key, as long as the right one".getBytes(StandardCharsets.UTF_8);
         try (PeerListener listener = Ranked.listener("a")) {
-            assertThatThrownBy(() -> dial(new Handshake(other), listener, new Hello(1, 1, "b", 0, "a", 0)))
+            assertThatThrownBy(() ->
+                            dial(new Handshake(other, FrameProtection.On), listener, new Hello(1, 1, "b", 0, "a", 0)))
                     .isInstanceOf(Handshake.Refused.class)
                     .hasMessageContaining("key");
         }
@@ -62,7 +65,7 @@ class TcpMeshTest {
     void refusesAnOlderGenerationAndParksALaterOne() throws Exception {
         try (PeerListener listener = Ranked.listener("a")) {
             listener.rejectBefore(5);
-            Handshake handshake = new Handshake(Ranked.KEY);
+            Handshake handshake = new Handshake(Ranked.KEY, FrameProtection.On);
             assertThat(dial(handshake, listener, new Hello(4, 1, "b", 0, "a", 0)))
                     .isEqualTo(HandshakeVerdict.Stale);
             assertThat(dial(handshake, listener, new Hello(6, 1, "b", 0, "a", 0)))
@@ -74,6 +77,21 @@ class TcpMeshTest {
                             System.nanoTime() + LONG.toNanos(),
                             () -> false)
                     .close();
+        }
+    }
+
+    /** Both ways: neither end takes the other's frames for damaged ones. */
+    @ParameterizedTest
+    @EnumSource
+    void trainersOfDifferentEncryptionRefuseEachOtherAndSayWhatToSet(FrameProtection own) throws Exception {
+        FrameProtection other = own == FrameProtection.On ? FrameProtection.Off : FrameProtection.On;
+        try (PeerListener a = Ranked.listener("a", own);
+                PeerListener b = Ranked.listener("b", other)) {
+            List<TcpMesh.Peer> peers = List.of(Ranked.peer(a), Ranked.peer(b));
+            assertThatThrownBy(() -> TcpMesh.connect(b, 1, peers, 1, Duration.ofMillis(300), () -> false))
+                    .hasMessageContaining("cannot reach rank 0 (a)")
+                    .hasMessageContaining("does not have SWAV_ENCRYPTION=" + other)
+                    .hasMessageContaining("for all trainers of the job");
         }
     }
 
@@ -117,15 +135,15 @@ class TcpMeshTest {
     void aTakenPortIsABindException() throws Exception {
         try (PeerListener a = Ranked.listener("a")) {
             InetSocketAddress taken = new InetSocketAddress(InetAddress.getLoopbackAddress(), a.port());
-            assertThatThrownBy(() -> PeerListener.open("b", Ranked.KEY, taken)).isInstanceOf(BindException.class);
+            assertThatThrownBy(() -> PeerListener.open("b", Ranked.KEY, FrameProtection.On, taken))
+                    .isInstanceOf(BindException.class);
         }
     }
 
     private static HandshakeVerdict dial(Handshake handshake, PeerListener listener, Hello hello) throws Exception {
         try (SocketChannel channel =
                 SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), listener.port()))) {
-            HandshakeVerdict verdict = handshake.dial(channel, hello);
-            return verdict;
+            return handshake.dial(channel, hello).verdict();
         }
     }
 }

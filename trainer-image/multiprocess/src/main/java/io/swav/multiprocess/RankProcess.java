@@ -1,6 +1,8 @@
 package io.swav.multiprocess;
 
+import io.swav.api.TrainerEnv;
 import io.swav.collective.Collective;
+import io.swav.collective.FrameProtection;
 import io.swav.collective.PeerListener;
 import io.swav.collective.TcpMesh;
 import io.swav.common.DaemonThreads;
@@ -34,7 +36,9 @@ public final class RankProcess {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String key = in.readLine();
         InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
-        try (PeerListener listener = PeerListener.open(uid(rank), key.getBytes(StandardCharsets.UTF_8), any)) {
+        FrameProtection protection = FrameProtection.of(System.getenv().getOrDefault(TrainerEnv.ENCRYPTION, ""));
+        try (PeerListener listener =
+                PeerListener.open(uid(rank), key.getBytes(StandardCharsets.UTF_8), protection, any)) {
             say(String.valueOf(listener.port()));
             String[] ports = in.readLine().split(",", -1);
             endWithParent(in);

@@ -269,7 +269,7 @@ public final class TrainCommand implements Callable<Integer> {
                 ? new InetSocketAddress(InetAddress.getLoopbackAddress(), env.port())
                 : new InetSocketAddress(env.port());
         try {
-            return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), at);
+            return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), env.protection(), at);
         } catch (BindException e) {
             throw new TrainerExitException(
                     ExitCodes.PORT_IN_USE,

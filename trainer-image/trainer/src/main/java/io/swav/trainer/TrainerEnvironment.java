@@ -4,6 +4,7 @@ import io.swav.api.ExitCodes;
 import io.swav.api.ResourceNames;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerExitException;
+import io.swav.collective.FrameProtection;
 import io.swav.collective.nccl.CollectiveBackend;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -23,6 +24,7 @@ import java.util.Optional;
  * @param runDirectory folder of the ready file
  * @param journal folder for the journal
  * @param collective which library carries collectives
+ * @param protection of what trainers send each other
  * @param minStepDuration how long a step takes at least
  */
 record TrainerEnvironment(
@@ -38,6 +40,7 @@ record TrainerEnvironment(
         Optional<Path> runDirectory,
         Optional<Path> journal,
         CollectiveBackend.Preference collective,
+        FrameProtection protection,
         Duration minStepDuration) {
 
     /**
@@ -86,6 +89,7 @@ record TrainerEnvironment(
                 folder(env, TrainerEnv.RUN_DIR),
                 folder(env, TrainerEnv.JOURNAL),
                 collective(env.getOrDefault(TrainerEnv.COLLECTIVE, "")),
+                protection(env.getOrDefault(TrainerEnv.ENCRYPTION, "")),
                 minStepDuration(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")));
     }
 
@@ -112,6 +116,14 @@ record TrainerEnvironment(
                         ExitCodes.CONFIG,
                         TrainerEnv.COLLECTIVE + " is \"" + text + "\", not one of "
                                 + Arrays.toString(CollectiveBackend.Preference.values())));
+    }
+
+    private static FrameProtection protection(String text) {
+        try {
+            return FrameProtection.of(text);
+        } catch (IllegalArgumentException e) {
+            throw new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
+        }
     }
 
     private static Duration minStepDuration(String text) {

@@ -13,6 +13,7 @@ import io.swav.api.World;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.Store;
+import io.swav.collective.FrameProtection;
 import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.common.Deadline;
@@ -159,7 +160,8 @@ class StoreCallsTest {
     private void train(boolean withB, long everySteps, Store store, UnaryOperator<TrainStep> around, Scene scene)
             throws Exception {
         TorchRuntime.start();
-        try (PeerListener listener = PeerListener.open("a", KEY, new InetSocketAddress(LOOPBACK, 0));
+        try (PeerListener listener =
+                        PeerListener.open("a", KEY, FrameProtection.On, new InetSocketAddress(LOOPBACK, 0));
                 ServerSocket silent = new ServerSocket(0, 1, LOOPBACK);
                 CropBatches batches = new ToyTrainingFactory().batches(spec());
                 NDManager root = TorchRuntime.root();

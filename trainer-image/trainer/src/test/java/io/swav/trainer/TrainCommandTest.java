@@ -120,6 +120,13 @@ class TrainCommandTest {
     }
 
     @Test
+    void namesABadValueOfEncryption() {
+        variables.put(TrainerEnv.ENCRYPTION, "maybe");
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
+        assertThat(said).contains("SWAV_ENCRYPTION is \"maybe\", not one of [On, Off]");
+    }
+
+    @Test
     void namesABadPort() {
         variables.put(TrainerEnv.PORT, "http");
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
