@@ -87,7 +87,8 @@ final class SchemaValidator {
                 }
             }
             case "number" -> {
-                if (require(value.isNumber(), field, "a number", value)) {
+                if (require(
+                        value.isNumber() && Double.isFinite(value.doubleValue()), field, "a finite number", value)) {
                     bounds(schema, field, value);
                 }
             }
@@ -157,7 +158,7 @@ final class SchemaValidator {
             List<String> choices =
                     schema.getEnum().stream().map(JsonNode::asText).toList();
             if (!choices.contains(value)) {
-                problems.add(field + " is \"" + value + "\", must be one of " + String.join(", ", choices));
+                problems.add(field + " is \"" + Shown.of(value) + "\", must be one of " + String.join(", ", choices));
             }
         }
         if (schema.getMinLength() != null && value.length() < schema.getMinLength()) {
@@ -170,7 +171,8 @@ final class SchemaValidator {
 
     private boolean require(boolean holds, String field, String what, JsonNode value) {
         if (!holds) {
-            problems.add(field + " is " + value + ", must be " + what);
+            String shown = value.isNumber() ? value.asText() : value.toString(); // NaN in quotes would be text
+            problems.add(field + " is " + Shown.of(shown) + ", must be " + what);
         }
         return holds;
     }

@@ -4,9 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
-import io.fabric8.kubernetes.client.utils.Serialization;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,15 +27,7 @@ public final class SpecLoader {
      * @throws InvalidSpecException if anything is wrong; names the file and every problem
      */
     public static SwavJobSpec load(Path file) {
-        @Nullable JsonNode document;
-        try {
-            // Fabric8 takes a leading brace for JSON; as YAML it reads both
-            document = Serialization.unmarshal("---\n" + Files.readString(file), JsonNode.class);
-        } catch (RuntimeException e) {
-            throw new InvalidSpecException(file.toString(), List.of("not YAML or JSON: " + e.getMessage()));
-        } catch (IOException e) {
-            throw new InvalidSpecException(file.toString(), List.of("cannot be read: " + e));
-        }
+        @Nullable JsonNode document = document(file);
         boolean whole = document != null && (document.has("kind") || document.has("apiVersion"));
         if (whole && !document.path("kind").asText().equals("SwavJob")) {
             throw new InvalidSpecException(
@@ -45,6 +35,24 @@ public final class SpecLoader {
                     List.of("kind is \"" + document.path("kind").asText() + "\", must be SwavJob"));
         }
         return complete(file.toString(), whole ? document.path("spec") : document);
+    }
+
+    /**
+     * Reads a YAML or JSON file whose size, depth and aliases are bounded; its contents are not checked.
+     *
+     * @return null if the file is empty
+     * @throws InvalidSpecException if it cannot be read, is no YAML or JSON, or exceeds a bound
+     */
+    public static @Nullable JsonNode document(Path file) {
+        try {
+            return BoundedYaml.read(file);
+        } catch (InvalidSpecException e) {
+            throw e;
+        } catch (RuntimeException e) { // from the parser
+            throw new InvalidSpecException(file.toString(), List.of("not YAML or JSON: " + e.getMessage()));
+        } catch (IOException e) {
+            throw new InvalidSpecException(file.toString(), List.of("cannot be read: " + e));
+        }
     }
 
     /**

@@ -3,12 +3,14 @@ package io.swav.api;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Repeats the CRD's CEL rules in Java: API servers below 1.25 ignore CEL, and a spec read from a file never reaches a
- * server. The messages are defined once, here; {@link SwavJobSpec} attaches the same ones to its CEL rules.
+ * server. The messages are defined once, here; {@link SwavJobSpec} attaches the same ones to its CEL rules. Rules that
+ * neither a schema nor CEL can express are added: numbers must be finite, and URIs must be well-formed.
  */
 public final class SpecValidator {
     static final String MIN_REPLICAS =
@@ -70,7 +72,31 @@ public final class SpecValidator {
         check(!namesMachine(spec.data().uri()), DATA_URI, broken);
         check(!namesMachine(spec.data().evalUri()), DATA_EVAL_URI, broken);
         check(!namesMachine(spec.checkpoint().uri()), CHECKPOINT_URI, broken);
+        broken.addAll(FiniteNumbers.problems("spec", spec));
+        broken.addAll(places(spec));
         return List.copyOf(broken);
+    }
+
+    /** Returns messages for the URIs that cannot be parsed. These rules are not in the CRD: CEL cannot parse a URI. */
+    private static List<String> places(SwavJobSpec spec) {
+        List<String> broken = new ArrayList<>();
+        SwavJobSpec.S3 s3 = spec.checkpoint().s3();
+        place("spec.data.uri", spec.data().uri(), StorageUri::requireData, broken);
+        place("spec.data.evalUri", spec.data().evalUri(), StorageUri::requireData, broken);
+        place("spec.checkpoint.uri", spec.checkpoint().uri(), StorageUri::requireStore, broken);
+        place("spec.checkpoint.s3.endpoint", s3 == null ? null : s3.endpoint(), StorageUri::endpoint, broken);
+        return broken;
+    }
+
+    private static void place(String field, @Nullable String uri, Consumer<String> rule, List<String> broken) {
+        if (uri == null || namesMachine(uri)) {
+            return;
+        }
+        try {
+            rule.accept(uri);
+        } catch (IllegalArgumentException e) {
+            broken.add(field + ": " + e.getMessage());
+        }
     }
 
     private static boolean namesMachine(@Nullable String uri) {

@@ -288,6 +288,15 @@ public record SwavJobSpec(
             @Max(Integer.MAX_VALUE)
             Integer maxBadSamples,
 
+            @JsonPropertyDescription("Pixels, width times height, of the largest image that is decoded, 67108864 by"
+                    + " default (8192 x 8192). The image's header decides, before memory is taken for its pixels. A larger"
+                    + " image, or one that needs more memory than the pod has, is skipped and counted like an"
+                    + " undecodable one.")
+            @Default("67108864")
+            @Min(1)
+            @Max(715_827_879)
+            Integer maxPixels,
+
             @JsonPropertyDescription("Threads per pod that decode and crop images, 2 by default.")
             @Default("2")
             @Min(1)
@@ -301,8 +310,12 @@ public record SwavJobSpec(
             @Default("Host")
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
             AugmentOn augmentOn) {
-        /** An older CRD, or a spec kept by an older operator, lacks this field, which means the host. */
+        /** The value of {@link #maxPixels} if it is unset. */
+        public static final int MAX_PIXELS = 1 << 26;
+
+        /** An older CRD, or a spec kept by an older operator, lacks these fields, which means their defaults. */
         public Data {
+            maxPixels = Objects.requireNonNullElse(maxPixels, MAX_PIXELS);
             augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host);
         }
     }

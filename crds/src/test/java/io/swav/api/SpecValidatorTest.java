@@ -106,6 +106,8 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, evalUri: file:///e}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, augmentOn: Host}", List.of()),
                 arguments("data: {uri: file:///data, augmentOn: Device}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, maxPixels: 67108864}", List.of()),
+                arguments("data: {uri: file:///data, maxPixels: 1000}", List.of(FIXED_DATA)),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
                 arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
@@ -128,7 +130,7 @@ class SpecValidatorTest {
     @Test
     void aFieldMissingFromAnOlderSpecMeansItsDefault() {
         JsonNode before = spec("");
-        ((ObjectNode) before.get("data")).remove("augmentOn");
+        ((ObjectNode) before.get("data")).remove(List.of("augmentOn", "maxPixels"));
         ((ObjectNode) before.at("/training/gradients")).remove("precision");
 
         assertThat(SpecValidator.changed(read(before), read(spec("")))).isEmpty();

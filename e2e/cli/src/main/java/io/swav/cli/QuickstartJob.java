@@ -3,14 +3,11 @@ package io.swav.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.InvalidSpecException;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.local.LocalClusterException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -28,18 +25,12 @@ record QuickstartJob(SwavJob object, SwavJobSpec spec) {
      * @param train URI of the training images
      * @param test URI of the test images
      * @param data the folder that contains both
-     * @throws LocalClusterException if the manifest cannot be read
-     * @throws InvalidSpecException naming all violations of its rules
+     * @throws LocalClusterException if the manifest has no spec, or not the volumes
+     * @throws InvalidSpecException if the manifest cannot be read as YAML, or naming all violations of its rules
      */
     static QuickstartJob of(Path manifest, String train, String test, Path data, Path checkpoints) {
-        ObjectNode job;
-        try {
-            if (!(Serialization.unmarshal(Files.readString(manifest), JsonNode.class) instanceof ObjectNode read)) {
-                throw new LocalClusterException(manifest + " is empty");
-            }
-            job = read;
-        } catch (IOException | RuntimeException e) {
-            throw new LocalClusterException(manifest + " cannot be read as YAML: " + e.getMessage(), e);
+        if (!(SpecLoader.document(manifest) instanceof ObjectNode job)) {
+            throw new LocalClusterException(manifest + " is empty");
         }
         if (!(job.get("spec") instanceof ObjectNode spec)) {
             throw new LocalClusterException(manifest + ": spec is missing");

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -96,11 +97,25 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @throws CheckpointException if the store cannot be read now, or none of its checkpoints can be used
      */
     public Optional<Checkpoint> newest(boolean startOver) throws CheckpointException {
+        return newest(startOver, checkpoint -> Optional.empty());
+    }
+
+    /**
+     * Returns the newest checkpoint, as above, that also suits its user.
+     *
+     * @param mismatch returns why a checkpoint that verifies cannot be used; empty if it can
+     */
+    public Optional<Checkpoint> newest(boolean startOver, Function<Checkpoint, Optional<String>> mismatch)
+            throws CheckpointException {
         Map<Long, String> passedOver = new LinkedHashMap<>();
         try {
             for (long step : index.steps()) {
                 try {
                     Checkpoint checkpoint = load(step);
+                    Optional<String> why = mismatch.apply(checkpoint);
+                    if (why.isPresent()) {
+                        throw new CorruptCheckpointException(why.get());
+                    }
                     index.verified(checkpoint.state());
                     return Optional.of(checkpoint);
                 } catch (CorruptCheckpointException e) {
@@ -185,7 +200,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * the owner replaces such checkpoints.
      *
      * @throws CheckpointException if the store cannot be written, holds another training's checkpoint of this step, or
-     *     holds one of a later generation: then this writer's world has been replaced
+     *     holds one of a later generation (then this writer's world has been replaced), or if a value is not finite
      */
     public Saved save(Checkpoint checkpoint) throws CheckpointException {
         return save(checkpoint, 1);
@@ -210,6 +225,8 @@ public final class CheckpointCatalog implements AutoCloseable {
             CatalogEntry entry = index.verified(checkpoint.state());
             pruner.tidy(step, checkpoint.state().generation());
             return new Saved(entry, seconds);
+        } catch (NotFiniteTensorException e) {
+            throw notFinite("checkpoint " + CheckpointFiles.at(step) + " is not saved: ", e);
         } catch (IOException e) {
             throw new CheckpointException(
                     Kind.CannotWrite,
@@ -270,12 +287,23 @@ public final class CheckpointCatalog implements AutoCloseable {
                             Long.toString(checkpoint.state().step())));
             sink.commit();
             return store.uri() + "/" + BACKBONE;
+        } catch (NotFiniteTensorException e) {
+            throw notFinite(BACKBONE + " is not written: ", e);
         } catch (IOException e) {
             throw new CheckpointException(
                     Kind.CannotWrite,
                     "cannot write " + BACKBONE + " to " + store.uri() + ": " + CheckpointException.describe(e),
                     e);
         }
+    }
+
+    private CheckpointException notFinite(String what, NotFiniteTensorException e) {
+        return new CheckpointException(
+                Kind.NotFinite,
+                what + e.getMessage() + ", so the training has diverged or its memory was damaged. The checkpoints in "
+                        + store.uri() + " stay as they are; to train on, resume from one of them, if need be with a"
+                        + " lower learning rate in a new job",
+                e);
     }
 
     @Override

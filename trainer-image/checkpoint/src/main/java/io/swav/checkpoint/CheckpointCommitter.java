@@ -94,6 +94,8 @@ final class CheckpointCommitter {
             try {
                 write(checkpoint, new UploadShare(0, ranks));
                 return;
+            } catch (NotFiniteTensorException e) {
+                throw e;
             } catch (IOException e) {
                 LOG.warn(
                         "the ranks could not save {} together, rank 0 saves it alone: {}",

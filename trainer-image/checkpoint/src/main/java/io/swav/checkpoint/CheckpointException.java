@@ -14,6 +14,8 @@ public final class CheckpointException extends Exception {
         CannotRead,
         /** The store holds checkpoints, and none can be resumed: a person must decide. */
         NoneUsable,
+        /** The state holds values that are not finite: saving it again would fail again. */
+        NotFinite,
         /** A later world has saved: this writer's world has been replaced. */
         NewerWorld
     }

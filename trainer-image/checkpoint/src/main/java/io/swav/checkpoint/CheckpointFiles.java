@@ -8,7 +8,9 @@ import java.nio.channels.ReadableByteChannel;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -84,10 +86,14 @@ final class CheckpointFiles {
     /**
      * Checks one file in full.
      *
-     * @throws CorruptCheckpointException unless every byte is what the manifest says
+     * @throws CorruptCheckpointException unless every byte is what the manifest says, and every value is finite
      */
     void check(long step, Manifest manifest, String file) throws IOException {
-        read(step, manifest, file, CheckpointFiles::pass);
+        if (file.equals(MODEL) || file.equals(OPTIMIZER)) {
+            read(step, manifest, file, Safetensors::check);
+        } else {
+            read(step, manifest, file, CheckpointFiles::pass);
+        }
     }
 
     Manifest manifest(long step) throws IOException {
@@ -101,10 +107,10 @@ final class CheckpointFiles {
     }
 
     CheckpointState state(long step, Manifest manifest) throws IOException {
-        byte[] json = read(step, manifest, STATE, (channel, size, name) -> bytes(channel, size));
+        byte[] json = read(step, manifest, STATE, CheckpointFiles::bytes);
         try {
             CheckpointState state = JSON.readValue(json, CheckpointState.class);
-            if (state != null && state.step() == step) {
+            if (state != null && state.step() == step && state.isPlausible()) {
                 return state;
             }
         } catch (JsonProcessingException e) {
@@ -129,15 +135,37 @@ final class CheckpointFiles {
                         + " bytes, its manifest says " + (expected == null ? 0 : expected.bytes()));
             }
             ReadableByteChannel channel = digests.over(source);
-            T value = reader.read(channel, source.size(), name);
-            pass(channel, source.size(), name);
-            if (!digests.entry().equals(expected)) {
-                throw new CorruptCheckpointException(name + " is damaged: its SHA-256 is not its manifest's");
-            }
-            return value;
+            return verified(
+                    channel, source.size(), name, reader, () -> digests.entry().equals(expected));
         } catch (NoSuchFileException e) {
             throw new CorruptCheckpointException(name + " is missing");
         }
+    }
+
+    /**
+     * Reads a channel to its end.
+     *
+     * @param intact whether the bytes that have passed are the manifest's
+     * @throws CorruptCheckpointException if they are not, or what the reader says about those that are
+     */
+    private static <T> T verified(
+            ReadableByteChannel channel, long size, String name, Reader<T> reader, BooleanSupplier intact)
+            throws IOException {
+        Optional<CorruptCheckpointException> refusal = Optional.empty();
+        Optional<T> value = Optional.empty();
+        try {
+            value = Optional.ofNullable(reader.read(channel, size, name));
+        } catch (CorruptCheckpointException e) {
+            refusal = Optional.of(e);
+        }
+        pass(channel, size, name);
+        if (!intact.getAsBoolean()) {
+            throw new CorruptCheckpointException(name + " is damaged: its SHA-256 is not its manifest's");
+        }
+        if (refusal.isPresent()) {
+            throw refusal.get();
+        }
+        return value.orElseThrow();
     }
 
     /** Reads a channel to its end. */
@@ -152,15 +180,15 @@ final class CheckpointFiles {
 
     private byte[] small(String name) throws IOException {
         try (Store.Source source = store.open(name)) {
-            return bytes(source, source.size());
+            return bytes(source, source.size(), name);
         } catch (NoSuchFileException e) {
             throw new CorruptCheckpointException(name + " is missing");
         }
     }
 
-    private static byte[] bytes(ReadableByteChannel channel, long size) throws IOException {
+    private static byte[] bytes(ReadableByteChannel channel, long size, String name) throws IOException {
         if (size > CHUNK) {
-            throw new CorruptCheckpointException("has " + size + " bytes, a few hundred are expected");
+            throw new CorruptCheckpointException(name + " has " + size + " bytes, a few hundred are expected");
         }
         ByteBuffer buffer = ByteBuffer.allocate((int) size);
         for (int read = 0; read >= 0 && buffer.hasRemaining(); ) {

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.api.Shown;
 import io.swav.checkpoint.CheckpointCatalog.CatalogEntry;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -7,17 +8,28 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Knows which checkpoints a store holds and which of them are usable. A checkpoint is read in full only once. */
 final class CheckpointIndex {
-    private static final Pattern COMMITTED = Pattern.compile("step-(\\d+)/" + Pattern.quote(Manifest.NAME));
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointIndex.class);
+    /** The names that this trainer writes: eighteen digits fit a long, and every step has one name. */
+    private static final Pattern COMMITTED = Pattern.compile("step-(0|[1-9]\\d{0,17})/" + Pattern.quote(Manifest.NAME));
+
+    private static final Pattern LIKE_COMMITTED = Pattern.compile("step-[^/]*/" + Pattern.quote(Manifest.NAME));
 
     private final Store store;
     private final CheckpointFiles files;
     private final CheckpointCatalog.Owner owner;
+    /** Names that have been logged. */
+    private final Set<String> passedOver = ConcurrentHashMap.newKeySet();
+
     private final Map<Long, CatalogEntry> known = new ConcurrentSkipListMap<>(Comparator.reverseOrder());
 
     CheckpointIndex(Store store, CheckpointFiles files, CheckpointCatalog.Owner owner) {
@@ -28,12 +40,21 @@ final class CheckpointIndex {
 
     /** Returns the steps of all committed checkpoints, newest first. */
     List<Long> steps() throws IOException {
-        return store.names().stream()
-                .map(COMMITTED::matcher)
-                .filter(Matcher::matches)
-                .map(matcher -> Long.parseLong(matcher.group(1)))
-                .sorted(Comparator.reverseOrder())
-                .toList();
+        List<Long> steps = new ArrayList<>();
+        for (String name : store.names()) {
+            Matcher committed = COMMITTED.matcher(name);
+            if (committed.matches()) {
+                steps.add(Long.parseLong(committed.group(1)));
+            } else if (LIKE_COMMITTED.matcher(name).matches() && passedOver.add(Shown.of(name))) {
+                LOG.warn(
+                        "{} in {} is passed over: no trainer writes this name. If it is a checkpoint, rename its folder to"
+                                + " step- and the number of steps in its state.json",
+                        Shown.of(name),
+                        store.uri());
+            }
+        }
+        steps.sort(Comparator.reverseOrder());
+        return steps;
     }
 
     /** Returns whether this step was saved for this configuration and is undamaged. */

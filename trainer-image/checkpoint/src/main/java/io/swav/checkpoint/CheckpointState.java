@@ -2,6 +2,8 @@ package io.swav.checkpoint;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,17 @@ public record CheckpointState(
             long generation,
             String time) {
         this(step, samples, seed, configDigest, worldSize, job, generation, time, "");
+    }
+
+    /** More than any training reaches: a generation a millisecond for 30,000 years, and sums of these fit a long. */
+    private static final long MAX_COUNT = 1_000_000_000_000_000L;
+    /** More characters than any text here has. */
+    private static final int MAX_TEXT = 1024;
+
+    /** Returns whether a trainer can have written these values. Others would be computed with, and reported. */
+    boolean isPlausible() {
+        return LongStream.of(step, samples, generation, worldSize).allMatch(count -> count >= 0 && count <= MAX_COUNT)
+                && Stream.of(configDigest, job, time, request).allMatch(text -> text.length() <= MAX_TEXT);
     }
 
     /** Returns the same state, which also answers this request. */

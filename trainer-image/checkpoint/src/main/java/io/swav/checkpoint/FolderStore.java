@@ -6,12 +6,13 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -27,13 +28,16 @@ import java.util.stream.Stream;
 public final class FolderStore implements Store {
     private static final String WRITING = ".writing-";
     private static final String REMOVED = ".removed-";
-    private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d+)-.*");
+    private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d{1,18})-.*");
     /**
      * Names that this store owns. Anything else in the folder belongs to others; it may be large, or not readable for
      * this user, such as {@code lost+found}.
      */
     private static final Pattern OWN =
             Pattern.compile("step-.*|export|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
+
+    /** The depth of a checkpoint's files, with one level for a location as in S3. */
+    private static final int DEPTH = 2;
 
     private final Path root;
 
@@ -62,19 +66,37 @@ public final class FolderStore implements Store {
             return List.of();
         }
         List<String> names = new ArrayList<>();
-        for (Path path : below(root, 1, FileVisitOption.FOLLOW_LINKS)) {
+        for (Path path : children()) {
             if (OWN.matcher(name(path)).matches()) {
-                below(path, Integer.MAX_VALUE).stream()
-                        .filter(Files::isRegularFile)
-                        .forEach(file -> names.add(root.relativize(file).toString()));
+                files(path).forEach(file -> names.add(root.relativize(file).toString()));
             }
         }
         return names;
     }
 
-    /** Lists a folder in an order in which its contents come after it. */
-    private static List<Path> below(Path folder, int depth, FileVisitOption... links) throws IOException {
-        try (Stream<Path> all = Files.walk(folder, depth, links)) {
+    private List<Path> children() throws IOException {
+        try (Stream<Path> all = Files.list(root)) {
+            return all.toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    /**
+     * Lists what is not a folder, without following links. A link in the place of a checkpoint counts as its manifest:
+     * a checkpoint that cannot be read is reported, and one that is not there is not.
+     */
+    private static List<Path> files(Path path) throws IOException {
+        return Files.isSymbolicLink(path)
+                ? List.of(path.resolve(Manifest.NAME))
+                : below(path, DEPTH).stream()
+                        .filter(file -> !Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS))
+                        .toList();
+    }
+
+    /** Lists a folder in an order in which its contents come after it, without following links. */
+    private static List<Path> below(Path folder, int depth) throws IOException {
+        try (Stream<Path> all = Files.walk(folder, depth)) {
             return all.skip(1).toList();
         } catch (UncheckedIOException e) {
             throw e.getCause(); // for example, a folder that was removed while it was listed
@@ -87,7 +109,8 @@ public final class FolderStore implements Store {
 
     @Override
     public Source open(String name) throws IOException {
-        FileChannel channel = FileChannel.open(root.resolve(name));
+        requireFile(name);
+        FileChannel channel = FileChannel.open(root.resolve(name), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
         long size = channel.size();
         return new Source() {
             @Override
@@ -110,6 +133,25 @@ public final class FolderStore implements Store {
                 channel.close();
             }
         };
+    }
+
+    /**
+     * Requires a name to be that of a file in this folder. Opening a pipe waits for a writer, a device may have no end,
+     * and a link may lead anywhere.
+     */
+    private void requireFile(String name) throws IOException {
+        Path at = root;
+        for (Path part : Path.of(name)) {
+            at = at.resolve(part);
+            if (name(part).equals("..") || Files.isSymbolicLink(at)) {
+                throw new CorruptCheckpointException(
+                        root.relativize(at) + " is a link or leads out of the store, and is not followed");
+            }
+        }
+        if (!Files.readAttributes(at, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+                .isRegularFile()) {
+            throw new CorruptCheckpointException(name + " is not a file");
+        }
     }
 
     @Override
@@ -172,11 +214,15 @@ public final class FolderStore implements Store {
         FileSink(Path temporary, Path target) throws IOException {
             this.temporary = temporary;
             this.target = target;
+            if (Files.isSymbolicLink(temporary)) { // no trainer makes one, and what it points to is not ours
+                Files.delete(temporary);
+            }
             this.channel = FileChannel.open(
                     temporary,
                     StandardOpenOption.CREATE,
                     StandardOpenOption.TRUNCATE_EXISTING,
-                    StandardOpenOption.WRITE);
+                    StandardOpenOption.WRITE,
+                    LinkOption.NOFOLLOW_LINKS);
         }
 
         @Override
@@ -223,7 +269,7 @@ public final class FolderStore implements Store {
 
     @Override
     public void sweep(long generation, Predicate<String> inUse) throws IOException {
-        for (Path path : below(root, 1, FileVisitOption.FOLLOW_LINKS)) {
+        for (Path path : children()) {
             if (isLeft(name(path), generation)) {
                 delete(path);
             }
@@ -260,7 +306,7 @@ public final class FolderStore implements Store {
     }
 
     private static void delete(Path tree) throws IOException {
-        if (!Files.exists(tree)) {
+        if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
             return;
         }
         List<Path> paths = new ArrayList<>(below(tree, Integer.MAX_VALUE));

@@ -1,8 +1,10 @@
 package io.swav.checkpoint;
 
+import io.swav.api.StorageUri;
 import io.swav.common.DaemonThreads;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,7 +43,9 @@ import software.amazon.awssdk.services.s3.model.S3Object;
  */
 public final class S3Store implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
-    private static final Pattern DRAFT = Pattern.compile("(step-\\d+/g(\\d+)-[^/]+/).*");
+    /** Eighteen digits fit a long; a name with more is not of this trainer. */
+    private static final Pattern DRAFT = Pattern.compile("(step-\\d{1,18}/g(\\d{1,18})-[^/]+/).*");
+
     private static final int UPLOADS = 4;
     private static final int ATTEMPTS = 5;
     private static final Duration CONNECT = Duration.ofSeconds(5);
@@ -82,7 +86,7 @@ public final class S3Store implements Store {
      * @throws IllegalArgumentException if the service's endpoint is not a URL; the message is for the user
      */
     public static S3Store open(URI uri, Service service) {
-        service.endpoint().ifPresent(S3Store::requireUrl);
+        service.endpoint().ifPresent(endpoint -> StorageUri.endpoint(endpoint.toString()));
         S3ClientBuilder builder = S3Client.builder()
                 .httpClientBuilder(Apache5HttpClient.builder()
                         .maxConnections(2 * UPLOADS)
@@ -105,13 +109,6 @@ public final class S3Store implements Store {
                 .ifPresent(region -> builder.region(Region.of(region)));
         String path = uri.getPath() == null ? "" : uri.getPath().replaceAll("^/+|/+$", "");
         return new S3Store(builder.build(), uri.getAuthority(), path.isEmpty() ? "" : path + "/");
-    }
-
-    private static void requireUrl(URI endpoint) {
-        if (endpoint.getHost() == null || !String.valueOf(endpoint.getScheme()).matches("https?")) {
-            throw new IllegalArgumentException(
-                    "\"" + endpoint + "\" is no URL of an S3 service, such as http://minio:9000");
-        }
     }
 
     @Override
@@ -207,7 +204,7 @@ public final class S3Store implements Store {
                     putNew(key, content);
                 } catch (FileAlreadyExistsException e) {
                     // perhaps written by this very request: its answer was lost, and the SDK sent it again
-                    inUse = Arrays.equals(content, bytes(key));
+                    inUse = holds(folder + "/" + lastFile, content);
                     if (!inUse) {
                         throw e;
                     }
@@ -223,10 +220,15 @@ public final class S3Store implements Store {
         };
     }
 
-    private byte[] bytes(String key) throws IOException {
-        return call(() -> client.getObjectAsBytes(
-                        request -> request.bucket(bucket).key(key)))
-                .asByteArray();
+    /** Returns whether a file has this content; what another process wrote there may be of any size. */
+    private boolean holds(String name, byte[] content) throws IOException {
+        try (Source source = open(name)) {
+            ByteBuffer there = ByteBuffer.allocate(content.length);
+            for (int read = 0; read >= 0 && there.hasRemaining(); ) {
+                read = source.read(there);
+            }
+            return source.size() == content.length && Arrays.equals(content, there.array());
+        }
     }
 
     /** Writes an object that does not exist yet. If the service does not support conditions, the last writer wins. */

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.swav.api.Shown;
+import io.swav.torch.HostMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,6 +20,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 
 /**
@@ -29,7 +32,10 @@ public final class Safetensors {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<DataType, String> TYPES =
             Map.of(DataType.FLOAT32, "F32", DataType.FLOAT64, "F64", DataType.INT64, "I64", DataType.INT32, "I32");
-    private static final int MAX_HEADER = 100 << 20;
+    /** The format allows 100 MB, whose tree of JSON would take more than a gigabyte. A tensor takes about 100 bytes. */
+    private static final int MAX_HEADER = 8 << 20;
+
+    private static final int CHUNK = 1 << 20;
 
     private Safetensors() {}
 
@@ -37,6 +43,7 @@ public final class Safetensors {
      * Writes and fsyncs a file.
      *
      * @param metadata goes into the header's {@code __metadata__}
+     * @throws IOException if it cannot be written, or a value is not finite; the message names the tensor
      */
     public static void write(Path file, Map<String, HostTensor> tensors, Map<String, String> metadata)
             throws IOException {
@@ -77,8 +84,17 @@ public final class Safetensors {
         }
         writeAll(channel, head.flip());
         for (Map.Entry<String, HostTensor> entry : entries) {
-            writeAll(channel, entry.getValue().bytes().duplicate().clear());
+            ByteBuffer bytes = entry.getValue().bytes().duplicate().clear();
+            OptionalLong bad = FiniteValues.firstNotFinite(dtype(entry.getValue()), bytes);
+            if (bad.isPresent()) {
+                throw new NotFiniteTensorException(entry.getKey(), bad.getAsLong());
+            }
+            writeAll(channel, bytes);
         }
+    }
+
+    private static String dtype(HostTensor tensor) {
+        return TYPES.getOrDefault(tensor.type(), "");
     }
 
     private static void writeAll(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
@@ -103,9 +119,61 @@ public final class Safetensors {
      *
      * @param size bytes of the file
      * @param name for messages
-     * @throws CorruptCheckpointException if the file breaks the format's rules
+     * @throws CorruptCheckpointException if the file breaks the format's rules, or a value is not finite
+     * @throws IOException also if there is not enough memory now
      */
     static Map<String, HostTensor> read(ReadableByteChannel channel, long size, String name) throws IOException {
+        long machine = new HostMemory(Path.of("/")).total().orElse(Long.MAX_VALUE);
+        if (size > machine) {
+            throw new CorruptCheckpointException(
+                    name + " has " + size + " bytes, this machine has " + machine + " bytes of memory");
+        }
+        Map<String, HostTensor> tensors = new LinkedHashMap<>();
+        for (TensorSlot slot : header(channel, size, name)) {
+            ByteBuffer bytes = allocate((int) slot.bytes(), name);
+            readAll(channel, bytes, name);
+            requireFinite(slot, bytes.clear(), 0, name);
+            tensors.put(slot.name(), tensor(slot, bytes));
+        }
+        return tensors;
+    }
+
+    private static ByteBuffer allocate(int bytes, String name) throws IOException {
+        try {
+            return ByteBuffer.allocateDirect(bytes);
+        } catch (OutOfMemoryError e) {
+            throw new IOException(
+                    "there is not enough memory to read " + name + " (" + e.getMessage()
+                            + "): raise the pod's memory, or -XX:MaxDirectMemorySize",
+                    e);
+        }
+    }
+
+    /** Reads a whole file, and checks it as {@link #read} does, in the memory of one chunk. Returns its size. */
+    static long check(ReadableByteChannel channel, long size, String name) throws IOException {
+        ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+        for (TensorSlot slot : header(channel, size, name)) {
+            for (long at = 0; at < slot.bytes(); at += chunk.limit()) {
+                chunk.clear().limit((int) Math.min(CHUNK, slot.bytes() - at));
+                readAll(channel, chunk, name);
+                requireFinite(slot, chunk.flip(), at / width(slot.dtype()), name);
+            }
+        }
+        return size;
+    }
+
+    /** @param before number of the tensor's elements before these bytes */
+    private static void requireFinite(TensorSlot slot, ByteBuffer bytes, long before, String name)
+            throws CorruptCheckpointException {
+        OptionalLong bad = FiniteValues.firstNotFinite(slot.dtype(), bytes);
+        if (bad.isPresent()) {
+            throw new CorruptCheckpointException(
+                    name + ": " + NotFiniteTensorException.describe(Shown.of(slot.name()), before + bad.getAsLong()));
+        }
+    }
+
+    /** Reads the header, and returns the tensors in the order of their bytes, which fill the file without a gap. */
+    private static List<TensorSlot> header(ReadableByteChannel channel, long size, String name) throws IOException {
         ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
         readAll(channel, length, name);
         long headerLength = length.getLong(0);
@@ -118,9 +186,9 @@ public final class Safetensors {
         List<TensorSlot> slots = slots(json.array(), name);
         long at = 0;
         for (TensorSlot slot : slots) {
-            if (slot.from() != at || slot.bytes() != slot.to() - slot.from()) {
-                throw new CorruptCheckpointException(name + ": " + slot.name() + " lies at " + slot.from() + " to "
-                        + slot.to() + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
+            if (slot.from() != at || slot.bytes() < 0 || slot.bytes() != slot.to() - slot.from()) {
+                throw new CorruptCheckpointException(name + ": " + Shown.of(slot.name()) + " lies at " + slot.from()
+                        + " to " + slot.to() + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
             }
             at = slot.to();
         }
@@ -128,13 +196,7 @@ public final class Safetensors {
             throw new CorruptCheckpointException(name + " has " + size + " bytes, its header describes "
                     + (8 + headerLength + at) + ": it is truncated or not whole");
         }
-        Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        for (TensorSlot slot : slots) {
-            ByteBuffer bytes = ByteBuffer.allocateDirect((int) slot.bytes());
-            readAll(channel, bytes, name);
-            tensors.put(slot.name(), tensor(slot, bytes.clear()));
-        }
-        return tensors;
+        return slots;
     }
 
     /** One tensor of the header; offsets count from the end of the header. */
@@ -155,33 +217,50 @@ public final class Safetensors {
 
     private static List<TensorSlot> slots(byte[] json, String name) throws IOException {
         List<TensorSlot> slots = new ArrayList<>();
-        try {
-            for (Map.Entry<String, JsonNode> field : JSON.readTree(json).properties()) {
-                JsonNode node = field.getValue();
-                if (field.getKey().equals("__metadata__")) {
-                    continue;
-                }
-                List<Long> shape = new ArrayList<>();
-                node.path("shape").forEach(side -> shape.add(side.asLong()));
-                JsonNode offsets = node.path("data_offsets");
-                slots.add(new TensorSlot(
-                        field.getKey(),
-                        node.path("dtype").asText(),
-                        shape,
-                        offsets.path(0).asLong(-1),
-                        offsets.path(1).asLong(-1)));
+        for (Map.Entry<String, JsonNode> field : tree(json, name).properties()) {
+            if (!field.getKey().equals("__metadata__")) {
+                slots.add(slot(field.getKey(), field.getValue(), name));
             }
-        } catch (JsonProcessingException e) {
-            throw new CorruptCheckpointException(name + " is not a safetensors file: its header is not JSON");
         }
         slots.sort(Comparator.comparingLong(TensorSlot::from).thenComparingLong(TensorSlot::to));
         for (TensorSlot slot : slots) {
             if (width(slot.dtype()) < 0) {
-                throw new CorruptCheckpointException(name + ": " + slot.name() + " has dtype " + slot.dtype()
+                throw new CorruptCheckpointException(name + ": " + Shown.of(slot.name()) + " has dtype "
+                        + Shown.of(slot.dtype())
                         + ", this trainer reads F16, BF16, F32, F64, I32, I64");
             }
         }
         return slots;
+    }
+
+    private static JsonNode tree(byte[] json, String name) throws IOException {
+        try {
+            JsonNode tree = JSON.readTree(json);
+            if (tree.isObject()) {
+                return tree;
+            }
+        } catch (JsonProcessingException e) {
+            // reported below
+        }
+        throw new CorruptCheckpointException(name + " is not a safetensors file: its header is not JSON");
+    }
+
+    private static TensorSlot slot(String tensor, JsonNode node, String name) throws CorruptCheckpointException {
+        List<Long> shape = new ArrayList<>();
+        for (JsonNode side : node.path("shape")) {
+            if (!side.isIntegralNumber() || !side.canConvertToLong() || side.longValue() < 0) {
+                throw new CorruptCheckpointException(
+                        name + ": " + Shown.of(tensor) + " has a side of " + Shown.of(side.toString()));
+            }
+            shape.add(side.longValue());
+        }
+        JsonNode offsets = node.path("data_offsets");
+        return new TensorSlot(
+                tensor,
+                node.path("dtype").asText(),
+                shape,
+                offsets.path(0).asLong(-1),
+                offsets.path(1).asLong(-1));
     }
 
     /** Returns the bytes of an element, −1 for an unsupported type. */

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.api.StorageUri;
 import java.net.URI;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -33,8 +34,16 @@ public final class StoreOptions {
         return StoreFactory.open(
                 uri,
                 new S3Store.Service(
-                        Optional.ofNullable(endpoint).map(URI::create),
+                        Optional.ofNullable(endpoint).map(StoreOptions::endpoint),
                         Optional.ofNullable(region),
                         Optional.ofNullable(pathStyle)));
+    }
+
+    private static URI endpoint(String url) {
+        try {
+            return StorageUri.endpoint(url);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("--endpoint: " + e.getMessage(), e);
+        }
     }
 }

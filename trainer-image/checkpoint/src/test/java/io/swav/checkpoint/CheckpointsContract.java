@@ -7,11 +7,13 @@ import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.CheckpointCatalog.Owner;
 import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
@@ -19,10 +21,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -304,6 +309,207 @@ abstract class CheckpointsContract {
                         throw Objects.requireNonNull(e.getCause());
                     }
                 });
+    }
+
+    /** Such names may be tests of an attacker, or a slip of a person. */
+    @Test
+    void passesOverNamesThatNoTrainerWrites() throws Exception {
+        checkpoints(5).save(checkpoint(7, 1));
+        byte[] manifest = read("step-7/MANIFEST.json");
+        List<String> foreign = List.of(
+                "step-99999999999999999999/MANIFEST.json",
+                "step-9223372036854775807/MANIFEST.json",
+                "step-007/MANIFEST.json",
+                "step--1/MANIFEST.json",
+                "step-/MANIFEST.json",
+                "step-1e9/MANIFEST.json",
+                "step-\u0663/MANIFEST.json");
+        for (String name : foreign) {
+            write(name, manifest);
+        }
+        assertThat(newest(checkpoints(1))).isEqualTo(checkpoint(7, 1));
+        assertThat(checkpoints(1).catalogue(true)).hasSize(1).allMatch(CheckpointCatalog.CatalogEntry::verified);
+        checkpoints(1).save(checkpoint(8, 1));
+        assertThat(newest(checkpoints(1))).isEqualTo(checkpoint(8, 1));
+        assertThat(store().names()).containsAll(foreign);
+    }
+
+    @Test
+    void passesOverDraftsWhoseGenerationIsNoNumberOfOurs() throws Exception {
+        write("step-7/g99999999999999999999-x/model.safetensors", new byte[1]);
+        checkpoints(5).save(checkpoint(8, 1));
+        assertThat(newest(checkpoints(5))).isEqualTo(checkpoint(8, 1));
+    }
+
+    @Test
+    void namesManifestsThatLeadOutOfTheirFolderOrLackValues() throws Exception {
+        checkpoints(9).save(checkpoint(1, 1));
+        checkpoints(9).save(checkpoint(2, 1));
+        String good = new String(read("step-2/MANIFEST.json"), StandardCharsets.UTF_8);
+        String digest = "0".repeat(64);
+        String entry = " : {\n      \"bytes\" : 1,\n      \"sha256\" : \"" + digest + "\"\n    }";
+        Map<String, String> hostile = Map.of(
+                withLocation(good, "../step-1/"),
+                "its location is",
+                withLocation(good, "/etc/"),
+                "its location is",
+                withLocation(good, "g1-x/../../"),
+                "its location is",
+                withLocation(good, "g1-x"),
+                "its location is",
+                withFile(good, "\"../../x\"" + entry),
+                "it names \"../../x\"",
+                withFile(good, "\"/etc/passwd\"" + entry),
+                "it names \"/etc/passwd\"",
+                withFile(good, "\"a\" : null"),
+                "it names \"a\" without size",
+                withFile(good, "\"x\"" + entry.replace(": 1,", ": -1,")),
+                "it names \"x\" without size",
+                withFile(good, "\"x\"" + entry.replace(digest, "0")),
+                "it names \"x\" without size",
+                "{ \"format\" : 1 }",
+                "not as it was written");
+        hostile.forEach((manifest, problem) -> {
+            try {
+                write("step-2/MANIFEST.json", manifest.getBytes(StandardCharsets.UTF_8));
+                assertThat(newest(checkpoints(9)).state().step()).as(manifest).isEqualTo(1);
+                assertThat(checkpoints(9).catalogue(true).get(0).problem().orElseThrow())
+                        .as(manifest)
+                        .contains(problem);
+                checkpoints(9).save(checkpoint(3, 1));
+            } catch (IOException | CheckpointException e) {
+                throw new AssertionError(manifest, e);
+            } finally {
+                removeStep3();
+            }
+        });
+    }
+
+    private void removeStep3() {
+        try {
+            store().remove("step-3", "MANIFEST.json");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String withLocation(String manifest, String location) {
+        String none = manifest.replaceAll("  \"location\" : .*\n", "");
+        return none.replace("\"format\" : 1,\n", "\"format\" : 1,\n  \"location\" : \"" + location + "\",\n");
+    }
+
+    /** Adds a file in the place that its name sorts to, because a manifest in another order is damaged. */
+    private static String withFile(String manifest, String file) {
+        boolean first = file.charAt(1) < 'm';
+        return first
+                ? manifest.replace("\"files\" : {\n", "\"files\" : {\n    " + file + ",\n")
+                : manifest.replaceFirst("(?s)(.*\n    )}", "$1}" + Matcher.quoteReplacement(",\n    " + file));
+    }
+
+    /** The digests are right: whoever wrote these computed them, or is an older version. */
+    @Test
+    void namesStatesThatNoTrainerWrites() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        CheckpointState good = checkpoint(2, 1).state();
+        for (CheckpointState hostile : List.of(
+                new CheckpointState(2, -1, 31, "cfg", 2, "job", 1, ""),
+                new CheckpointState(2, 16, 31, "cfg", -2, "job", 1, ""),
+                new CheckpointState(2, 16, 31, "cfg", 2, "job", Long.MAX_VALUE, ""),
+                new CheckpointState(2, 16, 31, "cfg", 2, "job", -1, ""),
+                new CheckpointState(2, 16, 31, "cfg", 2, "job", 1, "x".repeat(100_000)),
+                new CheckpointState(3, 16, 31, "cfg", 2, "job", 1, ""))) {
+            replace("step-2", good, hostile);
+            assertThat(newest(checkpoints(5)).state().step()).isEqualTo(1);
+            assertThat(checkpoints(5).catalogue(true).get(0).problem().orElseThrow())
+                    .contains("state.json is not the state of step 2");
+            checkpoints(5).save(checkpoint(4, 1)); // a later generation would fence it off
+            store().remove("step-4", "MANIFEST.json");
+            store().remove("step-2", "MANIFEST.json");
+        }
+    }
+
+    /** Writes a whole checkpoint with this state, under the name of another step. */
+    private void replace(String folder, CheckpointState like, CheckpointState state) throws IOException {
+        Checkpoint checkpoint = checkpoint(like.step(), 1);
+        try (Store.Draft draft = store().draft(folder, 1, UploadShare.ALONE)) {
+            Map<String, Manifest.ManifestEntry> written = CheckpointFiles.writeTensors(draft, checkpoint, "cfg");
+            written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
+            draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
+        }
+    }
+
+    @Test
+    void doesNotSaveOrExportValuesThatAreNotFinite() throws Exception {
+        CheckpointCatalog checkpoints = checkpoints(5);
+        checkpoints.save(checkpoint(1, 1));
+        for (float value : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+            Checkpoint good = checkpoint(2, 1);
+            Map<String, HostTensor> model = new TreeMap<>(good.model());
+            model.put("layer1.0.conv1.weight", floats(1, 2, value));
+            for (Checkpoint bad : List.of(
+                    new Checkpoint(good.state(), model, good.optimizer()),
+                    new Checkpoint(good.state(), good.model(), model))) {
+                assertThatThrownBy(() -> checkpoints.save(bad))
+                        .hasMessageContaining("step-2 is not saved: layer1.0.conv1.weight holds NaN or infinity")
+                        .hasMessageContaining("at element 2")
+                        .extracting(e -> ((CheckpointException) e).kind())
+                        .isEqualTo(Kind.NotFinite);
+            }
+            assertThatThrownBy(() -> checkpoints.export(new Checkpoint(good.state(), model, Map.of())))
+                    .hasMessageContaining("layer1.0.conv1.weight holds NaN or infinity")
+                    .extracting(e -> ((CheckpointException) e).kind())
+                    .isEqualTo(Kind.NotFinite);
+        }
+        assertThat(store().names()).hasSize(4).allMatch(name -> name.startsWith("step-1/"));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+    }
+
+    /** An older version wrote it: all digests are right. */
+    @Test
+    void passesOverACheckpointWithValuesThatAreNotFinite() throws Exception {
+        CheckpointCatalog checkpoints = checkpoints(5);
+        checkpoints.save(checkpoint(1, 1));
+        for (String file : List.of("model.safetensors", "optimizer.safetensors")) {
+            checkpoints.save(checkpoint(2, 1));
+            String name = file("step-2/", file);
+            byte[] bytes = read(name);
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(bytes.length - 4, Float.NaN);
+            String manifest = new String(read("step-2/MANIFEST.json"), StandardCharsets.UTF_8);
+            String before = sha256(read(name));
+            write(name, bytes);
+            write(
+                    "step-2/MANIFEST.json",
+                    manifest.replace(before, sha256(bytes)).getBytes(StandardCharsets.UTF_8));
+
+            assertThat(newest(checkpoints(5)).state().step()).isEqualTo(1);
+            assertThat(checkpoints(5).catalogue(true).get(0).problem().orElseThrow())
+                    .contains(file + ": ")
+                    .contains("holds NaN or infinity, first at element");
+            assertThatThrownBy(() -> checkpoints(5).load(2)).hasMessageContaining("holds NaN or infinity");
+            assertThat(checkpoints(5).holds(2)).isFalse();
+            store().remove("step-2", "MANIFEST.json");
+        }
+    }
+
+    private static String sha256(byte[] bytes) throws IOException {
+        DigestingChannels digests = new DigestingChannels();
+        try (var to = digests.over(Channels.newChannel(OutputStream.nullOutputStream()))) {
+            to.write(ByteBuffer.wrap(bytes));
+        }
+        return digests.entry().sha256();
+    }
+
+    /** The files fit the manifest, and the configuration is this one, but the tensors are of another network. */
+    @Test
+    void passesOverACheckpointThatDoesNotSuitItsUser() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        checkpoints(5).save(checkpoint(2, 1));
+        Checkpoint found = checkpoints(5)
+                .newest(false, each -> each.state().step() == 2 ? Optional.of("has other tensors") : Optional.empty())
+                .orElseThrow();
+        assertThat(found.state().step()).isEqualTo(1);
+        assertThatThrownBy(() -> checkpoints(5).newest(false, each -> Optional.of("has other tensors")))
+                .hasMessageContaining("step-2 has other tensors; step-1 has other tensors");
     }
 
     @Test

@@ -12,6 +12,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 class FolderStoreTest extends CheckpointsContract {
@@ -43,6 +44,71 @@ class FolderStoreTest extends CheckpointsContract {
         // not /checkpoints on this machine's own disk
         assertThatThrownBy(() -> StoreFactory.open("file://data/checkpoints", S3Store.Service.AWS))
                 .hasMessage("\"file://data/checkpoints\" is neither file:///folder nor s3://bucket/prefix");
+    }
+
+    /** A link may lead to another training's files, or anywhere; without its name, training would begin at zero. */
+    @Test
+    void linksAreNamedAndNotFollowed() throws Exception {
+        Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+        new CheckpointCatalog(FolderStore.open(elsewhere), new Owner("job", "cfg"), 2).save(checkpoint(9, 1));
+        Files.createSymbolicLink(folder.resolve("step-9"), elsewhere.resolve("step-9"));
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 2);
+        assertThatThrownBy(() -> checkpoints.newest(false))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining("step-9 is a link or leads out of the store, and is not followed");
+
+        Path copy = Files.createDirectory(folder.resolve("step-8"));
+        for (String file : new String[] {"MANIFEST.json", "model.safetensors", "optimizer.safetensors", "state.json"}) {
+            Files.createSymbolicLink(
+                    copy.resolve(file), elsewhere.resolve("step-9").resolve(file));
+        }
+        Files.createSymbolicLink(folder.resolve("step-7"), folder.resolve("step-7")); // to itself
+        Files.createSymbolicLink(folder.resolve("step-6"), folder.resolve("nowhere"));
+        Files.createSymbolicLink(folder.resolve("step-5"), folder); // contains itself
+        assertThat(checkpoints.catalogue(true))
+                .hasSize(5)
+                .allMatch(entry -> entry.problem().orElse("").contains("is a link or leads out of the store"));
+        checkpoints.save(checkpoint(7, 1));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(7, 1));
+        checkpoints.save(checkpoint(10, 1));
+        checkpoints.save(checkpoint(11, 1));
+        assertThat(elsewhere.resolve("step-9/MANIFEST.json")).exists();
+        assertThat(elsewhere.resolve("step-9/model.safetensors")).exists();
+    }
+
+    /** Opening a pipe would wait for a writer. */
+    @Test
+    @Timeout(60)
+    void pipesAndFoldersInThePlaceOfFilesAreNamed() throws Exception {
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 5);
+        checkpoints.save(checkpoint(1, 1));
+        assertThat(sh("mkdir " + folder + "/step-2 && mkfifo " + folder + "/step-2/MANIFEST.json"))
+                .isTrue();
+        checkpoints.save(checkpoint(3, 1));
+        assertThat(sh("rm " + folder + "/step-3/state.json && mkfifo " + folder + "/step-3/state.json"))
+                .isTrue();
+        CheckpointCatalog reopened = new CheckpointCatalog(store(), new Owner("job", "cfg"), 5);
+        assertThat(newest(reopened)).isEqualTo(checkpoint(1, 1));
+        assertThat(reopened.catalogue(true).stream()
+                        .map(entry -> entry.problem().orElse("")))
+                .containsExactly("step-3/state.json is not a file", "step-2/MANIFEST.json is not a file", "");
+    }
+
+    /** Their targets would be truncated, and then written to. */
+    @Test
+    void linksInThePlaceOfDraftsAreReplaced() throws Exception {
+        Path victim = Files.writeString(folder.resolve("victim"), "keep this");
+        Files.createDirectory(folder.resolve("export"));
+        Files.createSymbolicLink(folder.resolve("export/.writing-backbone.safetensors"), victim);
+        Files.createSymbolicLink(folder.resolve(".writing-1-step-1"), folder.resolve("nowhere"));
+        Files.createSymbolicLink(folder.resolve(".removed-step-1"), folder.resolve("nowhere"));
+        Files.createDirectory(folder.resolve(".writing-99999999999999999999-step-1"));
+        CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 5);
+        checkpoints.save(checkpoint(1, 1));
+        checkpoints.export(checkpoint(1, 1));
+        assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
+        assertThat(victim).hasContent("keep this");
+        assertThat(folder.resolve("export/backbone.safetensors")).isRegularFile();
     }
 
     /** Such a folder is lost+found in the root of a volume, which only its owner may read. */

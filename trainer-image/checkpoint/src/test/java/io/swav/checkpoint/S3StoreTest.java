@@ -284,7 +284,7 @@ class S3StoreTest extends CheckpointsContract {
         while (bytes.hasRemaining()) {
             bytes.putLong(random.nextLong());
         }
-        HostTensor weights = new HostTensor(DataType.FLOAT32, List.of(10L, 1L << 20), bytes.clear());
+        HostTensor weights = new HostTensor(DataType.INT32, List.of(10L, 1L << 20), bytes.clear());
         Checkpoint small = checkpoint(step, 1);
         return new Checkpoint(small.state(), Map.of("conv1.weight", weights), small.optimizer());
     }

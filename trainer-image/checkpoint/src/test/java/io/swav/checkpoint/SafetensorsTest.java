@@ -12,10 +12,12 @@ import io.swav.torch.TorchRuntime;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -69,6 +71,10 @@ class SafetensorsTest {
                 "{\"a\": {\"dtype\": \"F32\", \"shape\": [2], \"data_offsets\": [0, 4]}} | has 8 bytes",
                 "{\"a\": {\"dtype\": \"F32\", \"shape\": [1000000,1000000000000,1000000], \"data_offsets\": [0, 4]}} | has -1",
                 "{\"a\": {\"dtype\": \"F32\", \"shape\": [1]}}                           | lies at -1",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [-1,-1], \"data_offsets\": [0, 4]}} | has a side of -1",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [\"1\"], \"data_offsets\": [0, 4]}} | has a side of",
+                "{\"a\": {\"dtype\": \"F32\", \"shape\": [1000000000], \"data_offsets\": [0, -1]}} | has -1 bytes",
+                "[]                                                                      | its header is not JSON",
                 "{\"a\": {\"dtype\": \"C64\", \"shape\": [1], \"data_offsets\": [0, 8]}} | has dtype C64",
             })
     void refusesForeignHeaders(String header, String why) throws Exception {
@@ -88,6 +94,39 @@ class SafetensorsTest {
         Map<String, HostTensor> read = Safetensors.read(file);
         assertThat(read.get("h")).isEqualTo(floats(1, -2, 0x1p-24f, 65504));
         assertThat(read.get("b")).isEqualTo(floats(1, -3));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32,4,00 00 c0 7f", "F32,4,00 00 80 ff", "F64,8,00 00 00 00 00 00 f0 7f", "F16,2,00 7c", "BF16,2,80 ff"
+    })
+    void refusesValuesThatAreNotFinite(String dtype, int width, String bad) throws Exception {
+        byte[] value = HexFormat.ofDelimiter(" ").parseHex(bad);
+        for (int at : new int[] {0, 1, 4095, 4096, 9999}) {
+            byte[] values = new byte[10_000 * width];
+            System.arraycopy(value, 0, values, at * width, width);
+            String header = "{\"a.weight\": {\"dtype\": \"%s\", \"shape\": [10000], \"data_offsets\": [0, %d]}}"
+                    .formatted(dtype, values.length);
+            Path file = Files.write(folder.resolve("x.safetensors"), file(header, values));
+            assertThatThrownBy(() -> Safetensors.read(file))
+                    .isInstanceOf(CorruptCheckpointException.class)
+                    .hasMessageContaining("x.safetensors: a.weight holds NaN or infinity, first at element " + at);
+        }
+    }
+
+    /** The neighbors of infinity in each type, and zeros, are finite. */
+    @ParameterizedTest
+    @CsvSource({
+        "F32,ff ff 7f 7f",
+        "F32,ff ff 7f ff",
+        "F32,00 00 00 80",
+        "F64,ff ff ff ff ff ff ef ff",
+        "F16,ff 7b",
+        "BF16,7f ff"
+    })
+    void takesTheLargestValues(String dtype, String largest) {
+        assertThat(FiniteValues.firstNotFinite(
+                        dtype, ByteBuffer.wrap(HexFormat.ofDelimiter(" ").parseHex(largest))))
+                .isEmpty();
     }
 
     private static byte[] file(String header, byte[] values) throws IOException {

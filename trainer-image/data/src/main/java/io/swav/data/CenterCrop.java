@@ -1,7 +1,7 @@
 package io.swav.data;
 
+import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
-import java.io.EOFException;
 import java.nio.FloatBuffer;
 import java.util.concurrent.CountDownLatch;
 
@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
  */
 public final class CenterCrop {
     private final SwavJobSpec spec;
+    private final ImageLimits limits;
     private final int side;
     private final FloatImage image = new FloatImage();
     private final FloatImage view = new FloatImage();
@@ -20,6 +21,7 @@ public final class CenterCrop {
     /** Creates views as large as the spec's large crops. */
     public CenterCrop(SwavJobSpec spec) {
         this.spec = spec;
+        this.limits = ImageLimits.of(spec);
         this.side = spec.crops().get(0).size();
     }
 
@@ -35,11 +37,9 @@ public final class CenterCrop {
      */
     public void read(DataSet data, int sample, FloatBuffer to) {
         try {
-            if (!ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), image)) {
-                throw DataException.badData(data.name(sample) + " cannot be decoded; repair or remove it");
-            }
-        } catch (EOFException e) {
-            throw DataException.badData(data.name(sample) + " cannot be read", e);
+            image.load(ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), limits));
+        } catch (BadImageException e) {
+            throw DataException.badData(Shown.of(data.name(sample)) + ": " + e.getMessage() + "; repair or remove it");
         }
         int shorter = Math.min(image.width, image.height);
         int cut = shorter <= side ? shorter : (int) Math.rint(shorter * 7 / 8.0);

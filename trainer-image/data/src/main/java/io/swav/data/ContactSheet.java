@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.util.Arrays;
@@ -33,8 +34,11 @@ final class ContactSheet {
         int[] order = Sampler.permutation(seed, 0, data.size());
         FloatImage image = new FloatImage();
         for (int row = 0; row < Math.min(rows, order.length); row++) {
-            if (!ImageCodec.decode(data.read(order[row]), image)) {
-                throw DataException.badData(data.name(order[row]) + " cannot be decoded; repair or remove it");
+            try {
+                image.load(ImageCodec.decode(data.read(order[row]), ImageLimits.standard()));
+            } catch (BadImageException e) {
+                throw DataException.badData(
+                        Shown.of(data.name(order[row])) + ": " + e.getMessage() + "; repair or remove it");
             }
             int y = row * (cell + GAP);
             FloatImage whole = new FloatImage();

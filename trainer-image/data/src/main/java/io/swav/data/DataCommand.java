@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -21,6 +22,8 @@ public final class DataCommand {
     private static final int PER_SHARD = 1000;
     private static final int TEST_PART = 5;
     private static final int BAD_NAMED = 20;
+    /** The maximum of training.augmentation.jitterStrength. */
+    private static final double MAX_STRENGTH = 2;
 
     /** {@code swav data synth}. */
     @Command(
@@ -114,19 +117,19 @@ public final class DataCommand {
             return 0;
         }
 
-        /** Packs every image that can be decoded, and returns the names of those that cannot. */
+        /** Packs every image that can be decoded, and returns the names of those that cannot, with the reason. */
         private List<String> pack(DataSet data, ShardWriter writer, ProgressBar bar) throws IOException {
-            FloatImage scratch = new FloatImage();
             List<String> bad = new ArrayList<>();
             int number = 0;
             for (int sample : Sampler.permutation(seed, 0, data.size())) {
                 String name = data.name(sample);
-                byte[] encoded = data.read(sample);
-                if (ImageCodec.decode(encoded, scratch)) {
+                try {
+                    byte[] encoded = data.read(sample);
+                    ImageCodec.decode(encoded, ImageLimits.standard());
                     String extension = name.substring(name.lastIndexOf('.') + 1);
                     writer.add(String.format("%09d", number++), encoded, extension, data.label(sample));
-                } else {
-                    bad.add(name);
+                } catch (BadImageException e) {
+                    bad.add(Shown.of(name) + ": " + e.getMessage());
                 }
                 bar.step();
             }
@@ -163,6 +166,9 @@ public final class DataCommand {
 
         @Override
         public Integer call() throws IOException {
+            if (!(strength >= 0 && strength <= MAX_STRENGTH)) { // NaN is neither
+                throw DataException.badData("--strength is " + strength + ", must be from 0 to " + MAX_STRENGTH);
+            }
             List<SwavJobSpec.CropSpec> crops = List.of(
                     new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(4, small, 0.05, 0.14));
             ContactSheet sheet =

@@ -1,11 +1,10 @@
 package io.swav.data;
 
 import io.swav.api.ExitCodes;
+import io.swav.api.StorageUri;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +24,8 @@ public interface DataSet extends AutoCloseable {
     /**
      * Reads the encoded image.
      *
-     * @throws java.io.EOFException if the file ends before the image does: permanent damage, the same for every process
+     * @throws BadImageException if this sample can never be an image, the same for every process: its file ends before
+     *     the image does, or it is too large
      * @throws IOException if the image cannot be read now: possibly a temporary fault of this process or its file
      *     server
      */
@@ -48,7 +48,13 @@ public interface DataSet extends AutoCloseable {
      *     it
      */
     static DataSet open(String uri) {
-        Path path = path(uri);
+        Path path;
+        try {
+            path = StorageUri.dataPath(uri);
+            StorageUri.requireData(uri);
+        } catch (IllegalArgumentException e) {
+            throw DataException.noInput(String.valueOf(e.getMessage()));
+        }
         String last = path.getFileName() == null ? "" : path.getFileName().toString();
         boolean pattern = last.contains("*") || last.contains("?");
         Path folder = pattern && path.getParent() != null ? path.getParent() : path;
@@ -80,30 +86,6 @@ public interface DataSet extends AutoCloseable {
                         .warn("cannot open {} now, trying again: {}", uri, e.getMessage());
             }
         }
-    }
-
-    /**
-     * Returns the local path of a data URI. Characters that a URI would escape, such as those of patterns, may stand
-     * unescaped.
-     */
-    static Path path(String uri) {
-        if (uri.startsWith("file:")) {
-            String rest = uri.substring("file:".length());
-            if (rest.startsWith("//") && !rest.startsWith("///")) {
-                throw DataException.noInput("data.uri " + uri + " names a machine: only local folders"
-                        + " can be read, give file:///folder");
-            }
-            try {
-                return Path.of(URLDecoder.decode(rest.replace("+", "%2B"), StandardCharsets.UTF_8));
-            } catch (IllegalArgumentException e) {
-                throw DataException.noInput("data.uri " + uri + " is not a valid path: give file:///folder", e);
-            }
-        }
-        if (uri.contains("://")) {
-            throw DataException.noInput("data.uri " + uri
-                    + ": only file:///folder and plain paths can be read; mount the data as a volume");
-        }
-        return Path.of(uri);
     }
 
     private static List<Path> list(Path folder, String pattern) {

@@ -44,7 +44,7 @@ public final class ImageCodec {
     public record Bgr(ByteBuffer bytes, int width, int height) {}
 
     /**
-     * Decodes an image. EXIF orientation is ignored, as in torchvision's loader.
+     * Decodes an image within the standard limits. EXIF orientation is ignored, as in torchvision's loader.
      *
      * @return false if these bytes are not a complete image, or the image is too large
      */
@@ -56,33 +56,50 @@ public final class ImageCodec {
 
     /** Decodes an image as above; empty if these bytes are not a complete image, or the image is too large. */
     public static Optional<Bgr> decode(byte[] encoded) {
-        if (encoded.length == 0 || isTruncatedJpeg(encoded)) {
+        try {
+            return Optional.of(decode(encoded, ImageLimits.standard()));
+        } catch (BadImageException e) {
             return Optional.empty();
         }
+    }
+
+    /**
+     * Decodes an image. EXIF orientation is ignored, as in torchvision's loader.
+     *
+     * @throws BadImageException if these bytes are not a complete image, or the image exceeds the limits; no memory is
+     *     taken for its pixels then
+     */
+    public static Bgr decode(byte[] encoded, ImageLimits limits) throws BadImageException {
+        ImageHeader.Size size = ImageHeader.read(encoded)
+                .orElseThrow(
+                        () -> new BadImageException("it does not begin as a JPEG, PNG, BMP, WebP, PPM or TIFF does"));
+        limits.require(size);
+        if (isTruncatedJpeg(encoded)) {
+            throw new BadImageException("it is a JPEG without an end: it is truncated");
+        }
+        try {
+            return pixels(encoded, limits);
+        } catch (CvException | OutOfMemoryError e) {
+            throw new BadImageException(size + " cannot be decoded: " + e.getMessage());
+        }
+    }
+
+    private static Bgr pixels(byte[] encoded, ImageLimits limits) throws BadImageException {
         MatOfByte bytes = new MatOfByte(encoded);
         Mat image = new Mat();
         try {
             image = Imgcodecs.imdecode(bytes, Imgcodecs.IMREAD_COLOR | Imgcodecs.IMREAD_IGNORE_ORIENTATION);
-            if (image.empty() || !fitsArray(image.cols(), image.rows())) {
-                return Optional.empty();
+            if (image.empty()) {
+                throw new BadImageException("it cannot be decoded");
             }
-            byte[] bgr = new byte[image.rows() * image.cols() * 3];
+            limits.require(new ImageHeader.Size(image.cols(), image.rows())); // the two may read a header differently
+            byte[] bgr = new byte[Math.toIntExact(3L * image.rows() * image.cols())];
             image.get(0, 0, bgr);
-            return Optional.of(new Bgr(ByteBuffer.wrap(bgr), image.cols(), image.rows()));
-        } catch (CvException e) {
-            if (String.valueOf(e.getMessage()).contains("validateInputImageSize")) {
-                return Optional.empty(); // OpenCV reads at most 2^20 pixels a side and 2^30 in all
-            }
-            throw e; // such as a lack of memory, which is not the fault of the image
+            return new Bgr(ByteBuffer.wrap(bgr), image.cols(), image.rows());
         } finally {
             bytes.release();
             image.release();
         }
-    }
-
-    /** Whether the decoded bytes fit a Java array. */
-    static boolean fitsArray(int width, int height) {
-        return 3L * width * height <= Integer.MAX_VALUE - 8;
     }
 
     /** Whether this is a JPEG without an end marker. libjpeg would fill the missing part with gray and only warn. */

@@ -9,12 +9,16 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A data set of image files: one sub-folder per class, with labels numbered in the order of the folders' names, or all
  * images in one folder, unlabelled.
  */
 final class ImageFolder implements DataSet {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageFolder.class);
+
     private final List<Path> files;
     private final int[] labels;
 
@@ -84,12 +88,22 @@ final class ImageFolder implements DataSet {
         }
     }
 
+    /** Lists files and links with an image's name. A link may point to an image in another folder. */
     private static List<Path> images(Path folder, int depth) throws IOException {
-        try (Stream<Path> files = Files.walk(folder, depth)) {
-            return files.filter(f -> ImageCodec.isImage(f.getFileName().toString()))
-                    .sorted()
-                    .toList();
+        try (Stream<Path> files = Files.find(folder, depth, ImageFolder::mayBeImage)) {
+            return files.sorted().toList();
         }
+    }
+
+    private static boolean mayBeImage(Path path, BasicFileAttributes attributes) {
+        if (!ImageCodec.isImage(String.valueOf(path.getFileName()))) {
+            return false;
+        }
+        boolean file = attributes.isRegularFile() || attributes.isSymbolicLink();
+        if (!file && !attributes.isDirectory()) {
+            LOG.warn("{} is not used: it is a device, pipe or socket with an image's name", path);
+        }
+        return file;
     }
 
     @Override
@@ -99,7 +113,13 @@ final class ImageFolder implements DataSet {
 
     @Override
     public byte[] read(int sample) throws IOException {
-        return Files.readAllBytes(files.get(sample));
+        Path file = files.get(sample);
+        BasicFileAttributes target = Files.readAttributes(file, BasicFileAttributes.class);
+        if (!target.isRegularFile()) { // reading a device or pipe may never end
+            throw new BadImageException("it is a link to something other than a file");
+        }
+        ImageLimits.requireReadable(target.size());
+        return Files.readAllBytes(file);
     }
 
     @Override

@@ -2,10 +2,10 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
-import java.io.EOFException;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -52,6 +52,7 @@ public final class PrefetchingBatches implements CropBatches {
 
     private final SwavJobSpec spec;
     private final DataSet data;
+    private final ImageLimits limits;
     private final Sampler sampler;
     private final int groupSize;
     private final Augmenter augmenter;
@@ -84,6 +85,7 @@ public final class PrefetchingBatches implements CropBatches {
     PrefetchingBatches(SwavJobSpec spec, DataSet data, Optional<CopyStream> copies) {
         this.spec = spec;
         this.data = data;
+        this.limits = ImageLimits.of(spec);
         this.copies = copies;
         this.minAhead = copies.isPresent() ? MIN_AHEAD_OF_DEVICE : MIN_AHEAD;
         this.maxAhead = minAhead;
@@ -276,30 +278,29 @@ public final class PrefetchingBatches implements CropBatches {
         if (undecodable.contains(sample)) {
             return Optional.empty();
         }
-        String reason = "it cannot be decoded";
         try {
-            Optional<ImageCodec.Bgr> image = ImageCodec.decode(ReadRetry.read(data, sample, spec, closing));
-            if (image.isPresent()) {
-                return image;
-            }
-        } catch (EOFException e) {
-            reason = String.valueOf(e.getMessage());
+            return Optional.of(ImageCodec.decode(ReadRetry.read(data, sample, spec, closing), limits));
+        } catch (BadImageException e) {
+            skip(sample, String.valueOf(e.getMessage()));
+            return Optional.empty();
         }
+    }
+
+    private void skip(int sample, String reason) {
         if (undecodable.add(sample)) {
             int limit = spec.data().maxBadSamples();
             if (undecodable.size() > limit) {
                 throw DataException.badData("more than data.maxBadSamples (" + limit
-                        + ") images cannot be decoded, the last " + data.name(sample)
-                        + "; repair the data or raise the limit");
+                        + ") images cannot be decoded, the last " + Shown.of(data.name(sample)) + " (" + reason
+                        + "); repair the data or raise the limit");
             }
             log.warn(
                     "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
-                    data.name(sample),
+                    Shown.of(data.name(sample)),
                     reason,
                     undecodable.size(),
                     limit);
         }
-        return Optional.empty();
     }
 
     @Override

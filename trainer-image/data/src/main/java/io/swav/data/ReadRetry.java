@@ -1,7 +1,6 @@
 package io.swav.data;
 
 import io.swav.api.SwavJobSpec;
-import java.io.EOFException;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -34,15 +33,15 @@ final class ReadRetry {
      * Reads an encoded image, and retries if it cannot be read now.
      *
      * @param stop ends the retries when it reaches zero
-     * @throws EOFException if the file ends before the image does: permanent damage, the same for every process
+     * @throws BadImageException if the sample can never be an image, the same for every process
      * @throws DataException if the image still cannot be read when the time is over; another process may succeed
      */
-    static byte[] read(DataSet data, int sample, SwavJobSpec spec, CountDownLatch stop) throws EOFException {
+    static byte[] read(DataSet data, int sample, SwavJobSpec spec, CountDownLatch stop) throws BadImageException {
         ReadRetry retry = new ReadRetry(spec, stop);
         while (true) {
             try {
                 return data.read(sample);
-            } catch (EOFException e) {
+            } catch (BadImageException e) {
                 throw e;
             } catch (IOException e) {
                 if (!retry.awaitNextTry()) {

@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import io.swav.api.Shown;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,12 +12,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.archivers.tar.TarFile;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * WebDataset shards: tar files in which the entries {@code key.jpg} (or another image format) and {@code key.cls} (the
@@ -24,13 +27,16 @@ import org.apache.commons.compress.archivers.tar.TarFile;
  * are numbered by the shards' names, then by the order in which their images appear.
  */
 final class WebDatasetShards implements DataSet {
+    private static final Logger LOG = LoggerFactory.getLogger(WebDatasetShards.class);
     private static final int RECORD = 512;
+    /** The limit on an entry with a label, digits and white space. */
+    private static final int LABEL_BYTES = 64;
 
     private final List<Path> shards;
     private final List<FileChannel> channels = new ArrayList<>();
     private final List<Image> images = new ArrayList<>();
 
-    private record Image(int shard, String entry, long offset, int size, int label) {}
+    private record Image(int shard, String entry, long offset, long size, int label) {}
 
     private WebDatasetShards(List<Path> shards) {
         this.shards = List.copyOf(shards);
@@ -62,27 +68,50 @@ final class WebDatasetShards implements DataSet {
             requireEndMark(path, channel);
             Map<String, Integer> labels = new TreeMap<>();
             List<TarArchiveEntry> found = new ArrayList<>();
+            List<String> others = new ArrayList<>();
             for (TarArchiveEntry entry : entries(path, channel)) {
                 String name = entry.getName();
-                if (entry.getDataOffset() + entry.getSize() > channel.size()) {
-                    throw truncated(path, "entry " + name + " reaches past the end");
+                if (entry.getSize() > channel.size() - entry.getDataOffset()) {
+                    throw truncated(path, "entry " + Shown.of(name) + " reaches past the end");
                 }
-                if (entry.isFile() && ImageCodec.isImage(name)) {
+                boolean image = ImageCodec.isImage(name);
+                if (image && isFile(entry)) {
                     found.add(entry);
-                } else if (entry.isFile() && name.endsWith(".cls")) {
+                } else if (image && !entry.isDirectory()) {
+                    others.add(name);
+                } else if (name.endsWith(".cls") && isFile(entry)) {
                     labels.put(key(name), label(path, channel, entry));
                 }
             }
+            report(path, others);
             for (TarArchiveEntry entry : found) {
                 String key = key(entry.getName());
                 int label = labels.getOrDefault(key, UNLABELLED);
-                images.add(new Image(
-                        shard, entry.getName(), entry.getDataOffset(), Math.toIntExact(entry.getSize()), label));
+                images.add(new Image(shard, entry.getName(), entry.getDataOffset(), entry.getSize(), label));
             }
-        } catch (EOFException | IllegalArgumentException | ArithmeticException e) {
+        } catch (EOFException e) {
             throw damaged(path, e);
         } catch (IOException e) {
             throw DataException.cannotOpen(path, e);
+        }
+    }
+
+    /** Whether an entry holds its own bytes. A library's "file" is whatever is not a folder: links, devices, pipes. */
+    private static boolean isFile(TarArchiveEntry entry) {
+        byte type = entry.getLinkFlag();
+        boolean regular =
+                type == TarConstants.LF_NORMAL || type == TarConstants.LF_OLDNORM || type == TarConstants.LF_CONTIG;
+        return regular && !entry.isDirectory() && !entry.isSparse();
+    }
+
+    private static void report(Path path, List<String> others) {
+        if (!others.isEmpty()) {
+            LOG.warn(
+                    "{}: {} entries with an image's name are links, devices or sparse and are not used, the first is {};"
+                            + " to use them, pack the files themselves",
+                    path,
+                    others.size(),
+                    Shown.of(others.get(0)));
         }
     }
 
@@ -91,7 +120,7 @@ final class WebDatasetShards implements DataSet {
             return tar.getEntries();
         } catch (UncheckedIOException e) {
             throw DataException.cannotOpen(path, e);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) { // the library throws several kinds for fields that make no sense
             throw damaged(path, e);
         }
     }
@@ -128,6 +157,9 @@ final class WebDatasetShards implements DataSet {
     }
 
     private static int label(Path path, FileChannel channel, TarArchiveEntry entry) throws IOException {
+        if (entry.getSize() > LABEL_BYTES) {
+            throw badLabel(path, entry, entry.getSize() + " bytes");
+        }
         String text = new String(
                         read(channel, entry.getDataOffset(), Math.toIntExact(entry.getSize())),
                         StandardCharsets.US_ASCII)
@@ -140,12 +172,12 @@ final class WebDatasetShards implements DataSet {
         } catch (NumberFormatException e) {
             // reported below
         }
-        throw DataException.badData(String.format(
-                Locale.ROOT,
-                "%s: entry %s holds \"%s\" instead of a class number; write this shard again",
-                path,
-                entry.getName(),
-                text));
+        throw badLabel(path, entry, "\"" + Shown.of(text) + "\"");
+    }
+
+    private static DataException badLabel(Path path, TarArchiveEntry entry, String content) {
+        return DataException.badData(path + ": entry " + Shown.of(entry.getName()) + " holds " + content
+                + " instead of a class number; write this shard again");
     }
 
     private static byte[] read(FileChannel channel, long offset, int size) throws IOException {
@@ -166,7 +198,12 @@ final class WebDatasetShards implements DataSet {
     @Override
     public byte[] read(int sample) throws IOException {
         Image image = images.get(sample);
-        return read(channels.get(image.shard), image.offset, image.size);
+        ImageLimits.requireReadable(image.size);
+        try {
+            return read(channels.get(image.shard), image.offset, (int) image.size);
+        } catch (EOFException e) {
+            throw new BadImageException(String.valueOf(e.getMessage()));
+        }
     }
 
     @Override

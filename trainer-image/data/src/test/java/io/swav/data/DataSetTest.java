@@ -252,13 +252,6 @@ class DataSetTest {
         assertThat(ImageCodec.decode(Arrays.copyOf(head, head.length + 3 * 1_100_000)))
                 .as("wider than OpenCV reads")
                 .isEmpty();
-        assertThat(ImageCodec.fitsArray(26_754, 26_754)).isTrue();
-        assertThat(ImageCodec.fitsArray(26_755, 26_755))
-                .as("bytes fit an array")
-                .isFalse();
-        assertThat(ImageCodec.fitsArray(30_000, 30_000))
-                .as("bytes fit an array")
-                .isFalse();
     }
 
     static void shards(Path folder, int samples, int perShard) throws IOException {

@@ -55,7 +55,7 @@ public final class BackboneLoader {
             return BackboneWeights.of(Safetensors.read(file));
         } catch (IOException e) {
             int code = Files.exists(file) ? ExitCodes.BAD_DATA : ExitCodes.NO_INPUT;
-            throw new EvalException(code, "cannot read weights " + file + ": " + e);
+            throw new EvalException(code, "cannot read weights " + file + ": " + e.getMessage());
         }
     }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.ExitCodes;
 import io.swav.api.InvalidSpecException;
 import io.swav.api.SpecLoader;
+import io.swav.api.StorageUri;
 import io.swav.data.DataException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -74,6 +75,8 @@ public final class EvalCommand {
         @Override
         public Integer call() throws IOException {
             try {
+                require("--train", train);
+                require("--test", test);
                 double top1 = Evaluation.top1(SpecLoader.load(config), weightsOption.path(), train, test, classifier());
                 System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
                 if (json != null) {
@@ -84,6 +87,14 @@ public final class EvalCommand {
                 System.err.println("swav: " + e.getMessage());
                 return e.exitCode();
             }
+        }
+    }
+
+    private static void require(String option, String data) {
+        try {
+            StorageUri.requireData(data);
+        } catch (IllegalArgumentException e) {
+            throw new EvalException(ExitCodes.CONFIG, option + ": " + e.getMessage());
         }
     }
 

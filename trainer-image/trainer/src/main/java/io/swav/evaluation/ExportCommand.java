@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
         },
         mixinStandardHelpOptions = true)
 public final class ExportCommand implements Callable<Integer> {
-    private static final Pattern ONE = Pattern.compile("(.+)/step-(\\d+)/?");
+    private static final Pattern ONE = Pattern.compile("(.+)/step-(\\d{1,18})/?");
 
     @Parameters(
             paramLabel = "CHECKPOINT",

@@ -297,7 +297,11 @@ public final class CheckpointWriter implements AutoCloseable {
                 idle();
             } else {
                 report(Trouble.Saving, String.valueOf(e.getMessage()));
-                retryLater(order, pauseMillis);
+                if (e.kind() == CheckpointException.Kind.NotFinite) {
+                    idle(); // the copy stays what it is; a later state may be finite
+                } else {
+                    retryLater(order, pauseMillis);
+                }
             }
         }
     }

@@ -26,13 +26,14 @@ final class ConfigDigest {
 
     /** What two configurations must have in common to resume from each other's checkpoints, in words. */
     static final String COVERS =
-            "model, data.uri, data.augmentOn, crops, assignment, and training without " + String.join(", ", LEFT_OUT);
+            "model, data.uri, data.augmentOn, data.maxPixels, crops, assignment, and training without "
+                    + String.join(", ", LEFT_OUT);
 
     private ConfigDigest() {}
 
     /**
-     * Returns the first 16 hex digits of SHA-256 over model, data and where it is augmented, crops, assignment and
-     * training.
+     * Returns the first 16 hex digits of SHA-256 over model, data with where it is augmented and which images are too
+     * large, crops, assignment and training.
      */
     static String of(SwavJobSpec spec) {
         ObjectNode all = JSON.createObjectNode();
@@ -40,6 +41,9 @@ final class ConfigDigest {
         all.put("data", spec.data().uri());
         if (spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device) { // older checkpoints are from host crops
             all.put("augmentOn", "Device");
+        }
+        if (spec.data().maxPixels() != SwavJobSpec.Data.MAX_PIXELS) { // older checkpoints are from jobs without it
+            all.put("maxPixels", spec.data().maxPixels());
         }
         all.set("crops", JSON.valueToTree(spec.crops()));
         all.set("assignment", JSON.valueToTree(spec.assignment()));

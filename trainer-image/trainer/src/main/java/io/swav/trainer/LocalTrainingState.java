@@ -101,7 +101,7 @@ final class LocalTrainingState implements TrainingState {
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {
         try {
-            return from.newest(config.startOver());
+            return from.newest(config.startOver(), this::mismatch);
         } catch (CheckpointException e) {
             if (e.kind() == CheckpointException.Kind.NoneUsable) {
                 throw new TrainerExitException(
@@ -111,6 +111,12 @@ final class LocalTrainingState implements TrainingState {
             }
             throw new CheckpointUnavailableException(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /** Returns why a checkpoint cannot be restored: the store may hold any, also one with this configuration's digest. */
+    private Optional<String> mismatch(Checkpoint checkpoint) {
+        return HostTensor.mismatch(checkpoint.model(), machine.model(), "its model")
+                .or(() -> HostTensor.mismatch(checkpoint.optimizer(), machine.optimizer(), "its optimizer"));
     }
 
     /**

@@ -10,6 +10,7 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.UploadShare;
+import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.ByteOrder;
@@ -21,6 +22,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tests a store that fails while training continues: a file stands where its folder should be. */
@@ -120,6 +122,36 @@ class SaveFailuresTest {
             writer.setLeader(false);
             writer.setLeader(true);
             await().atMost(LONG).until(() -> problem().isEmpty());
+        }
+    }
+
+    /** The copy would fail again, and the end of the training would wait for it; a later state may be finite. */
+    @Test
+    @Timeout(120)
+    void valuesThatAreNotFiniteAreReportedAndNotTriedAgain() throws Exception {
+        TorchRuntime.start();
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(FolderStore.open(folder), new CheckpointCatalog.Owner("job", "cfg"), 2);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointWriter writer = new CheckpointWriter(checkpoints, machine, progress)) {
+            assertThat(writer.saveNow(state(1), false, UploadShare.ALONE, () -> false))
+                    .isTrue();
+            TorchOps.fill(machine.state().get(0), Double.NaN);
+            for (boolean atTheEnd : new boolean[] {false, true}) {
+                assertThat(writer.saveNow(state(2), atTheEnd, UploadShare.ALONE, () -> false))
+                        .isFalse();
+                assertThat(problem().orElseThrow())
+                        .contains("layer.weight holds NaN or infinity, first at element 0")
+                        .contains("diverged");
+            }
+            assertThat(checkpoints.newest(false).orElseThrow().state().step()).isEqualTo(1);
+            assertThat(folder.resolve("export/backbone.safetensors")).doesNotExist();
+
+            TorchOps.fill(machine.state().get(0), 1);
+            assertThat(writer.saveNow(state(3), true, UploadShare.ALONE, () -> false))
+                    .isTrue();
+            assertThat(problem()).isEmpty();
         }
     }
 

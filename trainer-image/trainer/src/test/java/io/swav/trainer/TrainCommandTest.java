@@ -75,6 +75,47 @@ class TrainCommandTest {
     }
 
     @Test
+    void neverBeginsAtZeroBesideCheckpointsThatItCannotRead() throws Exception {
+        hostile(out);
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.CONFIG);
+        assertThat(said)
+                .contains("step-6 step-6 is a link or leads out of the store, and is not followed")
+                .contains("step-5 MANIFEST.json is not of this trainer: it names \"model.safetensors\"");
+    }
+
+    @Test
+    void trainsOnBesideWhatOthersPutIntoItsStore() throws Exception {
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.OK);
+        hostile(out);
+        Files.writeString(spec, SPEC.formatted(1).replace("\"maxSteps\": 4", "\"maxSteps\": 8"));
+        assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.OK);
+        assertThat(out.resolve("step-8/MANIFEST.json")).exists();
+    }
+
+    /** Writes numbers that no long holds, links, a pipe, and values that are missing. */
+    private static void hostile(Path store) throws Exception {
+        for (String name : new String[] {"step-99999999999999999999", "step-9223372036854775807", "step-5"}) {
+            Files.writeString(Files.createDirectories(store.resolve(name)).resolve("MANIFEST.json"), """
+                    {
+                      "format" : 1,
+                      "files" : {
+                        "model.safetensors" : null,
+                        "optimizer.safetensors" : null,
+                        "state.json" : null
+                      }
+                    }""");
+        }
+        Files.createDirectory(store.resolve(".writing-99999999999999999999-step-7"));
+        Files.createSymbolicLink(store.resolve("step-6"), store.resolve("step-5"));
+        Files.createSymbolicLink(store.resolve("step-7"), store.resolve("step-7"));
+        Path piped = Files.createDirectory(store.resolve("step-3"));
+        Process mkfifo =
+                new ProcessBuilder("mkfifo", piped.resolve("MANIFEST.json").toString()).start();
+        assertThat(mkfifo.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(mkfifo.exitValue()).isZero();
+    }
+
+    @Test
     void namesAMissingConfiguration() {
         assertThat(train("--config", folder.resolve("none.json"))).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("there is no configuration file").contains("none.json");
@@ -85,6 +126,15 @@ class TrainCommandTest {
         Files.writeString(spec, SPEC.formatted(1).replace("\"globalBatch\": 8", "\"globalBatch\": 9"));
         assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said).contains("job.json").contains("spec.training.groupSize");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"s3://", "file:///%zz", "file:///a%00b"})
+    void namesAPlaceThatIsNone(String uri) throws Exception {
+        Files.writeString(
+                spec, SPEC.formatted(1).replace("\"everySteps\"", "\"uri\": \"" + uri + "\", \"everySteps\""));
+        assertThat(train("--config", spec)).isEqualTo(ExitCodes.CONFIG);
+        assertThat(said).contains("spec.checkpoint.uri: \"");
     }
 
     @Test
@@ -151,7 +201,8 @@ class TrainCommandTest {
         assertThat(train("--config", spec, "--out", out)).isEqualTo(ExitCodes.CONFIG);
         assertThat(said)
                 .contains("another configuration")
-                .contains("model, data.uri, data.augmentOn, crops, assignment, and training without maxSteps, ");
+                .contains(
+                        "model, data.uri, data.augmentOn, data.maxPixels, crops, assignment, and training without maxSteps, ");
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
     }
 
