@@ -101,11 +101,12 @@ public final class LocalDeployment {
                     + ") did not accept SwavJob's definition, so the operator was not started: " + e.getMessage());
         }
         say.accept("starting the operator ...");
-        startDaemon(
-                dir,
-                OPERATOR,
-                io.swav.operator.Main.class.getName(),
-                List.of("--kubeconfig=" + kubeconfig, "--port=0"));
+        startDaemon(dir, OPERATOR, io.swav.operator.Main.class.getName(), operatorArguments(kubeconfig));
+    }
+
+    /** The page is for this user on this machine. */
+    private static List<String> operatorArguments(Path kubeconfig) {
+        return List.of("--kubeconfig=" + kubeconfig, "--address=127.0.0.1", "--port=0");
     }
 
     /** Starts node {@link ProcessNode#name}{@code (index)} as a process of its own. */
@@ -132,11 +133,7 @@ public final class LocalDeployment {
     }
 
     public void startOperator() {
-        startDaemon(
-                dir(),
-                OPERATOR,
-                io.swav.operator.Main.class.getName(),
-                List.of("--kubeconfig=" + kubeconfig(), "--port=0"));
+        startDaemon(dir(), OPERATOR, io.swav.operator.Main.class.getName(), operatorArguments(kubeconfig()));
         running.add(OPERATOR);
     }
 
