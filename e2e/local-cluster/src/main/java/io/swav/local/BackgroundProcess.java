@@ -41,7 +41,9 @@ public final class BackgroundProcess {
     /** Starts {@code command} with {@code env} added to this process's environment; keeps the previous log as {@code .log.1}. */
     public static BackgroundProcess start(Path dir, String name, List<String> command, Map<String, String> env) {
         try {
-            PrivateFiles.clusterFolder(dir);
+            if (!Files.isDirectory(dir)) {
+                PrivateFiles.folder(dir);
+            }
             Path log = logFile(dir, name);
             if (Files.exists(log)) {
                 Files.move(log, dir.resolve(name + ".log.1"), StandardCopyOption.REPLACE_EXISTING);

@@ -65,9 +65,11 @@ public final class LocalControlPlane implements AutoCloseable {
             Optional<ControlPlanePorts> before = Files.exists(state)
                     ? Optional.of(json.readValue(state.toFile(), ControlPlanePorts.class))
                     : Optional.empty();
-            before.ifPresent(ports -> EarlierVersion.refuseRunning(home, ports));
+            before.ifPresent(old -> EarlierVersion.refuseRunning(home, old));
             PrivateFiles.clusterFolder(home);
-            EarlierVersion.takeOver(home);
+            if (before.isPresent()) {
+                EarlierVersion.takeOver(home);
+            }
             boolean runs = STOP_ORDER.stream()
                     .filter(name -> binaries.controllerManager().isPresent() || !name.equals(STOP_ORDER.get(0)))
                     .allMatch(name -> BackgroundProcess.find(home, name).isPresent());

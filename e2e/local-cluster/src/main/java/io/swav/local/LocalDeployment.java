@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.swav.api.SpecLoader;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -101,6 +102,11 @@ public final class LocalDeployment {
                     + ") did not accept SwavJob's definition, so the operator was not started: " + e.getMessage());
         }
         say.accept("starting the operator ...");
+        try {
+            PrivateFiles.clusterFolder(dir);
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot use " + dir + " for the operator: " + e, e);
+        }
         startDaemon(dir, OPERATOR, io.swav.operator.Main.class.getName(), operatorArguments(kubeconfig));
     }
 

@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -94,7 +93,7 @@ class PrivateFilesTest {
         Path home = Files.createDirectory(dir.resolve("home"));
         Files.setPosixFilePermissions(home, PosixFilePermissions.fromString("rwxr-xr-x"));
         Files.createFile(home.resolve("letter"));
-        assertThatThrownBy(() -> BackgroundProcess.start(home, "etcd", List.of("true"), Map.of()))
+        assertThatThrownBy(() -> PrivateFiles.clusterFolder(home))
                 .isInstanceOf(LocalClusterException.class)
                 .hasMessageContaining("contains other files")
                 .hasMessageContaining("choose an empty or a new folder");
