@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param checkpoints only of a trainer that writes them or found one that cannot be used
  * @param collective the transport of the collectives of its world: "TCP", "NCCL 2.27.3", or "none" for a single
  *     trainer; null before the first world
+ * @param worldProblem why this trainer does not follow the present world document, and trains on in its world; null if it
+ *     follows it
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -51,6 +53,7 @@ public record TrainerReport(
         @Nullable Regroup regroup,
         @Nullable Checkpoints checkpoints,
         @Nullable String collective,
+        @Nullable String worldProblem,
         String time) {
 
     /**

@@ -31,8 +31,16 @@ public record World(long generation, String job, List<Member> members, String wh
         if (generation < 0) {
             throw new IllegalArgumentException("world generation is negative: " + generation);
         }
+        if (members == null || members.stream().anyMatch(Objects::isNull)) {
+            throw new IllegalArgumentException("a world needs a list of members");
+        }
+        job = Objects.requireNonNullElse(job, "");
+        why = Objects.requireNonNullElse(why, "");
         members = List.copyOf(members);
-        lost = List.copyOf(Objects.requireNonNullElse(lost, List.of())); // absent from an earlier operator's document
+        // absent from an earlier operator's document
+        lost = Objects.requireNonNullElse(lost, List.<String>of()).stream()
+                .filter(Objects::nonNull)
+                .toList();
     }
 
     /** Creates a world that trains and that lost no member. */

@@ -1,6 +1,8 @@
 package io.swav.operator;
 
+import com.sun.net.httpserver.Filter;
 import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -8,6 +10,7 @@ import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Supplier;
@@ -24,23 +27,28 @@ final class HttpEndpoints implements AutoCloseable {
 
     /**
      * Starts serving.
-     * @param port 0 takes any free one
+     * @param address to listen at; port 0 takes any free one. On a loopback address, {@link LoopbackGuard} applies
      * @param problems what is wrong, empty if all is well
      * @param fatalProblems what is wrong and will not end by itself
      */
     HttpEndpoints(
-            int port,
+            InetSocketAddress address,
             Supplier<List<String>> problems,
             Supplier<List<String>> fatalProblems,
             Supplier<String> metrics,
             Supplier<String> page)
             throws IOException {
-        server = HttpServer.create(new InetSocketAddress(port), 0);
+        server = HttpServer.create(address, 0);
         server.setExecutor(threads);
-        server.createContext("/healthz", exchange -> health(exchange, problems.get()));
-        server.createContext("/livez", exchange -> health(exchange, fatalProblems.get()));
-        server.createContext("/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()));
-        server.createContext("/", exchange -> page(exchange, page));
+        List<Filter> guards =
+                address.getAddress().isLoopbackAddress() ? List.of(new LoopbackGuard(address.getAddress())) : List.of();
+        Map.<String, HttpHandler>of(
+                        "/healthz", exchange -> health(exchange, problems.get()),
+                        "/livez", exchange -> health(exchange, fatalProblems.get()),
+                        "/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()),
+                        "/", exchange -> page(exchange, page))
+                .forEach((path, handler) ->
+                        server.createContext(path, handler).getFilters().addAll(guards));
         server.start();
     }
 

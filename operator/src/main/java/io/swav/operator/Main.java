@@ -43,6 +43,14 @@ public final class Main implements Callable<Integer> {
     private String namespaces = "all";
 
     @CommandLine.Option(
+            names = "--address",
+            defaultValue = "${env:SWAV_HTTP_ADDRESS:-}",
+            description = "address at which page, health and metrics are served; by default all addresses of this host"
+                    + " ($SWAV_HTTP_ADDRESS). At a loopback address, such as 127.0.0.1, other users of the machine and"
+                    + " requests for other host names are refused")
+    private String address = "";
+
+    @CommandLine.Option(
             names = "--port",
             defaultValue = "${env:SWAV_HTTP_PORT:-8080}",
             description =
@@ -66,7 +74,8 @@ public final class Main implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         OperatorConfig config;
         try {
-            config = OperatorConfig.of(Optional.ofNullable(kubeconfig), namespaces, port, Optional.ofNullable(lease));
+            config = OperatorConfig.of(
+                    Optional.ofNullable(kubeconfig), namespaces, address, port, Optional.ofNullable(lease));
         } catch (IllegalArgumentException e) {
             LOG.error("{}", e.getMessage());
             return CommandLine.ExitCode.USAGE;
@@ -82,7 +91,7 @@ public final class Main implements Callable<Integer> {
             stop.await();
             return CommandLine.ExitCode.OK;
         } catch (IOException e) {
-            LOG.error("cannot listen on --port {}: {}", config.port(), e.getMessage());
+            LOG.error("cannot listen on --address and --port {}: {}", config.address(), e.getMessage());
         } catch (OperatorException | KubernetesClientException e) {
             LOG.error("could not start: {}", e.getMessage(), e);
         }

@@ -2,9 +2,11 @@ package io.swav.operator;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Phase;
+import io.swav.api.TrainerReport;
 import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.Hold;
 import io.swav.planner.PlannerState;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -27,7 +29,8 @@ final class Obstacles {
     /** Describes the state of the job: what was planned and why, or why nothing could be planned. */
     String reason() {
         return facts.plan()
-                .map(plan -> HumanFormat.sentences(withHolds(plan.world().why()), rejectedEdit()))
+                .map(plan -> HumanFormat.sentences(
+                        HumanFormat.sentences(withHolds(plan.world().why()), refusedWorld()), rejectedEdit()))
                 .orElseGet(this::problems);
     }
 
@@ -36,6 +39,19 @@ final class Obstacles {
         return holds().filter(sentence -> !why.contains(sentence))
                 .map(sentence -> HumanFormat.sentences(why, sentence))
                 .orElse(why);
+    }
+
+    /** Describes why a trainer does not follow the world document, for the first one that reports this. */
+    private String refusedWorld() {
+        List<TrainerReport> refusing = snapshot.reports().values().stream()
+                .filter(report -> report.worldProblem() != null && !phase.isEnd())
+                .sorted(Comparator.comparing(TrainerReport::pod))
+                .toList();
+        return refusing.isEmpty()
+                ? ""
+                : refusing.size() + (refusing.size() == 1 ? " trainer does" : " trainers do")
+                        + " not follow the world document; " + refusing.get(0).pod() + " reports: "
+                        + refusing.get(0).worldProblem();
     }
 
     // ---- what a person has to do --------------------------------------------------------------------------------

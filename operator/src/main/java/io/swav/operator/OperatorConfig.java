@@ -1,5 +1,8 @@
 package io.swav.operator;
 
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,10 +16,11 @@ import java.util.TreeSet;
  *
  * @param kubeconfig empty: KUBECONFIG, or the pod's own ServiceAccount
  * @param namespaces watched; empty means all
- * @param port of health and metrics, 0 for any free one
+ * @param address of health and metrics to listen at; port 0 for any free one
  * @param lease for the leader election of several operators; empty: this operator acts alone
  */
-public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, int port, Optional<Lease> lease) {
+public record OperatorConfig(
+        Optional<Path> kubeconfig, Set<String> namespaces, InetSocketAddress address, Optional<Lease> lease) {
     private static final int HIGHEST_PORT = 65_535;
     private static final String NAME = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 
@@ -28,13 +32,20 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
         return of(kubeconfig, namespaces, port, Optional.empty());
     }
 
+    /** Like {@link #of(Optional, String, String, int, Optional)}, for an operator that listens at all addresses. */
+    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port, Optional<String> lease) {
+        return of(kubeconfig, namespaces, "", port, lease);
+    }
+
     /**
      * Checks all settings before anything starts.
      *
+     * @param address to listen at; empty for all of this machine
      * @param lease as NAMESPACE/NAME
      * @throws IllegalArgumentException naming every option that is wrong
      */
-    public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port, Optional<String> lease) {
+    public static OperatorConfig of(
+            Optional<Path> kubeconfig, String namespaces, String address, int port, Optional<String> lease) {
         List<String> problems = new ArrayList<>();
         kubeconfig
                 .filter(file -> !Files.isReadable(file))
@@ -49,6 +60,14 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
         if (port < 0 || port > HIGHEST_PORT) {
             problems.add("--port: " + port + " is not between 0 and " + HIGHEST_PORT);
         }
+        InetSocketAddress listen = new InetSocketAddress(port < 0 || port > HIGHEST_PORT ? 0 : port);
+        try {
+            listen = address.isEmpty()
+                    ? listen
+                    : new InetSocketAddress(InetAddress.getByName(address), listen.getPort());
+        } catch (UnknownHostException e) {
+            problems.add("--address: \"" + address + "\" is not an address");
+        }
         lease.filter(text -> !text.matches(NAME + "/" + NAME))
                 .ifPresent(text -> problems.add("--lease: \"" + text + "\" is not NAMESPACE/NAME"));
         if (!problems.isEmpty()) {
@@ -57,7 +76,7 @@ public record OperatorConfig(Optional<Path> kubeconfig, Set<String> namespaces, 
         return new OperatorConfig(
                 kubeconfig,
                 names.contains("all") ? Set.of() : names,
-                port,
+                listen,
                 lease.map(text ->
                         new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))));
     }

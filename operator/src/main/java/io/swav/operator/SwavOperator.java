@@ -99,7 +99,7 @@ public final class SwavOperator implements AutoCloseable {
                 () -> operator.getRuntimeInfo().isStarted(),
                 () -> operator.getRuntimeInfo().allEventSourcesAreHealthy());
         HttpEndpoints endpoints = new HttpEndpoints(
-                config.port(),
+                config.address(),
                 health::problems,
                 health::fatalProblems,
                 metrics::scrape,

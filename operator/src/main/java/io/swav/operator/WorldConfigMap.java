@@ -12,6 +12,7 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
+import io.swav.api.WorldDocument;
 import io.swav.planner.PlannerState;
 import java.util.List;
 import java.util.Map;
@@ -53,25 +54,32 @@ record WorldConfigMap(
         if (world == null || state == null) {
             return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
         }
-        try {
-            World read = parse(world, World.class);
-            return uid.equals(read.job())
-                    ? new WorldConfigMap(
-                            read,
-                            parse(state, StoredPlannerState.class).plannerState(),
-                            request,
-                            checkpointsSeen,
-                            version)
-                    : new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
-        } catch (JsonProcessingException e) {
-            throw new UnreadableException(
-                    "ConfigMap " + ResourceNames.worldName(job.getMetadata().getName()) + " cannot be read: "
-                            + e.getOriginalMessage()
-                            + ". The operator did not write it like this. Training continues, but no pods"
-                            + " are created or replaced. Correct it, or delete it to form a new world with an empty"
-                            + " ledger.",
-                    e);
+        long known = Optional.ofNullable(job.getStatus())
+                .map(SwavJobStatus::world)
+                .map(SwavJobStatus.WorldStatus::generation)
+                .orElse(0L);
+        WorldDocument document = WorldDocument.read(world, uid, known, Integer.MAX_VALUE);
+        if (document instanceof WorldDocument.Unusable unusable) {
+            throw unreadable(job, "the world document " + unusable.why(), null);
         }
+        if (!(document instanceof WorldDocument.Usable usable)) {
+            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
+        }
+        try {
+            PlannerState planned = parse(state, StoredPlannerState.class).plannerState();
+            return new WorldConfigMap(usable.world(), planned, request, checkpointsSeen, version);
+        } catch (JsonProcessingException e) {
+            throw unreadable(job, e.getOriginalMessage(), e);
+        }
+    }
+
+    private static UnreadableException unreadable(SwavJob job, String why, @Nullable Throwable cause) {
+        return new UnreadableException(
+                "ConfigMap " + ResourceNames.worldName(job.getMetadata().getName()) + " cannot be read: " + why
+                        + ". The operator did not write it like this. Training continues, but no pods"
+                        + " are created or replaced. Correct it, or delete it to form a new world with an empty"
+                        + " ledger.",
+                cause);
     }
 
     private static <T> T parse(String json, Class<T> type) throws JsonProcessingException {
@@ -86,7 +94,7 @@ record WorldConfigMap(
     static final class UnreadableException extends RuntimeException {
         private static final long serialVersionUID = 1;
 
-        UnreadableException(String message, Throwable cause) {
+        UnreadableException(String message, @Nullable Throwable cause) {
             super(message, cause);
         }
     }

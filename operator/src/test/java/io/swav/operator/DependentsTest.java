@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -119,6 +120,25 @@ class DependentsTest {
                     .hasMessageContaining("ConfigMap job-world cannot be read")
                     .hasMessageContaining("delete it to form a new world");
         }
+    }
+
+    @Test
+    void aWorldThatTrainersCannotFollowIsReportedWithWhatIsWrong() {
+        SwavJob job = Jobs.job("replicas: 2");
+        World known = new World(3, "uid-1", List.of(new World.Member("job-0", "uid", "10.0.0.1:7000")), "w");
+        ConfigMap map = WorldConfigMap.of(job, known, PlannerState.EMPTY, "42");
+        String good = Objects.requireNonNull(map.getData().get(ResourceNames.WORLD_KEY));
+        Map.of(
+                        good.replace(":7000", ":99999"), "its address 10.0.0.1:99999 is not host:port",
+                        good.replace("\"generation\":3", "\"generation\":9223372036854775807"),
+                                "has generation 9223372036854775807",
+                        good.replace("\"uid\":\"uid\"", "\"uid\":null"), "it has no uid")
+                .forEach((bad, why) -> {
+                    map.getData().put(ResourceNames.WORLD_KEY, bad);
+                    assertThatThrownBy(() -> WorldConfigMap.read(job, Optional.of(map)))
+                            .isInstanceOf(WorldConfigMap.UnreadableException.class)
+                            .hasMessageContaining(why);
+                });
     }
 
     @Test

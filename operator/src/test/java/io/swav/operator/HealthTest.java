@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -29,8 +30,8 @@ class HealthTest {
                                 .build())
                         .build();
                 Health health = Health.of(client, () -> true, () -> false);
-                HttpEndpoints endpoints =
-                        new HttpEndpoints(0, health::problems, health::fatalProblems, () -> "", () -> "")) {
+                HttpEndpoints endpoints = new HttpEndpoints(
+                        new InetSocketAddress(0), health::problems, health::fatalProblems, () -> "", () -> "")) {
             HttpResponse<String> live = get(endpoints, "/livez");
             assertThat(live.statusCode()).as(live.body()).isEqualTo(200);
             HttpResponse<String> ready = get(endpoints, "/healthz");

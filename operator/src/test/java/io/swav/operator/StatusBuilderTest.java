@@ -149,6 +149,21 @@ class StatusBuilderTest {
     }
 
     @Test
+    void statesWhyATrainerDoesNotFollowTheWorldDocument() {
+        TrainerReport refuses = Jobs.report("{pod: b, uid: uid-b, state: Training, generation: 4, step: 7, steps: 200,"
+                + " worldProblem: ConfigMap job-world is ignored, time: t}");
+        SwavJob job = Jobs.job("replicas: 1");
+        assertThat(condition(status(job, List.of(), WORLD, PlannerState.EMPTY, refuses), ConditionType.Ready)
+                        .message())
+                .contains("1 trainer does not follow the world document; b reports: ConfigMap job-world is ignored");
+        assertThat(condition(
+                                status(job, List.of(), WORLD, PlannerState.EMPTY, report("b", "Training", 4, 7)),
+                                ConditionType.Ready)
+                        .message())
+                .doesNotContain("does not follow");
+    }
+
+    @Test
     void rateIsZeroAndEtaUnknownWhileNoTrainerTrains() {
         TrainerReport report = report("b", "Training", 4, 90);
         Progress trains = progress(Jobs.job("replicas: 1"), WORLD, report);

@@ -4,6 +4,7 @@ import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
+import io.swav.local.PrivateFiles;
 import io.swav.local.StatusLine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,7 +41,7 @@ final class BaselineFolder {
             Path folder, StormJob job, LocalDeployment stack, StormJob.Elastic elastic, Map<String, String> env)
             throws IOException {
         LocalControlPlane.deleteTree(folder);
-        Files.createDirectories(folder);
+        PrivateFiles.folder(folder);
         try (JobMonitor run =
                 new JobMonitor(stack, job.object("baseline", folder, elastic, env), StatusLine.standard())) {
             run.await(now -> {});

@@ -2,6 +2,7 @@ package io.swav.chaos;
 
 import io.swav.data.DataCommand;
 import io.swav.local.LocalControlPlane;
+import io.swav.local.PrivateFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -21,6 +22,9 @@ public final class DrawnImages {
             Path unfinished = home.resolve("data.new");
             LocalControlPlane.deleteTree(unfinished);
             try {
+                if (!Files.exists(home)) {
+                    PrivateFiles.folder(home);
+                }
                 DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
                 Files.move(unfinished, folder);
             } catch (IOException e) {

@@ -7,9 +7,9 @@ import io.swav.data.TrainTestSplit;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
+import io.swav.local.PrivateFiles;
 import io.swav.local.StatusLine;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -199,7 +199,7 @@ public final class StormCommand implements Callable<Integer> {
         try {
             Optional<Path> reference = compare ? Optional.of(baselineRun(stack, job, home)) : Optional.empty();
             LocalControlPlane.deleteTree(stormy);
-            Files.createDirectories(stormy);
+            PrivateFiles.folder(stormy);
             Storm.StormOutcome outcome;
             System.out.println("storm:");
             try (Storm storm = new Storm(

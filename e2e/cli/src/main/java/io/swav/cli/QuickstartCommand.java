@@ -12,6 +12,7 @@ import io.swav.local.JobMonitor;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
+import io.swav.local.PrivateFiles;
 import io.swav.local.StatusLine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -83,7 +84,7 @@ final class QuickstartCommand implements Callable<Integer> {
         Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
         LocalDeployment.down(cluster); // left by an earlier run, perhaps of an older build
-        Path output = Files.createDirectories(home).resolve("checkpoints");
+        Path output = PrivateFiles.folder(home).resolve("checkpoints");
         LocalControlPlane.deleteTree(output);
         QuickstartJob job =
                 QuickstartJob.of(jobFile, split.train(), split.test().get(), images, output);

@@ -41,7 +41,9 @@ public final class BackgroundProcess {
     /** Starts {@code command} with {@code env} added to this process's environment; keeps the previous log as {@code .log.1}. */
     public static BackgroundProcess start(Path dir, String name, List<String> command, Map<String, String> env) {
         try {
-            Files.createDirectories(dir);
+            if (!Files.isDirectory(dir)) {
+                PrivateFiles.folder(dir);
+            }
             Path log = logFile(dir, name);
             if (Files.exists(log)) {
                 Files.move(log, dir.resolve(name + ".log.1"), StandardCopyOption.REPLACE_EXISTING);
@@ -51,11 +53,11 @@ public final class BackgroundProcess {
             ProcessBuilder builder = new ProcessBuilder(detached)
                     .redirectInput(Path.of("/dev/null").toFile())
                     .redirectErrorStream(true)
-                    .redirectOutput(log.toFile());
+                    .redirectOutput(PrivateFiles.create(log).toFile());
             builder.environment().putAll(env);
             BackgroundProcess daemon =
                     new BackgroundProcess(name, builder.start().toHandle(), dir);
-            Files.writeString(daemon.pidFile, identify(daemon.process));
+            PrivateFiles.write(daemon.pidFile, identify(daemon.process));
             return daemon;
         } catch (IOException e) {
             throw new LocalClusterException("cannot start " + name + " (" + String.join(" ", command) + "): " + e, e);

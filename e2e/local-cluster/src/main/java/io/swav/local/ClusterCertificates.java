@@ -6,7 +6,6 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -34,7 +33,8 @@ import org.bouncycastle.util.io.pem.PemWriter;
 
 /**
  * The keys of a local cluster, in a folder that only its owner can read: a certificate authority, the API server's
- * certificate for 127.0.0.1, the key that signs service account tokens, and the administrator's bearer token.
+ * certificate for 127.0.0.1, the key that signs service account tokens, and the administrator's bearer token. An authority
+ * of its own signs etcd's certificate and that of its only client, the API server. The keys of authorities are not kept.
  */
 record ClusterCertificates(Path dir) {
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -42,13 +42,14 @@ record ClusterCertificates(Path dir) {
     /** The keys in {@code dir}; generates them if they do not exist. */
     static ClusterCertificates in(Path dir) {
         ClusterCertificates pki = new ClusterCertificates(dir);
-        if (Files.exists(pki.tokens())) { // written last
-            return pki;
-        }
         try {
-            Files.createDirectories(dir);
-            Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwx------"));
-            pki.generate();
+            PrivateFiles.folder(dir);
+            if (!Files.exists(pki.tokens())) { // written last
+                pki.generate();
+            }
+            if (!pki.hasEtcd()) {
+                pki.generateEtcd();
+            }
         } catch (IOException | GeneralSecurityException | OperatorCreationException e) {
             throw new LocalClusterException("cannot generate the cluster's keys in " + dir + ": " + e, e);
         }
@@ -78,6 +79,31 @@ record ClusterCertificates(Path dir) {
     /** The API server's token file, with lines of token,user,uid,groups. */
     Path tokens() {
         return dir.resolve("tokens.csv");
+    }
+
+    /** Whether this version's etcd has keys here; an earlier version ran etcd without. */
+    boolean hasEtcd() {
+        return Files.exists(etcdClientKey()); // written last
+    }
+
+    Path etcdAuthority() {
+        return dir.resolve("etcd-ca.crt");
+    }
+
+    Path etcdCertificate() {
+        return dir.resolve("etcd.crt");
+    }
+
+    Path etcdKey() {
+        return dir.resolve("etcd.key");
+    }
+
+    Path etcdClientCertificate() {
+        return dir.resolve("etcd-client.crt");
+    }
+
+    Path etcdClientKey() {
+        return dir.resolve("etcd-client.key");
     }
 
     private Path adminToken() {
@@ -129,20 +155,11 @@ record ClusterCertificates(Path dir) {
         KeyPair accounts = newKey();
         X500Name authorityName = new X500Name("CN=swav-local-ca");
 
-        X509v3CertificateBuilder root = certificate(authorityName, authorityName, authority);
-        root.addExtension(Extension.basicConstraints, true, new BasicConstraints(true));
-        root.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
-        writePem(authority(), "CERTIFICATE", signed(root, authority));
-
-        X509v3CertificateBuilder leaf = certificate(authorityName, new X500Name("CN=kube-apiserver"), server);
-        leaf.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.digitalSignature));
-        leaf.addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(KeyPurposeId.id_kp_serverAuth));
-        leaf.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(new GeneralName[] {
-            new GeneralName(GeneralName.iPAddress, "127.0.0.1"),
-            new GeneralName(GeneralName.dNSName, "localhost"),
-            new GeneralName(GeneralName.dNSName, "kubernetes.default.svc")
-        }));
-        writePem(serverCertificate(), "CERTIFICATE", signed(leaf, authority));
+        writePem(authority(), "CERTIFICATE", root(authorityName, authority));
+        writePem(
+                serverCertificate(),
+                "CERTIFICATE",
+                leaf("kube-apiserver", server, authorityName, authority, KeyPurposeId.id_kp_serverAuth));
         writePem(serverKey(), "PRIVATE KEY", server.getPrivate().getEncoded());
 
         writePem(accountKey(), "PRIVATE KEY", accounts.getPrivate().getEncoded());
@@ -151,8 +168,54 @@ record ClusterCertificates(Path dir) {
         byte[] secret = new byte[32];
         RANDOM.nextBytes(secret);
         String token = HexFormat.of().formatHex(secret);
-        Files.writeString(adminToken(), token);
-        Files.writeString(tokens(), token + ",admin,admin,\"system:masters\"\n");
+        PrivateFiles.write(adminToken(), token);
+        PrivateFiles.write(tokens(), token + ",admin,admin,\"system:masters\"\n");
+    }
+
+    private void generateEtcd() throws IOException, GeneralSecurityException, OperatorCreationException {
+        KeyPair authority = newKey();
+        KeyPair etcd = newKey();
+        KeyPair client = newKey();
+        X500Name authorityName = new X500Name("CN=swav-local-etcd-ca");
+        writePem(etcdAuthority(), "CERTIFICATE", root(authorityName, authority));
+        // etcd calls itself, too
+        writePem(
+                etcdCertificate(),
+                "CERTIFICATE",
+                leaf(
+                        "etcd",
+                        etcd,
+                        authorityName,
+                        authority,
+                        KeyPurposeId.id_kp_serverAuth,
+                        KeyPurposeId.id_kp_clientAuth));
+        writePem(etcdKey(), "PRIVATE KEY", etcd.getPrivate().getEncoded());
+        writePem(
+                etcdClientCertificate(),
+                "CERTIFICATE",
+                leaf("kube-apiserver", client, authorityName, authority, KeyPurposeId.id_kp_clientAuth));
+        writePem(etcdClientKey(), "PRIVATE KEY", client.getPrivate().getEncoded());
+    }
+
+    private static byte[] root(X500Name name, KeyPair key) throws OperatorCreationException, IOException {
+        X509v3CertificateBuilder root = certificate(name, name, key);
+        root.addExtension(Extension.basicConstraints, true, new BasicConstraints(true));
+        root.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
+        return signed(root, key);
+    }
+
+    private static byte[] leaf(
+            String name, KeyPair key, X500Name authorityName, KeyPair authority, KeyPurposeId... purposes)
+            throws OperatorCreationException, IOException {
+        X509v3CertificateBuilder leaf = certificate(authorityName, new X500Name("CN=" + name), key);
+        leaf.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.digitalSignature));
+        leaf.addExtension(Extension.extendedKeyUsage, false, new ExtendedKeyUsage(purposes));
+        leaf.addExtension(Extension.subjectAlternativeName, false, new GeneralNames(new GeneralName[] {
+            new GeneralName(GeneralName.iPAddress, "127.0.0.1"),
+            new GeneralName(GeneralName.dNSName, "localhost"),
+            new GeneralName(GeneralName.dNSName, "kubernetes.default.svc")
+        }));
+        return signed(leaf, authority);
     }
 
     private static KeyPair newKey() throws GeneralSecurityException {
@@ -184,6 +247,6 @@ record ClusterCertificates(Path dir) {
         try (PemWriter writer = new PemWriter(text)) {
             writer.writeObject(new PemObject(type, der));
         }
-        Files.writeString(file, text.toString());
+        PrivateFiles.write(file, text.toString());
     }
 }

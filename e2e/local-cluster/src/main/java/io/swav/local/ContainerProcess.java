@@ -43,18 +43,19 @@ final class ContainerProcess {
     /** @throws IOException if the command cannot be started at all, e.g. because its working folder is missing */
     static ContainerProcess start(Path dir, Path log, List<String> command, Map<String, String> env, Path workingDir)
             throws IOException {
-        Files.createDirectories(dir);
+        PrivateFiles.folder(dir);
         List<String> line = new ArrayList<>(List.of("setsid", "sh", "-c", SHELL, dir.toString()));
         line.addAll(command);
         ProcessBuilder builder = new ProcessBuilder(line)
                 .directory(workingDir.toFile())
                 .redirectInput(Path.of("/dev/null").toFile())
                 .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(
+                        PrivateFiles.create(log).toFile()));
         builder.environment().clear();
         builder.environment().putAll(env);
         ProcessHandle shell = builder.start().toHandle();
-        Files.writeString(dir.resolve("shell"), BackgroundProcess.identify(shell));
+        PrivateFiles.write(dir.resolve("shell"), BackgroundProcess.identify(shell));
         return new ContainerProcess(dir, shell);
     }
 

@@ -57,7 +57,7 @@ record ContainerSetup(List<String> command, Map<String, String> env, Map<String,
     private static Path kubeconfig(KubernetesClient client, Pod pod, PodFolder folder) throws IOException {
         Path kubeconfig = folder.path().resolve("kubeconfig");
         if (!Files.exists(kubeconfig)) {
-            Files.writeString(kubeconfig, ServiceAccounts.kubeconfig(client, pod));
+            PrivateFiles.write(kubeconfig, ServiceAccounts.kubeconfig(client, pod));
         }
         return kubeconfig;
     }

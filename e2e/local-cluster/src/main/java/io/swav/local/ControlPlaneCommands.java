@@ -37,18 +37,31 @@ final class ControlPlaneCommands {
                 binaries.etcd().toString(),
                 "--name=swav",
                 "--data-dir=" + dir.resolve("etcd"),
-                "--listen-client-urls=" + http(ports.etcd()),
-                "--advertise-client-urls=" + http(ports.etcd()),
-                "--listen-peer-urls=" + http(ports.etcdPeer()),
-                "--initial-advertise-peer-urls=" + http(ports.etcdPeer()),
-                "--initial-cluster=swav=" + http(ports.etcdPeer()),
+                "--listen-client-urls=" + https(ports.etcd()),
+                "--advertise-client-urls=" + https(ports.etcd()),
+                "--listen-peer-urls=" + https(ports.etcdPeer()),
+                "--initial-advertise-peer-urls=" + https(ports.etcdPeer()),
+                "--initial-cluster=swav=" + https(ports.etcdPeer()),
+                // every user of the machine can connect; only those of this cluster's keys are answered
+                "--client-cert-auth",
+                "--trusted-ca-file=" + pki.etcdAuthority(),
+                "--cert-file=" + pki.etcdCertificate(),
+                "--key-file=" + pki.etcdKey(),
+                "--peer-client-cert-auth",
+                "--peer-trusted-ca-file=" + pki.etcdAuthority(),
+                "--peer-cert-file=" + pki.etcdCertificate(),
+                "--peer-key-file=" + pki.etcdKey(),
                 "--logger=zap");
     }
 
     List<String> apiServer() {
         List<String> command = new ArrayList<>(List.of(
                 binaries.apiServer().toString(),
-                "--etcd-servers=" + http(ports.etcd()),
+                "--etcd-servers=" + https(ports.etcd()),
+                "--etcd-cafile=" + pki.etcdAuthority(),
+                "--etcd-certfile=" + pki.etcdClientCertificate(),
+                "--etcd-keyfile=" + pki.etcdClientKey(),
+                "--anonymous-auth=false",
                 "--bind-address=127.0.0.1",
                 "--advertise-address=127.0.0.1",
                 "--secure-port=" + ports.api(),
@@ -95,7 +108,7 @@ final class ControlPlaneCommands {
         return Integer.parseInt(parts[1]);
     }
 
-    private static String http(int port) {
-        return "http://127.0.0.1:" + port;
+    private static String https(int port) {
+        return "https://127.0.0.1:" + port;
     }
 }

@@ -13,7 +13,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -54,18 +53,23 @@ public final class LocalControlPlane implements AutoCloseable {
      *
      * @param definitions CustomResourceDefinitions to install before the controllers start, so that the garbage
      *     collector knows them at once rather than after its next discovery half a minute later
-     * @throws LocalClusterException with the end of the log of the process that did not start
+     * @throws LocalClusterException with the end of the log of the process that did not start, or if an earlier version's
+     *     cluster runs there
      */
     public static LocalControlPlane start(
             Path dir, KubeBinaries binaries, Collection<CustomResourceDefinition> definitions) {
         Path home = dir.toAbsolutePath().normalize();
         try {
-            Files.createDirectories(home);
             Path state = home.resolve("ports.json");
             JsonMapper json = JsonMapper.builder().build();
             Optional<ControlPlanePorts> before = Files.exists(state)
                     ? Optional.of(json.readValue(state.toFile(), ControlPlanePorts.class))
                     : Optional.empty();
+            before.ifPresent(old -> EarlierVersion.refuseRunning(home, old));
+            PrivateFiles.clusterFolder(home);
+            if (before.isPresent()) {
+                EarlierVersion.takeOver(home);
+            }
             boolean runs = STOP_ORDER.stream()
                     .filter(name -> binaries.controllerManager().isPresent() || !name.equals(STOP_ORDER.get(0)))
                     .allMatch(name -> BackgroundProcess.find(home, name).isPresent());
@@ -73,7 +77,7 @@ public final class LocalControlPlane implements AutoCloseable {
                 end(home);
             }
             ControlPlanePorts ports = before.filter(p -> runs || p.areFree()).orElseGet(ControlPlanePorts::free);
-            json.writeValue(state.toFile(), ports);
+            PrivateFiles.write(state, json.writeValueAsString(ports));
             LocalControlPlane cluster =
                     new LocalControlPlane(home, binaries, ClusterCertificates.in(home.resolve("pki")), ports);
             cluster.writeKubeconfig();
@@ -143,7 +147,8 @@ public final class LocalControlPlane implements AutoCloseable {
         }
     }
 
-    private void startAll(Collection<CustomResourceDefinition> definitions) {
+    private void startAll(Collection<CustomResourceDefinition> definitions) throws IOException {
+        PrivateFiles.folder(dir.resolve("etcd"));
         start("etcd", commands.etcd());
         start(API_SERVER, commands.apiServer()); // it waits for etcd
         awaitReady();
@@ -219,9 +224,7 @@ public final class LocalControlPlane implements AutoCloseable {
     }
 
     private void writeKubeconfig() throws IOException {
-        Path file = kubeconfig();
-        Files.writeString(file, pki.adminKubeconfig("https://127.0.0.1:" + ports.api()));
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
+        PrivateFiles.write(kubeconfig(), pki.adminKubeconfig("https://127.0.0.1:" + ports.api()));
     }
 
     public static void deleteTree(Path root) {

@@ -7,6 +7,7 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
 import io.swav.api.SpecLoader;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -101,11 +102,17 @@ public final class LocalDeployment {
                     + ") did not accept SwavJob's definition, so the operator was not started: " + e.getMessage());
         }
         say.accept("starting the operator ...");
-        startDaemon(
-                dir,
-                OPERATOR,
-                io.swav.operator.Main.class.getName(),
-                List.of("--kubeconfig=" + kubeconfig, "--port=0"));
+        try {
+            PrivateFiles.clusterFolder(dir);
+        } catch (IOException e) {
+            throw new LocalClusterException("cannot use " + dir + " for the operator: " + e, e);
+        }
+        startDaemon(dir, OPERATOR, io.swav.operator.Main.class.getName(), operatorArguments(kubeconfig));
+    }
+
+    /** The page is for this user on this machine. */
+    private static List<String> operatorArguments(Path kubeconfig) {
+        return List.of("--kubeconfig=" + kubeconfig, "--address=127.0.0.1", "--port=0");
     }
 
     /** Starts node {@link ProcessNode#name}{@code (index)} as a process of its own. */
@@ -132,11 +139,7 @@ public final class LocalDeployment {
     }
 
     public void startOperator() {
-        startDaemon(
-                dir(),
-                OPERATOR,
-                io.swav.operator.Main.class.getName(),
-                List.of("--kubeconfig=" + kubeconfig(), "--port=0"));
+        startDaemon(dir(), OPERATOR, io.swav.operator.Main.class.getName(), operatorArguments(kubeconfig()));
         running.add(OPERATOR);
     }
 

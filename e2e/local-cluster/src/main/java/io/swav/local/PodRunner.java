@@ -5,7 +5,6 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -156,14 +155,14 @@ final class PodRunner implements Runnable {
             List<String> commandLine = images.commandLine(container)
                     .orElseThrow(() -> new PodConfigException("image " + container.getImage()
                             + " stands for no command on this node, and the container has no command of its own"));
-            Files.createDirectories(folder.path());
+            PrivateFiles.folder(folder.path());
             if (!mounted(name)) {
                 return;
             }
             ContainerSetup setup =
                     ContainerSetup.of(client, pod, container, commandLine, folder, volumes.mounts(container));
             Path log = folder.log(name, run);
-            Files.createDirectories(folder.container(name));
+            PrivateFiles.folder(folder.container(name));
             ContainerProcess process = ContainerProcess.start(
                     folder.run(name, run), log, setup.command(), setup.env(), setup.workingDir());
             view = view.with(name, c -> c.run(new ContainerRuntimeState.Running(process.pid(), now)));

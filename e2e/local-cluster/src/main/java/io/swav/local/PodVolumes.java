@@ -86,7 +86,7 @@ final class PodVolumes {
             }
             return path;
         }
-        Path folder = Files.createDirectories(dir.resolve(volume.getName()));
+        Path folder = PrivateFiles.folder(dir.resolve(volume.getName()));
         if (volume.getEmptyDir() != null) {
             return folder;
         }
@@ -176,7 +176,7 @@ final class PodVolumes {
 
     private static void put(Path folder, String name, byte[] content) throws IOException {
         Path file = folder.resolve(name);
-        Files.createDirectories(folder.resolve(name).resolveSibling(""));
-        Files.write(file, content);
+        PrivateFiles.folder(file.resolveSibling(""));
+        PrivateFiles.write(file, content);
     }
 }

@@ -6,6 +6,8 @@ import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.swav.api.ResourceNames;
 import io.swav.api.World;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * Watches the ConfigMap {@code <job>-world}. While the API server is unreachable the informer keeps trying, and the newest
@@ -35,6 +37,16 @@ public final class ConfigMapWorldSource implements WorldSource {
     }
 
     @Override
+    public Optional<String> problem() {
+        return newest.problem();
+    }
+
+    @Override
+    public void limit(int members) {
+        newest.limit(members);
+    }
+
+    @Override
     public String checkpointRequest() {
         return request;
     }
@@ -57,13 +69,16 @@ public final class ConfigMapWorldSource implements WorldSource {
     private final class Handler implements ResourceEventHandler<ConfigMap> {
         @Override
         public void onAdd(ConfigMap map) {
-            if (map.getData() != null) {
-                request = map.getData().getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
-                seen = map.getData().getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
-            }
-            String json = map.getData() == null ? null : map.getData().get(ResourceNames.WORLD_KEY);
-            if (json != null) {
-                newest.offer(json, "ConfigMap " + map.getMetadata().getName());
+            Map<String, String> data = map.getData() == null ? Map.of() : map.getData();
+            request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
+            seen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
+            String json = data.get(ResourceNames.WORLD_KEY);
+            String source = "ConfigMap " + map.getMetadata().getName();
+            if (json == null) {
+                newest.ignore(
+                        "", source + " is ignored, and training continues: it has no key " + ResourceNames.WORLD_KEY);
+            } else {
+                newest.offer(json, source);
             }
         }
 

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.PeerAddress;
 import io.swav.api.World;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
@@ -166,13 +167,9 @@ public final class WorldFormation {
     }
 
     private static InetSocketAddress address(World.Member member) {
-        int colon = member.address().lastIndexOf(':');
-        if (colon < 0) {
-            // a member without an address is alone in its world, so no peer calls it
-            return InetSocketAddress.createUnresolved("", 0);
-        }
-        String host = member.address().substring(0, colon).replaceAll("[\\[\\]]", "");
-        return InetSocketAddress.createUnresolved(
-                host, Integer.parseInt(member.address().substring(colon + 1)));
+        // a member without an address is alone in its world, so no peer calls it
+        return PeerAddress.parse(member.address())
+                .map(at -> InetSocketAddress.createUnresolved(at.host(), at.port()))
+                .orElseGet(() -> InetSocketAddress.createUnresolved("", 0));
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.membership;
 
 import io.swav.api.World;
+import java.util.Optional;
 
 /**
  * The source of the world document. Updates may be delayed for any length of time; the newest world seen stays valid.
@@ -11,6 +12,18 @@ public interface WorldSource extends AutoCloseable {
 
     /** Waits until a generation later than {@code than} is seen, or {@code millis} have passed. */
     void awaitLater(long than, long millis);
+
+    /** Returns why the present document is not followed; empty if it is, or if there is none. */
+    default Optional<String> problem() {
+        return Optional.empty();
+    }
+
+    /**
+     * Refuses worlds of more members from now on: a member without a group of samples would have nothing to do.
+     *
+     * @param members the job's number of groups
+     */
+    default void limit(int members) {}
 
     /** Returns the newest request for a checkpoint, empty for none. Each new value requests one checkpoint. */
     default String checkpointRequest() {

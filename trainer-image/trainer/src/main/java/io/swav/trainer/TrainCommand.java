@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
+import io.swav.api.PeerAddress;
 import io.swav.api.ResourceNames;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
@@ -25,6 +26,7 @@ import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -143,7 +145,8 @@ public final class TrainCommand implements Callable<Integer> {
         try (ControlPlane outside = config == null
                 ? ControlPlane.cluster(env)
                 : ControlPlane.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
-            TrainerProgress progress = new TrainerProgress(env.pod(), env.podUid());
+            TrainerProgress progress = new TrainerProgress(
+                    env.pod(), env.podUid(), () -> outside.worlds().problem());
             try (ProgressReporter reporter =
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);
@@ -185,8 +188,9 @@ public final class TrainCommand implements Callable<Integer> {
                 Evaluation evaluation = evaluation(spec);
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env)) {
-            progress.listening(env.podIp() + ":" + listener.port());
+            progress.listening(new PeerAddress(env.podIp(), listener.port()).toString());
             TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
+            outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
             try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
@@ -265,9 +269,7 @@ public final class TrainCommand implements Callable<Integer> {
                     "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
         }
         String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
-        InetSocketAddress at = alone
-                ? new InetSocketAddress(InetAddress.getLoopbackAddress(), env.port())
-                : new InetSocketAddress(env.port());
+        InetSocketAddress at = listenAddress(alone, env);
         try {
             return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), env.protection(), at);
         } catch (BindException e) {
@@ -279,6 +281,23 @@ public final class TrainCommand implements Callable<Integer> {
                     e);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot listen at " + at, e);
+        }
+    }
+
+    /**
+     * Returns the address to listen at. Peers that call a loopback address are on this machine, as all pods of a local
+     * cluster are; then no other machine can connect. In a real cluster a pod's address is never a loopback one.
+     */
+    static InetSocketAddress listenAddress(boolean alone, TrainerEnvironment env) {
+        InetAddress loopback = InetAddress.getLoopbackAddress();
+        if (alone) {
+            return new InetSocketAddress(loopback, env.port());
+        }
+        try {
+            InetAddress own = InetAddress.getByName(env.podIp());
+            return own.isLoopbackAddress() ? new InetSocketAddress(own, env.port()) : new InetSocketAddress(env.port());
+        } catch (UnknownHostException e) {
+            return new InetSocketAddress(env.port()); // a name that only its peers can resolve
         }
     }
 

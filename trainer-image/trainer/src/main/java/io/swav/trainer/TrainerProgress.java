@@ -6,7 +6,9 @@ import io.swav.model.StepResult;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class TrainerProgress {
     private final String pod;
     private final String uid;
+    private final Supplier<Optional<String>> worldProblem;
     private Runnable changed = () -> {};
     private State state = State.Starting;
     private boolean leaving;
@@ -39,8 +42,14 @@ public final class TrainerProgress {
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
     public TrainerProgress(String pod, String uid) {
+        this(pod, uid, Optional::empty);
+    }
+
+    /** @param worldProblem why the present world document is not followed, empty if it is */
+    TrainerProgress(String pod, String uid, Supplier<Optional<String>> worldProblem) {
         this.pod = pod;
         this.uid = uid;
+        this.worldProblem = worldProblem;
     }
 
     /** Sets the listener that is called, outside the lock, on every change that must be reported at once. */
@@ -189,6 +198,7 @@ public final class TrainerProgress {
                 regroupTimer.regroup(),
                 checkpoints,
                 collective,
+                worldProblem.get().orElse(null),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

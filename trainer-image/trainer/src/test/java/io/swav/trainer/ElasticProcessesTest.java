@@ -9,6 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,6 +89,62 @@ class ElasticProcessesTest {
         }
         assertThat(model(out)).isEqualTo(undisturbed);
         assertThat(out.resolve("export/backbone.safetensors")).exists();
+    }
+
+    @Test
+    void nonsenseBetweenTwoWorldsEndsNoTrainer() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            trainers.start("a");
+            trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitGeneration("b");
+            for (Map.Entry<String, String> nonsense : nonsense().entrySet()) {
+                trainers.write(nonsense.getValue());
+                for (String pod : new String[] {"a", "b"}) {
+                    TrainerReport report = trainers.awaitReport(
+                            pod,
+                            r -> r.worldProblem() != null && r.worldProblem().contains(nonsense.getKey()));
+                    assertThat(report.generation()).as(nonsense.getKey()).isEqualTo(1);
+                    assertThat(report.state()).isEqualTo(TrainerReport.State.Training);
+                    trainers.awaitStep(pod, report.step() + 1);
+                }
+            }
+            trainers.start("c");
+            trainers.publish("a", "b", "c");
+            for (String pod : new String[] {"a", "b", "c"}) {
+                trainers.awaitGeneration(pod);
+            }
+            trainers.awaitReport("a", report -> report.worldProblem() == null);
+            trainers.hurry();
+            for (String pod : new String[] {"a", "b", "c"}) {
+                assertThat(trainers.exitCode(pod)).as(trainers.tail(pod)).isZero();
+            }
+            Journals.everyStepIsWhole(trainers.journals(), STEPS, 8);
+            assertThat(Journals.events(trainers.journals(), "a")).containsExactly("formed", "formed", "done");
+            assertThat(trainers.tail("a").lines().filter(line -> line.contains("is ignored")))
+                    .as("each document is logged once")
+                    .hasSize(nonsense().size());
+        }
+        assertThat(model(out)).isEqualTo(undisturbed);
+    }
+
+    /** Returns documents that no trainer can follow, by words of the reason. */
+    private static Map<String, String> nonsense() {
+        String world = "{\"generation\": %s, \"job\": \"job\", \"members\": [%s], \"why\": \"nonsense\"}";
+        String a = "{\"pod\": \"a\", \"uid\": \"uid-a\", \"address\": \"127.0.0.1:%s\"}";
+        String b = "{\"pod\": \"b\", \"uid\": \"uid-b\", \"address\": \"127.0.0.1:1\"}";
+        String many = IntStream.range(0, 9)
+                .mapToObj(i -> b.replace("\"b\"", "\"b" + i + "\"").replace("uid-b", "uid-" + i))
+                .collect(Collectors.joining(", "));
+        return Map.of(
+                "has generation 9223372036854775807",
+                        world.formatted("9223372036854775807", a.formatted("1") + ", " + b),
+                "its address 127.0.0.1:99999", world.formatted("2", a.formatted("99999") + ", " + b),
+                "its uid uid-b is that of another", world.formatted("2", b + ", " + b),
+                "names 9 members", world.formatted("2", many),
+                "the value of members[0]", world.formatted("2", "[".repeat(100_000)),
+                "is null", "null");
     }
 
     /** Starts a and b, and stops b in the middle. */

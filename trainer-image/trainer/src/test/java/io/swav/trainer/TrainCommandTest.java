@@ -16,6 +16,7 @@ import io.swav.numerics.Verdict;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
@@ -53,6 +55,23 @@ class TrainCommandTest {
     void files() throws IOException {
         spec = Files.writeString(folder.resolve("job.json"), SPEC.formatted(1));
         out = folder.resolve("out");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "127.0.0.1, false, true",
+        "127.0.0.1, true, true",
+        "::1, false, true",
+        "10.1.2.3, false, false",
+        "fd00::1, false, false",
+        "10.1.2.3, true, true"
+    })
+    void onlyThisMachineCanConnectIfPeersCallALoopbackAddress(String podIp, boolean alone, boolean loopback) {
+        TrainerEnvironment env = TrainerEnvironment.of(Map.of(TrainerEnv.POD_IP, podIp, TrainerEnv.PORT, "7000"));
+        InetSocketAddress at = TrainCommand.listenAddress(alone, env);
+        assertThat(at.getAddress().isLoopbackAddress()).isEqualTo(loopback);
+        assertThat(at.getAddress().isAnyLocalAddress()).isEqualTo(!loopback);
+        assertThat(at.getPort()).isEqualTo(7000);
     }
 
     @Test

@@ -109,15 +109,20 @@ final class Trainers implements AutoCloseable {
         List<World.Member> members = Arrays.stream(pods)
                 .map(pod -> new World.Member(pod, "uid-" + pod, address(pod)))
                 .toList();
+        List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
         try {
-            Path next = folder.resolve("world.json.next");
-            List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
-            World world = new World(generation, "job", members, "generation " + generation, hold, uids);
-            Files.write(next, JSON.writeValueAsBytes(world));
-            Files.move(next, folder.resolve("world.json"), StandardCopyOption.ATOMIC_MOVE);
+            write(JSON.writeValueAsString(
+                    new World(generation, "job", members, "generation " + generation, hold, uids)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Replaces the world document by any text. */
+    void write(String document) throws IOException {
+        Path next = folder.resolve("world.json.next");
+        Files.writeString(next, document);
+        Files.move(next, folder.resolve("world.json"), StandardCopyOption.ATOMIC_MOVE);
     }
 
     private String address(String pod) {
