@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Mutates the files of a checkpoint at random, by a seed: bytes, and parts of JSON. {@code -Dswav.fuzz=10000} sets the
  * number of rounds.
  */
-@Timeout(600)
+@Timeout(3600)
 class HostileFilesTest {
     private static final int ROUNDS = Integer.getInteger("swav.fuzz", 300);
     private static final long SEED = 31;

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Tests data that was made to exhaust or mislead its reader. */
-@Timeout(600)
+@Timeout(3600)
 class HostileDataTest {
     private static final long GIGABYTES = 5L << 30;
 

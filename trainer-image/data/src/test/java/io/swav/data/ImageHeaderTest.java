@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares headers with OpenCV's own reading of whole images, and limits what a header may claim. */
-@Timeout(600)
+@Timeout(3600)
 class ImageHeaderTest {
     private static final int WIDTH = 61;
     private static final int HEIGHT = 34;
