@@ -128,7 +128,7 @@ final class BoundedYaml {
     }
 
     private void scalar(ScalarEvent event) {
-        long own = 1 + event.getValue().length() / CHARACTERS_PER_WEIGHT;
+        long own = 1L + event.getValue().length() / CHARACTERS_PER_WEIGHT;
         if (!anchor(event).isEmpty()) {
             anchors.put(anchor(event), own);
         }

@@ -28,13 +28,15 @@ public final class SpecLoader {
      */
     public static SwavJobSpec load(Path file) {
         @Nullable JsonNode document = document(file);
-        boolean whole = document != null && (document.has("kind") || document.has("apiVersion"));
-        if (whole && !document.path("kind").asText().equals("SwavJob")) {
+        if (document == null || !(document.has("kind") || document.has("apiVersion"))) {
+            return complete(file.toString(), document);
+        }
+        if (!document.path("kind").asText().equals("SwavJob")) {
             throw new InvalidSpecException(
                     file.toString(),
                     List.of("kind is \"" + document.path("kind").asText() + "\", must be SwavJob"));
         }
-        return complete(file.toString(), whole ? document.path("spec") : document);
+        return complete(file.toString(), document.path("spec"));
     }
 
     /**
