@@ -20,6 +20,7 @@ public enum ConditionReason {
     HandshakeLost,
     WorldUnreadable,
     ApiError,
+    ReportsBlocked,
     // how a job failed
     NoData,
     TrainerRefused,

@@ -108,6 +108,8 @@ public record SwavJobStatus(
         Resize,
         Suspension,
         Preemption,
+        /** Its peers did not reach it, or it did not reach them, while they reached each other. */
+        Unreachable,
         Hang,
         Failure
     }
@@ -234,7 +236,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Steps that were started and dropped.") @Nullable
             Long stepsLost,
 
-            @JsonPropertyDescription("Pods removed from outside: evicted, deleted, preempted, or lost with their node.")
+            @JsonPropertyDescription("Pods removed from outside: evicted, deleted, preempted, lost with their node, or put"
+                    + " out because their peers did not reach them.")
             @Nullable
             Long preemptions,
 
@@ -263,8 +266,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
-                    + " were released) or Suspension.")
+            @JsonPropertyDescription("Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
+                    + " Failure, Hang, Resize (pods joined or were released) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,

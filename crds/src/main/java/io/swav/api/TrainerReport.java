@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *     trainer; null before the first world
  * @param worldProblem why this trainer does not follow the present world document, and trains on in its world; null if it
  *     follows it
+ * @param reach which other trainers it reaches; null from a version that does not call them
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -54,6 +55,7 @@ public record TrainerReport(
         @Nullable Checkpoints checkpoints,
         @Nullable String collective,
         @Nullable String worldProblem,
+        @Nullable ReachReport reach,
         String time) {
 
     /**

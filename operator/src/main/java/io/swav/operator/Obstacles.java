@@ -6,6 +6,9 @@ import io.swav.api.TrainerReport;
 import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.Hold;
 import io.swav.planner.PlannerState;
+import io.swav.planner.Reporting;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +17,9 @@ import java.util.stream.Stream;
 
 /** What keeps a job from becoming as wanted, and whether a person has to act. */
 final class Obstacles {
+    /** Worlds usually form within seconds. */
+    private static final Duration FORMING = Duration.ofSeconds(5);
+
     private final StatusFacts facts;
     private final JobSnapshot snapshot;
     private final Phase phase;
@@ -30,7 +36,9 @@ final class Obstacles {
     String reason() {
         return facts.plan()
                 .map(plan -> HumanFormat.sentences(
-                        HumanFormat.sentences(withHolds(plan.world().why()), refusedWorld()), rejectedEdit()))
+                        HumanFormat.sentences(
+                                HumanFormat.sentences(withHolds(plan.world().why()), refusedWorld()), slowForming()),
+                        rejectedEdit()))
                 .orElseGet(this::problems);
     }
 
@@ -54,6 +62,21 @@ final class Obstacles {
                         + refusing.get(0).worldProblem();
     }
 
+    /** Repeats what the first member reports that has tried to form the present world for longer than that takes. */
+    private String slowForming() {
+        Instant since = facts.plannerState().progress().since();
+        boolean slow = phase == Phase.Resizing && since != null && !facts.now().isBefore(since.plus(FORMING));
+        return facts.world().members().stream()
+                .filter(member -> slow)
+                .map(member -> snapshot.reports().get(member.pod()))
+                .filter(report -> report != null
+                        && report.message() != null
+                        && report.generation() < facts.world().generation())
+                .findFirst()
+                .map(report -> "The world has not formed yet; " + report.pod() + " reports: " + report.message())
+                .orElse("");
+    }
+
     // ---- what a person has to do --------------------------------------------------------------------------------
 
     /** Describes what a person has to do before the job can become as wanted; empty if nothing, as far as is known. */
@@ -67,7 +90,11 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result().rejection().map(PodRejection::why).or(this::stalledByHold);
+        return facts.result().rejection().map(PodRejection::why).or(this::blockedReports).or(this::stalledByHold);
+    }
+
+    private Optional<String> blockedReports() {
+        return snapshot.reporting() instanceof Reporting.Blocked blocked ? Optional.of(blocked.why()) : Optional.empty();
     }
 
     ConditionReason stallReason() {
@@ -75,7 +102,11 @@ final class Obstacles {
             return facts.end().map(PlannerState.End::reason).orElse(ConditionReason.Failed);
         }
         if (snapshot.problems().isEmpty()) {
-            return facts.result().rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+            return facts.result()
+                    .rejection()
+                    .map(PodRejection::reason)
+                    .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
+                    .orElse(ConditionReason.PodCannotStart);
         }
         return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
                 ? ConditionReason.NotAvailable

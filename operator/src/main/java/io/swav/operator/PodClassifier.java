@@ -89,7 +89,8 @@ final class PodClassifier {
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
                 state,
                 signals,
-                lingers(pod, state));
+                lingers(pod, state),
+                Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""));
     }
 
     private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {
@@ -101,7 +102,8 @@ final class PodClassifier {
                 Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
                 Optional.ofNullable(report.lostPeer()),
                 report.step(),
-                Optional.ofNullable(report.regroup()));
+                Optional.ofNullable(report.regroup()),
+                Optional.ofNullable(report.reach()));
     }
 
     private static @Nullable String phase(Pod pod) {

@@ -1,11 +1,15 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.swav.planner.LedgerState;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PlannerState.Progress;
+import io.swav.planner.PlannerState.Trial;
 import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -25,12 +29,20 @@ record StoredPlannerState(
         Set<String> hung,
         LedgerState account,
         @Nullable Instant firstDone,
-        PlannerState.@Nullable End end) {
+        PlannerState.@Nullable End end,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        Set<String> unreachable,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        List<Trial> trials) {
 
     StoredPlannerState {
         accounted = new TreeSet<>(accounted);
         lost = new TreeSet<>(lost);
         hung = new TreeSet<>(hung);
+        // absent from an earlier operator's state
+        unreachable = unreachable == null ? new TreeSet<>() : new TreeSet<>(unreachable);
+        trials = trials == null ? List.of() : List.copyOf(trials);
     }
 
     static StoredPlannerState of(PlannerState state) {
@@ -44,12 +56,20 @@ record StoredPlannerState(
                 state.pods().hung(),
                 state.account(),
                 state.progress().firstDone(),
-                state.progress().end());
+                state.progress().end(),
+                state.pods().unreachable(),
+                state.pods().trials());
     }
 
     PlannerState plannerState() {
         return new PlannerState(
-                new Pods(nextPod, accounted, lost, hung),
+                new Pods(
+                        nextPod,
+                        accounted,
+                        lost,
+                        hung,
+                        Objects.requireNonNullElse(unreachable, Set.of()),
+                        Objects.requireNonNullElse(trials, List.of())),
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end),
                 account);

@@ -8,12 +8,14 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.swav.api.NewcomerList;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.api.WorldDocument;
 import io.swav.planner.PlannerState;
+import io.swav.planner.PlannerState.Trial;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -142,6 +144,12 @@ record WorldConfigMap(
         }
         if (!checkpointsSeen(job).isEmpty()) {
             data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, checkpointsSeen(job));
+        }
+        if (!state.pods().trials().isEmpty()) {
+            data.put(
+                    ResourceNames.NEWCOMERS_KEY,
+                    NewcomerList.write(
+                            state.pods().trials().stream().map(Trial::newcomer).toList()));
         }
         try {
             data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));

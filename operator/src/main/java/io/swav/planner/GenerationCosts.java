@@ -62,7 +62,9 @@ final class GenerationCosts {
     private Recorded settle(Recorded before, GenerationStart start) {
         LedgerState account = before.state().account();
         LedgerState settled = account.settle(start, now);
-        Recorded after = before.with(before.state().with(settled).with(Backoff.NONE));
+        boolean older = before.state().backoff().equals(input.state().backoff()); // a delay of this plan has just begun
+        Recorded after = before.with(
+                before.state().with(settled).with(older ? Backoff.NONE : before.state().backoff()));
         return settled.resumeMessage(account).map(after::withResumeMessage).orElse(after);
     }
 

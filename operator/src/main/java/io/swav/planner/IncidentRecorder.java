@@ -4,7 +4,6 @@ import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
-import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PodState.Cause;
@@ -12,6 +11,7 @@ import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Terminating;
 import java.time.Instant;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -21,7 +21,8 @@ import java.util.stream.Collectors;
  * what each change of the world has cost, and how the job ended.
  *
  * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once; a pod
- * that never entered one is replaced after a delay that doubles each time, until a new world has made a step. A
+ * that never entered one, or that its peers do not reach, is replaced after a delay that doubles each time, until a new
+ * world has made a step. A
  * permanent failure ends the job, unless the job has already made a step.
  */
 final class IncidentRecorder {
@@ -37,7 +38,7 @@ final class IncidentRecorder {
 
     /**
      * Records everything since the last plan; nothing for a job that has ended.
-     * @param verdicts of {@link HangDetector}, by uid
+     * @param verdicts on pods that look alive, by uid
      */
     static Recorded record(JobPolicy policy, PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
         PlannerState state = input.state().with(podsKept(input));
@@ -74,8 +75,10 @@ final class IncidentRecorder {
      */
     private Recorded departures(PlannerState state) {
         Recorded recorded = Recorded.nothingNew(state);
+        List<ObservedPod> unreachable =
+                input.pods().stream().filter(this::isUnreachable).toList();
         for (ObservedPod pod : input.pods()) {
-            recorded = departure(recorded, pod);
+            recorded = unreachable.contains(pod) ? recorded : departure(recorded, pod);
         }
         Set<String> existing = input.pods().stream().map(ObservedPod::uid).collect(Collectors.toSet());
         for (World.Member member : input.world().members()) {
@@ -88,7 +91,15 @@ final class IncidentRecorder {
                         "the pod vanished without notice");
             }
         }
+        for (ObservedPod pod : unreachable) { // last: other departures of members end a delay, theirs begins one
+            recorded = departure(recorded, pod);
+        }
         return recorded;
+    }
+
+    private boolean isUnreachable(ObservedPod pod) {
+        Verdict verdict = verdicts.get(pod.uid());
+        return verdict != null && verdict.fate() == Verdict.Fate.UNREACHABLE;
     }
 
     private Recorded departure(Recorded before, ObservedPod pod) {
@@ -103,14 +114,14 @@ final class IncidentRecorder {
     }
 
     private Recorded unresponsive(Recorded before, ObservedPod pod, Verdict verdict) {
-        Pods pods = before.state().pods();
-        Pods without = verdict.hung() ? pods.killing(pod.uid()) : pods.losing(pod.uid());
-        return incident(
-                before.with(before.state().with(without)),
-                pod.name(),
-                pod.uid(),
-                verdict.hung() ? IncidentKind.Hang : IncidentKind.Preemption,
-                verdict.why());
+        Pods without = before.state().pods().excluding(pod.uid(), verdict.fate());
+        IncidentKind kind =
+                switch (verdict.fate()) {
+                    case LOST -> IncidentKind.Preemption;
+                    case HUNG -> IncidentKind.Hang;
+                    case UNREACHABLE -> IncidentKind.Unreachable;
+                };
+        return incident(before.with(before.state().with(without)), pod.name(), pod.uid(), kind, verdict.why());
     }
 
     private Recorded ended(Recorded before, ObservedPod pod, Ended ended) {
@@ -144,7 +155,8 @@ final class IncidentRecorder {
             return before;
         }
         boolean member = input.world().rankOf(uid).isPresent();
-        Backoff backoff = member ? Backoff.NONE : before.state().backoff().after(kind, now);
+        boolean atOnce = member && kind != IncidentKind.Unreachable;
+        Backoff backoff = atOnce ? Backoff.NONE : before.state().backoff().after(kind, now);
         return before.with(before.state().with(pods.accounting(uid)).with(backoff))
                 .withIncident(new Incident(now.toString(), kind, pod, why, input.step(), null, null, null));
     }

@@ -1,7 +1,6 @@
 package io.swav.planner;
 
 import io.swav.api.World;
-import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Terminating;
@@ -13,7 +12,7 @@ import java.util.stream.Stream;
 
 /**
  * The pods that can take part in training, as far as is known: those whose objects say that they are alive, without
- * those that left the world as lost or hung, in this plan or before.
+ * those that left the world as lost, hung or unreachable, in this plan or before.
  */
 final class LiveMembers {
     private final PlannerInput input;
@@ -25,7 +24,7 @@ final class LiveMembers {
      * Finds the live pods.
      *
      * @param state in which the verdicts have been recorded
-     * @param verdicts of {@link HangDetector} on this input, by uid
+     * @param verdicts on this input's pods, by uid
      */
     LiveMembers(PlannerInput input, PlannerState state, Map<String, Verdict> verdicts) {
         this.input = input;

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param step global steps applied so far, for the incidents
  * @param rejectedUntil no pod is created before this time, because the API server rejected one like it; null if none
  *     was rejected
+ * @param reporting whether trainers that are silent would be able to report
  */
 public record PlannerInput(
         String job,
@@ -25,10 +26,12 @@ public record PlannerInput(
         PlannerState state,
         List<ObservedPod> pods,
         long step,
-        @Nullable Instant rejectedUntil) {
+        @Nullable Instant rejectedUntil,
+        Reporting reporting) {
 
+    /** Creates the input of a job whose pods can be created and whose trainers can report. */
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
-        this(job, world, state, pods, step, null);
+        this(job, world, state, pods, step, null, Reporting.POSSIBLE);
     }
 
     public PlannerInput {

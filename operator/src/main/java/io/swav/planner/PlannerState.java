@@ -2,8 +2,10 @@ package io.swav.planner;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -26,42 +28,68 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
      * @param accounted uids of present pods and members whose departure has been counted, or was caused by the operator
      * @param lost uids of pods that left the world because they did not respond; a pod that reports again is forgiven
      * @param hung uids of pods to be force-deleted
+     * @param unreachable uids of pods to be deleted, because their peers do not reach them
+     * @param trials of newcomers, by age
      */
-    public record Pods(long next, Set<String> accounted, Set<String> lost, Set<String> hung) {
+    public record Pods(
+            long next,
+            Set<String> accounted,
+            Set<String> lost,
+            Set<String> hung,
+            Set<String> unreachable,
+            List<Trial> trials) {
         static final Pods NONE = new Pods(0, Set.of(), Set.of(), Set.of());
+
+        public Pods(long next, Set<String> accounted, Set<String> lost, Set<String> hung) {
+            this(next, accounted, lost, hung, Set.of(), List.of());
+        }
 
         public Pods {
             accounted = new TreeSet<>(accounted);
             lost = new TreeSet<>(lost);
             hung = new TreeSet<>(hung);
+            unreachable = new TreeSet<>(unreachable);
+            trials = List.copyOf(trials);
         }
 
         /** Whether this pod no longer counts, whatever its object says. */
         public boolean isOut(String uid) {
-            return lost.contains(uid) || hung.contains(uid);
+            return lost.contains(uid) || hung.contains(uid) || unreachable.contains(uid);
         }
 
         public Pods withNext(long number) {
-            return new Pods(number, accounted, lost, hung);
+            return new Pods(number, accounted, lost, hung, unreachable, trials);
         }
 
         Pods accounting(String uid) {
-            return new Pods(next, plus(accounted, uid), lost, hung);
+            return new Pods(next, plus(accounted, uid), lost, hung, unreachable, trials);
         }
 
-        Pods losing(String uid) {
-            return new Pods(next, accounted, plus(lost, uid), hung);
+        Pods excluding(String uid, Verdict.Fate fate) {
+            return switch (fate) {
+                case LOST -> new Pods(next, accounted, plus(lost, uid), hung, unreachable, trials);
+                case HUNG -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials);
+                case UNREACHABLE -> new Pods(next, accounted, lost, hung, plus(unreachable, uid), trials);
+            };
         }
 
-        Pods killing(String uid) {
-            return new Pods(next, accounted, lost, plus(hung, uid));
+        Pods trying(List<Trial> newTrials) {
+            return new Pods(next, accounted, lost, hung, unreachable, newTrials);
         }
 
         /** Drops what was recorded about other pods than these, and that pods in {@code heard} were lost or counted. */
         Pods keeping(Set<String> uids, Set<String> heard) {
             Set<String> others = new TreeSet<>(uids);
             others.removeAll(heard);
-            return new Pods(next, common(accounted, others), common(lost, others), common(hung, uids));
+            return new Pods(
+                    next,
+                    common(accounted, others),
+                    common(lost, others),
+                    common(hung, uids),
+                    common(unreachable, uids),
+                    trials.stream()
+                            .filter(trial -> uids.contains(trial.newcomer().uid()))
+                            .toList());
         }
 
         private static Set<String> plus(Set<String> uids, String uid) {
@@ -76,6 +104,14 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
             return both;
         }
     }
+
+    /**
+     * A newcomer that the members of the world call before it may enter.
+     *
+     * @param newcomer with the address that they call
+     * @param since when they were first asked to
+     */
+    public record Trial(World.Member newcomer, Instant since) {}
 
     /**
      * The delay before the next pod is created. It doubles with each pod in a row that leaves without having entered a

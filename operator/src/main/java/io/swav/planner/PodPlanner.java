@@ -75,6 +75,13 @@ final class PodPlanner {
                 .toList();
     }
 
+    /** Returns the pods that their peers do not reach: they end as on notice. */
+    List<ObservedPod> unreachable(PlannerState state) {
+        return input.pods().stream()
+                .filter(pod -> state.pods().unreachable().contains(pod.uid()) && pod.isAlive())
+                .toList();
+    }
+
     List<ObservedPod> lingering() {
         return input.pods().stream().filter(ObservedPod::lingers).toList();
     }

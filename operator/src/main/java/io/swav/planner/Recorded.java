@@ -1,6 +1,7 @@
 package io.swav.planner;
 
 import io.swav.api.SwavJobStatus.Incident;
+import io.swav.planner.PlannerState.Trial;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,6 +24,10 @@ record Recorded(PlannerState state, List<Incident> newIncidents, List<String> re
 
     Recorded with(PlannerState newState) {
         return new Recorded(newState, newIncidents, resumeMessages);
+    }
+
+    Recorded with(List<Trial> trials) {
+        return with(state.with(state.pods().trying(trials)));
     }
 
     Recorded withIncident(Incident incident) {

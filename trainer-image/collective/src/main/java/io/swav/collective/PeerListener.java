@@ -121,7 +121,8 @@ public final class PeerListener implements AutoCloseable {
         return server.socket().getLocalPort();
     }
 
-    String uid() {
+    /** Returns the uid of this process. */
+    public String uid() {
         return uid;
     }
 
@@ -315,10 +316,15 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private synchronized HandshakeVerdict judge(Hello caller) {
-        return pending.refuses(caller.generation()) ? HandshakeVerdict.Stale : HandshakeVerdict.Welcome;
+        boolean stale = caller.line() != TcpMesh.PROBE && pending.refuses(caller.generation());
+        return stale ? HandshakeVerdict.Stale : HandshakeVerdict.Welcome;
     }
 
     private synchronized void park(Hello hello, SecuredChannel channel) {
+        if (hello.line() == TcpMesh.PROBE) {
+            Closeables.quietly(channel);
+            return;
+        }
         PendingConnections.ConnectionKey caller =
                 new PendingConnections.ConnectionKey(hello.generation(), hello.rank(), hello.uid(), hello.line());
         pending.park(caller, channel).ifPresent(Closeables::quietly);

@@ -34,13 +34,23 @@ public final class WorldFormation {
     private final PeerListener listener;
     private final CollectiveFactory factory;
     private final WorldSource worlds;
+    private final ReachTracker reach;
     private final Duration deadline;
 
-    /** @param deadline time for all members to connect; detecting a source that hangs later is up to the operator */
-    public WorldFormation(PeerListener listener, CollectiveFactory factory, WorldSource worlds, Duration deadline) {
+    /**
+     * @param reach finds out whom this process reaches while a world does not form
+     * @param deadline time for all members to connect; detecting a source that hangs later is up to the operator
+     */
+    public WorldFormation(
+            PeerListener listener,
+            CollectiveFactory factory,
+            WorldSource worlds,
+            ReachTracker reach,
+            Duration deadline) {
         this.listener = listener;
         this.factory = factory;
         this.worlds = worlds;
+        this.reach = reach;
         this.deadline = deadline;
     }
 
@@ -51,10 +61,16 @@ public final class WorldFormation {
      * @throws CollectiveException if the members could not be connected, or the attempt was cancelled
      */
     public Collective connect(World world, int rank, BooleanSupplier stop) {
+        reach.forming(world);
         List<TcpMesh.Peer> peers = peers(world);
         BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || stop.getAsBoolean();
         Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
         return factory.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+    }
+
+    /** Marks that the world whose members were connected last has formed. */
+    public void formed() {
+        reach.formed();
     }
 
     /** Whether any rank below this one answers, in this world or in a later one. All are asked at once. */
@@ -62,7 +78,7 @@ public final class WorldFormation {
         List<TcpMesh.Peer> peers = peers(world);
         List<CompletableFuture<Boolean>> answers = IntStream.range(0, rank)
                 .mapToObj(peer -> CompletableFuture.supplyAsync(
-                        () -> TcpMesh.answers(listener, rank, peer, peers.get(peer), world.generation()),
+                        () -> TcpMesh.probe(listener, peers.get(peer)).isEmpty(),
                         call -> new Thread(call, "call").start()))
                 .toList();
         return answers.stream().anyMatch(CompletableFuture::join);
@@ -70,8 +86,12 @@ public final class WorldFormation {
 
     private static List<TcpMesh.Peer> peers(World world) {
         return world.members().stream()
-                .map(member -> new TcpMesh.Peer(member.uid(), address(member)))
+                .map(WorldFormation::peer)
                 .toList();
+    }
+
+    static TcpMesh.Peer peer(World.Member member) {
+        return new TcpMesh.Peer(member.uid(), address(member));
     }
 
     /**

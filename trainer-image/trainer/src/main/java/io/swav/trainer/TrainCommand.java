@@ -17,6 +17,7 @@ import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.evaluation.Evaluation;
+import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
@@ -187,7 +188,9 @@ public final class TrainCommand implements Callable<Integer> {
                 CropBatches batches = factory.batches(spec);
                 Evaluation evaluation = evaluation(spec);
                 NDManager root = TorchRuntime.root();
-                CollectiveFactory transport = transport(env)) {
+                CollectiveFactory transport = transport(env);
+                ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
+            progress.reach(reach::report);
             progress.listening(new PeerAddress(env.podIp(), listener.port()).toString());
             TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
             outside.worlds().limit(settings.groups());
@@ -199,7 +202,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     machine,
                                     batches,
                                     outside.worlds(),
-                                    new WorldFormation(listener, transport, outside.worlds(), FORMING),
+                                    new WorldFormation(listener, transport, outside.worlds(), reach, FORMING),
                                     store,
                                     Optional.ofNullable(evaluation),
                                     progress,

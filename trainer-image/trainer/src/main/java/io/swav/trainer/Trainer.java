@@ -174,6 +174,7 @@ public final class Trainer implements AutoCloseable {
                 state.step());
         retryMillis = FIRST_RETRY_MILLIS;
         lastFailure = "";
+        components.forming().formed();
         progress.formed(world.generation(), state.step(), collective.name());
         progress.state(State.Training, world.generation(), null);
         journalEvent(JournalEvent.FORMED, world.why());

@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import io.swav.api.ReachReport;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.model.StepResult;
@@ -38,6 +39,7 @@ public final class TrainerProgress {
     private @Nullable String collective;
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
+    private @Nullable Supplier<ReachReport> reach;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
@@ -55,6 +57,20 @@ public final class TrainerProgress {
     /** Sets the listener that is called, outside the lock, on every change that must be reported at once. */
     synchronized void onChange(Runnable listener) {
         changed = listener;
+    }
+
+    /** Sets the source of what this trainer knows about reaching others. */
+    synchronized void reach(Supplier<ReachReport> source) {
+        reach = source;
+    }
+
+    /** Marks that what the source of {@link #reach} returns must be reported at once. */
+    void reachChanged() {
+        Runnable notifier;
+        synchronized (this) {
+            notifier = changed;
+        }
+        notifier.run();
     }
 
     synchronized void job(int batch, long totalSteps, long epochSteps) {
@@ -199,6 +215,7 @@ public final class TrainerProgress {
                 checkpoints,
                 collective,
                 worldProblem.get().orElse(null),
+                reach == null ? ReachReport.NONE : reach.get(),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

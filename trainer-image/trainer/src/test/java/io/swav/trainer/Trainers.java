@@ -48,6 +48,11 @@ final class Trainers implements AutoCloseable {
     }
 
     Process start(String pod) {
+        return start(pod, "a key for tests, 16 bytes or more");
+    }
+
+    /** Starts a trainer with this handshake key. */
+    Process start(String pod, String key) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
@@ -81,7 +86,7 @@ final class Trainers implements AutoCloseable {
                         TrainerEnv.JOB_UID,
                         "job",
                         TrainerEnv.HANDSHAKE,
-                        "a key for tests, 16 bytes or more",
+                        key,
                         "OMP_NUM_THREADS",
                         "1"));
         try {
