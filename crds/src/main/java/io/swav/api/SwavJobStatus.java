@@ -236,8 +236,9 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Steps that were started and dropped.") @Nullable
             Long stepsLost,
 
-            @JsonPropertyDescription("Pods removed from outside: evicted, deleted, preempted, lost with their node, or put"
-                    + " out because their peers did not reach them.")
+            @JsonPropertyDescription(
+                    "Pods removed from outside: evicted, deleted, preempted, lost with their node, or put"
+                            + " out because their peers did not reach them.")
             @Nullable
             Long preemptions,
 
@@ -266,8 +267,9 @@ public record SwavJobStatus(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
-                    + " Failure, Hang, Resize (pods joined or were released) or Suspension.")
+            @JsonPropertyDescription(
+                    "Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
+                            + " Failure, Hang, Resize (pods joined or were released) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,

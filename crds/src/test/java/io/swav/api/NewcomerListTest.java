@@ -21,7 +21,8 @@ class NewcomerListTest {
         for (String text : new String[] {
             null, "", " ", "null", "{}", "[", "3", "[3]", "[[]]", "{\"uid\": \"u\"}", "[".repeat(100_000)
         }) {
-            assertThat(NewcomerList.read(text)).as(text == null ? "no text" : text.substring(0, Math.min(9, text.length())))
+            assertThat(NewcomerList.read(text))
+                    .as(text == null ? "no text" : text.substring(0, Math.min(9, text.length())))
                     .isEmpty();
         }
     }

@@ -90,11 +90,17 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result().rejection().map(PodRejection::why).or(this::blockedReports).or(this::stalledByHold);
+        return facts.result()
+                .rejection()
+                .map(PodRejection::why)
+                .or(this::blockedReports)
+                .or(this::stalledByHold);
     }
 
     private Optional<String> blockedReports() {
-        return snapshot.reporting() instanceof Reporting.Blocked blocked ? Optional.of(blocked.why()) : Optional.empty();
+        return snapshot.reporting() instanceof Reporting.Blocked blocked
+                ? Optional.of(blocked.why())
+                : Optional.empty();
     }
 
     ConditionReason stallReason() {

@@ -82,7 +82,8 @@ final class ReportSilenceTracker {
                     ? new LastReport(List.of(report.time()), isOut ? now - LONG_AGO : now)
                     : last.with(report.time(), now);
             after.put(report.uid(), latest);
-            silence.put(report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(job, latest.at()))));
+            silence.put(
+                    report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(job, latest.at()))));
         }
         jobs.put(job, after);
         return silence;

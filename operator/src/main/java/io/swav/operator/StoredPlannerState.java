@@ -30,6 +30,7 @@ record StoredPlannerState(
         LedgerState account,
         @Nullable Instant firstDone,
         PlannerState.@Nullable End end,
+
         @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
         Set<String> unreachable,
 

@@ -81,7 +81,8 @@ final class TrainerAccess {
     }
 
     private static String sentence(String what, String remedy) {
-        return "No trainer that holds the model reports: " + what + ". Trainers that run train on, but the operator neither"
+        return "No trainer that holds the model reports: " + what
+                + ". Trainers that run train on, but the operator neither"
                 + " sees them nor removes any, and they follow no change of the world. " + remedy + ".";
     }
 
@@ -106,8 +107,8 @@ final class TrainerAccess {
                 .filter(account -> !binds(found.binding().get(), name, account))
                 .findFirst();
         if (unbound.isPresent()) {
-            return Optional.of("RoleBinding " + name + " does not bind ServiceAccount " + unbound.get() + " to Role "
-                    + name);
+            return Optional.of(
+                    "RoleBinding " + name + " does not bind ServiceAccount " + unbound.get() + " to Role " + name);
         }
         if (found.role().isEmpty()) {
             return Optional.of("Role " + name + ", which lets them report, was deleted");
@@ -139,12 +140,15 @@ final class TrainerAccess {
     }
 
     private static boolean grants(Role role, PolicyRule needed) {
-        return needed.getVerbs().stream().allMatch(verb -> role.getRules().stream()
-                .anyMatch(rule -> contains(rule.getApiGroups(), "")
-                        && contains(rule.getResources(), needed.getResources().get(0))
-                        && contains(rule.getVerbs(), verb)
-                        && (rule.getResourceNames().isEmpty()
-                                || rule.getResourceNames().containsAll(needed.getResourceNames()))));
+        return needed.getVerbs().stream()
+                .allMatch(verb -> role.getRules().stream()
+                        .anyMatch(rule -> contains(rule.getApiGroups(), "")
+                                && contains(
+                                        rule.getResources(),
+                                        needed.getResources().get(0))
+                                && contains(rule.getVerbs(), verb)
+                                && (rule.getResourceNames().isEmpty()
+                                        || rule.getResourceNames().containsAll(needed.getResourceNames()))));
     }
 
     private static boolean contains(List<String> granted, String one) {

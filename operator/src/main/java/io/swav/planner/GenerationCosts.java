@@ -63,8 +63,9 @@ final class GenerationCosts {
         LedgerState account = before.state().account();
         LedgerState settled = account.settle(start, now);
         boolean older = before.state().backoff().equals(input.state().backoff()); // a delay of this plan has just begun
-        Recorded after = before.with(
-                before.state().with(settled).with(older ? Backoff.NONE : before.state().backoff()));
+        Recorded after = before.with(before.state()
+                .with(settled)
+                .with(older ? Backoff.NONE : before.state().backoff()));
         return settled.resumeMessage(account).map(after::withResumeMessage).orElse(after);
     }
 

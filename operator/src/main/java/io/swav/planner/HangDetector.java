@@ -59,9 +59,8 @@ final class HangDetector {
         for (ObservedPod member : members) {
             List<ObservedPod> witnesses = new ArrayList<>(members);
             witnesses.remove(member);
-            Optional<Verdict> verdict = witnesses.isEmpty()
-                    ? detector.judgeAlone(member)
-                    : detector.judgeByPeers(member, witnesses);
+            Optional<Verdict> verdict =
+                    witnesses.isEmpty() ? detector.judgeAlone(member) : detector.judgeByPeers(member, witnesses);
             verdict.ifPresent(v -> verdicts.put(member.uid(), v));
         }
         return verdicts;

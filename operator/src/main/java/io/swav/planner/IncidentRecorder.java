@@ -115,12 +115,11 @@ final class IncidentRecorder {
 
     private Recorded unresponsive(Recorded before, ObservedPod pod, Verdict verdict) {
         Pods without = before.state().pods().excluding(pod.uid(), verdict.fate());
-        IncidentKind kind =
-                switch (verdict.fate()) {
-                    case LOST -> IncidentKind.Preemption;
-                    case HUNG -> IncidentKind.Hang;
-                    case UNREACHABLE -> IncidentKind.Unreachable;
-                };
+        IncidentKind kind = switch (verdict.fate()) {
+            case LOST -> IncidentKind.Preemption;
+            case HUNG -> IncidentKind.Hang;
+            case UNREACHABLE -> IncidentKind.Unreachable;
+        };
         return incident(before.with(before.state().with(without)), pod.name(), pod.uid(), kind, verdict.why());
     }
 

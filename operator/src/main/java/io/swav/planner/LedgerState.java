@@ -123,8 +123,7 @@ public record LedgerState(
         IncidentKind kind = incident.kind();
         Counts more = new Counts(
                 counts.resizes(),
-                counts.preemptions()
-                        + (kind == IncidentKind.Preemption || kind == IncidentKind.Unreachable ? 1 : 0),
+                counts.preemptions() + (kind == IncidentKind.Preemption || kind == IncidentKind.Unreachable ? 1 : 0),
                 counts.failures() + (kind == IncidentKind.Failure ? 1 : 0),
                 counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0));
         return new LedgerState(

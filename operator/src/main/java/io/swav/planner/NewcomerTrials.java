@@ -49,8 +49,7 @@ final class NewcomerTrials {
     NewcomerTrials(PlannerInput input, PlannerState state, LiveMembers liveMembers, Instant now) {
         this.world = input.world();
         this.members = liveMembers.presentPods().toList();
-        this.newcomers =
-                liveMembers.newcomers().sorted(ObservedPod.BY_AGE).toList();
+        this.newcomers = liveMembers.newcomers().sorted(ObservedPod.BY_AGE).toList();
         state.pods().trials().forEach(trial -> known.put(trial.newcomer().uid(), trial));
         this.now = now;
     }
@@ -134,8 +133,7 @@ final class NewcomerTrials {
                 .or(() -> peer.signals().isSilent()
                         ? Optional.empty()
                         : failure(newcomer, peer)
-                                .map(failure ->
-                                        "it does not reach " + peer.nameAndNode() + " " + failure.why()));
+                                .map(failure -> "it does not reach " + peer.nameAndNode() + " " + failure.why()));
     }
 
     /** Returns the failure that one trainer reports now about another. */

@@ -54,9 +54,7 @@ final class UnreachableMembers {
         Map<String, ObservedPod> pods = input.podsByUid();
         List<ObservedPod> members = input.world().members().stream()
                 .map(World.Member::uid)
-                .filter(uid -> !out.contains(uid)
-                        && !input.state().pods().isOut(uid)
-                        && pods.containsKey(uid))
+                .filter(uid -> !out.contains(uid) && !input.state().pods().isOut(uid) && pods.containsKey(uid))
                 .map(pods::get)
                 .filter(ObservedPod::isAlive)
                 .toList();
@@ -112,8 +110,9 @@ final class UnreachableMembers {
                         .filter(failure -> failure.seconds() >= DEADLINE.toSeconds())
                         .map(failure -> new Accusation(witness, (long) failure.seconds(), failure.why()))
                 : waited(signals)
-                        .filter(time -> signals.lostPeer().filter(accused.uid()::equals).isPresent()
-                                && time.compareTo(DEADLINE_WITHOUT_CALLS) >= 0)
+                        .filter(time ->
+                                signals.lostPeer().filter(accused.uid()::equals).isPresent()
+                                        && time.compareTo(DEADLINE_WITHOUT_CALLS) >= 0)
                         .map(time -> new Accusation(witness, time.toSeconds(), "could not connect to it"));
     }
 

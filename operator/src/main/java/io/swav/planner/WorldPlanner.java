@@ -91,8 +91,7 @@ public final class WorldPlanner {
                         .flatMap(times -> times));
     }
 
-    private String deleteWhy(
-            List<ObservedPod> excess, List<ObservedPod> unreachable, List<ObservedPod> lingering) {
+    private String deleteWhy(List<ObservedPod> excess, List<ObservedPod> unreachable, List<ObservedPod> lingering) {
         if (!lingering.isEmpty()) {
             return "the trainer has ended but its pod has not";
         }

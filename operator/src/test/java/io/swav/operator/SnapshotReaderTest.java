@@ -21,8 +21,8 @@ import io.swav.api.World;
 import io.swav.planner.Hold;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
-import io.swav.planner.Reporting;
 import io.swav.planner.PodState;
+import io.swav.planner.Reporting;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -221,7 +221,8 @@ class SnapshotReaderTest {
         assertThat(again.reporting()).isEqualTo(Reporting.POSSIBLE);
         assertThat(again.pods().get(0).signals().silence()).isEqualTo(Duration.ZERO);
         seconds = 507;
-        assertThat(reader.read(job, pods, NOW).pods().get(0).signals().silence()).isEqualTo(Duration.ofSeconds(7));
+        assertThat(reader.read(job, pods, NOW).pods().get(0).signals().silence())
+                .isEqualTo(Duration.ofSeconds(7));
     }
 
     /**

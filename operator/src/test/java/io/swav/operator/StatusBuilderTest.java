@@ -122,15 +122,16 @@ class StatusBuilderTest {
 
     @Test
     void repeatsWhatAMemberReportsOfAWorldThatDoesNotForm() {
-        TrainerReport tries = Jobs.report(
-                "{pod: b, uid: uid-b, state: Ready, generation: 3, time: t,"
-                        + " message: 'forming generation 4: cannot reach rank 1'}");
+        TrainerReport tries = Jobs.report("{pod: b, uid: uid-b, state: Ready, generation: 3, time: t,"
+                + " message: 'forming generation 4: cannot reach rank 1'}");
         PlannerState fresh = since(NOW.minusSeconds(4));
         PlannerState old = since(NOW.minusSeconds(5));
         SwavJob job = Jobs.job("replicas: 1");
-        assertThat(condition(status(job, List.of(), WORLD, fresh, tries), ConditionType.Ready).message())
+        assertThat(condition(status(job, List.of(), WORLD, fresh, tries), ConditionType.Ready)
+                        .message())
                 .doesNotContain("has not formed");
-        assertThat(condition(status(job, List.of(), WORLD, old, tries), ConditionType.Ready).message())
+        assertThat(condition(status(job, List.of(), WORLD, old, tries), ConditionType.Ready)
+                        .message())
                 .endsWith("The world has not formed yet; b reports: forming generation 4: cannot reach rank 1");
     }
 

@@ -70,8 +70,8 @@ class StoredPlannerStateTest {
     @Test
     void keepsUnreachablePodsAndTrialsAndPublishesTheNewcomers() {
         Trial trial = new Trial(new World.Member("job-8", "uid-8", "10.0.0.8:7000"), T0);
-        PlannerState state = STATE.with(
-                new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of("uid-1"), List.of(trial)));
+        PlannerState state =
+                STATE.with(new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of("uid-1"), List.of(trial)));
         ConfigMap map = WorldConfigMap.of(job, world, state, "42");
         assertThat(map.getData().get("ledger.json"))
                 .contains("\"unreachable\":[\"uid-1\"]")
@@ -79,8 +79,7 @@ class StoredPlannerStateTest {
                         + "\"address\":\"10.0.0.8:7000\"},\"since\":\"2026-01-01T00:00:00Z\"}]");
         assertThat(map.getData())
                 .containsEntry(
-                        "newcomers.json",
-                        "[{\"pod\":\"job-8\",\"uid\":\"uid-8\",\"address\":\"10.0.0.8:7000\"}]");
+                        "newcomers.json", "[{\"pod\":\"job-8\",\"uid\":\"uid-8\",\"address\":\"10.0.0.8:7000\"}]");
         assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
     }
 

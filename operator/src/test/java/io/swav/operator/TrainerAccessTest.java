@@ -86,7 +86,9 @@ class TrainerAccessTest {
                 List<PolicyRule> rest = new ArrayList<>(rules);
                 rest.remove(rule);
                 rest.add(new PolicyRuleBuilder(rule).removeFromVerbs(verb).build());
-                assertThat(problem(withRules(rest))).contains("Role job-trainer no longer grants").contains(verb);
+                assertThat(problem(withRules(rest)))
+                        .contains("Role job-trainer no longer grants")
+                        .contains(verb);
             }
         }
         PolicyRule everything = new PolicyRuleBuilder()
@@ -101,7 +103,8 @@ class TrainerAccessTest {
     private Found withRules(List<PolicyRule> rules) {
         return new Found(
                 whole.progress(),
-                Optional.of(new RoleBuilder(TrainerRbac.role(job)).withRules(rules).build()),
+                Optional.of(
+                        new RoleBuilder(TrainerRbac.role(job)).withRules(rules).build()),
                 whole.binding(),
                 List.of());
     }

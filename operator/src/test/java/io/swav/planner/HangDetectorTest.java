@@ -86,12 +86,10 @@ class HangDetectorTest {
         assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(62, false, 3, null))))
                 .containsExactly(Map.entry(
                         "uid-1",
-                        new Verdict(
-                                true, "hung: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
+                        new Verdict(true, "hung: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
         assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(1, false, 61, null)))
                         .get("uid-1"))
-                .isEqualTo(new Verdict(
-                        true, "hung: job-0 has waited for it for 61 s, and it completes no step"));
+                .isEqualTo(new Verdict(true, "hung: job-0 has waited for it for 61 s, and it completes no step"));
         assertThat(verdicts(OLD, List.of(signals(1, true, 5, "uid-1"), signals(5, false, 5, null)))
                         .get("uid-1"))
                 .isEqualTo(new Verdict(

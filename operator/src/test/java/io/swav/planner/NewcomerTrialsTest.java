@@ -43,11 +43,7 @@ class NewcomerTrialsTest {
         assertThat(called.state()).as("nothing to write").isEqualTo(asks.state());
 
         ReconcilePlan oneMissing = plan(
-                THREE,
-                WORLD,
-                asks.state(),
-                List.of(calls(0, "uid-2"), calls(1), newcomer(2, 5)),
-                T0.plusSeconds(1));
+                THREE, WORLD, asks.state(), List.of(calls(0, "uid-2"), calls(1), newcomer(2, 5)), T0.plusSeconds(1));
         assertThat(oneMissing.world().why()).contains("enters when job-1 has called it");
 
         List<ObservedPod> reached = List.of(calls(0, "uid-2"), calls(1, "uid-2"), newcomer(2, 5));
@@ -62,8 +58,7 @@ class NewcomerTrialsTest {
     void oneThatAMemberDoesNotReachNeverEntersAndIsReplacedAfterADelay() {
         for (boolean own : new boolean[] {false, true}) {
             for (int seconds : new int[] {2, 9}) {
-                ReconcilePlan refused = plan(
-                        THREE, WORLD, trying(T0.minusSeconds(100)), unreached(own, seconds), T0);
+                ReconcilePlan refused = plan(THREE, WORLD, trying(T0.minusSeconds(100)), unreached(own, seconds), T0);
                 assertThat(refused.world()).isInstanceOf(WorldDecision.Keep.class);
                 assertThat(refused.world().why())
                         .contains("job-2 is ready but may not enter: ")
@@ -80,7 +75,10 @@ class NewcomerTrialsTest {
             assertThat(out.newIncidents()).singleElement().satisfies(incident -> {
                 assertThat(incident.kind()).isEqualTo(IncidentKind.Unreachable);
                 assertThat(incident.pod()).isEqualTo("job-2");
-                assertThat(incident.reason()).contains("job-1").contains("another key").contains("never entered");
+                assertThat(incident.reason())
+                        .contains("job-1")
+                        .contains("another key")
+                        .contains("never entered");
             });
             ReconcilePlan again = plan(THREE, WORLD, out.state(), unreached(own, 12), T0.plusSeconds(2));
             assertThat(again.newIncidents()).as("counted once").isEmpty();
@@ -93,7 +91,9 @@ class NewcomerTrialsTest {
         ReachReport.Failure newcomer = new ReachReport.Failure("uid-2", "another key", seconds);
         return List.of(
                 calls(0, "uid-2"),
-                own ? calls(1, "uid-2") : pod(1, READY, signals(1, true, new ReachReport(0, List.of(newcomer), List.of()))),
+                own
+                        ? calls(1, "uid-2")
+                        : pod(1, READY, signals(1, true, new ReachReport(0, List.of(newcomer), List.of()))),
                 pod(2, READY, signals(1, false, new ReachReport(5, own ? List.of(member) : List.of(), List.of()))));
     }
 
@@ -101,15 +101,13 @@ class NewcomerTrialsTest {
     @Test
     void aMemberWithoutAResultDelaysAnEntryByTenSecondsAtMost() {
         for (int silence : new int[] {1, 30}) {
-            List<ObservedPod> pods = List.of(
-                    calls(0, "uid-2"),
-                    pod(1, READY, signals(silence, true, ReachReport.NONE)),
-                    newcomer(2, 5));
+            List<ObservedPod> pods =
+                    List.of(calls(0, "uid-2"), pod(1, READY, signals(silence, true, ReachReport.NONE)), newcomer(2, 5));
             ReconcilePlan waits = plan(THREE, WORLD, trying(T0.minusSeconds(9)), pods, T0);
             assertThat(waits.world()).isInstanceOf(WorldDecision.Keep.class);
-            assertThat(waits.replanAt()).hasValueSatisfying(at -> assertThat(at)
-                    .isBeforeOrEqualTo(T0.plusSeconds(1)));
-            assertThat(names(plan(THREE, WORLD, trying(T0.minusSeconds(10)), pods, T0))).contains("job-2");
+            assertThat(waits.replanAt()).hasValueSatisfying(at -> assertThat(at).isBeforeOrEqualTo(T0.plusSeconds(1)));
+            assertThat(names(plan(THREE, WORLD, trying(T0.minusSeconds(10)), pods, T0)))
+                    .contains("job-2");
         }
     }
 
@@ -168,7 +166,8 @@ class NewcomerTrialsTest {
                 pod(3, READY, signals(1, false, new ReachReport(5, List.of(older), List.of()))));
         PlannerState state = PlannerState.EMPTY.with(
                 PlannerState.Pods.NONE.trying(List.of(new Trial(member(2), T0), new Trial(member(3), T0))));
-        assertThat(names(plan(four, WORLD, state.with(published(T0.minusSeconds(60)).progress()), pods, T0)))
+        assertThat(names(plan(
+                        four, WORLD, state.with(published(T0.minusSeconds(60)).progress()), pods, T0)))
                 .containsExactly("job-0", "job-1", "job-2");
     }
 
@@ -178,8 +177,11 @@ class NewcomerTrialsTest {
                 5, "u", IntStream.range(0, 64).mapToObj(PlannerFixtures::member).toList(), "w");
         ReachReport.Failure failure = new ReachReport.Failure("uid-64", "connect timed out", 10);
         List<ObservedPod> pods = Stream.concat(
-                        IntStream.range(0, 64).mapToObj(number -> pod(
-                                number, READY, signals(1, true, new ReachReport(0, List.of(failure), List.of())))),
+                        IntStream.range(0, 64)
+                                .mapToObj(number -> pod(
+                                        number,
+                                        READY,
+                                        signals(1, true, new ReachReport(0, List.of(failure), List.of())))),
                         Stream.of(newcomer(64, 5)))
                 .toList();
         ReconcilePlan plan = plan(policy(65, 1, 0), world, published(T0.minusSeconds(60)), pods, T0);

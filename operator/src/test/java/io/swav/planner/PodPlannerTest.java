@@ -38,7 +38,8 @@ class PodPlannerTest {
     void aRejectionStopsOnlyTheCreationOfPods() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods = List.of(pod(0, READY), pod(1, FAILED));
-        PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30), Reporting.POSSIBLE);
+        PlannerInput seen =
+                new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30), Reporting.POSSIBLE);
         ReconcilePlan refused = WorldPlanner.plan(policy(2, 1, 0), seen, T0);
         assertThat(names(refused)).containsExactly("job-0");
         assertThat(refused.create()).isEmpty();

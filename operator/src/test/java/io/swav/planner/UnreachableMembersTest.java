@@ -122,8 +122,8 @@ class UnreachableMembersTest {
 
     @Test
     void ofAPartitionInTwoTheHalfWithRankZeroContinues() {
-        List<ObservedPod> pods = List.of(
-                failing(0, 10, 2, 3), failing(1, 10, 2, 3), failing(2, 10, 0, 1), failing(3, 10, 0, 1));
+        List<ObservedPod> pods =
+                List.of(failing(0, 10, 2, 3), failing(1, 10, 2, 3), failing(2, 10, 0, 1), failing(3, 10, 0, 1));
         assertThat(UnreachableMembers.of(input(4, pods), Set.of()).keySet()).containsExactly("uid-2", "uid-3");
         assertThat(UnreachableMembers.of(input(2, List.of(failing(0, 10, 1), failing(1, 10, 0))), Set.of()))
                 .containsOnlyKeys("uid-1");
@@ -207,8 +207,8 @@ class UnreachableMembersTest {
                 .mapToObj(number -> pod(number, READY, signals(3600, true, reach(3600, (number + 1) % 64))))
                 .toList();
         for (Reporting reporting : List.of(Reporting.UNCHECKED, new Reporting.Blocked("no role"))) {
-            PlannerInput input = new PlannerInput(
-                    "job", world(64), published(T0.minusSeconds(7200)), pods, 12, null, reporting);
+            PlannerInput input =
+                    new PlannerInput("job", world(64), published(T0.minusSeconds(7200)), pods, 12, null, reporting);
             ReconcilePlan plan = WorldPlanner.plan(policy(64, 2, 0), input, T0);
             assertThat(plan.world()).isInstanceOf(WorldDecision.Keep.class);
             assertThat(plan.delete()).isEmpty();
@@ -229,7 +229,10 @@ class UnreachableMembersTest {
 
     private static World world(int size) {
         return new World(
-                5, "u", IntStream.range(0, size).mapToObj(PlannerFixtures::member).toList(), "w");
+                5,
+                "u",
+                IntStream.range(0, size).mapToObj(PlannerFixtures::member).toList(),
+                "w");
     }
 
     private static PlannerInput input(int size, List<ObservedPod> pods) {
@@ -243,8 +246,7 @@ class UnreachableMembersTest {
 
     private static ObservedPod onNode(int number, ReachReport reach) {
         ObservedPod pod = pod(number, READY, signals(1, true, reach));
-        return new ObservedPod(
-                pod.name(), pod.uid(), pod.created(), pod.state(), pod.signals(), false, "n" + number);
+        return new ObservedPod(pod.name(), pod.uid(), pod.created(), pod.state(), pod.signals(), false, "n" + number);
     }
 
     private static ReachReport reach(double seconds, int... targets) {

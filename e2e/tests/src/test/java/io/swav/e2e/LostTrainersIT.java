@@ -154,15 +154,18 @@ class LostTrainersIT extends OperatedJob {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         for (int number = 0; number < 2; number++) {
             String peer = trainers.world().members().get(1 - number).uid();
-            ReachReport.Failure failure =
-                    new ReachReport.Failure(peer, "at 10.0.0.1:7000: Connect timed out", 12.5);
+            ReachReport.Failure failure = new ReachReport.Failure(peer, "at 10.0.0.1:7000: Connect timed out", 12.5);
             trainers.update(
                     "job-" + number,
                     Map.of(
-                            "awaitingPeers", true,
-                            "stalledSeconds", 14,
-                            "lostPeer", peer,
-                            "reach", new ReachReport(trainers.world().generation(), List.of(failure), List.of())));
+                            "awaitingPeers",
+                            true,
+                            "stalledSeconds",
+                            14,
+                            "lostPeer",
+                            peer,
+                            "reach",
+                            new ReachReport(trainers.world().generation(), List.of(failure), List.of())));
         }
         soon().untilAsserted(() -> {
             assertThat(members()).containsExactly("job-0");
@@ -230,7 +233,11 @@ class LostTrainersIT extends OperatedJob {
         TrainerReport.Regroup regroup = new TrainerReport.Regroup(generation, null, 0, 7, 3.5);
         trainers.training("job-0", 7, regroup);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
-        client.rbac().roleBindings().inNamespace(namespace).withName("job-trainer").delete();
+        client.rbac()
+                .roleBindings()
+                .inNamespace(namespace)
+                .withName("job-trainer")
+                .delete();
         trainers.silent("job-0");
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())

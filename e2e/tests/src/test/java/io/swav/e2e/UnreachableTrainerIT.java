@@ -99,8 +99,7 @@ class UnreachableTrainerIT {
         SwavJobStatus parted = statusOf(job, status -> unreachable(status).isPresent(), "names the unreachable pod");
         Incident incident = unreachable(parted).orElseThrow();
         assertThat(incident.pod()).isEqualTo("first-3");
-        assertThat(incident.reason())
-                .contains("on node ", "first-0 (node ", "first-1 (node ", "SWAV_ENCRYPTION");
+        assertThat(incident.reason()).contains("on node ", "first-0 (node ", "first-1 (node ", "SWAV_ENCRYPTION");
         assertThat(Objects.requireNonNull(parted.world()).members()).containsExactly("first-0", "first-1");
         assertThat(generation(parted)).as("the second world").isEqualTo(2);
         assertThat(ledger(parted).failures()).isZero();
@@ -127,7 +126,11 @@ class UnreachableTrainerIT {
         resource.create();
         statusOf(job, status -> size(status) == 1 && step(status) > 0, "trains");
         String uid = pods("mute").get(0).getMetadata().getUid();
-        client.rbac().roleBindings().inNamespace("default").withName("mute-trainer").delete();
+        client.rbac()
+                .roleBindings()
+                .inNamespace("default")
+                .withName("mute-trainer")
+                .delete();
 
         SwavJobStatus blocked = statusOf(
                 job,
@@ -145,19 +148,19 @@ class UnreachableTrainerIT {
 
         resource.patch(MERGE, "{\"spec\": {\"recovery\": {\"hungAfterSeconds\": 60}}}");
         SwavJobStatus again = statusOf(job, status -> step(status) > step(blocked), "reports again");
-        assertThat(pods("mute")).singleElement().satisfies(pod -> assertThat(
-                        pod.getMetadata().getUid())
-                .as("the same trainer, with all its steps")
-                .isEqualTo(uid));
+        assertThat(pods("mute"))
+                .singleElement()
+                .satisfies(pod -> assertThat(pod.getMetadata().getUid())
+                        .as("the same trainer, with all its steps")
+                        .isEqualTo(uid));
         assertThat(ledger(again).hangs()).isZero();
         resource.delete();
     }
 
     /** Returns the key that was there before. */
     private static String replaceKey(String encoded) {
-        Resource<Secret> secret =
-                client.secrets().inNamespace("default").withName(ResourceNames.handshakeName("keys"));
-        String before = secret.get().getData().get(ResourceNames.SECRET_KEY);
+        Resource<Secret> secret = client.secrets().inNamespace("default").withName(ResourceNames.handshakeName("keys"));
+        String before = Objects.requireNonNull(secret.get().getData().get(ResourceNames.SECRET_KEY));
         secret.edit(old -> new SecretBuilder(old)
                 .addToData(ResourceNames.SECRET_KEY, encoded)
                 .build());
@@ -193,10 +196,7 @@ class UnreachableTrainerIT {
     }
 
     private static Optional<Incident> unreachable(SwavJobStatus status) {
-        return Optional.ofNullable(status.ledger())
-                .map(Ledger::incidents)
-                .orElse(List.of())
-                .stream()
+        return Optional.ofNullable(status.ledger()).map(Ledger::incidents).orElse(List.of()).stream()
                 .filter(incident -> incident.kind() == IncidentKind.Unreachable)
                 .findFirst();
     }

@@ -136,7 +136,8 @@ class TcpMeshTest {
                             .contains("does not hold this job's handshake key"));
             assertThat(TcpMesh.probe(a, Ranked.peer(plain)))
                     .hasValueSatisfying(why -> assertThat(why).contains("SWAV_ENCRYPTION=On"));
-            assertThat(TcpMesh.probe(a, new TcpMesh.Peer("c", Ranked.peer(stranger).address())))
+            assertThat(TcpMesh.probe(
+                            a, new TcpMesh.Peer("c", Ranked.peer(stranger).address())))
                     .isPresent();
             InetSocketAddress nowhere = InetSocketAddress.createUnresolved("no-such-host.invalid", 7000);
             assertThat(TcpMesh.probe(a, new TcpMesh.Peer("c", nowhere)))

@@ -81,11 +81,7 @@ public final class ReachTracker implements AutoCloseable {
      * @param changed called, from another thread, if the report has changed and is urgent
      */
     public ReachTracker(PeerListener listener, WorldSource worlds, Runnable changed) {
-        this(
-                listener.uid(),
-                worlds,
-                member -> TcpMesh.probe(listener, WorldFormation.peer(member)),
-                changed);
+        this(listener.uid(), worlds, member -> TcpMesh.probe(listener, WorldFormation.peer(member)), changed);
     }
 
     /**
@@ -94,8 +90,7 @@ public final class ReachTracker implements AutoCloseable {
      * @param uid of this process
      * @param call calls a peer and returns why it was not reached; empty if it was
      */
-    ReachTracker(
-            String uid, WorldSource worlds, Function<World.Member, Optional<String>> call, Runnable changed) {
+    ReachTracker(String uid, WorldSource worlds, Function<World.Member, Optional<String>> call, Runnable changed) {
         this.uid = uid;
         this.worlds = worlds;
         this.call = call;

@@ -85,9 +85,7 @@ public final class WorldFormation {
     }
 
     private static List<TcpMesh.Peer> peers(World world) {
-        return world.members().stream()
-                .map(WorldFormation::peer)
-                .toList();
+        return world.members().stream().map(WorldFormation::peer).toList();
     }
 
     static TcpMesh.Peer peer(World.Member member) {

@@ -61,7 +61,8 @@ class UnreachablePeerTest {
             trainers.start("b", OTHER_KEY);
             trainers.start("c");
             unreached(trainers, "b", "uid-a");
-            assertThat(reach(trainers.awaitReport("c", completeFor(1))).failures()).isEmpty();
+            assertThat(reach(trainers.awaitReport("c", completeFor(1))).failures())
+                    .isEmpty();
             long step = trainers.awaitReport("a", report -> true).step();
             trainers.awaitStep("a", step + 2);
             trainers.hurry();
@@ -72,7 +73,9 @@ class UnreachablePeerTest {
 
     private static ReachReport.Failure unreached(Trainers trainers, String pod, String uid) {
         TrainerReport report = trainers.awaitReport(
-                pod, each -> reach(each).failures().stream().anyMatch(failure -> failure.uid().equals(uid)));
+                pod,
+                each -> reach(each).failures().stream()
+                        .anyMatch(failure -> failure.uid().equals(uid)));
         return reach(report).failures().stream()
                 .filter(failure -> failure.uid().equals(uid))
                 .findFirst()
