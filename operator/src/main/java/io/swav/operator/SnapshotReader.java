@@ -118,7 +118,12 @@ final class SnapshotReader {
             Optional<ConfigMap> progress,
             JobSnapshot before,
             Instant now) {
+        Set<String> silent = before.pods().stream()
+                .filter(pod -> pod.isAlive() && pod.signals().isSilent())
+                .map(ObservedPod::uid)
+                .collect(Collectors.toSet());
         Set<String> accounts = own.stream()
+                .filter(pod -> silent.contains(pod.getMetadata().getUid()))
                 .map(pod -> Optional.ofNullable(pod.getSpec().getServiceAccountName())
                         .orElse(""))
                 .collect(Collectors.toSet());

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -17,7 +18,8 @@ import java.util.stream.IntStream;
  * Finds the members that keep a world from forming because they and others do not reach each other: another key, another
  * version, no route, a port that is blocked. {@link LargestCamp} chooses who continues. A pair of members counts as broken
  * if one of them reports, now, that for {@link #DEADLINE} none of its calls has reached the other. Without such a report
- * nobody is put out.
+ * nobody is put out. Members that are silent are dead in all likelihood, so they never outvote those that report; one that
+ * {@link LastHolder} protects counts like those.
  */
 final class UnreachableMembers {
     /**
@@ -39,9 +41,11 @@ final class UnreachableMembers {
     private record Accusation(ObservedPod witness, long seconds, String why) {}
 
     private final List<ObservedPod> members;
+    private final LastHolder lastHolder;
 
-    private UnreachableMembers(List<ObservedPod> members) {
+    private UnreachableMembers(List<ObservedPod> members, LastHolder lastHolder) {
         this.members = members;
+        this.lastHolder = lastHolder;
     }
 
     /**
@@ -50,7 +54,7 @@ final class UnreachableMembers {
      * @param out uids of pods that no longer count
      * @return verdicts by uid, in the order of ranks
      */
-    static Map<String, Verdict> of(PlannerInput input, Set<String> out) {
+    static Map<String, Verdict> of(JobPolicy policy, PlannerInput input, Set<String> out) {
         Map<String, ObservedPod> pods = input.podsByUid();
         List<ObservedPod> members = input.world().members().stream()
                 .map(World.Member::uid)
@@ -58,7 +62,7 @@ final class UnreachableMembers {
                 .map(pods::get)
                 .filter(ObservedPod::isAlive)
                 .toList();
-        return new UnreachableMembers(members).verdicts();
+        return new UnreachableMembers(members, new LastHolder(input, policy.hungAfter())).verdicts();
     }
 
     private Map<String, Verdict> verdicts() {
@@ -67,7 +71,7 @@ final class UnreachableMembers {
         if (broken.stream().allMatch(BitSet::isEmpty)) {
             return verdicts;
         }
-        BitSet staying = LargestCamp.of(holders(), broken);
+        BitSet staying = staying(broken);
         for (int rank = 0; rank < members.size(); rank++) {
             if (!staying.get(rank)) {
                 verdicts.put(members.get(rank).uid(), Verdict.unreachable(why(members.get(rank), staying)));
@@ -76,12 +80,34 @@ final class UnreachableMembers {
         return verdicts;
     }
 
-    private BitSet holders() {
-        BitSet holders = new BitSet();
+    private BitSet staying(List<BitSet> broken) {
+        BitSet silent = ranks(member -> member.signals().isSilent() && !lastHolder.mayOnlyBeCutOff(member));
+        BitSet holders = ranks(member -> member.signals().holdsState());
+        holders.andNot(silent);
+        BitSet staying = LargestCamp.of(holders, without(silent, broken));
+        staying.andNot(silent);
+        silent.stream().filter(rank -> !broken.get(rank).intersects(staying)).forEach(staying::set);
+        return staying;
+    }
+
+    /** Returns the graph in which these ranks have no broken pair. */
+    private static List<BitSet> without(BitSet ranks, List<BitSet> broken) {
+        List<BitSet> rest = new ArrayList<>();
+        for (int rank = 0; rank < broken.size(); rank++) {
+            BitSet pairs =
+                    ranks.get(rank) ? new BitSet() : (BitSet) broken.get(rank).clone();
+            pairs.andNot(ranks);
+            rest.add(pairs);
+        }
+        return rest;
+    }
+
+    private BitSet ranks(Predicate<ObservedPod> which) {
+        BitSet ranks = new BitSet();
         IntStream.range(0, members.size())
-                .filter(rank -> members.get(rank).signals().holdsState())
-                .forEach(holders::set);
-        return holders;
+                .filter(rank -> which.test(members.get(rank)))
+                .forEach(ranks::set);
+        return ranks;
     }
 
     private List<BitSet> broken() {

@@ -3,7 +3,6 @@ package io.swav.planner;
 import static io.swav.planner.PlannerFixtures.READY;
 import static io.swav.planner.PlannerFixtures.T0;
 import static io.swav.planner.PlannerFixtures.after;
-import static io.swav.planner.PlannerFixtures.member;
 import static io.swav.planner.PlannerFixtures.names;
 import static io.swav.planner.PlannerFixtures.plan;
 import static io.swav.planner.PlannerFixtures.pod;
@@ -29,6 +28,8 @@ import org.junit.jupiter.api.Test;
 
 /** Members that do not reach each other while their world forms. */
 class UnreachableMembersTest {
+    private static final JobPolicy POLICY = policy(64, 2, 0);
+
     /** What one member's report is like. */
     private enum Kind {
         FRESH,
@@ -44,7 +45,8 @@ class UnreachableMembersTest {
             for (int calls = 0; calls < 1 << (size * (size - 1)); calls++) {
                 for (int kinds = 0; kinds < Math.pow(3, size); kinds++) {
                     for (int holders = 0; holders < 1 << size; holders++) {
-                        out += check(size, calls, kinds(size, kinds), holders);
+                        out += check(size, calls, kinds(size, kinds), holders, Reporting.POSSIBLE);
+                        out += check(size, calls, kinds(size, kinds), holders, new Reporting.Blocked("no role"));
                     }
                 }
             }
@@ -58,7 +60,8 @@ class UnreachableMembersTest {
         for (int i = 0; i < 5000; i++) {
             int size = 4 + i % 2;
             int calls = random.nextInt(1 << (size * (size - 1))) & random.nextInt();
-            check(size, calls, kinds(size, random.nextInt(243)), random.nextInt(1 << size));
+            Reporting reporting = random.nextBoolean() ? Reporting.POSSIBLE : Reporting.UNCHECKED;
+            check(size, calls, kinds(size, random.nextInt(243)), random.nextInt(1 << size), reporting);
         }
     }
 
@@ -71,7 +74,7 @@ class UnreachableMembersTest {
     }
 
     /** @param calls has a bit for each pair of a caller and another, set if the calls fail */
-    private static int check(int size, int calls, Kind[] kinds, int holders) {
+    private static int check(int size, int calls, Kind[] kinds, int holders, Reporting reporting) {
         List<ObservedPod> pods = new ArrayList<>();
         for (int from = 0; from < size; from++) {
             List<ReachReport.Failure> failures = new ArrayList<>();
@@ -88,7 +91,7 @@ class UnreachableMembersTest {
                             new ReachReport(5, failures, List.of()));
             pods.add(pod(from, READY, signals));
         }
-        Map<String, Verdict> verdicts = UnreachableMembers.of(input(size, pods), Set.of());
+        Map<String, Verdict> verdicts = UnreachableMembers.of(POLICY, input(size, pods, reporting), Set.of());
         String where = "calls " + Integer.toBinaryString(calls) + ", " + List.of(kinds) + ", holders " + holders;
         List<Integer> staying = IntStream.range(0, size)
                 .filter(rank -> !verdicts.containsKey("uid-" + rank))
@@ -105,10 +108,16 @@ class UnreachableMembersTest {
                     .as("out if and only if a fresh report says so of a pair with one that stays: %s, %s", rank, where)
                     .isEqualTo(!staying.contains(rank));
         }
-        boolean anyHolder = pods.stream().anyMatch(each -> each.signals().holdsState());
-        assertThat(staying.stream().anyMatch(rank -> pods.get(rank).signals().holdsState()))
-                .as("a holder stays: " + where)
-                .isEqualTo(anyHolder);
+        boolean possible = reporting instanceof Reporting.Possible;
+        boolean heldNow = pods.stream()
+                .anyMatch(each -> each.signals().holdsState()
+                        && !(possible && each.signals().isSilent()));
+        if (heldNow) {
+            assertThat(staying.stream()
+                            .anyMatch(rank -> pods.get(rank).signals().holdsState()))
+                    .as("a holder that reports, or may only be cut off, stays: " + where)
+                    .isTrue();
+        }
         assertThat(verdicts.values()).allSatisfy(verdict -> {
             assertThat(verdict.fate()).isEqualTo(Verdict.Fate.UNREACHABLE);
             assertThat(verdict.why()).contains("connect timed out");
@@ -124,17 +133,31 @@ class UnreachableMembersTest {
     void ofAPartitionInTwoTheHalfWithRankZeroContinues() {
         List<ObservedPod> pods =
                 List.of(failing(0, 10, 2, 3), failing(1, 10, 2, 3), failing(2, 10, 0, 1), failing(3, 10, 0, 1));
-        assertThat(UnreachableMembers.of(input(4, pods), Set.of()).keySet()).containsExactly("uid-2", "uid-3");
-        assertThat(UnreachableMembers.of(input(2, List.of(failing(0, 10, 1), failing(1, 10, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(4, pods), Set.of()).keySet())
+                .containsExactly("uid-2", "uid-3");
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 10, 1), failing(1, 10, 0))), Set.of()))
                 .containsOnlyKeys("uid-1");
+    }
+
+    /** Most nodes are gone: those that are left hold the state, and report. */
+    @Test
+    void silentMembersNeverOutvoteThoseThatReport() {
+        List<ObservedPod> pods = new ArrayList<>();
+        for (int rank = 0; rank < 4; rank++) {
+            pods.add(pod(rank, READY, signals(20, true, reach(0))));
+        }
+        pods.add(failing(4, 10, 0, 1, 2, 3));
+        pods.add(failing(5, 10, 0, 1, 2, 3));
+        assertThat(UnreachableMembers.of(POLICY, input(6, pods), Set.of()).keySet())
+                .containsExactly("uid-0", "uid-1", "uid-2", "uid-3");
     }
 
     @Test
     void failuresOfAMomentAndReportsOfLongAgoAreNoEvidence() {
-        assertThat(UnreachableMembers.of(input(2, List.of(failing(0, 9, 1), failing(1, 9, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 9, 1), failing(1, 9, 0))), Set.of()))
                 .isEmpty();
         ObservedPod silent = pod(0, READY, signals(60, true, reach(30, 1)));
-        assertThat(UnreachableMembers.of(input(2, List.of(silent, failing(1, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(silent, failing(1, 0))), Set.of()))
                 .isEmpty();
     }
 
@@ -144,7 +167,7 @@ class UnreachableMembersTest {
         for (int seconds : new int[] {19, 20}) {
             List<ObservedPod> pods =
                     List.of(earlier(0, seconds, "uid-2"), earlier(1, seconds, "uid-2"), earlier(2, seconds, "uid-0"));
-            assertThat(UnreachableMembers.of(input(3, pods), Set.of()).keySet())
+            assertThat(UnreachableMembers.of(POLICY, input(3, pods), Set.of()).keySet())
                     .isEqualTo(seconds < 20 ? Set.of() : Set.of("uid-2"));
         }
     }
@@ -236,8 +259,11 @@ class UnreachableMembersTest {
     }
 
     private static PlannerInput input(int size, List<ObservedPod> pods) {
-        assertThat(member(0).uid()).isEqualTo("uid-0");
-        return new PlannerInput("job", world(size), PlannerState.EMPTY, pods, 12);
+        return input(size, pods, Reporting.POSSIBLE);
+    }
+
+    private static PlannerInput input(int size, List<ObservedPod> pods, Reporting reporting) {
+        return new PlannerInput("job", world(size), PlannerState.EMPTY, pods, 12, null, reporting);
     }
 
     private static ObservedPod failing(int number, double seconds, int... targets) {

@@ -24,6 +24,7 @@ import io.swav.local.LocalDeployment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -96,12 +97,18 @@ class UnreachableTrainerIT {
         resource.patch(MERGE, template("{\"name\": \"SWAV_ENCRYPTION\", \"value\": \"Off\"}"));
         client.pods().inNamespace("default").withName("first-2").delete();
 
+        SwavJobStatus together = statusOf(job, status -> generation(status) == 1, "has a first world");
         SwavJobStatus parted = statusOf(job, status -> unreachable(status).isPresent(), "names the unreachable pod");
         Incident incident = unreachable(parted).orElseThrow();
         assertThat(incident.pod()).isEqualTo("first-3");
         assertThat(incident.reason()).contains("on node ", "first-0 (node ", "first-1 (node ", "SWAV_ENCRYPTION");
         assertThat(Objects.requireNonNull(parted.world()).members()).containsExactly("first-0", "first-1");
         assertThat(generation(parted)).as("the second world").isEqualTo(2);
+        Duration took = Duration.between(since(together), since(parted));
+        System.err.println("a world without the unreachable member was published after " + took);
+        assertThat(took)
+                .as("15 s where processors are free; without a deadline it never comes")
+                .isLessThan(Duration.ofMinutes(2));
         assertThat(ledger(parted).failures()).isZero();
 
         resource.patch(MERGE, template(""));
@@ -211,6 +218,11 @@ class UnreachableTrainerIT {
 
     private static long generation(SwavJobStatus status) {
         return Optional.ofNullable(status.world()).map(WorldStatus::generation).orElse(0L);
+    }
+
+    private static Instant since(SwavJobStatus status) {
+        return Instant.parse(
+                Objects.requireNonNull(Objects.requireNonNull(status.world()).since()));
     }
 
     private static long step(SwavJobStatus status) {
