@@ -32,8 +32,11 @@ final class LastHolder {
         if (input.pods().stream().anyMatch(pod -> holdsStateToo(pod, silent))) {
             return false;
         }
+        if (!(input.reporting() instanceof Reporting.Possible)) {
+            return true;
+        }
         boolean trusted = !silent.signals().silentFor(hungAfter.multipliedBy(REACHED_FACTOR));
-        return !(input.reporting() instanceof Reporting.Possible) || (trusted && isReached(silent));
+        return silent.signals().holdsState() && trusted && isReached(silent);
     }
 
     private static boolean holdsStateToo(ObservedPod pod, ObservedPod silent) {
