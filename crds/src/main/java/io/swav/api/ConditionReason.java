@@ -24,6 +24,7 @@ public enum ConditionReason {
     NoData,
     TrainerRefused,
     TooManyFailures,
+    NotFinite,
     // what has not happened, or data that was opened
     Moving,
     Waiting,

@@ -107,6 +107,8 @@ public record SwavJobStatus(
         Unknown,
         Resize,
         Suspension,
+        /** A step was not finite, and was tried again or resumed from a checkpoint; no pod left. */
+        NotFinite,
         Preemption,
         Hang,
         Failure
@@ -238,14 +240,26 @@ public record SwavJobStatus(
             @Nullable
             Long preemptions,
 
-            @JsonPropertyDescription("Pods that failed by themselves; see recovery.maxFailures.") @Nullable
+            @JsonPropertyDescription("Failures of pods by themselves; pods that fail together, in one world and in the"
+                    + " same way, are one failure. See recovery.maxFailures.")
+            @Nullable
             Long failures,
 
             @JsonPropertyDescription(
-                    "Pods that stopped responding or completed no step, and were force-deleted; they also"
-                            + " count towards recovery.maxFailures.")
+                    "Times that pods stopped responding or completed no step, and were force-deleted; they also"
+                            + " count towards recovery.maxFailures. Pods of one world that hang together are one.")
             @Nullable
             Long hangs,
+
+            @JsonPropertyDescription("Failures and hangs of the last recovery.failureWindowSeconds: if they are more"
+                    + " than recovery.maxFailures, the job is Failed.")
+            @Nullable
+            Long recentFailures,
+
+            @JsonPropertyDescription("Steps that were NaN or infinite and were dropped: tried again, or resumed from a"
+                    + " checkpoint.")
+            @Nullable
+            Long notFinite,
 
             @JsonPropertyDescription("Worlds formed after the first.") @Nullable
             Long resizes,
@@ -263,13 +277,14 @@ public record SwavJobStatus(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
-                    + " were released) or Suspension.")
+            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, NotFinite (a step was"
+                    + " NaN or infinite), Resize (pods joined or were released) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,
 
-            @JsonPropertyDescription("The pod, or several separated by commas.")
+            @JsonPropertyDescription("The pod, or several: separated by commas, or the first of those that failed"
+                    + " together and how many more there were.")
             String pod,
 
             @JsonPropertyDescription("What happened, in a sentence.")
@@ -288,5 +303,11 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Seconds without training; known once training continues. Incidents that share a"
                     + " pause each show all of it.")
             @Nullable
-            Double secondsPaused) {}
+            Double secondsPaused) {
+
+        /** Returns the same incident of these pods. */
+        public Incident withPod(String pods) {
+            return new Incident(time, kind, pods, reason, step, generation, stepsLost, secondsPaused);
+        }
+    }
 }

@@ -29,5 +29,8 @@ public final class TrainerEnv {
     /** The minimum seconds that a step takes, unset for none: lets a small job behave like one with long steps. */
     public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
 
+    /** Faults that this trainer injects into itself, for tests and storms; unset for none. */
+    public static final String INJECT = "SWAV_INJECT";
+
     private TrainerEnv() {}
 }

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *     trainer; null before the first world
  * @param worldProblem why this trainer does not follow the present world document, and trains on in its world; null if it
  *     follows it
+ * @param notFinite the last step that was NaN or infinite; null if there was none
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -54,7 +55,23 @@ public record TrainerReport(
         @Nullable Checkpoints checkpoints,
         @Nullable String collective,
         @Nullable String worldProblem,
+        @Nullable NotFinite notFinite,
         String time) {
+
+    /**
+     * The last step that was not finite, in the world in which it was. All its ranks report the same.
+     *
+     * @param generation of that world
+     * @param number of such steps in that world so far
+     * @param step global steps applied when it was begun
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param pod whose part of the batch it was found in, or rank 0's if that is unknown
+     * @param what what was found and done, in a sentence
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record NotFinite(
+            long generation, int number, long step, @Nullable Long resumedFrom, String pod, String what) {}
 
     /**
      * What the writer of checkpoints, rank 0, knows about them.

@@ -52,6 +52,13 @@ record JobSnapshot(
         return latest().map(TrainerReport::step).orElse(0L);
     }
 
+    private Optional<TrainerReport.NotFinite> notFinite() {
+        return reports.values().stream()
+                .flatMap(report -> Optional.ofNullable(report.notFinite()).stream())
+                .max(Comparator.comparingLong(TrainerReport.NotFinite::generation)
+                        .thenComparing(TrainerReport.NotFinite::number));
+    }
+
     /**
      * Whether a liveness decision would rest on a possibly stale cached report: some pod has ended and is not yet
      * accounted for, or is silent while it is a member (any pod, if no world exists).
@@ -72,6 +79,12 @@ record JobSnapshot(
      */
     PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
         return new PlannerInput(
-                job.getMetadata().getName(), worldMap.world(), worldMap.state(), pods, step(), rejectedUntil);
+                job.getMetadata().getName(),
+                worldMap.world(),
+                worldMap.state(),
+                pods,
+                step(),
+                rejectedUntil,
+                notFinite().orElse(null));
     }
 }

@@ -250,6 +250,9 @@ final class PodClassifier {
         if (exit == ExitCodes.PREEMPTED) {
             return new PodState.Ended(Cause.PREEMPTED, RECEIVED_SIGTERM);
         }
+        if (exit == ExitCodes.NOT_FINITE) {
+            return new PodState.Ended(Cause.NOT_FINITE, "a step is not finite" + lastWords(end.get(), report));
+        }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"
                 : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);

@@ -1,5 +1,7 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
@@ -14,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * The form in which {@link PlannerState} is stored beside the world. These names never change: an operator continues
  * jobs that an earlier version started, or, after a rollback, a later one. The names within {@link LedgerState} are
  * stored too.
+ *
+ * @param failures null if there was none, or if an earlier version stored the state
  */
 record StoredPlannerState(
         long nextPod,
@@ -25,7 +29,8 @@ record StoredPlannerState(
         Set<String> hung,
         LedgerState account,
         @Nullable Instant firstDone,
-        PlannerState.@Nullable End end) {
+        PlannerState.@Nullable End end,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures) {
 
     StoredPlannerState {
         accounted = new TreeSet<>(accounted);
@@ -44,7 +49,8 @@ record StoredPlannerState(
                 state.pods().hung(),
                 state.account(),
                 state.progress().firstDone(),
-                state.progress().end());
+                state.progress().end(),
+                state.failures().equals(Failures.NONE) ? null : state.failures());
     }
 
     PlannerState plannerState() {
@@ -52,6 +58,7 @@ record StoredPlannerState(
                 new Pods(nextPod, accounted, lost, hung),
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end),
-                account);
+                account,
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
     }
 }

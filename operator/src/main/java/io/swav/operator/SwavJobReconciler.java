@@ -206,6 +206,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                         ledger.preemptions(),
                         ledger.failures(),
                         ledger.hangs(),
+                        ledger.recentFailures(),
+                        ledger.notFinite(),
                         ledger.resizes(),
                         ledger.secondsLostByCause(),
                         ledger.incidents()));

@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param step global steps applied so far, for the incidents
  * @param rejectedUntil no pod is created before this time, because the API server rejected one like it; null if none
  *     was rejected
+ * @param notFinite the last step that trainers report as not finite; null if there was none
  */
 public record PlannerInput(
         String job,
@@ -25,10 +27,21 @@ public record PlannerInput(
         PlannerState state,
         List<ObservedPod> pods,
         long step,
-        @Nullable Instant rejectedUntil) {
+        @Nullable Instant rejectedUntil,
+        TrainerReport.@Nullable NotFinite notFinite) {
 
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
         this(job, world, state, pods, step, null);
+    }
+
+    public PlannerInput(
+            String job,
+            World world,
+            PlannerState state,
+            List<ObservedPod> pods,
+            long step,
+            @Nullable Instant rejectedUntil) {
+        this(job, world, state, pods, step, rejectedUntil, null);
     }
 
     public PlannerInput {

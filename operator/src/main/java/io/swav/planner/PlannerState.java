@@ -13,11 +13,12 @@ import org.jspecify.annotations.Nullable;
  * no incident is counted twice or forgotten if the operator dies in between.
  *
  * @param account the cost of everything that happened
+ * @param failures what counts towards the limit of failures
  */
-public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account) {
+public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
 
     public static final PlannerState EMPTY =
-            new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY);
+            new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
 
     /**
      * What is known about single pods; of pods that neither exist nor are members nothing is kept.
@@ -132,18 +133,22 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
     public record End(boolean complete, ConditionReason reason, String message, Instant time) {}
 
     public PlannerState with(Pods newPods) {
-        return new PlannerState(newPods, backoff, progress, account);
+        return new PlannerState(newPods, backoff, progress, account, failures);
     }
 
     PlannerState with(Backoff newBackoff) {
-        return new PlannerState(pods, newBackoff, progress, account);
+        return new PlannerState(pods, newBackoff, progress, account, failures);
     }
 
     PlannerState with(Progress newProgress) {
-        return new PlannerState(pods, backoff, newProgress, account);
+        return new PlannerState(pods, backoff, newProgress, account, failures);
     }
 
     PlannerState with(LedgerState newAccount) {
-        return new PlannerState(pods, backoff, progress, newAccount);
+        return new PlannerState(pods, backoff, progress, newAccount, failures);
+    }
+
+    PlannerState with(Failures newFailures) {
+        return new PlannerState(pods, backoff, progress, account, newFailures);
     }
 }

@@ -14,6 +14,7 @@ import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.planner.Failures;
 import io.swav.planner.Hold;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.LedgerState;
@@ -286,7 +287,8 @@ class StatusBuilderTest {
                 PlannerState.EMPTY.pods(),
                 new PlannerState.Backoff(3, NOW.plusSeconds(60)),
                 new PlannerState.Progress(NOW, null, null),
-                LedgerState.EMPTY);
+                LedgerState.EMPTY,
+                Failures.NONE);
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
@@ -326,7 +328,8 @@ class StatusBuilderTest {
                 PlannerState.EMPTY.pods(),
                 PlannerState.EMPTY.backoff(),
                 new PlannerState.Progress(NOW, null, end),
-                LedgerState.EMPTY);
+                LedgerState.EMPTY,
+                Failures.NONE);
     }
 
     /** Pod b, a member of the world, is Ready; the pods of the other reports no longer exist. */

@@ -75,6 +75,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final CheckpointIndex index;
     private final CheckpointCommitter committer;
     private final CheckpointPruner pruner;
+    private final NotFiniteCaptures captures;
 
     /** @param keep how many of the newest checkpoints are kept */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
@@ -84,6 +85,7 @@ public final class CheckpointCatalog implements AutoCloseable {
         this.index = new CheckpointIndex(store, files, owner);
         this.committer = new CheckpointCommitter(store, files, index, owner);
         this.pruner = new CheckpointPruner(store, files, index, owner, keep);
+        this.captures = new NotFiniteCaptures(store);
     }
 
     public String uri() {
@@ -295,6 +297,11 @@ public final class CheckpointCatalog implements AutoCloseable {
                     "cannot write " + BACKBONE + " to " + store.uri() + ": " + CheckpointException.describe(e),
                     e);
         }
+    }
+
+    /** Returns the captures of steps that were not finite; they may be used while another thread uses the catalog. */
+    public NotFiniteCaptures captures() {
+        return captures;
     }
 
     private CheckpointException notFinite(String what, NotFiniteTensorException e) {

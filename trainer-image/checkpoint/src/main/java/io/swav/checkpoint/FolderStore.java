@@ -34,7 +34,7 @@ public final class FolderStore implements Store {
      * this user, such as {@code lost+found}.
      */
     private static final Pattern OWN =
-            Pattern.compile("step-.*|export|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
+            Pattern.compile("step-.*|export|" + NotFiniteCaptures.FOLDER + "|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
     /** The depth of a checkpoint's files, with one level for a location as in S3. */
     private static final int DEPTH = 2;
@@ -252,6 +252,11 @@ public final class FolderStore implements Store {
                 Files.deleteIfExists(temporary);
             }
         }
+    }
+
+    @Override
+    public void delete(String name) throws IOException {
+        Files.deleteIfExists(root.resolve(name));
     }
 
     @Override

@@ -251,6 +251,11 @@ public final class S3Store implements Store {
     }
 
     @Override
+    public void delete(String name) throws IOException {
+        delete(List.of(prefix + name));
+    }
+
+    @Override
     public void remove(String folder, String lastFile) throws IOException {
         List<String> keys = new ArrayList<>(keys(folder + "/"));
         String last = prefix + folder + "/" + lastFile;

@@ -21,7 +21,7 @@ public interface Store extends AutoCloseable {
      */
     default void prepare() throws IOException {}
 
-    /** Returns the names of all files of checkpoints, including those of unfinished drafts. */
+    /** Returns the names of all files of checkpoints, including those of unfinished drafts, and of captures. */
     List<String> names() throws IOException;
 
     /**
@@ -46,6 +46,9 @@ public interface Store extends AutoCloseable {
      * @param share of this rank in its large files; only rank 0 commits
      */
     Draft draft(String folder, long generation, UploadShare share) throws IOException;
+
+    /** Removes a file outside any checkpoint; does nothing if it does not exist. */
+    void delete(String name) throws IOException;
 
     /** Removes a folder, its last file first: a half-removed folder is not a checkpoint. */
     void remove(String folder, String lastFile) throws IOException;

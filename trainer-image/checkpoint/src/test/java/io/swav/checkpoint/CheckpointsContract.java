@@ -57,6 +57,32 @@ abstract class CheckpointsContract {
         assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(CheckpointCatalog.CatalogEntry::verified);
     }
 
+    /** People read captures; to the trainer they are no checkpoints, and no old files to remove. */
+    @Test
+    void capturesAreFewAndNoReaderTakesThemForCheckpoints() throws Exception {
+        CheckpointCatalog checkpoints = checkpoints(1);
+        NotFiniteCaptures captures = checkpoints.captures();
+        int all = NotFiniteCaptures.KEPT + 3;
+        for (int step = 1; step <= all; step++) {
+            captures.keep(step, ("{\"step\": " + step + "}").getBytes(StandardCharsets.UTF_8));
+        }
+        captures.keep(all, "{}".getBytes(StandardCharsets.UTF_8));
+        checkpoints.save(checkpoint(1, 1));
+        checkpoints.save(checkpoint(2, 2));
+        assertThat(store().names().stream().filter(name -> name.startsWith("not-finite/")))
+                .as("the highest steps")
+                .hasSize(NotFiniteCaptures.KEPT)
+                .contains("not-finite/step-" + all + ".json", "not-finite/step-4.json");
+        assertThat(read("not-finite/step-" + all + ".json")).isEqualTo("{}".getBytes(StandardCharsets.UTF_8));
+        assertThat(captures.uri(7)).isEqualTo(store().uri() + "/not-finite/step-7.json");
+        assertThat(steps()).containsExactly("not-finite", "step-2");
+        assertThat(newest(checkpoints(1)).state().step()).isEqualTo(2);
+        assertThat(checkpoints(1).catalogue(true)).hasSize(1);
+
+        byte[] large = new byte[NotFiniteCaptures.LARGEST + 1];
+        assertThatThrownBy(() -> captures.keep(99, large)).isInstanceOf(IllegalArgumentException.class);
+    }
+
     @Test
     void keepsAnExistingCheckpointOfTheSameStep() throws Exception {
         checkpoints(2).save(checkpoint(7, 1));

@@ -32,6 +32,9 @@ public interface CropBatches extends AutoCloseable {
      */
     int[] samples(long step, int group);
 
+    /** The file (and the entry in it) of a sample, for messages. */
+    String name(int sample);
+
     /**
      * Announces which groups of each step this rank will ask for from {@code step} on, so that they can be prepared
      * ahead.

@@ -136,7 +136,9 @@ public final class PrefetchingBatches implements CropBatches {
         toGroup = to;
         cursor = new Key(step, from);
         ahead = to - from;
-        discard(key -> key.step < step || key.group < from || key.group >= to);
+        // when training goes back to a checkpoint, groups of later steps must not take the place of those that are due
+        boolean continues = prepared.keySet().stream().anyMatch(key -> key.step == step);
+        discard(key -> !continues || key.step < step || key.group < from || key.group >= to);
         delivered.clear();
         prepareAhead();
     }
@@ -176,6 +178,11 @@ public final class PrefetchingBatches implements CropBatches {
         return IntStream.range(0, groupSize)
                 .map(row -> sampler.sampleAt(sampler.epochOf(step), first + row))
                 .toArray();
+    }
+
+    @Override
+    public String name(int sample) {
+        return data.name(sample);
     }
 
     /** The position of a group's first sample in the permutation of its epoch. */

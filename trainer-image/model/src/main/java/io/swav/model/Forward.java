@@ -1,10 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import io.swav.torch.HostMemory;
-import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -54,8 +51,7 @@ final class Forward {
                 scoresBK.add(scored.scores(scored.firstGroup() + group, step.settings.assigned()));
             }
         }
-        NDArray votes = step.manager.zeros(new Shape(1), DataType.FLOAT64);
-        TorchOps.fill(votes, (double) vote);
+        NDArray votes = StepAgreement.votes(step, vote);
         List<List<NDArray>> codesBK =
                 step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
         List<AssignedMicroBatch> assigned = new ArrayList<>();

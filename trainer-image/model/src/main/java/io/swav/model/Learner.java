@@ -12,6 +12,7 @@ import io.swav.torch.HostView;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongToDoubleFunction;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
@@ -34,6 +36,9 @@ public final class Learner implements TrainStep {
     private final Map<String, NDArray> momentumViews;
     private final NDArray owners;
     private final ActivationBudget memory;
+    /** Of the initial weights; null for zeros. */
+    private @Nullable Long seed;
+
     private Optional<OpenStep> open = Optional.empty();
     private CommunicationTimes communication = CommunicationTimes.NONE;
     private Consumer<StepPhase> watcher = phase -> {};
@@ -46,7 +51,8 @@ public final class Learner implements TrainStep {
     public Learner(SwavJobSpec spec, LongToDoubleFunction learningRate, NDManager root) {
         this(StepSettings.of(spec), Architecture.of(spec.model()), learningRate, root);
         TorchRuntime.setThreads(spec.training().threads());
-        network.initialize(spec.training().seed());
+        this.seed = spec.training().seed();
+        network.initialize(seed);
     }
 
     /** Creates a learner whose weights are zeros until they are loaded. */
@@ -123,6 +129,37 @@ public final class Learner implements TrainStep {
         return sums.array();
     }
 
+    @Override
+    public void reset() {
+        discard();
+        TorchOps.fill(momentum, 0);
+        if (seed == null) {
+            state().forEach(array -> TorchOps.fill(array, 0));
+        } else {
+            network.initialize(seed);
+        }
+    }
+
+    @Override
+    public List<NotFiniteValue> inspect(CropSource crops, GroupRange own, long globalStep) {
+        discard();
+        List<NotFiniteValue> inState = NotFiniteValue.ofState(model(), optimizer());
+        if (!inState.isEmpty()) {
+            return inState;
+        }
+        List<NotFiniteValue> found = new ArrayList<>();
+        GroupRange[] runs = {new GroupRange(0, 1)};
+        for (int group = own.from(); group < own.to(); group++) {
+            try (Collective alone = new SoloCollective();
+                    StepContext trial = new StepContext(
+                            settings.smallest(), network, memory, root, runs, alone, globalStep, phase -> {})) {
+                GroupInspection.of(trial, crops, group).ifPresent(found::add);
+            }
+        }
+        HostMemory.trim();
+        return found;
+    }
+
     /** Runs a step over group 0 as if it were the batch, and drops it before it changes anything. */
     @Override
     public void warmUp(CropSource crops) {
@@ -157,7 +194,8 @@ public final class Learner implements TrainStep {
     /**
      * Waits for gradients, statistics and loss summed over all ranks.
      *
-     * @throws NotFiniteException on every rank alike if the loss or a gradient is NaN or infinite
+     * @throws NotFiniteException on every rank alike if the loss, a gradient, a parameter or a batch statistic is NaN or
+     *     infinite; nothing has changed, and the step can be computed again
      * @throws io.swav.collective.CollectiveException if a peer is lost; nothing of the step is in progress then
      */
     @Override
@@ -166,6 +204,9 @@ public final class Learner implements TrainStep {
         boolean whole = false;
         try {
             Reduced reduced = open(Reducing.class).await();
+            if (reduced.notFinite().isPresent()) {
+                throw new NotFiniteException(reduced.notFinite().get(), reduced.step().globalStep);
+            }
             open = Optional.of(reduced);
             communication = reduced.communication();
             whole = true;

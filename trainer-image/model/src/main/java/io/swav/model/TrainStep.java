@@ -26,8 +26,25 @@ public interface TrainStep extends AutoCloseable {
      */
     void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote);
 
-    /** Waits for gradients, statistics and loss summed over all ranks. */
+    /**
+     * Waits for gradients, statistics and loss summed over all ranks.
+     *
+     * @throws NotFiniteException on every rank alike if a value is NaN or infinite; the step can be computed again
+     */
     StepResult averageGradients();
+
+    /**
+     * Searches for the origin of values that are not finite: in the state, then in each of this rank's groups by itself,
+     * without other ranks. It changes nothing, and takes as long as a step.
+     *
+     * @param crops of the step
+     * @param own this rank's groups
+     * @return what was found, one entry for each group; empty if each group is finite by itself
+     */
+    List<NotFiniteValue> inspect(CropSource crops, GroupRange own, long step);
+
+    /** Sets the state to that before the first step. */
+    void reset();
 
     /** Publishes the step whose gradients were averaged. */
     void apply();

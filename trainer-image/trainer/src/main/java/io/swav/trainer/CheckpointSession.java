@@ -52,6 +52,7 @@ final class CheckpointSession implements AutoCloseable {
 
     /** Starts a world in which this trainer has this rank. */
     void enter(int rank) {
+        schedule.continuesAt(state.step());
         writer.ifPresent(to -> to.setLeader(rank == 0));
     }
 

@@ -35,6 +35,8 @@ final class LocalTrainingState implements TrainingState {
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
     private long step = NOTHING;
+    /** Whether the arrays hold a state that was dropped. */
+    private boolean forgotten;
 
     /** @param seen the URI for which the operator has reported checkpoints, empty for none */
     LocalTrainingState(
@@ -76,9 +78,16 @@ final class LocalTrainingState implements TrainingState {
         return machine.digest();
     }
 
+    /** Drops the state: it is not finite. The next one comes from another rank, a checkpoint, or the seed. */
+    void forget() {
+        step = NOTHING;
+        forgotten = true;
+    }
+
     @Override
     public void begin() {
         if (store.isEmpty()) {
+            reset();
             step = 0;
             return;
         }
@@ -95,8 +104,18 @@ final class LocalTrainingState implements TrainingState {
     /** Restores the newest checkpoint, and returns its step; 0 if there is none. */
     private long resume(CheckpointCatalog from) {
         Optional<Checkpoint> newest = newest(from);
-        newest.ifPresentOrElse(this::restore, () -> checkThatNoneWasSeen(from.uri()));
+        newest.ifPresentOrElse(this::restore, () -> {
+            checkThatNoneWasSeen(from.uri());
+            reset();
+        });
         return newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+    }
+
+    private void reset() {
+        if (forgotten) {
+            beforeChange();
+            machine.reset();
+        }
     }
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {

@@ -59,9 +59,10 @@ import picocli.CommandLine.Option;
             "65:the data is damaged",
             "66:the data is missing",
             "69:the port is in use",
-            "70:a fault of this program, training diverged, or data could not be read for a while",
+            "70:a fault of this program, or data could not be read for a while",
             "73:checkpoints cannot be written",
             "78:the configuration is wrong, or this machine computes wrong",
+            "79:a step is NaN or infinite, also when it is tried again and resumed from a checkpoint",
             "143:left on notice before the job was done"
         })
 public final class TrainCommand implements Callable<Integer> {
@@ -204,7 +205,8 @@ public final class TrainCommand implements Callable<Integer> {
                                     Optional.ofNullable(evaluation),
                                     progress,
                                     journalOut,
-                                    notice))) {
+                                    notice,
+                                    env.faults()))) {
                 machine.warmUp((manager, group) -> batches.group(manager, 0, group));
                 progress.state(State.Ready, 0, "ready");
                 return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;

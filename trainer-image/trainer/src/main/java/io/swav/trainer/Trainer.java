@@ -16,7 +16,6 @@ import io.swav.evaluation.Evaluation;
 import io.swav.membership.Membership;
 import io.swav.membership.WorldFormation;
 import io.swav.model.StepResult;
-import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.time.Instant;
 import java.util.Locale;
@@ -53,6 +52,7 @@ public final class Trainer implements AutoCloseable {
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
+    private final FiniteSteps finite;
     /** The last world with this pod as a member. */
     private World last = World.none("");
     /** The last world that formed: its members hold the state. */
@@ -82,6 +82,7 @@ public final class Trainer implements AutoCloseable {
                 writer,
                 components.worlds()::checkpointsSeen);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+        this.finite = new FiniteSteps(config, components, state, writer);
     }
 
     /**
@@ -131,7 +132,7 @@ public final class Trainer implements AutoCloseable {
         progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
-            return form(world, collective) ? steps(world, collective) : Optional.empty();
+            return train(world, collective);
         } catch (CollectiveException | CheckpointUnavailableException e) {
             failed(world, e);
             if (checkpoints.othersFinished()) {
@@ -143,6 +144,18 @@ public final class Trainer implements AutoCloseable {
         } finally {
             watchdog.rest();
         }
+    }
+
+    private Optional<TrainingEnd> train(World world, Collective collective) {
+        while (form(world, collective)) {
+            try {
+                return steps(world, collective);
+            } catch (StateDroppedException e) {
+                progress.outside(); // reading a checkpoint is not a hang
+                progress.state(progress.state(), progress.generation(), e.getMessage());
+            }
+        }
+        return Optional.empty();
     }
 
     private String forming(World world) {
@@ -175,6 +188,7 @@ public final class Trainer implements AutoCloseable {
         retryMillis = FIRST_RETRY_MILLIS;
         lastFailure = "";
         progress.formed(world.generation(), state.step(), collective.name());
+        finite.formed(world);
         progress.state(State.Training, world.generation(), null);
         journalEvent(JournalEvent.FORMED, world.why());
         return true;
@@ -222,6 +236,7 @@ public final class Trainer implements AutoCloseable {
                 return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0));
             }
         }
+        finite.checkLast(world, collective);
         finish(world, collective);
         if (rank == 0) {
             components.evaluation().ifPresent(this::evaluate);
@@ -235,14 +250,8 @@ public final class Trainer implements AutoCloseable {
         progress.began();
         Instant begin = Instant.now();
         long start = System.nanoTime();
-        TrainStep machine = components.machine();
-        machine.lossAndGradients(
-                (manager, group) -> components.batches().group(manager, step, group),
-                runs,
-                collective,
-                step,
-                vote(collective.rank()).number());
-        StepResult outcome = machine.averageGradients();
+        StepResult outcome =
+                finite.compute(world, runs, collective, vote(collective.rank()).number());
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);

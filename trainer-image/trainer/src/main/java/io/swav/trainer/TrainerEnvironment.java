@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param collective which library carries collectives
  * @param protection of what trainers send each other
  * @param minStepDuration how long a step takes at least
+ * @param faults that this trainer injects into itself
  */
 record TrainerEnvironment(
         String namespace,
@@ -41,7 +42,8 @@ record TrainerEnvironment(
         Optional<Path> journal,
         CollectiveBackend.Preference collective,
         FrameProtection protection,
-        Duration minStepDuration) {
+        Duration minStepDuration,
+        InjectedFaults faults) {
 
     /**
      * Reads the environment of a SwavJob's pod.
@@ -90,7 +92,8 @@ record TrainerEnvironment(
                 folder(env, TrainerEnv.JOURNAL),
                 collective(env.getOrDefault(TrainerEnv.COLLECTIVE, "")),
                 protection(env.getOrDefault(TrainerEnv.ENCRYPTION, "")),
-                minStepDuration(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")));
+                minStepDuration(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")),
+                InjectedFaults.of(env.getOrDefault(TrainerEnv.INJECT, "")));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {

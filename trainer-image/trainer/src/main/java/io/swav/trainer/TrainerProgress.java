@@ -38,6 +38,7 @@ public final class TrainerProgress {
     private @Nullable String collective;
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
+    private TrainerReport.@Nullable NotFinite notFinite;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
@@ -123,6 +124,31 @@ public final class TrainerProgress {
         return regroupTimer.broke();
     }
 
+    /** Marks that this many of the last steps were undone: training was resumed from a checkpoint. */
+    synchronized void rewound(long steps) {
+        regroupTimer.rewound(steps);
+        rateStep = -1;
+    }
+
+    /**
+     * Records a step that was not finite.
+     *
+     * @param atStep global steps applied when it was begun
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param inPod whose part of the batch it was found in
+     * @param what what was found and done
+     */
+    void notFinite(long inGeneration, long atStep, @Nullable Long resumedFrom, String inPod, String what) {
+        Runnable notifier;
+        synchronized (this) {
+            TrainerReport.NotFinite before = notFinite;
+            int number = before == null || before.generation() != inGeneration ? 1 : before.number() + 1;
+            notFinite = new TrainerReport.NotFinite(inGeneration, number, atStep, resumedFrom, inPod, what);
+            notifier = changed;
+        }
+        notifier.run();
+    }
+
     synchronized void began() {
         regroupTimer.began(System.nanoTime());
     }
@@ -199,6 +225,7 @@ public final class TrainerProgress {
                 checkpoints,
                 collective,
                 worldProblem.get().orElse(null),
+                notFinite,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

@@ -190,7 +190,8 @@ class StoreCallsTest {
                                 Optional.empty(),
                                 progress,
                                 TrainingJournal.none(),
-                                new TerminationNotice()))) {
+                                new TerminationNotice(),
+                                InjectedFaults.of("")))) {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
             World.Member b = new World.Member("b", "b", "127.0.0.1:" + silent.getLocalPort());
             worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));

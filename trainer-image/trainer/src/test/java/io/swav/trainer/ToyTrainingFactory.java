@@ -58,6 +58,11 @@ final class ToyTrainingFactory implements TrainingFactory {
         }
 
         @Override
+        public String name(int sample) {
+            return "toy-" + sample + ".png";
+        }
+
+        @Override
         public void expect(long step, int fromGroup, int toGroup) {}
 
         @Override

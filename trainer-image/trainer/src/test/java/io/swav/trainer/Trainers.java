@@ -33,6 +33,7 @@ final class Trainers implements AutoCloseable {
     private final boolean follow;
     private final List<String> options;
     private final Map<String, Process> processes = new LinkedHashMap<>();
+    private String faults = "";
     private long generation;
 
     /**
@@ -45,6 +46,11 @@ final class Trainers implements AutoCloseable {
         this.spec = spec;
         this.out = out;
         this.options = List.of(options);
+    }
+
+    /** Sets the faults that processes started from now on inject into themselves. */
+    void inject(String these) {
+        faults = these;
     }
 
     Process start(String pod) {
@@ -82,6 +88,8 @@ final class Trainers implements AutoCloseable {
                         "job",
                         TrainerEnv.HANDSHAKE,
                         "a key for tests, 16 bytes or more",
+                        TrainerEnv.INJECT,
+                        faults,
                         "OMP_NUM_THREADS",
                         "1"));
         try {
