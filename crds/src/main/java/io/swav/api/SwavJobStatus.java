@@ -256,8 +256,8 @@ public record SwavJobStatus(
             @Nullable
             Long recentFailures,
 
-            @JsonPropertyDescription("Steps that were NaN or infinite and were dropped: tried again, or resumed from a"
-                    + " checkpoint.")
+            @JsonPropertyDescription(
+                    "Steps that were NaN or infinite and were dropped: tried again, or resumed from a" + " checkpoint.")
             @Nullable
             Long notFinite,
 

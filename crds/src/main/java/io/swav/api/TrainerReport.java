@@ -71,7 +71,12 @@ public record TrainerReport(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record NotFinite(
-            long generation, int number, long step, @Nullable Long resumedFrom, String pod, String what) {}
+            long generation,
+            int number,
+            long step,
+            @Nullable Long resumedFrom,
+            String pod,
+            String what) {}
 
     /**
      * What the writer of checkpoints, rank 0, knows about them.

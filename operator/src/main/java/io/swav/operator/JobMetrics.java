@@ -54,7 +54,10 @@ final class JobMetrics {
                 "prototypes in use, from 1 to K",
                 of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
         gauge("swav.job.preemptions", "pods that were preempted", of(SwavJobStatus::ledger, l -> l.preemptions()));
-        gauge("swav.job.failures", "failures: pods that fail together are one", of(SwavJobStatus::ledger, l -> l.failures()));
+        gauge(
+                "swav.job.failures",
+                "failures: pods that fail together are one",
+                of(SwavJobStatus::ledger, l -> l.failures()));
         gauge("swav.job.hangs", "hangs: pods that hang together are one", of(SwavJobStatus::ledger, l -> l.hangs()));
         gauge(
                 "swav.job.failures.recent",

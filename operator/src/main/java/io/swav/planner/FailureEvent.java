@@ -23,8 +23,7 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
      * @param why it ended: how, and after a colon what may be said of this pod alone
      */
     static FailureEvent of(ObservedPod pod, PlannerInput input, String why, Instant now) {
-        return new FailureEvent(
-                generation(pod, input), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
+        return new FailureEvent(generation(pod, input), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
     }
 
     private static long generation(ObservedPod pod, PlannerInput input) {
@@ -40,9 +39,7 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
      * before: one that was created later is another attempt.
      */
     boolean includes(FailureEvent other, Instant created) {
-        boolean together = generation > 0
-                ? !other.first.isAfter(last.plus(TOGETHER))
-                : !created.isAfter(first);
+        boolean together = generation > 0 ? !other.first.isAfter(last.plus(TOGETHER)) : !created.isAfter(first);
         return generation == other.generation && how.equals(other.how) && together;
     }
 

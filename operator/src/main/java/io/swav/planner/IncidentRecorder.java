@@ -193,8 +193,8 @@ final class IncidentRecorder {
                         && incident.time().equals(event.first().toString())
                         && incident.pod().equals(event.names()))
                 .findFirst()
-                .map(incident -> before.with(state)
-                        .replacing(incident, incident.withPod(more.names()), isMember(pod.uid())))
+                .map(incident ->
+                        before.with(state).replacing(incident, incident.withPod(more.names()), isMember(pod.uid())))
                 .orElse(before.with(state));
     }
 

@@ -45,8 +45,8 @@ final class JobEnding {
                 ConditionReason.TooManyFailures,
                 recent + " failures, recovery.maxFailures allows " + policy.maxFailures()
                         + (older > 0
-                                ? " within recovery.failureWindowSeconds, " + policy.failureWindow().toSeconds()
-                                        + " s (not counting " + older + " older)"
+                                ? " within recovery.failureWindowSeconds, "
+                                        + policy.failureWindow().toSeconds() + " s (not counting " + older + " older)"
                                 : "")
                         + lastFailure(state.account()),
                 now);

@@ -11,8 +11,7 @@ import java.util.List;
  * @param causes incidents because of which members leave the world now, new ones and earlier ones that go on
  * @param resumeMessages a sentence for every change of the world whose cost was settled in this plan
  */
-record Recorded(
-        PlannerState state, List<Incident> newIncidents, List<Incident> causes, List<String> resumeMessages) {
+record Recorded(PlannerState state, List<Incident> newIncidents, List<Incident> causes, List<String> resumeMessages) {
 
     Recorded {
         newIncidents = List.copyOf(newIncidents);

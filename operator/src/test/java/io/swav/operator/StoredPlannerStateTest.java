@@ -86,8 +86,8 @@ class StoredPlannerStateTest {
     @Test
     void writesAndReadsWhatCountsTowardsTheLimit() {
         FailureEvent event = new FailureEvent(4, "exit code 70", T0, T0.plusSeconds(1), "job-3", 64);
-        Failures failures = new Failures(
-                List.of(new Failures.Counted(T0, 1)), List.of(event), 2, new Failures.NotFiniteStep(4, 2));
+        Failures failures =
+                new Failures(List.of(new Failures.Counted(T0, 1)), List.of(event), 2, new Failures.NotFiniteStep(4, 2));
         PlannerState state =
                 new PlannerState(STATE.pods(), STATE.backoff(), STATE.progress(), STATE.account(), failures);
         ConfigMap map = WorldConfigMap.of(job, world, state, "42");
@@ -106,6 +106,7 @@ class StoredPlannerStateTest {
         map.getData().put("ledger.json", STORED.replace("\"time\":\"t\"", "\"time\":\"2026-01-01T00:00:00Z\""));
         Failures failures = WorldConfigMap.read(job, Optional.of(map)).state().failures();
         assertThat(failures.within(Duration.ofDays(1), T0.plusSeconds(3600))).isEqualTo(1);
-        assertThat(failures.within(Duration.ofDays(1), T0.plus(Duration.ofDays(2)))).isZero();
+        assertThat(failures.within(Duration.ofDays(1), T0.plus(Duration.ofDays(2))))
+                .isZero();
     }
 }

@@ -38,7 +38,15 @@ final class PlannerFixtures {
 
     static JobPolicy policy(int target, int min, int spares) {
         return new JobPolicy(
-                target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, DAY, false, Optional.empty());
+                target,
+                min,
+                spares,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(60),
+                1000,
+                DAY,
+                false,
+                Optional.empty());
     }
 
     static ObservedPod pod(int number, PodState state) {

@@ -82,7 +82,8 @@ class PodPlannerTest {
     @Test
     void suspendingDeletesAllPodsAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        JobPolicy policy = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, true, Optional.empty());
+        JobPolicy policy =
+                new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, true, Optional.empty());
         ReconcilePlan plan = plan(policy, world, PlannerState.EMPTY, List.of(pod(0, READY)), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);

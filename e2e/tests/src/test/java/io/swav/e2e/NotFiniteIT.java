@@ -82,15 +82,11 @@ class NotFiniteIT {
                 .satisfies(incident -> assertThat(incident.reason()).contains("Training resumes from step 4"));
         assertThat(dir.resolve("poisoned/not-finite/step-5.json")).isNotEmptyFile();
         assertThat(dir.resolve("poisoned/step-4/MANIFEST.json")).exists();
-        await("an Event reports the resume").atMost(LIMIT).until(() -> client
-                .v1()
-                .events()
-                .inNamespace("default")
-                .list()
-                .getItems()
-                .stream()
-                .anyMatch(event -> event.getReason().equals("StepNotFinite")
-                        && event.getMessage().contains("Training resumes from step 4")));
+        await("an Event reports the resume")
+                .atMost(LIMIT)
+                .until(() -> client.v1().events().inNamespace("default").list().getItems().stream()
+                        .anyMatch(event -> event.getReason().equals("StepNotFinite")
+                                && event.getMessage().contains("Training resumes from step 4")));
     }
 
     private static SwavJobStatus ended(String name, String faults) {

@@ -33,8 +33,8 @@ public final class FolderStore implements Store {
      * Names that this store owns. Anything else in the folder belongs to others; it may be large, or not readable for
      * this user, such as {@code lost+found}.
      */
-    private static final Pattern OWN =
-            Pattern.compile("step-.*|export|" + NotFiniteCaptures.FOLDER + "|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
+    private static final Pattern OWN = Pattern.compile("step-.*|export|" + NotFiniteCaptures.FOLDER + "|"
+            + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
     /** The depth of a checkpoint's files, with one level for a location as in S3. */
     private static final int DEPTH = 2;

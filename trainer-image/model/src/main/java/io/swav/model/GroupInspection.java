@@ -30,13 +30,12 @@ final class GroupInspection {
      */
     static Optional<NotFiniteValue> of(StepContext step, CropSource crops, int group) {
         CropInspection inspected = new CropInspection(crops, group);
-        Reduced reduced =
-                Forward.of(step, inspected).assign(0).backward().await();
+        Reduced reduced = Forward.of(step, inspected).assign(0).backward().await();
         GroupInspection inspection = new GroupInspection(step, reduced, inspected.notFinite);
         return inspection
                 .first()
-                .map(tensor -> new NotFiniteValue(
-                        group, tensor, reduced.result().loss(), inspection.gradientNorm()));
+                .map(tensor ->
+                        new NotFiniteValue(group, tensor, reduced.result().loss(), inspection.gradientNorm()));
     }
 
     /** Looks at the crops before the step takes them. */

@@ -10,7 +10,7 @@ import io.swav.api.TrainerExitException;
 @SuppressWarnings("serial")
 public final class NotFiniteException extends TrainerExitException {
     /** What a user can change about a step that stays NaN or infinite. */
-    public static final String ADVICE = "Try a lower training.optimizer.learningRate, a longer warm-up (warmupEpochs),"
+    public static final String ADVICE = "try a lower training.optimizer.learningRate, a longer warm-up (warmupEpochs),"
             + " assignment.epsilon of at least 0.03, or freezing the prototypes for longer"
             + " (training.prototypesFrozenSteps)";
 
@@ -23,7 +23,7 @@ public final class NotFiniteException extends TrainerExitException {
      * @param step global steps applied when it was begun
      */
     public NotFiniteException(String what, long step) {
-        super(ExitCodes.NOT_FINITE, what + " at step " + step + " is not finite: training diverged. " + ADVICE);
+        super(ExitCodes.NOT_FINITE, what + " at step " + step + " is not finite: training diverged; " + ADVICE);
         this.what = what;
     }
 

@@ -14,6 +14,7 @@ import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -71,7 +72,8 @@ class NotFiniteStepTest {
                     learner.lossAndGradients(poisoned(step, 1), ALONE, solo, step, 5);
                     assertThatThrownBy(learner::averageGradients).isInstanceOf(NotFiniteException.class);
                     assertThat(learner.digest()).isEqualTo(before);
-                    assertThat(learner.inspect(poisoned(step, 1), ALONE[0], step)).isNotEmpty();
+                    assertThat(learner.inspect(poisoned(step, 1), ALONE[0], step))
+                            .isNotEmpty();
                     assertThat(learner.digest()).isEqualTo(before);
                 }
                 step(learner, LearnerTest.crops(step), step);
@@ -85,12 +87,14 @@ class NotFiniteStepTest {
         for (int normGroup : new int[] {4, 8}) {
             try (Learner learner = learner(normGroup, false)) {
                 assertThat(learner.inspect(LearnerTest.crops(0), ALONE[0], 0)).isEmpty();
-                assertThat(learner.inspect(poisoned(0, 2), ALONE[0], 0)).singleElement().satisfies(found -> {
-                    assertThat(found.group()).isEqualTo(2);
-                    assertThat(found.tensor()).isEqualTo("the crops of resolution 0");
-                    assertThat(found.loss()).isNaN();
-                    assertThat(found.gradientNorm()).isNaN();
-                });
+                assertThat(learner.inspect(poisoned(0, 2), ALONE[0], 0))
+                        .singleElement()
+                        .satisfies(found -> {
+                            assertThat(found.group()).isEqualTo(2);
+                            assertThat(found.tensor()).isEqualTo("the crops of resolution 0");
+                            assertThat(found.loss()).isNaN();
+                            assertThat(found.gradientNorm()).isNaN();
+                        });
                 assertThat(learner.inspect(poisoned(0, 2), new GroupRange(3, 4), 0))
                         .as("another rank's groups")
                         .isEmpty();
@@ -117,9 +121,9 @@ class NotFiniteStepTest {
     @Test
     void findsTensorsOfTheState() {
         try (Learner learner = learner(4, true)) {
-            NDArray weight = learner.model().get("layer1.0.conv1.weight");
+            NDArray weight = Objects.requireNonNull(learner.model().get("layer1.0.conv1.weight"));
             TorchOps.fill(TorchOps.rows(manager, weight, 0, 1), Double.POSITIVE_INFINITY);
-            TorchOps.fill(learner.optimizer().get("conv1.weight"), Double.NaN);
+            TorchOps.fill(Objects.requireNonNull(learner.optimizer().get("conv1.weight")), Double.NaN);
             assertThat(learner.inspect(LearnerTest.crops(0), ALONE[0], 0))
                     .allMatch(NotFiniteValue::inState)
                     .extracting(NotFiniteValue::tensor)

@@ -74,8 +74,7 @@ final class FiniteSteps {
             } catch (NotFiniteException again) {
                 drop(what);
                 CropSource crops = crops(runs, collective);
-                List<NotFiniteValue> found =
-                        components.machine().inspect(crops, runs[collective.rank()], state.step());
+                List<NotFiniteValue> found = components.machine().inspect(crops, runs[collective.rank()], state.step());
                 throw decide(world, collective, what + ", also when it was computed again", found);
             }
         }
@@ -147,7 +146,10 @@ final class FiniteSteps {
                 .map(NotFiniteReport::pod)
                 .orElse(podOfRank0(world));
         if (decision == NotFiniteDecision.FAIL) {
-            return new TrainerExitException(ExitCodes.NOT_FINITE, failure(step, where, kept));
+            boolean inSamples = ranks.stream()
+                    .flatMap(one -> one.found().stream())
+                    .anyMatch(one -> !one.samples().isEmpty());
+            return new TrainerExitException(ExitCodes.NOT_FINITE, where + failure(step, kept, inSamples));
         }
         dropped = new Dropped(decision, step, culprit, where + kept);
         if (decision == NotFiniteDecision.RESUME) {
@@ -162,12 +164,16 @@ final class FiniteSteps {
         return new StateDroppedException(where);
     }
 
-    private String failure(long step, String where, String kept) {
+    private String failure(long step, String kept, boolean inSamples) {
         String tried = writer.isEmpty()
                 ? ". There is no checkpoint.uri, so there is no checkpoint to resume from"
                 : ". It came again after training was resumed from a checkpoint";
-        return where + tried + kept + ". Look at these samples. If they are sound: " + NotFiniteException.ADVICE
-                + ", in a new job. The checkpoints before step " + step + " are finite and stay as they are";
+        return tried + kept
+                + (inSamples
+                        ? ". Look at these samples; if they are sound, training diverges: "
+                        : ". Training diverges: ")
+                + NotFiniteException.ADVICE + ", in a new job. The checkpoints before step " + step
+                + " are finite and stay as they are";
     }
 
     /** Reports what the state was shared again for; called when a world has formed. */
@@ -187,7 +193,6 @@ final class FiniteSteps {
         }
         components
                 .progress()
-                .notFinite(
-                        world.generation(), reported.step(), resumed ? state.step() : null, reported.pod(), outcome);
+                .notFinite(world.generation(), reported.step(), resumed ? state.step() : null, reported.pod(), outcome);
     }
 }

@@ -66,16 +66,17 @@ final class InjectedFaults {
      */
     CropSource into(CropSource crops, long step, int rank, int group) {
         boolean due = faults.stream()
-                .anyMatch(fault -> fault.step() == step
-                        && fault.rank() == rank
-                        && (injected.add(fault) || fault.always()));
+                .anyMatch(fault ->
+                        fault.step() == step && fault.rank() == rank && (injected.add(fault) || fault.always()));
         if (!due) {
             return crops;
         }
         LOG.warn("{}: the pixels of group {} are NaN at step {}", TrainerEnv.INJECT, group, step);
         return (manager, each) -> {
             List<NDArray> sound = crops.group(manager, each);
-            return each != group ? sound : sound.stream().map(crop -> crop.mul(Float.NaN)).toList();
+            return each != group
+                    ? sound
+                    : sound.stream().map(crop -> crop.mul(Float.NaN)).toList();
         };
     }
 }

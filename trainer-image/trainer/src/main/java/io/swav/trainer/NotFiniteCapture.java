@@ -81,7 +81,10 @@ final class NotFiniteCapture {
         if (problem.isEmpty()) {
             return place(step);
         }
-        LOG.error("what was found could not be kept, here it is ({}): {}", problem.get(), new String(json, StandardCharsets.UTF_8));
+        LOG.error(
+                "what was found could not be kept, here it is ({}): {}",
+                problem.get(),
+                new String(json, StandardCharsets.UTF_8));
         return ". What was found could not be kept (" + problem.get() + "), and is in the log of rank 0";
     }
 

@@ -38,7 +38,9 @@ class InjectedFaultsTest {
         assertThat(isNaN(faults, 7, 1, 4)).as("another rank").isFalse();
         assertThat(isNaN(faults, 7, 2, 4)).isTrue();
         assertThat(isNaN(faults, 7, 2, 4)).as("a second time").isFalse();
-        assertThat(isNaN(InjectedFaults.of("nan@7:2"), 7, 2, 5)).as("another group").isFalse();
+        assertThat(isNaN(InjectedFaults.of("nan@7:2"), 7, 2, 5))
+                .as("another group")
+                .isFalse();
     }
 
     @Test
@@ -53,11 +55,13 @@ class InjectedFaultsTest {
     @Test
     void refusesWhatIsNoFault() {
         assertThat(isNaN(InjectedFaults.of(""), 0, 0, 4)).isFalse();
-        for (String text : new String[] {"nan", "nan@", "nan@-1", "nan@1:x", "nan@1:always:2", "inf@3", "nan@1;nan@2"}) {
+        for (String text :
+                new String[] {"nan", "nan@", "nan@-1", "nan@1:x", "nan@1:always:2", "inf@3", "nan@1;nan@2"}) {
             assertThatThrownBy(() -> InjectedFaults.of(text))
                     .as(text)
                     .isInstanceOfSatisfying(
-                            TrainerExitException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.CONFIG))
+                            TrainerExitException.class,
+                            e -> assertThat(e.exitCode()).isEqualTo(ExitCodes.CONFIG))
                     .hasMessageContaining("SWAV_INJECT has \"" + text + "\"");
         }
     }
