@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
     private static final int FINDINGS = 4;
     private static final int SAMPLES = 32;
+    /** Below the length of {@link Shown}. */
+    private static final int NAME_LENGTH = 110;
     /** The samples that a sentence names; the capture names more. */
     private static final int SHOWN = 3;
 
@@ -50,7 +52,7 @@ record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
             int[] samples = batches.samples(step, value.group());
             List<String> names = Arrays.stream(samples)
                     .limit(SAMPLES)
-                    .mapToObj(sample -> Shown.of(batches.name(sample)))
+                    .mapToObj(sample -> shown(batches.name(sample)))
                     .toList();
             return new Finding(
                     value.group(),
@@ -59,6 +61,12 @@ record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
                     value.gradientNorm(),
                     names,
                     samples.length - names.size());
+        }
+
+        /** The end of a long name says which entry of which file it is. */
+        private static String shown(String name) {
+            return Shown.of(
+                    name.length() > NAME_LENGTH ? "…" + name.substring(name.length() - NAME_LENGTH) : name);
         }
 
         String sentence() {

@@ -172,6 +172,7 @@ public final class Trainer implements AutoCloseable {
     private boolean form(World world, Collective collective) {
         watchdog.sharing(collective, world);
         WorldFormation.shareState(collective, state);
+        progress.entering();
         watchdog.training();
         long agreed =
                 WorldFormation.barrier(collective, components.worlds().newest().generation());
