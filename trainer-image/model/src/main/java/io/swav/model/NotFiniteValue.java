@@ -2,7 +2,9 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.torch.TorchOps;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,7 +69,7 @@ public record NotFiniteValue(int group, String tensor, double loss, double gradi
             NDArray most = array.max();
             least.attach(scope);
             most.attach(scope);
-            return Float.isFinite(least.getFloat()) && Float.isFinite(most.getFloat());
+            return Arrays.stream(TorchOps.read(List.of(least, most))).allMatch(Double::isFinite);
         }
     }
 }

@@ -65,8 +65,7 @@ record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
 
         /** The end of a long name says which entry of which file it is. */
         private static String shown(String name) {
-            return Shown.of(
-                    name.length() > NAME_LENGTH ? "…" + name.substring(name.length() - NAME_LENGTH) : name);
+            return Shown.of(name.length() > NAME_LENGTH ? "…" + name.substring(name.length() - NAME_LENGTH) : name);
         }
 
         String sentence() {
