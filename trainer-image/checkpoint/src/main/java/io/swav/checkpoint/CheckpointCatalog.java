@@ -72,18 +72,43 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final Store store;
     private final CheckpointFiles files;
     private final Owner owner;
+    private final StoreGuard guard;
     private final CheckpointIndex index;
     private final CheckpointCommitter committer;
     private final CheckpointPruner pruner;
 
-    /** @param keep how many of the newest checkpoints are kept */
+    /**
+     * Creates a catalog for reading, or for a store that certainly no other training uses.
+     *
+     * @param keep how many of the newest checkpoints are kept
+     */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
+        this(store, owner, keep, StoreGuard.unguarded(owner.job()));
+    }
+
+    /** Creates a catalog that writes only while the store belongs to this training. */
+    public CheckpointCatalog(Store store, Owner owner, int keep, Training training) {
+        this(store, owner, keep, StoreGuard.of(new StoreLease(store, training)));
+    }
+
+    CheckpointCatalog(Store store, Owner owner, int keep, StoreGuard guard) {
         this.store = store;
         this.files = new CheckpointFiles(store);
         this.owner = owner;
+        this.guard = guard;
         this.index = new CheckpointIndex(store, files, owner);
-        this.committer = new CheckpointCommitter(store, files, index, owner);
-        this.pruner = new CheckpointPruner(store, files, index, owner, keep);
+        this.committer = new CheckpointCommitter(store, files, index, owner, guard);
+        this.pruner = new CheckpointPruner(store, files, index, owner, guard, keep);
+    }
+
+    /** Returns which training the store belongs to; empty if this catalog does not ask. */
+    public Optional<StoreLease> lease() {
+        return guard.lease();
+    }
+
+    /** Returns the bytes of Java heap that writing a checkpoint takes. */
+    public long heapBytes() {
+        return store.heapBytes();
     }
 
     public String uri() {
@@ -276,7 +301,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      */
     public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
-        try (Store.Sink sink = store.create(BACKBONE)) {
+        try (Store.Sink sink = export(checkpoint.state().generation())) {
             Safetensors.write(
                     sink,
                     backbone,
@@ -295,6 +320,11 @@ public final class CheckpointCatalog implements AutoCloseable {
                     "cannot write " + BACKBONE + " to " + store.uri() + ": " + CheckpointException.describe(e),
                     e);
         }
+    }
+
+    private Store.Sink export(long generation) throws IOException {
+        guard.require();
+        return store.create(BACKBONE, guard.writer(generation));
     }
 
     private CheckpointException notFinite(String what, NotFiniteTensorException e) {

@@ -2,6 +2,7 @@ package io.swav.checkpoint;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.Shown;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -67,10 +68,13 @@ public record CheckpointState(
     /** More characters than any text here has. */
     private static final int MAX_TEXT = 1024;
 
-    /** Returns whether a trainer can have written these values. Others would be computed with, and reported. */
+    /**
+     * Returns whether a trainer can have written these values. Others would be computed with, and stand in logs, messages
+     * and the status.
+     */
     boolean isPlausible() {
         return LongStream.of(step, samples, generation, worldSize).allMatch(count -> count >= 0 && count <= MAX_COUNT)
-                && Stream.of(configDigest, job, time, request).allMatch(text -> text.length() <= MAX_TEXT);
+                && Stream.of(configDigest, job, time, request).allMatch(text -> text.length() <= MAX_TEXT && Shown.isPlain(text));
     }
 
     /** Returns the same state, which also answers this request. */

@@ -147,7 +147,7 @@ abstract class CheckpointsContract {
     @Test
     void aWriterThatResumesTooLateChangesNothing() throws Exception {
         Store late = store();
-        Store.Draft draft = late.draft("step-2", 3, UploadShare.ALONE);
+        Store.Draft draft = late.draft("step-2", new DraftWriter("job", 3), UploadShare.ALONE);
         Store.Sink half = draft.create("model.safetensors");
         FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
         checkpoints(5).save(checkpoint(2, 4));
@@ -163,7 +163,7 @@ abstract class CheckpointsContract {
 
     @Test
     void sweepsWhatADeadWriterLeft() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", new DraftWriter("job", 3), UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -177,7 +177,7 @@ abstract class CheckpointsContract {
     /** Otherwise the store would stay full. */
     @Test
     void sweepsADeadWritersFilesToMakeRoomInAFullStore() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", new DraftWriter("job", 3), UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -431,7 +431,7 @@ abstract class CheckpointsContract {
     /** Writes a whole checkpoint with this state, under the name of another step. */
     private void replace(String folder, CheckpointState like, CheckpointState state) throws IOException {
         Checkpoint checkpoint = checkpoint(like.step(), 1);
-        try (Store.Draft draft = store().draft(folder, 1, UploadShare.ALONE)) {
+        try (Store.Draft draft = store().draft(folder, new DraftWriter("job", 1), UploadShare.ALONE)) {
             Map<String, Manifest.ManifestEntry> written = CheckpointFiles.writeTensors(draft, checkpoint, "cfg");
             written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
             draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
@@ -552,7 +552,7 @@ abstract class CheckpointsContract {
     }
 
     void write(String name, byte[] bytes) throws IOException {
-        try (Store.Sink sink = store().create(name)) {
+        try (Store.Sink sink = store().create(name, new DraftWriter("job", 1))) {
             FolderStore.writeAll(sink, ByteBuffer.wrap(bytes));
             sink.commit();
         }

@@ -40,6 +40,26 @@ public interface CropBatches extends AutoCloseable {
      */
     void expect(long step, int fromGroup, int toGroup);
 
+    /**
+     * The bytes of memory that the least number of prepared groups still needs; known when the first group has been
+     * requested.
+     */
+    default long leastBytes() {
+        return 0;
+    }
+
+    /** Whether prepared groups lie in direct buffers, which the JVM limits. */
+    default boolean inDirectMemory() {
+        return false;
+    }
+
+    /**
+     * Limits the memory of groups that are prepared ahead.
+     *
+     * @param bytes at least {@link #leastBytes}
+     */
+    default void limitAhead(long bytes) {}
+
     @Override
     void close();
 }

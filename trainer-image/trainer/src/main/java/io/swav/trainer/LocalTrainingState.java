@@ -10,8 +10,10 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.StoreLease;
 import io.swav.membership.TrainingState;
 import io.swav.model.TrainStep;
+import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -83,12 +85,35 @@ final class LocalTrainingState implements TrainingState {
             return;
         }
         try {
+            claim(store.get());
             step = resume(store.get());
             writer.ifPresent(to -> to.resuming(null));
         } catch (CheckpointUnavailableException e) {
             // no trainer begins while it is unknown whether there is something to resume
             writer.ifPresent(to -> to.resuming(e.getMessage()));
             throw e;
+        }
+    }
+
+    /**
+     * Makes the store this training's.
+     *
+     * @throws TrainerExitException if another training uses it
+     */
+    private void claim(CheckpointCatalog of) {
+        StoreLease.Claim claim;
+        try {
+            claim = writer.isPresent() ? writer.get().claim() : new StoreLease.Claim.Held();
+        } catch (IOException e) {
+            throw new CheckpointUnavailableException(
+                    "cannot resume: " + of.uri() + " cannot be claimed for this training: " + MemoryLimits.describe(e),
+                    e);
+        }
+        if (claim instanceof StoreLease.Claim.Waiting waiting) {
+            throw new CheckpointUnavailableException("cannot resume: " + waiting.why());
+        }
+        if (claim instanceof StoreLease.Claim.Refused refused) {
+            throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
         }
     }
 

@@ -12,6 +12,8 @@ import io.swav.api.TrainerReport.State;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreFactory;
+import io.swav.checkpoint.StoreLease;
+import io.swav.checkpoint.Training;
 import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
@@ -206,6 +208,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     journalOut,
                                     notice))) {
                 machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                trainer.reserveMemory();
                 progress.state(State.Ready, 0, "ready");
                 return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
@@ -218,6 +221,9 @@ public final class TrainCommand implements Callable<Integer> {
             kernels.join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
                 throw cause;
             }
             throw e;
@@ -316,7 +322,11 @@ public final class TrainCommand implements Callable<Integer> {
             Store store =
                     StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
-            return Optional.of(new CheckpointCatalog(store, owner, keep));
+            CheckpointCatalog catalog = new CheckpointCatalog(store, owner, keep, training(env));
+            if (config != null) {
+                catalog.lease().ifPresent(TrainCommand::requireNoOther);
+            }
+            return Optional.of(catalog);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec.checkpoint: " + e.getMessage(), e);
         } catch (IOException e) {
@@ -325,6 +335,29 @@ public final class TrainCommand implements Callable<Integer> {
                     "cannot write checkpoints to " + uri.get() + " (" + e
                             + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
                     e);
+        }
+    }
+
+    private Training training(TrainerEnvironment env) {
+        if (!env.jobUid().isEmpty()) {
+            return Training.ofJob(env.jobUid(), env.namespace(), env.job());
+        }
+        return world != null
+                ? Training.ofWorld(world.toAbsolutePath().normalize().toString())
+                : Training.ofThisProcess("swav train");
+    }
+
+    /**
+     * Ends a second command in one place before it opens its data. A trainer that has to wait for another one's end, or for
+     * a store that is away, does so when it has reported itself; so does every pod, whose start waits for no service.
+     */
+    private static void requireNoOther(StoreLease lease) {
+        try {
+            if (lease.claim() instanceof StoreLease.Claim.Refused refused) {
+                throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+            }
+        } catch (IOException e) {
+            LOG.debug("claimed again before training begins", e);
         }
     }
 
@@ -356,6 +389,6 @@ public final class TrainCommand implements Callable<Integer> {
             return exit;
         }
         LOG.error("training failed", e);
-        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);
+        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + MemoryLimits.describe(e), e);
     }
 }

@@ -8,6 +8,7 @@ import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
@@ -82,6 +83,18 @@ public final class Trainer implements AutoCloseable {
                 writer,
                 components.worlds()::checkpointsSeen);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+    }
+
+    /**
+     * Reserves the memory that saving and the next crops need; to be called when the machine has warmed up.
+     *
+     * @throws TrainerExitException naming the limit to raise
+     */
+    public void reserveMemory() {
+        MemoryReservation.make(
+                checkpoints.buffers(),
+                components.batches(),
+                components.store().map(CheckpointCatalog::heapBytes).orElse(0L));
     }
 
     /**
@@ -303,7 +316,7 @@ public final class Trainer implements AutoCloseable {
                     + " the other trainers have ended. To get the figure, run swav eval knn");
         } catch (DataException e) {
             LOG.warn("no kNN figure: {}", e.getMessage());
-        } catch (RuntimeException e) { // from libtorch, for example out of memory
+        } catch (RuntimeException | Error e) { // from libtorch or the JVM, for example out of memory
             LOG.warn("no kNN figure, the evaluation failed. To get it, run swav eval knn", e);
         }
     }

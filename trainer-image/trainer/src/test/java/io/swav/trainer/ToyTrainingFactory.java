@@ -18,6 +18,7 @@ final class ToyTrainingFactory implements TrainingFactory {
     }
 
     public static void main(String[] arguments) {
+        MemoryHog.startIfAsked();
         System.exit(new CommandLine(new TrainCommand(new ToyTrainingFactory(), System.getenv())).execute(arguments));
     }
 

@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,7 @@ final class Trainers implements AutoCloseable {
     private final boolean follow;
     private final List<String> options;
     private final Map<String, Process> processes = new LinkedHashMap<>();
+    private final Map<String, String> variables = new HashMap<>();
     private long generation;
 
     /**
@@ -72,8 +74,7 @@ final class Trainers implements AutoCloseable {
         }
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.redirectOutput(log(pod).toFile());
-        builder.environment()
-                .putAll(Map.of(
+        Map<String, String> environment = new HashMap<>(Map.of(
                         TrainerEnv.POD,
                         pod,
                         TrainerEnv.POD_UID,
@@ -84,6 +85,9 @@ final class Trainers implements AutoCloseable {
                         "a key for tests, 16 bytes or more",
                         "OMP_NUM_THREADS",
                         "1"));
+        environment.putAll(variables);
+        environment.values().removeIf(String::isEmpty);
+        builder.environment().putAll(environment);
         try {
             Process process = builder.start();
             processes.put(pod, process);
@@ -91,6 +95,11 @@ final class Trainers implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Sets a variable of the processes that are started from now on; an empty value removes it. */
+    void variable(String name, String value) {
+        variables.put(name, value);
     }
 
     /** Ends the delay of steps. */
