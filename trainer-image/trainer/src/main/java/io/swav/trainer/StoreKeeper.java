@@ -67,7 +67,16 @@ final class StoreKeeper {
         leads = false;
         task.ifPresent(PeriodicTask::close);
         if (ended) {
-            lease.ifPresent(StoreLease::release);
+            lease.ifPresent(StoreKeeper::release);
+        }
+    }
+
+    /** Everything is saved: whatever is thrown now only lets the next training wait a little. */
+    private static void release(StoreLease of) {
+        try {
+            of.release();
+        } catch (RuntimeException | Error e) {
+            LOG.warn("the store was not released, so the next training there waits a little", e);
         }
     }
 }
