@@ -117,7 +117,8 @@ final class CheckpointCommitter {
 
     private void write(Checkpoint checkpoint, UploadShare share) throws IOException, CheckpointException {
         CheckpointState state = checkpoint.state();
-        try (Store.Draft draft = store.draft(CheckpointFiles.at(state.step()), guard.writer(state.generation()), share)) {
+        try (Store.Draft draft =
+                store.draft(CheckpointFiles.at(state.step()), guard.writer(state.generation()), share)) {
             Map<String, Manifest.ManifestEntry> written =
                     CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
             written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));

@@ -74,7 +74,8 @@ public record CheckpointState(
      */
     boolean isPlausible() {
         return LongStream.of(step, samples, generation, worldSize).allMatch(count -> count >= 0 && count <= MAX_COUNT)
-                && Stream.of(configDigest, job, time, request).allMatch(text -> text.length() <= MAX_TEXT && Shown.isPlain(text));
+                && Stream.of(configDigest, job, time, request)
+                        .allMatch(text -> text.length() <= MAX_TEXT && Shown.isPlain(text));
     }
 
     /** Returns the same state, which also answers this request. */

@@ -38,9 +38,8 @@ public final class FolderStore implements Store {
      * Names that this store owns. Anything else in the folder belongs to others; it may be large, or not readable for
      * this user, such as {@code lost+found}.
      */
-    private static final Pattern OWN =
-            Pattern.compile("step-.*|owner-.*|" + EXPORT + "|" + Pattern.quote(WRITING) + ".*|"
-                    + Pattern.quote(REMOVED) + ".*");
+    private static final Pattern OWN = Pattern.compile(
+            "step-.*|owner-.*|" + EXPORT + "|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
     /** The depth of a checkpoint's files, with one level for a location as in S3. */
     private static final int DEPTH = 2;
@@ -74,7 +73,8 @@ public final class FolderStore implements Store {
         List<String> names = new ArrayList<>();
         for (Path path : children(root)) {
             if (OWN.matcher(name(path)).matches()) {
-                filesIfThere(path).forEach(file -> names.add(root.relativize(file).toString()));
+                filesIfThere(path)
+                        .forEach(file -> names.add(root.relativize(file).toString()));
             }
         }
         return names;

@@ -23,7 +23,12 @@ import org.jspecify.annotations.Nullable;
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record OwnerFile(
-        String training, String name, long beat, boolean released, String time, @Nullable LocalProcess process) {
+        String training,
+        String name,
+        long beat,
+        boolean released,
+        String time,
+        @Nullable LocalProcess process) {
     static final String NAME = "OWNER.json";
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -63,8 +68,7 @@ record OwnerFile(
     /** Parses the file; empty if no trainer of this version wrote it. */
     static Optional<OwnerFile> parse(byte[] json) {
         try {
-            return Optional.ofNullable(JSON.readValue(json, OwnerFile.class))
-                    .filter(file -> !file.training.isEmpty());
+            return Optional.ofNullable(JSON.readValue(json, OwnerFile.class)).filter(file -> !file.training.isEmpty());
         } catch (IOException e) {
             return Optional.empty();
         }

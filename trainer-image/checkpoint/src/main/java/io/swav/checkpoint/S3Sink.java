@@ -43,6 +43,7 @@ final class S3Sink implements Store.Sink {
     private final long start = System.nanoTime();
     /** Grows to {@link #PART}: most objects are small. */
     private byte[] part = new byte[0];
+
     private int number = 1;
     private int filled;
     private Optional<S3Upload> upload = Optional.empty();

@@ -300,7 +300,9 @@ public final class S3Store implements Store {
 
     private static boolean mayRemove(Matcher draft, DraftWriter writer, boolean others) {
         return writer.mayRemove(
-                Long.parseLong(draft.group(2)), Optional.ofNullable(draft.group(3)).orElse(""), others);
+                Long.parseLong(draft.group(2)),
+                Optional.ofNullable(draft.group(3)).orElse(""),
+                others);
     }
 
     /** Aborts uploads that dead writers left behind; that of an export has no writer in its name. */

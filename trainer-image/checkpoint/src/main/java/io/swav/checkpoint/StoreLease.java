@@ -67,12 +67,12 @@ public final class StoreLease {
      * @param changed when its file was seen to have changed
      * @param alive whether its file has changed since it was seen first
      */
-    private record Sighting(long term, byte[] content, long first, long changed, boolean alive) {
-        Sighting next(long nowTerm, byte[] now, long at) {
+    private record Sighting(long term, ByteBuffer content, long first, long changed, boolean alive) {
+        Sighting next(long nowTerm, ByteBuffer now, long at) {
             if (nowTerm != term) {
                 return new Sighting(nowTerm, now, at, at, false);
             }
-            return Arrays.equals(now, content) ? this : new Sighting(term, now, first, at, true);
+            return now.equals(content) ? this : new Sighting(term, now, first, at, true);
         }
     }
 
@@ -149,8 +149,8 @@ public final class StoreLease {
     /** Returns why another owner's store cannot be taken over now; empty if it can. */
     private Optional<Claim> objection(long term, byte[] content, Optional<OwnerFile> owner) {
         long now = clock.getAsLong();
-        Sighting seen = sighting.map(before -> before.next(term, content, now))
-                .orElseGet(() -> new Sighting(term, content, now, now, false));
+        Sighting seen = sighting.map(before -> before.next(term, ByteBuffer.wrap(content), now))
+                .orElseGet(() -> new Sighting(term, ByteBuffer.wrap(content), now, now, false));
         sighting = Optional.of(seen);
         long silence = now - seen.changed();
         if (silence >= timing.silence().toNanos()) {
@@ -158,14 +158,16 @@ public final class StoreLease {
         }
         String who = owner.map(OwnerFile::describe).orElse("a training whose " + at(term) + " cannot be read");
         boolean sameName = owner.filter(of -> of.name().equals(training.name())).isPresent();
-        boolean watched = seen.alive() && now - seen.first() >= timing.patience().toNanos();
+        boolean watched =
+                seen.alive() && now - seen.first() >= timing.patience().toNanos();
         if (owner.filter(OwnerFile::isAlive).isPresent() || (watched && !sameName)) {
             return Optional.of(new Claim.Refused(store.uri() + " belongs to " + who
                     + ", which is training there now. Two trainings in one place would remove each other's checkpoints:"
                     + " give this one a checkpoint.uri (--out) of its own, or end the other one, then start this one"
                     + " again"));
         }
-        return Optional.of(new Claim.Waiting(store.uri() + " belongs to " + who + ", which may still train or be ending. This one begins as soon as"
+        return Optional.of(new Claim.Waiting(store.uri() + " belongs to " + who
+                + ", which may still train or be ending. This one begins as soon as"
                 + " that one has ended, at the latest " + timing.silence().toSeconds()
                 + " s after its last sign of life. If it has certainly ended, remove " + store.uri()
                 + "/" + FOLDER + term + " to begin at once"));
@@ -254,7 +256,8 @@ public final class StoreLease {
     private void write(boolean released) throws IOException {
         try (Store.Sink sink = store.create(at(heldTerm), writer)) {
             FolderStore.writeAll(
-                    sink, ByteBuffer.wrap(OwnerFile.of(training, ++beat, released).toJson()));
+                    sink,
+                    ByteBuffer.wrap(OwnerFile.of(training, ++beat, released).toJson()));
             sink.commit();
         }
     }

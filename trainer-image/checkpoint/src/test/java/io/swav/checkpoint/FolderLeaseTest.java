@@ -45,8 +45,10 @@ class FolderLeaseTest extends LeaseContract {
                 new BufferedReader(new InputStreamReader(owner.getInputStream(), StandardCharsets.UTF_8))) {
             assertThat(said.readLine()).isEqualTo("true");
             assertThat(lease(Training.ofThisProcess("swav train")).claim())
-                    .isInstanceOfSatisfying(Claim.Refused.class, refused -> assertThat(refused.why())
-                            .contains("belongs to the claimer (process " + owner.pid() + ")"));
+                    .isInstanceOfSatisfying(
+                            Claim.Refused.class,
+                            refused -> assertThat(refused.why())
+                                    .contains("belongs to the claimer (process " + owner.pid() + ")"));
             owner.destroyForcibly();
             assertThat(owner.waitFor(1, TimeUnit.MINUTES)).isTrue();
             assertThat(lease(Training.ofThisProcess("swav train")).claim()).isEqualTo(new Claim.Held());
@@ -59,7 +61,9 @@ class FolderLeaseTest extends LeaseContract {
     @Test
     void aProcessOfAnotherMachineIsJudgedByItsSigns() throws Exception {
         Training elsewhere = new Training(
-                "process 1", "swav train (process 1)", Optional.of(new LocalProcess("another", 1, "2026-01-01T00:00:00Z")));
+                "process 1",
+                "swav train (process 1)",
+                Optional.of(new LocalProcess("another", 1, "2026-01-01T00:00:00Z")));
         lease(elsewhere).claim();
         StoreLease here = lease(Training.ofThisProcess("swav train"));
         assertThat(here.claim()).isInstanceOf(Claim.Waiting.class);
@@ -95,7 +99,8 @@ class FolderLeaseTest extends LeaseContract {
             Claim claim = lease(job("b", "demo")).claim();
             assertThat(claim).as("seed %d, round %d", SEED, round).isInstanceOf(Claim.Waiting.class);
         }
-        for (String json : new String[] {"[".repeat(60_000), "{\"a\":".repeat(10_000), "null", "\u0000", "[]", "1e999"}) {
+        for (String json :
+                new String[] {"[".repeat(60_000), "{\"a\":".repeat(10_000), "null", "\u0000", "[]", "1e999"}) {
             Files.writeString(file, json);
             assertThat(lease(job("b", "demo")).claim()).isInstanceOf(Claim.Waiting.class);
         }

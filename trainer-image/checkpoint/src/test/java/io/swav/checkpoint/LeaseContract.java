@@ -54,10 +54,12 @@ abstract class LeaseContract {
         assertThat(lease(job("a", "demo")).claim()).isEqualTo(new Claim.Held());
         assertThat(lease(job("a", "demo")).claim()).as("another pod of it").isEqualTo(new Claim.Held());
         assertThat(lease(job("b", "other")).claim())
-                .isInstanceOfSatisfying(Claim.Waiting.class, waiting -> assertThat(waiting.why())
-                        .contains("belongs to SwavJob default/demo (job a)")
-                        .contains("60 s after its last sign of life")
-                        .contains("remove " + store().uri() + "/owner-1"));
+                .isInstanceOfSatisfying(
+                        Claim.Waiting.class,
+                        waiting -> assertThat(waiting.why())
+                                .contains("belongs to SwavJob default/demo (job a)")
+                                .contains("60 s after its last sign of life")
+                                .contains("remove " + store().uri() + "/owner-1"));
     }
 
     @Test
@@ -127,9 +129,12 @@ abstract class LeaseContract {
             owner.refresh();
             claim = other.claim();
         }
-        assertThat(claim).isInstanceOfSatisfying(Claim.Refused.class, refused -> assertThat(refused.why())
-                .contains("belongs to SwavJob default/demo (job a), which is training there now")
-                .contains("checkpoint.uri (--out) of its own"));
+        assertThat(claim)
+                .isInstanceOfSatisfying(
+                        Claim.Refused.class,
+                        refused -> assertThat(refused.why())
+                                .contains("belongs to SwavJob default/demo (job a), which is training there now")
+                                .contains("checkpoint.uri (--out) of its own"));
     }
 
     /** After kubectl delete and apply the pods of the deleted job may live on for its grace period. */
@@ -181,24 +186,34 @@ abstract class LeaseContract {
 
     @Test
     void filesOfNoTrainerAreTakenOverAfterASilence() throws Exception {
-        put("owner-3/OWNER.json", "{\"training\": null, \"beat\": 99999999999999999999}".getBytes(StandardCharsets.UTF_8));
+        put(
+                "owner-3/OWNER.json",
+                "{\"training\": null, \"beat\": 99999999999999999999}".getBytes(StandardCharsets.UTF_8));
         put("owner-03/OWNER.json", new byte[0]);
         put("owner-99999999999/OWNER.json", new byte[0]);
         StoreLease lease = lease(job("a", "demo"));
-        assertThat(lease.claim()).isInstanceOfSatisfying(Claim.Waiting.class, waiting -> assertThat(waiting.why())
-                .contains("a training whose owner-3/OWNER.json cannot be read"));
+        assertThat(lease.claim())
+                .isInstanceOfSatisfying(
+                        Claim.Waiting.class,
+                        waiting -> assertThat(waiting.why())
+                                .contains("a training whose owner-3/OWNER.json cannot be read"));
         pass(60);
         assertThat(lease.claim()).isEqualTo(new Claim.Held());
     }
 
     @Test
     void textOfOthersIsShownOnOneLine() throws Exception {
-        put("owner-1/OWNER.json", ("{\"training\": \"x\\n\\u001b[31m\", \"name\": \"\\u202e" + "n".repeat(9000)
-                + "\", \"process\": {\"pid\": 1}}").getBytes(StandardCharsets.UTF_8));
+        put(
+                "owner-1/OWNER.json",
+                ("{\"training\": \"x\\n\\u001b[31m\", \"name\": \"\\u202e" + "n".repeat(9000)
+                                + "\", \"process\": {\"pid\": 1}}")
+                        .getBytes(StandardCharsets.UTF_8));
         assertThat(lease(job("a", "demo")).claim())
-                .isInstanceOfSatisfying(Claim.Waiting.class, waiting -> assertThat(waiting.why())
-                        .hasSizeLessThan(1000)
-                        .doesNotContainPattern("[\\p{Cc}\\p{Cf}]"));
+                .isInstanceOfSatisfying(
+                        Claim.Waiting.class,
+                        waiting -> assertThat(waiting.why())
+                                .hasSizeLessThan(1000)
+                                .doesNotContainPattern("[\\p{Cc}\\p{Cf}]"));
     }
 
     @Test
@@ -217,8 +232,10 @@ abstract class LeaseContract {
     void withoutConditionsTheLastClaimHoldsAfterItHasSettled() throws Exception {
         StoreLease first = lease(new UnconditionalStore(store()), job("a", "demo"));
         StoreLease second = lease(new UnconditionalStore(store()), job("b", "other"));
-        assertThat(first.claim()).isInstanceOfSatisfying(Claim.Waiting.class, waiting -> assertThat(waiting.why())
-                .contains("no other training claims"));
+        assertThat(first.claim())
+                .isInstanceOfSatisfying(
+                        Claim.Waiting.class,
+                        waiting -> assertThat(waiting.why()).contains("no other training claims"));
         pass(3);
         assertThat(first.claim()).isEqualTo(new Claim.Held());
         assertThat(second.claim()).isInstanceOf(Claim.Waiting.class);
@@ -265,8 +282,7 @@ abstract class LeaseContract {
     void aSuccessorRemovesWhatItsPredecessorLeftAndThatOneSavesNoMore() throws Exception {
         Training first = job("a", "demo");
         StoreLease lease = lease(first);
-        CheckpointCatalog own =
-                new CheckpointCatalog(store(), new Owner("a", "cfg"), 5, StoreGuard.of(lease));
+        CheckpointCatalog own = new CheckpointCatalog(store(), new Owner("a", "cfg"), 5, StoreGuard.of(lease));
         own.save(checkpoint("a", 1));
         Store.Draft draft = store().draft("step-2", new DraftWriter(first.id(), 9), UploadShare.ALONE); // never closed
         try (Store.Sink half = draft.create("model.safetensors")) {
@@ -280,7 +296,8 @@ abstract class LeaseContract {
         assertThat(successor.newest(false).orElseThrow().state().step()).isEqualTo(1);
         successor.save(checkpoint("b", 2));
         assertThat(store().names()).as("two checkpoints and an owner").hasSize(2 * 4 + 1);
-        assertThatThrownBy(() -> own.save(checkpoint("a", 3))).hasMessageContaining("belongs to SwavJob default/demo (job b)");
+        assertThatThrownBy(() -> own.save(checkpoint("a", 3)))
+                .hasMessageContaining("belongs to SwavJob default/demo (job b)");
         assertThat(store().names()).hasSize(2 * 4 + 1);
     }
 

@@ -28,7 +28,8 @@ class ShownTextTest {
     void aStateWithControlCharactersIsOfNoTrainer(String field) throws Exception {
         CheckpointCatalog checkpoints = new CheckpointCatalog(FolderStore.open(folder), new Owner("job", "cfg"), 5);
         CheckpointState state = new CheckpointState(1, 8, 31, "cfg", 1, "job", 1, "now", "request");
-        checkpoints.save(new Checkpoint(state, LeaseContract.checkpoint("job", 1).model(), Map.of()));
+        checkpoints.save(
+                new Checkpoint(state, LeaseContract.checkpoint("job", 1).model(), Map.of()));
         Path file = folder.resolve("step-1/state.json");
         String json = Files.readString(file);
         String forged = json.replaceAll(
@@ -37,13 +38,15 @@ class ShownTextTest {
         Files.writeString(file, forged);
         Path manifest = folder.resolve("step-1/MANIFEST.json");
         DigestingChannels digests = new DigestingChannels();
-        digests.over(Channels.newChannel(OutputStream.nullOutputStream())).write(ByteBuffer.wrap(Files.readAllBytes(file)));
+        digests.over(Channels.newChannel(OutputStream.nullOutputStream()))
+                .write(ByteBuffer.wrap(Files.readAllBytes(file)));
         Map<String, Manifest.ManifestEntry> files =
                 new TreeMap<>(Manifest.parse(Files.readAllBytes(manifest)).files());
         files.put("state.json", digests.entry());
         Files.write(manifest, Manifest.of("", files).toJson());
 
-        assertThatThrownBy(() -> new CheckpointCatalog(FolderStore.open(folder), new Owner("job", "cfg"), 5).newest(false))
+        assertThatThrownBy(
+                        () -> new CheckpointCatalog(FolderStore.open(folder), new Owner("job", "cfg"), 5).newest(false))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("step-1 state.json is not the state of step 1")
                 .hasMessageNotContaining("forged");

@@ -57,8 +57,8 @@ public record HostMemory(Path root) {
      */
     public OptionalLong unclaimed() {
         OptionalLong limit = limit();
-        OptionalLong version2 = used(
-                "sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file", "active_file");
+        OptionalLong version2 =
+                used("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file", "active_file");
         OptionalLong used = version2.isPresent()
                 ? version2
                 : used(

@@ -110,7 +110,8 @@ final class CheckpointSession implements AutoCloseable {
      */
     void hold(World world, boolean leads) {
         writer.ifPresent(to -> to.lead(leads));
-        boolean missed = writer.filter(to -> to.state().missed(System.nanoTime())).isPresent();
+        boolean missed =
+                writer.filter(to -> to.state().missed(System.nanoTime())).isPresent();
         boolean saves = leads && state.step() >= 0 && (missed || world.generation() > held);
         if (saves
                 && writer.map(to -> to.begin(state.describe(world), "", UploadShare.ALONE))

@@ -187,8 +187,9 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void endPhaseOfDeadTask() {
         if (thread.isFree() && state.inTask()) {
             change(now -> now.missedUntil(System.nanoTime() + nextCopyPause()).scannedOrNot());
-            report(Trouble.Saving, "the writer of checkpoints failed without a reason, perhaps for lack of memory"
-                    + AND_THEN);
+            report(
+                    Trouble.Saving,
+                    "the writer of checkpoints failed without a reason, perhaps for lack of memory" + AND_THEN);
         }
     }
 
@@ -267,7 +268,10 @@ public final class CheckpointWriter implements AutoCloseable {
     private void copyFailed(SaveOrder order, Throwable failure) {
         if (order.share().rank() > 0) {
             idle();
-            LOG.warn("rank 0 writes this rank's share of step {}, too", order.state().step(), failure);
+            LOG.warn(
+                    "rank 0 writes this rank's share of step {}, too",
+                    order.state().step(),
+                    failure);
             return;
         }
         long until = System.nanoTime() + nextCopyPause();

@@ -7,8 +7,9 @@ import java.util.Locale;
 /** Names the limit that a process has reached, and how it is raised. */
 final class MemoryLimits {
     /** How the JVM's own limits are raised in a pod. */
-    static final String POD = "raise the container's resources.limits.memory in spec.template, a quarter of which the JVM takes"
-            + " by default";
+    static final String POD =
+            "raise the container's resources.limits.memory in spec.template, a quarter of which the JVM takes"
+                    + " by default";
 
     private MemoryLimits() {}
 

@@ -41,7 +41,10 @@ record MemoryReservation(long copyBytes, long cropBytes, boolean cropsDirect, lo
                 batches.leastBytes(),
                 batches.inDirectMemory(),
                 storeHeapBytes);
-        needs.require(DirectMemory.now(), new HostMemory(Path.of("/")), Runtime.getRuntime().maxMemory());
+        needs.require(
+                DirectMemory.now(),
+                new HostMemory(Path.of("/")),
+                Runtime.getRuntime().maxMemory());
         try {
             copy.ifPresent(SaveBuffers::reserve);
         } catch (OutOfMemoryError e) {

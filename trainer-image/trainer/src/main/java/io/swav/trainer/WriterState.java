@@ -11,8 +11,7 @@ import java.util.OptionalLong;
  * @param missedUntil when the newest state is to be saved, because the copy of an earlier one failed, in the time of
  *     {@link System#nanoTime}
  */
-public record WriterState(
-        Phase phase, boolean leader, boolean scanDue, OptionalLong missedUntil, StoreStatus store) {
+public record WriterState(Phase phase, boolean leader, boolean scanDue, OptionalLong missedUntil, StoreStatus store) {
     static final WriterState START =
             new WriterState(Phase.Idle, false, false, OptionalLong.empty(), StoreStatus.UNKNOWN);
 

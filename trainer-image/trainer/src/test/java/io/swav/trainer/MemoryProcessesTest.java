@@ -37,23 +37,21 @@ class MemoryProcessesTest {
         Path out = folder.resolve("out");
         Path hog = folder.resolve("hog");
         try (Trainers trainers = new Trainers(
-                folder,
-                spec,
-                out,
-                false,
-                "-XX:MaxDirectMemorySize=24m",
-                "-Dtoy.stepMillis=10",
-                "-Dtoy.hog=" + hog)) {
+                folder, spec, out, false, "-XX:MaxDirectMemorySize=24m", "-Dtoy.stepMillis=10", "-Dtoy.hog=" + hog)) {
             trainers.start("a");
             trainers.awaitStep("a", 5);
             Files.createFile(hog);
-            TrainerReport troubled = trainers.awaitReport("a", report -> problem(report)
-                    .filter(why -> why.contains("direct memory"))
-                    .isPresent());
+            TrainerReport troubled = trainers.awaitReport(
+                    "a",
+                    report -> problem(report)
+                            .filter(why -> why.contains("direct memory"))
+                            .isPresent());
             assertThat(problem(troubled).orElseThrow()).contains("-XX:MaxDirectMemorySize");
             trainers.awaitStep("a", troubled.step() + 3);
             Files.delete(hog);
-            trainers.awaitReport("a", report -> report.checkpoints() != null && problem(report).isEmpty());
+            trainers.awaitReport(
+                    "a",
+                    report -> report.checkpoints() != null && problem(report).isEmpty());
             trainers.hurry();
             assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
             assertThat(out.resolve("step-400/MANIFEST.json")).exists();

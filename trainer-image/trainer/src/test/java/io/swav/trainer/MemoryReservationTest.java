@@ -86,8 +86,7 @@ class MemoryReservationTest {
         needs.require(direct, new HostMemory(root), 1L << 40);
     }
 
-    private AbstractStringAssert<?> assertRefused(
-            MemoryReservation needs, DirectMemory direct, long heap) {
+    private AbstractStringAssert<?> assertRefused(MemoryReservation needs, DirectMemory direct, long heap) {
         String[] message = {""};
         assertThatThrownBy(() -> needs.require(direct, new HostMemory(root), heap))
                 .isInstanceOfSatisfying(TrainerExitException.class, refused -> {

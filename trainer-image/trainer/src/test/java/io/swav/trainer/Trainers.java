@@ -75,16 +75,16 @@ final class Trainers implements AutoCloseable {
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.redirectOutput(log(pod).toFile());
         Map<String, String> environment = new HashMap<>(Map.of(
-                        TrainerEnv.POD,
-                        pod,
-                        TrainerEnv.POD_UID,
-                        "uid-" + pod,
-                        TrainerEnv.JOB_UID,
-                        "job",
-                        TrainerEnv.HANDSHAKE,
-                        "a key for tests, 16 bytes or more",
-                        "OMP_NUM_THREADS",
-                        "1"));
+                TrainerEnv.POD,
+                pod,
+                TrainerEnv.POD_UID,
+                "uid-" + pod,
+                TrainerEnv.JOB_UID,
+                "job",
+                TrainerEnv.HANDSHAKE,
+                "a key for tests, 16 bytes or more",
+                "OMP_NUM_THREADS",
+                "1"));
         environment.putAll(variables);
         environment.values().removeIf(String::isEmpty);
         builder.environment().putAll(environment);

@@ -58,7 +58,8 @@ class TwoTrainingsTest {
             trainers.awaitReport("a", report -> report.step() > 30 && saved(report));
             job(trainers, "uid-2", "demo");
             trainers.start("b"); // before the pods of the deleted one have ended
-            TrainerReport waiting = trainers.awaitReport("b", report -> problem(report).isPresent());
+            TrainerReport waiting =
+                    trainers.awaitReport("b", report -> problem(report).isPresent());
             assertThat(problem(waiting).orElseThrow())
                     .contains("cannot resume")
                     .contains("belongs to SwavJob default/demo (job uid-1)")
@@ -66,7 +67,8 @@ class TwoTrainingsTest {
             deleted.destroy();
             assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
             long last = trainers.awaitReport("a", report -> true).step();
-            trainers.awaitReport("b", report -> report.step() > last && problem(report).isEmpty());
+            trainers.awaitReport(
+                    "b", report -> report.step() > last && problem(report).isEmpty());
             assertThat(trainers.tail("b")).contains("resumed from the checkpoint of step " + last);
             trainers.hurry();
             assertThat(trainers.exitCode("b")).as(trainers.tail("b")).isZero();
@@ -77,15 +79,15 @@ class TwoTrainingsTest {
     @Test
     void anotherJobIsRefusedWhileTheFirstOneTrains() throws Exception {
         Path spec = Files.writeString(folder.resolve("job.json"), Trainers.spec(2000, 15));
-        try (Trainers trainers =
-                new Trainers(folder, spec, folder.resolve("out"), false, "-Dtoy.stepMillis=100")) {
+        try (Trainers trainers = new Trainers(folder, spec, folder.resolve("out"), false, "-Dtoy.stepMillis=100")) {
             job(trainers, "uid-1", "demo");
             trainers.start("a");
             trainers.awaitReport("a", report -> report.step() > 0);
             job(trainers, "uid-2", "another");
             trainers.start("b");
             assertThat(trainers.exitCode("b")).as(trainers.tail("b")).isEqualTo(ExitCodes.CONFIG);
-            assertThat(trainers.awaitReport("b", report -> report.state() == State.Failed).message())
+            assertThat(trainers.awaitReport("b", report -> report.state() == State.Failed)
+                            .message())
                     .contains("belongs to SwavJob default/demo (job uid-1), which is training there now")
                     .contains("checkpoint.uri");
             trainers.hurry();

@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * goes on, the report has the reason, and the state is saved in the end.
  */
 class WriterFailuresTest {
-    private static final Duration LONG = Duration.ofSeconds(120);
+    private static final Duration LONG = Duration.ofMinutes(2);
 
     @TempDir
     Path folder;
@@ -92,18 +92,17 @@ class WriterFailuresTest {
         AtomicInteger calls = new AtomicInteger();
         AtomicBoolean healed = new AtomicBoolean();
         Store store = failing(
-                Store.class,
-                FolderStore.open(at),
-                () -> calls.incrementAndGet() >= failing && !healed.get(),
-                failure);
+                Store.class, FolderStore.open(at), () -> calls.incrementAndGet() >= failing && !healed.get(), failure);
         TrainerProgress reports = new TrainerProgress("a", "uid-a");
         CheckpointCatalog checkpoints = new CheckpointCatalog(
                 store, new CheckpointCatalog.Owner("job", "cfg"), 2, Training.ofJob("job", "default", "demo"));
         CompletableFuture<Void> healer = CompletableFuture.runAsync(() -> {
-            await().forever().pollInterval(Duration.ofMillis(1)).until(() -> problem(reports)
-                    .filter(why -> why.contains(reported))
-                    .isPresent()
-                    || calls.get() < 0);
+            await().forever()
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> problem(reports)
+                                    .filter(why -> why.contains(reported))
+                                    .isPresent()
+                            || calls.get() < 0);
             healed.set(true);
         });
         int made;
@@ -115,14 +114,15 @@ class WriterFailuresTest {
             soon().until(() -> writer.state().free());
             soon().until(() -> writer.begin(state(1), "", UploadShare.ALONE));
             writer.beforeChange();
-            soon()
-                    .until(() -> writer.status().committed() >= 1 && writer.state().free());
+            soon().until(() ->
+                    writer.status().committed() >= 1 && writer.state().free());
             assertThat(writer.saveNow(state(2), true, UploadShare.ALONE, () -> false))
                     .as("failing from call %d on", failing)
                     .isTrue();
             made = calls.get();
             if (made >= failing) {
-                soon().alias("report of what failed from call " + failing + " on").until(healer::isDone);
+                soon().alias("report of what failed from call " + failing + " on")
+                        .until(healer::isDone);
             }
         } finally {
             calls.set(Integer.MIN_VALUE);
@@ -161,7 +161,10 @@ class WriterFailuresTest {
             assertThat(writer.begin(state(1), "", UploadShare.ALONE)).isTrue();
             writer.beforeChange();
             soon().until(() -> problem().isPresent());
-            assertThat(problem().orElseThrow()).contains("step 1").contains(reported).contains("training continues");
+            assertThat(problem().orElseThrow())
+                    .contains("step 1")
+                    .contains(reported)
+                    .contains("training continues");
             soon().alias("a newer state is due").until(() -> writer.state().missed(System.nanoTime()));
             assertThat(writer.saveNow(state(5), true, UploadShare.ALONE, () -> false))
                     .isTrue();
@@ -194,11 +197,11 @@ class WriterFailuresTest {
     }
 
     /** Wraps a store, its drafts, sinks and sources, so that one call of them fails. */
-    private static <T> T failing(
-            Class<T> type, T inner, BooleanSupplier fails, Supplier<Throwable> failure) {
+    private static <T> T failing(Class<T> type, T inner, BooleanSupplier fails, Supplier<Throwable> failure) {
         return type.cast(Proxy.newProxyInstance(
                 WriterFailuresTest.class.getClassLoader(), new Class<?>[] {type}, (self, method, of) -> {
-                    boolean silent = List.of("uri", "shares", "heapBytes", "isOpen", "location").contains(method.getName());
+                    boolean silent = List.of("uri", "shares", "heapBytes", "isOpen", "location")
+                            .contains(method.getName());
                     if (!silent && fails.getAsBoolean()) {
                         throw failure.get();
                     }
