@@ -64,15 +64,27 @@ public final class StoreLease {
      * What a claimant has seen of another owner, in the time of the clock.
      *
      * @param first when this owner was seen first
-     * @param changed when its file was seen to have changed
+     * @param since since when its file has been seen unchanged, looked at again and again
+     * @param looked when it was seen last
      * @param alive whether its file has changed since it was seen first
      */
-    private record Sighting(long term, ByteBuffer content, long first, long changed, boolean alive) {
-        Sighting next(long nowTerm, ByteBuffer now, long at) {
+    private record Sighting(long term, ByteBuffer content, long first, long since, long looked, boolean alive) {
+        static Sighting first(long term, ByteBuffer content, long at) {
+            return new Sighting(term, content, at, at, at, false);
+        }
+
+        /**
+         * Returns what is known after another look.
+         *
+         * @param gap the longest time between two looks, nanoseconds: while a store is away, its owner cannot refresh it
+         *     either, and needs time to do so afterwards
+         */
+        Sighting next(long nowTerm, ByteBuffer now, long at, long gap) {
             if (nowTerm != term) {
-                return new Sighting(nowTerm, now, at, at, false);
+                return first(nowTerm, now, at);
             }
-            return now.equals(content) ? this : new Sighting(term, now, first, at, true);
+            boolean changed = !now.equals(content);
+            return new Sighting(term, now, first, changed || at - looked > gap ? at : since, at, alive || changed);
         }
     }
 
@@ -149,10 +161,11 @@ public final class StoreLease {
     /** Returns why another owner's store cannot be taken over now; empty if it can. */
     private Optional<Claim> objection(long term, byte[] content, Optional<OwnerFile> owner) {
         long now = clock.getAsLong();
-        Sighting seen = sighting.map(before -> before.next(term, ByteBuffer.wrap(content), now))
-                .orElseGet(() -> new Sighting(term, ByteBuffer.wrap(content), now, now, false));
+        long gap = timing.silence().toNanos() / 2;
+        Sighting seen = sighting.map(before -> before.next(term, ByteBuffer.wrap(content), now, gap))
+                .orElseGet(() -> Sighting.first(term, ByteBuffer.wrap(content), now));
         sighting = Optional.of(seen);
-        long silence = now - seen.changed();
+        long silence = now - seen.since();
         if (silence >= timing.silence().toNanos()) {
             return Optional.empty();
         }

@@ -67,7 +67,7 @@ class FolderLeaseTest extends LeaseContract {
         lease(elsewhere).claim();
         StoreLease here = lease(Training.ofThisProcess("swav train"));
         assertThat(here.claim()).isInstanceOf(Claim.Waiting.class);
-        pass(60);
+        watch(here, 60);
         assertThat(here.claim()).isEqualTo(new Claim.Held());
     }
 
@@ -78,7 +78,7 @@ class FolderLeaseTest extends LeaseContract {
         Files.createSymbolicLink(folder.resolve("owner-1"), victim);
         StoreLease lease = lease(job("a", "demo"));
         assertThat(lease.claim()).isInstanceOf(Claim.Waiting.class);
-        pass(60);
+        watch(lease, 60);
         assertThat(lease.claim()).isEqualTo(new Claim.Held());
         lease.refresh();
         assertThat(victim.resolve("OWNER.json")).hasContent("keep this");

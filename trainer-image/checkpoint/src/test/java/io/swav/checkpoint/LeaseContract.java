@@ -49,6 +49,14 @@ abstract class LeaseContract {
         nanos.addAndGet(Duration.ofSeconds(seconds).toNanos());
     }
 
+    /** Lets time pass while this claimant looks every ten seconds. */
+    void watch(StoreLease claimant, long seconds) throws IOException {
+        for (long left = seconds; left > 0; left -= 10) {
+            pass(Math.min(10, left));
+            claimant.claim();
+        }
+    }
+
     @Test
     void belongsToTheFirstAndTheSecondWaits() throws Exception {
         assertThat(lease(job("a", "demo")).claim()).isEqualTo(new Claim.Held());
@@ -104,17 +112,32 @@ abstract class LeaseContract {
         StoreLease second = lease(job("b", "demo"));
         first.claim();
         assertThat(second.claim()).isInstanceOf(Claim.Waiting.class);
-        pass(59);
+        watch(second, 59);
         assertThat(second.claim()).isInstanceOf(Claim.Waiting.class);
         first.refresh();
         assertThat(second.claim()).isInstanceOf(Claim.Waiting.class);
-        pass(59);
+        watch(second, 59);
         assertThat(second.claim()).as("counted from the last sign").isInstanceOf(Claim.Waiting.class);
         pass(1);
         assertThat(second.claim()).isEqualTo(new Claim.Held());
         assertThat(first.claim()).as("it was away").isInstanceOf(Claim.Waiting.class);
         assertThat(second.claim()).isEqualTo(new Claim.Held());
         assertThat(store().names()).as("one owner's file is left").hasSize(1);
+    }
+
+    /** The owner could not refresh it either. */
+    @Test
+    void aTimeInWhichTheStoreWasAwayIsNoSilence() throws Exception {
+        StoreLease owner = lease(job("a", "demo"));
+        StoreLease other = lease(job("b", "demo"));
+        owner.claim();
+        other.claim();
+        pass(600);
+        assertThat(other.claim()).isInstanceOf(Claim.Waiting.class);
+        watch(other, 50);
+        assertThat(other.claim()).isInstanceOf(Claim.Waiting.class);
+        watch(other, 10);
+        assertThat(other.claim()).isEqualTo(new Claim.Held());
     }
 
     @Test
@@ -171,7 +194,7 @@ abstract class LeaseContract {
         Store slow = new ForwardingStore(store()) {
             @Override
             public Sink create(String name, DraftWriter writer) throws IOException {
-                pass(61);
+                watch(successor, 60);
                 assertThat(successor.claim()).isEqualTo(new Claim.Held());
                 return super.create(name, writer);
             }
@@ -197,7 +220,7 @@ abstract class LeaseContract {
                         Claim.Waiting.class,
                         waiting -> assertThat(waiting.why())
                                 .contains("a training whose owner-3/OWNER.json cannot be read"));
-        pass(60);
+        watch(lease, 60);
         assertThat(lease.claim()).isEqualTo(new Claim.Held());
     }
 
@@ -221,7 +244,8 @@ abstract class LeaseContract {
         put("owner-999999999/OWNER.json", "{}".getBytes(StandardCharsets.UTF_8));
         StoreLease lease = lease(job("a", "demo"));
         lease.claim();
-        pass(60);
+        watch(lease, 50);
+        pass(10);
         assertThatThrownBy(lease::claim)
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("owner-999999999/OWNER.json is of no trainer: remove it");
@@ -291,7 +315,8 @@ abstract class LeaseContract {
         }
         StoreLease next = lease(job("b", "demo"));
         next.claim();
-        pass(60);
+        watch(next, 50);
+        pass(10);
         CheckpointCatalog successor = new CheckpointCatalog(store(), new Owner("b", "cfg"), 5, StoreGuard.of(next));
         assertThat(successor.newest(false).orElseThrow().state().step()).isEqualTo(1);
         successor.save(checkpoint("b", 2));
