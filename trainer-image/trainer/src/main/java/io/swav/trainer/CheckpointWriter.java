@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
  * is thrown counts as such a failure, errors of the JVM included.
  *
  * <p>One thread does all of this, and its {@link WriterState.Phase} says what it does. It is given a task only when it
- * has none, so a copy, for which training waits, never queues behind a call of the store. A thread that waits for a phase
- * to end also checks that the task lives: a task that ended without an end of its phase is ended by the thread that waits.
+ * has none, so a copy, for which training waits, never queues behind a call of the store. A thread that waits for the end
+ * of a phase ends it itself if its task has gone.
  */
 public final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
@@ -187,9 +187,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void endPhaseOfDeadTask() {
         if (thread.isFree() && state.inTask()) {
             change(now -> now.missedUntil(System.nanoTime() + nextCopyPause()).scannedOrNot());
-            report(
-                    Trouble.Saving,
-                    "the writer of checkpoints failed without a reason, perhaps for lack of memory" + AND_THEN);
+            report(Trouble.Saving, "the writer of checkpoints ended without a reason" + AND_THEN);
         }
     }
 
@@ -268,10 +266,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private void copyFailed(SaveOrder order, Throwable failure) {
         if (order.share().rank() > 0) {
             idle();
-            LOG.warn(
-                    "rank 0 writes this rank's share of step {}, too",
-                    order.state().step(),
-                    failure);
+            LOG.warn("rank 0 writes this rank's share of the {}, too", order.name(), failure);
             return;
         }
         long until = System.nanoTime() + nextCopyPause();
@@ -292,10 +287,7 @@ public final class CheckpointWriter implements AutoCloseable {
         try {
             store.help(buffers.checkpoint(order.state()), order.share());
         } catch (IOException | RuntimeException | Error e) {
-            LOG.info(
-                    "rank 0 writes this rank's share of step {} too: {}",
-                    order.state().step(),
-                    MemoryLimits.describe(e));
+            LOG.info("rank 0 writes this rank's share of the {}, too: {}", order.name(), MemoryLimits.describe(e));
         }
     }
 
