@@ -9,6 +9,9 @@ public interface CropBatches extends AutoCloseable {
     /** The number of samples in the data set. */
     long samples();
 
+    /** Tells this data set from another one, in all processes alike. */
+    DataFingerprint fingerprint();
+
     /** The number of whole global batches in an epoch; the rest of the permutation is dropped. */
     long stepsPerEpoch();
 

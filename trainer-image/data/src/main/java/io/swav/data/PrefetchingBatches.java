@@ -121,6 +121,11 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
+    public DataFingerprint fingerprint() {
+        return DataFingerprint.of(data);
+    }
+
+    @Override
     public long stepsPerEpoch() {
         return sampler.stepsPerEpoch();
     }
