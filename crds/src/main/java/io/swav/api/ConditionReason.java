@@ -18,6 +18,7 @@ public enum ConditionReason {
     PodRefused,
     PodCannotStart,
     HandshakeLost,
+    TrainersDisagree,
     WorldUnreadable,
     ApiError,
     // how a job failed

@@ -108,6 +108,8 @@ public record SwavJobStatus(
         Resize,
         Suspension,
         Preemption,
+        /** Replicas of the state differed at the same step. */
+        Diverged,
         Hang,
         Failure
     }
@@ -247,6 +249,12 @@ public record SwavJobStatus(
             @Nullable
             Long hangs,
 
+            @JsonPropertyDescription(
+                    "Trainers whose copy of the state differed from the others' at the same step, and was"
+                            + " replaced.")
+            @Nullable
+            Long divergences,
+
             @JsonPropertyDescription("Worlds formed after the first.") @Nullable
             Long resizes,
 
@@ -263,8 +271,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
-                    + " were released) or Suspension.")
+            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Diverged (its copy of the"
+                    + " state differed and was replaced), Resize (pods joined or were released) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,

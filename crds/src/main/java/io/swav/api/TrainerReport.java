@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  *     trainer; null before the first world
  * @param worldProblem why this trainer does not follow the present world document, and trains on in its world; null if it
  *     follows it
+ * @param fingerprints what this trainer trains with, with its settings while it is outside a world; null until it is known
+ * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -54,6 +56,8 @@ public record TrainerReport(
         @Nullable Checkpoints checkpoints,
         @Nullable String collective,
         @Nullable String worldProblem,
+        @Nullable Fingerprints fingerprints,
+        @Nullable Divergence diverged,
         String time) {
 
     /**
@@ -88,6 +92,21 @@ public record TrainerReport(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Regroup(
             long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
+
+    /**
+     * Replicas of the state that differed although they had the same steps. All members of the world report it.
+     *
+     * @param step global steps in the state
+     * @param pods whose state was replaced
+     * @param source pod whose state they received
+     * @param why the sentence that says which of them was believed
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record Divergence(long step, List<String> pods, String source, String why) {
+        public Divergence {
+            pods = pods == null ? List.of() : List.copyOf(pods);
+        }
+    }
 
     /** A trainer goes from Starting to Ready (it can enter a world) and Training, and ends in Done, Failed or Unfit. */
     public enum State {

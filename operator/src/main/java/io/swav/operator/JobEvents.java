@@ -83,6 +83,7 @@ final class JobEvents {
         return switch (kind) {
             case Preemption -> "PodPreempted";
             case Hang -> "PodHung";
+            case Diverged -> "TrainerDiverged";
             default -> "PodFailed";
         };
     }

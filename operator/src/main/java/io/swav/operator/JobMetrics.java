@@ -56,6 +56,10 @@ final class JobMetrics {
         gauge("swav.job.preemptions", "pods that were preempted", of(SwavJobStatus::ledger, l -> l.preemptions()));
         gauge("swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
         gauge("swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
+        gauge(
+                "swav.job.divergences",
+                "trainers whose copy of the state differed",
+                of(SwavJobStatus::ledger, l -> l.divergences()));
         gauge("swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
         gauge("swav.job.steps.lost", "steps that were started and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
         gauge(

@@ -3,8 +3,11 @@ package io.swav.operator;
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
+import io.swav.api.TrainingSettings;
 import io.swav.operator.PlanExecutor.PodRejection;
+import io.swav.planner.Agreement;
 import io.swav.planner.Hold;
+import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
 import java.util.Comparator;
 import java.util.List;
@@ -30,7 +33,9 @@ final class Obstacles {
     String reason() {
         return facts.plan()
                 .map(plan -> HumanFormat.sentences(
-                        HumanFormat.sentences(withHolds(plan.world().why()), refusedWorld()), rejectedEdit()))
+                        HumanFormat.sentences(
+                                withDisagreement(withHolds(plan.world().why())), refusedWorld()),
+                        rejectedEdit()))
                 .orElseGet(this::problems);
     }
 
@@ -39,6 +44,26 @@ final class Obstacles {
         return holds().filter(sentence -> !why.contains(sentence))
                 .map(sentence -> HumanFormat.sentences(why, sentence))
                 .orElse(why);
+    }
+
+    private String withDisagreement(String why) {
+        return disagreement()
+                .map(sentence -> HumanFormat.sentences(why, sentence))
+                .orElse(why);
+    }
+
+    /** Describes the pods that do not train with what the job does; empty for a job that has ended or is suspended. */
+    private Optional<String> disagreement() {
+        return snapshot.accepted()
+                .filter(spec -> !spec.suspend() && !phase.isEnd())
+                .flatMap(spec -> Agreement.of(facts.world(), livePods(), TrainingSettings.of(spec))
+                        .sentence());
+    }
+
+    private List<ObservedPod> livePods() {
+        return snapshot.pods().stream()
+                .filter(pod -> pod.isAlive() && !facts.plannerState().pods().isOut(pod.uid()))
+                .toList();
     }
 
     /** Describes why a trainer does not follow the world document, for the first one that reports this. */
@@ -67,7 +92,11 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result().rejection().map(PodRejection::why).or(this::stalledByHold);
+        return facts.result()
+                .rejection()
+                .map(PodRejection::why)
+                .or(this::stalledByHold)
+                .or(this::stalledByDisagreement);
     }
 
     ConditionReason stallReason() {
@@ -75,7 +104,9 @@ final class Obstacles {
             return facts.end().map(PlannerState.End::reason).orElse(ConditionReason.Failed);
         }
         if (snapshot.problems().isEmpty()) {
-            return facts.result().rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+            ConditionReason ofPods =
+                    stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ConditionReason.TrainersDisagree;
+            return facts.result().rejection().map(PodRejection::reason).orElse(ofPods);
         }
         return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
                 ? ConditionReason.NotAvailable
@@ -105,6 +136,11 @@ final class Obstacles {
     private Optional<String> stalledByHold() {
         return holds().filter(sentence -> !facts.isFull() && Hold.needsAction(snapshot.pods()))
                 .map(sentence -> reason());
+    }
+
+    /** As with holds: a spare that is kept out does not keep the job from being as wanted. */
+    private Optional<String> stalledByDisagreement() {
+        return disagreement().filter(sentence -> !facts.isFull()).map(sentence -> reason());
     }
 
     // ---- what ends by itself ------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.ExitCodes;
+import io.swav.api.Fingerprints;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PodState;
 import io.swav.planner.PodState.Cause;
+import io.swav.planner.ReportedFacts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -89,7 +91,15 @@ final class PodClassifier {
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
                 state,
                 signals,
-                lingers(pod, state));
+                lingers(pod, state),
+                facts(pod, own));
+    }
+
+    private static ReportedFacts facts(Pod pod, Optional<TrainerReport> report) {
+        return new ReportedFacts(
+                Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""),
+                report.map(TrainerReport::fingerprints).orElse(Fingerprints.NONE),
+                report.map(TrainerReport::diverged));
     }
 
     private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {

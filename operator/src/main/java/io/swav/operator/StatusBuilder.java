@@ -111,6 +111,7 @@ final class StatusBuilder {
                 counts.preemptions(),
                 counts.failures(),
                 counts.hangs(),
+                counts.divergences(),
                 counts.resizes(),
                 account.secondsLost(),
                 account.incidents());

@@ -1,11 +1,13 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.swav.planner.LedgerState;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PlannerState.Progress;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -25,9 +27,12 @@ record StoredPlannerState(
         Set<String> hung,
         LedgerState account,
         @Nullable Instant firstDone,
-        PlannerState.@Nullable End end) {
+        PlannerState.@Nullable End end,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
 
     StoredPlannerState {
+        // absent from an earlier operator's state
+        divergences = new TreeSet<>(Objects.requireNonNullElse(divergences, Set.<String>of()));
         accounted = new TreeSet<>(accounted);
         lost = new TreeSet<>(lost);
         hung = new TreeSet<>(hung);
@@ -44,14 +49,15 @@ record StoredPlannerState(
                 state.pods().hung(),
                 state.account(),
                 state.progress().firstDone(),
-                state.progress().end());
+                state.progress().end(),
+                state.progress().divergences());
     }
 
     PlannerState plannerState() {
         return new PlannerState(
                 new Pods(nextPod, accounted, lost, hung),
                 new Backoff(streak, retryAt),
-                new Progress(since, firstDone, end),
+                new Progress(since, firstDone, end, divergences),
                 account);
     }
 }

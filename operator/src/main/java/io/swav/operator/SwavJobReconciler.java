@@ -206,6 +206,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                         ledger.preemptions(),
                         ledger.failures(),
                         ledger.hangs(),
+                        ledger.divergences(),
                         ledger.resizes(),
                         ledger.secondsLostByCause(),
                         ledger.incidents()));

@@ -44,7 +44,8 @@ final class IncidentRecorder {
         if (state.progress().end() != null) {
             return Recorded.nothingNew(state);
         }
-        Recorded departures = new IncidentRecorder(input, verdicts, now).departures(state);
+        Recorded departures =
+                Divergences.record(new IncidentRecorder(input, verdicts, now).departures(state), input, now);
         LiveMembers liveMembers = new LiveMembers(input, departures.state(), verdicts);
         Recorded settled = new GenerationCosts(input, now).settle(departures, liveMembers);
         return settled.with(JobEnding.decide(policy, input, liveMembers, settled.state(), now));

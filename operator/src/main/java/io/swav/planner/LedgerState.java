@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.TrainerReport;
@@ -39,8 +40,18 @@ public record LedgerState(
     /**
      * The number of incidents of each kind.
      * @param resizes worlds for training that were published after the first
+     * @param divergences replicas of the state that differed
      */
-    public record Counts(long resizes, long preemptions, long failures, long hangs) {}
+    public record Counts(
+            long resizes,
+            long preemptions,
+            long failures,
+            long hangs,
+            @JsonInclude(JsonInclude.Include.NON_DEFAULT) long divergences) {
+        public Counts(long resizes, long preemptions, long failures, long hangs) {
+            this(resizes, preemptions, failures, hangs, 0);
+        }
+    }
 
     /**
      * The start of the last generation that trained, which is the last one whose cost is known.
@@ -125,7 +136,8 @@ public record LedgerState(
                 counts.resizes(),
                 counts.preemptions() + (kind == IncidentKind.Preemption ? 1 : 0),
                 counts.failures() + (kind == IncidentKind.Failure ? 1 : 0),
-                counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0));
+                counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0),
+                counts.divergences() + (kind == IncidentKind.Diverged ? 1 : 0));
         return new LedgerState(
                 more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
     }
@@ -140,7 +152,8 @@ public record LedgerState(
     }
 
     LedgerState resized() {
-        Counts more = new Counts(counts.resizes() + 1, counts.preemptions(), counts.failures(), counts.hangs());
+        Counts more = new Counts(
+                counts.resizes() + 1, counts.preemptions(), counts.failures(), counts.hangs(), counts.divergences());
         return new LedgerState(more, stepsLost, secondsLost, incidents, pace);
     }
 

@@ -8,6 +8,7 @@ import io.swav.planner.PodState.Terminating;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -20,6 +21,7 @@ final class LiveMembers {
     private final PlannerState.Pods known;
     private final Map<String, ObservedPod> byUid;
     private final Map<String, Verdict> verdicts;
+    private final Agreement agreement;
 
     /**
      * Finds the live pods.
@@ -32,6 +34,12 @@ final class LiveMembers {
         this.known = state.pods();
         this.byUid = input.podsByUid();
         this.verdicts = verdicts;
+        this.agreement = Agreement.of(
+                input.world(), input.pods().stream().filter(this::counts).toList(), new TreeMap<>());
+    }
+
+    Agreement agreement() {
+        return agreement;
     }
 
     boolean counts(ObservedPod pod) {
@@ -42,10 +50,12 @@ final class LiveMembers {
         return (int) input.pods().stream().filter(this::counts).count();
     }
 
-    /** Returns the members of the world whose pods can continue, in the order of their ranks. */
+    /** Returns the members of the world whose pods can continue together, in the order of their ranks. */
     List<World.Member> present() {
         return input.world().members().stream()
-                .filter(member -> pod(member).filter(this::counts).isPresent())
+                .filter(member -> pod(member)
+                        .filter(pod -> counts(pod) && agreement.admits(pod))
+                        .isPresent())
                 .toList();
     }
 
@@ -53,11 +63,12 @@ final class LiveMembers {
         return present().stream().map(this::pod).flatMap(Optional::stream);
     }
 
-    /** Returns the Ready pods outside the world. */
+    /** Returns the Ready pods outside the world that may enter it. */
     Stream<ObservedPod> newcomers() {
         return input.pods().stream()
                 .filter(pod -> pod.state() instanceof Ready
                         && counts(pod)
+                        && agreement.admits(pod)
                         && !pod.signals().isSilent()
                         && input.world().rankOf(pod.uid()).isEmpty());
     }
@@ -95,6 +106,9 @@ final class LiveMembers {
         }
         if (pod.state() instanceof Terminating terminating) {
             return terminating.why();
+        }
+        if (pod.isAlive() && !agreement.admits(pod)) {
+            return agreement.difference(pod);
         }
         return pod.state() instanceof Ended ended ? ended.why() : "done";
     }

@@ -212,6 +212,7 @@ final class NextWorld {
                 .map(pod -> "Waiting for " + pod.name() + ": " + ((Starting) pod.state()).why());
         return Hold.sentence(input.pods())
                 .or(() -> first)
+                .or(() -> liveMembers.agreement().names().map(names -> "Kept out: " + names))
                 .orElse(
                         retry != null && now.isBefore(retry)
                                 ? "The next pod is created at " + retry + " because recent pods failed"

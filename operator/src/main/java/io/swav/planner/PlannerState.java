@@ -108,23 +108,37 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
      * @param since when the present world was published; null before the first
      * @param firstDone when the first trainer was seen to have finished
      * @param end how the job ended; null before that
+     * @param divergences that trainers report and that are recorded, "pod@step"
      */
     public record Progress(
             @Nullable Instant since,
             @Nullable Instant firstDone,
-            @Nullable End end) {
+            @Nullable End end,
+            Set<String> divergences) {
         static final Progress NONE = new Progress(null, null, null);
 
+        public Progress {
+            divergences = new TreeSet<>(divergences);
+        }
+
+        public Progress(@Nullable Instant since, @Nullable Instant firstDone, @Nullable End end) {
+            this(since, firstDone, end, Set.of());
+        }
+
         Progress published(Instant now) {
-            return new Progress(now, firstDone, end);
+            return new Progress(now, firstDone, end, divergences);
         }
 
         Progress finishing(Instant firstDone) {
-            return new Progress(since, firstDone, end);
+            return new Progress(since, firstDone, end, divergences);
         }
 
         Progress ended(End how) {
-            return new Progress(since, firstDone, how);
+            return new Progress(since, firstDone, how, divergences);
+        }
+
+        Progress withDivergences(Set<String> reported) {
+            return new Progress(since, firstDone, end, reported);
         }
     }
 

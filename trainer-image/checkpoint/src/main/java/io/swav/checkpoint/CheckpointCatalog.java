@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -28,8 +30,14 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @param job uid of the SwavJob, empty outside a cluster
      * @param configDigest digest of the configuration; empty accepts any configuration's checkpoints
      * @param replaces whether a save may replace another training's checkpoint of the same step
+     * @param settings of the configuration, to name those in which another one differs; may be empty
      */
-    public record Owner(String job, String configDigest, boolean replaces) {
+    public record Owner(String job, String configDigest, boolean replaces, SortedMap<String, String> settings) {
+        /** Creates an owner that does not name settings. */
+        public Owner(String job, String configDigest, boolean replaces) {
+            this(job, configDigest, replaces, new TreeMap<>());
+        }
+
         /** Creates an owner that leaves other trainings' checkpoints alone. */
         public Owner(String job, String configDigest) {
             this(job, configDigest, false);
@@ -38,6 +46,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         /** Returns whether a checkpoint is one of this configuration. */
         boolean accepts(CheckpointState state) {
             return configDigest.isEmpty() || state.configDigest().equals(configDigest);
+        }
+
+        private String difference(CheckpointState state) {
+            List<String> settings = state.trainedWith().changedSettings(this.settings);
+            return settings.isEmpty() ? "" : ": " + String.join(", ", settings);
         }
     }
 
@@ -169,7 +182,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private CheckpointState ours(CheckpointState state) throws CorruptCheckpointException {
         if (!owner.accepts(state)) {
             throw new CorruptCheckpointException("belongs to another configuration (digest " + state.configDigest()
-                    + ", this job's is " + owner.configDigest() + ")");
+                    + ", this job's is " + owner.configDigest() + ")" + owner.difference(state));
         }
         return state;
     }

@@ -74,6 +74,11 @@ public final class PeerListener implements AutoCloseable {
     /** A caller that has passed the handshake. */
     private record Member(Hello hello, SecuredChannel connection) {}
 
+    /** Returns the version of everything that trainers send each other. */
+    public static int protocolVersion() {
+        return Handshake.VERSION;
+    }
+
     private PeerListener(String uid, Handshake handshake, ServerSocketChannel server, Selector selector)
             throws IOException {
         this.uid = uid;

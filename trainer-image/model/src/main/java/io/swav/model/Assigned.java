@@ -11,7 +11,7 @@ final class Assigned {
     private final List<AssignedMicroBatch> microBatches;
     private final NDArray agreed;
 
-    /** @param agreed (1) FLOAT64, minimum of the ranks' votes */
+    /** @param agreed (1) FLOAT64, minimum of the ranks' votes, marked if their states differ */
     Assigned(StepContext step, List<AssignedMicroBatch> microBatches, NDArray agreed) {
         this.step = step;
         this.microBatches = microBatches;

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.torch.HostMemory;
+import io.swav.torch.StateSum;
 import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,8 +46,9 @@ final class Forward {
      * Computes the codes of all groups by Sinkhorn over the global batch.
      *
      * @param vote see {@link Learner#lossAndGradients}
+     * @param state the arrays in which the ranks must not differ; empty for a single rank
      */
-    Assigned assign(long vote) {
+    Assigned assign(long vote, List<NDArray> state) {
         step.watcher.accept(StepPhase.SINKHORN);
         List<List<NDArray>> scoresBK = new ArrayList<>();
         for (ScoredMicroBatch scored : microBatches) {
@@ -56,6 +58,9 @@ final class Forward {
         }
         NDArray votes = step.manager.zeros(new Shape(1), DataType.FLOAT64);
         TorchOps.fill(votes, (double) vote);
+        if (!state.isEmpty()) { // read here, after forward, so that the step is not applied if it read a flipped bit
+            votes = TorchOps.concat(step.manager, List.of(votes, StateSum.of(step.manager, state)), 0);
+        }
         List<List<NDArray>> codesBK =
                 step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
         List<AssignedMicroBatch> assigned = new ArrayList<>();
@@ -64,6 +69,6 @@ final class Forward {
             assigned.add(new AssignedMicroBatch(step, scored, codesBK.subList(next, next + scored.groups())));
             next += scored.groups();
         }
-        return new Assigned(step, assigned, votes);
+        return new Assigned(step, assigned, state.isEmpty() ? votes : StateSum.marked(step.manager, votes));
     }
 }

@@ -13,6 +13,7 @@ import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,6 +27,12 @@ import java.util.zip.CRC32C;
  * parameters, momentum and running statistics as they were. Not thread-safe: one thread at a time.
  */
 public final class Learner implements TrainStep {
+    /**
+     * Momentum is compared once in so many steps. A difference in it becomes one of the weights with the next step, and is
+     * noticed there, unless rounding swallows it or the prototypes are frozen.
+     */
+    private static final long COMPARE_MOMENTUM_EVERY = 16;
+
     private final StepSettings settings;
     private final LongToDoubleFunction learningRate;
     private final NDManager root;
@@ -125,14 +132,25 @@ public final class Learner implements TrainStep {
 
     /** Runs a step over group 0 as if it were the batch, and drops it before it changes anything. */
     @Override
-    public void warmUp(CropSource crops) {
+    public String warmUp(CropSource crops) {
         StepSettings small = settings.smallest();
         GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();
                 StepContext trial = new StepContext(small, network, memory, root, runs, alone, 0, phase -> {})) {
-            Forward.of(trial, crops).assign(0).backward().await();
+            Reduced reduced =
+                    Forward.of(trial, crops).assign(0, List.of()).backward().await();
+            return fingerprint(reduced);
+        } finally {
+            HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
         }
-        HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
+    }
+
+    private String fingerprint(Reduced reduced) {
+        CRC32C sum = new CRC32C();
+        sum.update(HostView.of(reduced.total(), 0, network.parameters.size()).bytes());
+        HexFormat hex = HexFormat.of();
+        return hex.toHexDigits((int) sum.getValue())
+                + hex.toHexDigits(Double.hashCode(reduced.result().loss()));
     }
 
     /**
@@ -146,12 +164,23 @@ public final class Learner implements TrainStep {
         discard();
         StepContext step = new StepContext(settings, network, memory, root, runs, collective, globalStep, watcher);
         try {
-            open = Optional.of(Forward.of(step, crops).assign(vote).backward());
+            open = Optional.of(
+                    Forward.of(step, crops).assign(vote, compared(step)).backward());
         } finally {
             if (open.isEmpty()) {
                 step.close();
             }
         }
+    }
+
+    /** Returns what the ranks compare in a step: what forward reads and checkpoints keep, and sometimes all of the state. */
+    private List<NDArray> compared(StepContext step) {
+        if (step.collective.size() == 1) {
+            return List.of();
+        }
+        return step.globalStep % COMPARE_MOMENTUM_EVERY == 0
+                ? state()
+                : List.of(network.weights, network.statistics, network.counters);
     }
 
     /**

@@ -43,7 +43,7 @@ record Reducing(
         return new Reduced(
                 step,
                 microBatches,
-                new StepResult(seen[0], perplexity, (long) seen[1]),
+                StepResult.ofMarked(seen[0], perplexity, (long) seen[1]),
                 total,
                 norms,
                 new CommunicationTimes(communication.pieces(), communication.waited()));

@@ -13,11 +13,14 @@ public interface TrainStep extends AutoCloseable {
     /**
      * Runs a small step that changes nothing, so that the first real step, for which other ranks wait, takes no longer
      * than any other: kernels are chosen and code is compiled here.
+     *
+     * @return the fingerprint of the gradients' bits, 16 hexadecimal digits
      */
-    void warmUp(CropSource crops);
+    String warmUp(CropSource crops);
 
     /**
-     * Runs forward and backward over this rank's groups. A failure here or in {@link #averageGradients} leaves the
+     * Runs forward and backward over this rank's groups, and compares the ranks' states, see {@link
+     * StepResult#diverged}. A failure here or in {@link #averageGradients} leaves the
      * state as it was.
      *
      * @param runs every rank's groups, in rank order

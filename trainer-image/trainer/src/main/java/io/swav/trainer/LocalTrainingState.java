@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
+import io.swav.api.Fingerprints;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
 import io.swav.api.World;
@@ -14,9 +15,11 @@ import io.swav.membership.TrainingState;
 import io.swav.model.TrainStep;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,22 +37,46 @@ final class LocalTrainingState implements TrainingState {
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
+    private final Supplier<Fingerprints> fingerprints;
     private long step = NOTHING;
+    private long agreedStep = NOTHING;
+    private byte[] agreedDigest = {};
 
-    /** @param seen the URI for which the operator has reported checkpoints, empty for none */
+    /**
+     * @param seen the URI for which the operator has reported checkpoints, empty for none
+     * @param fingerprints of this trainer, once they are known
+     */
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
             TrainerConfig config,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
-            Supplier<String> seen) {
+            Supplier<String> seen,
+            Supplier<Fingerprints> fingerprints) {
         this.machine = machine;
         this.store = store;
         this.config = config;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
+        this.fingerprints = fingerprints;
+    }
+
+    @Override
+    public Fingerprints fingerprints() {
+        return fingerprints.get();
+    }
+
+    @Override
+    public void agreed(byte[] digest) {
+        agreedStep = step;
+        agreedDigest = digest.clone();
+    }
+
+    @Override
+    public boolean isAgreed(byte[] digest) {
+        return step == agreedStep && Arrays.equals(digest, agreedDigest);
     }
 
     @Override
@@ -141,7 +168,16 @@ final class LocalTrainingState implements TrainingState {
                 what,
                 checkpoint.state().worldSize());
         CheckpointState from = checkpoint.state();
-        journal.event(JournalEvent.RESUMED, from.generation(), from.step(), "from the " + what);
+        List<String> changes = ResumeChanges.since(from, fingerprints.get());
+        changes.forEach(change -> LOG.warn("the {} was made with something else: {}", what, change));
+        journal.event(
+                JournalEvent.RESUMED,
+                from.generation(),
+                from.step(),
+                String.join(
+                        "; ",
+                        Stream.concat(Stream.of("from the " + what), changes.stream())
+                                .toList()));
     }
 
     @Override
@@ -165,6 +201,8 @@ final class LocalTrainingState implements TrainingState {
                 world.size(),
                 config.job(),
                 world.generation(),
-                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                "",
+                fingerprints.get());
     }
 }

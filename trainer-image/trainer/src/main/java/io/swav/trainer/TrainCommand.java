@@ -9,6 +9,7 @@ import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
+import io.swav.api.TrainingSettings;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreFactory;
@@ -160,11 +161,11 @@ public final class TrainCommand implements Callable<Integer> {
         try {
             SwavJobSpec spec = SpecLoader.load(configFile(env));
             // takes a second or two, in which the data is opened
-            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> factory.checkKernels(spec));
+            CompletableFuture<String> kernels = CompletableFuture.supplyAsync(() -> factory.checkKernels(spec));
             try {
                 return train(spec, kernels, env, outside, progress, notice);
             } finally {
-                kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
+                kernels.exceptionally(failed -> "").join(); // a process that exits while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
             TrainerExitException exit = explained(e);
@@ -176,7 +177,7 @@ public final class TrainCommand implements Callable<Integer> {
 
     private int train(
             SwavJobSpec spec,
-            CompletableFuture<Void> kernels,
+            CompletableFuture<String> kernels,
             TrainerEnvironment env,
             ControlPlane outside,
             TrainerProgress progress,
@@ -192,7 +193,7 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
-            try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
+            try (TrainStep machine = machine(spec, env, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
                             settings,
                             new TrainerComponents(
@@ -205,7 +206,8 @@ public final class TrainCommand implements Callable<Integer> {
                                     progress,
                                     journalOut,
                                     notice))) {
-                machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                String firstStep = machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                progress.fingerprints(OwnFingerprints.of(spec, batches.fingerprint(), kernels.join(), firstStep));
                 progress.state(State.Ready, 0, "ready");
                 return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
@@ -213,7 +215,7 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     /** Waits for the kernel check and rethrows its failure. */
-    private static void sound(CompletableFuture<Void> kernels) {
+    private static void sound(CompletableFuture<String> kernels) {
         try {
             kernels.join();
         } catch (CompletionException e) {
@@ -311,7 +313,7 @@ public final class TrainCommand implements Callable<Integer> {
         }
         int keep = checkpoint.map(SwavJobSpec.Checkpoint::keep).orElse(3);
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
-                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
+                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver(), TrainingSettings.of(spec));
         try {
             Store store =
                     StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
@@ -328,10 +330,15 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
+    private TrainStep machine(
+            SwavJobSpec spec,
+            TrainerEnvironment env,
+            CompletableFuture<String> kernels,
+            NDManager root,
+            long stepsPerEpoch) {
         try {
             sound(kernels);
-            return factory.machine(spec, root, stepsPerEpoch);
+            return BitFlip.around(factory.machine(spec, root, stepsPerEpoch), env);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
         }

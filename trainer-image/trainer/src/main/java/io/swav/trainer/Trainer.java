@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
+import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
 import io.swav.collective.Collective;
@@ -13,6 +14,8 @@ import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
 import io.swav.data.DataException;
 import io.swav.evaluation.Evaluation;
+import io.swav.membership.DisagreementException;
+import io.swav.membership.Divergences;
 import io.swav.membership.Membership;
 import io.swav.membership.WorldFormation;
 import io.swav.model.StepResult;
@@ -58,6 +61,9 @@ public final class Trainer implements AutoCloseable {
     /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
 
+    /** Whether the members of the present world must hold equal states, bit for bit. */
+    private boolean comparesStates;
+
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
 
@@ -80,7 +86,8 @@ public final class Trainer implements AutoCloseable {
                 config,
                 journal,
                 writer,
-                components.worlds()::checkpointsSeen);
+                components.worlds()::checkpointsSeen,
+                progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
     }
 
@@ -132,7 +139,7 @@ public final class Trainer implements AutoCloseable {
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
             return form(world, collective) ? steps(world, collective) : Optional.empty();
-        } catch (CollectiveException | CheckpointUnavailableException e) {
+        } catch (CollectiveException | CheckpointUnavailableException | DisagreementException e) {
             failed(world, e);
             if (checkpoints.othersFinished()) {
                 return Optional.of(done("the other trainers finished"));
@@ -158,7 +165,9 @@ public final class Trainer implements AutoCloseable {
     /** Gives all ranks the same state. Returns false if they agree to leave this world at once for a later one. */
     private boolean form(World world, Collective collective) {
         watchdog.sharing(collective, world);
-        WorldFormation.shareState(collective, state);
+        WorldFormation.Shared shared = WorldFormation.shareState(world, collective, state);
+        comparesStates = shared.computesAlike();
+        shared.divergence().ifPresent(this::diverged);
         watchdog.training();
         long agreed =
                 WorldFormation.barrier(collective, components.worlds().newest().generation());
@@ -178,6 +187,13 @@ public final class Trainer implements AutoCloseable {
         progress.state(State.Training, world.generation(), null);
         journalEvent(JournalEvent.FORMED, world.why());
         return true;
+    }
+
+    private void diverged(TrainerReport.Divergence what) {
+        String why = String.join(", ", what.pods()) + ": " + what.why();
+        LOG.warn("diverged: {}", why);
+        progress.diverged(what);
+        journalEvent(JournalEvent.DIVERGED, why);
     }
 
     /**
@@ -213,6 +229,7 @@ public final class Trainer implements AutoCloseable {
         while (state.step() < config.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
+                requireEqualStates(collective);
                 checkpoints.save(world, rank);
             }
             if (Membership.switches(world, agreed.generation())) {
@@ -222,11 +239,19 @@ public final class Trainer implements AutoCloseable {
                 return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0));
             }
         }
+        requireEqualStates(collective);
         finish(world, collective);
         if (rank == 0) {
             components.evaluation().ifPresent(this::evaluate);
         }
         return Optional.of(done("all " + config.steps() + " steps"));
+    }
+
+    /** Compares the states before they are saved, so that no checkpoint holds one that differs from the others. */
+    private void requireEqualStates(Collective collective) {
+        if (comparesStates && collective.size() > 1) {
+            WorldFormation.requireEqualStates(collective, state);
+        }
     }
 
     private StepVote step(World world, GroupRange[] runs, Collective collective) {
@@ -243,6 +268,9 @@ public final class Trainer implements AutoCloseable {
                 step,
                 vote(collective.rank()).number());
         StepResult outcome = machine.averageGradients();
+        if (comparesStates && outcome.diverged()) {
+            throw new CollectiveException(Divergences.found(step));
+        }
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);

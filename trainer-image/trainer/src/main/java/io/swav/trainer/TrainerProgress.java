@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import io.swav.api.Fingerprints;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.model.StepResult;
@@ -8,6 +9,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +40,8 @@ public final class TrainerProgress {
     private @Nullable String collective;
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
+    private Fingerprints fingerprints = Fingerprints.NONE;
+    private TrainerReport.@Nullable Divergence diverged;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
@@ -83,6 +87,20 @@ public final class TrainerProgress {
             notifier = same ? () -> {} : changed;
         }
         notifier.run();
+    }
+
+    /** Sets what this trainer trains with; it must be known before the trainer is Ready. */
+    synchronized void fingerprints(Fingerprints of) {
+        fingerprints = of;
+    }
+
+    synchronized Fingerprints fingerprints() {
+        return fingerprints;
+    }
+
+    /** Reports that replicas of the state differed in the world that forms now. */
+    synchronized void diverged(TrainerReport.Divergence what) {
+        diverged = what;
     }
 
     /** Returns the tracker that wraps operations which wait for peers. */
@@ -199,7 +217,17 @@ public final class TrainerProgress {
                 checkpoints,
                 collective,
                 worldProblem.get().orElse(null),
+                reportedFingerprints(),
+                diverged,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    /** Members leave out their settings, which newcomers are compared with by their digest. */
+    private @Nullable Fingerprints reportedFingerprints() {
+        if (fingerprints.equals(Fingerprints.NONE)) {
+            return null;
+        }
+        return generation == 0 ? fingerprints : fingerprints.withSettings(new TreeMap<>());
     }
 
     private void measureRate(long now) {

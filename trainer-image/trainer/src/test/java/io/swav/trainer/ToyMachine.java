@@ -13,6 +13,8 @@ import io.swav.model.Model;
 import io.swav.model.StepResult;
 import io.swav.model.TrainStep;
 import io.swav.torch.HostView;
+import io.swav.torch.StateSum;
+import io.swav.torch.TorchOps;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -61,8 +63,9 @@ final class ToyMachine implements TrainStep {
     }
 
     @Override
-    public void warmUp(CropSource crops) {
+    public String warmUp(CropSource crops) {
         crops.group(scope, 0);
+        return "";
     }
 
     @Override
@@ -71,10 +74,11 @@ final class ToyMachine implements TrainStep {
         sums.close();
         scope.close();
         scope = root.newSubManager();
-        NDArray generation = scope.create(new long[] {vote});
-        collective.allReduceMin(generation);
+        NDArray number = scope.create(new double[] {vote});
+        NDArray votes = TorchOps.concat(scope, List.of(number, StateSum.of(scope, state())), 0);
+        collective.allReduceMin(votes);
         collective.synchronize();
-        agreed = generation.getLong(0);
+        agreed = (long) StateSum.marked(scope, votes).getDouble(0);
         GroupRange own = runs[collective.rank()];
         TreeSum.Accumulator local = new TreeSum.Accumulator(groups, own);
         for (int group = own.from(); group < own.to() - 1; group++) {
@@ -104,7 +108,7 @@ final class ToyMachine implements TrainStep {
     @Override
     public StepResult averageGradients() {
         sums.await();
-        return new StepResult(gradients.mean().getFloat(), 1, agreed);
+        return StepResult.ofMarked(gradients.mean().getFloat(), 1, agreed);
     }
 
     @Override

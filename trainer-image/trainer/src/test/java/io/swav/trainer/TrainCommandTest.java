@@ -299,10 +299,11 @@ class TrainCommandTest {
         ToyTrainingFactory toy = new ToyTrainingFactory();
         return new TrainingFactory() {
             @Override
-            public void checkKernels(SwavJobSpec of) {
+            public String checkKernels(SwavJobSpec of) {
                 if (failure instanceof UnsoundMachineException) {
                     throw failure;
                 }
+                return "";
             }
 
             @Override

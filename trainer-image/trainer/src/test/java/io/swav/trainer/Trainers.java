@@ -33,6 +33,7 @@ final class Trainers implements AutoCloseable {
     private final boolean follow;
     private final List<String> options;
     private final Map<String, Process> processes = new LinkedHashMap<>();
+    private List<String> program = List.of(ToyTrainingFactory.class.getName());
     private long generation;
 
     /**
@@ -47,18 +48,30 @@ final class Trainers implements AutoCloseable {
         this.options = List.of(options);
     }
 
+    /** Lets the processes train SwAV itself instead of a toy model. */
+    Trainers trainingSwav() {
+        program = List.of(Main.class.getName(), "train");
+        return this;
+    }
+
     Process start(String pod) {
+        return start(pod, spec, Map.of());
+    }
+
+    /** Starts a trainer with a configuration and environment variables of its own. */
+    Process start(String pod, Path spec, Map<String, String> environment, String... jvmOptions) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-Xmx256m"));
         command.addAll(options);
+        command.addAll(List.of(jvmOptions));
         command.add("-Dtoy.hurry=" + hurryFile());
+        command.addAll(
+                List.of("-cp", System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
+        command.addAll(program);
         command.addAll(List.of(
-                "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                ToyTrainingFactory.class.getName(),
                 "--config",
                 spec.toString(),
                 "--out",
@@ -84,6 +97,7 @@ final class Trainers implements AutoCloseable {
                         "a key for tests, 16 bytes or more",
                         "OMP_NUM_THREADS",
                         "1"));
+        builder.environment().putAll(environment);
         try {
             Process process = builder.start();
             processes.put(pod, process);
