@@ -69,6 +69,7 @@ typedef struct comm {
 
 static __thread int depth;
 static __thread struct op *grouped;
+static __thread int hangs; /* whether this group does not end, because a call in it was to hang */
 
 /* ---- files beside the library ---- */
 static void beside(char *path, size_t size, const char *name) {
@@ -108,6 +109,11 @@ static void made(const char *how, comm_t *comm) {
 static void nap(void) { nanosleep(&(struct timespec){0, 1000000}, NULL); }
 
 /* ---- calls and faults ---- */
+static int hang(comm_t *comm) {
+    while (!atomic_load(&comm->stop) && exists("fault")) nap();
+    return INTERNAL;
+}
+
 static int enter(comm_t *comm, int *stalled) {
     if (!comm || comm->life != LIVE) {
         FILE *misuse = file("misuse", "a");
@@ -128,8 +134,8 @@ static int enter(comm_t *comm, int *stalled) {
     if (!strcmp(kind, "async")) atomic_store(&comm->state, INTERNAL);
     if (!strcmp(kind, "stall") && stalled) *stalled = 1;
     if (!strcmp(kind, "hang")) {
-        while (!atomic_load(&comm->stop) && exists("fault")) nap();
-        result = INTERNAL;
+        if (depth) hangs = 1; /* a call in a group is only recorded; what may hang is the group's end */
+        else result = hang(comm);
     }
     return result;
 }
@@ -548,6 +554,8 @@ int ncclGroupEnd(void) {
     comm_t *comm = ops->comm;
     int stalled = 0, result = enter(comm, &stalled);
     if (result == ARGUMENT) return result;
+    if (hangs) result = hang(comm);
+    hangs = 0;
     struct batch *batch = calloc(1, sizeof *batch);
     *batch = (struct batch){.ops = ops, .stream = ops->stream, .stalled = stalled};
     int bad = !atomic_exchange(&batch->stream->ordered, 0) || atomic_load(&comm->state) == PROGRESS;
