@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class DeviceOrderTest {
-    private static final Duration FREE = Duration.ofSeconds(1);
+    private static final Duration FREE = Duration.ofSeconds(20);
 
     private final NDManager manager = TorchRuntime.host();
     private List<NcclCollective> world = List.of();
