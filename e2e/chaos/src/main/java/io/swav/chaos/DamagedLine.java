@@ -66,8 +66,9 @@ final class DamagedLine implements OpenFault {
     @Override
     public void abandon(FaultLog log) {
         if (!recorded) {
-            log.unseen("not injected: " + damage.fault().words + ", planned at step " + planned.step()
-                    + ": no bytes passed between trainers from then on");
+            log.unseen(
+                    "not injected: " + damage.fault().words + ", planned at step " + planned.step()
+                            + ": no bytes passed over TCP between trainers from then on. Bytes over NCCL do not pass the storm's proxies");
         }
     }
 }

@@ -73,7 +73,8 @@ final class NetworkFaults {
             return Optional.empty();
         }
         UnwelcomeNewcomer.Trouble trouble = planned.kind() == Kind.UNREACHABLE ? blocked() : otherData();
-        OpenFault open = new UnwelcomeNewcomer(planned, trouble, reports, tailer, status, scaleBack);
+        OpenFault open =
+                new UnwelcomeNewcomer(planned, trouble, () -> reports.ports().keySet(), tailer, status, scaleBack);
         scaleUp.run();
         return Optional.of(open);
     }

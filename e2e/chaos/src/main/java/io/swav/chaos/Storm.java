@@ -134,6 +134,7 @@ final class Storm implements AutoCloseable {
     }
 
     private void advance() {
+        reports.ports(); // fails if a trainer has no proxy
         Optional<OpenFault> open = injector.open();
         open.ifPresent(fault -> {
             line.show("step " + tailer.stepsDone() + " according to the journals, " + fault.way());

@@ -13,6 +13,8 @@ final class StormScript {
     private static final double CALM_BEFORE = 0.03;
 
     private static final double CALM_AFTER = 0.06;
+    /** Before a drift: all trainers of the start must have entered the world, because one of them drifts. */
+    private static final double CALM_BEFORE_DRIFT = 0.12;
 
     /** Ways to give a termination notice, taken in turn. */
     enum Notice {
@@ -109,7 +111,8 @@ final class StormScript {
             kinds.add(0, Kind.DRIFT); // it hits one of the first pods, which a later one may no longer find
         }
 
-        long first = Math.max(2, Math.round(steps * CALM_BEFORE));
+        double calm = kinds.contains(Kind.DRIFT) ? CALM_BEFORE_DRIFT : CALM_BEFORE;
+        long first = Math.max(2, Math.round(steps * calm));
         long last = steps - Math.max(2, Math.round(steps * CALM_AFTER));
         if (last - first < 2L * kinds.size()) {
             throw new IllegalArgumentException(kinds.size() + " events do not fit in " + steps

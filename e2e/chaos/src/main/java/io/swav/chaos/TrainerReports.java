@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** The ports at which a job's trainers listen for their peers, from the reports of the trainers. */
 final class TrainerReports implements AutoCloseable {
@@ -26,6 +27,7 @@ final class TrainerReports implements AutoCloseable {
     private final SharedIndexInformer<ConfigMap> informer;
     private final Consumer<Map<String, Integer>> onChange;
     private volatile Map<String, Integer> ports = Map.of();
+    private volatile @Nullable LocalClusterException failure;
 
     /** @param onChange receives {@link #ports} before the other callers see them */
     TrainerReports(KubernetesClient client, SwavJob job, Consumer<Map<String, Integer>> onChange) {
@@ -49,17 +51,29 @@ final class TrainerReports implements AutoCloseable {
                 });
     }
 
-    /** The port of every trainer that has reported one, by pod; a pod that has ended may still be there. */
+    /**
+     * The port of every trainer that has reported one, by pod; a pod that has ended may still be there.
+     *
+     * @throws LocalClusterException if a report could not be read, or {@code onChange} failed
+     */
     Map<String, Integer> ports() {
+        LocalClusterException failed = failure;
+        if (failed != null) {
+            throw failed;
+        }
         return ports;
     }
 
     private void read(ConfigMap map) {
-        Map<String, Integer> now = new TreeMap<>();
-        map.getData().forEach((pod, text) -> port(pod, text).ifPresent(port -> now.put(pod, port)));
-        if (!now.equals(ports)) {
-            onChange.accept(now);
-            ports = now;
+        try {
+            Map<String, Integer> now = new TreeMap<>();
+            map.getData().forEach((pod, text) -> port(pod, text).ifPresent(port -> now.put(pod, port)));
+            if (!now.equals(ports)) {
+                onChange.accept(now);
+                ports = now;
+            }
+        } catch (LocalClusterException e) { // for the storm's own thread
+            failure = e;
         }
     }
 

@@ -8,6 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiPredicate;
+import java.util.function.Supplier;
 
 /**
  * A newcomer that must not enter the world, from the request for one more trainer until the job's status has named the
@@ -28,7 +29,7 @@ final class UnwelcomeNewcomer implements OpenFault {
 
     private final Planned planned;
     private final Trouble trouble;
-    private final TrainerReports reports;
+    private final Supplier<Set<String>> listening;
     private final JournalTailer tailer;
     private final StatusLog status;
     private final Runnable scaleBack;
@@ -36,27 +37,30 @@ final class UnwelcomeNewcomer implements OpenFault {
     private Optional<String> newcomer = Optional.empty();
     private long end = System.nanoTime() + LIMIT_NANOS;
 
-    /** @param scaleBack requests as many trainers as before */
+    /**
+     * @param listening the pods of the trainers that listen for their peers
+     * @param scaleBack requests as many trainers as before
+     */
     UnwelcomeNewcomer(
             Planned planned,
             Trouble trouble,
-            TrainerReports reports,
+            Supplier<Set<String>> listening,
             JournalTailer tailer,
             StatusLog status,
             Runnable scaleBack) {
         this.planned = planned;
         this.trouble = trouble;
-        this.reports = reports;
+        this.listening = listening;
         this.tailer = tailer;
         this.status = status;
         this.scaleBack = scaleBack;
-        this.before = new TreeSet<>(reports.ports().keySet());
+        this.before = new TreeSet<>(listening.get());
     }
 
     @Override
     public boolean advance(FaultLog log) {
         if (newcomer.isEmpty()) {
-            newcomer = reports.ports().keySet().stream()
+            newcomer = listening.get().stream()
                     .filter(pod -> !before.contains(pod))
                     .findFirst();
             newcomer.ifPresent(pod -> {

@@ -94,6 +94,7 @@ class StormScriptTest {
             List<Planned> plan = StormScript.plan(faultPlan(each, 3, 0), 300, seed);
             assertThat(counts(plan)).as("seed %d", seed).isEqualTo(each);
             assertThat(plan.get(0).kind()).as("seed %d", seed).isEqualTo(Kind.DRIFT);
+            assertThat(plan.get(0).step()).as("seed %d", seed).isGreaterThanOrEqualTo(36);
         }
     }
 
