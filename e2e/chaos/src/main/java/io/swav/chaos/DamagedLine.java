@@ -35,15 +35,27 @@ final class DamagedLine implements OpenFault {
 
     @Override
     public boolean advance(FaultLog log) {
-        damage.done().filter(done -> !recorded).ifPresent(done -> record(done, log));
+        recordIfDone(log);
         if (recorded && (planned.kind().dropsAStep() ? tailer.brokeAfter(at) : FaultLog.now() > until())) {
             return true;
         }
         boolean late = System.nanoTime() > end;
-        if (late && !recorded) {
-            abandon(log);
+        return late && (recorded || withdraw(log)); // a trace that is missing is the judge's matter
+    }
+
+    private void recordIfDone(FaultLog log) {
+        damage.done().filter(done -> !recorded).ifPresent(done -> record(done, log));
+    }
+
+    /** Withdraws the order; false if a proxy is just carrying it out. */
+    private boolean withdraw(FaultLog log) {
+        boolean withdrawn = damage.take();
+        if (withdrawn) {
+            log.unseen("not injected: " + damage.fault().words + ", planned at step " + planned.step()
+                    + ": no bytes passed over TCP between trainers from then on. Bytes over NCCL do not pass the"
+                    + " storm's proxies");
         }
-        return late; // a trace that is missing is the judge's matter
+        return withdrawn;
     }
 
     private void record(LineDamage.Done done, FaultLog log) {
@@ -65,10 +77,9 @@ final class DamagedLine implements OpenFault {
 
     @Override
     public void abandon(FaultLog log) {
+        recordIfDone(log);
         if (!recorded) {
-            log.unseen(
-                    "not injected: " + damage.fault().words + ", planned at step " + planned.step()
-                            + ": no bytes passed over TCP between trainers from then on. Bytes over NCCL do not pass the storm's proxies");
+            withdraw(log);
         }
     }
 }

@@ -122,7 +122,10 @@ final class FaultInjector {
                 return network.stranger(planned, victim);
             }
             case UNREACHABLE, OTHER_DATA -> {
-                open = network.newcomer(planned, existing(), () -> scale(replicas + 1), () -> scale(replicas));
+                List<String> pods = existing();
+                open = pods.size() < replicas + job.getSpec().elastic().spares()
+                        ? Optional.empty() // a replacement that is yet to come would be taken for the newcomer
+                        : network.newcomer(planned, pods, () -> scale(replicas + 1), () -> scale(replicas));
                 return open.isPresent();
             }
             case FLIP, REPEAT, CUT, DELAY -> {
@@ -141,7 +144,7 @@ final class FaultInjector {
         client.resource(job).scale(to);
     }
 
-    /** The pods that exist and have not ended. */
+    /** The pods that stay, as far as is known. */
     private List<String> existing() {
         return trainers().list().getItems().stream()
                 .filter(pod ->

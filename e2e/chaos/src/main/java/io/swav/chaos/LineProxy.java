@@ -86,12 +86,12 @@ final class LineProxy implements AutoCloseable {
     private void serve(Socket caller) {
         try (caller;
                 Socket trainer = new Socket()) {
+            trainer.connect(target);
             open.add(caller);
             open.add(trainer);
             if (closed.getCount() == 0) {
                 return;
             }
-            trainer.connect(target);
             caller.setTcpNoDelay(true);
             trainer.setTcpNoDelay(true);
             Thread back = DaemonThreads.start("line-proxy", () -> pump(trainer, caller));
@@ -101,8 +101,6 @@ final class LineProxy implements AutoCloseable {
             // the trainer has gone, and now its caller sees that
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        } finally {
-            open.remove(caller);
         }
     }
 

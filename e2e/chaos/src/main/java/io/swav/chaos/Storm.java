@@ -48,7 +48,6 @@ final class Storm implements AutoCloseable {
      * @param log receives a line of JSON for each fault
      * @param selfFaults those of the faults planned that the trainers' environment contains
      * @param images present if the plan has newcomers with other data
-     * @param apart whether each node is a process of its own
      * @param seconds after the first step at which the job is deleted; 0 lets it complete
      */
     record Setting(
@@ -59,7 +58,6 @@ final class Storm implements AutoCloseable {
             SelfFaults selfFaults,
             Optional<StormImages> images,
             long seed,
-            boolean apart,
             double seconds) {}
 
     private final LocalDeployment stack;

@@ -169,15 +169,7 @@ public final class StormCommand implements Callable<Integer> {
             System.out.println("storm:");
             SelfFaults selfFaults = new SelfFaults(faultPlan, script, STORM);
             Storm.Setting setting = new Storm.Setting(
-                    stormy,
-                    stormy.resolve("happenings.jsonl"),
-                    faultPlan,
-                    script,
-                    selfFaults,
-                    copy,
-                    seed,
-                    apart,
-                    seconds);
+                    stormy, stormy.resolve("happenings.jsonl"), faultPlan, script, selfFaults, copy, seed, seconds);
             Storm.StormOutcome outcome =
                     run(stack, stormy(job, setting, stormEnv(faultPlan, selfFaults, stormy)), setting);
             report = StormJudge.judge(

@@ -30,9 +30,11 @@ final class Stranger {
 
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(5);
 
-    private final CompletableFuture<Boolean> refused = new CompletableFuture<>();
+    private final CompletableFuture<Boolean> refused;
 
-    private Stranger() {}
+    private Stranger(Duration patience) {
+        refused = new CompletableFuture<Boolean>().completeOnTimeout(false, patience.toNanos(), TimeUnit.NANOSECONDS);
+    }
 
     /**
      * Connects to a port of this machine.
@@ -49,8 +51,7 @@ final class Stranger {
             close(socket);
             return Optional.empty();
         }
-        Stranger stranger = new Stranger();
-        stranger.refused.completeOnTimeout(false, patience.toNanos(), TimeUnit.NANOSECONDS);
+        Stranger stranger = new Stranger(patience);
         DaemonThreads.start("stranger", () -> stranger.stay(socket, manner, random));
         return Optional.of(stranger);
     }

@@ -68,17 +68,22 @@ final class UnwelcomeNewcomer implements OpenFault {
                 end = System.nanoTime() + LIMIT_NANOS;
             });
         }
-        boolean named =
-                newcomer.filter(pod -> trouble.named().test(status, pod)).isPresent();
+        boolean named = isNamed();
         boolean entered = newcomer.filter(tailer::hasFormed).isPresent(); // the judge finds that
         boolean late = System.nanoTime() > end;
         if (late && !named) {
             reportUnseen(log, LIMIT_NANOS / 1_000_000_000 + " s");
         }
-        if (named || entered || late) {
-            finish();
+        boolean over = named || entered || late;
+        if (over) {
+            trouble.end().run();
+            scaleBack.run();
         }
-        return named || entered || late;
+        return over;
+    }
+
+    private boolean isNamed() {
+        return newcomer.filter(pod -> trouble.named().test(status, pod)).isPresent();
     }
 
     private void reportUnseen(FaultLog log, String within) {
@@ -86,11 +91,6 @@ final class UnwelcomeNewcomer implements OpenFault {
                         "not seen: " + trouble.words() + ": the job's status did not name " + pod + " within " + within)
                 .orElse("not injected: " + trouble.words() + ", planned at step " + planned.step()
                         + ": no new trainer listened within " + within));
-    }
-
-    private void finish() {
-        trouble.end().run();
-        scaleBack.run();
     }
 
     @Override
@@ -102,7 +102,9 @@ final class UnwelcomeNewcomer implements OpenFault {
 
     @Override
     public void abandon(FaultLog log) {
-        reportUnseen(log, "the time that the job had left");
+        if (!isNamed()) {
+            reportUnseen(log, "the time that the job had left");
+        }
         trouble.end().run();
     }
 }
