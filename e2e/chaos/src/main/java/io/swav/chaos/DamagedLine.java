@@ -10,7 +10,7 @@ final class DamagedLine implements OpenFault {
     /** How long a delay lasts: shorter than any trainer's patience. */
     static final Duration DELAY = Duration.ofSeconds(2);
     /** Longer than any step, and than the time in which trainers notice that bytes are missing. */
-    private static final long LIMIT_NANOS = Duration.ofSeconds(120).toNanos();
+    private static final long LIMIT_NANOS = Duration.ofMinutes(2).toNanos();
 
     private final Planned planned;
     private final LineDamage damage;

@@ -12,7 +12,7 @@ import java.util.Random;
 /** Injects what trainers meet outside themselves: damaged bytes, strangers, and newcomers that must be kept out. */
 final class NetworkFaults {
     /** Far longer than a trainer gives a stranger. */
-    private static final Duration STRANGER_LIMIT = Duration.ofSeconds(60);
+    private static final Duration STRANGER_LIMIT = Duration.ofMinutes(1);
 
     private final Optional<TrainerLines> lines;
     private final Optional<StormImages> images;
@@ -50,7 +50,7 @@ final class NetworkFaults {
     /** Connects a stranger to the trainer's port; false if it is no longer there. */
     boolean stranger(Planned planned, String victim) {
         Integer port = reports.ports().get(victim);
-        Stranger.Manner manner = Stranger.Manner.values()[strangers.size() % Stranger.Manner.values().length];
+        Stranger.Manner manner = inTurn(Stranger.Manner.values(), strangers.size());
         Optional<Stranger> stranger = port == null
                 ? Optional.empty()
                 : Stranger.call(port, manner, new Random(planned.pick()), STRANGER_LIMIT);
@@ -60,6 +60,10 @@ final class NetworkFaults {
             strangers.put(connected, way + ": " + victim);
         });
         return stranger.isPresent();
+    }
+
+    private static <T> T inTurn(T[] all, int number) {
+        return all[number % all.length];
     }
 
     /**
@@ -81,7 +85,7 @@ final class NetworkFaults {
 
     private UnwelcomeNewcomer.Trouble blocked() {
         TrainerLines all = lines.orElseThrow();
-        TrainerLines.Block block = TrainerLines.Block.values()[blocks++ % TrainerLines.Block.values().length];
+        TrainerLines.Block block = inTurn(TrainerLines.Block.values(), blocks++);
         all.blockNext(block);
         return new UnwelcomeNewcomer.Trouble(
                 "a newcomer cannot be reached, " + block.words, all::blockNone, StatusLog::hasIncident);

@@ -6,6 +6,7 @@ import io.swav.local.LocalClusterException;
 import io.swav.local.PrivateFiles;
 import java.io.Closeable;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class TrainerLines implements AutoCloseable {
     private static final String TRAINER = "127.0.0.1";
     private static final String PROXY = "127.0.0.2";
+    private static final byte[] PROXY_BYTES = {127, 0, 0, 2};
     /** More pods than a storm has. */
     private static final int PODS = 1000;
 
@@ -119,15 +121,15 @@ final class TrainerLines implements AutoCloseable {
 
     private Way way(String pod, int port) {
         Block block = next;
-        InetSocketAddress at = new InetSocketAddress(PROXY, port);
         try {
+            InetSocketAddress at = new InetSocketAddress(InetAddress.getByAddress(PROXY_BYTES), port);
             if (block == null) {
-                return new Open(new LineProxy(pod, at, new InetSocketAddress(TRAINER, port)));
+                return new Open(new LineProxy(pod, at, new InetSocketAddress(InetAddress.getLoopbackAddress(), port)));
             }
             next = null;
             return block == Block.REFUSE ? new Way.Refusing() : new Way.Silent(silent(at));
         } catch (IOException e) {
-            throw new LocalClusterException("cannot listen at " + at + " before " + pod + ": " + e, e);
+            throw new LocalClusterException("cannot listen at " + PROXY + ":" + port + " before " + pod + ": " + e, e);
         }
     }
 

@@ -16,7 +16,7 @@ import java.util.function.Supplier;
  */
 final class UnwelcomeNewcomer implements OpenFault {
     /** How long a trainer may take to start, and the job to name it: on a slow machine, both take a minute. */
-    private static final long LIMIT_NANOS = Duration.ofSeconds(180).toNanos();
+    private static final Duration LIMIT = Duration.ofMinutes(3);
 
     /**
      * What makes a newcomer unwelcome.
@@ -35,7 +35,7 @@ final class UnwelcomeNewcomer implements OpenFault {
     private final Runnable scaleBack;
     private final Set<String> before;
     private Optional<String> newcomer = Optional.empty();
-    private long end = System.nanoTime() + LIMIT_NANOS;
+    private long end = System.nanoTime() + LIMIT.toNanos();
 
     /**
      * @param listening the pods of the trainers that listen for their peers
@@ -65,14 +65,14 @@ final class UnwelcomeNewcomer implements OpenFault {
                     .findFirst();
             newcomer.ifPresent(pod -> {
                 log.record(planned, trouble.words(), List.of(pod));
-                end = System.nanoTime() + LIMIT_NANOS;
+                end = System.nanoTime() + LIMIT.toNanos();
             });
         }
         boolean named = isNamed();
         boolean entered = newcomer.filter(tailer::hasFormed).isPresent(); // the judge finds that
         boolean late = System.nanoTime() > end;
         if (late && !named) {
-            reportUnseen(log, LIMIT_NANOS / 1_000_000_000 + " s");
+            reportUnseen(log, LIMIT.toSeconds() + " s");
         }
         boolean over = named || entered || late;
         if (over) {

@@ -66,7 +66,8 @@ class OpenFaultsTest {
     /** Passes bytes between a trainer and its peer: the handshake, and those that may be damaged. */
     private static void pass(ServerSocket trainer) throws IOException {
         try (Socket peer = new Socket()) {
-            peer.connect(new InetSocketAddress("127.0.0.2", trainer.getLocalPort()));
+            peer.connect(
+                    new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 2}), trainer.getLocalPort()));
             try (Socket accepted = trainer.accept()) {
                 peer.getOutputStream().write(new byte[LineProxy.UNTOUCHED_BYTES]);
                 accepted.getInputStream().readNBytes(LineProxy.UNTOUCHED_BYTES);
@@ -85,7 +86,7 @@ class OpenFaultsTest {
     @Test
     void aDamagedLineIsOverWhenATrainerHasDroppedItsStep() throws Exception {
         try (TrainerLines lines = new TrainerLines();
-                ServerSocket trainer = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"))) {
+                ServerSocket trainer = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             lines.serve(Map.of("storm-1", trainer.getLocalPort()));
             OpenFault fault = damage(lines, Kind.FLIP);
             journal("storm-0", "dropped", FaultLog.now());
@@ -111,11 +112,11 @@ class OpenFaultsTest {
     @Test
     void aDelayIsOverWhenTheBytesHaveArrived() throws Exception {
         try (TrainerLines lines = new TrainerLines();
-                ServerSocket trainer = new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"))) {
+                ServerSocket trainer = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
             lines.serve(Map.of("storm-1", trainer.getLocalPort()));
             OpenFault fault = damage(lines, Kind.DELAY);
             pass(trainer);
-            Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> fault.advance(log));
+            Awaitility.await().atMost(Duration.ofMinutes(1)).until(() -> fault.advance(log));
             InjectedFault delay = log.faults().get(0);
             assertThat(delay.until() - delay.at()).isEqualTo(DamagedLine.DELAY.toNanos() / 1000);
             assertThat(FaultLog.now()).isGreaterThan(delay.until());

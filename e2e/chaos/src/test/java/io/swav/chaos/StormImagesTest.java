@@ -49,7 +49,7 @@ class StormImagesTest {
         changes(dir.resolve("data/train"));
         changes(dir.resolve("data/train/*.tar"));
         for (String image : List.of("flat/1.png", "flat/2.png", "classes/a/1.png", "classes/b/1.png")) {
-            Files.createDirectories(dir.resolve(image).getParent());
+            Files.createDirectories(dir.resolve(image).resolveSibling(""));
             Files.writeString(dir.resolve(image), image);
         }
         changes(dir.resolve("flat"));

@@ -22,7 +22,7 @@ class StrangerTest {
     @EnumSource(Stranger.Manner.class)
     void seesThatItIsRefused(Stranger.Manner manner) throws Exception {
         try (ServerSocket trainer = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
-            Stranger stranger = call(trainer.getLocalPort(), manner, Duration.ofSeconds(60));
+            Stranger stranger = call(trainer.getLocalPort(), manner, Duration.ofMinutes(1));
             try (Socket connection = trainer.accept()) {
                 if (manner == Stranger.Manner.RUBBISH) {
                     assertThat(connection.getInputStream().readNBytes(100)).hasSize(100);

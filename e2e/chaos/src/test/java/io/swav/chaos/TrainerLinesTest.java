@@ -27,12 +27,12 @@ class TrainerLinesTest {
     Path dir;
 
     private static ServerSocket trainer() throws IOException {
-        return new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+        return new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     }
 
     private static Socket call(int port) throws IOException {
         Socket socket = new Socket();
-        socket.connect(new InetSocketAddress("127.0.0.2", port), 10_000);
+        socket.connect(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 2}), port), 10_000);
         socket.setSoTimeout(500);
         return socket;
     }
@@ -40,7 +40,7 @@ class TrainerLinesTest {
     /** Another JVM, because the hosts file is a property of the whole process. */
     private String resolved(String pod, String name) throws Exception {
         String options = TrainerLines.environment(dir.resolve("hosts"), "storm", "-Xint")
-                .get("JDK_JAVA_OPTIONS")
+                .getOrDefault("JDK_JAVA_OPTIONS", "")
                 .replace("$(SWAV_POD)", pod);
         Path program = dir.resolve("Look.java");
         Files.writeString(program, """
