@@ -337,6 +337,25 @@ class StormJudgeTest {
     }
 
     @Test
+    void aStepThatOneRankDropsAndAnotherAppliesIsNotLost() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        faults.add(new InjectedFault(Kind.FLIP, "FLIP", clock + 1, 2, List.of("b"), 0, clock + 1));
+        steps(1, 2, 3, 2, "a"); // b found the damage in the last bytes of the step, and a those of the next
+        event("b", JournalEvent.DROPPED, 1, 2);
+        event("a", JournalEvent.DROPPED, 1, 3);
+        clock++;
+        form(1, "a", "b");
+        steps(1, 3, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isZero();
+    }
+
+    @Test
     void damagedBytesThatNobodyNoticesFailTheStorm() {
         damageAtStep2();
         steps(1, 2, 5, "a", "b");
