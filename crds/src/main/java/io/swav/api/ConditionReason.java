@@ -18,12 +18,15 @@ public enum ConditionReason {
     PodRefused,
     PodCannotStart,
     HandshakeLost,
+    TrainersDisagree,
     WorldUnreadable,
     ApiError,
+    ReportsBlocked,
     // how a job failed
     NoData,
     TrainerRefused,
     TooManyFailures,
+    NotFinite,
     // what has not happened, or data that was opened
     Moving,
     Waiting,

@@ -13,6 +13,11 @@ public final class ExitCodes {
      * the two.
      */
     public static final int CONFIG = 78;
+    /**
+     * A step is not finite (NaN or infinite), when it is tried again and when training is resumed from a checkpoint, too.
+     * All trainers of a job end with this code at once.
+     */
+    public static final int NOT_FINITE = 79;
     /** The trainer left on notice (SIGTERM) before the job was complete. */
     public static final int PREEMPTED = 143;
 

@@ -23,6 +23,9 @@ public enum JournalEvent {
     /** The job is done. */
     @JsonProperty("done")
     DONE,
+    /** Replicas of the state differed at the same step, and one of them replaced the others. */
+    @JsonProperty("diverged")
+    DIVERGED,
     /** An event that was written by a newer trainer than this reader knows; never written. */
     @JsonEnumDefaultValue
     UNKNOWN

@@ -14,6 +14,8 @@ public final class ResourceNames {
     public static final String CHECKPOINT_REQUEST_KEY = "checkpoint-request";
     /** Beside {@link #WORLD_KEY}: URI of the store in which verified checkpoints of the job were seen. */
     public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
+    /** Beside {@link #WORLD_KEY}: a {@link NewcomerList}, absent while there are none. */
+    public static final String NEWCOMERS_KEY = "newcomers.json";
     /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 

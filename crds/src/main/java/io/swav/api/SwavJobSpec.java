@@ -636,12 +636,20 @@ public record SwavJobSpec(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Recovery(
             @JsonPropertyDescription(
-                    "Failures of trainers, which are replaced, before the job is Failed, 10 by default."
-                            + " Preemptions, evictions and lost nodes never count.")
+                    "Failures of trainers, which are replaced, within failureWindowSeconds before the job is Failed,"
+                            + " 10 by default. Trainers that fail together, in one world and in the same way, are one"
+                            + " failure. Preemptions, evictions and lost nodes never count.")
             @Default("10")
             @Min(0)
             @Max(1_000_000)
             Integer maxFailures,
+
+            @JsonPropertyDescription("Seconds, 86400 (a day) by default, after which a failure no longer counts towards"
+                    + " maxFailures, so that harmless failures do not add up over a job of weeks.")
+            @Default("86400")
+            @Min(1)
+            @Max(31_536_000)
+            Integer failureWindowSeconds,
 
             @JsonPropertyDescription("Seconds without a step, 60 by default, after which a trainer for which its peers"
                     + " wait counts as hung and is replaced. Must be longer than any step.")
@@ -661,5 +669,12 @@ public record SwavJobSpec(
                     + " damaged or of another configuration: false (default) stops with a message that names"
                     + " them, true starts from zero.")
             @Default("false")
-            Boolean startOver) {}
+            Boolean startOver) {
+        private static final int A_DAY = 86_400;
+
+        public Recovery {
+            // absent from a spec that an earlier operator has accepted
+            failureWindowSeconds = Objects.requireNonNullElse(failureWindowSeconds, A_DAY);
+        }
+    }
 }

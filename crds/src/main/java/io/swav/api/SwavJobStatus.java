@@ -107,7 +107,13 @@ public record SwavJobStatus(
         Unknown,
         Resize,
         Suspension,
+        /** A step was not finite, and was tried again or resumed from a checkpoint; no pod left. */
+        NotFinite,
         Preemption,
+        /** Its peers did not reach it, or it did not reach them, while they reached each other. */
+        Unreachable,
+        /** Replicas of the state differed at the same step. */
+        Diverged,
         Hang,
         Failure
     }
@@ -234,18 +240,38 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Steps that were started and dropped.") @Nullable
             Long stepsLost,
 
-            @JsonPropertyDescription("Pods removed from outside: evicted, deleted, preempted, or lost with their node.")
+            @JsonPropertyDescription(
+                    "Pods removed from outside: evicted, deleted, preempted, lost with their node, or put"
+                            + " out because their peers did not reach them.")
             @Nullable
             Long preemptions,
 
-            @JsonPropertyDescription("Pods that failed by themselves; see recovery.maxFailures.") @Nullable
+            @JsonPropertyDescription("Failures of pods by themselves; pods that fail together, in one world and in the"
+                    + " same way, are one failure. See recovery.maxFailures.")
+            @Nullable
             Long failures,
 
             @JsonPropertyDescription(
-                    "Pods that stopped responding or completed no step, and were force-deleted; they also"
-                            + " count towards recovery.maxFailures.")
+                    "Times that pods stopped responding or completed no step, and were force-deleted; they also"
+                            + " count towards recovery.maxFailures. Pods of one world that hang together are one.")
             @Nullable
             Long hangs,
+
+            @JsonPropertyDescription("Failures and hangs of the last recovery.failureWindowSeconds: if they are more"
+                    + " than recovery.maxFailures, the job is Failed.")
+            @Nullable
+            Long recentFailures,
+
+            @JsonPropertyDescription(
+                    "Steps that were NaN or infinite and were dropped: tried again, or resumed from a" + " checkpoint.")
+            @Nullable
+            Long notFinite,
+
+            @JsonPropertyDescription(
+                    "Trainers whose copy of the state differed from the others' at the same step, and was"
+                            + " replaced.")
+            @Nullable
+            Long divergences,
 
             @JsonPropertyDescription("Worlds formed after the first.") @Nullable
             Long resizes,
@@ -263,13 +289,16 @@ public record SwavJobStatus(
             @JsonPropertyDescription("When the operator saw it, RFC 3339.")
             String time,
 
-            @JsonPropertyDescription("Preemption (removed, or not responding), Failure, Hang, Resize (pods joined or"
-                    + " were released) or Suspension.")
+            @JsonPropertyDescription(
+                    "Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
+                            + " Failure, Hang, NotFinite (a step was NaN or infinite), Diverged (its copy of the state differed and"
+                            + " was replaced), Resize (pods joined or were released) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,
 
-            @JsonPropertyDescription("The pod, or several separated by commas.")
+            @JsonPropertyDescription("The pod, or several: separated by commas, or the first of those that failed"
+                    + " together and how many more there were.")
             String pod,
 
             @JsonPropertyDescription("What happened, in a sentence.")
@@ -288,5 +317,11 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Seconds without training; known once training continues. Incidents that share a"
                     + " pause each show all of it.")
             @Nullable
-            Double secondsPaused) {}
+            Double secondsPaused) {
+
+        /** Returns the same incident of these pods. */
+        public Incident withPod(String pods) {
+            return new Incident(time, kind, pods, reason, step, generation, stepsLost, secondsPaused);
+        }
+    }
 }

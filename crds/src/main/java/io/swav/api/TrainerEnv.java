@@ -29,5 +29,14 @@ public final class TrainerEnv {
     /** The minimum seconds that a step takes, unset for none: lets a small job behave like one with long steps. */
     public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
 
+    /** Faults that this trainer injects into itself, for tests and storms; unset for none. */
+    public static final String INJECT = "SWAV_INJECT";
+
+    /**
+     * A fault for tests, {@code POD@STEP}: that pod flips one bit of its first weight before it computes that global step
+     * for the first time. Unset for none.
+     */
+    public static final String FAULT_FLIP = "SWAV_FAULT_FLIP";
+
     private TrainerEnv() {}
 }

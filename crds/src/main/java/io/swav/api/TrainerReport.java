@@ -28,6 +28,10 @@ import org.jspecify.annotations.Nullable;
  *     trainer; null before the first world
  * @param worldProblem why this trainer does not follow the present world document, and trains on in its world; null if it
  *     follows it
+ * @param reach which other trainers it reaches; null from a version that does not call them
+ * @param notFinite the last step that was NaN or infinite; null if there was none
+ * @param fingerprints what this trainer trains with, with its settings while it is outside a world; null until it is known
+ * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -54,7 +58,31 @@ public record TrainerReport(
         @Nullable Checkpoints checkpoints,
         @Nullable String collective,
         @Nullable String worldProblem,
+        @Nullable ReachReport reach,
+        @Nullable NotFinite notFinite,
+        @Nullable Fingerprints fingerprints,
+        @Nullable Divergence diverged,
         String time) {
+
+    /**
+     * The last step that was not finite, in the world in which it was. All its ranks report the same.
+     *
+     * @param generation of that world
+     * @param number of such steps in that world so far
+     * @param step global steps applied when it was begun
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param pod whose part of the batch it was found in, or rank 0's if that is unknown
+     * @param what what was found and done, in a sentence
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record NotFinite(
+            long generation,
+            int number,
+            long step,
+            @Nullable Long resumedFrom,
+            String pod,
+            String what) {}
 
     /**
      * What the writer of checkpoints, rank 0, knows about them.
@@ -88,6 +116,21 @@ public record TrainerReport(
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Regroup(
             long generation, @Nullable Double pauseSeconds, long droppedSteps, long keptSteps, double keptSeconds) {}
+
+    /**
+     * Replicas of the state that differed although they had the same steps. All members of the world report it.
+     *
+     * @param step global steps in the state
+     * @param pods whose state was replaced
+     * @param source pod whose state they received
+     * @param why the sentence that says which of them was believed
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record Divergence(long step, List<String> pods, String source, String why) {
+        public Divergence {
+            pods = pods == null ? List.of() : List.copyOf(pods);
+        }
+    }
 
     /** A trainer goes from Starting to Ready (it can enter a world) and Training, and ends in Done, Failed or Unfit. */
     public enum State {

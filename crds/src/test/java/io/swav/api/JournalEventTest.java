@@ -10,14 +10,15 @@ import org.junit.jupiter.api.Test;
 class JournalEventTest {
     @Test
     void journalsOfOlderTrainersRemainReadable() throws JsonProcessingException {
-        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\"]";
+        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\"]";
         List<JournalEvent> events = List.of(
                 JournalEvent.FORMED,
                 JournalEvent.DROPPED,
                 JournalEvent.NOTICE,
                 JournalEvent.LEFT,
                 JournalEvent.RESUMED,
-                JournalEvent.DONE);
+                JournalEvent.DONE,
+                JournalEvent.DIVERGED);
         ObjectMapper json = new ObjectMapper();
 
         assertThat(json.writeValueAsString(events)).isEqualTo(written);

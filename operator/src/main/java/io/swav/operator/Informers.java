@@ -15,6 +15,7 @@ import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
+import io.swav.planner.Reporting;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -79,6 +80,11 @@ final class Informers {
                     @Override
                     public PodHolds.Events events(Pod pod, Instant now) {
                         return events.of(pod, now);
+                    }
+
+                    @Override
+                    public Reporting reporting(SwavJob job, Set<String> accounts) {
+                        return TrainerAccess.check(client, job, accounts);
                     }
                 },
                 silence);

@@ -83,6 +83,9 @@ final class JobEvents {
         return switch (kind) {
             case Preemption -> "PodPreempted";
             case Hang -> "PodHung";
+            case Unreachable -> "PodUnreachable";
+            case NotFinite -> "StepNotFinite";
+            case Diverged -> "TrainerDiverged";
             default -> "PodFailed";
         };
     }

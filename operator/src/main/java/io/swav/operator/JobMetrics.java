@@ -54,8 +54,23 @@ final class JobMetrics {
                 "prototypes in use, from 1 to K",
                 of(SwavJobStatus::progress, p -> p.prototypePerplexity()));
         gauge("swav.job.preemptions", "pods that were preempted", of(SwavJobStatus::ledger, l -> l.preemptions()));
-        gauge("swav.job.failures", "pods that failed", of(SwavJobStatus::ledger, l -> l.failures()));
-        gauge("swav.job.hangs", "pods that hung", of(SwavJobStatus::ledger, l -> l.hangs()));
+        gauge(
+                "swav.job.failures",
+                "failures: pods that fail together are one",
+                of(SwavJobStatus::ledger, l -> l.failures()));
+        gauge("swav.job.hangs", "hangs: pods that hang together are one", of(SwavJobStatus::ledger, l -> l.hangs()));
+        gauge(
+                "swav.job.failures.recent",
+                "failures and hangs that count towards recovery.maxFailures",
+                of(SwavJobStatus::ledger, l -> l.recentFailures()));
+        gauge(
+                "swav.job.not.finite",
+                "steps that were NaN or infinite and were dropped",
+                of(SwavJobStatus::ledger, l -> l.notFinite()));
+        gauge(
+                "swav.job.divergences",
+                "trainers whose copy of the state differed",
+                of(SwavJobStatus::ledger, l -> l.divergences()));
         gauge("swav.job.resizes", "worlds after the first", of(SwavJobStatus::ledger, l -> l.resizes()));
         gauge("swav.job.steps.lost", "steps that were started and lost", of(SwavJobStatus::ledger, l -> l.stepsLost()));
         gauge(

@@ -175,6 +175,10 @@ final class JobPage {
         figure("steps lost", HumanFormat.number(ledger.stepsLost()));
         figure("preemptions", HumanFormat.number(ledger.preemptions()));
         figure("failures, hangs", HumanFormat.number(ledger.failures()) + ", " + HumanFormat.number(ledger.hangs()));
+        Long notFinite = ledger.notFinite();
+        if (notFinite != null && notFinite > 0) {
+            figure("steps not finite", HumanFormat.number(notFinite));
+        }
         figure("resizes", HumanFormat.number(ledger.resizes()));
         Map<String, Double> lost =
                 Optional.ofNullable(ledger.secondsLostByCause()).orElse(Map.of());

@@ -8,6 +8,7 @@ import io.swav.api.World;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
+import io.swav.planner.Reporting;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param problems why the present spec is not acted on; empty if it is
  * @param reports by pod name, of pods that exist
  * @param allReports those, and the last reports of pods that no longer exist
+ * @param reporting whether the trainers are able to report
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
  */
 record JobSnapshot(
@@ -33,6 +35,7 @@ record JobSnapshot(
         Map<String, TrainerReport> reports,
         List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
+        Reporting reporting,
         Optional<Instant> recheckAt) {
 
     /**
@@ -50,6 +53,13 @@ record JobSnapshot(
     /** Returns the global steps applied, as far as reported. */
     long step() {
         return latest().map(TrainerReport::step).orElse(0L);
+    }
+
+    private Optional<TrainerReport.NotFinite> notFinite() {
+        return reports.values().stream()
+                .flatMap(report -> Optional.ofNullable(report.notFinite()).stream())
+                .max(Comparator.comparingLong(TrainerReport.NotFinite::generation)
+                        .thenComparing(TrainerReport.NotFinite::number));
     }
 
     /**
@@ -72,6 +82,30 @@ record JobSnapshot(
      */
     PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
         return new PlannerInput(
-                job.getMetadata().getName(), worldMap.world(), worldMap.state(), pods, step(), rejectedUntil);
+                job.getMetadata().getName(),
+                worldMap.world(),
+                worldMap.state(),
+                pods,
+                step(),
+                rejectedUntil,
+                reporting,
+                notFinite().orElse(null));
+    }
+
+    /**
+     * Whether it has to be found out if trainers are able to report: one is silent, and none of those that report holds
+     * the training state, so that a decision about the silent one could lose it.
+     */
+    boolean needsReportingCheck() {
+        return pods.stream().anyMatch(pod -> pod.isAlive() && pod.signals().isSilent())
+                && pods.stream()
+                        .noneMatch(pod -> pod.isAlive()
+                                && pod.signals().isFresh()
+                                && pod.signals().regroup().isPresent());
+    }
+
+    JobSnapshot with(Reporting found) {
+        return new JobSnapshot(
+                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, found, recheckAt);
     }
 }

@@ -3,9 +3,15 @@ package io.swav.operator;
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
+import io.swav.api.TrainingSettings;
 import io.swav.operator.PlanExecutor.PodRejection;
+import io.swav.planner.Agreement;
 import io.swav.planner.Hold;
+import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
+import io.swav.planner.Reporting;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -14,6 +20,9 @@ import java.util.stream.Stream;
 
 /** What keeps a job from becoming as wanted, and whether a person has to act. */
 final class Obstacles {
+    /** Worlds usually form within seconds. */
+    private static final Duration FORMING = Duration.ofSeconds(5);
+
     private final StatusFacts facts;
     private final JobSnapshot snapshot;
     private final Phase phase;
@@ -30,7 +39,11 @@ final class Obstacles {
     String reason() {
         return facts.plan()
                 .map(plan -> HumanFormat.sentences(
-                        HumanFormat.sentences(withHolds(plan.world().why()), refusedWorld()), rejectedEdit()))
+                        HumanFormat.sentences(
+                                HumanFormat.sentences(
+                                        withDisagreement(withHolds(plan.world().why())), refusedWorld()),
+                                slowForming()),
+                        rejectedEdit()))
                 .orElseGet(this::problems);
     }
 
@@ -39,6 +52,26 @@ final class Obstacles {
         return holds().filter(sentence -> !why.contains(sentence))
                 .map(sentence -> HumanFormat.sentences(why, sentence))
                 .orElse(why);
+    }
+
+    private String withDisagreement(String why) {
+        return disagreement()
+                .map(sentence -> HumanFormat.sentences(why, sentence))
+                .orElse(why);
+    }
+
+    /** Describes the pods that do not train with what the job does; empty for a job that has ended or is suspended. */
+    private Optional<String> disagreement() {
+        return snapshot.accepted()
+                .filter(spec -> !spec.suspend() && !phase.isEnd())
+                .flatMap(spec -> Agreement.of(facts.world(), livePods(), TrainingSettings.of(spec))
+                        .sentence());
+    }
+
+    private List<ObservedPod> livePods() {
+        return snapshot.pods().stream()
+                .filter(pod -> pod.isAlive() && !facts.plannerState().pods().isOut(pod.uid()))
+                .toList();
     }
 
     /** Describes why a trainer does not follow the world document, for the first one that reports this. */
@@ -54,6 +87,21 @@ final class Obstacles {
                         + refusing.get(0).worldProblem();
     }
 
+    /** Repeats what the first member reports that has tried to form the present world for longer than that takes. */
+    private String slowForming() {
+        Instant since = facts.plannerState().progress().since();
+        boolean slow = phase == Phase.Resizing && since != null && !facts.now().isBefore(since.plus(FORMING));
+        return facts.world().members().stream()
+                .filter(member -> slow)
+                .map(member -> snapshot.reports().get(member.pod()))
+                .filter(report -> report != null
+                        && report.message() != null
+                        && report.generation() < facts.world().generation())
+                .findFirst()
+                .map(report -> "The world has not formed yet; " + report.pod() + " reports: " + report.message())
+                .orElse("");
+    }
+
     // ---- what a person has to do --------------------------------------------------------------------------------
 
     /** Describes what a person has to do before the job can become as wanted; empty if nothing, as far as is known. */
@@ -67,7 +115,18 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result().rejection().map(PodRejection::why).or(this::stalledByHold);
+        return facts.result()
+                .rejection()
+                .map(PodRejection::why)
+                .or(this::blockedReports)
+                .or(this::stalledByHold)
+                .or(this::stalledByDisagreement);
+    }
+
+    private Optional<String> blockedReports() {
+        return snapshot.reporting() instanceof Reporting.Blocked blocked
+                ? Optional.of(blocked.why())
+                : Optional.empty();
     }
 
     ConditionReason stallReason() {
@@ -75,7 +134,13 @@ final class Obstacles {
             return facts.end().map(PlannerState.End::reason).orElse(ConditionReason.Failed);
         }
         if (snapshot.problems().isEmpty()) {
-            return facts.result().rejection().map(PodRejection::reason).orElse(ConditionReason.PodCannotStart);
+            ConditionReason ofPods =
+                    stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ConditionReason.TrainersDisagree;
+            return facts.result()
+                    .rejection()
+                    .map(PodRejection::reason)
+                    .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
+                    .orElse(ofPods);
         }
         return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
                 ? ConditionReason.NotAvailable
@@ -105,6 +170,11 @@ final class Obstacles {
     private Optional<String> stalledByHold() {
         return holds().filter(sentence -> !facts.isFull() && Hold.needsAction(snapshot.pods()))
                 .map(sentence -> reason());
+    }
+
+    /** As with holds: a spare that is kept out does not keep the job from being as wanted. */
+    private Optional<String> stalledByDisagreement() {
+        return disagreement().filter(sentence -> !facts.isFull()).map(sentence -> reason());
     }
 
     // ---- what ends by itself ------------------------------------------------------------------------------------

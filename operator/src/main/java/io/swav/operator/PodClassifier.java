@@ -8,12 +8,14 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.ExitCodes;
+import io.swav.api.Fingerprints;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PodState;
 import io.swav.planner.PodState.Cause;
+import io.swav.planner.ReportedFacts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -89,7 +91,15 @@ final class PodClassifier {
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
                 state,
                 signals,
-                lingers(pod, state));
+                lingers(pod, state),
+                facts(pod, own));
+    }
+
+    private static ReportedFacts facts(Pod pod, Optional<TrainerReport> report) {
+        return new ReportedFacts(
+                Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""),
+                report.map(TrainerReport::fingerprints).orElse(Fingerprints.NONE),
+                report.map(TrainerReport::diverged));
     }
 
     private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {
@@ -101,7 +111,8 @@ final class PodClassifier {
                 Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
                 Optional.ofNullable(report.lostPeer()),
                 report.step(),
-                Optional.ofNullable(report.regroup()));
+                Optional.ofNullable(report.regroup()),
+                Optional.ofNullable(report.reach()));
     }
 
     private static @Nullable String phase(Pod pod) {
@@ -249,6 +260,9 @@ final class PodClassifier {
         int exit = end.get().getExitCode();
         if (exit == ExitCodes.PREEMPTED) {
             return new PodState.Ended(Cause.PREEMPTED, RECEIVED_SIGTERM);
+        }
+        if (exit == ExitCodes.NOT_FINITE) {
+            return new PodState.Ended(Cause.NOT_FINITE, "a step is not finite" + lastWords(end.get(), report));
         }
         String why = "OOMKilled".equals(end.get().getReason())
                 ? "out of memory (OOMKilled): raise the container's memory limit"

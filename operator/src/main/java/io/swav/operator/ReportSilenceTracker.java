@@ -42,6 +42,11 @@ final class ReportSilenceTracker {
     /** Last reports by uid of the job, then of the pod. */
     private final Map<String, Map<String, LastReport>> jobs = new ConcurrentHashMap<>();
 
+    /** Jobs whose trainers cannot report, by uid. */
+    private final Set<String> blocked = ConcurrentHashMap.newKeySet();
+    /** When the trainers of a job were able to report again, by its uid. */
+    private final Map<String, Long> possibleSince = new ConcurrentHashMap<>();
+
     private final LongSupplier nanos;
     private boolean unreachable;
     private long reachableSince;
@@ -77,14 +82,35 @@ final class ReportSilenceTracker {
                     ? new LastReport(List.of(report.time()), isOut ? now - LONG_AGO : now)
                     : last.with(report.time(), now);
             after.put(report.uid(), latest);
-            silence.put(report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(latest.at()))));
+            silence.put(
+                    report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(job, latest.at()))));
         }
         jobs.put(job, after);
         return silence;
     }
 
-    private synchronized long notBeforeOutage(long at) {
-        return at - reachableSince < 0 ? reachableSince : at;
+    private synchronized long notBeforeOutage(String job, long at) {
+        long possible = possibleSince.getOrDefault(job, at);
+        long latest = at - possible < 0 ? possible : at;
+        return latest - reachableSince < 0 ? reachableSince : latest;
+    }
+
+    /** Records that the trainers of a job cannot report. */
+    void reportsBlocked(String job) {
+        blocked.add(job);
+    }
+
+    /**
+     * Records that the trainers of a job can report; after they could not, each gets time to do so.
+     *
+     * @return whether they could not before
+     */
+    boolean reportsPossible(String job) {
+        boolean again = blocked.remove(job);
+        if (again) {
+            possibleSince.put(job, nanos.getAsLong());
+        }
+        return again;
     }
 
     /** Records that the API server did not respond. */
@@ -102,5 +128,7 @@ final class ReportSilenceTracker {
 
     void forget(String job) {
         jobs.remove(job);
+        blocked.remove(job);
+        possibleSince.remove(job);
     }
 }

@@ -15,6 +15,7 @@ import io.swav.api.SwavJobStatus;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.Reporting;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -56,6 +57,13 @@ final class SnapshotReader {
 
         /** Returns the Events of a pod whose status does not state what it waits for. */
         PodHolds.Events events(Pod pod, Instant now);
+
+        /**
+         * Finds out whether trainers are able to report.
+         *
+         * @param accounts names of the service accounts as which they run
+         */
+        Reporting reporting(SwavJob job, Set<String> accounts);
     }
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
@@ -98,7 +106,36 @@ final class SnapshotReader {
         }
         Optional<ConfigMap> latest = live.map(progress);
         silenceTracker.apiServerBack();
-        return snapshot(job, own, worldMap, latest, now);
+        JobSnapshot asked = snapshot(job, own, worldMap, latest, now);
+        return asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked;
+    }
+
+    /** Silence counts from the moment at which trainers can report again. */
+    private JobSnapshot checked(
+            SwavJob job,
+            List<Pod> own,
+            WorldConfigMap worldMap,
+            Optional<ConfigMap> progress,
+            JobSnapshot before,
+            Instant now) {
+        Set<String> silent = before.pods().stream()
+                .filter(pod -> pod.isAlive() && pod.signals().isSilent())
+                .map(ObservedPod::uid)
+                .collect(Collectors.toSet());
+        Set<String> accounts = own.stream()
+                .filter(pod -> silent.contains(pod.getMetadata().getUid()))
+                .map(pod -> Optional.ofNullable(pod.getSpec().getServiceAccountName())
+                        .orElse(""))
+                .collect(Collectors.toSet());
+        Reporting reporting = live.reporting(job, accounts);
+        String uid = job.getMetadata().getUid();
+        if (reporting instanceof Reporting.Blocked) {
+            silenceTracker.reportsBlocked(uid);
+            return before.with(reporting);
+        }
+        return silenceTracker.reportsPossible(uid)
+                ? snapshot(job, own, worldMap, progress, now).with(reporting)
+                : before.with(reporting);
     }
 
     private JobSnapshot snapshot(
@@ -149,6 +186,7 @@ final class SnapshotReader {
                         .filter(report -> silence.containsKey(report.uid()))
                         .toList(),
                 progress,
+                Reporting.UNCHECKED,
                 own.stream()
                         .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
                         .min(Comparator.naturalOrder()));

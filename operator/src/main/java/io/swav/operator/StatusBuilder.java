@@ -12,8 +12,10 @@ import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
 import io.swav.planner.LedgerState;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumSet;
 import java.util.List;
@@ -111,9 +113,24 @@ final class StatusBuilder {
                 counts.preemptions(),
                 counts.failures(),
                 counts.hangs(),
+                recentFailures(facts),
+                facts.plannerState().failures().notFinite(),
+                counts.divergences(),
                 counts.resizes(),
                 account.secondsLost(),
                 account.incidents());
+    }
+
+    /** Returns the failures that count now; unchanged while no spec says for how long they do. */
+    private static @Nullable Long recentFailures(StatusFacts facts) {
+        Ledger before = facts.before().ledger();
+        Instant until = facts.end().map(PlannerState.End::time).orElse(facts.now());
+        return facts.snapshot()
+                .accepted()
+                .map(spec -> facts.plannerState()
+                        .failures()
+                        .within(Duration.ofSeconds(spec.recovery().failureWindowSeconds()), until))
+                .orElse(before == null ? null : before.recentFailures());
     }
 
     /**

@@ -1,11 +1,16 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PlannerState.Progress;
+import io.swav.planner.PlannerState.Trial;
 import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * The form in which {@link PlannerState} is stored beside the world. These names never change: an operator continues
  * jobs that an earlier version started, or, after a rollback, a later one. The names within {@link LedgerState} are
  * stored too.
+ *
+ * @param failures null if there was none, or if an earlier version stored the state
  */
 record StoredPlannerState(
         long nextPod,
@@ -25,12 +32,27 @@ record StoredPlannerState(
         Set<String> hung,
         LedgerState account,
         @Nullable Instant firstDone,
-        PlannerState.@Nullable End end) {
+        PlannerState.@Nullable End end,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        Set<String> unreachable,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        List<Trial> trials,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
 
     StoredPlannerState {
+        // absent from an earlier operator's state
+        divergences = new TreeSet<>(Objects.requireNonNullElse(divergences, Set.<String>of()));
         accounted = new TreeSet<>(accounted);
         lost = new TreeSet<>(lost);
         hung = new TreeSet<>(hung);
+        // absent from an earlier operator's state
+        unreachable = unreachable == null ? new TreeSet<>() : new TreeSet<>(unreachable);
+        trials = trials == null ? List.of() : List.copyOf(trials);
     }
 
     static StoredPlannerState of(PlannerState state) {
@@ -44,14 +66,25 @@ record StoredPlannerState(
                 state.pods().hung(),
                 state.account(),
                 state.progress().firstDone(),
-                state.progress().end());
+                state.progress().end(),
+                state.pods().unreachable(),
+                state.pods().trials(),
+                state.failures().equals(Failures.NONE) ? null : state.failures(),
+                state.progress().divergences());
     }
 
     PlannerState plannerState() {
         return new PlannerState(
-                new Pods(nextPod, accounted, lost, hung),
+                new Pods(
+                        nextPod,
+                        accounted,
+                        lost,
+                        hung,
+                        Objects.requireNonNullElse(unreachable, Set.of()),
+                        Objects.requireNonNullElse(trials, List.of())),
                 new Backoff(streak, retryAt),
-                new Progress(since, firstDone, end),
-                account);
+                new Progress(since, firstDone, end, divergences),
+                account,
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
     }
 }

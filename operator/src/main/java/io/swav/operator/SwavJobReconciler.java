@@ -206,6 +206,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                         ledger.preemptions(),
                         ledger.failures(),
                         ledger.hangs(),
+                        ledger.recentFailures(),
+                        ledger.notFinite(),
+                        ledger.divergences(),
                         ledger.resizes(),
                         ledger.secondsLostByCause(),
                         ledger.incidents()));

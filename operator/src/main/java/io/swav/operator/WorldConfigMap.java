@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -8,12 +9,15 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.swav.api.NewcomerList;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.World;
 import io.swav.api.WorldDocument;
+import io.swav.planner.LedgerState;
 import io.swav.planner.PlannerState;
+import io.swav.planner.PlannerState.Trial;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,7 +40,14 @@ record WorldConfigMap(
         @Nullable String resourceVersion) {
     static final String STATE_KEY = "ledger.json";
 
+    /** Leaves a count of none out, as earlier operators' states do. */
+    interface StoredCounts {
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT)
+        long divergences();
+    }
+
     private static final JsonMapper JSON = JsonMapper.builder()
+            .addMixIn(LedgerState.Counts.class, StoredCounts.class)
             .addModule(new JavaTimeModule())
             .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES) // a newer operator's state, after a rollback
@@ -142,6 +153,12 @@ record WorldConfigMap(
         }
         if (!checkpointsSeen(job).isEmpty()) {
             data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, checkpointsSeen(job));
+        }
+        if (!state.pods().trials().isEmpty()) {
+            data.put(
+                    ResourceNames.NEWCOMERS_KEY,
+                    NewcomerList.write(
+                            state.pods().trials().stream().map(Trial::newcomer).toList()));
         }
         try {
             data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));

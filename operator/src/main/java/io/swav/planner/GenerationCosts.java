@@ -9,11 +9,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.LongPredicate;
-import java.util.stream.Collectors;
 
 /**
  * Records which incidents caused a new world, and what getting to a world has cost, which its trainers report once it
@@ -62,7 +60,10 @@ final class GenerationCosts {
     private Recorded settle(Recorded before, GenerationStart start) {
         LedgerState account = before.state().account();
         LedgerState settled = account.settle(start, now);
-        Recorded after = before.with(before.state().with(settled).with(Backoff.NONE));
+        boolean older = before.state().backoff().equals(input.state().backoff()); // a delay of this plan has just begun
+        Recorded after = before.with(before.state()
+                .with(settled)
+                .with(older ? Backoff.NONE : before.state().backoff()));
         return settled.resumeMessage(account).map(after::withResumeMessage).orElse(after);
     }
 
@@ -75,7 +76,7 @@ final class GenerationCosts {
     Recorded publish(Recorded before, WorldDecision.Regroup regroup, IncidentKind otherwise) {
         Recorded settled = settle(before, generation -> true);
         World next = regroup.next();
-        List<Incident> because = causes(settled);
+        List<Incident> because = settled.causes();
         boolean first = input.world().generation() == 0;
         LedgerState account = withPaceOfLastWorld(settled.state().account()).followedBy(next.generation(), because);
         if (because.isEmpty() && !first) {
@@ -94,15 +95,6 @@ final class GenerationCosts {
         }
         PlannerState state = settled.state();
         return settled.with(state.with(account).with(state.progress().published(now)));
-    }
-
-    /** Returns the new incidents of members. */
-    private List<Incident> causes(Recorded recorded) {
-        Set<String> members =
-                input.world().members().stream().map(World.Member::pod).collect(Collectors.toSet());
-        return recorded.newIncidents().stream()
-                .filter(incident -> members.contains(incident.pod()))
-                .toList();
     }
 
     private LedgerState withPaceOfLastWorld(LedgerState account) {

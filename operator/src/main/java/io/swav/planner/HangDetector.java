@@ -1,7 +1,6 @@
 package io.swav.planner;
 
 import io.swav.api.TrainerReport;
-import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,7 +13,8 @@ import java.util.Optional;
  * Finds members that do not respond although their pods look alive. Silence alone proves nothing, because during an
  * outage of the API server every trainer is silent: a verdict needs the testimony of another member that reported just
  * now. Such a witness is waiting for its peers or has lost its connection to one, so it is never accused itself, and at
- * least one member always remains. A member without peers has no witness; it gets twice the time.
+ * least one member always remains. A member without peers has no witness; it gets twice the time, and {@link LastHolder}
+ * has to rule out that it only cannot report.
  */
 final class HangDetector {
 
@@ -27,35 +27,30 @@ final class HangDetector {
     /** Before the first step of a world, whose length is not yet known, the limit is multiplied by this. */
     private static final int FIRST_STEP_FACTOR = 10;
 
-    /**
-     * A member that does not respond.
-     * @param hung whether the pod is to be force-deleted; otherwise it only leaves the world, and may come back
-     * @param why without the pod's name
-     */
-    record Verdict(boolean hung, String why) {}
-
     private final Duration hungAfter;
     private final Duration age;
+    private final LastHolder lastHolder;
 
-    private HangDetector(Duration hungAfter, Duration age) {
+    private HangDetector(Duration hungAfter, Duration age, LastHolder lastHolder) {
         this.hungAfter = hungAfter;
         this.age = age;
+        this.lastHolder = lastHolder;
     }
 
     /** Judges all members of the present world; returns verdicts by uid, in the order of ranks. */
     static Map<String, Verdict> of(JobPolicy policy, PlannerInput input, Instant now) {
-        return of(input.world(), input.worldAge(now), input.podsByUid(), policy.hungAfter());
+        return of(input, input.worldAge(now), policy.hungAfter());
     }
 
     /**
      * Judges all members of a world.
      * @param age of the world: no member has waited in it for longer, whenever its last step was
-     * @param pods pods whose objects say that they are alive, by uid
      * @return verdicts by uid, in the order of ranks
      */
-    static Map<String, Verdict> of(World world, Duration age, Map<String, ObservedPod> pods, Duration hungAfter) {
-        HangDetector detector = new HangDetector(hungAfter, age);
-        List<ObservedPod> members = world.members().stream()
+    static Map<String, Verdict> of(PlannerInput input, Duration age, Duration hungAfter) {
+        HangDetector detector = new HangDetector(hungAfter, age, new LastHolder(input, hungAfter));
+        Map<String, ObservedPod> pods = input.podsByUid();
+        List<ObservedPod> members = input.world().members().stream()
                 .map(member -> Optional.ofNullable(pods.get(member.uid())))
                 .flatMap(Optional::stream)
                 .filter(ObservedPod::isAlive)
@@ -64,9 +59,8 @@ final class HangDetector {
         for (ObservedPod member : members) {
             List<ObservedPod> witnesses = new ArrayList<>(members);
             witnesses.remove(member);
-            Optional<Verdict> verdict = witnesses.isEmpty()
-                    ? detector.judgeAlone(member.signals())
-                    : detector.judgeByPeers(member, witnesses);
+            Optional<Verdict> verdict =
+                    witnesses.isEmpty() ? detector.judgeAlone(member) : detector.judgeByPeers(member, witnesses);
             verdict.ifPresent(v -> verdicts.put(member.uid(), v));
         }
         return verdicts;
@@ -82,7 +76,7 @@ final class HangDetector {
         }
         Map<String, ObservedPod> pods = input.podsByUid();
         Duration half = policy.hungAfter().dividedBy(2);
-        return of(input.world(), input.worldAge(now), pods, half).entrySet().stream()
+        return of(input, input.worldAge(now), half).entrySet().stream()
                 .filter(entry -> entry.getValue().hung())
                 .flatMap(entry -> Optional.ofNullable(pods.get(entry.getKey())).stream())
                 .map(ObservedPod::name)
@@ -94,7 +88,8 @@ final class HangDetector {
         for (ObservedPod peer : peers) {
             if (peer.signals().isFresh()
                     && signals.isSilent()
-                    && peer.signals().lostPeer().filter(member.uid()::equals).isPresent()) {
+                    && peer.signals().lostPeer().filter(member.uid()::equals).isPresent()
+                    && !lastHolder.mayOnlyBeCutOff(member)) {
                 return Optional.of(new Verdict(
                         false,
                         "not responding to its peers: " + peer.name() + " lost its connection, and "
@@ -105,7 +100,7 @@ final class HangDetector {
             boolean waits = peer.signals().isFresh()
                     && peer.signals().awaiting()
                     && stalled(peer.signals()).compareTo(hungAfter) > 0;
-            if (waits && (signals.silentFor(hungAfter) || isStalled(signals))) {
+            if (waits && (isSilentLongEnough(member) || isStalled(signals) || hasNotEntered(signals))) {
                 return Optional.of(new Verdict(
                         true,
                         "hung: " + peer.name() + " has waited for it for "
@@ -116,8 +111,13 @@ final class HangDetector {
         return Optional.empty();
     }
 
-    private Optional<Verdict> judgeAlone(LivenessSignals signals) {
-        if (signals.silentFor(hungAfter.multipliedBy(2))) {
+    private boolean isSilentLongEnough(ObservedPod member) {
+        return member.signals().silentFor(hungAfter) && !lastHolder.mayOnlyBeCutOff(member);
+    }
+
+    private Optional<Verdict> judgeAlone(ObservedPod member) {
+        LivenessSignals signals = member.signals();
+        if (signals.silentFor(hungAfter.multipliedBy(2)) && !lastHolder.mayOnlyBeCutOff(member)) {
             return Optional.of(new Verdict(true, "hung: " + silence(signals)));
         }
         if (signals.isFresh() && isStalled(signals)) {
@@ -125,6 +125,15 @@ final class HangDetector {
                     true, "hung: no step completed for " + stalled(signals).toSeconds() + " s"));
         }
         return Optional.empty();
+    }
+
+    /** Whether a trainer that has never been in a world that formed does not enter this one, although it reports. */
+    private boolean hasNotEntered(LivenessSignals signals) {
+        return signals.isFresh()
+                && !signals.awaiting()
+                && !signals.holdsState()
+                && signals.stalled().isEmpty()
+                && age.compareTo(hungAfter) > 0;
     }
 
     private boolean isStalled(LivenessSignals signals) {

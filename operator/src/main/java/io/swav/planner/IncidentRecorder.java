@@ -3,8 +3,8 @@ package io.swav.planner;
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
-import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PodState.Cause;
@@ -12,7 +12,9 @@ import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Terminating;
 import java.time.Instant;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -20,8 +22,10 @@ import java.util.stream.Collectors;
  * Records in the planner state what has happened since the last plan: which pods left, failed or stopped responding,
  * what each change of the world has cost, and how the job ended.
  *
- * <p>Failures and hangs are counted apart from preemptions. A pod that had been in a world is replaced at once; a pod
- * that never entered one is replaced after a delay that doubles each time, until a new world has made a step. A
+ * <p>Failures and hangs are counted apart from preemptions. Pods that fail together are one failure ({@link
+ * FailureEvent}): one fault often ends all pods of a world. A pod that had been in a world is replaced at once; a pod
+ * that never entered one, or that its peers do not reach, is replaced after a delay that doubles each time, until a new
+ * world has made a step. A
  * permanent failure ends the job, unless the job has already made a step.
  */
 final class IncidentRecorder {
@@ -37,14 +41,15 @@ final class IncidentRecorder {
 
     /**
      * Records everything since the last plan; nothing for a job that has ended.
-     * @param verdicts of {@link HangDetector}, by uid
+     * @param verdicts on pods that look alive, by uid
      */
     static Recorded record(JobPolicy policy, PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
         PlannerState state = input.state().with(podsKept(input));
         if (state.progress().end() != null) {
             return Recorded.nothingNew(state);
         }
-        Recorded departures = new IncidentRecorder(input, verdicts, now).departures(state);
+        IncidentRecorder recorder = new IncidentRecorder(input, verdicts, now);
+        Recorded departures = Divergences.record(recorder.departures(recorder.notFiniteSteps(state)), input, now);
         LiveMembers liveMembers = new LiveMembers(input, departures.state(), verdicts);
         Recorded settled = new GenerationCosts(input, now).settle(departures, liveMembers);
         return settled.with(JobEnding.decide(policy, input, liveMembers, settled.state(), now));
@@ -68,14 +73,37 @@ final class IncidentRecorder {
         return before.keeping(current, heard);
     }
 
+    /** Records a step that was not finite; its trainers train on, so no world follows from it. */
+    private Recorded notFiniteSteps(PlannerState state) {
+        Recorded before = Recorded.nothingNew(state);
+        TrainerReport.NotFinite reported = input.notFinite();
+        if (reported == null || state.failures().unseen(reported) == 0) {
+            return before;
+        }
+        Long from = reported.resumedFrom();
+        long steps = from == null ? 0 : Math.max(0, reported.step() - from);
+        Incident incident = new Incident(
+                now.toString(),
+                IncidentKind.NotFinite,
+                reported.pod(),
+                reported.what(),
+                reported.step(),
+                null,
+                steps,
+                state.account().secondsOf(1 + steps).orElse(null)); // the step itself was computed twice
+        return before.with(state.with(state.failures().with(reported))).withCost(incident);
+    }
+
     /**
      * Counts once each pod that is terminating, has ended or has stopped responding since the last plan, and each
      * member that vanished.
      */
-    private Recorded departures(PlannerState state) {
-        Recorded recorded = Recorded.nothingNew(state);
+    private Recorded departures(Recorded before) {
+        Recorded recorded = before;
+        List<ObservedPod> unreachable =
+                input.pods().stream().filter(this::isUnreachable).toList();
         for (ObservedPod pod : input.pods()) {
-            recorded = departure(recorded, pod);
+            recorded = unreachable.contains(pod) ? recorded : departure(recorded, pod);
         }
         Set<String> existing = input.pods().stream().map(ObservedPod::uid).collect(Collectors.toSet());
         for (World.Member member : input.world().members()) {
@@ -88,7 +116,15 @@ final class IncidentRecorder {
                         "the pod vanished without notice");
             }
         }
+        for (ObservedPod pod : unreachable) { // last: other departures of members end a delay, theirs begins one
+            recorded = departure(recorded, pod);
+        }
         return recorded;
+    }
+
+    private boolean isUnreachable(ObservedPod pod) {
+        Verdict verdict = verdicts.get(pod.uid());
+        return verdict != null && verdict.fate() == Verdict.Fate.UNREACHABLE;
     }
 
     private Recorded departure(Recorded before, ObservedPod pod) {
@@ -103,28 +139,36 @@ final class IncidentRecorder {
     }
 
     private Recorded unresponsive(Recorded before, ObservedPod pod, Verdict verdict) {
-        Pods pods = before.state().pods();
-        Pods without = verdict.hung() ? pods.killing(pod.uid()) : pods.losing(pod.uid());
-        return incident(
-                before.with(before.state().with(without)),
-                pod.name(),
-                pod.uid(),
-                verdict.hung() ? IncidentKind.Hang : IncidentKind.Preemption,
-                verdict.why());
+        Pods without = before.state().pods().excluding(pod.uid(), verdict.fate());
+        Recorded out = before.with(before.state().with(without));
+        return switch (verdict.fate()) {
+            case LOST -> incident(out, pod.name(), pod.uid(), IncidentKind.Preemption, verdict.why());
+            case HUNG -> failure(out, pod, IncidentKind.Hang, verdict.why());
+            case UNREACHABLE -> incident(out, pod.name(), pod.uid(), IncidentKind.Unreachable, verdict.why());
+        };
     }
 
     private Recorded ended(Recorded before, ObservedPod pod, Ended ended) {
-        IncidentKind kind = ended.cause() == Cause.PREEMPTED ? IncidentKind.Preemption : IncidentKind.Failure;
-        Recorded after = incident(before, pod.name(), pod.uid(), kind, ended.why());
+        Recorded after = ended.cause() == Cause.PREEMPTED
+                ? incident(before, pod.name(), pod.uid(), IncidentKind.Preemption, ended.why())
+                : failure(before, pod, IncidentKind.Failure, ended.why());
         boolean counted = before.state().pods().accounted().contains(pod.uid());
-        if (counted || !ended.cause().isPermanent() || hasTrained()) {
+        if (counted || after.state().progress().end() != null) {
             return after;
         }
-        PlannerState.End end = new PlannerState.End(
-                false,
-                ended.cause() == Cause.NO_DATA ? ConditionReason.NoData : ConditionReason.TrainerRefused,
-                "Pod " + pod.name() + " failed permanently: " + ended.why(),
-                now);
+        if (ended.cause() == Cause.NOT_FINITE) {
+            return ended(after, ConditionReason.NotFinite, "Training failed, " + ended.why());
+        }
+        return !ended.cause().isPermanent() || hasTrained()
+                ? after
+                : ended(
+                        after,
+                        ended.cause() == Cause.NO_DATA ? ConditionReason.NoData : ConditionReason.TrainerRefused,
+                        "Pod " + pod.name() + " failed permanently: " + ended.why());
+    }
+
+    private Recorded ended(Recorded after, ConditionReason reason, String message) {
+        PlannerState.End end = new PlannerState.End(false, reason, message, now);
         return after.with(after.state().with(after.state().progress().ended(end)));
     }
 
@@ -137,15 +181,49 @@ final class IncidentRecorder {
                 || input.pods().stream().anyMatch(pod -> pod.signals().trainedIn() > 0);
     }
 
+    /**
+     * Records a failure, unless this pod was accounted for before: a new one, or one that others began.
+     *
+     * @param why how the pod ended, see {@link FailureEvent#of}
+     */
+    private Recorded failure(Recorded before, ObservedPod pod, IncidentKind kind, String why) {
+        Pods pods = before.state().pods();
+        if (pods.accounted().contains(pod.uid())) {
+            return before;
+        }
+        Failures failures = before.state().failures();
+        FailureEvent begun = FailureEvent.of(pod, input, why, now);
+        Optional<FailureEvent> joined = failures.eventOf(begun, pod.created());
+        if (joined.isEmpty()) {
+            return incident(before.with(before.state().with(failures.with(begun))), pod.name(), pod.uid(), kind, why);
+        }
+        FailureEvent event = joined.get();
+        FailureEvent more = event.joinedAt(now);
+        PlannerState state = before.state().with(pods.accounting(pod.uid())).with(failures.replacing(event, more));
+        return before.state().account().incidents().stream()
+                .filter(incident -> incident.kind() == kind
+                        && incident.time().equals(event.first().toString())
+                        && incident.pod().equals(event.names()))
+                .findFirst()
+                .map(incident ->
+                        before.with(state).replacing(incident, incident.withPod(more.names()), isMember(pod.uid())))
+                .orElse(before.with(state));
+    }
+
+    private boolean isMember(String uid) {
+        return input.world().rankOf(uid).isPresent();
+    }
+
     /** Records an incident, unless this pod was accounted for before. */
     private Recorded incident(Recorded before, String pod, String uid, IncidentKind kind, String why) {
         Pods pods = before.state().pods();
         if (pods.accounted().contains(uid)) {
             return before;
         }
-        boolean member = input.world().rankOf(uid).isPresent();
-        Backoff backoff = member ? Backoff.NONE : before.state().backoff().after(kind, now);
+        boolean member = isMember(uid);
+        boolean atOnce = member && kind != IncidentKind.Unreachable;
+        Backoff backoff = atOnce ? Backoff.NONE : before.state().backoff().after(kind, now);
         return before.with(before.state().with(pods.accounting(uid)).with(backoff))
-                .withIncident(new Incident(now.toString(), kind, pod, why, input.step(), null, null, null));
+                .withIncident(new Incident(now.toString(), kind, pod, why, input.step(), null, null, null), member);
     }
 }

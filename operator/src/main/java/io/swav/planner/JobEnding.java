@@ -23,8 +23,8 @@ final class JobEnding {
         if (input.pods().stream().anyMatch(pod -> pod.state() instanceof Done)) {
             return state.with(finishing(state.progress(), liveMembers, now));
         }
-        return state.account().countedFailures() > policy.maxFailures()
-                ? state.with(state.progress().ended(tooManyFailures(policy, state.account(), now)))
+        return state.failures().within(policy.failureWindow(), now) > policy.maxFailures()
+                ? state.with(state.progress().ended(tooManyFailures(policy, state, now)))
                 : state;
     }
 
@@ -36,12 +36,19 @@ final class JobEnding {
                 : finishing;
     }
 
-    private static End tooManyFailures(JobPolicy policy, LedgerState account, Instant now) {
+    private static End tooManyFailures(JobPolicy policy, PlannerState state, Instant now) {
+        LedgerState.Counts counts = state.account().counts();
+        long recent = state.failures().within(policy.failureWindow(), now);
+        long older = Math.max(0, counts.failures() + counts.hangs() - recent);
         return new End(
                 false,
                 ConditionReason.TooManyFailures,
-                account.countedFailures() + " failures, recovery.maxFailures allows " + policy.maxFailures()
-                        + lastFailure(account),
+                recent + " failures, recovery.maxFailures allows " + policy.maxFailures()
+                        + (older > 0
+                                ? " within recovery.failureWindowSeconds, "
+                                        + policy.failureWindow().toSeconds() + " s (not counting " + older + " older)"
+                                : "")
+                        + lastFailure(state.account()),
                 now);
     }
 

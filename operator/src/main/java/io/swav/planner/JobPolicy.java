@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param growAfter how long a world stays before it grows while more pods are expected
  * @param hungAfter how long a trainer may keep its peers waiting
  * @param maxFailures failures after which a pod is still replaced; one more ends the job
+ * @param failureWindow how long a failure counts
  * @param suspended whether no pod may run
  * @param ttl how long pods stay after the end; empty keeps them
  */
@@ -23,6 +24,7 @@ public record JobPolicy(
         Duration growAfter,
         Duration hungAfter,
         int maxFailures,
+        Duration failureWindow,
         boolean suspended,
         Optional<Duration> ttl) {
 
@@ -41,6 +43,7 @@ public record JobPolicy(
                 Duration.ofSeconds(spec.elastic().growAfterSeconds()),
                 Duration.ofSeconds(spec.recovery().hungAfterSeconds()),
                 spec.recovery().maxFailures(),
+                Duration.ofSeconds(spec.recovery().failureWindowSeconds()),
                 spec.suspend(),
                 Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));
     }

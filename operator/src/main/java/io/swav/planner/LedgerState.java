@@ -39,8 +39,13 @@ public record LedgerState(
     /**
      * The number of incidents of each kind.
      * @param resizes worlds for training that were published after the first
+     * @param divergences replicas of the state that differed
      */
-    public record Counts(long resizes, long preemptions, long failures, long hangs) {}
+    public record Counts(long resizes, long preemptions, long failures, long hangs, long divergences) {
+        public Counts(long resizes, long preemptions, long failures, long hangs) {
+            this(resizes, preemptions, failures, hangs, 0);
+        }
+    }
 
     /**
      * The start of the last generation that trained, which is the last one whose cost is known.
@@ -107,11 +112,6 @@ public record LedgerState(
         incidents = List.copyOf(incidents);
     }
 
-    /** Failures that count towards recovery.maxFailures. */
-    long countedFailures() {
-        return counts.failures() + counts.hangs();
-    }
-
     /** Returns the last generation whose cost is known, 0 for none. */
     long settled() {
         return pace == null ? 0 : pace.generation();
@@ -123,11 +123,34 @@ public record LedgerState(
         IncidentKind kind = incident.kind();
         Counts more = new Counts(
                 counts.resizes(),
-                counts.preemptions() + (kind == IncidentKind.Preemption ? 1 : 0),
+                counts.preemptions() + (kind == IncidentKind.Preemption || kind == IncidentKind.Unreachable ? 1 : 0),
                 counts.failures() + (kind == IncidentKind.Failure ? 1 : 0),
-                counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0));
+                counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0),
+                counts.divergences() + (kind == IncidentKind.Diverged ? 1 : 0));
         return new LedgerState(
                 more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
+    }
+
+    /** Records an incident whose cost is known, in the world that is present. */
+    LedgerState withCost(Incident incident) {
+        LedgerState after = with(incident);
+        double seconds = Objects.requireNonNullElse(incident.secondsPaused(), 0.0);
+        SortedMap<String, Double> lost = new TreeMap<>(secondsLost);
+        lost.merge(incident.kind().name(), seconds, (one, other) -> rounded(one + other));
+        long steps = Objects.requireNonNullElse(incident.stepsLost(), 0L);
+        return new LedgerState(counts, stepsLost + steps, lost, after.incidents(), pace);
+    }
+
+    /** Replaces an incident, if it is one of the last, with what is known of it now. */
+    LedgerState replacing(Incident before, Incident after) {
+        return withIncidents(incidents.stream()
+                .map(incident -> incident.equals(before) ? after : incident)
+                .toList());
+    }
+
+    /** Returns how long these steps take at the present pace; empty before the first step. */
+    Optional<Double> secondsOf(long steps) {
+        return Optional.ofNullable(pace).map(known -> rounded(steps * known.stepSeconds()));
     }
 
     /** Records that this generation was published because of these incidents. */
@@ -140,7 +163,8 @@ public record LedgerState(
     }
 
     LedgerState resized() {
-        Counts more = new Counts(counts.resizes() + 1, counts.preemptions(), counts.failures(), counts.hangs());
+        Counts more = new Counts(
+                counts.resizes() + 1, counts.preemptions(), counts.failures(), counts.hangs(), counts.divergences());
         return new LedgerState(more, stepsLost, secondsLost, incidents, pace);
     }
 

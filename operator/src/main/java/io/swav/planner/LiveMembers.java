@@ -1,37 +1,44 @@
 package io.swav.planner;
 
 import io.swav.api.World;
-import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Terminating;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
  * The pods that can take part in training, as far as is known: those whose objects say that they are alive, without
- * those that left the world as lost or hung, in this plan or before.
+ * those that left the world as lost, hung or unreachable, in this plan or before.
  */
 final class LiveMembers {
     private final PlannerInput input;
     private final PlannerState.Pods known;
     private final Map<String, ObservedPod> byUid;
     private final Map<String, Verdict> verdicts;
+    private final Agreement agreement;
 
     /**
      * Finds the live pods.
      *
      * @param state in which the verdicts have been recorded
-     * @param verdicts of {@link HangDetector} on this input, by uid
+     * @param verdicts on this input's pods, by uid
      */
     LiveMembers(PlannerInput input, PlannerState state, Map<String, Verdict> verdicts) {
         this.input = input;
         this.known = state.pods();
         this.byUid = input.podsByUid();
         this.verdicts = verdicts;
+        this.agreement = Agreement.of(
+                input.world(), input.pods().stream().filter(this::counts).toList(), new TreeMap<>());
+    }
+
+    Agreement agreement() {
+        return agreement;
     }
 
     boolean counts(ObservedPod pod) {
@@ -42,10 +49,12 @@ final class LiveMembers {
         return (int) input.pods().stream().filter(this::counts).count();
     }
 
-    /** Returns the members of the world whose pods can continue, in the order of their ranks. */
+    /** Returns the members of the world whose pods can continue together, in the order of their ranks. */
     List<World.Member> present() {
         return input.world().members().stream()
-                .filter(member -> pod(member).filter(this::counts).isPresent())
+                .filter(member -> pod(member)
+                        .filter(pod -> counts(pod) && agreement.admits(pod))
+                        .isPresent())
                 .toList();
     }
 
@@ -53,11 +62,12 @@ final class LiveMembers {
         return present().stream().map(this::pod).flatMap(Optional::stream);
     }
 
-    /** Returns the Ready pods outside the world. */
+    /** Returns the Ready pods outside the world that may enter it. */
     Stream<ObservedPod> newcomers() {
         return input.pods().stream()
                 .filter(pod -> pod.state() instanceof Ready
                         && counts(pod)
+                        && agreement.admits(pod)
                         && !pod.signals().isSilent()
                         && input.world().rankOf(pod.uid()).isEmpty());
     }
@@ -95,6 +105,9 @@ final class LiveMembers {
         }
         if (pod.state() instanceof Terminating terminating) {
             return terminating.why();
+        }
+        if (pod.isAlive() && !agreement.admits(pod)) {
+            return agreement.difference(pod);
         }
         return pod.state() instanceof Ended ended ? ended.why() : "done";
     }

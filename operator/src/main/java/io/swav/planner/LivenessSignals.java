@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.ReachReport;
 import io.swav.api.TrainerReport;
 import java.time.Duration;
 import java.time.Instant;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param lostPeer uid of the member to which its connection failed
  * @param step global steps applied
  * @param regroup how it entered its present world
+ * @param reach which other trainers it reaches; empty for a trainer that does not call them
  */
 public record LivenessSignals(
         @Nullable Duration silence,
@@ -23,13 +25,25 @@ public record LivenessSignals(
         Optional<Duration> stalled,
         Optional<String> lostPeer,
         long step,
-        Optional<TrainerReport.Regroup> regroup) {
+        Optional<TrainerReport.Regroup> regroup,
+        Optional<ReachReport> reach) {
 
     /** Trainers report every two seconds; a trainer that misses two reports is silent. */
     public static final Duration SILENCE_LIMIT = Duration.ofSeconds(4);
 
     public static final LivenessSignals NONE =
             new LivenessSignals(null, false, Optional.empty(), Optional.empty(), 0, Optional.empty());
+
+    /** Creates the signals of a trainer that does not call others. */
+    public LivenessSignals(
+            @Nullable Duration silence,
+            boolean awaiting,
+            Optional<Duration> stalled,
+            Optional<String> lostPeer,
+            long step,
+            Optional<TrainerReport.Regroup> regroup) {
+        this(silence, awaiting, stalled, lostPeer, step, regroup, Optional.empty());
+    }
 
     public boolean isSilent() {
         return silence != null && silence.compareTo(SILENCE_LIMIT) > 0;

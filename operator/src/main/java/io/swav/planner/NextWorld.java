@@ -1,7 +1,6 @@
 package io.swav.planner;
 
 import io.swav.api.World;
-import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Starting;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,16 +31,24 @@ final class NextWorld {
     private final PlannerInput input;
     private final PlannerState state;
     private final LiveMembers liveMembers;
+    private final NewcomerTrials trials;
     private final Instant now;
     private final List<World.Member> members;
     private final List<World.Member> survivors;
     private final List<World.Member> gone;
 
-    NextWorld(JobPolicy policy, PlannerInput input, PlannerState state, LiveMembers liveMembers, Instant now) {
+    NextWorld(
+            JobPolicy policy,
+            PlannerInput input,
+            PlannerState state,
+            LiveMembers liveMembers,
+            NewcomerTrials trials,
+            Instant now) {
         this.policy = policy;
         this.input = input;
         this.state = state;
         this.liveMembers = liveMembers;
+        this.trials = trials;
         this.now = now;
         this.members = input.world().members();
         this.survivors = liveMembers.present();
@@ -101,25 +108,26 @@ final class NextWorld {
 
     private TimedDecision form() {
         List<World.Member> next = new ArrayList<>(survivors.subList(0, Math.min(survivors.size(), policy.target())));
-        List<World.Member> joining =
-                newcomers().stream().limit(policy.target() - next.size()).toList();
+        int places = policy.target() - next.size();
+        List<World.Member> joining = trials.entering(places);
         next.addAll(joining);
         if (isBroken() && next.size() < policy.min()) {
-            return untimed(pause(survivors, next.size(), waiting(next.size())));
+            return tried(pause(survivors, next.size(), waiting(next.size())));
         }
         if (isBroken() || survivors.size() > policy.target()) {
-            return untimed(replace(next, joining));
+            return tried(replace(next, joining));
         }
-        return joining.isEmpty() ? untimed(new WorldDecision.Keep(inWorld())) : grow(next, joining);
+        return joining.isEmpty() ? tried(new WorldDecision.Keep(inWorld())) : grow(next, joining);
+    }
+
+    /** The decision may be another one when newcomers may enter whose trials are not complete. */
+    private TimedDecision tried(WorldDecision world) {
+        return new TimedDecision(world, trials.replanTimes());
     }
 
     /** Whether the present world cannot continue as it is. */
     private boolean isBroken() {
         return members.isEmpty() || !gone.isEmpty() || input.world().hold();
-    }
-
-    private static TimedDecision untimed(WorldDecision world) {
-        return new TimedDecision(world, List.of());
     }
 
     /** Publishes a world on hold, unless it is already published. */
@@ -140,22 +148,22 @@ final class NextWorld {
     private TimedDecision grow(List<World.Member> next, List<World.Member> joining) {
         String ready = LiveMembers.names(joining) + " ready to join. The world grows ";
         if (next.size() < policy.min()) {
-            return untimed(new WorldDecision.Keep(
+            return tried(new WorldDecision.Keep(
                     ready + "when " + policy.min() + " trainers are ready, the raised elastic.minReplicas"));
         }
         Optional<String> suspect = HangDetector.suspect(policy, input, now);
         if (suspect.isPresent()) {
-            return untimed(new WorldDecision.Keep(
+            return tried(new WorldDecision.Keep(
                     ready + "once it is certain whether " + suspect.get() + ", for which its peers wait, hangs"));
         }
         Instant since = state.progress().since();
         Instant due = since == null ? now : since.plus(policy.growAfter());
         if (next.size() == policy.target() || !now.isBefore(due)) {
-            return untimed(regroup(next, false, change(survivors, next, joining)));
+            return tried(regroup(next, false, change(survivors, next, joining)));
         }
         return new TimedDecision(
                 new WorldDecision.Keep(ready + "at " + due + ", or earlier if all wanted pods are ready"),
-                List.of(due));
+                Stream.concat(Stream.of(due), trials.replanTimes().stream()).toList());
     }
 
     private WorldDecision.Regroup regroup(List<World.Member> next, boolean hold, String why) {
@@ -175,15 +183,6 @@ final class NextWorld {
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
         return new WorldDecision.Regroup(world, why);
-    }
-
-    /** Returns the Ready pods outside the world, the oldest first. */
-    private List<World.Member> newcomers() {
-        return liveMembers
-                .newcomers()
-                .sorted(ObservedPod.BY_AGE)
-                .map(pod -> new World.Member(pod.name(), pod.uid(), ((Ready) pod.state()).address()))
-                .toList();
     }
 
     // ---- reasons ------------------------------------------------------------------------------------------------
@@ -211,7 +210,9 @@ final class NextWorld {
                 .min(ObservedPod.BY_AGE)
                 .map(pod -> "Waiting for " + pod.name() + ": " + ((Starting) pod.state()).why());
         return Hold.sentence(input.pods())
+                .or(trials::obstacle)
                 .or(() -> first)
+                .or(() -> liveMembers.agreement().names().map(names -> "Kept out: " + names))
                 .orElse(
                         retry != null && now.isBefore(retry)
                                 ? "The next pod is created at " + retry + " because recent pods failed"

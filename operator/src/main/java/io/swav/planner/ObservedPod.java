@@ -8,15 +8,42 @@ import java.util.Comparator;
  *
  * @param lingers whether the pod still runs although its trainer has ended, and it has not been deleted: a sidecar does
  *     not end by itself
+ * @param facts what its trainer has reported
  */
 public record ObservedPod(
-        String name, String uid, Instant created, PodState state, LivenessSignals signals, boolean lingers) {
+        String name,
+        String uid,
+        Instant created,
+        PodState state,
+        LivenessSignals signals,
+        boolean lingers,
+        ReportedFacts facts) {
 
     static final Comparator<ObservedPod> BY_AGE =
             Comparator.comparing(ObservedPod::created).thenComparing(ObservedPod::name);
 
+    public ObservedPod(
+            String name, String uid, Instant created, PodState state, LivenessSignals signals, boolean lingers) {
+        this(name, uid, created, state, signals, lingers, ReportedFacts.NONE);
+    }
+
     public ObservedPod(String name, String uid, Instant created, PodState state, LivenessSignals signals) {
         this(name, uid, created, state, signals, false);
+    }
+
+    /** Returns the name of its node, empty if it has none. */
+    String node() {
+        return facts.node();
+    }
+
+    /** Returns its name, and its node's if it has one. */
+    String nameAndNode() {
+        return node().isEmpty() ? name : name + " (node " + node() + ")";
+    }
+
+    /** Returns "pod job-3 on node n2". */
+    String described() {
+        return "pod " + name + (node().isEmpty() ? "" : " on node " + node());
     }
 
     /** Whether the pod's object says that it is alive, whatever its trainer does. */

@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.TrainerReport.NotFinite;
 import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param step global steps applied so far, for the incidents
  * @param rejectedUntil no pod is created before this time, because the API server rejected one like it; null if none
  *     was rejected
+ * @param reporting whether trainers that are silent would be able to report
+ * @param notFinite the last step that trainers report as not finite; null if there was none
  */
 public record PlannerInput(
         String job,
@@ -25,10 +28,23 @@ public record PlannerInput(
         PlannerState state,
         List<ObservedPod> pods,
         long step,
-        @Nullable Instant rejectedUntil) {
+        @Nullable Instant rejectedUntil,
+        Reporting reporting,
+        @Nullable NotFinite notFinite) {
 
+    /** Creates the input of a job whose pods can be created and whose trainers can report. */
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
         this(job, world, state, pods, step, null);
+    }
+
+    public PlannerInput(
+            String job,
+            World world,
+            PlannerState state,
+            List<ObservedPod> pods,
+            long step,
+            @Nullable Instant rejectedUntil) {
+        this(job, world, state, pods, step, rejectedUntil, Reporting.POSSIBLE, null);
     }
 
     public PlannerInput {

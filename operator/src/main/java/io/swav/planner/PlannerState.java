@@ -2,8 +2,10 @@ package io.swav.planner;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -13,11 +15,12 @@ import org.jspecify.annotations.Nullable;
  * no incident is counted twice or forgotten if the operator dies in between.
  *
  * @param account the cost of everything that happened
+ * @param failures what counts towards the limit of failures
  */
-public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account) {
+public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
 
     public static final PlannerState EMPTY =
-            new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY);
+            new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
 
     /**
      * What is known about single pods; of pods that neither exist nor are members nothing is kept.
@@ -26,42 +29,68 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
      * @param accounted uids of present pods and members whose departure has been counted, or was caused by the operator
      * @param lost uids of pods that left the world because they did not respond; a pod that reports again is forgiven
      * @param hung uids of pods to be force-deleted
+     * @param unreachable uids of pods to be deleted, because their peers do not reach them
+     * @param trials of newcomers, by age
      */
-    public record Pods(long next, Set<String> accounted, Set<String> lost, Set<String> hung) {
+    public record Pods(
+            long next,
+            Set<String> accounted,
+            Set<String> lost,
+            Set<String> hung,
+            Set<String> unreachable,
+            List<Trial> trials) {
         static final Pods NONE = new Pods(0, Set.of(), Set.of(), Set.of());
+
+        public Pods(long next, Set<String> accounted, Set<String> lost, Set<String> hung) {
+            this(next, accounted, lost, hung, Set.of(), List.of());
+        }
 
         public Pods {
             accounted = new TreeSet<>(accounted);
             lost = new TreeSet<>(lost);
             hung = new TreeSet<>(hung);
+            unreachable = new TreeSet<>(unreachable);
+            trials = List.copyOf(trials);
         }
 
         /** Whether this pod no longer counts, whatever its object says. */
         public boolean isOut(String uid) {
-            return lost.contains(uid) || hung.contains(uid);
+            return lost.contains(uid) || hung.contains(uid) || unreachable.contains(uid);
         }
 
         public Pods withNext(long number) {
-            return new Pods(number, accounted, lost, hung);
+            return new Pods(number, accounted, lost, hung, unreachable, trials);
         }
 
         Pods accounting(String uid) {
-            return new Pods(next, plus(accounted, uid), lost, hung);
+            return new Pods(next, plus(accounted, uid), lost, hung, unreachable, trials);
         }
 
-        Pods losing(String uid) {
-            return new Pods(next, accounted, plus(lost, uid), hung);
+        Pods excluding(String uid, Verdict.Fate fate) {
+            return switch (fate) {
+                case LOST -> new Pods(next, accounted, plus(lost, uid), hung, unreachable, trials);
+                case HUNG -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials);
+                case UNREACHABLE -> new Pods(next, accounted, lost, hung, plus(unreachable, uid), trials);
+            };
         }
 
-        Pods killing(String uid) {
-            return new Pods(next, accounted, lost, plus(hung, uid));
+        Pods trying(List<Trial> newTrials) {
+            return new Pods(next, accounted, lost, hung, unreachable, newTrials);
         }
 
         /** Drops what was recorded about other pods than these, and that pods in {@code heard} were lost or counted. */
         Pods keeping(Set<String> uids, Set<String> heard) {
             Set<String> others = new TreeSet<>(uids);
             others.removeAll(heard);
-            return new Pods(next, common(accounted, others), common(lost, others), common(hung, uids));
+            return new Pods(
+                    next,
+                    common(accounted, others),
+                    common(lost, others),
+                    common(hung, uids),
+                    common(unreachable, uids),
+                    trials.stream()
+                            .filter(trial -> uids.contains(trial.newcomer().uid()))
+                            .toList());
         }
 
         private static Set<String> plus(Set<String> uids, String uid) {
@@ -76,6 +105,14 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
             return both;
         }
     }
+
+    /**
+     * A newcomer that the members of the world call before it may enter.
+     *
+     * @param newcomer with the address that they call
+     * @param since when they were first asked to
+     */
+    public record Trial(World.Member newcomer, Instant since) {}
 
     /**
      * The delay before the next pod is created. It doubles with each pod in a row that leaves without having entered a
@@ -108,23 +145,37 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
      * @param since when the present world was published; null before the first
      * @param firstDone when the first trainer was seen to have finished
      * @param end how the job ended; null before that
+     * @param divergences that trainers report and that are recorded, "pod@step"
      */
     public record Progress(
             @Nullable Instant since,
             @Nullable Instant firstDone,
-            @Nullable End end) {
+            @Nullable End end,
+            Set<String> divergences) {
         static final Progress NONE = new Progress(null, null, null);
 
+        public Progress {
+            divergences = new TreeSet<>(divergences);
+        }
+
+        public Progress(@Nullable Instant since, @Nullable Instant firstDone, @Nullable End end) {
+            this(since, firstDone, end, Set.of());
+        }
+
         Progress published(Instant now) {
-            return new Progress(now, firstDone, end);
+            return new Progress(now, firstDone, end, divergences);
         }
 
         Progress finishing(Instant firstDone) {
-            return new Progress(since, firstDone, end);
+            return new Progress(since, firstDone, end, divergences);
         }
 
         Progress ended(End how) {
-            return new Progress(since, firstDone, how);
+            return new Progress(since, firstDone, how, divergences);
+        }
+
+        Progress withDivergences(Set<String> reported) {
+            return new Progress(since, firstDone, end, reported);
         }
     }
 
@@ -132,18 +183,22 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
     public record End(boolean complete, ConditionReason reason, String message, Instant time) {}
 
     public PlannerState with(Pods newPods) {
-        return new PlannerState(newPods, backoff, progress, account);
+        return new PlannerState(newPods, backoff, progress, account, failures);
     }
 
     PlannerState with(Backoff newBackoff) {
-        return new PlannerState(pods, newBackoff, progress, account);
+        return new PlannerState(pods, newBackoff, progress, account, failures);
     }
 
     PlannerState with(Progress newProgress) {
-        return new PlannerState(pods, backoff, newProgress, account);
+        return new PlannerState(pods, backoff, newProgress, account, failures);
     }
 
     PlannerState with(LedgerState newAccount) {
-        return new PlannerState(pods, backoff, progress, newAccount);
+        return new PlannerState(pods, backoff, progress, newAccount, failures);
+    }
+
+    PlannerState with(Failures newFailures) {
+        return new PlannerState(pods, backoff, progress, account, newFailures);
     }
 }

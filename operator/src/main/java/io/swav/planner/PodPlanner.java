@@ -62,16 +62,24 @@ final class PodPlanner {
     }
 
     /**
-     * Returns the pods beyond the wanted ones: those that are not Ready first, then the newest; never a member of the
-     * world.
+     * Returns the pods beyond the wanted ones: those that are not Ready or may not enter the world first, then the newest;
+     * never a member of the world.
      */
     List<ObservedPod> excess(List<World.Member> members) {
         Set<String> needed = members.stream().map(World.Member::uid).collect(Collectors.toSet());
         return input.pods().stream()
                 .filter(pod -> liveMembers.counts(pod) && !needed.contains(pod.uid()))
-                .sorted(Comparator.comparing((ObservedPod pod) -> pod.state() instanceof Ready)
+                .sorted(Comparator.comparing((ObservedPod pod) -> pod.state() instanceof Ready
+                                && liveMembers.agreement().admits(pod))
                         .thenComparing(ObservedPod.BY_AGE.reversed()))
                 .limit(Math.max(0, liveMembers.alive() - wanted()))
+                .toList();
+    }
+
+    /** Returns the pods that their peers do not reach: they end as on notice. */
+    List<ObservedPod> unreachable(PlannerState state) {
+        return input.pods().stream()
+                .filter(pod -> state.pods().unreachable().contains(pod.uid()) && pod.isAlive())
                 .toList();
     }
 

@@ -60,6 +60,8 @@ public sealed interface PodState {
         FAILED,
         /** It would fail again on any pod: wrong configuration. */
         PERMANENT,
+        /** A step is not finite whatever is tried; every trainer of the job ended because of it. */
+        NOT_FINITE,
         /** The data is missing or contains no images, for any pod. */
         NO_DATA;
 

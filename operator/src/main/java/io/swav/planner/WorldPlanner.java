@@ -2,18 +2,20 @@ package io.swav.planner;
 
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
-import io.swav.planner.HangDetector.Verdict;
 import io.swav.planner.PodState.Failing;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
  * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
- * value to the next: {@link HangDetector} its verdicts on members, {@link IncidentRecorder} the planner's state with
+ * value to the next: {@link HangDetector}, {@link UnreachableMembers} and {@link NewcomerTrials} their verdicts on pods,
+ * {@link IncidentRecorder} the planner's state with
  * everything that has happened, {@link LiveMembers} the pods that can take part, {@link NextWorld} the decision about the
  * world, and {@link PodPlanner} the pods to create and delete.
  */
@@ -37,10 +39,17 @@ public final class WorldPlanner {
 
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
     public static ReconcilePlan plan(JobPolicy policy, PlannerInput input, Instant now) {
-        Map<String, Verdict> verdicts = HangDetector.of(policy, input, now);
+        Map<String, Verdict> verdicts = verdicts(policy, input, now);
         Recorded recorded = IncidentRecorder.record(policy, input, verdicts, now);
         LiveMembers liveMembers = new LiveMembers(input, recorded.state(), verdicts);
         return new WorldPlanner(policy, input, now, recorded, liveMembers).plan();
+    }
+
+    private static Map<String, Verdict> verdicts(JobPolicy policy, PlannerInput input, Instant now) {
+        Map<String, Verdict> verdicts = new LinkedHashMap<>(HangDetector.of(policy, input, now));
+        verdicts.putAll(UnreachableMembers.of(policy, input, Set.copyOf(verdicts.keySet())));
+        verdicts.putAll(NewcomerTrials.verdicts(input, Set.copyOf(verdicts.keySet())));
+        return verdicts;
     }
 
     private ReconcilePlan plan() {
@@ -55,25 +64,26 @@ public final class WorldPlanner {
     }
 
     private ReconcilePlan running() {
-        TimedDecision decision = new NextWorld(policy, input, recorded.state(), liveMembers, now).decide();
-        Recorded published = publish(decision.world(), IncidentKind.Resize);
+        NewcomerTrials trials = new NewcomerTrials(input, recorded.state(), liveMembers, now);
+        TimedDecision decision = new NextWorld(policy, input, recorded.state(), liveMembers, trials, now).decide();
         List<World.Member> members = decision.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next().members()
                 : liveMembers.present();
+        Recorded published = publish(decision.world(), IncidentKind.Resize).with(trials.current(members));
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
         List<ObservedPod> lingering = pods.lingering();
-        List<ObservedPod> delete = Stream.of(excess, lingering, pods.oldEnded())
+        List<ObservedPod> unreachable = pods.unreachable(published.state());
+        List<ObservedPod> delete = Stream.of(excess, unreachable, lingering, pods.oldEnded())
                 .flatMap(List::stream)
                 .distinct()
                 .toList();
-        String deleteWhy = excess.isEmpty() ? "" : pods.counts();
         return plan(
                 released(withNumbersOf(create, published), excess),
                 decision.world(),
                 create,
                 delete,
-                lingering.isEmpty() ? deleteWhy : "the trainer has ended but its pod has not",
+                deleteWhy(excess, unreachable, lingering),
                 Stream.of(
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
@@ -81,8 +91,25 @@ public final class WorldPlanner {
                         .flatMap(times -> times));
     }
 
+    private String deleteWhy(List<ObservedPod> excess, List<ObservedPod> unreachable, List<ObservedPod> lingering) {
+        if (!lingering.isEmpty()) {
+            return "the trainer has ended but its pod has not";
+        }
+        if (!unreachable.isEmpty()) {
+            return "its peers do not reach it";
+        }
+        return excess.isEmpty() ? "" : pods.counts();
+    }
+
     private ReconcilePlan suspended() {
-        WorldDecision world = new NextWorld(policy, input, recorded.state(), liveMembers, now).suspend();
+        WorldDecision world = new NextWorld(
+                        policy,
+                        input,
+                        recorded.state(),
+                        liveMembers,
+                        new NewcomerTrials(input, recorded.state(), liveMembers, now),
+                        now)
+                .suspend();
         Recorded published = publish(world, IncidentKind.Suspension);
         List<ObservedPod> running = pods.running();
         return plan(released(published, running), world, List.of(), running, "the job is suspended", livenessChecks());

@@ -20,7 +20,7 @@ class JobMetricsTest {
     void publishesTheLedgerAndRemovesItWithTheJob() {
         SwavJob job = Jobs.job("replicas: 2");
         metrics.record(job, Serialization.unmarshal("""
-                ledger: {goodput: 0.9, stepsLost: 3, hangs: 1, secondsLostByCause: {Hang: 61.5, Preemption: 4}}
+                ledger: {goodput: 0.9, stepsLost: 3, hangs: 1, recentFailures: 2, notFinite: 5, secondsLostByCause: {Hang: 61.5, Preemption: 4}}
                 conditions: [{type: Failed, status: 'False', reason: a, message: b, lastTransitionTime: c},
                   {type: Running, status: 'True', reason: a, message: b, lastTransitionTime: c}]
                 """, SwavJobStatus.class));
@@ -29,6 +29,8 @@ class JobMetricsTest {
                         "swav_job_goodput{job=\"job\",namespace=\"ns\"} 0.9",
                         "swav_job_steps_lost{job=\"job\",namespace=\"ns\"} 3.0",
                         "swav_job_hangs{job=\"job\",namespace=\"ns\"} 1.0",
+                        "swav_job_failures_recent{job=\"job\",namespace=\"ns\"} 2.0",
+                        "swav_job_not_finite{job=\"job\",namespace=\"ns\"} 5.0",
                         "swav_job_seconds_lost{cause=\"Hang\",job=\"job\",namespace=\"ns\"} 61.5",
                         "swav_job_seconds_lost{cause=\"Preemption\",job=\"job\",namespace=\"ns\"} 4.0",
                         "swav_job_condition{condition=\"Failed\",job=\"job\",namespace=\"ns\"} 0.0",

@@ -82,7 +82,17 @@ class JobPageTest {
                 null,
                 List.of(entry),
                 new SwavJobStatus.Ledger(
-                        null, null, null, null, null, null, java.util.Map.of(NASTY, 1.0), List.of(incident)),
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        java.util.Map.of(NASTY, 1.0),
+                        List.of(incident)),
                 List.of(ready)));
         String page = JobPage.html(List.of(job), NASTY, NOW);
         assertThat(page).doesNotContain("<script", "alert('", "src=", "href=", "url(");

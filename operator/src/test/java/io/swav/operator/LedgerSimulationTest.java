@@ -97,6 +97,7 @@ class LedgerSimulationTest {
                     spec.growAfter(),
                     spec.hungAfter(),
                     1_000_000,
+                    Duration.ofDays(1),
                     false,
                     Optional.empty());
         }

@@ -130,6 +130,8 @@ class PodClassifierTest {
         // another node may be fit for it
         assertThat(stateOf(ended(78, "Error", "x"), "", report(State.Unfit, 0)))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "node n is unfit, exit code 78: words"));
+        assertThat(stateOf(ended(79, "Error", "x"), "", report(State.Failed, 12)))
+                .isEqualTo(new PodState.Ended(Cause.NOT_FINITE, "a step is not finite: words"));
         assertThat(stateOf(ended(66, "Error", ""), "", null))
                 .isEqualTo(new PodState.Ended(Cause.NO_DATA, "exit code 66"));
         assertThat(stateOf(ended(143, "Error", ""), "", null))

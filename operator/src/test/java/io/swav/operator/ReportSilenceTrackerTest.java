@@ -36,6 +36,18 @@ class ReportSilenceTrackerTest {
         assertThat(silence(62, "1")).isEqualTo(Duration.ofSeconds(2));
     }
 
+    @Test
+    void timeInWhichATrainerCouldNotReportDoesNotCountAsSilence() {
+        silence(0, "1");
+        assertThat(tracker.reportsPossible("job-uid")).isFalse();
+        assertThat(silence(5, "1")).isEqualTo(Duration.ofSeconds(5));
+        tracker.reportsBlocked("job-uid");
+        silence(300, "1");
+        assertThat(tracker.reportsPossible("job-uid")).isTrue();
+        assertThat(tracker.reportsPossible("job-uid")).isFalse();
+        assertThat(silence(302, "1")).isEqualTo(Duration.ofSeconds(2));
+    }
+
     /** The watch may stand still while the API server itself is asked. */
     @Test
     void aReportThatWasReadBeforeIsNotNew() {

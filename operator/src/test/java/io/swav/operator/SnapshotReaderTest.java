@@ -22,6 +22,7 @@ import io.swav.planner.Hold;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
+import io.swav.planner.Reporting;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class SnapshotReaderTest {
@@ -41,6 +43,7 @@ class SnapshotReaderTest {
     private Optional<ConfigMap> cached = Optional.empty();
     private Optional<ConfigMap> liveReport = Optional.empty();
     private Optional<Pod> live = Optional.empty();
+    private Reporting reporting = Reporting.POSSIBLE;
     private final Event mountFailure = new EventBuilder()
             .withNewMetadata()
             .endMetadata()
@@ -197,6 +200,31 @@ class SnapshotReaderTest {
         }
     }
 
+    @Test
+    void silenceCountsAgainFromTheMomentAtWhichTrainersMayReportAgain() {
+        List<Pod> pods = List.of(pod("job-0", "uid-0"));
+        cached = Optional.of(report("t1"));
+        liveReport = cached;
+        SnapshotReader reader = reader(world("job-0"));
+        JobSnapshot reported = reader.read(job, pods, NOW);
+        assertThat(reported.reporting()).isEqualTo(Reporting.UNCHECKED);
+        assertThat(asked).isEmpty();
+
+        seconds = 5;
+        reporting = new Reporting.Blocked("no role");
+        assertThat(reader.read(job, pods, NOW).reporting()).isEqualTo(reporting);
+        assertThat(asked).containsExactly("job-progress", "accounts []");
+
+        seconds = 500;
+        reporting = Reporting.POSSIBLE;
+        JobSnapshot again = reader.read(job, pods, NOW);
+        assertThat(again.reporting()).isEqualTo(Reporting.POSSIBLE);
+        assertThat(again.pods().get(0).signals().silence()).isEqualTo(Duration.ZERO);
+        seconds = 507;
+        assertThat(reader.read(job, pods, NOW).pods().get(0).signals().silence())
+                .isEqualTo(Duration.ofSeconds(7));
+    }
+
     /**
      * The report may have arrived after its pod was deleted; another job's trainer may have written into a map of that
      * name.
@@ -262,6 +290,12 @@ class SnapshotReaderTest {
                     public PodHolds.Events events(Pod pod, Instant now) {
                         asked.add("events of " + pod.getMetadata().getName());
                         return new PodHolds.Events(List.of(mountFailure), Optional.empty());
+                    }
+
+                    @Override
+                    public Reporting reporting(SwavJob of, Set<String> accounts) {
+                        asked.add("accounts " + accounts);
+                        return reporting;
                     }
                 },
                 new ReportSilenceTracker(() -> Duration.ofSeconds(seconds).toNanos()));

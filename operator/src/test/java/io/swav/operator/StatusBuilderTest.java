@@ -14,6 +14,7 @@ import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.planner.Failures;
 import io.swav.planner.Hold;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.LedgerState;
@@ -22,6 +23,7 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import io.swav.planner.Reporting;
 import io.swav.planner.WorldPlanner;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -104,6 +106,34 @@ class StatusBuilderTest {
                         status(job, List.of(invalid, notAvailable), WORLD, PlannerState.EMPTY), ConditionType.Stalled))
                 .returns("NotAvailable", JobCondition::reason)
                 .returns("spec.crops; mode Queue. The job continues with its previous spec", JobCondition::message);
+    }
+
+    @Test
+    void stallsWhenTrainersCannotReportAndSaysWhatToDo() {
+        JobSnapshot seen = snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, Map.of());
+        SwavJobStatus blocked = status(seen.with(new Reporting.Blocked("Role x was deleted. Restore it.")));
+        assertThat(condition(blocked, ConditionType.Stalled))
+                .returns("True", JobCondition::status)
+                .returns("ReportsBlocked", JobCondition::reason)
+                .returns("Role x was deleted. Restore it.", JobCondition::message);
+        assertThat(condition(blocked, ConditionType.Ready).message()).isEqualTo("Role x was deleted. Restore it.");
+        SwavJobStatus possible = status(seen.with(Reporting.POSSIBLE));
+        assertThat(possible.isTrue(ConditionType.Stalled)).isFalse();
+    }
+
+    @Test
+    void repeatsWhatAMemberReportsOfAWorldThatDoesNotForm() {
+        TrainerReport tries = Jobs.report("{pod: b, uid: uid-b, state: Ready, generation: 3, time: t,"
+                + " message: 'forming generation 4: cannot reach rank 1'}");
+        PlannerState fresh = since(NOW.minusSeconds(4));
+        PlannerState old = since(NOW.minusSeconds(5));
+        SwavJob job = Jobs.job("replicas: 1");
+        assertThat(condition(status(job, List.of(), WORLD, fresh, tries), ConditionType.Ready)
+                        .message())
+                .doesNotContain("has not formed");
+        assertThat(condition(status(job, List.of(), WORLD, old, tries), ConditionType.Ready)
+                        .message())
+                .endsWith("The world has not formed yet; b reports: forming generation 4: cannot reach rank 1");
     }
 
     @Test
@@ -286,7 +316,8 @@ class StatusBuilderTest {
                 PlannerState.EMPTY.pods(),
                 new PlannerState.Backoff(3, NOW.plusSeconds(60)),
                 new PlannerState.Progress(NOW, null, null),
-                LedgerState.EMPTY);
+                LedgerState.EMPTY,
+                Failures.NONE);
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
@@ -321,12 +352,22 @@ class StatusBuilderTest {
         return state(new PlannerState.End(complete, reason, message, NOW));
     }
 
+    private static PlannerState since(Instant published) {
+        return new PlannerState(
+                PlannerState.EMPTY.pods(),
+                PlannerState.EMPTY.backoff(),
+                new PlannerState.Progress(published, null, null),
+                LedgerState.EMPTY,
+                PlannerState.EMPTY.failures());
+    }
+
     private static PlannerState state(PlannerState.@Nullable End end) {
         return new PlannerState(
                 PlannerState.EMPTY.pods(),
                 PlannerState.EMPTY.backoff(),
                 new PlannerState.Progress(NOW, null, end),
-                LedgerState.EMPTY);
+                LedgerState.EMPTY,
+                Failures.NONE);
     }
 
     /** Pod b, a member of the world, is Ready; the pods of the other reports no longer exist. */
@@ -373,6 +414,7 @@ class StatusBuilderTest {
                 byPod,
                 List.copyOf(byPod.values()),
                 Optional.empty(),
+                Reporting.UNCHECKED,
                 Optional.empty());
     }
 }

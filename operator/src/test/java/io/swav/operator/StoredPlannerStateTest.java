@@ -8,6 +8,8 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
+import io.swav.planner.FailureEvent;
+import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
 import io.swav.planner.LedgerState.Counts;
 import io.swav.planner.LedgerState.GenerationBaseline;
@@ -16,6 +18,8 @@ import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.End;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PlannerState.Progress;
+import io.swav.planner.PlannerState.Trial;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +53,8 @@ class StoredPlannerStateTest {
                     5,
                     new TreeMap<>(Map.of("Failure", 1.25)),
                     List.of(new Incident("t", IncidentKind.Hang, "job-3", "hung: no step", 12L, 4L, null, null)),
-                    new GenerationBaseline(4, 10, 20.5, 2.0, T0)));
+                    new GenerationBaseline(4, 10, 20.5, 2.0, T0)),
+            Failures.NONE);
 
     private final SwavJob job = Jobs.job("replicas: 2");
     private final World world = new World(4, "uid-1", List.of(), "w");
@@ -67,6 +72,22 @@ class StoredPlannerStateTest {
     }
 
     @Test
+    void keepsUnreachablePodsAndTrialsAndPublishesTheNewcomers() {
+        Trial trial = new Trial(new World.Member("job-8", "uid-8", "10.0.0.8:7000"), T0);
+        PlannerState state =
+                STATE.with(new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of("uid-1"), List.of(trial)));
+        ConfigMap map = WorldConfigMap.of(job, world, state, "42");
+        assertThat(map.getData().get("ledger.json"))
+                .contains("\"unreachable\":[\"uid-1\"]")
+                .contains("\"trials\":[{\"newcomer\":{\"pod\":\"job-8\",\"uid\":\"uid-8\","
+                        + "\"address\":\"10.0.0.8:7000\"},\"since\":\"2026-01-01T00:00:00Z\"}]");
+        assertThat(map.getData())
+                .containsEntry(
+                        "newcomers.json", "[{\"pod\":\"job-8\",\"uid\":\"uid-8\",\"address\":\"10.0.0.8:7000\"}]");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
+    }
+
+    @Test
     void readsTheStateOfALaterVersion() {
         ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
         map.getData()
@@ -77,5 +98,32 @@ class StoredPlannerStateTest {
         PlannerState read = WorldConfigMap.read(job, Optional.of(map)).state();
         assertThat(read.pods()).isEqualTo(STATE.pods());
         assertThat(read.account().incidents()).extracting(Incident::kind).containsExactly(IncidentKind.Unknown);
+    }
+
+    @Test
+    void writesAndReadsWhatCountsTowardsTheLimit() {
+        FailureEvent event = new FailureEvent(4, "exit code 70", T0, T0.plusSeconds(1), "job-3", 64);
+        Failures failures =
+                new Failures(List.of(new Failures.Counted(T0, 1)), List.of(event), 2, new Failures.NotFiniteStep(4, 2));
+        PlannerState state =
+                new PlannerState(STATE.pods(), STATE.backoff(), STATE.progress(), STATE.account(), failures);
+        ConfigMap map = WorldConfigMap.of(job, world, state, "42");
+        assertThat(map.getData().get("ledger.json"))
+                .endsWith(",\"failures\":{\"counted\":[{\"time\":\"2026-01-01T00:00:00Z\",\"count\":1}],"
+                        + "\"events\":[{\"generation\":4,\"how\":\"exit code 70\",\"first\":\"2026-01-01T00:00:00Z\","
+                        + "\"last\":\"2026-01-01T00:00:01Z\",\"pod\":\"job-3\",\"pods\":64}],\"notFinite\":2,"
+                        + "\"lastNotFinite\":{\"generation\":4,\"number\":2}}}");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
+    }
+
+    /** An earlier version stored no times of failures; its last incidents have them. */
+    @Test
+    void countsTheFailuresAmongTheIncidentsOfAnEarlierVersion() {
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        map.getData().put("ledger.json", STORED.replace("\"time\":\"t\"", "\"time\":\"2026-01-01T00:00:00Z\""));
+        Failures failures = WorldConfigMap.read(job, Optional.of(map)).state().failures();
+        assertThat(failures.within(Duration.ofDays(1), T0.plusSeconds(3600))).isEqualTo(1);
+        assertThat(failures.within(Duration.ofDays(1), T0.plus(Duration.ofDays(2))))
+                .isZero();
     }
 }

@@ -2,12 +2,12 @@ package io.swav.planner;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.api.ReachReport;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,10 +45,10 @@ class HangDetectorTest {
     }
 
     private static int check(List<LivenessSignals> all) {
-        Map<String, HangDetector.Verdict> verdicts = verdicts(OLD, all);
+        Map<String, Verdict> verdicts = verdicts(OLD, all);
         for (int i = 0; i < all.size(); i++) {
             LivenessSignals signals = all.get(i);
-            HangDetector.Verdict verdict = verdicts.get("uid-" + i);
+            Verdict verdict = verdicts.get("uid-" + i);
             List<LivenessSignals> others = new ArrayList<>(all);
             others.remove(i);
             boolean waitedFor =
@@ -86,21 +86,20 @@ class HangDetectorTest {
         assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(62, false, 3, null))))
                 .containsExactly(Map.entry(
                         "uid-1",
-                        new HangDetector.Verdict(
-                                true, "hung: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
+                        new Verdict(true, "hung: job-0 has waited for it for 61 s, and it has not reported for 62 s")));
         assertThat(verdicts(OLD, List.of(signals(1, true, 61, null), signals(1, false, 61, null)))
                         .get("uid-1"))
-                .isEqualTo(new HangDetector.Verdict(
-                        true, "hung: job-0 has waited for it for 61 s, and it completes no step"));
+                .isEqualTo(new Verdict(true, "hung: job-0 has waited for it for 61 s, and it completes no step"));
         assertThat(verdicts(OLD, List.of(signals(1, true, 5, "uid-1"), signals(5, false, 5, null)))
                         .get("uid-1"))
-                .isEqualTo(new HangDetector.Verdict(
+                .isEqualTo(new Verdict(
                         false,
                         "not responding to its peers: job-0 lost its connection, and it has not reported for 5 s"));
     }
 
+    /** {@link UnreachableMembers} decides about it. */
     @Test
-    void aPartitionIsLeftToTheTrainers() {
+    void aPartitionIsNoHang() {
         assertThat(verdicts(OLD, List.of(signals(1, true, 5, "uid-1"), signals(1, true, 5, "uid-0"))))
                 .isEmpty();
     }
@@ -142,19 +141,80 @@ class HangDetectorTest {
 
     @Test
     void deadPodsAreNotWitnesses() {
-        World world = world(2);
-        Map<String, ObservedPod> pods = new HashMap<>();
-        pods.put("uid-0", pod(0, signals(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")));
-        pods.put("uid-1", pod(1, signals(100, false, 100, null), new PodState.Ready("a:1")));
-        assertThat(HangDetector.of(world, OLD, pods, HUNG_AFTER)).isEmpty();
+        List<ObservedPod> pods = List.of(
+                pod(0, signals(1, true, 100, "uid-1"), new PodState.Ended(PodState.Cause.FAILED, "exit")),
+                pod(1, signals(100, false, 100, null), new PodState.Ready("a:1")));
+        assertThat(HangDetector.of(input(pods, Reporting.POSSIBLE), OLD, HUNG_AFTER))
+                .isEmpty();
     }
 
-    private static Map<String, HangDetector.Verdict> verdicts(Duration age, List<LivenessSignals> all) {
-        Map<String, ObservedPod> pods = new HashMap<>();
+    @Test
+    void noSilenceIsAHangUnlessTrainersAreFoundToBeAbleToReport() {
+        List<ObservedPod> alone = List.of(pod(0, signals(500, false, 500, null), new PodState.Ready("a:1")));
+        assertThat(HangDetector.of(input(alone, Reporting.UNCHECKED), OLD, HUNG_AFTER))
+                .isEmpty();
+        assertThat(HangDetector.of(input(alone, new Reporting.Blocked("no role")), OLD, HUNG_AFTER))
+                .isEmpty();
+        assertThat(HangDetector.of(input(alone, Reporting.POSSIBLE), OLD, HUNG_AFTER))
+                .containsKey("uid-0");
+    }
+
+    /** The newcomer waits in the new world for one that does not see it, because it has lost the API server. */
+    @Test
+    void theLastHolderIsNotHungAsLongAsACallReachesIt() {
+        ObservedPod holder = pod(0, signals(100, false, 1, null), new PodState.Ready("a:1"));
+        ObservedPod dead = pod(0, signals(601, false, 1, null), new PodState.Ready("a:1"));
+        ReachReport reached = new ReachReport(4, List.of(), List.of());
+        ReachReport notReached =
+                new ReachReport(4, List.of(new ReachReport.Failure("uid-0", "refused", 30)), List.of());
+        ReachReport nothingYet = new ReachReport(0, List.of(), List.of());
+        assertThat(verdicts(holder, newcomer(reached))).isEmpty();
+        assertThat(verdicts(holder, newcomer(notReached))).containsOnlyKeys("uid-0");
+        assertThat(verdicts(holder, newcomer(nothingYet))).containsOnlyKeys("uid-0");
+        assertThat(verdicts(dead, newcomer(reached)))
+                .as("only its port answers")
+                .containsOnlyKeys("uid-0");
+    }
+
+    @Test
+    void aMemberThatReportsButNeverEntersIsHung() {
+        ObservedPod waits = pod(0, signals(1, true, 61, null), new PodState.Ready("a:1"));
+        LivenessSignals outside = new LivenessSignals(
+                Duration.ofSeconds(1), false, Optional.empty(), Optional.empty(), 0, Optional.empty());
+        ObservedPod stays = pod(1, outside, new PodState.Ready("a:1"));
+        PlannerInput input = input(List.of(waits, stays), Reporting.UNCHECKED);
+        assertThat(HangDetector.of(input, Duration.ofSeconds(59), HUNG_AFTER)).isEmpty();
+        assertThat(HangDetector.of(input, Duration.ofSeconds(61), HUNG_AFTER)).containsOnlyKeys("uid-1");
+    }
+
+    private static Map<String, Verdict> verdicts(ObservedPod holder, ObservedPod newcomer) {
+        return HangDetector.of(input(List.of(holder, newcomer), Reporting.POSSIBLE), OLD, HUNG_AFTER);
+    }
+
+    private static ObservedPod newcomer(ReachReport reach) {
+        return pod(
+                1,
+                new LivenessSignals(
+                        Duration.ofSeconds(1),
+                        true,
+                        Optional.of(Duration.ofSeconds(99)),
+                        Optional.empty(),
+                        0,
+                        Optional.empty(),
+                        Optional.of(reach)),
+                new PodState.Ready("a:1"));
+    }
+
+    private static Map<String, Verdict> verdicts(Duration age, List<LivenessSignals> all) {
+        List<ObservedPod> pods = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
-            pods.put("uid-" + i, pod(i, all.get(i), new PodState.Ready("a:1")));
+            pods.add(pod(i, all.get(i), new PodState.Ready("a:1")));
         }
-        return HangDetector.of(world(all.size()), age, pods, HUNG_AFTER);
+        return HangDetector.of(input(pods, Reporting.POSSIBLE), age, HUNG_AFTER);
+    }
+
+    private static PlannerInput input(List<ObservedPod> pods, Reporting reporting) {
+        return new PlannerInput("job", world(pods.size()), PlannerState.EMPTY, pods, 12, null, reporting, null);
     }
 
     private static World world(int size) {

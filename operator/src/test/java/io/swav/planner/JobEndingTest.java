@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import static io.swav.planner.PlannerFixtures.DAY;
 import static io.swav.planner.PlannerFixtures.READY;
 import static io.swav.planner.PlannerFixtures.STARTING;
 import static io.swav.planner.PlannerFixtures.T0;
@@ -53,19 +54,20 @@ class JobEndingTest {
         PlannerState trained = first.state()
                 .with(first.state().pods().keeping(Set.of("uid-0"), Set.of()))
                 .with(PlannerState.Backoff.NONE);
-        ReconcilePlan later = plan(policy(2, 1, 0), world, trained, List.of(silent, broken), T0);
+        ObservedPod another =
+                new ObservedPod("job-2", "uid-2", T0.plusSeconds(1), broken.state(), LivenessSignals.NONE);
+        List<ObservedPod> pods = List.of(silent, another);
+        ReconcilePlan later = plan(policy(2, 1, 0), world, trained, pods, T0.plusSeconds(2));
         assertThat(later.state().progress().end())
                 .as("the planner state records the step")
                 .isNull();
         assertThat(later.create()).isEmpty();
-        assertThat(later.replanAt()).as("another is tried after a delay").contains(T0.plusSeconds(1));
+        assertThat(later.replanAt()).as("another is tried after a delay").contains(T0.plusSeconds(3));
 
-        JobPolicy one = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.empty());
-        assertThat(plan(one, world, trained, List.of(silent, broken), T0)
-                        .world()
-                        .why())
+        JobPolicy one = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, false, Optional.empty());
+        assertThat(plan(one, world, trained, pods, T0.plusSeconds(2)).world().why())
                 .isEqualTo(
-                        "2 failures, recovery.maxFailures allows 1. Last failure: job-1: exit code 66: /data does not"
+                        "2 failures, recovery.maxFailures allows 1. Last failure: job-2: exit code 66: /data does not"
                                 + " exist");
     }
 
@@ -95,7 +97,7 @@ class JobEndingTest {
         PlannerState.End end = new PlannerState.End(true, ConditionReason.Complete, "Training is complete", T0);
         PlannerState state = PlannerState.EMPTY.with(PlannerState.Progress.NONE.ended(end));
         JobPolicy policy = new JobPolicy(
-                1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, false, Optional.of(Duration.ofSeconds(60)));
+                1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, false, Optional.of(Duration.ofSeconds(60)));
         List<ObservedPod> pods = List.of(pod(0, new PodState.Done()));
 
         ReconcilePlan early = plan(policy, World.none("u"), state, pods, T0.plusSeconds(59));

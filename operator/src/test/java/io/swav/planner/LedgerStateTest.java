@@ -91,7 +91,6 @@ class LedgerStateTest {
                 .contains("job-29")
                 .doesNotContain("job-9");
         assertThat(account.counts()).isEqualTo(new LedgerState.Counts(0, 15, 0, 15));
-        assertThat(account.countedFailures()).isEqualTo(15);
     }
 
     private static GenerationStart started(

@@ -10,6 +10,7 @@ import java.util.Optional;
 /** Small jobs for the planner's tests: pod and member {@code n} are {@code job-n}, {@code uid-n}. */
 final class PlannerFixtures {
     static final Instant T0 = Instant.parse("2026-01-01T00:00:00Z");
+    static final Duration DAY = Duration.ofDays(1);
     static final PodState STARTING = new PodState.Starting("pulling");
     static final PodState READY = new PodState.Ready("a:1");
     static final PodState EVICTED = new PodState.Ended(Cause.PREEMPTED, "evicted");
@@ -37,7 +38,15 @@ final class PlannerFixtures {
 
     static JobPolicy policy(int target, int min, int spares) {
         return new JobPolicy(
-                target, min, spares, Duration.ofSeconds(30), Duration.ofSeconds(60), 1000, false, Optional.empty());
+                target,
+                min,
+                spares,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(60),
+                1000,
+                DAY,
+                false,
+                Optional.empty());
     }
 
     static ObservedPod pod(int number, PodState state) {

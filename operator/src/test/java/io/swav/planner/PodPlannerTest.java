@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import static io.swav.planner.PlannerFixtures.DAY;
 import static io.swav.planner.PlannerFixtures.EVICTED;
 import static io.swav.planner.PlannerFixtures.FAILED;
 import static io.swav.planner.PlannerFixtures.READY;
@@ -14,6 +15,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.World;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -24,13 +26,17 @@ class PodPlannerTest {
     void failuresOfPodsThatNeverJoinedAreDelayedMoreEachTime() {
         PlannerState state = PlannerState.EMPTY;
         long[] expected = {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300};
+        Instant now = T0;
         for (int i = 0; i < expected.length; i++) {
-            ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), state, List.of(pod(i, FAILED)), T0);
+            ObservedPod pod = new ObservedPod("job-" + i, "uid-" + i, now, FAILED, LivenessSignals.NONE);
+            now = now.plusSeconds(5);
+            ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), state, List.of(pod), now);
             assertThat(plan.create()).isEmpty();
-            assertThat(plan.replanAt()).contains(T0.plusSeconds(expected[i]));
+            assertThat(plan.replanAt()).contains(now.plusSeconds(expected[i]));
             state = plan.state();
+            now = now.plusSeconds(expected[i]);
         }
-        ReconcilePlan later = plan(policy(1, 1, 0), World.none("u"), state, List.of(), T0.plusSeconds(300));
+        ReconcilePlan later = plan(policy(1, 1, 0), World.none("u"), state, List.of(), now);
         assertThat(later.create()).hasSize(1);
     }
 
@@ -38,7 +44,8 @@ class PodPlannerTest {
     void aRejectionStopsOnlyTheCreationOfPods() {
         World world = new World(3, "u", List.of(member(0), member(1)), "w");
         List<ObservedPod> pods = List.of(pod(0, READY), pod(1, FAILED));
-        PlannerInput seen = new PlannerInput("job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30));
+        PlannerInput seen = new PlannerInput(
+                "job", world, PlannerState.EMPTY, pods, 0, T0.plusSeconds(30), Reporting.POSSIBLE, null);
         ReconcilePlan refused = WorldPlanner.plan(policy(2, 1, 0), seen, T0);
         assertThat(names(refused)).containsExactly("job-0");
         assertThat(refused.create()).isEmpty();
@@ -76,7 +83,8 @@ class PodPlannerTest {
     @Test
     void suspendingDeletesAllPodsAndCountsNoneOfThem() {
         World world = new World(3, "u", List.of(member(0)), "w");
-        JobPolicy policy = new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, true, Optional.empty());
+        JobPolicy policy =
+                new JobPolicy(1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, true, Optional.empty());
         ReconcilePlan plan = plan(policy, world, PlannerState.EMPTY, List.of(pod(0, READY)), T0);
         assertThat(after(plan, world).members()).isEmpty();
         assertThat(plan.delete()).hasSize(1);

@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import static io.swav.planner.PlannerFixtures.DAY;
 import static io.swav.planner.PlannerFixtures.FAILED;
 import static io.swav.planner.PlannerFixtures.READY;
 import static io.swav.planner.PlannerFixtures.T0;
@@ -92,7 +93,7 @@ class RunningWorldTest {
         assertThat(plan.create()).hasSize(1);
         assertThat(plan.state().account().counts().failures()).isEqualTo(1);
 
-        JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, false, Optional.empty());
+        JobPolicy none = new JobPolicy(2, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 0, DAY, false, Optional.empty());
         ReconcilePlan end = plan(none, world, PlannerState.EMPTY, pods, T0);
         assertThat(end.world()).isInstanceOfSatisfying(WorldDecision.JobEnded.class, ended -> {
             assertThat(ended.end().reason()).isEqualTo(ConditionReason.TooManyFailures);

@@ -152,8 +152,8 @@ class WorldPlannerTest {
                 .filter(pod -> pod.state() instanceof PodState.Ended ended && ended.cause() == Cause.FAILED)
                 .count();
         assertThat(plan.state().account().counts().failures())
-                .as("only failures are failures: " + where)
-                .isEqualTo(failed);
+                .as("only failures are failures, and several may be one: " + where)
+                .isBetween(Math.min(1, failed), failed);
         Set<World.Member> kept = new HashSet<>(after(plan, world).members());
         assertThat(plan.delete())
                 .as("no member is deleted: " + where)

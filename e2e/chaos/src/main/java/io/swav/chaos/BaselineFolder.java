@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The folder of a completed baseline run: its journals, its checkpoints, and the part of the job that determines the
@@ -42,8 +43,8 @@ final class BaselineFolder {
             throws IOException {
         LocalControlPlane.deleteTree(folder);
         PrivateFiles.folder(folder);
-        try (JobMonitor run =
-                new JobMonitor(stack, job.object("baseline", folder, elastic, env), StatusLine.standard())) {
+        try (JobMonitor run = new JobMonitor(
+                stack, job.object("baseline", folder, elastic, env, Optional.empty()), StatusLine.standard())) {
             run.await(now -> {});
             run.delete();
         }

@@ -33,7 +33,8 @@ final class FaultInjector {
 
     private int replicas;
     private int nextNode;
-    private Optional<Outage> outage = Optional.empty();
+    private final NetworkFaults network;
+    private Optional<OpenFault> open = Optional.empty();
 
     FaultInjector(
             LocalDeployment stack,
@@ -41,12 +42,14 @@ final class FaultInjector {
             SwavJob job,
             StormScript.FaultPlan plan,
             JournalTailer tailer,
-            FaultLog log) {
+            FaultLog log,
+            NetworkFaults network) {
         this.stack = stack;
         this.client = client;
         this.job = job;
         this.tailer = tailer;
         this.log = log;
+        this.network = network;
         this.replicas = plan.replicas();
         this.nextNode = plan.nodes();
     }
@@ -56,16 +59,20 @@ final class FaultInjector {
         return replicas;
     }
 
-    /** The outage in progress; no fault is injected during it. */
-    Optional<Outage> outage() {
-        return outage;
+    /** The fault that has begun and is not over; no other is injected during it. */
+    Optional<OpenFault> open() {
+        return open;
     }
 
-    void endOutageIfDue() {
-        outage.filter(Outage::isDue).ifPresent(due -> {
-            due.end(log);
-            outage = Optional.empty();
-        });
+    /** Continues the open fault. */
+    void advance() {
+        open = open.filter(fault -> !fault.advance(log));
+    }
+
+    /** Ends what is open and reports what had no effect; called when the job has ended. */
+    void finish() {
+        open.ifPresent(fault -> fault.abandon(log));
+        network.finish();
     }
 
     /** Injects the fault; false if the world is too small for it now. */
@@ -104,15 +111,46 @@ final class FaultInjector {
             case RESIZE -> {
                 log.record(planned, "scaled from " + replicas + " to " + planned.replicas(), List.of());
                 replicas = planned.replicas();
-                client.resource(job).scale(replicas);
+                scale(replicas);
                 return true;
             }
             case API_AWAY, OPERATOR_AWAY -> {
-                outage = Optional.of(Outage.begin(stack, planned, tailer.stepsDone(), log));
+                open = Optional.of(Outage.begin(stack, planned, tailer.stepsDone(), log));
                 return true;
             }
+            case STRANGER -> {
+                return network.stranger(planned, victim);
+            }
+            case UNREACHABLE, OTHER_DATA -> {
+                List<String> pods = existing();
+                open = pods.size() < replicas + job.getSpec().elastic().spares()
+                        ? Optional.empty() // a replacement that is yet to come would be taken for the newcomer
+                        : network.newcomer(planned, pods, () -> scale(replicas + 1), () -> scale(replicas));
+                return open.isPresent();
+            }
+            case FLIP, REPEAT, CUT, DELAY -> {
+                open = planned.kind()
+                        .lineFault()
+                        .filter(fault -> members.size() > 1)
+                        .map(fault -> network.damage(planned, fault, members));
+                return open.isPresent();
+            }
+            case NAN, DRIFT -> throw new IllegalStateException("trainers inject this themselves: " + planned);
         }
         throw new IllegalStateException("no such event: " + planned.kind());
+    }
+
+    private void scale(int to) {
+        client.resource(job).scale(to);
+    }
+
+    /** The pods that stay, as far as is known. */
+    private List<String> existing() {
+        return trainers().list().getItems().stream()
+                .filter(pod ->
+                        !List.of("Failed", "Succeeded").contains(pod.getStatus().getPhase()))
+                .map(pod -> pod.getMetadata().getName())
+                .toList();
     }
 
     private boolean signal(Planned planned, String signal, String way, List<String> pods) {

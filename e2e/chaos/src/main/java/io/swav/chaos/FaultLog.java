@@ -25,6 +25,7 @@ final class FaultLog {
     private final LongSupplier stepsDone;
     private final List<InjectedFault> faults = new ArrayList<>();
     private final Set<String> hit = new HashSet<>();
+    private final List<String> unseen = new ArrayList<>();
 
     FaultLog(Path file, StatusLine line, LongSupplier stepsDone) {
         this.file = file;
@@ -36,12 +37,15 @@ final class FaultLog {
     void record(Planned planned, String way, List<String> pods) {
         long at = now();
         say(way + (pods.isEmpty() ? "" : ": " + String.join(", ", pods)));
-        hit.addAll(pods);
         add(new InjectedFault(planned.kind(), way, at, stepsDone.getAsLong(), pods, planned.replicas(), at));
     }
 
+    /** Records a fault that has begun before this moment. */
     void add(InjectedFault fault) {
         faults.add(fault);
+        if (fault.kind().endsPods()) {
+            hit.addAll(fault.pods());
+        }
         try {
             Files.writeString(
                     file, JSON.writeValueAsString(fault) + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
@@ -59,7 +63,18 @@ final class FaultLog {
         return faults;
     }
 
-    /** Whether a fault has hit the pod. */
+    /** Records that a fault has had no effect, although it should have one. */
+    void unseen(String what) {
+        say(what);
+        unseen.add(what);
+    }
+
+    /** Descriptions of the faults that had no effect. */
+    List<String> unseen() {
+        return unseen;
+    }
+
+    /** Whether a fault that ends pods has hit the pod. */
     boolean hit(String pod) {
         return hit.contains(pod);
     }

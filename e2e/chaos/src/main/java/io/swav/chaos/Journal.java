@@ -52,7 +52,12 @@ record Journal(List<Step> steps, List<Event> events) {
             long generation,
             long step,
             long pid,
-            @Nullable String why) {}
+            @Nullable String why) {
+        /** Whether a step was dropped, or a world formed, as after a broken connection. */
+        boolean isBreak() {
+            return event == JournalEvent.DROPPED || event == JournalEvent.FORMED;
+        }
+    }
 
     static Journal empty() {
         return new Journal(new ArrayList<>(), new ArrayList<>());

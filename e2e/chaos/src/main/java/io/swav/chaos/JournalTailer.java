@@ -116,6 +116,18 @@ final class JournalTailer implements AutoCloseable {
         return stepped > 0 && stepped == size;
     }
 
+    /** Whether a trainer has dropped a step, or formed a world again, after this time, epoch microseconds. */
+    boolean brokeAfter(long at) {
+        return journals.values().stream()
+                .flatMap(journal -> journal.events().stream())
+                .anyMatch(e -> e.isBreak() && e.at() >= at);
+    }
+
+    /** Whether the pod's trainer has been a member of a world. */
+    boolean hasFormed(String pod) {
+        return journals.getOrDefault(pod, Journal.empty()).has(JournalEvent.FORMED);
+    }
+
     /** Whether the pod's trainer has recorded an orderly end. */
     boolean ended(String pod) {
         return journals.getOrDefault(pod, Journal.empty()).ended();

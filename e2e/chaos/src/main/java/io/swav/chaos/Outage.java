@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** A time without the API server or without the operator. */
-final class Outage {
+final class Outage implements OpenFault {
     private final LocalDeployment stack;
     private final Kind kind;
     private final String component;
@@ -40,12 +40,17 @@ final class Outage {
         return outage;
     }
 
-    boolean isDue() {
-        return FaultLog.now() >= ends;
+    @Override
+    public boolean advance(FaultLog log) {
+        boolean due = FaultLog.now() >= ends;
+        if (due) {
+            end(log);
+        }
+        return due;
     }
 
     /** Starts the component again. */
-    void end(FaultLog log) {
+    private void end(FaultLog log) {
         long until = FaultLog.now(); // taken before the start: how long it stays away while it starts is unknown
         if (kind == Kind.API_AWAY) {
             stack.startApiServer();
@@ -56,8 +61,13 @@ final class Outage {
         log.add(new InjectedFault(kind, way(), at, step, List.of(), 0, until));
     }
 
-    /** The description of the fault. */
-    String way() {
+    @Override
+    public String way() {
         return component + " was away";
+    }
+
+    @Override
+    public boolean apiAnswers() {
+        return kind != Kind.API_AWAY;
     }
 }

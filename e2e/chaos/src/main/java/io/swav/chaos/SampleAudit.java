@@ -72,7 +72,7 @@ final class SampleAudit {
         Set<String> silent = new HashSet<>(history.members(made.generation, made.generation));
         silent.removeAll(made.byPod.keySet());
         return silent.stream()
-                .allMatch(pod -> faults.stream().anyMatch(fault -> fault.pods().contains(pod))
+                .allMatch(pod -> faults.stream().anyMatch(fault -> fault.ends(pod))
                         || journals.getOrDefault(pod, Journal.empty()).events().stream()
                                 .anyMatch(e -> e.event() == JournalEvent.DROPPED
                                         && e.generation() == made.generation

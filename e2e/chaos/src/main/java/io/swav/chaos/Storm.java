@@ -15,11 +15,14 @@ import io.swav.local.StatusLine;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** Runs a job and injects the scripted faults one at a time, most of them only after it has recovered from the one before. */
 final class Storm implements AutoCloseable {
@@ -32,25 +35,29 @@ final class Storm implements AutoCloseable {
     /**
      * What the storm did.
      *
-     * @param missed descriptions of the planned faults that were never injected
+     * @param missed descriptions of the planned faults that were never injected, or had no effect
+     * @param incidents number of incidents that the job's status had, by their kind
      * @param wallSeconds from applying the job to its end
      */
-    record StormOutcome(List<InjectedFault> faults, List<String> missed, double wallSeconds) {}
+    record StormOutcome(
+            List<InjectedFault> faults, List<String> missed, Map<String, Integer> incidents, double wallSeconds) {}
 
     /**
      * How the storm is run.
      *
      * @param log receives a line of JSON for each fault
-     * @param apart whether each node is a process of its own
+     * @param selfFaults those of the faults planned that the trainers' environment contains
+     * @param images present if the plan has newcomers with other data
      * @param seconds after the first step at which the job is deleted; 0 lets it complete
      */
     record Setting(
             Path folder,
             Path log,
             StormScript.FaultPlan faultPlan,
-            long steps,
+            List<Planned> script,
+            SelfFaults selfFaults,
+            Optional<StormImages> images,
             long seed,
-            boolean apart,
             double seconds) {}
 
     private final LocalDeployment stack;
@@ -61,7 +68,11 @@ final class Storm implements AutoCloseable {
     private final JournalTailer tailer;
     private final FaultLog log;
     private final FaultInjector injector;
+    private final Optional<TrainerLines> lines;
+    private final TrainerReports reports;
+    private final StatusLog status = new StatusLog();
     private final Deque<Planned> script;
+    private final Deque<Planned> selfFaults;
     private int clockKills;
 
     Storm(LocalDeployment stack, SwavJob job, Setting setting, StatusLine line) {
@@ -72,8 +83,20 @@ final class Storm implements AutoCloseable {
         this.client = stack.client();
         this.tailer = new JournalTailer(StormJob.journal(setting.folder()));
         this.log = new FaultLog(setting.log(), line, tailer::stepsDone);
-        this.injector = new FaultInjector(stack, client, job, setting.faultPlan(), tailer, log);
-        this.script = new ArrayDeque<>(StormScript.plan(setting.faultPlan(), setting.steps(), setting.seed()));
+        this.lines = setting.faultPlan().needsLines() ? Optional.of(new TrainerLines()) : Optional.empty();
+        this.reports = new TrainerReports(client, job, ports -> lines.ifPresent(all -> all.serve(ports)));
+        this.injector = new FaultInjector(
+                stack,
+                client,
+                job,
+                setting.faultPlan(),
+                tailer,
+                log,
+                new NetworkFaults(lines, setting.images(), reports, tailer, status, log));
+        this.script = new ArrayDeque<>(setting.script().stream()
+                .filter(planned -> !planned.kind().bySelf())
+                .toList());
+        this.selfFaults = new ArrayDeque<>(setting.selfFaults().planned());
     }
 
     /** @throws LocalClusterException when the job fails or stalls */
@@ -83,27 +106,54 @@ final class Storm implements AutoCloseable {
             run.start();
             while (run.look(Duration.ZERO).isEmpty() && !cut()) {
                 tailer.await(POLL_INTERVAL);
-                Optional<Outage> outage = injector.outage();
-                if (outage.isPresent()) {
-                    line.show("step " + tailer.stepsDone() + " according to the journals, "
-                            + outage.get().way());
-                    injector.endOutageIfDue();
-                } else {
-                    injector.clearTaints();
-                    next();
-                }
+                run.now().map(SwavJob::getStatus).ifPresent(status::add);
+                advance();
             }
             if (cut()) {
                 run.delete();
                 awaitEnd();
             }
+            run.now().map(SwavJob::getStatus).ifPresent(status::add);
+            recordSelfFaults();
+            injector.finish();
         }
-        List<String> missed = script.stream()
+        return new StormOutcome(log.faults(), missed(), status.counts(), (System.nanoTime() - start) / 1e9);
+    }
+
+    /** Descriptions of the faults that were not injected, or had no effect. */
+    private List<String> missed() {
+        List<String> missed = new ArrayList<>(log.unseen());
+        Stream.concat(selfFaults.stream(), script.stream())
                 .filter(planned -> !cut())
                 .map(planned -> "no room for the " + words(planned) + " planned at step " + planned.step()
                         + ": the job was still recovering from earlier faults. Give it more steps or fewer events")
-                .toList();
-        return new StormOutcome(log.faults(), missed, (System.nanoTime() - start) / 1e9);
+                .forEach(missed::add);
+        return missed;
+    }
+
+    private void advance() {
+        reports.ports(); // fails if a trainer has no proxy
+        Optional<OpenFault> open = injector.open();
+        open.ifPresent(fault -> {
+            line.show("step " + tailer.stepsDone() + " according to the journals, " + fault.way());
+            injector.advance();
+        });
+        if (open.map(OpenFault::apiAnswers).orElse(true)) {
+            injector.clearTaints();
+        }
+        recordSelfFaults();
+        if (open.isEmpty() && !setting.selfFaults().isNear(tailer.stepsDone())) {
+            next();
+        }
+    }
+
+    /** Records the faults that trainers have injected into themselves by now. */
+    private void recordSelfFaults() {
+        while (!selfFaults.isEmpty() && tailer.stepsDone() > selfFaults.peek().step()) {
+            InjectedFault fault = setting.selfFaults().record(selfFaults.remove());
+            log.say(fault.way());
+            log.add(fault);
+        }
     }
 
     private boolean cut() {
@@ -165,6 +215,8 @@ final class Storm implements AutoCloseable {
 
     @Override
     public void close() {
+        reports.close();
+        lines.ifPresent(TrainerLines::close);
         tailer.close();
         client.close();
     }

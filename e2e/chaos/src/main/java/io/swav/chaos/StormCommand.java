@@ -1,8 +1,12 @@
 package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.api.StorageUri;
+import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
+import io.swav.chaos.InjectedFault.Kind;
+import io.swav.chaos.StormScript.Planned;
 import io.swav.data.TrainTestSplit;
 import io.swav.local.LocalClusterException;
 import io.swav.local.LocalControlPlane;
@@ -12,11 +16,13 @@ import io.swav.local.StatusLine;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
@@ -36,6 +42,8 @@ import picocli.CommandLine.Option;
         exitCodeList = {"0:every promise was kept", "1:a promise was broken, or the job failed"})
 public final class StormCommand implements Callable<Integer> {
     private static final JsonMapper JSON = JsonMapper.builder().build();
+    /** Name of the job. */
+    private static final String STORM = "storm";
 
     @Option(names = "--ranks", description = "Trainers at the start (default: ${DEFAULT-VALUE}).")
     private int ranks = 4;
@@ -60,27 +68,8 @@ public final class StormCommand implements Callable<Integer> {
                             + " in a real job with long steps (default: ${DEFAULT-VALUE}).")
     private double stepSeconds = 0.4;
 
-    @Option(names = "--kills", description = "Number of SIGKILLs to single trainers (default: ${DEFAULT-VALUE}).")
-    private int kills = 10;
-
-    @Option(
-            names = "--notices",
-            description =
-                    "Number of termination notices, in turn: pod deleted, pod evicted, SIGTERM, spot taint on the node"
-                            + " (default: ${DEFAULT-VALUE}).")
-    private int notices = 10;
-
-    @Option(names = "--resizes", description = "Number of changes of replicas (default: ${DEFAULT-VALUE}).")
-    private int resizes = 6;
-
-    @Option(names = "--hangs", description = "Number of SIGSTOPs to single trainers (default: ${DEFAULT-VALUE}).")
-    private int hangs = 2;
-
-    @Option(
-            names = "--node-losses",
-            description = "Number of nodes lost with all their pods, without notice to the API server"
-                    + " (default: ${DEFAULT-VALUE}).")
-    private int nodeLosses;
+    @Mixin
+    private FaultOptions faults = new FaultOptions();
 
     @Option(names = "--nodes", description = "Nodes of the cluster (default: ${DEFAULT-VALUE}).")
     private int nodes = 3;
@@ -96,20 +85,6 @@ public final class StormCommand implements Callable<Integer> {
             paramLabel = "SECONDS",
             description = "Stop the storm this long after its first step; skips the baseline and the comparison.")
     private double seconds;
-
-    @Option(names = "--stop-api", paramLabel = "SECONDS", description = "Stop the API server once, for this long.")
-    private double stopApi;
-
-    @Option(names = "--stop-operator", paramLabel = "SECONDS", description = "Stop the operator once, for this long.")
-    private double stopOperator;
-
-    @Option(names = "--kill-all-but-one", description = "Once, send SIGKILL to all trainers but one.")
-    private boolean killAllButOne;
-
-    @Option(
-            names = "--kill-all",
-            description = "Once, send SIGKILL to all trainers; training resumes from the newest checkpoint.")
-    private boolean killAll;
 
     @Option(names = "--seed", description = "Seed of the fault sequence (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
@@ -172,27 +147,18 @@ public final class StormCommand implements Callable<Integer> {
         Path cluster = home.resolve("cluster");
         Path stormy = home.resolve("run");
         boolean compare = seconds == 0;
-        StormScript.FaultPlan faultPlan = new StormScript.FaultPlan(
-                kills,
-                notices,
-                hangs,
-                resizes,
-                nodeLosses,
-                ranks,
-                min,
-                max,
-                nodes,
-                killEvery,
-                stopApi,
-                stopOperator,
-                killAllButOne,
-                killAll);
-        StormJob job = StormJob.of(new StormJob.Size(architecture, images(home), steps, batch, groupSize, mode));
-        Storm.Setting setting = setting(faultPlan, stormy);
+        StormScript.FaultPlan faultPlan = faults.plan(ranks, min, max, nodes, killEvery);
+        String images = images(home);
+        StormJob job = StormJob.of(new StormJob.Size(architecture, images, steps, batch, groupSize, mode));
+        List<Planned> script = script(faultPlan);
+        boolean apart = faultPlan.count(Kind.NODE) > 0;
+        Optional<StormImages> copy = faultPlan.count(Kind.OTHER_DATA) > 0
+                ? Optional.of(StormImages.copy(StorageUri.dataPath(images), home.resolve("images")))
+                : Optional.empty();
         Thread cleanUp = new Thread(() -> LocalDeployment.down(cluster), "clean-up");
         Runtime.getRuntime().addShutdownHook(cleanUp);
         LocalDeployment.down(cluster); // left by an earlier run, perhaps of an older build
-        LocalDeployment stack = setting.apart()
+        LocalDeployment stack = apart
                 ? LocalDeployment.upApart(cluster, nodes, System.err::println)
                 : LocalDeployment.up(cluster, nodes, Map.of(), System.err::println);
         StormReport report;
@@ -200,22 +166,17 @@ public final class StormCommand implements Callable<Integer> {
             Optional<Path> reference = compare ? Optional.of(baselineRun(stack, job, home)) : Optional.empty();
             LocalControlPlane.deleteTree(stormy);
             PrivateFiles.folder(stormy);
-            Storm.StormOutcome outcome;
             System.out.println("storm:");
-            try (Storm storm = new Storm(
-                    stack,
-                    job.object("storm", stormy, elastic(Math.max(max, ranks), spares), paced(env)),
-                    setting,
-                    StatusLine.standard())) {
-                outcome = storm.run();
-            }
+            SelfFaults selfFaults = new SelfFaults(faultPlan, script, STORM);
+            Storm.Setting setting = new Storm.Setting(
+                    stormy, stormy.resolve("happenings.jsonl"), faultPlan, script, selfFaults, copy, seed, seconds);
+            Storm.StormOutcome outcome =
+                    run(stack, stormy(job, setting, stormEnv(faultPlan, selfFaults, stormy)), setting);
             report = StormJudge.judge(
                     Journal.readAll(StormJob.journal(stormy)),
-                    outcome.faults(),
-                    outcome.missed(),
+                    outcome,
                     reference.map(folder -> compare(folder, stormy)),
-                    new StormJudge.Expectations(compare ? steps : 0, seed, mode, job.order(), everySteps),
-                    outcome.wallSeconds());
+                    new StormJudge.Expectations(compare ? steps : 0, seed, mode, job.order(), everySteps));
         } finally {
             LocalDeployment.down(cluster);
             Runtime.getRuntime().removeShutdownHook(cleanUp);
@@ -227,18 +188,47 @@ public final class StormCommand implements Callable<Integer> {
         return report.broken().isEmpty() ? 0 : 1;
     }
 
-    private Storm.Setting setting(StormScript.FaultPlan faultPlan, Path folder) {
-        try {
-            StormScript.plan(faultPlan, steps, seed);
-        } catch (IllegalArgumentException e) {
-            throw new LocalClusterException(String.valueOf(e.getMessage()), e);
+    private SwavJob stormy(StormJob job, Storm.Setting setting, Map<String, String> variables) {
+        int most = Math.max(max, ranks) + (setting.faultPlan().hasNewcomers() ? 1 : 0);
+        return job.object(
+                STORM,
+                setting.folder(),
+                elastic(most, spares),
+                paced(variables),
+                setting.images().map(StormImages::uri));
+    }
+
+    private static Storm.StormOutcome run(LocalDeployment stack, SwavJob job, Storm.Setting setting) {
+        try (Storm storm = new Storm(stack, job, setting, StatusLine.standard())) {
+            return storm.run();
         }
-        if (nodeLosses > 0 && nodes < 2) {
+    }
+
+    private List<Planned> script(StormScript.FaultPlan faultPlan) {
+        if (faultPlan.count(Kind.NODE) > 0 && nodes < 2) {
             throw new LocalClusterException(
                     "--node-losses needs --nodes 2 or more, so that a trainer survives on another node");
         }
-        return new Storm.Setting(
-                folder, folder.resolve("happenings.jsonl"), faultPlan, steps, seed, nodeLosses > 0, seconds);
+        if (faultPlan.count(Kind.DRIFT) > 0 && ranks < 2) {
+            throw new LocalClusterException(
+                    "--drift needs --ranks 2 or more, so that there are weights to compare with");
+        }
+        try {
+            return StormScript.plan(faultPlan, steps, seed);
+        } catch (IllegalArgumentException e) {
+            throw new LocalClusterException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** The variables of the storm's trainers that the baseline's do not have. */
+    private Map<String, String> stormEnv(StormScript.FaultPlan faultPlan, SelfFaults selfFaults, Path folder) {
+        Map<String, String> all = new LinkedHashMap<>(env);
+        all.putAll(selfFaults.environment());
+        if (faultPlan.needsLines()) {
+            String options = all.getOrDefault(StormJob.JAVA_OPTIONS, StormJob.FAST_START);
+            all.putAll(TrainerLines.environment(folder.resolve("hosts"), STORM, options));
+        }
+        return all;
     }
 
     private StormJob.Elastic elastic(int maxReplicas, int spareReplicas) {

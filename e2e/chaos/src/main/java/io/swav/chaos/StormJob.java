@@ -11,8 +11,10 @@ import io.swav.api.TrainerEnv;
 import io.swav.data.DataSet;
 import io.swav.data.Sampler;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
@@ -25,6 +27,9 @@ import java.util.stream.LongStream;
 record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long SEED = 31;
+    static final String JAVA_OPTIONS = "JDK_JAVA_OPTIONS";
+    /** Starts fast: the few cores are shared with the trainers that are training. */
+    static final String FAST_START = "-XX:TieredStopAtLevel=1";
 
     /**
      * The network, the data and the amount of training.
@@ -93,9 +98,10 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
      * The job as it is applied to the cluster.
      *
      * @param folder receives {@code journal} and {@code checkpoints}
-     * @param env additional environment variables of the trainers
+     * @param env additional environment variables of the trainers, which may refer to {@link TrainerEnv#POD}
+     * @param images URI of the same images at another place
      */
-    SwavJob object(String name, Path folder, Elastic elastic, Map<String, String> env) {
+    SwavJob object(String name, Path folder, Elastic elastic, Map<String, String> env, Optional<String> images) {
         ObjectNode job = Serialization.unmarshal(
                 """
                 apiVersion: swav.io/v1alpha1
@@ -113,8 +119,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                           env:
                             - {name: OMP_WAIT_POLICY, value: PASSIVE}
                             - {name: %s, value: "%s"}
-                            # starts fast: the few cores are shared with the trainers that are training
-                            - {name: JDK_JAVA_OPTIONS, value: -XX:TieredStopAtLevel=1}
+                            - {name: %s, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
                   checkpoint: {uri: "file://%s", everySteps: %d, keep: 2}
                   recovery: {maxFailures: 1000000, hungAfterSeconds: %d}
                 """.formatted(
@@ -124,14 +129,18 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                 elastic.spares(),
                                 TrainerEnv.JOURNAL,
                                 journal(folder),
+                                TrainerEnv.POD,
                                 checkpoints(folder),
                                 elastic.everySteps(),
                                 elastic.hungAfterSeconds()),
                 ObjectNode.class);
         ArrayNode variables = (ArrayNode) job.at("/spec/template/spec/containers/0/env");
-        env.forEach(
+        Map<String, String> all = new LinkedHashMap<>(env);
+        all.putIfAbsent(JAVA_OPTIONS, FAST_START);
+        all.forEach(
                 (variable, value) -> variables.addObject().put("name", variable).put("value", value));
         job.withObject("/spec").setAll(Serialization.unmarshal(maths, ObjectNode.class));
+        images.ifPresent(uri -> job.withObject("/spec/data").put("uri", uri));
         return JSON.convertValue(job, SwavJob.class);
     }
 

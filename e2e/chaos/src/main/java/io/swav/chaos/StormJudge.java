@@ -69,20 +69,18 @@ final class StormJudge {
         this.history = MergedHistory.of(journals);
     }
 
-    /** @param missed descriptions of the planned faults that were never injected */
     static StormReport judge(
             Map<String, Journal> journals,
-            List<InjectedFault> faults,
-            List<String> missed,
+            Storm.StormOutcome outcome,
             Optional<BaselineRun> baseline,
-            Expectations expected,
-            double wallSeconds) {
-        return new StormJudge(journals, faults, expected).judge(missed, baseline, wallSeconds);
+            Expectations expected) {
+        return new StormJudge(journals, outcome.faults(), expected).judge(outcome, baseline);
     }
 
-    private StormReport judge(List<String> missed, Optional<BaselineRun> baseline, double wallSeconds) {
+    private StormReport judge(Storm.StormOutcome outcome, Optional<BaselineRun> baseline) {
         StormTimes times = new StormTimes(history, faults);
-        broken.addAll(missed);
+        broken.addAll(outcome.missed());
+        broken.addAll(new FaultTraces(journals, faults, history).problems());
         checkWhole();
         int wrongSamples = samplesNotExactlyOnce();
         Map<Boolean, Integer> lost = stepsLost();
@@ -102,6 +100,8 @@ final class StormJudge {
                 count(Kind.RESIZE),
                 count(Kind.HANG),
                 count(Kind.NODE),
+                otherFaults(),
+                outcome.incidents(),
                 times.goodput(),
                 times.pauses(),
                 wrongSamples,
@@ -109,7 +109,7 @@ final class StormJudge {
                 weights.map(Weights::relativeL2).orElse(null),
                 lossEqual.orElse(null),
                 survivorsKeptProcess(),
-                wallSeconds,
+                outcome.wallSeconds(),
                 stepsDuring(Kind.API_AWAY),
                 stepsDuring(Kind.OPERATOR_AWAY),
                 expected.reproducibility(),
@@ -120,6 +120,17 @@ final class StormJudge {
 
     private int count(Kind kind) {
         return (int) faults.stream().filter(fault -> fault.kind() == kind).count();
+    }
+
+    /** The faults of the kinds that the report has no field for, by the kind's name. */
+    private Map<String, Integer> otherFaults() {
+        Map<String, Integer> counts = new LinkedHashMap<>();
+        for (Kind kind : Kind.values()) {
+            if (kind.compareTo(Kind.OPERATOR_AWAY) > 0 && count(kind) > 0) {
+                counts.put(kind.plural, count(kind));
+            }
+        }
+        return counts;
     }
 
     /** Checks that every step was made, each in a world no older than that of the step before. */
@@ -179,13 +190,20 @@ final class StormJudge {
 
     /**
      * The newest fault without notice, before the step was dropped, that hit a member of its world. It may also have hit a
-     * pod that died while that world formed, before it could record that.
+     * pod that died while that world formed, before it could record that. One that a trainer injects into itself belongs to
+     * its step.
      */
     private Optional<InjectedFault> death(Lost lost) {
         Set<String> members = history.members(lost.generation(), lost.generation());
         long formed = history.formed(lost.generation());
+        Optional<InjectedFault> own = faults.stream()
+                .filter(fault -> fault.kind().bySelf() && fault.step() == lost.step())
+                .findFirst();
+        if (own.isPresent()) {
+            return own;
+        }
         return faults.stream()
-                .filter(fault -> !fault.kind().withNotice())
+                .filter(fault -> !fault.kind().withNotice() && !fault.kind().bySelf())
                 .filter(fault -> fault.at() <= lost.at() || fault.kind() == Kind.KILL_ALL)
                 .filter(fault -> fault.at() >= formed || fault.pods().stream().anyMatch(members::contains))
                 .max(Comparator.comparingLong(InjectedFault::at));
@@ -229,7 +247,7 @@ final class StormJudge {
     private boolean survivorsKeptProcess() {
         int before = broken.size();
         Set<String> hit = new HashSet<>();
-        faults.forEach(fault -> hit.addAll(fault.pods()));
+        faults.stream().filter(fault -> fault.kind().endsPods()).forEach(fault -> hit.addAll(fault.pods()));
         journals.forEach((pod, journal) -> {
             long processes = journal.events().stream()
                     .map(Journal.Event::pid)

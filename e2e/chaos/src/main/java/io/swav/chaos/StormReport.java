@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The report that {@code swav storm --json} writes.
  *
+ * @param otherFaults number of faults of the kinds without a field of their own, e.g. {@code flips}; kinds that were not
+ *     injected are absent
+ * @param incidents number of incidents that the job's status had during the storm, by their kind
  * @param goodput time in steps that were kept, as a fraction of the time from the first step to the last
  * @param pauseSeconds pauses by cause: from the end of the last step before a change of the world to the end of the first
  *     step after it, less the duration of a normal step. A resize covers pods that join or are released, replacements
@@ -34,6 +37,8 @@ record StormReport(
         int resizes,
         int hangs,
         int nodeLosses,
+        Map<String, Integer> otherFaults,
+        Map<String, Integer> incidents,
         double goodput,
         Map<String, Pause> pauseSeconds,
         int samplesNotExactlyOnce,

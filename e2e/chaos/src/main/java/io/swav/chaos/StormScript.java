@@ -4,6 +4,7 @@ import io.swav.chaos.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 /** The sequence of faults of a storm and when each is due: a function of the fault plan and a seed. */
@@ -12,6 +13,8 @@ final class StormScript {
     private static final double CALM_BEFORE = 0.03;
 
     private static final double CALM_AFTER = 0.06;
+    /** Before a drift: all trainers of the start must have entered the world, because one of them drifts. */
+    private static final double CALM_BEFORE_DRIFT = 0.12;
 
     /** Ways to give a termination notice, taken in turn. */
     enum Notice {
@@ -30,29 +33,43 @@ final class StormScript {
     /**
      * How often each fault is injected.
      *
+     * @param counts number of faults of each kind; a kind that is absent is not injected
      * @param replicas at the start
      * @param minReplicas fewest that a resize requests
      * @param maxReplicas most that a resize requests
      * @param nodes with 1, taints are left out, because one would give notice to every pod
      * @param killEverySeconds interval of additional kills by the clock; 0 for none
-     * @param apiAwaySeconds duration of the single outage; 0 for none
-     * @param operatorAwaySeconds duration of the single outage; 0 for none
+     * @param apiAwaySeconds duration of an outage
+     * @param operatorAwaySeconds duration of an outage
      */
     record FaultPlan(
-            int kills,
-            int notices,
-            int hangs,
-            int resizes,
-            int nodeLosses,
+            Map<Kind, Integer> counts,
             int replicas,
             int minReplicas,
             int maxReplicas,
             int nodes,
             double killEverySeconds,
             double apiAwaySeconds,
-            double operatorAwaySeconds,
-            boolean killAllButOne,
-            boolean killAll) {}
+            double operatorAwaySeconds) {
+        FaultPlan {
+            counts = Map.copyOf(counts);
+        }
+
+        int count(Kind kind) {
+            return counts.getOrDefault(kind, 0);
+        }
+
+        boolean hasNewcomers() {
+            return count(Kind.UNREACHABLE) + count(Kind.OTHER_DATA) > 0;
+        }
+
+        /** Whether proxies have to stand before the trainers. */
+        boolean needsLines() {
+            return count(Kind.UNREACHABLE) > 0
+                    || counts.entrySet().stream()
+                            .anyMatch(entry -> entry.getKey().lineFault().isPresent() && entry.getValue() > 0);
+        }
+    }
 
     /**
      * A fault to be injected.
@@ -86,18 +103,16 @@ final class StormScript {
     static List<Planned> plan(FaultPlan faultPlan, long steps, long seed) {
         Random random = new Random(seed);
         List<Kind> kinds = new ArrayList<>();
-        add(kinds, Kind.KILL, faultPlan.kills());
-        add(kinds, Kind.NOTICE, faultPlan.notices());
-        add(kinds, Kind.HANG, faultPlan.hangs());
-        add(kinds, Kind.RESIZE, faultPlan.resizes());
-        add(kinds, Kind.NODE, faultPlan.nodeLosses());
-        add(kinds, Kind.API_AWAY, faultPlan.apiAwaySeconds() > 0 ? 1 : 0);
-        add(kinds, Kind.OPERATOR_AWAY, faultPlan.operatorAwaySeconds() > 0 ? 1 : 0);
-        add(kinds, Kind.KILL_ALL_BUT_ONE, faultPlan.killAllButOne() ? 1 : 0);
-        add(kinds, Kind.KILL_ALL, faultPlan.killAll() ? 1 : 0);
+        for (Kind kind : Kind.values()) {
+            kinds.addAll(Collections.nCopies(faultPlan.count(kind), kind));
+        }
         Collections.shuffle(kinds, random);
+        if (kinds.remove(Kind.DRIFT)) {
+            kinds.add(0, Kind.DRIFT); // it hits one of the first pods, which a later one may no longer find
+        }
 
-        long first = Math.max(2, Math.round(steps * CALM_BEFORE));
+        double calm = kinds.contains(Kind.DRIFT) ? CALM_BEFORE_DRIFT : CALM_BEFORE;
+        long first = Math.max(2, Math.round(steps * calm));
         long last = steps - Math.max(2, Math.round(steps * CALM_AFTER));
         if (last - first < 2L * kinds.size()) {
             throw new IllegalArgumentException(kinds.size() + " events do not fit in " + steps
@@ -137,11 +152,5 @@ final class StormScript {
         }
         int pick = min + random.nextInt(than >= min && than <= max ? max - min : max - min + 1);
         return than >= min && than <= max && pick >= than ? pick + 1 : pick;
-    }
-
-    private static void add(List<Kind> kinds, Kind kind, int count) {
-        for (int i = 0; i < count; i++) {
-            kinds.add(kind);
-        }
     }
 }

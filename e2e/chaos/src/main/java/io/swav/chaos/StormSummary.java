@@ -1,6 +1,8 @@
 package io.swav.chaos;
 
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** A storm's report for the terminal. */
 final class StormSummary {
@@ -26,6 +28,10 @@ final class StormSummary {
                 report.stepsLostWithoutNotice(),
                 report.samplesNotExactlyOnce(),
                 100 * report.goodput());
+        if (!report.otherFaults().isEmpty()) {
+            System.out.println("other faults: " + listed(report.otherFaults()));
+        }
+        System.out.println("incidents in the job's status: " + listed(report.incidents()));
         report.pauseSeconds()
                 .forEach((cause, pause) -> System.out.printf(
                         Locale.ROOT,
@@ -57,5 +63,13 @@ final class StormSummary {
                 report.broken().isEmpty()
                         ? "every promise was kept"
                         : report.broken().size() + " promises broken");
+    }
+
+    private static String listed(Map<String, Integer> counts) {
+        return counts.isEmpty()
+                ? "none"
+                : counts.entrySet().stream()
+                        .map(entry -> entry.getValue() + " " + entry.getKey())
+                        .collect(Collectors.joining(", "));
     }
 }

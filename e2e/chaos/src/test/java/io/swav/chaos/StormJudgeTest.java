@@ -284,13 +284,161 @@ class StormJudgeTest {
         done("a");
         StormReport report = StormJudge.judge(
                 journals,
-                faults,
-                List.of("no room for the kill"),
+                new Storm.StormOutcome(faults, List.of("no room for the kill"), Map.of(), 6),
                 Optional.empty(),
-                expected(6, Reproducibility.Bitwise),
-                6);
+                expected(6, Reproducibility.Bitwise));
         assertThat(report.broken()).containsExactly("no room for the kill");
         assertThat(report.weightsEqual()).isNull();
+    }
+
+    @Test
+    void damagedBytesMayCostTheStepInFlightInTheSameWorld() {
+        damageAtStep2();
+        event("a", JournalEvent.DROPPED, 1, 2);
+        event("b", JournalEvent.DROPPED, 1, 2);
+        form(1, "a", "b");
+        steps(1, 2, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.otherFaults()).isEqualTo(Map.of("flips", 1));
+        assertThat(report.stepsLostWithoutNotice())
+                .as("the step was made again")
+                .isZero();
+    }
+
+    @Test
+    void damagedBytesMayCostTheStepInFlightInAnotherWorld() {
+        damageAtStep2();
+        event("a", JournalEvent.DROPPED, 1, 2);
+        form(2, "a", "b");
+        steps(2, 2, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isEqualTo(1);
+    }
+
+    @Test
+    void damagedBytesMayNotCostTwoSteps() {
+        damageAtStep2();
+        event("a", JournalEvent.DROPPED, 1, 2);
+        form(1, "a", "b");
+        steps(1, 2, 3, "a", "b");
+        event("a", JournalEvent.DROPPED, 1, 3);
+        steps(1, 3, 6, "a", "b");
+        done("a", "b");
+
+        assertThat(judge(6).broken()).singleElement().asString().contains("FLIP (at step 2) cost 2 steps");
+    }
+
+    @Test
+    void aStepThatOneRankDropsAndAnotherAppliesIsNotLost() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        faults.add(new InjectedFault(Kind.FLIP, "FLIP", clock + 1, 2, List.of("b"), 0, clock + 1));
+        steps(1, 2, 3, 2, "a"); // b found the damage in the last bytes of the step, and a those of the next
+        event("b", JournalEvent.DROPPED, 1, 2);
+        event("a", JournalEvent.DROPPED, 1, 3);
+        clock++;
+        form(1, "a", "b");
+        steps(1, 3, 6, "a", "b");
+        done("a", "b");
+
+        StormReport report = judge(6);
+
+        assertThat(report.broken()).isEmpty();
+        assertThat(report.stepsLostWithoutNotice()).isZero();
+    }
+
+    @Test
+    void damagedBytesThatNobodyNoticesFailTheStorm() {
+        damageAtStep2();
+        steps(1, 2, 5, "a", "b");
+        clock++;
+        inject(Kind.KILL, "b"); // what it drops is not a trace of the damage
+        event("a", JournalEvent.DROPPED, 1, 5);
+        form(2, "a");
+        steps(2, 5, 6, "a");
+        done("a");
+
+        assertThat(judge(6).broken())
+                .singleElement()
+                .asString()
+                .startsWith("not seen: FLIP (at step 2): no trainer dropped a step");
+    }
+
+    private void damageAtStep2() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        clock++;
+        faults.add(new InjectedFault(Kind.FLIP, "FLIP", clock, 2, List.of("b"), 0, clock));
+    }
+
+    @Test
+    void podsThatSurviveAFaultMayNotEndBecauseOfIt() {
+        damageAtStep2();
+        event("a", JournalEvent.DROPPED, 1, 2);
+        form(2, "a");
+        steps(2, 2, 6, "a");
+        done("a");
+
+        assertThat(judge(6).broken()).singleElement().asString().startsWith("b ended in the middle");
+    }
+
+    @Test
+    void aDelayMustBeLongerThanItsStepNeedsOtherwise() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        faults.add(new InjectedFault(Kind.DELAY, "late", clock + 1, 2, List.of("b"), 0, clock + 2 * SECOND));
+        long begin = clock;
+        steps(1, 2, 6, "a", "b");
+        done("a", "b");
+        assertThat(judge(6).broken()).singleElement().asString().startsWith("not seen: late (at step 2)");
+
+        Journal.Step step = journal("a").steps().get(2);
+        journal("a")
+                .steps()
+                .set(2, new Journal.Step(2, 1, 0, 2, begin, begin + 2 * SECOND, step.loss(), step.samples()));
+        assertThat(judge(6).broken()).isEmpty();
+    }
+
+    @Test
+    void aFaultOfATrainersOwnDropsItsStepOnly() {
+        form(1, "a", "b");
+        steps(1, 0, 3, "a", "b");
+        event("a", JournalEvent.DROPPED, 1, 3);
+        event("b", JournalEvent.DROPPED, 1, 3);
+        form(2, "a", "b");
+        steps(2, 3, 6, "a", "b");
+        done("a", "b");
+        faults.add(new InjectedFault(Kind.NAN, "NaN", clock, 3, List.of(), 0, clock));
+        assertThat(judge(6).broken()).isEmpty();
+        assertThat(judge(6).stepsLostWithoutNotice()).isEqualTo(1);
+
+        faults.set(0, new InjectedFault(Kind.DRIFT, "drift", clock, 2, List.of("b"), 0, clock));
+        assertThat(judge(6).broken())
+                .anyMatch(text -> text.equals("not seen: drift (at step 2): no trainer dropped that step"))
+                .anyMatch(text -> text.startsWith("step 3 of generation 1 was begun and dropped"));
+    }
+
+    @Test
+    void anUnwelcomeNewcomerStaysOutside() {
+        form(1, "a", "b");
+        steps(1, 0, 2, "a", "b");
+        inject(Kind.OTHER_DATA, "c");
+        inject(Kind.UNREACHABLE, "d");
+        form(2, "a", "b", "c");
+        steps(2, 2, 6, "a", "b", "c");
+        done("a", "b", "c");
+
+        assertThat(judge(6).broken()).containsExactly("c entered the world, although OTHER_DATA");
+        assertThat(judge(6).otherFaults())
+                .isEqualTo(Map.of("newcomers with other data", 1, "unreachable newcomers", 1));
     }
 
     private StormReport judge(long steps) {
@@ -303,11 +451,9 @@ class StormJudgeTest {
         baseline.steps(1, 0, steps, "q");
         return StormJudge.judge(
                 journals,
-                faults,
-                List.of(),
+                new Storm.StormOutcome(faults, List.of(), Map.of(), clock / 1e6),
                 Optional.of(new StormJudge.BaselineRun(baseline.journals, weights)),
-                expected(steps, mode),
-                clock / 1e6);
+                expected(steps, mode));
     }
 
     private static StormJudge.Expectations expected(long steps, Reproducibility mode) {

@@ -15,7 +15,19 @@ class StormScriptTest {
     private static final FaultPlan ISSUE = faultPlan(10, 10, 2, 6, 0);
 
     private static FaultPlan faultPlan(int kills, int notices, int hangs, int resizes, int nodeLosses) {
-        return new FaultPlan(kills, notices, hangs, resizes, nodeLosses, 4, 2, 5, 3, 0, 0, 0, false, false);
+        return faultPlan(
+                Map.of(
+                        Kind.KILL, kills,
+                        Kind.NOTICE, notices,
+                        Kind.HANG, hangs,
+                        Kind.RESIZE, resizes,
+                        Kind.NODE, nodeLosses),
+                3,
+                0);
+    }
+
+    private static FaultPlan faultPlan(Map<Kind, Integer> counts, int nodes, double killEvery) {
+        return new FaultPlan(counts, 4, 2, 5, nodes, killEvery, 0, 0);
     }
 
     @Test
@@ -53,7 +65,7 @@ class StormScriptTest {
                         .map(Planned::notice)
                         .distinct())
                 .containsExactly(StormScript.Notice.values());
-        FaultPlan oneNode = new FaultPlan(0, 8, 0, 0, 0, 4, 2, 5, 1, 0, 0, 0, false, false);
+        FaultPlan oneNode = faultPlan(Map.of(Kind.NOTICE, 8), 1, 0);
         assertThat(StormScript.plan(oneNode, 300, 1)).noneMatch(p -> p.notice() == StormScript.Notice.TAINT);
     }
 
@@ -65,11 +77,39 @@ class StormScriptTest {
 
     @Test
     void killsByTheClockAreDueByTheClock() {
-        FaultPlan byClock = new FaultPlan(0, 0, 0, 0, 0, 4, 2, 5, 3, 60, 0, 0, false, false);
+        FaultPlan byClock = faultPlan(Map.of(), 3, 60);
         Planned second = StormScript.killByClock(byClock, 2, 1);
         assertThat(second.due(50, 119)).isFalse();
         assertThat(second.due(50, 120)).isTrue();
         assertThat(StormScript.plan(byClock, 300, 1)).isEmpty();
+    }
+
+    @Test
+    void plansEveryKindAndADriftBeforeAllOthers() {
+        Map<Kind, Integer> each = new EnumMap<>(Kind.class);
+        for (Kind kind : Kind.values()) {
+            each.put(kind, 1);
+        }
+        for (long seed = 0; seed < 100; seed++) {
+            List<Planned> plan = StormScript.plan(faultPlan(each, 3, 0), 300, seed);
+            assertThat(counts(plan)).as("seed %d", seed).isEqualTo(each);
+            assertThat(plan.get(0).kind()).as("seed %d", seed).isEqualTo(Kind.DRIFT);
+            assertThat(plan.get(0).step()).as("seed %d", seed).isGreaterThanOrEqualTo(36);
+        }
+    }
+
+    @Test
+    void onlyFaultsOnTheWayBetweenTrainersNeedProxies() {
+        for (Kind kind : Kind.values()) {
+            boolean onTheWay = List.of(Kind.FLIP, Kind.REPEAT, Kind.CUT, Kind.DELAY, Kind.UNREACHABLE)
+                    .contains(kind);
+            assertThat(faultPlan(Map.of(kind, 1), 3, 0).needsLines())
+                    .as("%s", kind)
+                    .isEqualTo(onTheWay);
+            assertThat(faultPlan(Map.of(kind, 0), 3, 0).needsLines())
+                    .as("%s", kind)
+                    .isFalse();
+        }
     }
 
     @Test

@@ -69,8 +69,17 @@ final class QuickstartCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        long start = System.nanoTime();
         Path home = LocalDeployment.defaultDir("quickstart");
+        QuickstartLock lock = QuickstartLock.take(home);
+        try {
+            return run(home);
+        } finally {
+            lock.close();
+        }
+    }
+
+    private int run(Path home) throws IOException {
+        long start = System.nanoTime();
         Path cluster = home.resolve("cluster");
         Path jobFile = manifest == null ? projectFile("examples/quickstart.yaml") : manifest;
         Path images =

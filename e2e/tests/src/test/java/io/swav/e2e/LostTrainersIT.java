@@ -8,6 +8,8 @@ import io.fabric8.kubernetes.api.model.NodeBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
+import io.swav.api.ReachReport;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.SwavJobStatus.Phase;
@@ -15,6 +17,7 @@ import io.swav.api.TrainerReport;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -126,7 +129,7 @@ class LostTrainersIT extends OperatedJob {
         trainers.update("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 3, "lostPeer", uid));
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(members())
-                        .as("it still reports, so the two resolve this themselves")
+                        .as("a connection that has been lost for three seconds is no evidence")
                         .containsExactly("job-0", "job-1"));
         trainers.silent("job-1");
         soon().untilAsserted(() -> {
@@ -143,6 +146,147 @@ class LostTrainersIT extends OperatedJob {
         });
         client.pods().inNamespace(namespace).withName("job-1").delete();
         soon().untilAsserted(() -> assertThat(ledger().preemptions()).isEqualTo(2));
+    }
+
+    /** Both report, and so each looks alive: without a deadline they would keep trying. */
+    @Test
+    void oneThatItsPeerDoesNotReachIsPutOutReplacedAndNamed() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        for (int number = 0; number < 2; number++) {
+            String peer = trainers.world().members().get(1 - number).uid();
+            ReachReport.Failure failure = new ReachReport.Failure(peer, "at 10.0.0.1:7000: Connect timed out", 12.5);
+            trainers.update(
+                    "job-" + number,
+                    Map.of(
+                            "awaitingPeers",
+                            true,
+                            "stalledSeconds",
+                            14,
+                            "lostPeer",
+                            peer,
+                            "reach",
+                            new ReachReport(trainers.world().generation(), List.of(failure), List.of())));
+        }
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).as("deleted and replaced").containsExactly("job-0", "job-2");
+            assertThat(ledger().incidents()).anySatisfy(incident -> {
+                assertThat(incident.kind()).isEqualTo(IncidentKind.Unreachable);
+                assertThat(incident.pod()).isEqualTo("job-1");
+                assertThat(incident.reason())
+                        .contains("job-0 has not reached it for 12 s, at 10.0.0.1:7000: Connect timed out");
+            });
+        });
+        assertThat(trainers.world().lost()).hasSize(1);
+        assertThat(ledger().failures()).isZero();
+        assertThat(ledger().preemptions()).isEqualTo(1);
+        soon().untilAsserted(() -> assertThat(events()).contains("PodUnreachable"));
+    }
+
+    @Test
+    void trainersOfAnEarlierVersionThatDoNotReachEachOtherArePartedAfterTwentySeconds() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        String uid = trainers.world().members().get(1).uid();
+        trainers.update("job-0", Map.of("awaitingPeers", true, "stalledSeconds", 21, "lostPeer", uid));
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).containsExactly("job-0", "job-2");
+        });
+    }
+
+    @Test
+    void aNewcomerEntersOnceAllMembersHaveReachedIt() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        apply("replicas: 3, elastic: {growAfterSeconds: 0}");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(3));
+        long generation = trainers.world().generation();
+        for (String pod : List.of("job-0", "job-1")) {
+            trainers.update(pod, Map.of("reach", ReachReport.NONE));
+        }
+        trainers.ready("job-2");
+        trainers.update("job-2", Map.of("reach", new ReachReport(generation, List.of(), List.of())));
+        soon().untilAsserted(() -> assertThat(newcomers()).contains("job-2"));
+        String uid = uid("job-2");
+        ReachReport reached = new ReachReport(0, List.of(), List.of(uid));
+        ReachReport failed = new ReachReport(
+                0, List.of(new ReachReport.Failure(uid, "the listener does not hold the key", 3)), List.of());
+        trainers.update("job-0", Map.of("reach", reached));
+        trainers.update("job-1", Map.of("reach", failed));
+        soon().untilAsserted(() -> assertThat(message(ConditionType.Ready))
+                .contains("job-2 is ready but may not enter: job-1 does not reach it")
+                .contains("does not hold the key"));
+        assertThat(trainers.world().generation()).isEqualTo(generation);
+        trainers.update("job-1", Map.of("reach", reached));
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1", "job-2");
+            assertThat(newcomers()).isEmpty();
+        });
+    }
+
+    @Test
+    void aLoneTrainerIsNotKilledForItsSilenceWhileItMayNotReport() {
+        apply("replicas: 1, recovery: {hungAfterSeconds: 1}");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
+        trainers.ready("job-0");
+        soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
+        long generation = trainers.world().generation();
+        TrainerReport.Regroup regroup = new TrainerReport.Regroup(generation, null, 0, 7, 3.5);
+        trainers.training("job-0", 7, regroup);
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
+        client.rbac()
+                .roleBindings()
+                .inNamespace(namespace)
+                .withName("job-trainer")
+                .delete();
+        trainers.silent("job-0");
+        soon().untilAsserted(() -> {
+            assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
+                    .isEqualTo("ReportsBlocked");
+            assertThat(message(ConditionType.Ready))
+                    .contains("RoleBinding job-trainer, which lets them report, was deleted")
+                    .contains("Restore it");
+        });
+        await().during(Duration.ofSeconds(8)).atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
+            assertThat(trainers.pods()).as("not killed").containsExactly("job-0");
+            assertThat(trainers.world().generation()).isEqualTo(generation);
+        });
+
+        apply("replicas: 1, recovery: {hungAfterSeconds: 5}");
+        soon().untilAsserted(() -> assertThat(client.rbac()
+                        .roleBindings()
+                        .inNamespace(namespace)
+                        .withName("job-trainer")
+                        .get())
+                .isNotNull());
+        trainers.training("job-0", 90, regroup);
+        soon().untilAsserted(() -> {
+            assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
+            assertThat(requireNonNull(status().progress()).step()).isEqualTo(90);
+        });
+        assertThat(ledger().hangs()).isZero();
+        trainers.silent("job-0");
+        soon().atMost(Duration.ofMinutes(1))
+                .untilAsserted(() -> assertThat(trainers.pods())
+                        .as("it could report now, so it is hung")
+                        .doesNotContain("job-0"));
+    }
+
+    private String uid(String pod) {
+        return client.pods()
+                .inNamespace(namespace)
+                .withName(pod)
+                .get()
+                .getMetadata()
+                .getUid();
+    }
+
+    private String newcomers() {
+        return client.configMaps()
+                .inNamespace(namespace)
+                .withName(ResourceNames.worldName("job"))
+                .get()
+                .getData()
+                .getOrDefault(ResourceNames.NEWCOMERS_KEY, "");
     }
 
     @Test

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -89,6 +90,48 @@ class StormIT {
             assertThat(logs).anyMatch(log -> log.contains("NCCL INFO stub: init complete"));
             assertThat(stub.get().resolve("misuse")).doesNotExist();
         }
+    }
+
+    /** Over TCP: the proxies between trainers see nothing of NCCL's own connections. */
+    @Test
+    void damagedBytesAndStrangersChangeNothing() throws Exception {
+        DataCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
+        Path json = dir.resolve("storm.json");
+
+        int code = new CommandLine(new StormCommand())
+                .execute(
+                        "--dir=" + dir.resolve("storm"),
+                        "--data=" + dir.resolve("data"),
+                        "--json=" + json,
+                        "--ranks=3",
+                        "--steps=30",
+                        "--batch=256",
+                        "--group-size=32",
+                        "--kills=1",
+                        "--notices=0",
+                        "--resizes=0",
+                        "--hangs=0",
+                        "--flips=2",
+                        "--repeats=1",
+                        "--cuts=1",
+                        "--delays=1",
+                        "--strangers=2",
+                        "--hung-after=30", // the machine may be slower than a storm expects
+                        "--seed=3");
+
+        JsonNode report = JsonMapper.builder().build().readTree(json.toFile());
+        assertThat(report.path("broken")).as("promises broken").isEmpty();
+        assertThat(code).isZero();
+        assertThat(report.path("kills").asInt()).isEqualTo(1);
+        Map<String, Integer> others = Map.of("flips", 2, "repeats", 1, "cuts", 1, "delays", 1, "strangers", 2);
+        others.forEach((kind, count) -> assertThat(
+                        report.path("otherFaults").path(kind).asInt())
+                .as(kind)
+                .isEqualTo(count));
+        assertThat(report.path("stepsLostWithNotice").asInt()).isZero();
+        assertThat(report.path("weightsEqual").asBoolean()).isTrue();
+        assertThat(report.path("lossEqual").asBoolean()).isTrue();
+        assertThat(logs()).anyMatch(log -> log.contains("ranks over TCP"));
     }
 
     private Optional<Path> stub() throws Exception {

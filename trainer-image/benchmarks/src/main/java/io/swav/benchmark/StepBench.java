@@ -228,8 +228,8 @@ public final class StepBench implements Callable<Integer> {
     /** SwAV as a job trains it, with a CPU profiler on the learner. */
     private record Metered(StepCpuProfiler meter) implements TrainingFactory {
         @Override
-        public void checkKernels(SwavJobSpec spec) {
-            new SwavTrainingFactory().checkKernels(spec);
+        public String checkKernels(SwavJobSpec spec) {
+            return new SwavTrainingFactory().checkKernels(spec);
         }
 
         @Override

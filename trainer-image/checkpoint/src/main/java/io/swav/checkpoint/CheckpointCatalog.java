@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -28,8 +30,14 @@ public final class CheckpointCatalog implements AutoCloseable {
      * @param job uid of the SwavJob, empty outside a cluster
      * @param configDigest digest of the configuration; empty accepts any configuration's checkpoints
      * @param replaces whether a save may replace another training's checkpoint of the same step
+     * @param settings of the configuration, to name those in which another one differs; may be empty
      */
-    public record Owner(String job, String configDigest, boolean replaces) {
+    public record Owner(String job, String configDigest, boolean replaces, SortedMap<String, String> settings) {
+        /** Creates an owner that does not name settings. */
+        public Owner(String job, String configDigest, boolean replaces) {
+            this(job, configDigest, replaces, new TreeMap<>());
+        }
+
         /** Creates an owner that leaves other trainings' checkpoints alone. */
         public Owner(String job, String configDigest) {
             this(job, configDigest, false);
@@ -38,6 +46,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         /** Returns whether a checkpoint is one of this configuration. */
         boolean accepts(CheckpointState state) {
             return configDigest.isEmpty() || state.configDigest().equals(configDigest);
+        }
+
+        private String difference(CheckpointState state) {
+            List<String> settings = state.trainedWith().changedSettings(this.settings);
+            return settings.isEmpty() ? "" : ": " + String.join(", ", settings);
         }
     }
 
@@ -72,18 +85,45 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final Store store;
     private final CheckpointFiles files;
     private final Owner owner;
+    private final StoreGuard guard;
     private final CheckpointIndex index;
     private final CheckpointCommitter committer;
     private final CheckpointPruner pruner;
+    private final NotFiniteCaptures captures;
 
-    /** @param keep how many of the newest checkpoints are kept */
+    /**
+     * Creates a catalog for reading, or for a store that certainly no other training uses.
+     *
+     * @param keep how many of the newest checkpoints are kept
+     */
     public CheckpointCatalog(Store store, Owner owner, int keep) {
+        this(store, owner, keep, StoreGuard.unguarded(owner.job()));
+    }
+
+    /** Creates a catalog that writes only while the store belongs to this training. */
+    public CheckpointCatalog(Store store, Owner owner, int keep, Training training) {
+        this(store, owner, keep, StoreGuard.of(new StoreLease(store, training)));
+    }
+
+    CheckpointCatalog(Store store, Owner owner, int keep, StoreGuard guard) {
         this.store = store;
         this.files = new CheckpointFiles(store);
         this.owner = owner;
+        this.guard = guard;
         this.index = new CheckpointIndex(store, files, owner);
-        this.committer = new CheckpointCommitter(store, files, index, owner);
-        this.pruner = new CheckpointPruner(store, files, index, owner, keep);
+        this.committer = new CheckpointCommitter(store, files, index, owner, guard);
+        this.pruner = new CheckpointPruner(store, files, index, owner, guard, keep);
+        this.captures = new NotFiniteCaptures(store, guard);
+    }
+
+    /** Returns which training the store belongs to; empty if this catalog does not ask. */
+    public Optional<StoreLease> lease() {
+        return guard.lease();
+    }
+
+    /** Returns the bytes of Java heap that writing a checkpoint takes. */
+    public long heapBytes() {
+        return store.heapBytes();
     }
 
     public String uri() {
@@ -169,7 +209,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private CheckpointState ours(CheckpointState state) throws CorruptCheckpointException {
         if (!owner.accepts(state)) {
             throw new CorruptCheckpointException("belongs to another configuration (digest " + state.configDigest()
-                    + ", this job's is " + owner.configDigest() + ")");
+                    + ", this job's is " + owner.configDigest() + ")" + owner.difference(state));
         }
         return state;
     }
@@ -276,7 +316,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      */
     public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
-        try (Store.Sink sink = store.create(BACKBONE)) {
+        try (Store.Sink sink = export(checkpoint.state().generation())) {
             Safetensors.write(
                     sink,
                     backbone,
@@ -295,6 +335,16 @@ public final class CheckpointCatalog implements AutoCloseable {
                     "cannot write " + BACKBONE + " to " + store.uri() + ": " + CheckpointException.describe(e),
                     e);
         }
+    }
+
+    /** Returns the captures of steps that were not finite; they may be used while another thread uses the catalog. */
+    public NotFiniteCaptures captures() {
+        return captures;
+    }
+
+    private Store.Sink export(long generation) throws IOException {
+        guard.require();
+        return store.create(BACKBONE, guard.writer(generation));
     }
 
     private CheckpointException notFinite(String what, NotFiniteTensorException e) {

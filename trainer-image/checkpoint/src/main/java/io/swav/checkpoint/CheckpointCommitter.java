@@ -23,20 +23,29 @@ final class CheckpointCommitter {
     private final CheckpointFiles files;
     private final CheckpointIndex index;
     private final CheckpointCatalog.Owner owner;
+    private final StoreGuard guard;
 
-    CheckpointCommitter(Store store, CheckpointFiles files, CheckpointIndex index, CheckpointCatalog.Owner owner) {
+    CheckpointCommitter(
+            Store store,
+            CheckpointFiles files,
+            CheckpointIndex index,
+            CheckpointCatalog.Owner owner,
+            StoreGuard guard) {
         this.store = store;
         this.files = files;
         this.index = index;
         this.owner = owner;
+        this.guard = guard;
     }
 
     /**
-     * Refuses to save if a later generation has saved.
+     * Refuses to save if the store belongs to another training, or a later generation has saved.
      *
      * @throws CheckpointException if this writer's world has been replaced
+     * @throws IOException also if the store belongs to another training
      */
     void fence(long generation) throws CheckpointException, IOException {
+        guard.require();
         int readable = 0;
         for (long step : index.steps()) {
             try {
@@ -108,7 +117,8 @@ final class CheckpointCommitter {
 
     private void write(Checkpoint checkpoint, UploadShare share) throws IOException, CheckpointException {
         CheckpointState state = checkpoint.state();
-        try (Store.Draft draft = store.draft(CheckpointFiles.at(state.step()), state.generation(), share)) {
+        try (Store.Draft draft =
+                store.draft(CheckpointFiles.at(state.step()), guard.writer(state.generation()), share)) {
             Map<String, Manifest.ManifestEntry> written =
                     CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
             written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
@@ -128,7 +138,7 @@ final class CheckpointCommitter {
         }
         try (Store.Draft draft = store.draft(
                 CheckpointFiles.at(checkpoint.state().step()),
-                checkpoint.state().generation(),
+                guard.writer(checkpoint.state().generation()),
                 share)) {
             CheckpointFiles.writeTensors(draft, checkpoint, owner.configDigest());
         }

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.api.Shown;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 
@@ -38,6 +39,10 @@ public final class CheckpointException extends Exception {
 
     /** Describes an I/O error, even if the JDK's own message is only a file name. */
     static String describe(IOException e) {
+        return Shown.plain(words(e)); // others may have named the file
+    }
+
+    private static String words(IOException e) {
         if (e instanceof FileSystemException file && file.getReason() != null) {
             return file.getReason() + " (" + file.getFile() + ")";
         }

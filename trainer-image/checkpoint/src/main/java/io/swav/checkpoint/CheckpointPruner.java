@@ -19,21 +19,29 @@ final class CheckpointPruner {
     private final CheckpointFiles files;
     private final CheckpointIndex index;
     private final CheckpointCatalog.Owner owner;
+    private final StoreGuard guard;
     private final int keep;
 
     /** @param keep how many of the newest checkpoints are kept */
     CheckpointPruner(
-            Store store, CheckpointFiles files, CheckpointIndex index, CheckpointCatalog.Owner owner, int keep) {
+            Store store,
+            CheckpointFiles files,
+            CheckpointIndex index,
+            CheckpointCatalog.Owner owner,
+            StoreGuard guard,
+            int keep) {
         this.store = store;
         this.files = files;
         this.index = index;
         this.owner = owner;
+        this.guard = guard;
         this.keep = keep;
     }
 
     /** Removes surplus checkpoints after the save of a step. */
     void tidy(long saved, long generation) {
         try {
+            guard.require();
             for (long step : surplus(index.entries(false), saved)) {
                 store.remove(CheckpointFiles.at(step), Manifest.NAME);
                 index.forget(step);
@@ -50,6 +58,7 @@ final class CheckpointPruner {
     /** Removes the unfinished checkpoints of this generation and earlier ones. */
     void sweep(long generation) {
         try {
+            guard.require();
             Set<String> locations = new HashSet<>();
             for (long step : index.steps()) {
                 try {
@@ -59,7 +68,7 @@ final class CheckpointPruner {
                     return; // an unreadable checkpoint may point to any files
                 }
             }
-            store.sweep(generation, locations::contains);
+            store.sweep(guard.writer(generation), guard.owns(), locations::contains);
         } catch (IOException e) {
             LOG.warn(
                     "cannot remove unfinished checkpoints from {}, the next save tries again: {}",

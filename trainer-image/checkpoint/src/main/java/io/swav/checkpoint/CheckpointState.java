@@ -2,6 +2,8 @@ package io.swav.checkpoint;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.Fingerprints;
+import io.swav.api.Shown;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param generation of the world that wrote it
  * @param time ISO-8601
  * @param request the newest checkpoint request that this checkpoint or an earlier one answers, empty for none
+ * @param fingerprints what it was trained with; null if an earlier version saved it
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record CheckpointState(
@@ -28,7 +31,8 @@ public record CheckpointState(
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String job,
         long generation,
         String time,
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) String request) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) String request,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Fingerprints fingerprints) {
     public CheckpointState(
             long step,
             long samples,
@@ -38,7 +42,8 @@ public record CheckpointState(
             @Nullable String job,
             long generation,
             @Nullable String time,
-            @Nullable String request) {
+            @Nullable String request,
+            @Nullable Fingerprints fingerprints) {
         this.step = step;
         this.samples = samples;
         this.seed = seed;
@@ -48,6 +53,7 @@ public record CheckpointState(
         this.generation = generation;
         this.time = time == null ? "" : time;
         this.request = request == null ? "" : request;
+        this.fingerprints = fingerprints;
     }
 
     public CheckpointState(
@@ -59,7 +65,12 @@ public record CheckpointState(
             String job,
             long generation,
             String time) {
-        this(step, samples, seed, configDigest, worldSize, job, generation, time, "");
+        this(step, samples, seed, configDigest, worldSize, job, generation, time, "", null);
+    }
+
+    /** Returns what it was trained with; {@link Fingerprints#NONE} if it does not state that. */
+    public Fingerprints trainedWith() {
+        return fingerprints == null ? Fingerprints.NONE : fingerprints;
     }
 
     /** More than any training reaches: a generation a millisecond for 30,000 years, and sums of these fit a long. */
@@ -67,14 +78,27 @@ public record CheckpointState(
     /** More characters than any text here has. */
     private static final int MAX_TEXT = 1024;
 
-    /** Returns whether a trainer can have written these values. Others would be computed with, and reported. */
+    /**
+     * Returns whether a trainer can have written these values. Others would be computed with, and stand in logs, messages
+     * and the status.
+     */
     boolean isPlausible() {
-        return LongStream.of(step, samples, generation, worldSize).allMatch(count -> count >= 0 && count <= MAX_COUNT)
-                && Stream.of(configDigest, job, time, request).allMatch(text -> text.length() <= MAX_TEXT);
+        Fingerprints with = trainedWith();
+        return LongStream.of(step, samples, generation, worldSize, with.samples())
+                        .allMatch(count -> count >= 0 && count <= MAX_COUNT)
+                && with.settings().size() <= MAX_TEXT
+                && Stream.of(
+                                Stream.of(configDigest, job, time, request),
+                                Stream.of(with.config(), with.data(), with.build(), with.numerics(), with.firstStep()),
+                                with.settings().keySet().stream(),
+                                with.settings().values().stream())
+                        .flatMap(texts -> texts)
+                        .allMatch(text -> text != null && text.length() <= MAX_TEXT && Shown.isPlain(text));
     }
 
     /** Returns the same state, which also answers this request. */
     public CheckpointState answering(String what) {
-        return new CheckpointState(step, samples, seed, configDigest, worldSize, job, generation, time, what);
+        return new CheckpointState(
+                step, samples, seed, configDigest, worldSize, job, generation, time, what, fingerprints);
     }
 }

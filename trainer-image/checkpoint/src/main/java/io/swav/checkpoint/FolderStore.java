@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -16,6 +16,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -28,13 +29,17 @@ import java.util.stream.Stream;
 public final class FolderStore implements Store {
     private static final String WRITING = ".writing-";
     private static final String REMOVED = ".removed-";
-    private static final Pattern DRAFT = Pattern.compile(Pattern.quote(WRITING) + "(\\d{1,18})-.*");
+    /** Drafts of earlier versions have no tag. */
+    private static final Pattern DRAFT =
+            Pattern.compile(Pattern.quote(WRITING) + "(\\d{1,18})-(?:(" + DraftWriter.TAG + ")-)?.*");
+
+    private static final String EXPORT = "export";
     /**
      * Names that this store owns. Anything else in the folder belongs to others; it may be large, or not readable for
      * this user, such as {@code lost+found}.
      */
-    private static final Pattern OWN =
-            Pattern.compile("step-.*|export|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
+    private static final Pattern OWN = Pattern.compile("step-.*|owner-.*|" + EXPORT + "|" + NotFiniteCaptures.FOLDER
+            + "|" + Pattern.quote(WRITING) + ".*|" + Pattern.quote(REMOVED) + ".*");
 
     /** The depth of a checkpoint's files, with one level for a location as in S3. */
     private static final int DEPTH = 2;
@@ -66,19 +71,28 @@ public final class FolderStore implements Store {
             return List.of();
         }
         List<String> names = new ArrayList<>();
-        for (Path path : children()) {
+        for (Path path : children(root)) {
             if (OWN.matcher(name(path)).matches()) {
-                files(path).forEach(file -> names.add(root.relativize(file).toString()));
+                filesIfThere(path)
+                        .forEach(file -> names.add(root.relativize(file).toString()));
             }
         }
         return names;
     }
 
-    private List<Path> children() throws IOException {
-        try (Stream<Path> all = Files.list(root)) {
+    private static List<Path> children(Path folder) throws IOException {
+        try (Stream<Path> all = Files.list(folder)) {
             return all.toList();
         } catch (UncheckedIOException e) {
             throw e.getCause();
+        }
+    }
+
+    private static List<Path> filesIfThere(Path path) throws IOException {
+        try {
+            return files(path);
+        } catch (NoSuchFileException e) { // removed while it was listed, perhaps by another trainer
+            return List.of();
         }
     }
 
@@ -155,17 +169,20 @@ public final class FolderStore implements Store {
     }
 
     @Override
-    public Sink create(String name) throws IOException {
+    public Sink create(String name, DraftWriter writer) throws IOException {
         Path target = root.resolve(name);
         Path folder = parent(target);
+        if (Files.isSymbolicLink(folder)) { // to what is not ours
+            throw new IOException(folder + " is a link, and is not followed: remove it, or replace it by a folder");
+        }
         Files.createDirectories(folder);
-        return new FileSink(folder.resolve(WRITING + target.getFileName()), target);
+        return new FileSink(folder.resolve(WRITING + writer.prefix() + "-" + target.getFileName()), target);
     }
 
     @Override
-    public Draft draft(String folder, long generation, UploadShare share) throws IOException {
+    public Draft draft(String folder, DraftWriter writer, UploadShare share) throws IOException {
         Path target = root.resolve(folder);
-        Path temporary = root.resolve(WRITING + generation + "-" + folder);
+        Path temporary = root.resolve(WRITING + writer.prefix() + "-" + folder);
         delete(temporary);
         Files.createDirectories(temporary);
         return new FolderDraft(temporary, target);
@@ -192,8 +209,10 @@ public final class FolderStore implements Store {
             sync(temporary);
             try {
                 Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            } catch (DirectoryNotEmptyException | FileAlreadyExistsException e) {
-                throw new FileAlreadyExistsException(target.toString());
+            } catch (FileSystemException e) { // the JDK has no exception of its own for a folder that is not empty
+                throw Files.exists(target, LinkOption.NOFOLLOW_LINKS)
+                        ? new FileAlreadyExistsException(target.toString())
+                        : e;
             }
             sync(parent(target));
         }
@@ -255,6 +274,11 @@ public final class FolderStore implements Store {
     }
 
     @Override
+    public void delete(String name) throws IOException {
+        Files.deleteIfExists(root.resolve(name));
+    }
+
+    @Override
     public void remove(String folder, String lastFile) throws IOException {
         Path removed = root.resolve(REMOVED + folder);
         delete(removed);
@@ -268,17 +292,27 @@ public final class FolderStore implements Store {
     }
 
     @Override
-    public void sweep(long generation, Predicate<String> inUse) throws IOException {
-        for (Path path : children()) {
-            if (isLeft(name(path), generation)) {
+    public void sweep(DraftWriter writer, boolean others, Predicate<String> inUse) throws IOException {
+        List<Path> candidates = new ArrayList<>(children(root));
+        Path export = root.resolve(EXPORT);
+        if (Files.isDirectory(export, LinkOption.NOFOLLOW_LINKS)) {
+            candidates.addAll(children(export));
+        }
+        for (Path path : candidates) {
+            if (isLeft(name(path), writer, others)) {
                 delete(path);
             }
         }
     }
 
-    private static boolean isLeft(String name, long generation) {
+    private static boolean isLeft(String name, DraftWriter writer, boolean others) {
         Matcher draft = DRAFT.matcher(name);
-        return name.startsWith(REMOVED) || (draft.matches() && Long.parseLong(draft.group(1)) <= generation);
+        return name.startsWith(REMOVED)
+                || (draft.matches()
+                        && writer.mayRemove(
+                                Long.parseLong(draft.group(1)),
+                                Optional.ofNullable(draft.group(2)).orElse(""),
+                                others));
     }
 
     @Override

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -40,7 +41,9 @@ final class S3Sink implements Store.Sink {
     private final UploadShare share;
     private final List<CompletableFuture<CompletedPart>> parts = new ArrayList<>();
     private final long start = System.nanoTime();
-    private byte[] part = new byte[PART];
+    /** Grows to {@link #PART}: most objects are small. */
+    private byte[] part = new byte[0];
+
     private int number = 1;
     private int filled;
     private Optional<S3Upload> upload = Optional.empty();
@@ -67,6 +70,7 @@ final class S3Sink implements Store.Sink {
             }
             int count = Math.min(bytes.remaining(), PART - filled);
             if (share.owns(number)) {
+                grow(filled + count);
                 bytes.get(part, filled, count);
             } else {
                 bytes.position(bytes.position() + count);
@@ -74,6 +78,12 @@ final class S3Sink implements Store.Sink {
             filled += count;
         }
         return all;
+    }
+
+    private void grow(int length) {
+        if (length > part.length) {
+            part = Arrays.copyOf(part, Math.min(PART, Math.max(length, 2 * part.length)));
+        }
     }
 
     private void send() throws IOException {
@@ -90,9 +100,19 @@ final class S3Sink implements Store.Sink {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);
         }
-        RequestBody full = body(length);
-        part = new byte[PART];
-        parts.add(CompletableFuture.supplyAsync(() -> uploaded(to, sent, full), uploads.threads()));
+        boolean begun = false;
+        try {
+            RequestBody full = body(length);
+            part = new byte[PART];
+            CompletableFuture<CompletedPart> sending =
+                    CompletableFuture.supplyAsync(() -> uploaded(to, sent, full), uploads.threads());
+            begun = true;
+            parts.add(sending);
+        } finally {
+            if (!begun) { // no memory, or no thread: a permit that is lost would be waited for
+                uploads.inFlight().release();
+            }
+        }
     }
 
     private S3Upload upload() throws IOException {

@@ -44,7 +44,10 @@ import software.amazon.awssdk.services.s3.model.S3Object;
 public final class S3Store implements Store {
     private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
     /** Eighteen digits fit a long; a name with more is not of this trainer. */
-    private static final Pattern DRAFT = Pattern.compile("(step-\\d{1,18}/g(\\d{1,18})-[^/]+/).*");
+    private static final Pattern DRAFT =
+            Pattern.compile("(step-\\d{1,18}/g(\\d{1,18})-(?:(" + DraftWriter.TAG + ")-)?[^/]+/).*");
+
+    private static final String EXPORT = "export/";
 
     private static final int UPLOADS = 4;
     private static final int ATTEMPTS = 5;
@@ -152,8 +155,14 @@ public final class S3Store implements Store {
     }
 
     @Override
-    public Sink create(String name) throws IOException {
+    public Sink create(String name, DraftWriter writer) throws IOException {
         return create(name, UploadShare.ALONE);
+    }
+
+    /** Two open files, and the parts in flight. */
+    @Override
+    public long heapBytes() {
+        return (2L + UPLOADS) * S3Sink.PART;
     }
 
     private Sink create(String name, UploadShare share) throws IOException {
@@ -174,16 +183,16 @@ public final class S3Store implements Store {
      * once.
      */
     @Override
-    public Draft draft(String folder, long generation, UploadShare share) {
+    public Draft draft(String folder, DraftWriter writer, UploadShare share) {
         String name = share.alone() ? Long.toString(System.currentTimeMillis(), Character.MAX_RADIX) : "shared";
-        String location = "g" + generation + "-" + name + "/";
+        String location = "g" + writer.prefix() + "-" + name + "/";
         return new Draft() {
             /** Whether the last file may exist and point here. Files that turn out to be unused are swept later. */
             private boolean inUse;
 
             @Override
             public Sink create(String file) throws IOException {
-                return S3Store.this.create(folder + "/" + location + file);
+                return S3Store.this.create(folder + "/" + location + file, UploadShare.ALONE);
             }
 
             @Override
@@ -250,6 +259,22 @@ public final class S3Store implements Store {
         }
     }
 
+    /** Tries to create it once more: some services ignore the condition, and others answer that they have none. */
+    @Override
+    public boolean refusesSecond(String name, byte[] content) throws IOException {
+        try {
+            putNew(prefix + name, content);
+            return false;
+        } catch (FileAlreadyExistsException refused) {
+            return true;
+        }
+    }
+
+    @Override
+    public void delete(String name) throws IOException {
+        delete(List.of(prefix + name));
+    }
+
     @Override
     public void remove(String folder, String lastFile) throws IOException {
         List<String> keys = new ArrayList<>(keys(folder + "/"));
@@ -268,13 +293,25 @@ public final class S3Store implements Store {
     }
 
     @Override
-    public void sweep(long generation, Predicate<String> inUse) throws IOException {
+    public void sweep(DraftWriter writer, boolean others, Predicate<String> inUse) throws IOException {
         for (String key : keys("")) {
             Matcher draft = DRAFT.matcher(key.substring(prefix.length()));
-            if (draft.matches() && Long.parseLong(draft.group(2)) <= generation && !inUse.test(draft.group(1))) {
+            if (draft.matches() && mayRemove(draft, writer, others) && !inUse.test(draft.group(1))) {
                 delete(List.of(key));
             }
         }
+        abortUploads(writer, others);
+    }
+
+    private static boolean mayRemove(Matcher draft, DraftWriter writer, boolean others) {
+        return writer.mayRemove(
+                Long.parseLong(draft.group(2)),
+                Optional.ofNullable(draft.group(3)).orElse(""),
+                others);
+    }
+
+    /** Aborts uploads that dead writers left behind; that of an export has no writer in its name. */
+    private void abortUploads(DraftWriter writer, boolean others) throws IOException {
         Map<String, String> unfinished = new LinkedHashMap<>();
         call(() -> {
             client.listMultipartUploadsPaginator(
@@ -284,8 +321,9 @@ public final class S3Store implements Store {
             return unfinished;
         });
         for (Map.Entry<String, String> upload : unfinished.entrySet()) {
-            Matcher draft = DRAFT.matcher(upload.getValue().substring(prefix.length()));
-            if (draft.matches() && Long.parseLong(draft.group(2)) <= generation) {
+            String name = upload.getValue().substring(prefix.length());
+            Matcher draft = DRAFT.matcher(name);
+            if (draft.matches() ? mayRemove(draft, writer, others) : others && name.startsWith(EXPORT)) {
                 call(() -> client.abortMultipartUpload(
                         request -> request.bucket(bucket).key(upload.getValue()).uploadId(upload.getKey())));
             }

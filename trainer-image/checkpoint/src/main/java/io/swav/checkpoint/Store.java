@@ -21,7 +21,7 @@ public interface Store extends AutoCloseable {
      */
     default void prepare() throws IOException {}
 
-    /** Returns the names of all files of checkpoints, including those of unfinished drafts. */
+    /** Returns the names of all files of checkpoints, including those of unfinished drafts, and of captures. */
     List<String> names() throws IOException;
 
     /**
@@ -31,8 +31,27 @@ public interface Store extends AutoCloseable {
      */
     Source open(String name) throws IOException;
 
-    /** Creates a file outside any folder; it replaces an existing one when it is committed. */
-    Sink create(String name) throws IOException;
+    /**
+     * Creates a file outside any draft; it replaces an existing one when it is committed.
+     *
+     * @param name has one folder: {@code export/}, {@code not-finite/} or that of the owner's file
+     */
+    Sink create(String name, DraftWriter writer) throws IOException;
+
+    /** Returns the bytes of Java heap that this store needs to write a checkpoint. */
+    default long heapBytes() {
+        return 0;
+    }
+
+    /**
+     * Returns whether the store refused to create a file that exists, as {@link Draft#commit} needs it to. If it does not,
+     * of two writers that commit the same name at the same time the last one wins.
+     *
+     * @param content that the file has
+     */
+    default boolean refusesSecond(String name, byte[] content) throws IOException {
+        return true;
+    }
 
     /** Returns whether several ranks save faster than one here; if not, only {@link UploadShare#ALONE} is used. */
     default boolean shares() {
@@ -42,10 +61,12 @@ public interface Store extends AutoCloseable {
     /**
      * Begins a folder that appears when its last file is written.
      *
-     * @param generation of the writer; see {@link #sweep}
      * @param share of this rank in its large files; only rank 0 commits
      */
-    Draft draft(String folder, long generation, UploadShare share) throws IOException;
+    Draft draft(String folder, DraftWriter writer, UploadShare share) throws IOException;
+
+    /** Removes a file outside any checkpoint; does nothing if it does not exist. */
+    void delete(String name) throws IOException;
 
     /** Removes a folder, its last file first: a half-removed folder is not a checkpoint. */
     void remove(String folder, String lastFile) throws IOException;
@@ -54,9 +75,10 @@ public interface Store extends AutoCloseable {
      * Removes drafts of this generation and earlier ones, which dead writers left behind. A generation has only one
      * writer, and it calls this while it writes nothing else.
      *
+     * @param others whether drafts of other trainings are removed too, because the place is this one's
      * @param inUse whether a committed folder points to this draft
      */
-    void sweep(long generation, Predicate<String> inUse) throws IOException;
+    void sweep(DraftWriter writer, boolean others, Predicate<String> inUse) throws IOException;
 
     @Override
     void close();

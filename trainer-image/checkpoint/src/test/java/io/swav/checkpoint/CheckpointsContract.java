@@ -57,6 +57,32 @@ abstract class CheckpointsContract {
         assertThat(checkpoints(2).catalogue(true)).hasSize(2).allMatch(CheckpointCatalog.CatalogEntry::verified);
     }
 
+    /** People read captures; to the trainer they are no checkpoints, and no old files to remove. */
+    @Test
+    void capturesAreFewAndNoReaderTakesThemForCheckpoints() throws Exception {
+        CheckpointCatalog checkpoints = checkpoints(1);
+        NotFiniteCaptures captures = checkpoints.captures();
+        int all = NotFiniteCaptures.KEPT + 3;
+        for (int step = 1; step <= all; step++) {
+            captures.keep(step, 1, ("{\"step\": " + step + "}").getBytes(StandardCharsets.UTF_8));
+        }
+        captures.keep(all, 1, "{}".getBytes(StandardCharsets.UTF_8));
+        checkpoints.save(checkpoint(1, 1));
+        checkpoints.save(checkpoint(2, 2));
+        assertThat(store().names().stream().filter(name -> name.startsWith("not-finite/")))
+                .as("the highest steps")
+                .hasSize(NotFiniteCaptures.KEPT)
+                .contains("not-finite/step-" + all + ".json", "not-finite/step-4.json");
+        assertThat(read("not-finite/step-" + all + ".json")).isEqualTo("{}".getBytes(StandardCharsets.UTF_8));
+        assertThat(captures.uri(7)).isEqualTo(store().uri() + "/not-finite/step-7.json");
+        assertThat(steps()).containsExactly("not-finite", "step-2");
+        assertThat(newest(checkpoints(1)).state().step()).isEqualTo(2);
+        assertThat(checkpoints(1).catalogue(true)).hasSize(1);
+
+        byte[] large = new byte[NotFiniteCaptures.LARGEST + 1];
+        assertThatThrownBy(() -> captures.keep(99, 1, large)).isInstanceOf(IllegalArgumentException.class);
+    }
+
     @Test
     void keepsAnExistingCheckpointOfTheSameStep() throws Exception {
         checkpoints(2).save(checkpoint(7, 1));
@@ -147,7 +173,7 @@ abstract class CheckpointsContract {
     @Test
     void aWriterThatResumesTooLateChangesNothing() throws Exception {
         Store late = store();
-        Store.Draft draft = late.draft("step-2", 3, UploadShare.ALONE);
+        Store.Draft draft = late.draft("step-2", new DraftWriter("job", 3), UploadShare.ALONE);
         Store.Sink half = draft.create("model.safetensors");
         FolderStore.writeAll(half, ByteBuffer.wrap(new byte[100]));
         checkpoints(5).save(checkpoint(2, 4));
@@ -163,7 +189,7 @@ abstract class CheckpointsContract {
 
     @Test
     void sweepsWhatADeadWriterLeft() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", new DraftWriter("job", 3), UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -177,7 +203,7 @@ abstract class CheckpointsContract {
     /** Otherwise the store would stay full. */
     @Test
     void sweepsADeadWritersFilesToMakeRoomInAFullStore() throws Exception {
-        Store.Draft dead = store().draft("step-7", 3, UploadShare.ALONE); // never closed
+        Store.Draft dead = store().draft("step-7", new DraftWriter("job", 3), UploadShare.ALONE); // never closed
         try (Store.Sink sink = dead.create("model.safetensors")) {
             FolderStore.writeAll(sink, ByteBuffer.allocate(1000));
             sink.commit();
@@ -431,7 +457,7 @@ abstract class CheckpointsContract {
     /** Writes a whole checkpoint with this state, under the name of another step. */
     private void replace(String folder, CheckpointState like, CheckpointState state) throws IOException {
         Checkpoint checkpoint = checkpoint(like.step(), 1);
-        try (Store.Draft draft = store().draft(folder, 1, UploadShare.ALONE)) {
+        try (Store.Draft draft = store().draft(folder, new DraftWriter("job", 1), UploadShare.ALONE)) {
             Map<String, Manifest.ManifestEntry> written = CheckpointFiles.writeTensors(draft, checkpoint, "cfg");
             written.put(CheckpointFiles.STATE, CheckpointFiles.writeState(draft, state));
             draft.commit(Manifest.NAME, Manifest.of(draft.location(), written).toJson());
@@ -552,7 +578,7 @@ abstract class CheckpointsContract {
     }
 
     void write(String name, byte[] bytes) throws IOException {
-        try (Store.Sink sink = store().create(name)) {
+        try (Store.Sink sink = store().create(name, new DraftWriter("job", 1))) {
             FolderStore.writeAll(sink, ByteBuffer.wrap(bytes));
             sink.commit();
         }

@@ -99,8 +99,9 @@ class FolderStoreTest extends CheckpointsContract {
     void linksInThePlaceOfDraftsAreReplaced() throws Exception {
         Path victim = Files.writeString(folder.resolve("victim"), "keep this");
         Files.createDirectory(folder.resolve("export"));
-        Files.createSymbolicLink(folder.resolve("export/.writing-backbone.safetensors"), victim);
-        Files.createSymbolicLink(folder.resolve(".writing-1-step-1"), folder.resolve("nowhere"));
+        String draft = ".writing-" + new DraftWriter("job", 1).prefix() + "-";
+        Files.createSymbolicLink(folder.resolve("export").resolve(draft + "backbone.safetensors"), victim);
+        Files.createSymbolicLink(folder.resolve(draft + "step-1"), folder.resolve("nowhere"));
         Files.createSymbolicLink(folder.resolve(".removed-step-1"), folder.resolve("nowhere"));
         Files.createDirectory(folder.resolve(".writing-99999999999999999999-step-1"));
         CheckpointCatalog checkpoints = new CheckpointCatalog(store(), new Owner("job", "cfg"), 5);

@@ -74,6 +74,11 @@ public final class PeerListener implements AutoCloseable {
     /** A caller that has passed the handshake. */
     private record Member(Hello hello, SecuredChannel connection) {}
 
+    /** Returns the version of everything that trainers send each other. */
+    public static int protocolVersion() {
+        return Handshake.VERSION;
+    }
+
     private PeerListener(String uid, Handshake handshake, ServerSocketChannel server, Selector selector)
             throws IOException {
         this.uid = uid;
@@ -121,7 +126,8 @@ public final class PeerListener implements AutoCloseable {
         return server.socket().getLocalPort();
     }
 
-    String uid() {
+    /** Returns the uid of this process. */
+    public String uid() {
         return uid;
     }
 
@@ -315,10 +321,15 @@ public final class PeerListener implements AutoCloseable {
     }
 
     private synchronized HandshakeVerdict judge(Hello caller) {
-        return pending.refuses(caller.generation()) ? HandshakeVerdict.Stale : HandshakeVerdict.Welcome;
+        boolean stale = caller.line() != TcpMesh.PROBE && pending.refuses(caller.generation());
+        return stale ? HandshakeVerdict.Stale : HandshakeVerdict.Welcome;
     }
 
     private synchronized void park(Hello hello, SecuredChannel channel) {
+        if (hello.line() == TcpMesh.PROBE) {
+            Closeables.quietly(channel);
+            return;
+        }
         PendingConnections.ConnectionKey caller =
                 new PendingConnections.ConnectionKey(hello.generation(), hello.rank(), hello.uid(), hello.line());
         pending.park(caller, channel).ifPresent(Closeables::quietly);

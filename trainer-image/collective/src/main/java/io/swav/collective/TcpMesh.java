@@ -5,8 +5,10 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.SocketChannel;
+import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import jdk.net.ExtendedSocketOptions;
@@ -23,7 +25,7 @@ public final class TcpMesh {
     private static final int CONNECT_MILLIS = 1000;
     private static final long RETRY_NANOS = Duration.ofMillis(50).toNanos();
     /** The line of a call that only asks whether the peer answers: it becomes part of no mesh. */
-    private static final int PROBE = -1;
+    static final int PROBE = -1;
 
     private TcpMesh() {}
 
@@ -112,18 +114,26 @@ public final class TcpMesh {
         throw new CollectiveException("forming generation " + hello.generation() + " was cancelled");
     }
 
-    /** Whether a peer answers now, in this generation or in a newer one. */
-    public static boolean answers(PeerListener listener, int rank, int peer, Peer at, long generation) {
-        Hello hello = new Hello(generation, rank, listener.uid(), peer, at.uid(), PROBE);
+    /**
+     * Calls a peer once, with the whole handshake and nothing else: neither side's world is touched. It takes up to a
+     * second to connect, and {@link Handshake#TIME_LIMIT} beyond that.
+     *
+     * @return why the peer was not reached; empty if it was, whatever its generation
+     */
+    public static Optional<String> probe(PeerListener listener, Peer peer) {
+        Hello hello = new Hello(0, 0, listener.uid(), 0, peer.uid(), PROBE);
         try {
-            tryCall(listener.handshake(), at.address(), hello).close();
-            return true;
-        } catch (IOException gone) {
-            LOG.debug("rank {} does not answer: {}", peer, gone.toString());
-            return false;
-        } catch (CollectiveException ahead) {
-            return true;
+            tryCall(listener.handshake(), peer.address(), hello).close();
+            return Optional.empty();
+        } catch (CollectiveException ahead) { // a trainer of an earlier version, which judges the generation
+            return Optional.empty();
+        } catch (IOException | UnresolvedAddressException e) {
+            return Optional.of("at " + shown(peer.address()) + ": " + (e.getMessage() == null ? e : e.getMessage()));
         }
+    }
+
+    private static String shown(InetSocketAddress address) {
+        return address.getHostString() + ":" + address.getPort();
     }
 
     private static SecuredChannel tryCall(Handshake handshake, InetSocketAddress address, Hello hello)

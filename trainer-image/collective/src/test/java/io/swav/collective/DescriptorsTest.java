@@ -84,7 +84,7 @@ class DescriptorsTest {
         }
 
         private static boolean answers(PeerListener a, PeerListener b) {
-            return TcpMesh.answers(b, 1, 0, Ranked.peer(a), 1);
+            return TcpMesh.probe(b, Ranked.peer(a)).isEmpty();
         }
 
         private static List<FileInputStream> useUp() {

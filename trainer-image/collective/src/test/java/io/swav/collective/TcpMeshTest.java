@@ -108,6 +108,44 @@ class TcpMeshTest {
     }
 
     @Test
+    void aProbeReachesAPeerOfAnyGenerationAndLeavesNothingBehind() throws Exception {
+        try (PeerListener a = Ranked.listener("a");
+                PeerListener b = Ranked.listener("b")) {
+            b.rejectBefore(9);
+            assertThat(TcpMesh.probe(a, Ranked.peer(b))).isEmpty();
+            assertThatThrownBy(() -> b.await(
+                            new PendingConnections.ConnectionKey(0, 0, "a", TcpMesh.PROBE),
+                            System.nanoTime(),
+                            () -> false))
+                    .as("the connection is closed, not kept for a world")
+                    .isInstanceOf(LostPeerException.class);
+        }
+    }
+
+    @Test
+    void aProbeStatesWhyAPeerIsNotReached() throws Exception {
+        byte[] other = "another key, as long as the right one".getBytes(StandardCharsets.UTF_8);
+        InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+        try (PeerListener a = Ranked.listener("a");
+                PeerListener stranger = PeerListener.open("b", other, FrameProtection.On, any);
+                PeerListener plain = Ranked.listener("b", FrameProtection.Off)) {
+            assertThat(TcpMesh.probe(a, Ranked.peer(stranger)))
+                    .hasValueSatisfying(why -> assertThat(why)
+                            .startsWith("at ")
+                            .contains(":" + stranger.port() + ": ")
+                            .contains("does not hold this job's handshake key"));
+            assertThat(TcpMesh.probe(a, Ranked.peer(plain)))
+                    .hasValueSatisfying(why -> assertThat(why).contains("SWAV_ENCRYPTION=On"));
+            assertThat(TcpMesh.probe(
+                            a, new TcpMesh.Peer("c", Ranked.peer(stranger).address())))
+                    .isPresent();
+            InetSocketAddress nowhere = InetSocketAddress.createUnresolved("no-such-host.invalid", 7000);
+            assertThat(TcpMesh.probe(a, new TcpMesh.Peer("c", nowhere)))
+                    .hasValueSatisfying(why -> assertThat(why).startsWith("at no-such-host.invalid:7000: "));
+        }
+    }
+
+    @Test
     void missingPeersAreNamedAtTheDeadline() throws Exception {
         try (PeerListener b = Ranked.listener("b")) {
             List<TcpMesh.Peer> peers;

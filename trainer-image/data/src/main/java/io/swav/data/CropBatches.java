@@ -9,6 +9,9 @@ public interface CropBatches extends AutoCloseable {
     /** The number of samples in the data set. */
     long samples();
 
+    /** Tells this data set from another one, in all processes alike. */
+    DataFingerprint fingerprint();
+
     /** The number of whole global batches in an epoch; the rest of the permutation is dropped. */
     long stepsPerEpoch();
 
@@ -32,6 +35,9 @@ public interface CropBatches extends AutoCloseable {
      */
     int[] samples(long step, int group);
 
+    /** The file (and the entry in it) of a sample, for messages. */
+    String name(int sample);
+
     /**
      * Announces which groups of each step this rank will ask for from {@code step} on, so that they can be prepared
      * ahead.
@@ -39,6 +45,26 @@ public interface CropBatches extends AutoCloseable {
      * @param toGroup exclusive
      */
     void expect(long step, int fromGroup, int toGroup);
+
+    /**
+     * The bytes of memory that the least number of prepared groups still needs; known when the first group has been
+     * requested.
+     */
+    default long leastBytes() {
+        return 0;
+    }
+
+    /** Whether prepared groups lie in direct buffers, which the JVM limits. */
+    default boolean inDirectMemory() {
+        return false;
+    }
+
+    /**
+     * Limits the memory of groups that are prepared ahead.
+     *
+     * @param bytes at least {@link #leastBytes}
+     */
+    default void limitAhead(long bytes) {}
 
     @Override
     void close();

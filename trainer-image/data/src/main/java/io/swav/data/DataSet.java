@@ -36,6 +36,12 @@ public interface DataSet extends AutoCloseable {
     /** The file (and the entry in it) of a sample, for messages. */
     String name(int sample);
 
+    /** The name of a sample within the data set, which does not depend on where the data set is mounted. */
+    String place(int sample);
+
+    /** The size of the encoded image, bytes; −1 if it does not exist. */
+    long bytes(int sample);
+
     @Override
     void close();
 

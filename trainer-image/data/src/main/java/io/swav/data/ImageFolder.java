@@ -7,7 +7,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,21 +21,28 @@ import org.slf4j.LoggerFactory;
 final class ImageFolder implements DataSet {
     private static final Logger LOG = LoggerFactory.getLogger(ImageFolder.class);
 
-    private final List<Path> files;
+    /** The size of a link's target until it is looked up, and of one that does not exist. */
+    private static final long UNKNOWN_SIZE = -1;
+
+    private record ImageFile(Path file, long bytes) {}
+
+    private final Path folder;
+    private final List<ImageFile> images;
     private final int[] labels;
 
-    private ImageFolder(List<Path> files, int[] labels) {
-        this.files = List.copyOf(files);
+    private ImageFolder(Path folder, List<ImageFile> images, int[] labels) {
+        this.folder = folder;
+        this.images = List.copyOf(images);
         this.labels = labels;
     }
 
     static ImageFolder open(Path folder) {
         try {
-            List<Path> files = new ArrayList<>();
+            List<ImageFile> files = new ArrayList<>();
             List<Integer> labels = new ArrayList<>();
             List<Path> classes = classFolders(folder);
             for (int label = 0; label < classes.size(); label++) {
-                for (Path file : images(classes.get(label), Integer.MAX_VALUE)) {
+                for (ImageFile file : images(classes.get(label), Integer.MAX_VALUE)) {
                     files.add(file);
                     labels.add(label);
                 }
@@ -47,7 +56,7 @@ final class ImageFolder implements DataSet {
                         + " holds neither tar shards nor images (jpg, png, bmp, webp, ppm, tif)");
             }
             return new ImageFolder(
-                    files, labels.stream().mapToInt(Integer::intValue).toArray());
+                    folder, files, labels.stream().mapToInt(Integer::intValue).toArray());
         } catch (IOException | UncheckedIOException e) {
             throw DataException.cannotOpen(folder, e);
         }
@@ -89,9 +98,29 @@ final class ImageFolder implements DataSet {
     }
 
     /** Lists files and links with an image's name. A link may point to an image in another folder. */
-    private static List<Path> images(Path folder, int depth) throws IOException {
-        try (Stream<Path> files = Files.find(folder, depth, ImageFolder::mayBeImage)) {
-            return files.sorted().toList();
+    private static List<ImageFile> images(Path folder, int depth) throws IOException {
+        Map<Path, Long> sizes = new HashMap<>(); // a size is among the attributes that finding a file reads anyway
+        try (Stream<Path> files = Files.find(folder, depth, (path, attributes) -> {
+            boolean image = mayBeImage(path, attributes);
+            if (image && attributes.isRegularFile()) {
+                sizes.put(path, attributes.size());
+            }
+            return image;
+        })) {
+            List<Path> sorted = files.sorted().toList();
+            List<ImageFile> images = new ArrayList<>();
+            for (Path file : sorted) {
+                images.add(new ImageFile(file, size(file, sizes.getOrDefault(file, UNKNOWN_SIZE))));
+            }
+            return images;
+        }
+    }
+
+    private static long size(Path file, long known) throws IOException {
+        try {
+            return known == UNKNOWN_SIZE ? Files.size(file) : known;
+        } catch (NoSuchFileException e) { // a link to nothing; reading it fails like any file that has vanished
+            return UNKNOWN_SIZE;
         }
     }
 
@@ -108,12 +137,12 @@ final class ImageFolder implements DataSet {
 
     @Override
     public int size() {
-        return files.size();
+        return images.size();
     }
 
     @Override
     public byte[] read(int sample) throws IOException {
-        Path file = files.get(sample);
+        Path file = images.get(sample).file;
         BasicFileAttributes target = Files.readAttributes(file, BasicFileAttributes.class);
         if (!target.isRegularFile()) { // reading a device or pipe may never end
             throw new BadImageException("it is a link to something other than a file");
@@ -129,7 +158,17 @@ final class ImageFolder implements DataSet {
 
     @Override
     public String name(int sample) {
-        return files.get(sample).toString();
+        return images.get(sample).file.toString();
+    }
+
+    @Override
+    public String place(int sample) {
+        return folder.relativize(images.get(sample).file).toString();
+    }
+
+    @Override
+    public long bytes(int sample) {
+        return images.get(sample).bytes;
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
+import io.swav.torch.TorchRuntime;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -69,6 +70,8 @@ public final class PrefetchingBatches implements CropBatches {
     private Key cursor = new Key(0, 0); // next to prepare
     private int ahead; // number of groups to prepare ahead of need
     private int maxAhead; // the minimum until the size of a group is known
+    private long aheadBytes = AHEAD_BYTES;
+    private long groupBytes; // of the last group
 
     private final CountDownLatch closing = new CountDownLatch(1);
 
@@ -121,6 +124,11 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
+    public DataFingerprint fingerprint() {
+        return DataFingerprint.of(data);
+    }
+
+    @Override
     public long stepsPerEpoch() {
         return sampler.stepsPerEpoch();
     }
@@ -136,7 +144,9 @@ public final class PrefetchingBatches implements CropBatches {
         toGroup = to;
         cursor = new Key(step, from);
         ahead = to - from;
-        discard(key -> key.step < step || key.group < from || key.group >= to);
+        // when training goes back to a checkpoint, groups of later steps must not take the place of those that are due
+        boolean continues = prepared.keySet().stream().anyMatch(key -> key.step == step);
+        discard(key -> !continues || key.step < step || key.group < from || key.group >= to);
         delivered.clear();
         prepareAhead();
     }
@@ -158,13 +168,17 @@ public final class PrefetchingBatches implements CropBatches {
             if (e.getCause() instanceof RuntimeException cause) {
                 throw cause;
             }
+            if (e.getCause() instanceof Error cause) { // out of memory: the trainer's last report names the limit
+                throw cause;
+            }
             throw e;
         }
         List<NDArray> arrays = ready.group.crops(manager);
         copies.ifPresent(stream -> prefetch(after(requested), stream));
         synchronized (this) {
             delivered.add(requested);
-            long fit = AHEAD_BYTES / Math.max(1, ready.group.bytes());
+            groupBytes = ready.group.bytes();
+            long fit = aheadBytes / Math.max(1, groupBytes);
             maxAhead = (int) Math.max(minAhead, Math.min(MAX_AHEAD, fit));
         }
         return arrays;
@@ -178,6 +192,11 @@ public final class PrefetchingBatches implements CropBatches {
                 .toArray();
     }
 
+    @Override
+    public String name(int sample) {
+        return data.name(sample);
+    }
+
     /** The position of a group's first sample in the permutation of its epoch. */
     private long first(long step, int group) {
         return sampler.firstPosition(step) + (long) group * groupSize;
@@ -186,6 +205,23 @@ public final class PrefetchingBatches implements CropBatches {
     private synchronized Key after(Key key) {
         boolean last = key.group == toGroup - 1;
         return last ? new Key(key.step + 1, fromGroup) : new Key(key.step, key.group + 1);
+    }
+
+    /** The group that was requested last is there already. */
+    @Override
+    public synchronized long leastBytes() {
+        return (minAhead - 1) * groupBytes;
+    }
+
+    @Override
+    public boolean inDirectMemory() {
+        return spec.data().augmentOn() == SwavJobSpec.AugmentOn.Host && !TorchRuntime.onGpu();
+    }
+
+    @Override
+    public synchronized void limitAhead(long bytes) {
+        aheadBytes = inDirectMemory() ? Math.min(AHEAD_BYTES, bytes) : AHEAD_BYTES;
+        maxAhead = minAhead;
     }
 
     /** Whether all groups that were requested ahead of need are prepared. */

@@ -218,6 +218,17 @@ final class WebDatasetShards implements DataSet {
     }
 
     @Override
+    public String place(int sample) {
+        Image image = images.get(sample);
+        return shards.get(image.shard).getFileName() + ":" + image.entry;
+    }
+
+    @Override
+    public long bytes(int sample) {
+        return images.get(sample).size;
+    }
+
+    @Override
     public void close() {
         closeAll(channels);
     }

@@ -31,6 +31,16 @@ record FailingReads(DataSet data, IntPredicate fails) implements DataSet {
     }
 
     @Override
+    public String place(int sample) {
+        return data.place(sample);
+    }
+
+    @Override
+    public long bytes(int sample) {
+        return data.bytes(sample);
+    }
+
+    @Override
     public void close() {
         data.close();
     }

@@ -118,6 +118,23 @@ class PrefetchingBatchesTest {
         }
     }
 
+    @Test
+    void preparesTheGroupsThatAreDueWhenTrainingGoesBack() throws IOException {
+        write(Set.of());
+        try (PrefetchingBatches batches = PrefetchingBatches.open(spec(1, 0, "Host"));
+                NDManager manager = NDManager.newBaseManager()) {
+            batches.expect(5, 0, 1);
+            for (int step = 5; step < 8; step++) {
+                batches.group(manager, step, 0);
+            }
+            awaitDecoded(batches);
+            batches.expect(2, 0, 1);
+            awaitDecoded(batches);
+            Files.write(folder.resolve("s-000000.tar"), new byte[0]);
+            assertThat(batches.group(manager, 2, 0)).isNotEmpty();
+        }
+    }
+
     /** Uses a CUDA runtime that copies nothing until a thread waits for it. */
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})

@@ -5,13 +5,13 @@ import io.swav.collective.CommunicationThread;
 import io.swav.torch.Precision;
 import java.util.List;
 
-/** A step after Sinkhorn: it has the codes of this rank's groups, and the minimum of the ranks' votes. */
+/** A step after Sinkhorn: it has the codes of this rank's groups, and what the ranks agreed on. */
 final class Assigned {
     private final StepContext step;
     private final List<AssignedMicroBatch> microBatches;
     private final NDArray agreed;
 
-    /** @param agreed (1) FLOAT64, minimum of the ranks' votes */
+    /** @param agreed see {@link StepAgreement#votes} */
     Assigned(StepContext step, List<AssignedMicroBatch> microBatches, NDArray agreed) {
         this.step = step;
         this.microBatches = microBatches;

@@ -1,10 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import io.swav.torch.HostMemory;
-import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -45,8 +42,9 @@ final class Forward {
      * Computes the codes of all groups by Sinkhorn over the global batch.
      *
      * @param vote see {@link Learner#lossAndGradients}
+     * @param state the arrays in which the ranks must not differ; empty for a single rank
      */
-    Assigned assign(long vote) {
+    Assigned assign(long vote, List<NDArray> state) {
         step.watcher.accept(StepPhase.SINKHORN);
         List<List<NDArray>> scoresBK = new ArrayList<>();
         for (ScoredMicroBatch scored : microBatches) {
@@ -54,8 +52,8 @@ final class Forward {
                 scoresBK.add(scored.scores(scored.firstGroup() + group, step.settings.assigned()));
             }
         }
-        NDArray votes = step.manager.zeros(new Shape(1), DataType.FLOAT64);
-        TorchOps.fill(votes, (double) vote);
+        // read here, after forward, so that the step is not applied if it read a flipped bit
+        NDArray votes = StepAgreement.votes(step, vote, state);
         List<List<NDArray>> codesBK =
                 step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
         List<AssignedMicroBatch> assigned = new ArrayList<>();

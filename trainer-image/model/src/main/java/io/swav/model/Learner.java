@@ -12,13 +12,16 @@ import io.swav.torch.HostView;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongToDoubleFunction;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
@@ -26,6 +29,12 @@ import java.util.zip.CRC32C;
  * parameters, momentum and running statistics as they were. Not thread-safe: one thread at a time.
  */
 public final class Learner implements TrainStep {
+    /**
+     * Momentum is compared once in so many steps. A difference in it becomes one of the weights with the next step, and is
+     * noticed there, unless rounding swallows it or the prototypes are frozen.
+     */
+    private static final long COMPARE_MOMENTUM_EVERY = 16;
+
     private final StepSettings settings;
     private final LongToDoubleFunction learningRate;
     private final NDManager root;
@@ -34,6 +43,9 @@ public final class Learner implements TrainStep {
     private final Map<String, NDArray> momentumViews;
     private final NDArray owners;
     private final ActivationBudget memory;
+    /** Of the initial weights; null for zeros. */
+    private @Nullable Long seed;
+
     private Optional<OpenStep> open = Optional.empty();
     private CommunicationTimes communication = CommunicationTimes.NONE;
     private Consumer<StepPhase> watcher = phase -> {};
@@ -46,7 +58,8 @@ public final class Learner implements TrainStep {
     public Learner(SwavJobSpec spec, LongToDoubleFunction learningRate, NDManager root) {
         this(StepSettings.of(spec), Architecture.of(spec.model()), learningRate, root);
         TorchRuntime.setThreads(spec.training().threads());
-        network.initialize(spec.training().seed());
+        this.seed = spec.training().seed();
+        network.initialize(seed);
     }
 
     /** Creates a learner whose weights are zeros until they are loaded. */
@@ -123,16 +136,58 @@ public final class Learner implements TrainStep {
         return sums.array();
     }
 
+    @Override
+    public void reset() {
+        discard();
+        TorchOps.fill(momentum, 0);
+        if (seed == null) {
+            state().forEach(array -> TorchOps.fill(array, 0));
+        } else {
+            network.initialize(seed);
+        }
+    }
+
+    @Override
+    public List<NotFiniteValue> inspect(CropSource crops, GroupRange own, long globalStep) {
+        discard();
+        List<NotFiniteValue> inState = NotFiniteValue.ofState(model(), optimizer());
+        if (!inState.isEmpty()) {
+            return inState;
+        }
+        List<NotFiniteValue> found = new ArrayList<>();
+        GroupRange[] runs = {new GroupRange(0, 1)};
+        for (int group = own.from(); group < own.to(); group++) {
+            try (Collective alone = new SoloCollective();
+                    StepContext trial = new StepContext(
+                            settings.smallest(), network, memory, root, runs, alone, globalStep, phase -> {})) {
+                GroupInspection.of(trial, crops, group).ifPresent(found::add);
+            }
+        }
+        HostMemory.trim();
+        return found;
+    }
+
     /** Runs a step over group 0 as if it were the batch, and drops it before it changes anything. */
     @Override
-    public void warmUp(CropSource crops) {
+    public String warmUp(CropSource crops) {
         StepSettings small = settings.smallest();
         GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();
                 StepContext trial = new StepContext(small, network, memory, root, runs, alone, 0, phase -> {})) {
-            Forward.of(trial, crops).assign(0).backward().await();
+            Reduced reduced =
+                    Forward.of(trial, crops).assign(0, List.of()).backward().await();
+            return fingerprint(reduced);
+        } finally {
+            HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
         }
-        HostMemory.trim(); // the first real step would not find room in the memory that this one has freed
+    }
+
+    private String fingerprint(Reduced reduced) {
+        CRC32C sum = new CRC32C();
+        sum.update(HostView.of(reduced.total(), 0, network.parameters.size()).bytes());
+        HexFormat hex = HexFormat.of();
+        return hex.toHexDigits((int) sum.getValue())
+                + hex.toHexDigits(Double.hashCode(reduced.result().loss()));
     }
 
     /**
@@ -146,7 +201,8 @@ public final class Learner implements TrainStep {
         discard();
         StepContext step = new StepContext(settings, network, memory, root, runs, collective, globalStep, watcher);
         try {
-            open = Optional.of(Forward.of(step, crops).assign(vote).backward());
+            open = Optional.of(
+                    Forward.of(step, crops).assign(vote, compared(step)).backward());
         } finally {
             if (open.isEmpty()) {
                 step.close();
@@ -154,10 +210,21 @@ public final class Learner implements TrainStep {
         }
     }
 
+    /** Returns what the ranks compare in a step: what forward reads and checkpoints keep, and sometimes all of the state. */
+    private List<NDArray> compared(StepContext step) {
+        if (step.collective.size() == 1) {
+            return List.of();
+        }
+        return step.globalStep % COMPARE_MOMENTUM_EVERY == 0
+                ? state()
+                : List.of(network.weights, network.statistics, network.counters);
+    }
+
     /**
      * Waits for gradients, statistics and loss summed over all ranks.
      *
-     * @throws NotFiniteException on every rank alike if the loss or a gradient is NaN or infinite
+     * @throws NotFiniteException on every rank alike if the loss, a gradient, a parameter or a batch statistic is NaN or
+     *     infinite; nothing has changed, and the step can be computed again
      * @throws io.swav.collective.CollectiveException if a peer is lost; nothing of the step is in progress then
      */
     @Override
@@ -166,6 +233,9 @@ public final class Learner implements TrainStep {
         boolean whole = false;
         try {
             Reduced reduced = open(Reducing.class).await();
+            if (reduced.notFinite().isPresent()) {
+                throw new NotFiniteException(reduced.notFinite().get(), reduced.step().globalStep);
+            }
             open = Optional.of(reduced);
             communication = reduced.communication();
             whole = true;

@@ -2,12 +2,14 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * A step whose sums over all ranks are complete: it can be applied.
+ * A step whose sums over all ranks are complete.
  *
  * @param total the sum over all groups of all ranks, see {@link SumLayout}
  * @param norms of the parameters that the step changes, and of their gradients
+ * @param notFinite what is NaN or infinite in the sums; empty if nothing is, and only then can the step be applied
  */
 record Reduced(
         StepContext step,
@@ -15,5 +17,6 @@ record Reduced(
         StepResult result,
         NDArray total,
         Larc.Norms norms,
+        Optional<String> notFinite,
         CommunicationTimes communication)
         implements OpenStep {}

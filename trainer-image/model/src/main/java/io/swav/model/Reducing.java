@@ -7,6 +7,7 @@ import io.swav.torch.TorchOps;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** A step after backward: the sums over all groups of all ranks are in progress. */
 record Reducing(
@@ -20,7 +21,7 @@ record Reducing(
     /**
      * Waits for the sums, and for the device: the only such wait in a step.
      *
-     * @throws NotFiniteException on every rank alike if the loss or a gradient is NaN or infinite
+     * @throws io.swav.collective.CollectiveException on every rank alike if the ranks compute different steps
      */
     Reduced await() {
         communication.await();
@@ -34,25 +35,34 @@ record Reducing(
                     agreed,
                     sum(scope, norms.parameters()),
                     sum(scope, norms.gradients()),
+                    sum(scope, step.layout.statistics(scope, total)),
                     step.layout.codes(scope, total)));
         }
-        requireFinite("the loss", seen[0]);
-        requireFinite("a gradient", seen[2]);
-        requireFinite("a gradient", seen[3]);
-        double perplexity = perplexity(Arrays.copyOfRange(seen, 4, seen.length));
+        StepAgreement agreement = StepAgreement.of(seen, 1);
+        int next = 1 + StepAgreement.LENGTH;
+        double perplexity = perplexity(Arrays.copyOfRange(seen, next + 3, seen.length));
         return new Reduced(
                 step,
                 microBatches,
-                new StepResult(seen[0], perplexity, (long) seen[1]),
+                new StepResult(seen[0], perplexity, agreement.vote(), agreement.diverged()),
                 total,
                 norms,
+                notFinite(seen[0], seen[next], seen[next + 1], seen[next + 2]),
                 new CommunicationTimes(communication.pieces(), communication.waited()));
     }
 
-    private void requireFinite(String what, double value) {
-        if (!Double.isFinite(value)) {
-            throw new NotFiniteException(what, step.globalStep);
+    /** All ranks hold the same sums, so all of them decide the same. */
+    private static Optional<String> notFinite(double loss, double parameters, double gradients, double statistics) {
+        if (!Double.isFinite(loss)) {
+            return Optional.of("the loss");
         }
+        if (!Double.isFinite(parameters)) {
+            return Optional.of("a parameter");
+        }
+        if (!Double.isFinite(gradients)) {
+            return Optional.of("a gradient");
+        }
+        return Double.isFinite(statistics) ? Optional.empty() : Optional.of("a batch statistic");
     }
 
     private static NDArray sum(NDManager scope, NDArray values) {

@@ -13,11 +13,14 @@ public interface TrainStep extends AutoCloseable {
     /**
      * Runs a small step that changes nothing, so that the first real step, for which other ranks wait, takes no longer
      * than any other: kernels are chosen and code is compiled here.
+     *
+     * @return the fingerprint of the gradients' bits, 16 hexadecimal digits
      */
-    void warmUp(CropSource crops);
+    String warmUp(CropSource crops);
 
     /**
-     * Runs forward and backward over this rank's groups. A failure here or in {@link #averageGradients} leaves the
+     * Runs forward and backward over this rank's groups, and compares the ranks' states, see {@link
+     * StepResult#diverged}. A failure here or in {@link #averageGradients} leaves the
      * state as it was.
      *
      * @param runs every rank's groups, in rank order
@@ -26,8 +29,25 @@ public interface TrainStep extends AutoCloseable {
      */
     void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote);
 
-    /** Waits for gradients, statistics and loss summed over all ranks. */
+    /**
+     * Waits for gradients, statistics and loss summed over all ranks.
+     *
+     * @throws NotFiniteException on every rank alike if a value is NaN or infinite; the step can be computed again
+     */
     StepResult averageGradients();
+
+    /**
+     * Searches for the origin of values that are not finite: in the state, then in each of this rank's groups by itself,
+     * without other ranks. It changes nothing, and takes as long as a step.
+     *
+     * @param crops of the step
+     * @param own this rank's groups
+     * @return what was found, one entry for each group; empty if each group is finite by itself
+     */
+    List<NotFiniteValue> inspect(CropSource crops, GroupRange own, long step);
+
+    /** Sets the state to that before the first step. */
+    void reset();
 
     /** Publishes the step whose gradients were averaged. */
     void apply();

@@ -1,8 +1,10 @@
 package io.swav.numerics;
 
 import ai.djl.ndarray.NDManager;
+import io.swav.api.Fingerprints;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -38,6 +40,19 @@ record Canary(List<Trial> trials) {
             }
         }
         return deviations;
+    }
+
+    /**
+     * Returns the digest of all outputs' bits, 16 hexadecimal digits: equal on two machines only if their kernels round
+     * alike, here and so far as these trials represent training.
+     */
+    static String fingerprint(List<Deviation> deviations) {
+        StringBuilder all = new StringBuilder();
+        deviations.forEach(output -> all.append(output.kernel())
+                .append(' ')
+                .append(Long.toHexString(output.bits()))
+                .append('\n'));
+        return Fingerprints.digest(all.toString().getBytes(StandardCharsets.UTF_8));
     }
 
     /** The output that is furthest from what rounding explains; empty if all are right. */

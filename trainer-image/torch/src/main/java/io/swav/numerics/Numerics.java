@@ -45,15 +45,19 @@ public final class Numerics {
     /**
      * Runs {@link #check} before anything is computed; logs a warning if oneDNN had to be turned off.
      *
+     * @return the fingerprint of the bits that this process computes
      * @throws UnsoundMachineException if nothing may be trained in this process
      */
-    public static void require(Collection<Precision> precisions) {
+    public static String require(Collection<Precision> precisions) {
         Verdict verdict = check(precisions);
         if (verdict instanceof Verdict.SoundWithoutOneDnn without) {
             LOG.warn("{}", without.warning());
-        } else if (verdict instanceof Verdict.Unsound unsound) {
-            throw new UnsoundMachineException(unsound);
+            return without.fingerprint();
         }
+        if (verdict instanceof Verdict.Sound sound) {
+            return sound.fingerprint();
+        }
+        throw new UnsoundMachineException((Verdict.Unsound) verdict);
     }
 
     Verdict verdict(Collection<Precision> precisions) {
@@ -74,14 +78,16 @@ public final class Numerics {
         if (wrong.isPresent() && !TorchRuntime.onGpu() && TorchRuntime.usesOneDnn()) {
             fault = wrong.map(Deviation::toString);
             TorchRuntime.useOneDnn(false);
-            wrong = Canary.worst(canary.run(precisions));
+            deviations = canary.run(precisions);
+            wrong = Canary.worst(deviations);
         }
         if (wrong.isPresent()) {
             return new Verdict.Unsound(
                     machine, wrong.get() + (TorchRuntime.onGpu() ? "" : ", with oneDNN off as well"));
         }
+        String fingerprint = Canary.fingerprint(deviations);
         return fault.isPresent()
-                ? new Verdict.SoundWithoutOneDnn(machine, fault.get())
-                : new Verdict.Sound(machine, deviations.size());
+                ? new Verdict.SoundWithoutOneDnn(machine, fault.get(), fingerprint)
+                : new Verdict.Sound(machine, deviations.size(), fingerprint);
     }
 }

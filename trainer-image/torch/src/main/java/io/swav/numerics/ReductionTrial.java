@@ -119,6 +119,7 @@ record ReductionTrial(int samples, int channels) implements Trial {
             double error = Math.abs(values[i] - expected[i]);
             worst = Double.isNaN(error) ? Double.POSITIVE_INFINITY : Math.max(worst, error);
         }
-        return new Deviation(what + " of " + samples + " by " + channels, worst / size, ALLOWED);
+        return new Deviation(
+                what + " of " + samples + " by " + channels, worst / size, ALLOWED, Deviation.bits(values));
     }
 }

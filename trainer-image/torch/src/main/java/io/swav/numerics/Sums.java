@@ -32,6 +32,6 @@ final class Sums {
             double error = Math.abs(actual[i] - sums[i]) / Math.max(sizes[i], Float.MIN_NORMAL);
             worst = Double.isNaN(error) ? Double.POSITIVE_INFINITY : Math.max(worst, error);
         }
-        return new Deviation(kernel, worst, precision == Precision.FP32 ? FP32 : BF16);
+        return new Deviation(kernel, worst, precision == Precision.FP32 ? FP32 : BF16, Deviation.bits(actual));
     }
 }

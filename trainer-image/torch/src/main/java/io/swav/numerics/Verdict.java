@@ -6,15 +6,17 @@ public sealed interface Verdict {
      * All outputs are right.
      *
      * @param outputs number of outputs that were compared
+     * @param fingerprint of their bits, see {@link Canary#fingerprint}
      */
-    record Sound(String machine, int outputs) implements Verdict {}
+    record Sound(String machine, int outputs, String fingerprint) implements Verdict {}
 
     /**
      * oneDNN computes wrong results, or kills the process, and is now off; everything is right without it.
      *
      * @param fault the worst output, or the cause of the process's death
+     * @param fingerprint of the bits without oneDNN
      */
-    record SoundWithoutOneDnn(String machine, String fault) implements Verdict {
+    record SoundWithoutOneDnn(String machine, String fault, String fingerprint) implements Verdict {
         /** The warning, for a log and for {@code swav doctor}. */
         public String warning() {
             return "oneDNN, which computes libtorch's convolutions, is wrong on this machine and is off in this process: "

@@ -4,6 +4,7 @@ import com.sun.jna.Function;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 
@@ -42,10 +43,30 @@ public record HostMemory(Path root) {
                         "total_inactive_file");
     }
 
-    private OptionalLong used(String usage, String statistics, String inactive) {
+    private OptionalLong used(String usage, String statistics, String... files) {
         OptionalLong all = number(usage);
-        long files = line(statistics, inactive + " ").orElse(0);
-        return all.isPresent() ? OptionalLong.of(Math.max(0, all.getAsLong() - files)) : all;
+        long pages = Arrays.stream(files)
+                .mapToLong(kind -> line(statistics, kind + " ").orElse(0))
+                .sum();
+        return all.isPresent() ? OptionalLong.of(Math.max(0, all.getAsLong() - pages)) : all;
+    }
+
+    /**
+     * The memory that the limit of the container leaves, if the kernel reclaims all pages of files, as it does before it
+     * ends a process; empty for no limit.
+     */
+    public OptionalLong unclaimed() {
+        OptionalLong limit = limit();
+        OptionalLong version2 =
+                used("sys/fs/cgroup/memory.current", "sys/fs/cgroup/memory.stat", "inactive_file", "active_file");
+        OptionalLong used = version2.isPresent()
+                ? version2
+                : used(
+                        "sys/fs/cgroup/memory/memory.usage_in_bytes",
+                        "sys/fs/cgroup/memory/memory.stat",
+                        "total_inactive_file",
+                        "total_active_file");
+        return limit.isPresent() ? OptionalLong.of(Math.max(0, limit.getAsLong() - used.orElse(0))) : limit;
     }
 
     /**

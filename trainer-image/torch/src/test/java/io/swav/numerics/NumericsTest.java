@@ -20,6 +20,8 @@ class NumericsTest {
     private static final Deviation RIGHT = new Deviation("product", 1e-8, 1e-6);
     private static final Deviation WRONG = new Deviation("convolution", 2.3e-2, 1e-6);
 
+    private static final String RIGHTS_BITS = Canary.fingerprint(List.of(RIGHT));
+
     private static final Numerics.IsolatedCanary NONE = (oneDnn, precisions) -> {
         throw new AssertionError("no child was needed");
     };
@@ -52,14 +54,14 @@ class NumericsTest {
 
     @Test
     void startsNoChildAndKeepsOneDnnIfAllIsRight() {
-        assertThat(verdict(HONEST, NONE, RIGHT)).isEqualTo(new Verdict.Sound(HONEST.toString(), 1));
+        assertThat(verdict(HONEST, NONE, RIGHT)).isEqualTo(new Verdict.Sound(HONEST.toString(), 1, RIGHTS_BITS));
         assertThat(TorchRuntime.usesOneDnn()).isTrue();
     }
 
     @Test
     void turnsOneDnnOffIfThatFixesTheError() {
         Verdict verdict = new Numerics(HONEST, wrongWith(true), NONE).verdict(FP32);
-        assertThat(verdict).isEqualTo(new Verdict.SoundWithoutOneDnn(HONEST.toString(), WRONG.toString()));
+        assertThat(verdict).isEqualTo(new Verdict.SoundWithoutOneDnn(HONEST.toString(), WRONG.toString(), RIGHTS_BITS));
         assertThat(TorchRuntime.usesOneDnn()).isFalse();
         assertThat(((Verdict.SoundWithoutOneDnn) verdict).warning())
                 .contains(
@@ -87,14 +89,15 @@ class NumericsTest {
     @Test
     void continuesWithoutOneDnnIfAChildDiesOnlyWithIt() {
         Numerics.IsolatedCanary dies = (oneDnn, precisions) -> oneDnn ? Optional.of("SIGFPE") : Optional.empty();
-        assertThat(verdict(HIDING, dies, RIGHT)).isEqualTo(new Verdict.SoundWithoutOneDnn(HIDING.toString(), "SIGFPE"));
+        assertThat(verdict(HIDING, dies, RIGHT))
+                .isEqualTo(new Verdict.SoundWithoutOneDnn(HIDING.toString(), "SIGFPE", RIGHTS_BITS));
         assertThat(TorchRuntime.usesOneDnn()).isFalse();
     }
 
     @Test
     void keepsOneDnnIfTheChildSucceeds() {
         assertThat(verdict(HIDING, (oneDnn, precisions) -> Optional.empty(), RIGHT))
-                .isEqualTo(new Verdict.Sound(HIDING.toString(), 1));
+                .isEqualTo(new Verdict.Sound(HIDING.toString(), 1, RIGHTS_BITS));
         assertThat(TorchRuntime.usesOneDnn()).isTrue();
     }
 

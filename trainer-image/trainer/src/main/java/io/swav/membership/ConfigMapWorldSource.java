@@ -4,8 +4,10 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import io.swav.api.NewcomerList;
 import io.swav.api.ResourceNames;
 import io.swav.api.World;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -18,6 +20,7 @@ public final class ConfigMapWorldSource implements WorldSource {
     private final SharedIndexInformer<ConfigMap> informer;
     private volatile String request = "";
     private volatile String seen = "";
+    private volatile List<World.Member> newcomers = List.of();
 
     /** @param jobUid uid of the SwavJob, which the world document must name */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
@@ -57,6 +60,11 @@ public final class ConfigMapWorldSource implements WorldSource {
     }
 
     @Override
+    public List<World.Member> newcomers() {
+        return newcomers;
+    }
+
+    @Override
     public void awaitLater(long than, long millis) {
         newest.await(than, millis);
     }
@@ -72,6 +80,7 @@ public final class ConfigMapWorldSource implements WorldSource {
             Map<String, String> data = map.getData() == null ? Map.of() : map.getData();
             request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
             seen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
+            newcomers = NewcomerList.read(data.get(ResourceNames.NEWCOMERS_KEY));
             String json = data.get(ResourceNames.WORLD_KEY);
             String source = "ConfigMap " + map.getMetadata().getName();
             if (json == null) {

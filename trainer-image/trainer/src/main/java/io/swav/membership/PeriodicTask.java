@@ -4,7 +4,7 @@ import io.swav.common.DaemonThreads;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs a task repeatedly on a daemon thread; if the task throws, the exception is logged and the task is run again. */
+/** Runs a task repeatedly on a daemon thread; if the task throws, even an error, it is logged and the task is run again. */
 public final class PeriodicTask implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeriodicTask.class);
 
@@ -19,7 +19,7 @@ public final class PeriodicTask implements AutoCloseable {
         while (true) {
             try {
                 task.run();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 LOG.error(
                         "periodic task {} failed, will run it again",
                         Thread.currentThread().getName(),

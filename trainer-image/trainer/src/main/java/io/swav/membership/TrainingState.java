@@ -1,6 +1,7 @@
 package io.swav.membership;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.api.Fingerprints;
 import java.util.List;
 
 /** The training state that one process holds, as {@link WorldFormation} needs it. */
@@ -10,6 +11,19 @@ public interface TrainingState {
 
     /** Returns 32 bytes that differ between different states. */
     byte[] digest();
+
+    /** Returns what decides the bits of the training that this process does. */
+    default Fingerprints fingerprints() {
+        return Fingerprints.NONE;
+    }
+
+    /** Records that all members of a world hold this state now, at the present step. */
+    default void agreed(byte[] digest) {}
+
+    /** Whether all members of a world have held this state, at the present step: in a checkpoint, or when a world formed. */
+    default boolean isAgreed(byte[] digest) {
+        return false;
+    }
 
     /** Starts from the newest checkpoint, or from the seeded initial state if none exists; called if no rank holds state. */
     void begin();

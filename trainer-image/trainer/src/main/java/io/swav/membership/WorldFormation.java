@@ -2,9 +2,8 @@ package io.swav.membership;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import io.swav.api.PeerAddress;
+import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
@@ -20,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
@@ -29,18 +29,27 @@ import org.slf4j.LoggerFactory;
 /** Forms a world: connects its members and gives all of them the same state. */
 public final class WorldFormation {
     private static final Logger LOG = LoggerFactory.getLogger(WorldFormation.class);
-    private static final int DIGEST_LONGS = 4;
 
     private final PeerListener listener;
     private final CollectiveFactory factory;
     private final WorldSource worlds;
+    private final ReachTracker reach;
     private final Duration deadline;
 
-    /** @param deadline time for all members to connect; detecting a source that hangs later is up to the operator */
-    public WorldFormation(PeerListener listener, CollectiveFactory factory, WorldSource worlds, Duration deadline) {
+    /**
+     * @param reach finds out whom this process reaches while a world does not form
+     * @param deadline time for all members to connect; detecting a source that hangs later is up to the operator
+     */
+    public WorldFormation(
+            PeerListener listener,
+            CollectiveFactory factory,
+            WorldSource worlds,
+            ReachTracker reach,
+            Duration deadline) {
         this.listener = listener;
         this.factory = factory;
         this.worlds = worlds;
+        this.reach = reach;
         this.deadline = deadline;
     }
 
@@ -51,10 +60,16 @@ public final class WorldFormation {
      * @throws CollectiveException if the members could not be connected, or the attempt was cancelled
      */
     public Collective connect(World world, int rank, BooleanSupplier stop) {
+        reach.forming(world);
         List<TcpMesh.Peer> peers = peers(world);
         BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || stop.getAsBoolean();
         Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
         return factory.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+    }
+
+    /** Marks that the world whose members were connected last has formed. */
+    public void formed() {
+        reach.formed();
     }
 
     /** Whether any rank below this one answers, in this world or in a later one. All are asked at once. */
@@ -62,32 +77,72 @@ public final class WorldFormation {
         List<TcpMesh.Peer> peers = peers(world);
         List<CompletableFuture<Boolean>> answers = IntStream.range(0, rank)
                 .mapToObj(peer -> CompletableFuture.supplyAsync(
-                        () -> TcpMesh.answers(listener, rank, peer, peers.get(peer), world.generation()),
+                        () -> TcpMesh.probe(listener, peers.get(peer)).isEmpty(),
                         call -> new Thread(call, "call").start()))
                 .toList();
         return answers.stream().anyMatch(CompletableFuture::join);
     }
 
     private static List<TcpMesh.Peer> peers(World world) {
-        return world.members().stream()
-                .map(member -> new TcpMesh.Peer(member.uid(), address(member)))
-                .toList();
+        return world.members().stream().map(WorldFormation::peer).toList();
     }
+
+    static TcpMesh.Peer peer(World.Member member) {
+        return new TcpMesh.Peer(member.uid(), address(member));
+    }
+
+    /**
+     * The result of sharing a state.
+     *
+     * @param computesAlike whether equal states stay equal bit for bit in this world
+     * @param divergence of the states that the members brought; empty if those of the same step were equal
+     */
+    public record Shared(boolean computesAlike, Optional<TrainerReport.Divergence> divergence) {}
 
     /**
      * Agrees on the newest state and sends it to the ranks that do not have it.
      *
      * @throws CollectiveException if a peer was lost; the rank then still has the state it had before
+     * @throws DisagreementException on all ranks alike if they may not train together; nothing was sent then
      */
-    public static void shareState(Collective collective, TrainingState state) {
-        try (NDManager manager = TorchRuntime.root()) {
-            StateElection election = elect(collective, state);
-            if (election.step() == StateElection.NOTHING) {
-                if (collective.rank() == 0) {
-                    state.begin();
-                }
-                election = elect(collective, state);
+    public static Shared shareState(World world, Collective collective, TrainingState state) {
+        MemberComparison members = MemberComparison.of(collective, state);
+        members.requireAgreement(world, collective, state);
+        StateElection election = StateElection.of(members.offers());
+        if (election.step() == StateElection.NOTHING) {
+            if (collective.rank() == 0) {
+                state.begin();
             }
+            members = MemberComparison.of(collective, state);
+            election = StateElection.of(members.offers());
+        }
+        send(election, collective, state);
+        state.agreed(digest(members.offers().get(election.source())));
+        boolean alike = members.computesAlike();
+        return new Shared(alike, alike ? Divergences.describe(world, election, members.offers()) : Optional.empty());
+    }
+
+    /**
+     * Compares the states of all ranks, which have the same number of steps.
+     *
+     * @throws CollectiveException on all ranks alike if they differ; forming the world again replaces those that are wrong
+     */
+    public static void requireEqualStates(Collective collective, TrainingState state) {
+        MemberComparison members = MemberComparison.of(collective, state);
+        if (!StateElection.of(members.offers()).outdatedRanks().isEmpty()) {
+            throw new CollectiveException(Divergences.found(state.step()));
+        }
+        state.agreed(digest(members.offers().get(0)));
+    }
+
+    private static byte[] digest(StateElection.Offer offer) {
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES * offer.digest().size());
+        offer.digest().forEach(bytes::putLong);
+        return bytes.array();
+    }
+
+    private static void send(StateElection election, Collective collective, TrainingState state) {
+        try (NDManager manager = TorchRuntime.root()) {
             int[] participants = election.participants();
             int me = Arrays.binarySearch(participants, collective.rank());
             if (me < 0) {
@@ -138,27 +193,6 @@ public final class WorldFormation {
             collective.allReduceMin(least);
             return least.getLong(0);
         }
-    }
-
-    private static StateElection elect(Collective collective, TrainingState state) {
-        long[] mine = new long[1 + DIGEST_LONGS];
-        mine[0] = state.step();
-        if (state.step() >= 0) {
-            ByteBuffer.wrap(state.digest()).asLongBuffer().get(mine, 1, DIGEST_LONGS);
-        }
-        long[] flat;
-        try (NDManager manager = host()) {
-            NDArray all = manager.zeros(new Shape(collective.size(), mine.length), DataType.INT64);
-            collective.allGather(manager.create(mine), all);
-            flat = all.toLongArray();
-        }
-        List<StateElection.Offer> offers = new ArrayList<>();
-        for (int at = 0; at < flat.length; at += mine.length) {
-            List<Long> digest =
-                    Arrays.stream(flat, at + 1, at + mine.length).boxed().toList();
-            offers.add(new StateElection.Offer(flat[at], digest));
-        }
-        return StateElection.of(offers);
     }
 
     /** Arrays of the agreement are small and stay in host memory. */

@@ -1,6 +1,7 @@
 package io.swav.membership;
 
 import io.swav.api.World;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -33,6 +34,11 @@ public interface WorldSource extends AutoCloseable {
     /** Returns the URI of the store in which the operator has seen verified checkpoints of this job, empty for none. */
     default String checkpointsSeen() {
         return "";
+    }
+
+    /** Returns the trainers that wait to enter the world, and that its members call beforehand. */
+    default List<World.Member> newcomers() {
+        return List.of();
     }
 
     @Override

@@ -50,8 +50,14 @@ final class CheckpointSession implements AutoCloseable {
         this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
     }
 
+    /** Returns the copy that saves are made from; empty without a store. */
+    Optional<SaveBuffers> buffers() {
+        return writer.map(CheckpointWriter::buffers);
+    }
+
     /** Starts a world in which this trainer has this rank. */
     void enter(int rank) {
+        schedule.continuesAt(state.step());
         writer.ifPresent(to -> to.setLeader(rank == 0));
     }
 
@@ -64,7 +70,9 @@ final class CheckpointSession implements AutoCloseable {
     }
 
     private boolean due(long after, WriterState now) {
-        return now.free() && schedule.due(after, now.store().committed(), System.nanoTime(), request(now.store()));
+        return now.free()
+                && (now.missed(System.nanoTime())
+                        || schedule.due(after, now.store().committed(), System.nanoTime(), request(now.store())));
     }
 
     /** Returns the newest checkpoint request that is not yet answered, or empty. */
@@ -102,7 +110,10 @@ final class CheckpointSession implements AutoCloseable {
      * @param leads whether this trainer is the one that saves
      */
     void hold(World world, boolean leads) {
-        boolean saves = leads && state.step() >= 0 && world.generation() > held;
+        writer.ifPresent(to -> to.lead(leads));
+        boolean missed =
+                writer.filter(to -> to.state().missed(System.nanoTime())).isPresent();
+        boolean saves = leads && state.step() >= 0 && (missed || world.generation() > held);
         if (saves
                 && writer.map(to -> to.begin(state.describe(world), "", UploadShare.ALONE))
                         .orElse(false)) {
@@ -136,10 +147,20 @@ final class CheckpointSession implements AutoCloseable {
             return;
         }
         int rank = last.rankOf(config.uid()).orElseThrow();
-        if (rank == 0 || !forming.answersBelow(last, rank)) {
+        if (rank == 0 || !answersBelow(last, rank)) {
             keep(last, rank == 0 ? ranks : 1);
         } else if (ranks > 1) {
             help(last, rank);
+        }
+    }
+
+    /** A question that cannot be asked is not answered: two ranks that save one step do no harm. */
+    private boolean answersBelow(World last, int rank) {
+        try {
+            return forming.answersBelow(last, rank);
+        } catch (RuntimeException | Error e) { // for example, no thread can be started
+            LOG.warn("cannot ask whether a lower rank saves, so this one does", e);
+            return false;
         }
     }
 
@@ -180,7 +201,11 @@ final class CheckpointSession implements AutoCloseable {
         }
         if (finished.isDone() && !finished.join()) {
             finished = CompletableFuture.supplyAsync(
-                    () -> store.map(in -> in.holds(config.steps())).orElse(false));
+                            () -> store.map(in -> in.holds(config.steps())).orElse(false))
+                    .exceptionally(failure -> {
+                        LOG.warn("cannot ask {} whether the job has ended", store.map(CheckpointCatalog::uri), failure);
+                        return false;
+                    });
         }
         return finished.copy()
                 .completeOnTimeout(false, ANSWER_MILLIS, TimeUnit.MILLISECONDS)

@@ -1,11 +1,11 @@
 package io.swav.trainer;
 
-import ai.djl.ndarray.NDArray;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
+import io.swav.checkpoint.StoreLease;
 import io.swav.checkpoint.UploadShare;
 import io.swav.model.TrainStep;
 import io.swav.trainer.StoreStatus.StoreProblem;
@@ -13,11 +13,7 @@ import io.swav.trainer.StoreStatus.Trouble;
 import io.swav.trainer.WriterState.Phase;
 import java.io.IOException;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Future;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
@@ -28,59 +24,50 @@ import org.slf4j.LoggerFactory;
 /**
  * Saves while training continues. {@link #begin} returns at once; the copy is made while the next step computes, and
  * {@link #beforeChange} waits for the rest of it. A save that fails is reported and retried with growing pauses until
- * it succeeds or a newer state replaces it: a full disk in the middle of a run is not a reason to stop training.
+ * it succeeds or a newer state replaces it: a full disk in the middle of a run is not a reason to stop training. Whatever
+ * is thrown counts as such a failure, errors of the JVM included.
  *
  * <p>One thread does all of this, and its {@link WriterState.Phase} says what it does. It is given a task only when it
- * has none, so a copy, for which training waits, never queues behind a call of the store.
+ * has none, so a copy, for which training waits, never queues behind a call of the store. A thread that waits for the end
+ * of a phase ends it itself if its task has gone.
  */
 public final class CheckpointWriter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointWriter.class);
     private static final long FIRST_PAUSE_MILLIS = 500;
     private static final long LAST_PAUSE_MILLIS = 30_000;
-    private static final long GIVE_UP_POLL_MILLIS = 200;
-
-    /** A state to save, or a share of rank 0's save to write. */
-    private record SaveOrder(CheckpointState state, boolean export, String request, UploadShare share) {
-        String name() {
-            return "checkpoint of step " + state.step();
-        }
-
-        /** Returns the order for a state that also answers {@code earlier}, unless it answers a request of its own. */
-        SaveOrder answering(String earlier) {
-            return new SaveOrder(state.answering(request.isEmpty() ? earlier : request), export, request, share);
-        }
-    }
+    private static final long POLL_MILLIS = 200;
+    private static final String AND_THEN = "; training continues and the next save tries again";
 
     private final CheckpointCatalog store;
-    private final TrainStep machine;
     private final TrainerProgress progress;
-    private final long bytes;
-    private final ScheduledThreadPoolExecutor executor;
-    /** Used by the thread alone. */
-    private @Nullable HostSnapshot snapshot;
+    private final SaveBuffers buffers;
+    private final long firstPauseMillis;
+    private final SaveThread thread = new SaveThread();
+    private final StoreKeeper keeper;
 
     private WriterState state = WriterState.START;
-    private Future<?> retry = CompletableFuture.completedFuture(null);
+    /** The pause after the next copy that fails. */
+    private long copyPauseMillis;
+    /** Whether the last save was the last of the training, or of this process's part in it. */
+    private boolean ended;
 
     public CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
+        this(store, new SaveBuffers(machine, HostSnapshot::copy), progress, FIRST_PAUSE_MILLIS);
+    }
+
+    /** @param firstPauseMillis pause before a failed save is tried again; the next ones are longer */
+    CheckpointWriter(CheckpointCatalog store, SaveBuffers buffers, TrainerProgress progress, long firstPauseMillis) {
         this.store = store;
-        this.machine = machine;
+        this.buffers = buffers;
         this.progress = progress;
-        this.bytes = bytes(machine.model()) + bytes(machine.optimizer());
-        this.executor = new ScheduledThreadPoolExecutor(1, CheckpointWriter::thread);
-        executor.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        this.firstPauseMillis = firstPauseMillis;
+        this.copyPauseMillis = firstPauseMillis;
+        this.keeper = new StoreKeeper(store.lease(), why -> report(Trouble.Saving, why));
     }
 
-    private static Thread thread(Runnable work) {
-        Thread thread = new Thread(work, "checkpoint-writer");
-        thread.setDaemon(true);
-        return thread;
-    }
-
-    private static long bytes(Map<String, NDArray> arrays) {
-        return arrays.values().stream()
-                .mapToLong(array -> array.size() * array.getDataType().getNumOfBytes())
-                .sum();
+    /** Returns the copy that saves are made from; used before training begins. */
+    SaveBuffers buffers() {
+        return buffers;
     }
 
     public synchronized WriterState state() {
@@ -107,8 +94,23 @@ public final class CheckpointWriter implements AutoCloseable {
 
     /** Starts a world in which this trainer is rank 0 or not. A trainer that becomes rank 0 scans the store. */
     public synchronized void setLeader(boolean now) {
+        keeper.lead(now);
         change(before -> before.leading(now));
         scanIfDue();
+    }
+
+    /** Begins or ends to keep the store this training's, as the trainer that saves does. */
+    void lead(boolean now) {
+        keeper.lead(now);
+    }
+
+    /**
+     * Claims the store for this training, before it is resumed from.
+     *
+     * @throws IOException if the store cannot be read or written
+     */
+    StoreLease.Claim claim() throws IOException {
+        return keeper.claim();
     }
 
     /**
@@ -131,7 +133,7 @@ public final class CheckpointWriter implements AutoCloseable {
      * @param rank of this trainer
      */
     UploadShare share(int rank, int ranks) {
-        return store.shares(bytes) ? new UploadShare(rank, ranks) : UploadShare.ALONE;
+        return store.shares(buffers.bytes()) ? new UploadShare(rank, ranks) : UploadShare.ALONE;
     }
 
     /**
@@ -155,10 +157,10 @@ public final class CheckpointWriter implements AutoCloseable {
     }
 
     private synchronized void begin(SaveOrder order) {
-        retry.cancel(false);
-        enter(Phase.Copying);
+        ended = false;
         SaveOrder answering = order.answering(status().answered());
-        executor.execute(task("save " + order.name(), () -> write(answering)));
+        enter(Phase.Copying);
+        thread.begin(() -> write(answering), failure -> copyFailed(answering, failure));
     }
 
     /** Waits until no array is being copied. */
@@ -169,8 +171,9 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void awaitNot(Phase... these) {
         boolean interrupted = false;
         while (List.of(these).contains(state.phase())) {
+            endPhaseOfDeadTask();
             try {
-                wait();
+                wait(POLL_MILLIS);
             } catch (InterruptedException e) {
                 interrupted = true; // the arrays are in use, so this must keep waiting
             }
@@ -180,37 +183,44 @@ public final class CheckpointWriter implements AutoCloseable {
         }
     }
 
+    /** Ends a phase that its task can no longer end, because even the handling of a failure has failed. */
+    private synchronized void endPhaseOfDeadTask() {
+        if (thread.isFree() && state.inTask()) {
+            change(now -> now.missedUntil(System.nanoTime() + nextCopyPause()).scannedOrNot());
+            report(Trouble.Saving, "the writer of checkpoints ended without a reason" + AND_THEN);
+        }
+    }
+
+    private synchronized long nextCopyPause() {
+        long pause = copyPauseMillis;
+        copyPauseMillis = Math.min(2 * pause, LAST_PAUSE_MILLIS);
+        return TimeUnit.MILLISECONDS.toNanos(pause);
+    }
+
     /**
-     * Saves the arrays as they are now, and waits for it.
+     * Saves the arrays as they are now, and waits for it. They must not change meanwhile.
      *
      * @param giveUp polled while saving fails
      * @return whether the state is saved; otherwise {@link StoreStatus#why} is the reason
      */
     synchronized boolean saveNow(CheckpointState of, boolean export, UploadShare share, BooleanSupplier giveUp) {
         awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
-        begin(new SaveOrder(of, export, "", share));
-        while (state.saving() && !(state.phase() == Phase.Failing && giveUp.getAsBoolean())) {
+        SaveOrder order = new SaveOrder(of, export, "", share);
+        begin(order);
+        while (state.saving() && !(state.failing() && giveUp.getAsBoolean())) {
+            if (state.missed(System.nanoTime())) {
+                begin(order);
+            }
+            endPhaseOfDeadTask();
             try {
-                wait(GIVE_UP_POLL_MILLIS);
+                wait(Math.min(POLL_MILLIS, firstPauseMillis));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 return false;
             }
         }
-        return status().committed() >= of.step();
-    }
-
-    /** Returns a task for the thread, which is idle after it even if it fails. */
-    private Runnable task(String what, Runnable work) {
-        return () -> {
-            try {
-                work.run();
-            } catch (RuntimeException | Error e) {
-                LOG.error("cannot {}", what, e);
-                report(Trouble.Saving, "cannot " + what + ": " + e);
-                idle();
-            }
-        };
+        ended = status().committed() >= of.step();
+        return ended;
     }
 
     private synchronized void idle() {
@@ -221,50 +231,63 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void scanIfDue() {
         if (state.phase() == Phase.Idle && state.scanDue()) {
             enter(Phase.Scanning);
-            executor.execute(task("list checkpoints", () -> {
-                buffers();
-                scan();
-                idle();
-            }));
+            thread.begin(
+                    () -> {
+                        scan();
+                        idle();
+                    },
+                    failure -> {
+                        learn(StoreStatus::unlisted);
+                        idle();
+                    });
         }
-    }
-
-    /**
-     * Returns the buffers for the copy. Their pages are touched when this trainer becomes rank 0, not while a step
-     * waits.
-     */
-    private HostSnapshot buffers() {
-        HostSnapshot into = snapshot;
-        if (into == null) {
-            into = new HostSnapshot(machine.model(), machine.optimizer());
-            snapshot = into;
-        }
-        return into;
     }
 
     private void write(SaveOrder order) {
-        try {
-            buffers().copy();
-        } finally {
-            enter(Phase.Saving);
-        }
+        buffers.copy();
+        saving();
         if (order.share().rank() > 0) {
             writeShare(order);
             idle();
         } else {
-            save(order, order.share().ranks(), FIRST_PAUSE_MILLIS);
+            save(order, order.share().ranks(), firstPauseMillis);
         }
+    }
+
+    private synchronized void saving() {
+        copyPauseMillis = firstPauseMillis;
+        enter(Phase.Saving);
+    }
+
+    /**
+     * Gives this state up, because the arrays change before it could be copied again: after a pause the then newest state
+     * takes its place. Rank 0 writes this rank's share anyway.
+     */
+    private void copyFailed(SaveOrder order, Throwable failure) {
+        if (order.share().rank() > 0) {
+            idle();
+            LOG.warn("rank 0 writes this rank's share of the {}, too", order.name(), failure);
+            return;
+        }
+        long until = System.nanoTime() + nextCopyPause();
+        change(now -> now.missedUntil(until)); // first of all, because training waits for this
+        reportThrown(order, failure);
+    }
+
+    private void reportThrown(SaveOrder order, Throwable failure) {
+        String why = "cannot save the " + order.name() + ": " + MemoryLimits.describe(failure) + AND_THEN;
+        if (!why.equals(status().why())) {
+            LOG.warn("saving has failed", failure);
+        }
+        report(Trouble.Saving, why);
     }
 
     /** Writes this rank's share. Rank 0 writes whatever is missing, and reports failures. */
     private void writeShare(SaveOrder order) {
         try {
-            store.help(buffers().checkpoint(order.state()), order.share());
-        } catch (IOException e) {
-            LOG.info(
-                    "rank 0 writes this rank's share of step {} too: {}",
-                    order.state().step(),
-                    e.getMessage());
+            store.help(buffers.checkpoint(order.state()), order.share());
+        } catch (IOException | RuntimeException | Error e) {
+            LOG.info("rank 0 writes this rank's share of the {}, too: {}", order.name(), MemoryLimits.describe(e));
         }
     }
 
@@ -274,7 +297,7 @@ public final class CheckpointWriter implements AutoCloseable {
      * @param ranks that save, the others with {@link #help}
      */
     private void save(SaveOrder order, int ranks, long pauseMillis) {
-        Checkpoint checkpoint = buffers().checkpoint(order.state());
+        Checkpoint checkpoint = buffers.checkpoint(order.state());
         try {
             if (order.export()) {
                 LOG.info("exported {}", store.export(checkpoint));
@@ -303,6 +326,12 @@ public final class CheckpointWriter implements AutoCloseable {
                     retryLater(order, pauseMillis);
                 }
             }
+        } catch (RuntimeException | Error e) {
+            try {
+                reportThrown(order, e);
+            } finally {
+                retryLater(order, pauseMillis);
+            }
         }
     }
 
@@ -316,8 +345,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void retryLater(SaveOrder order, long pauseMillis) {
         enter(Phase.Failing);
         long next = Math.min(2 * pauseMillis, LAST_PAUSE_MILLIS);
-        retry = executor.schedule(
-                task("save " + order.name(), () -> retry(order, next)), pauseMillis, TimeUnit.MILLISECONDS);
+        thread.later(() -> retry(order, next), failure -> copyFailed(order, failure), pauseMillis);
     }
 
     private void retry(SaveOrder order, long pauseMillis) {
@@ -325,6 +353,7 @@ public final class CheckpointWriter implements AutoCloseable {
             if (state.phase() != Phase.Failing) { // a newer state took its place when the pause had just ended
                 return;
             }
+            thread.delayedBegins();
             enter(Phase.Saving);
         }
         save(order, 1, pauseMillis); // the other ranks help only with the first attempt
@@ -334,9 +363,9 @@ public final class CheckpointWriter implements AutoCloseable {
     private void scan() {
         try {
             scanned(StoreScan.of(store, status()));
-        } catch (IOException | RuntimeException e) {
-            report(Trouble.Saving, "cannot list checkpoints: " + e.getMessage());
+        } catch (IOException | RuntimeException | Error e) {
             learn(StoreStatus::unlisted);
+            report(Trouble.Saving, "cannot list checkpoints: " + MemoryLimits.describe(e));
         }
     }
 
@@ -363,12 +392,9 @@ public final class CheckpointWriter implements AutoCloseable {
         synchronized (this) {
             awaitNot(Phase.Copying, Phase.Saving);
             change(WriterState::closing);
-            executor.shutdown();
+            thread.shutDown();
         }
-        try {
-            executor.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        thread.awaitEnd();
+        keeper.close(ended);
     }
 }

@@ -13,7 +13,9 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.StoreLease;
 import io.swav.checkpoint.StoreOptions;
+import io.swav.checkpoint.Training;
 import io.swav.model.Learner;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
@@ -83,7 +85,8 @@ public final class ImportCommand implements Callable<Integer> {
                 CheckpointCatalog store = new CheckpointCatalog(
                         options.open(uri),
                         new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
-                        job.checkpoint().keep())) {
+                        job.checkpoint().keep(),
+                        Training.ofThisProcess("swav import"))) {
             int taken = take(given, learner.model());
             CheckpointState start = new CheckpointState(
                     0,
@@ -95,6 +98,7 @@ public final class ImportCommand implements Callable<Integer> {
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
             store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
+            store.lease().ifPresent(StoreLease::release);
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());

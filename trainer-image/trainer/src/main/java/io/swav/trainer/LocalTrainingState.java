@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
+import io.swav.api.Fingerprints;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
 import io.swav.api.World;
@@ -10,13 +11,17 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
+import io.swav.checkpoint.StoreLease;
 import io.swav.membership.TrainingState;
 import io.swav.model.TrainStep;
+import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,22 +39,49 @@ final class LocalTrainingState implements TrainingState {
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
+    private final Supplier<Fingerprints> fingerprints;
     private long step = NOTHING;
+    /** Whether the arrays hold a state that was dropped. */
+    private boolean forgotten;
 
-    /** @param seen the URI for which the operator has reported checkpoints, empty for none */
+    private long agreedStep = NOTHING;
+    private byte[] agreedDigest = {};
+
+    /**
+     * @param seen the URI for which the operator has reported checkpoints, empty for none
+     * @param fingerprints of this trainer, once they are known
+     */
     LocalTrainingState(
             TrainStep machine,
             Optional<CheckpointCatalog> store,
             TrainerConfig config,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
-            Supplier<String> seen) {
+            Supplier<String> seen,
+            Supplier<Fingerprints> fingerprints) {
         this.machine = machine;
         this.store = store;
         this.config = config;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
+        this.fingerprints = fingerprints;
+    }
+
+    @Override
+    public Fingerprints fingerprints() {
+        return fingerprints.get();
+    }
+
+    @Override
+    public void agreed(byte[] digest) {
+        agreedStep = step;
+        agreedDigest = digest.clone();
+    }
+
+    @Override
+    public boolean isAgreed(byte[] digest) {
+        return step == agreedStep && Arrays.equals(digest, agreedDigest);
     }
 
     @Override
@@ -76,13 +108,21 @@ final class LocalTrainingState implements TrainingState {
         return machine.digest();
     }
 
+    /** Drops the state: it is not finite. The next one comes from another rank, a checkpoint, or the seed. */
+    void forget() {
+        step = NOTHING;
+        forgotten = true;
+    }
+
     @Override
     public void begin() {
         if (store.isEmpty()) {
+            reset();
             step = 0;
             return;
         }
         try {
+            claim(store.get());
             step = resume(store.get());
             writer.ifPresent(to -> to.resuming(null));
         } catch (CheckpointUnavailableException e) {
@@ -92,11 +132,43 @@ final class LocalTrainingState implements TrainingState {
         }
     }
 
+    /**
+     * Makes the store this training's.
+     *
+     * @throws TrainerExitException if another training uses it
+     */
+    private void claim(CheckpointCatalog of) {
+        StoreLease.Claim claim;
+        try {
+            claim = writer.isPresent() ? writer.get().claim() : new StoreLease.Claim.Held();
+        } catch (IOException e) {
+            throw new CheckpointUnavailableException(
+                    "cannot resume: " + of.uri() + " cannot be claimed for this training: " + MemoryLimits.describe(e),
+                    e);
+        }
+        if (claim instanceof StoreLease.Claim.Waiting waiting) {
+            throw new CheckpointUnavailableException("cannot resume: " + waiting.why());
+        }
+        if (claim instanceof StoreLease.Claim.Refused refused) {
+            throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+        }
+    }
+
     /** Restores the newest checkpoint, and returns its step; 0 if there is none. */
     private long resume(CheckpointCatalog from) {
         Optional<Checkpoint> newest = newest(from);
-        newest.ifPresentOrElse(this::restore, () -> checkThatNoneWasSeen(from.uri()));
+        newest.ifPresentOrElse(this::restore, () -> {
+            checkThatNoneWasSeen(from.uri());
+            reset();
+        });
         return newest.map(checkpoint -> checkpoint.state().step()).orElse(0L);
+    }
+
+    private void reset() {
+        if (forgotten) {
+            beforeChange();
+            machine.reset();
+        }
     }
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {
@@ -141,7 +213,16 @@ final class LocalTrainingState implements TrainingState {
                 what,
                 checkpoint.state().worldSize());
         CheckpointState from = checkpoint.state();
-        journal.event(JournalEvent.RESUMED, from.generation(), from.step(), "from the " + what);
+        List<String> changes = ResumeChanges.since(from, fingerprints.get());
+        changes.forEach(change -> LOG.warn("the {} was made with something else: {}", what, change));
+        journal.event(
+                JournalEvent.RESUMED,
+                from.generation(),
+                from.step(),
+                String.join(
+                        "; ",
+                        Stream.concat(Stream.of("from the " + what), changes.stream())
+                                .toList()));
     }
 
     @Override
@@ -165,6 +246,8 @@ final class LocalTrainingState implements TrainingState {
                 world.size(),
                 config.job(),
                 world.generation(),
-                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                "",
+                fingerprints.get());
     }
 }

@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerExitException;
+import io.swav.torch.DirectMemory;
 import io.swav.torch.HostMemory;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -51,7 +52,8 @@ final class MachineChecks {
 
     private static DoctorFinding java() {
         String found = System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + "), heap up to "
-                + megabytes(Runtime.getRuntime().maxMemory());
+                + megabytes(Runtime.getRuntime().maxMemory()) + ", direct memory up to "
+                + megabytes(DirectMemory.now().limit());
         return Runtime.version().feature() >= JAVA
                 ? DoctorFinding.good("Java", found)
                 : DoctorFinding.bad("Java", found, "Java " + JAVA + " or newer is needed: set JAVA_HOME to one");

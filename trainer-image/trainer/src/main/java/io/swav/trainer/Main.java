@@ -11,6 +11,8 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -44,9 +46,13 @@ public final class Main {
     public static final Map<String, String> ENVIRONMENT =
             Map.of("OMP_WAIT_POLICY", "PASSIVE", "GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
+    private static final Logger LOG = LoggerFactory.getLogger(Main.class);
+
     private Main() {}
 
     public static void main(String[] arguments) {
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) ->
+                LOG.error("thread {} has ended, and what it did is not done any more", thread.getName(), failure));
         System.exit(Version.of(new CommandLine(new Main()))
                 .setExecutionExceptionHandler(Main::explain)
                 .execute(arguments));

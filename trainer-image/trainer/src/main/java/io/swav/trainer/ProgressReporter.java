@@ -47,7 +47,7 @@ final class ProgressReporter implements AutoCloseable {
         try {
             while (true) {
                 boolean last = isClosing();
-                boolean sent = send(progress.report());
+                boolean sent = send();
                 if (last && sent) {
                     return;
                 }
@@ -71,16 +71,21 @@ final class ProgressReporter implements AutoCloseable {
         poked = false;
     }
 
+    /** Nothing may end this thread: the operator would take a trainer without reports for one that hangs. */
+    private boolean send() {
+        try {
+            return send(progress.report());
+        } catch (RuntimeException | Error e) {
+            failed(MemoryLimits.describe(e));
+            return false;
+        }
+    }
+
     private boolean send(TrainerReport report) {
         try {
             sink.send(report);
         } catch (IOException | KubernetesClientException e) {
-            if (!failing) {
-                LOG.warn(
-                        "cannot report progress, training continues: {}",
-                        String.valueOf(e.getCause() == null ? e : e.getCause()));
-            }
-            failing = true;
+            failed(String.valueOf(e.getCause() == null ? e : e.getCause()));
             return false;
         }
         if (failing) {
@@ -92,6 +97,13 @@ final class ProgressReporter implements AutoCloseable {
             onReady.run();
         }
         return true;
+    }
+
+    private void failed(String why) {
+        if (!failing) {
+            LOG.warn("cannot report progress, training continues: {}", why);
+        }
+        failing = true;
     }
 
     /** Delivers the last state, or gives up after five seconds. */

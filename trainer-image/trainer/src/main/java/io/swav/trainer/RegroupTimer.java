@@ -95,6 +95,21 @@ final class RegroupTimer {
         return lost;
     }
 
+    /** Marks that this many of the last steps were undone, although the world did not break. */
+    void rewound(long steps) {
+        unfinished = false;
+        Regroup of = regroup;
+        if (of != null && of.keptSteps() > 0) {
+            long kept = Math.max(0, of.keptSteps() - steps);
+            regroup = new Regroup(
+                    of.generation(),
+                    of.pauseSeconds(),
+                    of.droppedSteps(),
+                    kept,
+                    of.keptSeconds() * kept / of.keptSteps());
+        }
+    }
+
     private long normal() {
         return recent.stream().sorted().skip(recent.size() / 2).findFirst().orElse(0L);
     }

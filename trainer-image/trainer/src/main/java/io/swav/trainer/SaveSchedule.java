@@ -39,6 +39,11 @@ final class SaveSchedule {
         return steps || time || asked;
     }
 
+    /** Records that training continues at this step: what was taken after it, from a state that was dropped, is due again. */
+    void continuesAt(long step) {
+        takenAt = Math.min(takenAt, step);
+    }
+
     void taken(long step, long now, String request) {
         takenAt = step;
         takenNanos = now;

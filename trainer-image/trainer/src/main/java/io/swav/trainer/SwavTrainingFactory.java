@@ -15,9 +15,9 @@ import java.util.EnumSet;
 /** Opens SwAV on the job's data. */
 public final class SwavTrainingFactory implements TrainingFactory {
     @Override
-    public void checkKernels(SwavJobSpec spec) {
+    public String checkKernels(SwavJobSpec spec) {
         TorchRuntime.setThreads(spec.training().threads());
-        Numerics.require(EnumSet.of(Precision.FP32, StepSettings.of(spec).precision()));
+        return Numerics.require(EnumSet.of(Precision.FP32, StepSettings.of(spec).precision()));
     }
 
     @Override

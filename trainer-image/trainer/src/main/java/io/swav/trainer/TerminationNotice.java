@@ -2,6 +2,8 @@ package io.swav.trainer;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Treats SIGTERM as notice to leave: training continues until the world has changed, then the process exits with the
@@ -9,6 +11,8 @@ import java.util.concurrent.CountDownLatch;
  * then.
  */
 public final class TerminationNotice {
+    private static final Logger LOG = LoggerFactory.getLogger(TerminationNotice.class);
+
     private final CountDownLatch finished = new CountDownLatch(1);
     private volatile long givenAt;
     private volatile boolean given;
@@ -41,7 +45,11 @@ public final class TerminationNotice {
     public void give() {
         givenAt = System.nanoTime();
         given = true;
-        listener.run();
+        try {
+            listener.run();
+        } catch (RuntimeException | Error e) { // the shutdown would not wait for the trainer any more
+            LOG.error("notice to leave could not be reported; this trainer leaves in order", e);
+        }
     }
 
     /** Registers an action that runs when notice is given, on the thread that gives it. */

@@ -9,31 +9,28 @@ import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport.State;
+import io.swav.api.TrainingSettings;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreFactory;
+import io.swav.checkpoint.StoreLease;
+import io.swav.checkpoint.Training;
 import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.evaluation.Evaluation;
+import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.BindException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -59,9 +56,10 @@ import picocli.CommandLine.Option;
             "65:the data is damaged",
             "66:the data is missing",
             "69:the port is in use",
-            "70:a fault of this program, training diverged, or data could not be read for a while",
+            "70:a fault of this program, or data could not be read for a while",
             "73:checkpoints cannot be written",
             "78:the configuration is wrong, or this machine computes wrong",
+            "79:a step is NaN or infinite, also when it is tried again and resumed from a checkpoint",
             "143:left on notice before the job was done"
         })
 public final class TrainCommand implements Callable<Integer> {
@@ -160,11 +158,11 @@ public final class TrainCommand implements Callable<Integer> {
         try {
             SwavJobSpec spec = SpecLoader.load(configFile(env));
             // takes a second or two, in which the data is opened
-            CompletableFuture<Void> kernels = CompletableFuture.runAsync(() -> factory.checkKernels(spec));
+            CompletableFuture<String> kernels = CompletableFuture.supplyAsync(() -> factory.checkKernels(spec));
             try {
                 return train(spec, kernels, env, outside, progress, notice);
             } finally {
-                kernels.exceptionally(failed -> null).join(); // a process that exits while it loads a library may crash
+                kernels.exceptionally(failed -> "").join(); // a process that exits while it loads a library may crash
             }
         } catch (RuntimeException | Error e) {
             TrainerExitException exit = explained(e);
@@ -176,36 +174,41 @@ public final class TrainCommand implements Callable<Integer> {
 
     private int train(
             SwavJobSpec spec,
-            CompletableFuture<Void> kernels,
+            CompletableFuture<String> kernels,
             TrainerEnvironment env,
             ControlPlane outside,
             TrainerProgress progress,
             TerminationNotice notice) {
         Optional<CheckpointCatalog> store = store(spec, env);
         try (TrainingJournal journalOut = journal(env);
-                PeerListener listener = listen(env);
+                PeerListener listener = PeerPort.open(config != null && world == null, env);
                 CropBatches batches = factory.batches(spec);
                 Evaluation evaluation = evaluation(spec);
                 NDManager root = TorchRuntime.root();
-                CollectiveFactory transport = transport(env)) {
+                CollectiveFactory transport = transport(env);
+                ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
+            progress.reach(reach::report);
             progress.listening(new PeerAddress(env.podIp(), listener.port()).toString());
             TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
-            try (TrainStep machine = machine(spec, kernels, root, batches.stepsPerEpoch());
+            try (TrainStep machine = machine(spec, env, kernels, root, batches.stepsPerEpoch());
                     Trainer trainer = new Trainer(
                             settings,
                             new TrainerComponents(
                                     machine,
                                     batches,
                                     outside.worlds(),
-                                    new WorldFormation(listener, transport, outside.worlds(), FORMING),
+                                    new WorldFormation(listener, transport, outside.worlds(), reach, FORMING),
                                     store,
                                     Optional.ofNullable(evaluation),
                                     progress,
                                     journalOut,
-                                    notice))) {
-                machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                                    notice,
+                                    env.faults()))) {
+                String firstStep = machine.warmUp((manager, group) -> batches.group(manager, 0, group));
+                progress.fingerprints(OwnFingerprints.of(spec, batches.fingerprint(), kernels.join(), firstStep));
+                trainer.reserveMemory();
                 progress.state(State.Ready, 0, "ready");
                 return trainer.run() == Trainer.TrainingEnd.Done ? ExitCodes.OK : ExitCodes.PREEMPTED;
             }
@@ -213,11 +216,14 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     /** Waits for the kernel check and rethrows its failure. */
-    private static void sound(CompletableFuture<Void> kernels) {
+    private static void sound(CompletableFuture<String> kernels) {
         try {
             kernels.join();
         } catch (CompletionException e) {
             if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
                 throw cause;
             }
             throw e;
@@ -261,46 +267,6 @@ public final class TrainCommand implements Callable<Integer> {
         return folder.map(in -> TrainingJournal.in(in, env.pod())).orElseGet(TrainingJournal::none);
     }
 
-    private PeerListener listen(TrainerEnvironment env) {
-        boolean alone = config != null && world == null;
-        if (!alone && env.key().isEmpty()) {
-            throw new TrainerExitException(
-                    ExitCodes.CONFIG,
-                    "peers need a common key: set " + TrainerEnv.HANDSHAKE + " to the same value for all of them");
-        }
-        String key = env.key().isEmpty() ? UUID.randomUUID().toString() : env.key();
-        InetSocketAddress at = listenAddress(alone, env);
-        try {
-            return PeerListener.open(env.podUid(), key.getBytes(StandardCharsets.UTF_8), env.protection(), at);
-        } catch (BindException e) {
-            throw new TrainerExitException(
-                    ExitCodes.PORT_IN_USE,
-                    "port " + env.port() + " (" + TrainerEnv.PORT
-                            + ") is in use on this host: free it, choose another, or"
-                            + " leave it out to use any free port",
-                    e);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot listen at " + at, e);
-        }
-    }
-
-    /**
-     * Returns the address to listen at. Peers that call a loopback address are on this machine, as all pods of a local
-     * cluster are; then no other machine can connect. In a real cluster a pod's address is never a loopback one.
-     */
-    static InetSocketAddress listenAddress(boolean alone, TrainerEnvironment env) {
-        InetAddress loopback = InetAddress.getLoopbackAddress();
-        if (alone) {
-            return new InetSocketAddress(loopback, env.port());
-        }
-        try {
-            InetAddress own = InetAddress.getByName(env.podIp());
-            return own.isLoopbackAddress() ? new InetSocketAddress(own, env.port()) : new InetSocketAddress(env.port());
-        } catch (UnknownHostException e) {
-            return new InetSocketAddress(env.port()); // a name that only its peers can resolve
-        }
-    }
-
     private Optional<CheckpointCatalog> store(SwavJobSpec spec, TrainerEnvironment env) {
         Optional<SwavJobSpec.Checkpoint> checkpoint = Optional.ofNullable(spec.checkpoint());
         Optional<String> uri = out != null ? Optional.of(out.toString()) : checkpoint.map(SwavJobSpec.Checkpoint::uri);
@@ -311,12 +277,16 @@ public final class TrainCommand implements Callable<Integer> {
         }
         int keep = checkpoint.map(SwavJobSpec.Checkpoint::keep).orElse(3);
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
-                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver());
+                env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver(), TrainingSettings.of(spec));
         try {
             Store store =
                     StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
-            return Optional.of(new CheckpointCatalog(store, owner, keep));
+            CheckpointCatalog catalog = new CheckpointCatalog(store, owner, keep, training(env));
+            if (config != null) {
+                catalog.lease().ifPresent(TrainCommand::requireNoOther);
+            }
+            return Optional.of(catalog);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec.checkpoint: " + e.getMessage(), e);
         } catch (IOException e) {
@@ -328,10 +298,38 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    private TrainStep machine(SwavJobSpec spec, CompletableFuture<Void> kernels, NDManager root, long stepsPerEpoch) {
+    private Training training(TrainerEnvironment env) {
+        if (!env.jobUid().isEmpty()) {
+            return Training.ofJob(env.jobUid(), env.namespace(), env.job());
+        }
+        return world != null
+                ? Training.ofWorld(world.toAbsolutePath().normalize().toString())
+                : Training.ofThisProcess("swav train");
+    }
+
+    /**
+     * Ends a second command in one place before it opens its data. A trainer that has to wait for another one's end, or for
+     * a store that is away, does so when it has reported itself; so does every pod, whose start waits for no service.
+     */
+    private static void requireNoOther(StoreLease lease) {
+        try {
+            if (lease.claim() instanceof StoreLease.Claim.Refused refused) {
+                throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+            }
+        } catch (IOException e) {
+            LOG.debug("claimed again before training begins", e);
+        }
+    }
+
+    private TrainStep machine(
+            SwavJobSpec spec,
+            TrainerEnvironment env,
+            CompletableFuture<String> kernels,
+            NDManager root,
+            long stepsPerEpoch) {
         try {
             sound(kernels);
-            return factory.machine(spec, root, stepsPerEpoch);
+            return BitFlip.around(factory.machine(spec, root, stepsPerEpoch), env);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
         }
@@ -356,6 +354,6 @@ public final class TrainCommand implements Callable<Integer> {
             return exit;
         }
         LOG.error("training failed", e);
-        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + e, e);
+        return new TrainerExitException(ExitCodes.SOFTWARE, "training failed: " + MemoryLimits.describe(e), e);
     }
 }

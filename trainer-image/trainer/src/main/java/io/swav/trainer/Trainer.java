@@ -6,22 +6,21 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
+import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
-import io.swav.data.DataException;
-import io.swav.evaluation.Evaluation;
+import io.swav.membership.DisagreementException;
+import io.swav.membership.Divergences;
 import io.swav.membership.Membership;
 import io.swav.membership.WorldFormation;
 import io.swav.model.StepResult;
-import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.time.Instant;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -53,10 +52,14 @@ public final class Trainer implements AutoCloseable {
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
+    private final FiniteSteps finite;
     /** The last world with this pod as a member. */
     private World last = World.none("");
     /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
+
+    /** Whether the members of the present world must hold equal states, bit for bit. */
+    private boolean comparesStates;
 
     private long retryMillis = FIRST_RETRY_MILLIS;
     private String lastFailure = "";
@@ -80,8 +83,22 @@ public final class Trainer implements AutoCloseable {
                 config,
                 journal,
                 writer,
-                components.worlds()::checkpointsSeen);
+                components.worlds()::checkpointsSeen,
+                progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+        this.finite = new FiniteSteps(config, components, state, writer);
+    }
+
+    /**
+     * Reserves the memory that saving and the next crops need; to be called when the machine has warmed up.
+     *
+     * @throws TrainerExitException naming the limit to raise
+     */
+    public void reserveMemory() {
+        MemoryReservation.make(
+                checkpoints.buffers(),
+                components.batches(),
+                components.store().map(CheckpointCatalog::heapBytes).orElse(0L));
     }
 
     /**
@@ -131,8 +148,8 @@ public final class Trainer implements AutoCloseable {
         progress.entering();
         progress.state(progress.state(), progress.generation(), forming(world));
         try (Collective collective = connect(world, rank)) {
-            return form(world, collective) ? steps(world, collective) : Optional.empty();
-        } catch (CollectiveException | CheckpointUnavailableException e) {
+            return train(world, collective);
+        } catch (CollectiveException | CheckpointUnavailableException | DisagreementException e) {
             failed(world, e);
             if (checkpoints.othersFinished()) {
                 return Optional.of(done("the other trainers finished"));
@@ -143,6 +160,18 @@ public final class Trainer implements AutoCloseable {
         } finally {
             watchdog.rest();
         }
+    }
+
+    private Optional<TrainingEnd> train(World world, Collective collective) {
+        while (form(world, collective)) {
+            try {
+                return steps(world, collective);
+            } catch (StateDroppedException e) {
+                progress.outside(); // reading a checkpoint is not a hang
+                progress.state(progress.state(), progress.generation(), e.getMessage());
+            }
+        }
+        return Optional.empty();
     }
 
     private String forming(World world) {
@@ -158,7 +187,10 @@ public final class Trainer implements AutoCloseable {
     /** Gives all ranks the same state. Returns false if they agree to leave this world at once for a later one. */
     private boolean form(World world, Collective collective) {
         watchdog.sharing(collective, world);
-        WorldFormation.shareState(collective, state);
+        WorldFormation.Shared shared = WorldFormation.shareState(world, collective, state);
+        comparesStates = shared.computesAlike();
+        shared.divergence().ifPresent(this::diverged);
+        progress.entering();
         watchdog.training();
         long agreed =
                 WorldFormation.barrier(collective, components.worlds().newest().generation());
@@ -174,10 +206,19 @@ public final class Trainer implements AutoCloseable {
                 state.step());
         retryMillis = FIRST_RETRY_MILLIS;
         lastFailure = "";
+        components.forming().formed();
         progress.formed(world.generation(), state.step(), collective.name());
+        finite.formed(world);
         progress.state(State.Training, world.generation(), null);
         journalEvent(JournalEvent.FORMED, world.why());
         return true;
+    }
+
+    private void diverged(TrainerReport.Divergence what) {
+        String why = String.join(", ", what.pods()) + ": " + what.why();
+        LOG.warn("diverged: {}", why);
+        progress.diverged(what);
+        journalEvent(JournalEvent.DIVERGED, why);
     }
 
     /**
@@ -213,6 +254,7 @@ public final class Trainer implements AutoCloseable {
         while (state.step() < config.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
+                requireEqualStates(collective);
                 checkpoints.save(world, rank);
             }
             if (Membership.switches(world, agreed.generation())) {
@@ -222,11 +264,20 @@ public final class Trainer implements AutoCloseable {
                 return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0));
             }
         }
+        requireEqualStates(collective);
+        finite.checkLast(world, collective);
         finish(world, collective);
         if (rank == 0) {
-            components.evaluation().ifPresent(this::evaluate);
+            components.evaluation().ifPresent(evaluation -> FinalFigure.report(evaluation, components));
         }
         return Optional.of(done("all " + config.steps() + " steps"));
+    }
+
+    /** Compares the states before they are saved, so that no checkpoint holds one that differs from the others. */
+    private void requireEqualStates(Collective collective) {
+        if (comparesStates && collective.size() > 1) {
+            WorldFormation.requireEqualStates(collective, state);
+        }
     }
 
     private StepVote step(World world, GroupRange[] runs, Collective collective) {
@@ -235,14 +286,11 @@ public final class Trainer implements AutoCloseable {
         progress.began();
         Instant begin = Instant.now();
         long start = System.nanoTime();
-        TrainStep machine = components.machine();
-        machine.lossAndGradients(
-                (manager, group) -> components.batches().group(manager, step, group),
-                runs,
-                collective,
-                step,
-                vote(collective.rank()).number());
-        StepResult outcome = machine.averageGradients();
+        StepResult outcome =
+                finite.compute(world, runs, collective, vote(collective.rank()).number());
+        if (comparesStates && outcome.diverged()) {
+            throw new CollectiveException(Divergences.found(step));
+        }
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
@@ -288,23 +336,6 @@ public final class Trainer implements AutoCloseable {
         try (NDManager manager = TorchRuntime.host()) {
             NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
             collective.allGather(manager.create(new long[] {state.step()}), all);
-        }
-    }
-
-    /** Evaluates the model after the other ranks have left and the state is saved: only a figure can be lost. */
-    private void evaluate(Evaluation evaluation) {
-        progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
-        try {
-            double top1 = evaluation.quickKnn(components.machine().network(), components.notice()::given);
-            progress.knn(top1);
-            LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
-        } catch (CancellationException stopped) {
-            LOG.warn("no kNN figure: SIGTERM arrived before it was ready; the operator sends it two minutes after"
-                    + " the other trainers have ended. To get the figure, run swav eval knn");
-        } catch (DataException e) {
-            LOG.warn("no kNN figure: {}", e.getMessage());
-        } catch (RuntimeException e) { // from libtorch, for example out of memory
-            LOG.warn("no kNN figure, the evaluation failed. To get it, run swav eval knn", e);
         }
     }
 

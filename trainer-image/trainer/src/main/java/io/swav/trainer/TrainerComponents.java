@@ -13,6 +13,7 @@ import java.util.Optional;
  *
  * @param store of checkpoints
  * @param evaluation of the finished model, done by rank 0
+ * @param faults that this trainer injects into itself
  */
 public record TrainerComponents(
         TrainStep machine,
@@ -23,4 +24,5 @@ public record TrainerComponents(
         Optional<Evaluation> evaluation,
         TrainerProgress progress,
         TrainingJournal journal,
-        TerminationNotice notice) {}
+        TerminationNotice notice,
+        InjectedFaults faults) {}

@@ -1,5 +1,7 @@
 package io.swav.trainer;
 
+import io.swav.api.Fingerprints;
+import io.swav.api.ReachReport;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.model.StepResult;
@@ -8,6 +10,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,6 +41,10 @@ public final class TrainerProgress {
     private @Nullable String collective;
     private @Nullable Double knnTop1;
     private TrainerReport.@Nullable Checkpoints checkpoints;
+    private @Nullable Supplier<ReachReport> reach;
+    private TrainerReport.@Nullable NotFinite notFinite;
+    private Fingerprints fingerprints = Fingerprints.NONE;
+    private TrainerReport.@Nullable Divergence diverged;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
@@ -55,6 +62,20 @@ public final class TrainerProgress {
     /** Sets the listener that is called, outside the lock, on every change that must be reported at once. */
     synchronized void onChange(Runnable listener) {
         changed = listener;
+    }
+
+    /** Sets the source of what this trainer knows about reaching others. */
+    synchronized void reach(Supplier<ReachReport> source) {
+        reach = source;
+    }
+
+    /** Marks that what the source of {@link #reach} returns must be reported at once. */
+    void reachChanged() {
+        Runnable notifier;
+        synchronized (this) {
+            notifier = changed;
+        }
+        notifier.run();
     }
 
     synchronized void job(int batch, long totalSteps, long epochSteps) {
@@ -83,6 +104,20 @@ public final class TrainerProgress {
             notifier = same ? () -> {} : changed;
         }
         notifier.run();
+    }
+
+    /** Sets what this trainer trains with; it must be known before the trainer is Ready. */
+    synchronized void fingerprints(Fingerprints of) {
+        fingerprints = of;
+    }
+
+    synchronized Fingerprints fingerprints() {
+        return fingerprints;
+    }
+
+    /** Reports that replicas of the state differed in the world that forms now. */
+    synchronized void diverged(TrainerReport.Divergence what) {
+        diverged = what;
     }
 
     /** Returns the tracker that wraps operations which wait for peers. */
@@ -121,6 +156,31 @@ public final class TrainerProgress {
     synchronized boolean broke(@Nullable String peer) {
         lostPeer = peer;
         return regroupTimer.broke();
+    }
+
+    /** Marks that this many of the last steps were undone: training was resumed from a checkpoint. */
+    synchronized void rewound(long steps) {
+        regroupTimer.rewound(steps);
+        rateStep = -1;
+    }
+
+    /**
+     * Records a step that was not finite.
+     *
+     * @param atStep global steps applied when it was begun
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param inPod whose part of the batch it was found in
+     * @param what what was found and done
+     */
+    void notFinite(long inGeneration, long atStep, @Nullable Long resumedFrom, String inPod, String what) {
+        Runnable notifier;
+        synchronized (this) {
+            TrainerReport.NotFinite before = notFinite;
+            int number = before == null || before.generation() != inGeneration ? 1 : before.number() + 1;
+            notFinite = new TrainerReport.NotFinite(inGeneration, number, atStep, resumedFrom, inPod, what);
+            notifier = changed;
+        }
+        notifier.run();
     }
 
     synchronized void began() {
@@ -199,7 +259,19 @@ public final class TrainerProgress {
                 checkpoints,
                 collective,
                 worldProblem.get().orElse(null),
+                reach == null ? ReachReport.NONE : reach.get(),
+                notFinite,
+                reportedFingerprints(),
+                diverged,
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    /** Members leave out their settings, which newcomers are compared with by their digest. */
+    private @Nullable Fingerprints reportedFingerprints() {
+        if (fingerprints.equals(Fingerprints.NONE)) {
+            return null;
+        }
+        return generation == 0 ? fingerprints : fingerprints.withSettings(new TreeMap<>());
     }
 
     private void measureRate(long now) {

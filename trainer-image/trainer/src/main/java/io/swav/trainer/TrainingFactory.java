@@ -10,9 +10,10 @@ public interface TrainingFactory {
     /**
      * Loads the compute library and checks that it computes correctly, with the job's threads and precision.
      *
+     * @return the fingerprint of the bits that this machine computes
      * @throws io.swav.numerics.UnsoundMachineException if this machine computes wrong
      */
-    void checkKernels(SwavJobSpec spec);
+    String checkKernels(SwavJobSpec spec);
 
     /** Opens the job's data. */
     CropBatches batches(SwavJobSpec spec);

@@ -322,7 +322,12 @@ final class ModelTrainer {
                 .map(offer -> new StateElection.Offer(-offer.step(), offer.digest()))
                 .toList();
         StateElection election = StateElection.of(reversed);
-        return new StateElection(election.source(), -election.step(), election.outdatedRanks());
+        return new StateElection(
+                election.source(),
+                -election.step(),
+                election.outdatedRanks(),
+                election.divergedRanks(),
+                election.basis());
     }
 
     private void receive() {

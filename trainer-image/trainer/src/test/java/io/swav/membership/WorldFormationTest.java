@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.World;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.Ranked;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Transfers the state from rank to rank, over real sockets. */
@@ -18,7 +20,7 @@ class WorldFormationTest {
     @Test
     void theNewestStateReachesOutdatedRanksAndNewcomers() throws Exception {
         List<Held> held = List.of(new Held(4, 1, 2), new Held(5, 7, 8), new Held(-1, 0, 0));
-        among(held, WorldFormation::shareState);
+        among(held, WorldFormationTest::share);
         assertThat(held).allSatisfy(each -> {
             assertThat(each.step()).isEqualTo(5);
             assertThat(each.values()).containsExactly(7, 7, 7, 8, 8, 8);
@@ -33,10 +35,9 @@ class WorldFormationTest {
             among(List.of(behind, dying), (collective, state) -> {
                 if (state == dying) {
                     dying.arrays.remove(1); // sends one array, and then closes the connection
-                    WorldFormation.shareState(collective, state);
+                    share(collective, state);
                 } else {
-                    assertThatThrownBy(() -> WorldFormation.shareState(collective, state))
-                            .isInstanceOf(CollectiveException.class);
+                    assertThatThrownBy(() -> share(collective, state)).isInstanceOf(CollectiveException.class);
                 }
             });
             assertThat(behind.step()).isEqualTo(step);
@@ -51,6 +52,13 @@ class WorldFormationTest {
                 held,
                 (collective, state) -> assertThat(WorldFormation.barrier(collective, state.step()))
                         .isEqualTo(5));
+    }
+
+    private static void share(Collective collective, TrainingState state) {
+        List<World.Member> members = IntStream.range(0, collective.size())
+                .mapToObj(rank -> new World.Member("pod-" + rank, "uid-" + rank, ""))
+                .toList();
+        WorldFormation.shareState(new World(1, "job", members, ""), collective, state);
     }
 
     private interface Body {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
+import io.swav.api.Fingerprints;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
@@ -67,6 +68,12 @@ class LocalTrainingStateTest {
         TrainerConfig plan = new TrainerConfig(
                 "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
         return new LocalTrainingState(
-                machine, Optional.of(store), plan, TrainingJournal.none(), Optional.of(writer), () -> seen);
+                machine,
+                Optional.of(store),
+                plan,
+                TrainingJournal.none(),
+                Optional.of(writer),
+                () -> seen,
+                () -> Fingerprints.NONE);
     }
 }

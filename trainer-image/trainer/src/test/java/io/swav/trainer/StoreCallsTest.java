@@ -18,6 +18,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.common.Deadline;
 import io.swav.data.CropBatches;
+import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
 import io.swav.model.TrainStep;
@@ -166,6 +167,7 @@ class StoreCallsTest {
                 CropBatches batches = new ToyTrainingFactory().batches(spec());
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = new CollectiveFactory(Optional.empty());
+                ReachTracker reach = new ReachTracker(listener, worlds, () -> {});
                 TrainStep machine = around.apply(new ToyMachine(root, 1, 8));
                 Trainer trainer = new Trainer(
                         new TrainerConfig(
@@ -185,12 +187,13 @@ class StoreCallsTest {
                                 machine,
                                 batches,
                                 worlds,
-                                new WorldFormation(listener, transport, worlds, Duration.ofMillis(300)),
+                                new WorldFormation(listener, transport, worlds, reach, Duration.ofMillis(300)),
                                 Optional.of(new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2)),
                                 Optional.empty(),
                                 progress,
                                 TrainingJournal.none(),
-                                new TerminationNotice()))) {
+                                new TerminationNotice(),
+                                InjectedFaults.of("")))) {
             World.Member a = new World.Member("a", "a", "127.0.0.1:" + listener.port());
             World.Member b = new World.Member("b", "b", "127.0.0.1:" + silent.getLocalPort());
             worlds.publish(new World(1, "job", withB ? List.of(a, b) : List.of(a), "the first"));

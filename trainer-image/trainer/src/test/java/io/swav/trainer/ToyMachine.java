@@ -3,6 +3,7 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.TrainerEnv;
 import io.swav.collective.Collective;
 import io.swav.collective.CommunicationThread;
 import io.swav.collective.GroupRange;
@@ -10,13 +11,18 @@ import io.swav.collective.SoloCollective;
 import io.swav.collective.TreeSum;
 import io.swav.model.CropSource;
 import io.swav.model.Model;
+import io.swav.model.NotFiniteException;
+import io.swav.model.NotFiniteValue;
 import io.swav.model.StepResult;
 import io.swav.model.TrainStep;
 import io.swav.torch.HostView;
+import io.swav.torch.StateSum;
+import io.swav.torch.TorchOps;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -33,6 +39,8 @@ final class ToyMachine implements TrainStep {
     private static final int PIECE = 10_000;
     /** Tests wait for events before the last step, however long these take, so the last steps are slow. */
     private static final long LATE = 200;
+    /** After this many steps the weights of the pods in {@code toy.spoilIn} become NaN, each time. */
+    private static final long SPOILED = Long.getLong("toy.spoilAt", -1);
 
     private final NDManager root;
     private final NDArray weights;
@@ -45,36 +53,72 @@ final class ToyMachine implements TrainStep {
     private NDArray gradients;
     private CommunicationThread sums = new CommunicationThread(new SoloCollective());
     private long agreed;
+    private boolean diverged;
+    private long step;
+    private final long seed;
 
     ToyMachine(NDManager parent, long seed, int groups) {
         this.root = parent.newSubManager();
         this.scope = root.newSubManager();
         this.groups = groups;
-        float[] start = new float[LENGTH];
-        for (int i = 0; i < LENGTH; i++) {
-            start[i] = (float) Math.sin(i * .01 + seed);
-        }
-        this.weights = root.create(start);
+        this.seed = seed;
+        this.weights = root.create(start(seed));
         this.momentum = root.zeros(new Shape(LENGTH));
         this.counter = root.create(new long[] {0});
         this.gradients = scope.zeros(new Shape(1));
     }
 
+    private static float[] start(long seed) {
+        float[] start = new float[LENGTH];
+        for (int i = 0; i < LENGTH; i++) {
+            start[i] = (float) Math.sin(i * .01 + seed);
+        }
+        return start;
+    }
+
     @Override
-    public void warmUp(CropSource crops) {
+    public void reset() {
+        TorchOps.copy(root.create(start(seed)), weights);
+        TorchOps.fill(momentum, 0);
+        TorchOps.fill(counter, 0);
+    }
+
+    @Override
+    public List<NotFiniteValue> inspect(CropSource crops, GroupRange own, long step) {
+        List<NotFiniteValue> inState = NotFiniteValue.ofState(model(), optimizer());
+        if (!inState.isEmpty()) {
+            return inState;
+        }
+        List<NotFiniteValue> found = new ArrayList<>();
+        for (int group = own.from(); group < own.to(); group++) {
+            float loss = gradient(crops, group).mean().getFloat();
+            if (!Float.isFinite(loss)) {
+                found.add(new NotFiniteValue(group, "the crops of resolution 0", loss, loss));
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public String warmUp(CropSource crops) {
         crops.group(scope, 0);
+        return "";
     }
 
     @Override
     public void lossAndGradients(CropSource crops, GroupRange[] runs, Collective collective, long step, long vote) {
         long start = System.nanoTime();
+        this.step = step;
         sums.close();
         scope.close();
         scope = root.newSubManager();
-        NDArray generation = scope.create(new long[] {vote});
-        collective.allReduceMin(generation);
+        NDArray number = scope.create(new double[] {vote});
+        NDArray votes = TorchOps.concat(scope, List.of(number, StateSum.of(scope, state())), 0);
+        collective.allReduceMin(votes);
         collective.synchronize();
-        agreed = generation.getLong(0);
+        double[] least = votes.toDoubleArray();
+        agreed = (long) least[0];
+        diverged = least[1] + least[2] != 0;
         GroupRange own = runs[collective.rank()];
         TreeSum.Accumulator local = new TreeSum.Accumulator(groups, own);
         for (int group = own.from(); group < own.to() - 1; group++) {
@@ -104,7 +148,11 @@ final class ToyMachine implements TrainStep {
     @Override
     public StepResult averageGradients() {
         sums.await();
-        return new StepResult(gradients.mean().getFloat(), 1, agreed);
+        float loss = gradients.mean().getFloat();
+        if (!Float.isFinite(loss)) {
+            throw new NotFiniteException("the loss", step);
+        }
+        return new StepResult(loss, 1, agreed, diverged);
     }
 
     @Override
@@ -112,6 +160,9 @@ final class ToyMachine implements TrainStep {
         momentum.muli(.9f).addi(gradients);
         weights.subi(momentum.mul(.001f));
         counter.addi(1);
+        if (step + 1 == SPOILED && System.getProperty("toy.spoilIn", "").contains(System.getenv(TrainerEnv.POD))) {
+            TorchOps.fill(weights, Double.NaN);
+        }
         scope.close();
     }
 

@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
+import io.swav.data.DataFingerprint;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.util.List;
@@ -13,11 +14,13 @@ import picocli.CommandLine;
 /** Opens the parts of the train command with a {@link ToyMachine}; the process tests start {@link #main}. */
 final class ToyTrainingFactory implements TrainingFactory {
     @Override
-    public void checkKernels(SwavJobSpec spec) {
+    public String checkKernels(SwavJobSpec spec) {
         TorchRuntime.start(); // a toy model adds and multiplies
+        return System.getProperty("toy.numerics", "0000000000000000");
     }
 
     public static void main(String[] arguments) {
+        MemoryHog.startIfAsked();
         System.exit(new CommandLine(new TrainCommand(new ToyTrainingFactory(), System.getenv())).execute(arguments));
     }
 
@@ -38,6 +41,11 @@ final class ToyTrainingFactory implements TrainingFactory {
         }
 
         @Override
+        public DataFingerprint fingerprint() {
+            return new DataFingerprint(Long.getLong("toy.samples", samples()), "0123456789abcdef");
+        }
+
+        @Override
         public long stepsPerEpoch() {
             return 10;
         }
@@ -55,6 +63,11 @@ final class ToyTrainingFactory implements TrainingFactory {
         @Override
         public int[] samples(long step, int group) {
             return new int[] {(int) step % 10 * 100 + group};
+        }
+
+        @Override
+        public String name(int sample) {
+            return "toy-" + sample + ".png";
         }
 
         @Override

@@ -68,7 +68,7 @@ class TrainCommandTest {
     })
     void onlyThisMachineCanConnectIfPeersCallALoopbackAddress(String podIp, boolean alone, boolean loopback) {
         TrainerEnvironment env = TrainerEnvironment.of(Map.of(TrainerEnv.POD_IP, podIp, TrainerEnv.PORT, "7000"));
-        InetSocketAddress at = TrainCommand.listenAddress(alone, env);
+        InetSocketAddress at = PeerPort.listenAddress(alone, env);
         assertThat(at.getAddress().isLoopbackAddress()).isEqualTo(loopback);
         assertThat(at.getAddress().isAnyLocalAddress()).isEqualTo(!loopback);
         assertThat(at.getPort()).isEqualTo(7000);
@@ -299,10 +299,11 @@ class TrainCommandTest {
         ToyTrainingFactory toy = new ToyTrainingFactory();
         return new TrainingFactory() {
             @Override
-            public void checkKernels(SwavJobSpec of) {
+            public String checkKernels(SwavJobSpec of) {
                 if (failure instanceof UnsoundMachineException) {
                     throw failure;
                 }
+                return "";
             }
 
             @Override

@@ -15,6 +15,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,9 @@ final class Trainers implements AutoCloseable {
     private final boolean follow;
     private final List<String> options;
     private final Map<String, Process> processes = new LinkedHashMap<>();
+    private String faults = "";
+    private final Map<String, String> variables = new HashMap<>();
+    private List<String> program = List.of(ToyTrainingFactory.class.getName());
     private long generation;
 
     /**
@@ -47,18 +51,40 @@ final class Trainers implements AutoCloseable {
         this.options = List.of(options);
     }
 
+    /** Lets the processes train SwAV itself instead of a toy model. */
+    Trainers trainingSwav() {
+        program = List.of(Main.class.getName(), "train");
+        return this;
+    }
+
+    /** Sets the faults that processes started from now on inject into themselves. */
+    void inject(String these) {
+        faults = these;
+    }
+
     Process start(String pod) {
+        return start(pod, spec, Map.of());
+    }
+
+    /** Starts a trainer with this handshake key. */
+    Process start(String pod, String key) {
+        return start(pod, spec, Map.of(TrainerEnv.HANDSHAKE, key));
+    }
+
+    /** Starts a trainer with a configuration and environment variables of its own. */
+    Process start(String pod, Path spec, Map<String, String> own, String... jvmOptions) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-Xmx256m"));
         command.addAll(options);
+        command.addAll(List.of(jvmOptions));
         command.add("-Dtoy.hurry=" + hurryFile());
+        command.addAll(
+                List.of("-cp", System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
+        command.addAll(program);
         command.addAll(List.of(
-                "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                ToyTrainingFactory.class.getName(),
                 "--config",
                 spec.toString(),
                 "--out",
@@ -72,18 +98,23 @@ final class Trainers implements AutoCloseable {
         }
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.redirectOutput(log(pod).toFile());
-        builder.environment()
-                .putAll(Map.of(
-                        TrainerEnv.POD,
-                        pod,
-                        TrainerEnv.POD_UID,
-                        "uid-" + pod,
-                        TrainerEnv.JOB_UID,
-                        "job",
-                        TrainerEnv.HANDSHAKE,
-                        "a key for tests, 16 bytes or more",
-                        "OMP_NUM_THREADS",
-                        "1"));
+        Map<String, String> environment = new HashMap<>(Map.of(
+                TrainerEnv.POD,
+                pod,
+                TrainerEnv.POD_UID,
+                "uid-" + pod,
+                TrainerEnv.JOB_UID,
+                "job",
+                TrainerEnv.HANDSHAKE,
+                "a key for tests, 16 bytes or more",
+                TrainerEnv.INJECT,
+                faults,
+                "OMP_NUM_THREADS",
+                "1"));
+        environment.putAll(variables);
+        environment.putAll(own);
+        environment.values().removeIf(String::isEmpty);
+        builder.environment().putAll(environment);
         try {
             Process process = builder.start();
             processes.put(pod, process);
@@ -91,6 +122,11 @@ final class Trainers implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Sets a variable of the processes that are started from now on; an empty value removes it. */
+    void variable(String name, String value) {
+        variables.put(name, value);
     }
 
     /** Ends the delay of steps. */

@@ -46,6 +46,8 @@ final class DetachedNcclCall implements AutoCloseable {
             }
         } catch (CollectiveException e) {
             failure = e;
+        } catch (RuntimeException | Error e) { // its result would read as NCCL's success
+            failure = new CollectiveException("NCCL: " + e, e);
         } finally {
             done.countDown();
         }

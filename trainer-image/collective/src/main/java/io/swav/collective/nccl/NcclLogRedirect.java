@@ -61,10 +61,19 @@ public final class NcclLogRedirect {
     private static void read(RandomAccessFile lines) {
         try (lines) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                log(new String(line.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+                logOrDrop(line);
             }
         } catch (IOException e) {
             LOG.warn("could not read NCCL's output: {}", e.toString());
+        }
+    }
+
+    /** Nothing but a closed pipe may end this thread: NCCL waits when the pipe is full. */
+    private static void logOrDrop(String line) {
+        try {
+            log(new String(line.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+        } catch (RuntimeException | Error e) {
+            LOG.debug("a line of NCCL's output was dropped", e);
         }
     }
 

@@ -54,7 +54,7 @@ final class OperationWatchdog {
             }
         } catch (CollectiveException e) {
             communicator.failed(e);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             // this thread ends here, so the communicator must not be used unobserved
             communicator.failed(new CollectiveException("NCCL: " + e, e));
         }

@@ -1,7 +1,9 @@
 package io.swav.collective.nccl;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.swav.collective.CollectiveException;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,6 +33,20 @@ class DetachedNcclCallTest {
         call.make();
         assertThat(call.isDone()).isTrue();
         assertThat(made).isEmpty();
+    }
+
+    @Test
+    void aCallThatThrowsIsNoSuccess() {
+        DetachedNcclCall call = new DetachedNcclCall(
+                () -> {
+                    throw new OutOfMemoryError("Java heap space");
+                },
+                () -> made.add("after"));
+        call.make();
+        assertThat(call.isDone()).isTrue();
+        assertThatThrownBy(call::result)
+                .isInstanceOf(CollectiveException.class)
+                .hasMessageContaining("Java heap space");
     }
 
     @Test
