@@ -36,6 +36,7 @@ final class LineProxy implements AutoCloseable {
     private final ServerSocket listener;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
     private final CountDownLatch closed = new CountDownLatch(1);
+    private final Thread acceptor;
     private volatile @Nullable LineDamage due;
 
     /**
@@ -48,7 +49,7 @@ final class LineProxy implements AutoCloseable {
         this.listener = new ServerSocket();
         listener.setReuseAddress(true);
         listener.bind(at);
-        DaemonThreads.start("line-proxy", this::accept);
+        acceptor = DaemonThreads.start("line-proxy", this::accept);
     }
 
     int port() {
@@ -160,11 +161,16 @@ final class LineProxy implements AutoCloseable {
         }
     }
 
-    /** Stops listening, and ends all connections. */
+    /** Stops listening, and ends all connections. When it returns, the port refuses callers. */
     @Override
     public void close() throws IOException {
         closed.countDown();
         listener.close();
         hangUp(open.toArray(Socket[]::new));
+        try {
+            acceptor.join(); // Linux keeps the port open while a thread is still inside accept
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }
