@@ -100,9 +100,13 @@ public final class CheckpointCatalog implements AutoCloseable {
         this(store, owner, keep, StoreGuard.unguarded(owner.job()));
     }
 
-    /** Creates a catalog that writes only while the store belongs to this training. */
-    public CheckpointCatalog(Store store, Owner owner, int keep, Training training) {
-        this(store, owner, keep, StoreGuard.of(new StoreLease(store, training)));
+    /**
+     * Creates a catalog that writes only while the store belongs to this training.
+     *
+     * @param lease of the same store
+     */
+    public CheckpointCatalog(Store store, Owner owner, int keep, StoreLease lease) {
+        this(store, owner, keep, StoreGuard.of(lease));
     }
 
     CheckpointCatalog(Store store, Owner owner, int keep, StoreGuard guard) {

@@ -37,15 +37,16 @@ public final class StoreLease {
     private static final int ATTEMPTS = 5;
 
     /**
-     * The time that passes at least, between what is seen and what is concluded.
+     * The time between two signs of life, and the time that passes at least between what is seen and what is concluded.
      *
-     * @param silence after which an owner counts as ended: several times the period of {@link #refresh}
+     * @param period of {@link #refresh}
+     * @param silence after which an owner counts as ended: several times the period
      * @param patience for an owner of another name to end, before the claimant is refused
      * @param settling after a claim in a store that cannot refuse a second one: the time in which others may have claimed
      */
-    public record Timing(Duration silence, Duration patience, Duration settling) {
-        public static final Timing STANDARD =
-                new Timing(Duration.ofSeconds(60), Duration.ofSeconds(60), Duration.ofSeconds(3));
+    public record Timing(Duration period, Duration silence, Duration patience, Duration settling) {
+        public static final Timing STANDARD = new Timing(
+                Duration.ofSeconds(10), Duration.ofSeconds(60), Duration.ofSeconds(60), Duration.ofSeconds(3));
     }
 
     /** The result of a claim. */
@@ -102,8 +103,8 @@ public final class StoreLease {
     private long beat;
     private boolean over;
 
-    public StoreLease(Store store, Training training) {
-        this(store, training, Timing.STANDARD, System::nanoTime);
+    public StoreLease(Store store, Training training, Timing timing) {
+        this(store, training, timing, System::nanoTime);
     }
 
     /** @param clock nanoseconds, never backwards */
@@ -116,6 +117,11 @@ public final class StoreLease {
 
     Training training() {
         return training;
+    }
+
+    /** Returns the time between two calls of {@link #refresh}. */
+    public Duration period() {
+        return timing.period();
     }
 
     /**

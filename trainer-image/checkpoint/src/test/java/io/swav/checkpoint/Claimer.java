@@ -37,7 +37,8 @@ final class Claimer {
         Training training = arguments[2].isEmpty()
                 ? Training.ofThisProcess("the claimer")
                 : Training.ofJob(arguments[2], "default", "demo");
-        System.out.println(new StoreLease(store, training).claim() instanceof StoreLease.Claim.Held);
+        System.out.println(
+                new StoreLease(store, training, StoreLease.Timing.STANDARD).claim() instanceof StoreLease.Claim.Held);
         Thread.currentThread().join();
     }
 }

@@ -24,7 +24,8 @@ import org.junit.jupiter.api.Test;
 
 /** Says when a store belongs to which training, in every store. */
 abstract class LeaseContract {
-    static final Timing TIMING = new Timing(Duration.ofSeconds(60), Duration.ofSeconds(45), Duration.ofSeconds(3));
+    static final Timing TIMING =
+            new Timing(Duration.ofSeconds(10), Duration.ofSeconds(60), Duration.ofSeconds(45), Duration.ofSeconds(3));
 
     /** The clock of all claimants. */
     final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 5); // it may overflow

@@ -13,6 +13,7 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreLease;
 import io.swav.checkpoint.StoreOptions;
 import io.swav.checkpoint.Training;
@@ -79,14 +80,16 @@ public final class ImportCommand implements Callable<Integer> {
                     ExitCodes.CONFIG, "the job has no checkpoint.uri: set it, or give --out URI");
         }
         Map<String, HostTensor> given = named(read());
+        Store place = options.open(uri);
+        StoreLease lease = new StoreLease(place, Training.ofThisProcess("swav import"), StoreLease.Timing.STANDARD);
         TorchRuntime.start();
         try (NDManager root = TorchRuntime.root();
                 Learner learner = new Learner(job, step -> 0, root); // takes no step
                 CheckpointCatalog store = new CheckpointCatalog(
-                        options.open(uri),
+                        place,
                         new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
                         job.checkpoint().keep(),
-                        Training.ofThisProcess("swav import"))) {
+                        lease)) {
             int taken = take(given, learner.model());
             CheckpointState start = new CheckpointState(
                     0,
@@ -98,7 +101,7 @@ public final class ImportCommand implements Callable<Integer> {
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
             store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
-            store.lease().ifPresent(StoreLease::release);
+            lease.release();
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());

@@ -9,13 +9,9 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Keeps the store this training's: the trainer that saves gives a sign of life every ten seconds, also while a save takes
- * long.
- */
+/** Keeps the store this training's: the trainer that saves gives signs of life, also while a save takes long. */
 final class StoreKeeper {
     private static final Logger LOG = LoggerFactory.getLogger(StoreKeeper.class);
-    private static final long PERIOD_MILLIS = 10_000;
 
     private final Optional<StoreLease> lease;
     private final Consumer<String> lost;
@@ -26,7 +22,7 @@ final class StoreKeeper {
     StoreKeeper(Optional<StoreLease> lease, Consumer<String> lost) {
         this.lease = lease;
         this.lost = lost;
-        this.task = lease.map(of -> new PeriodicTask("store-keeper", PERIOD_MILLIS, () -> refresh(of)));
+        this.task = lease.map(of -> new PeriodicTask("store-keeper", of.period().toMillis(), () -> refresh(of)));
     }
 
     /** Begins or ends to give signs of life: one trainer of a world does so, the one that saves. */

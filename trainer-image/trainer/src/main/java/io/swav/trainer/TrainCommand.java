@@ -282,7 +282,8 @@ public final class TrainCommand implements Callable<Integer> {
             Store store =
                     StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
-            CheckpointCatalog catalog = new CheckpointCatalog(store, owner, keep, training(env));
+            CheckpointCatalog catalog = new CheckpointCatalog(
+                    store, owner, keep, new StoreLease(store, training(env), factory.leaseTiming()));
             if (config != null) {
                 catalog.lease().ifPresent(TrainCommand::requireNoOther);
             }

@@ -2,6 +2,7 @@ package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
 import io.swav.model.TrainStep;
 
@@ -24,4 +25,9 @@ public interface TrainingFactory {
      * @throws IllegalArgumentException if the spec asks for something that this trainer does not support
      */
     TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch);
+
+    /** Returns how long a training waits for signs of life of another one in its store. */
+    default StoreLease.Timing leaseTiming() {
+        return StoreLease.Timing.STANDARD;
+    }
 }

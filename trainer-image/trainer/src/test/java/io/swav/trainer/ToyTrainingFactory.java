@@ -4,10 +4,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
+import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
 import io.swav.data.DataFingerprint;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
+import java.time.Duration;
 import java.util.List;
 import picocli.CommandLine;
 
@@ -32,6 +34,13 @@ final class ToyTrainingFactory implements TrainingFactory {
     @Override
     public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
         return new ToyMachine(root, spec.training().seed(), spec.training().groups());
+    }
+
+    /** A test waits for the patience, so it is short; nothing waits for the silence. */
+    @Override
+    public StoreLease.Timing leaseTiming() {
+        return new StoreLease.Timing(
+                Duration.ofSeconds(1), Duration.ofSeconds(60), Duration.ofSeconds(6), Duration.ofSeconds(1));
     }
 
     private static final class ToyBatches implements CropBatches {

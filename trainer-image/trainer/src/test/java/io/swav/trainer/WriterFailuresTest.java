@@ -10,6 +10,7 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.FolderStore;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.Store;
+import io.swav.checkpoint.StoreLease;
 import io.swav.checkpoint.Training;
 import io.swav.checkpoint.UploadShare;
 import io.swav.torch.TorchRuntime;
@@ -94,8 +95,9 @@ class WriterFailuresTest {
         Store store = failing(
                 Store.class, FolderStore.open(at), () -> calls.incrementAndGet() >= failing && !healed.get(), failure);
         TrainerProgress reports = new TrainerProgress("a", "uid-a");
-        CheckpointCatalog checkpoints = new CheckpointCatalog(
-                store, new CheckpointCatalog.Owner("job", "cfg"), 2, Training.ofJob("job", "default", "demo"));
+        StoreLease lease = new StoreLease(store, Training.ofJob("job", "default", "demo"), StoreLease.Timing.STANDARD);
+        CheckpointCatalog checkpoints =
+                new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2, lease);
         CompletableFuture<Void> healer = CompletableFuture.runAsync(() -> {
             await().forever()
                     .pollInterval(Duration.ofMillis(1))
