@@ -107,8 +107,11 @@ class ElasticProcessesTest {
                             r -> r.worldProblem() != null && r.worldProblem().contains(nonsense.getKey()));
                     assertThat(report.generation()).as(nonsense.getKey()).isEqualTo(1);
                     assertThat(report.state()).isEqualTo(TrainerReport.State.Training);
-                    trainers.awaitStep(pod, report.step() + 1);
                 }
+            }
+            for (String pod : new String[] {"a", "b"}) {
+                long now = trainers.awaitReport(pod, report -> true).step();
+                trainers.awaitStep(pod, now + 1);
             }
             trainers.start("c");
             trainers.publish("a", "b", "c");

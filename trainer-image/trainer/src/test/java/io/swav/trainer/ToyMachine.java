@@ -35,8 +35,8 @@ import java.util.concurrent.locks.LockSupport;
  * file {@code toy.hurry} exists.
  */
 final class ToyMachine implements TrainStep {
-    private static final int LENGTH = 30_000;
-    private static final int PIECE = 10_000;
+    private static final int LENGTH = 3_000;
+    private static final int PIECE = 1_000;
     /** Tests wait for events before the last step, however long these take, so the last steps are slow. */
     private static final long LATE = 200;
     /** After this many steps the weights of the pods in {@code toy.spoilIn} become NaN, each time. */

@@ -81,8 +81,7 @@ final class Trainers implements AutoCloseable {
         command.addAll(options);
         command.addAll(List.of(jvmOptions));
         command.add("-Dtoy.hurry=" + hurryFile());
-        command.addAll(
-                List.of("-cp", System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"))));
+        command.addAll(ClassArchive.options());
         command.addAll(program);
         command.addAll(List.of(
                 "--config",
