@@ -275,7 +275,7 @@ public final class CheckpointCatalog implements AutoCloseable {
             throw new CheckpointException(
                     Kind.CannotWrite,
                     "cannot save checkpoint " + CheckpointFiles.at(step) + " to " + store.uri() + ": "
-                            + CheckpointException.describe(e) + "; training continues and the next save tries again",
+                            + CheckpointException.describe(e),
                     e);
         }
     }

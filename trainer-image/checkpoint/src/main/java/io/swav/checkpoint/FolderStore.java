@@ -66,7 +66,7 @@ public final class FolderStore implements Store {
     }
 
     @Override
-    public List<String> names() throws IOException {
+    public List<String> names(String start) throws IOException {
         if (Files.notExists(root)) {
             return List.of();
         }
@@ -77,6 +77,7 @@ public final class FolderStore implements Store {
                         .forEach(file -> names.add(root.relativize(file).toString()));
             }
         }
+        names.removeIf(name -> !name.startsWith(start));
         return names;
     }
 

@@ -55,7 +55,7 @@ public final class NotFiniteCaptures {
             FolderStore.writeAll(sink, ByteBuffer.wrap(json));
             sink.commit();
         }
-        List<Long> others = store.names().stream()
+        List<Long> others = store.names(FOLDER).stream()
                 .map(NAME::matcher)
                 .filter(Matcher::matches)
                 .map(captured -> Long.valueOf(captured.group(1)))

@@ -134,15 +134,15 @@ public final class S3Store implements Store {
     }
 
     @Override
-    public List<String> names() throws IOException {
-        return keys("").stream().map(key -> key.substring(prefix.length())).toList();
+    public List<String> names(String start) throws IOException {
+        return keys(start).stream().map(key -> key.substring(prefix.length())).toList();
     }
 
-    private List<String> keys(String folder) throws IOException {
+    private List<String> keys(String start) throws IOException {
         return call(() ->
                 client
                         .listObjectsV2Paginator(
-                                request -> request.bucket(bucket).prefix(prefix + folder))
+                                request -> request.bucket(bucket).prefix(prefix + start))
                         .contents()
                         .stream()
                         .map(S3Object::key)

@@ -22,7 +22,12 @@ public interface Store extends AutoCloseable {
     default void prepare() throws IOException {}
 
     /** Returns the names of all files of checkpoints, including those of unfinished drafts, and of captures. */
-    List<String> names() throws IOException;
+    default List<String> names() throws IOException {
+        return names("");
+    }
+
+    /** Returns those of {@link #names} that begin with this. A store that holds much else is not listed as a whole. */
+    List<String> names(String start) throws IOException;
 
     /**
      * Opens a file for reading.

@@ -290,7 +290,7 @@ public final class StoreLease {
     }
 
     private List<Long> terms() throws IOException {
-        return store.names().stream()
+        return store.names(FOLDER).stream()
                 .map(TERM::matcher)
                 .filter(Matcher::matches)
                 .map(term -> Long.parseLong(term.group(1)))

@@ -57,6 +57,16 @@ class FolderLeaseTest extends LeaseContract {
         }
     }
 
+    @Test
+    void aProcessIsKnownByItsStartInTicksOrAsEarlierTrainersWroteIt() {
+        LocalProcess own = LocalProcess.current().orElseThrow();
+        String time =
+                ProcessHandle.current().info().startInstant().orElseThrow().toString();
+        assertThat(own.runs()).contains(true);
+        assertThat(new LocalProcess(own.machine(), own.pid(), time).runs()).contains(true);
+        assertThat(new LocalProcess(own.machine(), own.pid(), "1").runs()).contains(false);
+    }
+
     /** In another container the number of a process means nothing. */
     @Test
     void aProcessOfAnotherMachineIsJudgedByItsSigns() throws Exception {

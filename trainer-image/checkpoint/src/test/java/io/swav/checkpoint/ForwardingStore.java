@@ -18,8 +18,8 @@ class ForwardingStore implements Store {
     }
 
     @Override
-    public List<String> names() throws IOException {
-        return inner.names();
+    public List<String> names(String start) throws IOException {
+        return inner.names(start);
     }
 
     @Override

@@ -196,11 +196,11 @@ abstract class LeaseContract {
         AtomicInteger looks = new AtomicInteger();
         Store slow = new ForwardingStore(store()) {
             @Override
-            public List<String> names() throws IOException {
+            public List<String> names(String start) throws IOException {
                 if (looks.incrementAndGet() == 2) {
                     watch(successor, 60);
                 }
-                return super.names();
+                return super.names(start);
             }
 
             @Override
@@ -370,8 +370,8 @@ abstract class LeaseContract {
         }
 
         @Override
-        public List<String> names() throws IOException {
-            return blind ? List.of() : super.names();
+        public List<String> names(String start) throws IOException {
+            return blind ? List.of() : super.names(start);
         }
 
         @Override

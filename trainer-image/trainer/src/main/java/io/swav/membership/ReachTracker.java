@@ -139,7 +139,20 @@ public final class ReachTracker implements AutoCloseable {
 
     private void look() {
         for (Target target : due(System.nanoTime())) {
-            calls.execute(() -> tryOut(target));
+            try {
+                calls.execute(() -> tryOut(target));
+            } catch (RuntimeException | Error e) { // for example, no thread can be started
+                postpone(target, e);
+            }
+        }
+    }
+
+    /** Calls this peer later. A failure of this process says nothing about the peer, so what is known of it stays. */
+    private synchronized void postpone(Target target, Throwable why) {
+        target.calling = false;
+        target.nextCall = System.nanoTime() + RETRY_NANOS;
+        if (!calls.isShutdown()) {
+            LOG.warn("{} cannot be called now and is called again later", target.peer.pod(), why);
         }
     }
 
@@ -192,6 +205,9 @@ public final class ReachTracker implements AutoCloseable {
             failure = call.apply(target.peer);
         } catch (RuntimeException e) { // of one peer, whose address may be anything; it must not end the calls
             failure = Optional.of(String.valueOf(e));
+        } catch (Error e) {
+            postpone(target, e);
+            return;
         }
         if (!calls.isShutdown() && record(target, failure, began)) {
             changed.run();

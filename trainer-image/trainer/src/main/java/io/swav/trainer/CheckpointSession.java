@@ -130,6 +130,7 @@ final class CheckpointSession implements AutoCloseable {
     void finish(World world, int rank, BooleanSupplier giveUp) {
         if (rank == 0) {
             saveNow(world, true, world.size(), giveUp);
+            writer.ifPresent(CheckpointWriter::ends);
         } else {
             help(world, rank);
         }
@@ -141,20 +142,21 @@ final class CheckpointSession implements AutoCloseable {
      *
      * @param last world that this trainer was a member of
      * @param ranks that leave at once and save the state together
+     * @param alone whether no other trainer of the job is left, so that another training may use the store at once
      */
-    void leave(World last, int ranks) {
+    void leave(World last, int ranks, boolean alone) {
         if (writer.isEmpty() || state.step() < 0) {
             return;
         }
         int rank = last.rankOf(config.uid()).orElseThrow();
         if (rank == 0 || !answersBelow(last, rank)) {
-            keep(last, rank == 0 ? ranks : 1);
+            keep(last, rank == 0 ? ranks : 1, alone);
         } else if (ranks > 1) {
             help(last, rank);
         }
     }
 
-    /** A question that cannot be asked is not answered: two ranks that save one step do no harm. */
+    /** If the peers cannot be asked, this rank saves: two ranks that save one step do no harm. */
     private boolean answersBelow(World last, int rank) {
         try {
             return forming.answersBelow(last, rank);
@@ -164,10 +166,13 @@ final class CheckpointSession implements AutoCloseable {
         }
     }
 
-    private void keep(World last, int ranks) {
+    private void keep(World last, int ranks, boolean alone) {
         long start = System.nanoTime();
         try {
             saveNow(last, false, ranks, () -> System.nanoTime() - start > LAST_SAVE_NANOS);
+            if (alone) {
+                writer.ifPresent(CheckpointWriter::ends);
+            }
         } catch (CheckpointUnavailableException notSaved) {
             LOG.warn("{}", notSaved.getMessage());
         }

@@ -48,7 +48,7 @@ public final class CheckpointWriter implements AutoCloseable {
     private WriterState state = WriterState.START;
     /** The pause after the next copy that fails. */
     private long copyPauseMillis;
-    /** Whether the last save was the last of the training, or of this process's part in it. */
+    /** Whether the last save was the last of the training. */
     private boolean ended;
 
     public CheckpointWriter(CheckpointCatalog store, TrainStep machine, TrainerProgress progress) {
@@ -165,7 +165,13 @@ public final class CheckpointWriter implements AutoCloseable {
 
     /** Waits until no array is being copied. */
     public synchronized void beforeChange() {
+        endPhaseOfDeadTask(); // training waits for no other phase
         awaitNot(Phase.Copying);
+    }
+
+    /** Waits until the store is not in use by this writer, for a caller that reads it. */
+    synchronized void awaitStore() {
+        awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
     }
 
     private synchronized void awaitNot(Phase... these) {
@@ -187,7 +193,10 @@ public final class CheckpointWriter implements AutoCloseable {
     private synchronized void endPhaseOfDeadTask() {
         if (thread.isFree() && state.inTask()) {
             change(now -> now.missedUntil(System.nanoTime() + nextCopyPause()).scannedOrNot());
-            report(Trouble.Saving, "the writer of checkpoints ended without a reason" + AND_THEN);
+            report(
+                    Trouble.Saving,
+                    "the writer of checkpoints ended, and its failure could not be reported; raise the memory limit"
+                            + " if this trainer's log shows that memory ran out" + AND_THEN);
         }
     }
 
@@ -204,7 +213,7 @@ public final class CheckpointWriter implements AutoCloseable {
      * @return whether the state is saved; otherwise {@link StoreStatus#why} is the reason
      */
     synchronized boolean saveNow(CheckpointState of, boolean export, UploadShare share, BooleanSupplier giveUp) {
-        awaitNot(Phase.Scanning, Phase.Copying, Phase.Saving);
+        awaitStore();
         SaveOrder order = new SaveOrder(of, export, "", share);
         begin(order);
         while (state.saving() && !(state.failing() && giveUp.getAsBoolean())) {
@@ -219,8 +228,12 @@ public final class CheckpointWriter implements AutoCloseable {
                 return false;
             }
         }
-        ended = status().committed() >= of.step();
-        return ended;
+        return status().committed() >= of.step();
+    }
+
+    /** Gives the store up in {@link #close}, because no trainer of this training is left to save. */
+    synchronized void ends() {
+        ended = true;
     }
 
     private synchronized void idle() {
@@ -319,12 +332,7 @@ public final class CheckpointWriter implements AutoCloseable {
                                 + e.getMessage());
                 idle();
             } else {
-                report(Trouble.Saving, String.valueOf(e.getMessage()));
-                if (e.kind() == CheckpointException.Kind.NotFinite) {
-                    idle(); // the copy stays what it is; a later state may be finite
-                } else {
-                    retryLater(order, pauseMillis);
-                }
+                saveFailed(order, e, pauseMillis);
             }
         } catch (RuntimeException | Error e) {
             try {
@@ -332,6 +340,16 @@ public final class CheckpointWriter implements AutoCloseable {
             } finally {
                 retryLater(order, pauseMillis);
             }
+        }
+    }
+
+    private void saveFailed(SaveOrder order, CheckpointException why, long pauseMillis) {
+        if (why.kind() == CheckpointException.Kind.NotFinite) {
+            report(Trouble.Saving, String.valueOf(why.getMessage()));
+            idle(); // the copy stays what it is; a later state may be finite
+        } else {
+            report(Trouble.Saving, why.getMessage() + AND_THEN);
+            retryLater(order, pauseMillis);
         }
     }
 

@@ -139,7 +139,11 @@ final class FiniteSteps {
                 step, ranks.stream().map(NotFiniteReport::voice).toList());
         String where = what + ": " + NotFiniteReport.where(ranks);
         LOG.error("{}", where);
-        String kept = rank == 0 ? capture.keep(world, step, decision, what, ranks) : capture.place(step);
+        String kept = capture.place(step);
+        if (rank == 0) {
+            components.progress().outside(); // waiting for the store is not a hang
+            kept = capture.keep(world, step, decision, what, ranks);
+        }
         RankGather.of(collective, ""); // no rank ends its pod while rank 0 writes
         String culprit = NotFiniteReport.culprits(ranks)
                 .findFirst()
@@ -183,7 +187,8 @@ final class FiniteSteps {
             return;
         }
         dropped = null;
-        boolean resumed = reported.decision() == NotFiniteDecision.RESUME;
+        // also if the ranks with a finite state were lost before they could share it
+        boolean resumed = reported.decision() == NotFiniteDecision.RESUME || state.step() < reported.step();
         String outcome = resumed
                 ? reported.what() + ". Training resumes from step " + state.step()
                 : reported.what() + ". That state was replaced by another rank's, and no step is lost";

@@ -27,6 +27,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -47,6 +49,8 @@ import picocli.CommandLine.Spec;
                     + " safetensors.torch.save_file(model.state_dict(), FILE)."
         })
 public final class ImportCommand implements Callable<Integer> {
+    private static final long POLL_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private static final String MODULE = "module.";
 
     @Parameters(paramLabel = "FILE", description = "The state dict, safetensors.")
@@ -91,6 +95,7 @@ public final class ImportCommand implements Callable<Integer> {
                         job.checkpoint().keep(),
                         lease)) {
             int taken = take(given, learner.model());
+            own(lease);
             CheckpointState start = new CheckpointState(
                     0,
                     0,
@@ -100,8 +105,11 @@ public final class ImportCommand implements Callable<Integer> {
                     "",
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-            store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
-            lease.release();
+            try {
+                store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
+            } finally {
+                lease.release();
+            }
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
@@ -110,6 +118,24 @@ public final class ImportCommand implements Callable<Integer> {
             throw new TrainerExitException(ExitCodes.CANNOT_WRITE, String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Waits until no other training can be using the store. */
+    private void own(StoreLease lease) throws IOException {
+        String printed = "";
+        for (StoreLease.Claim claim = lease.refresh();
+                !(claim instanceof StoreLease.Claim.Held);
+                claim = lease.refresh()) {
+            if (claim instanceof StoreLease.Claim.Refused refused) {
+                throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+            }
+            if (claim instanceof StoreLease.Claim.Waiting waiting
+                    && !waiting.why().equals(printed)) {
+                printed = waiting.why();
+                spec.commandLine().getErr().println("swav: waiting, because " + printed);
+            }
+            LockSupport.parkNanos(POLL_NANOS);
         }
     }
 

@@ -116,6 +116,7 @@ final class LocalTrainingState implements TrainingState {
 
     @Override
     public void begin() {
+        writer.ifPresent(CheckpointWriter::awaitStore); // it may save and prune: what is listed would be gone when read
         if (store.isEmpty()) {
             reset();
             step = 0;

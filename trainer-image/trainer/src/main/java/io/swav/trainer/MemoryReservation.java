@@ -54,7 +54,8 @@ record MemoryReservation(long copyBytes, long cropBytes, boolean cropsDirect, lo
                             + MemoryLimits.describe(e),
                     e);
         }
-        batches.limitAhead(Math.max(needs.cropBytes, DirectMemory.now().free() - DIRECT_REST));
+        // training may resume from a checkpoint at any step, and reads it beside the copy and the groups
+        batches.limitAhead(Math.max(needs.cropBytes, DirectMemory.now().free() - needs.copyBytes - DIRECT_REST));
     }
 
     /**
@@ -69,9 +70,9 @@ record MemoryReservation(long copyBytes, long cropBytes, boolean cropsDirect, lo
         requireContainer(host);
     }
 
-    /** A checkpoint that is resumed from lies beside the copy, and is gone before groups are prepared ahead. */
+    /** A checkpoint that is resumed from lies beside the copy, and beside the groups if a step was not finite. */
     private long directBytes() {
-        return copyBytes + Math.max(copyBytes, cropsDirect ? cropBytes : 0) + DIRECT_REST;
+        return 2 * copyBytes + (cropsDirect ? cropBytes : 0) + DIRECT_REST;
     }
 
     private void requireDirect(DirectMemory direct) {
@@ -96,7 +97,7 @@ record MemoryReservation(long copyBytes, long cropBytes, boolean cropsDirect, lo
     }
 
     private void requireContainer(HostMemory host) {
-        long needed = copyBytes + Math.max(copyBytes, cropBytes);
+        long needed = 2 * copyBytes + cropBytes;
         OptionalLong limit = host.limit();
         long missing = needed - host.unclaimed().orElse(Long.MAX_VALUE);
         if (limit.isPresent() && missing > 0) {

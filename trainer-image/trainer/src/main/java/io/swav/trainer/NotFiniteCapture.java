@@ -92,8 +92,8 @@ final class NotFiniteCapture {
         try {
             to.captures().keep(step, generation, json);
             return Optional.empty();
-        } catch (IOException | RuntimeException e) {
-            return Optional.of(String.valueOf(e.getMessage()));
+        } catch (IOException | RuntimeException | Error e) {
+            return Optional.of(MemoryLimits.describe(e));
         }
     }
 }

@@ -125,8 +125,11 @@ public final class Trainer implements AutoCloseable {
                 components.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
-                        ? leave(leave.why(), leave.allHoldersLeave() ? holders() : 0)
-                        : leave("SIGTERM received, and no world forms", 1);
+                        ? leave(leave.why(), leave.allHoldersLeave() ? holders() : 0, leave.allHoldersLeave())
+                        : leave(
+                                "SIGTERM received, and no world forms",
+                                1,
+                                last.members().size() == 1);
             }
         }
     }
@@ -261,7 +264,7 @@ public final class Trainer implements AutoCloseable {
                 return Optional.empty();
             }
             if (world.size() == 1 ? components.notice().given() : pastSaveDeadline()) {
-                return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0));
+                return Optional.of(leave("SIGTERM received", rank == 0 ? 1 : 0, world.size() == 1));
             }
         }
         requireEqualStates(collective);
@@ -361,12 +364,13 @@ public final class Trainer implements AutoCloseable {
      * Leaves the job, and saves the state first if no other trainer keeps it.
      *
      * @param ranks that leave at once and save the state together; 0 if other trainers keep it
+     * @param alone whether no other trainer of the job holds the state
      */
-    private TrainingEnd leave(String why, int ranks) {
+    private TrainingEnd leave(String why, int ranks, boolean alone) {
         LOG.info("leaving: {}", why);
         watchdog.rest();
         if (ranks > 0) {
-            checkpoints.leave(last, ranks);
+            checkpoints.leave(last, ranks, alone);
         }
         journalEvent(JournalEvent.LEFT, why);
         progress.outside();

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -120,6 +121,25 @@ class ReachTrackerTest {
             down.clear();
             assertThat(reported(tracker, each -> each.failures().isEmpty()).generation())
                     .isEqualTo(2);
+        }
+    }
+
+    @Test
+    void aCallThatEndsWithAnErrorOfThisProcessIsMadeAgain() {
+        AtomicBoolean failed = new AtomicBoolean();
+        try (ReachTracker tracker = new ReachTracker(
+                "own",
+                worlds,
+                peer -> {
+                    if (failed.compareAndSet(false, true)) {
+                        throw new OutOfMemoryError("unable to create native thread");
+                    }
+                    return Optional.empty();
+                },
+                urgent::incrementAndGet)) {
+            worlds.world = new World(2, "job", List.of(named("a")), "w");
+            assertThat(reported(tracker, each -> each.generation() == 2).failures())
+                    .isEmpty();
         }
     }
 

@@ -81,11 +81,12 @@ class DivergedProcessesTest {
     @Test
     void theLastCheckpointDecidesBetweenTwo() throws Exception {
         Path out = folder.resolve("out");
-        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+        try (Trainers trainers = new Trainers(folder, spec, out, true, "-Dtoy.stepMillis=100")) {
             Map<String, String> fault = Map.of(TrainerEnv.FAULT_FLIP, "a@25");
             trainers.start("a", spec, fault);
             trainers.start("b", spec, fault);
             trainers.publish("a", "b");
+            trainers.awaitStep("a", 26); // not before: a save at another step would be compared at that step
             trainers.hurry();
             assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
             assertThat(trainers.exitCode("b")).as(trainers.tail("b")).isZero();

@@ -2,6 +2,8 @@ package io.swav.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.ExitCodes;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,6 +73,24 @@ class LeavingProcessesTest {
             b.destroy();
             assertThat(trainers.exitCode("b")).isEqualTo(ExitCodes.PREEMPTED);
             assertSaved(trainers, out, "b");
+        }
+    }
+
+    /** The others train on, so no other training may take the store over. */
+    @Test
+    void keepsTheStoreWhenRankZeroLeavesAndAnotherTrainerStays() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = trainers(out)) {
+            Process a = trainers.start("a");
+            trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("b", 10);
+            a.destroy(); // no world without it is published before its save deadline passes
+            assertThat(trainers.exitCode("a")).isEqualTo(ExitCodes.PREEMPTED);
+            assertSaved(trainers, out, "a");
+            JsonNode owner = new ObjectMapper()
+                    .readTree(out.resolve("owner-1/OWNER.json").toFile());
+            assertThat(owner.path("released").asBoolean(true)).isFalse();
         }
     }
 

@@ -27,15 +27,15 @@ class MemoryReservationTest {
 
     @Test
     void directMemoryHoldsTheCopyAndACheckpointOrCrops() {
-        require(NEEDS, new DirectMemory(300 * MB, 104 * MB, true)); // 90 + 90 + 16
-        assertRefused(NEEDS, new DirectMemory(300 * MB, 105 * MB, true), 1L << 40)
-                .contains("limit of direct memory is 300 MB, of which 105 MB are used, but 196 MB more are needed")
+        require(NEEDS, new DirectMemory(300 * MB, 54 * MB, true)); // 90 + 90 + 50 + 16
+        assertRefused(NEEDS, new DirectMemory(300 * MB, 55 * MB, true), 1L << 40)
+                .contains("limit of direct memory is 300 MB, of which 55 MB are used, but 246 MB more are needed")
                 .contains("90 MB for the copy that checkpoints are written from")
                 .contains("Raise it by at least 1 MB, to 301 MB: raise -XX:MaxDirectMemorySize in JAVA_TOOL_OPTIONS")
                 .doesNotContain("resources.limits");
         MemoryReservation manyCrops = new MemoryReservation(90 * MB, 500 * MB, true, 0);
         assertRefused(manyCrops, new DirectMemory(300 * MB, 0, false), 1L << 40)
-                .contains("by at least 306 MB")
+                .contains("by at least 396 MB")
                 .contains("resources.limits.memory")
                 .contains("-XX:MaxDirectMemorySize");
         require(new MemoryReservation(90 * MB, 500 * MB, false, 0), new DirectMemory(300 * MB, 0, false));
@@ -56,22 +56,22 @@ class MemoryReservationTest {
         write("proc/meminfo", "MemTotal: 8192000 kB\nMemAvailable: 6144000 kB\n");
         write("sys/fs/cgroup/memory.max", 1000 * MB + "\n");
         write("sys/fs/cgroup/memory.current", 1000 * MB + "\n");
-        write("sys/fs/cgroup/memory.stat", "anon 5\nactive_file " + 100 * MB + "\ninactive_file " + 80 * MB + "\n");
+        write("sys/fs/cgroup/memory.stat", "anon 5\nactive_file " + 150 * MB + "\ninactive_file " + 80 * MB + "\n");
         require(NEEDS, MUCH); // the kernel reclaims files first
         write("sys/fs/cgroup/memory.stat", "anon 5\nactive_file " + 70 * MB + "\ninactive_file " + 80 * MB + "\n");
         assertRefused(NEEDS, MUCH, 1L << 40)
-                .contains("container's memory limit is 1,000 MB, of which 150 MB are free, but 180 MB more are needed")
-                .contains("resources.limits.memory in spec.template by at least 30 MB, to 1,030 MB");
+                .contains("container's memory limit is 1,000 MB, of which 150 MB are free, but 230 MB more are needed")
+                .contains("resources.limits.memory in spec.template by at least 80 MB, to 1,080 MB");
     }
 
     @Test
     void containerOfVersion1HoldsAll() throws Exception {
         write("sys/fs/cgroup/memory/memory.limit_in_bytes", 1000 * MB + "\n");
         write("sys/fs/cgroup/memory/memory.usage_in_bytes", 900 * MB + "\n");
-        assertRefused(NEEDS, MUCH, 1L << 40).contains("by at least 80 MB, to 1,080 MB");
+        assertRefused(NEEDS, MUCH, 1L << 40).contains("by at least 130 MB, to 1,130 MB");
         write(
                 "sys/fs/cgroup/memory/memory.stat",
-                "total_inactive_file " + 40 * MB + "\ntotal_active_file " + 40 * MB + "\n");
+                "total_inactive_file " + 65 * MB + "\ntotal_active_file " + 65 * MB + "\n");
         require(NEEDS, MUCH);
     }
 
