@@ -98,7 +98,8 @@ final class PlanExecutor {
         boolean published = false;
         try {
             boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
-            if (!plan.create().isEmpty() || newGeneration) {
+            boolean nowhereToReport = snapshot.progressMap().isEmpty(); // it was deleted, or is not cached yet
+            if (!plan.create().isEmpty() || newGeneration || nowhereToReport) {
                 applyDependents(job, accepted);
                 applied.put(uid(job), job.getMetadata().getGeneration());
             }
@@ -123,7 +124,20 @@ final class PlanExecutor {
     }
 
     private void applyDependents(SwavJob job, SwavJobSpec accepted) {
-        List.of(TrainerRbac.account(job), TrainerRbac.role(job), TrainerRbac.binding(job), JobResources.progress(job))
+        List<Pod> pods = client
+                .pods()
+                .inNamespace(job.getMetadata().getNamespace())
+                .withLabel(ResourceNames.LABEL_JOB, job.getMetadata().getName())
+                .list()
+                .getItems()
+                .stream()
+                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
+                .toList();
+        List.of(
+                        TrainerRbac.account(job),
+                        TrainerRbac.role(job),
+                        TrainerRbac.binding(job, pods),
+                        JobResources.progress(job))
                 .forEach(this::apply);
         mapWritten.accept(apply(JobResources.config(job, accepted)));
     }

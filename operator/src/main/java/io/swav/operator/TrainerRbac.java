@@ -1,14 +1,19 @@
 package io.swav.operator;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.rbac.Role;
 import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.api.model.rbac.RoleBindingBuilder;
 import io.fabric8.kubernetes.api.model.rbac.RoleBuilder;
+import io.fabric8.kubernetes.api.model.rbac.SubjectBuilder;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
+import java.util.Collection;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,15 +55,29 @@ final class TrainerRbac {
         return theirs.isEmpty() ? name(job) : theirs;
     }
 
-    static RoleBinding binding(SwavJob job) {
+    /** Returns the account that a pod runs as. */
+    static String accountOf(Pod pod) {
+        String account = pod.getSpec().getServiceAccountName();
+        return account == null || account.isEmpty() ? "default" : account;
+    }
+
+    /**
+     * Binds the account of the template, and those of pods that run as another: they were created from an earlier template.
+     */
+    static RoleBinding binding(SwavJob job, Collection<Pod> pods) {
+        Set<String> accounts = new TreeSet<>(Set.of(accountOf(job, job.getSpec().template())));
+        pods.forEach(pod -> accounts.add(accountOf(pod)));
+        String namespace = job.getMetadata().getNamespace();
         return new RoleBindingBuilder()
                 .withMetadata(OwnerMetadata.meta(job, name(job)))
                 .withNewRoleRef("rbac.authorization.k8s.io", "Role", name(job))
-                .addNewSubject()
-                .withKind("ServiceAccount")
-                .withName(accountOf(job, job.getSpec().template()))
-                .withNamespace(job.getMetadata().getNamespace())
-                .endSubject()
+                .withSubjects(accounts.stream()
+                        .map(account -> new SubjectBuilder()
+                                .withKind("ServiceAccount")
+                                .withName(account)
+                                .withNamespace(namespace)
+                                .build())
+                        .toList())
                 .build();
     }
 

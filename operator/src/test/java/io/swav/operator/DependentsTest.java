@@ -37,7 +37,7 @@ class DependentsTest {
         return Stream.of(
                 Map.entry("service-account", TrainerRbac.account(job)),
                 Map.entry("role", TrainerRbac.role(job)),
-                Map.entry("role-binding", TrainerRbac.binding(job)),
+                Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
                 Map.entry("config", JobResources.config(job, job.getSpec())),
                 Map.entry("progress", JobResources.progress(job)),

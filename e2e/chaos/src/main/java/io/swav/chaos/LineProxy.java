@@ -14,6 +14,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +38,7 @@ final class LineProxy implements AutoCloseable {
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
     private final CountDownLatch closed = new CountDownLatch(1);
     private final Thread acceptor;
-    private volatile @Nullable LineDamage due;
+    private final AtomicReference<@Nullable LineDamage> due = new AtomicReference<>();
 
     /**
      * @param pod the trainer's
@@ -61,16 +62,15 @@ final class LineProxy implements AutoCloseable {
      * unless another proxy is faster.
      */
     void damage(LineDamage next) {
-        due = next;
+        due.set(next);
     }
 
     private Optional<LineDamage> take(long before, int bytes) {
-        LineDamage now = due;
+        LineDamage now = due.get();
         if (now == null || before < UNTOUCHED_BYTES || bytes < FEWEST_BYTES) {
             return Optional.empty();
         }
-        due = null;
-        return now.take() ? Optional.of(now) : Optional.empty();
+        return due.compareAndSet(now, null) && now.take() ? Optional.of(now) : Optional.empty();
     }
 
     private void accept() {

@@ -23,12 +23,19 @@ final class StatusLog {
         Optional.ofNullable(status.ledger())
                 .flatMap(ledger -> Optional.ofNullable(ledger.incidents()))
                 .orElse(List.of())
-                .forEach(incident -> incidents.put(
-                        List.of(incident.time(), incident.pod(), incident.kind().name()), incident));
+                .forEach(incident -> incidents.put(key(incident), incident));
         status.condition(ConditionType.Stalled)
                 .filter(condition -> condition.status().equals("True"))
                 .map(JobCondition::message)
                 .ifPresent(stalled::add);
+    }
+
+    /** An event may end more pods after it was listed; its first pod stays the first that it names. */
+    private static List<String> key(Incident incident) {
+        return List.of(
+                incident.time(),
+                incident.pod().split(" ", 2)[0],
+                incident.kind().name());
     }
 
     /** Number of incidents, by kind. */

@@ -29,7 +29,7 @@ final class TrainerLines implements AutoCloseable {
     private static final String PROXY = "127.0.0.2";
     private static final byte[] PROXY_BYTES = {127, 0, 0, 2};
     /** More pods than a storm has. */
-    private static final int PODS = 1000;
+    private static final int PODS = 200;
 
     /** How an unreachable trainer's port treats its callers. */
     enum Block {

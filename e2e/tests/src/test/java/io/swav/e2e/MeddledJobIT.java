@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.rbac.Subject;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.swav.api.ConditionType;
@@ -85,6 +86,37 @@ class MeddledJobIT extends OperatedJob {
             assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
         });
         assertThat(secret().get().getData()).isNotEqualTo(key);
+    }
+
+    @Test
+    void theMapOfReportsIsCreatedAgainWhenItIsDeleted() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        Resource<ConfigMap> reports =
+                client.configMaps().inNamespace(namespace).withName(ResourceNames.progressName("job"));
+        String before = reports.get().getMetadata().getUid();
+        reports.delete();
+        soon().untilAsserted(() -> assertThat(reports.get())
+                .isNotNull()
+                .extracting(map -> map.getMetadata().getUid())
+                .isNotEqualTo(before));
+        trainers.training("job-0", trainers.world().generation(), 9);
+        trainers.training("job-1", trainers.world().generation(), 9);
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isEqualTo(9));
+    }
+
+    @Test
+    void trainersMayStillReportWhenTheTemplateNamesAnotherAccount() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        apply("replicas: 2, elastic: {growAfterSeconds: 0}", "serviceAccountName: another");
+        soon().untilAsserted(() -> assertThat(client.rbac()
+                        .roleBindings()
+                        .inNamespace(namespace)
+                        .withName(ResourceNames.trainerName("job"))
+                        .get()
+                        .getSubjects())
+                .extracting(Subject::getName)
+                .containsExactly("another", "job-trainer"));
     }
 
     private Resource<Secret> secret() {

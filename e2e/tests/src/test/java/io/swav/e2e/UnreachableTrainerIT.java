@@ -128,7 +128,7 @@ class UnreachableTrainerIT {
 
     @Test
     void aTrainerThatMayNotReportTrainsOnAndIsNotKilled() {
-        SwavJob job = job("mute", "replicas: 1", "recovery: {hungAfterSeconds: 2}");
+        SwavJob job = job("mute", "replicas: 1", "recovery: {hungAfterSeconds: 8}");
         Resource<SwavJob> resource = client.resource(job);
         resource.create();
         statusOf(job, status -> size(status) == 1 && step(status) > 0, "trains");
@@ -148,7 +148,7 @@ class UnreachableTrainerIT {
         assertThat(blocked.condition(ConditionType.Ready).orElseThrow().message())
                 .contains("RoleBinding mute-trainer", "was deleted", "Restore it");
         await("it is left alone")
-                .during(Duration.ofSeconds(10))
+                .during(Duration.ofSeconds(20))
                 .atMost(LIMIT)
                 .until(() -> pods("mute").size() == 1
                         && pods("mute").get(0).getMetadata().getUid().equals(uid));
