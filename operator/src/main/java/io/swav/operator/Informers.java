@@ -83,8 +83,8 @@ final class Informers {
                     }
 
                     @Override
-                    public Reporting reporting(SwavJob job, Set<String> accounts) {
-                        return TrainerAccess.check(client, job, accounts);
+                    public Reporting reporting(SwavJob job, List<TrainerAccess.SilentPod> silent) {
+                        return TrainerAccess.check(client, job, silent);
                     }
                 },
                 silence);

@@ -18,16 +18,19 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.Reporting;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,12 +61,8 @@ final class SnapshotReader {
         /** Returns the Events of a pod whose status does not state what it waits for. */
         PodHolds.Events events(Pod pod, Instant now);
 
-        /**
-         * Finds out whether trainers are able to report.
-         *
-         * @param accounts names of the service accounts as which they run
-         */
-        Reporting reporting(SwavJob job, Set<String> accounts);
+        /** Finds out whether the trainers of these pods are able to report. */
+        Reporting reporting(SwavJob job, List<TrainerAccess.SilentPod> silent);
     }
 
     private final Function<ResourceID, Optional<ConfigMap>> maps;
@@ -118,16 +117,7 @@ final class SnapshotReader {
             Optional<ConfigMap> progress,
             JobSnapshot before,
             Instant now) {
-        Set<String> silent = before.pods().stream()
-                .filter(pod -> pod.isAlive() && pod.signals().isSilent())
-                .map(ObservedPod::uid)
-                .collect(Collectors.toSet());
-        Set<String> accounts = own.stream()
-                .filter(pod -> silent.contains(pod.getMetadata().getUid()))
-                .map(pod -> Optional.ofNullable(pod.getSpec().getServiceAccountName())
-                        .orElse(""))
-                .collect(Collectors.toSet());
-        Reporting reporting = live.reporting(job, accounts);
+        Reporting reporting = live.reporting(job, silent(own, before, now));
         String uid = job.getMetadata().getUid();
         if (reporting instanceof Reporting.Blocked) {
             silenceTracker.reportsBlocked(uid);
@@ -136,6 +126,30 @@ final class SnapshotReader {
         return silenceTracker.reportsPossible(uid)
                 ? snapshot(job, own, worldMap, progress, now).with(reporting)
                 : before.with(reporting);
+    }
+
+    private static List<TrainerAccess.SilentPod> silent(List<Pod> own, JobSnapshot snapshot, Instant now) {
+        Map<String, Pod> byUid =
+                own.stream().collect(Collectors.toMap(pod -> pod.getMetadata().getUid(), pod -> pod));
+        return snapshot.pods().stream()
+                .filter(pod -> pod.isAlive() && pod.signals().isSilent())
+                .map(pod -> new TrainerAccess.SilentPod(
+                        pod.name(),
+                        TrainerRbac.accountOf(Objects.requireNonNull(byUid.get(pod.uid()))),
+                        pod.created(),
+                        lastReport(pod, snapshot.reports().get(pod.name()), now)))
+                .toList();
+    }
+
+    /** Returns the earlier of the times of a pod's last report by the clocks of its trainer and of the operator. */
+    private static Instant lastReport(ObservedPod pod, @Nullable TrainerReport report, Instant now) {
+        Instant arrived = now.minus(Objects.requireNonNullElse(pod.signals().silence(), Duration.ZERO));
+        try {
+            Instant written = report == null ? Instant.EPOCH : Instant.parse(report.time());
+            return written.isBefore(arrived) ? written : arrived;
+        } catch (DateTimeParseException unreadable) {
+            return Instant.EPOCH;
+        }
     }
 
     private JobSnapshot snapshot(

@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.rbac.PolicyRule;
 import io.fabric8.kubernetes.api.model.rbac.Role;
 import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
@@ -13,41 +14,61 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.net.HttpURLConnection;
-import java.util.ArrayList;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * Finds out whether the trainers of a job would be able to report: whether the objects exist that {@link TrainerRbac} and
  * {@link JobResources} make, and grant what a report needs. A trainer that is silent because it may not report is not hung.
  */
 final class TrainerAccess {
-    /** What the objects of a job are found to be. Empty if there is none. */
+    /**
+     * A pod whose trainer is silent.
+     *
+     * @param account name of the service account as which it runs
+     * @param lastReport no later than its last report, by any clock that is involved
+     */
+    record SilentPod(String name, String account, Instant created, Instant lastReport) {}
+
+    /**
+     * The objects of a job that exist.
+     *
+     * @param accounts by name
+     */
     record Found(
             Optional<ConfigMap> progress,
             Optional<Role> role,
             Optional<RoleBinding> binding,
-            List<String> missingAccounts) {}
+            Map<String, ServiceAccount> accounts) {}
+
+    /** What keeps trainers from reporting, and what to do. */
+    private record Finding(String what, String remedy) {}
+
+    private static final String RESTORE = "Restore it. The operator writes its objects again when it starts, when it"
+            + " creates a pod, and when spec changes, for example spec.recovery.hungAfterSeconds";
+
+    /** How long an API server may accept a token that it has accepted before: 10 s by default, and clocks differ. */
+    private static final Duration TOKEN_CACHE = Duration.ofMinutes(1);
 
     private TrainerAccess() {}
 
     /**
      * Asks the API server.
      *
-     * @param accounts names of the service accounts as which trainers run; an empty name stands for "default"
-     * @throws KubernetesClientException if the API server does not answer
+     * @throws KubernetesClientException if the API server cannot be reached
      */
-    static Reporting check(KubernetesClient client, SwavJob job, Set<String> accounts) {
+    static Reporting check(KubernetesClient client, SwavJob job, List<SilentPod> silent) {
         String namespace = job.getMetadata().getNamespace();
         String name = ResourceNames.trainerName(job.getMetadata().getName());
         try {
-            List<String> missing = new ArrayList<>();
-            for (String account : named(accounts)) {
-                if (get(client.serviceAccounts(), namespace, account).isEmpty()) {
-                    missing.add(account);
-                }
+            Map<String, ServiceAccount> accounts = new HashMap<>();
+            for (String account : accounts(silent)) {
+                get(client.serviceAccounts(), namespace, account).ifPresent(found -> accounts.put(account, found));
             }
             Found found = new Found(
                     get(
@@ -56,54 +77,81 @@ final class TrainerAccess {
                             ResourceNames.progressName(job.getMetadata().getName())),
                     get(client.rbac().roles(), namespace, name),
                     get(client.rbac().roleBindings(), namespace, name),
-                    missing);
-            return problem(job, accounts, found)
+                    accounts);
+            return problem(job, silent, found)
                     .<Reporting>map(Reporting.Blocked::new)
                     .orElse(Reporting.POSSIBLE);
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_FORBIDDEN) {
-                return new Reporting.Blocked(sentence(
+                return new Reporting.Blocked(sentence(new Finding(
                         "it is unknown whether trainers may report, because the operator may not look: "
                                 + PlanExecutor.message(e),
-                        "Install the RBAC of the operator's chart"));
+                        "Install the RBAC of the operator's chart")));
             }
             throw e;
         }
     }
 
-    /** Judges what was found; empty if a trainer of each of these accounts can report. */
-    static Optional<String> problem(SwavJob job, Set<String> accounts, Found found) {
-        return what(job, accounts, found)
-                .map(what -> sentence(
-                        what,
-                        "Restore it. The operator writes its objects again when it starts, when it creates a pod, and"
-                                + " when spec changes, for example spec.recovery.hungAfterSeconds"));
+    /** Judges what was found; empty if the trainer of each of these pods can report. */
+    static Optional<String> problem(SwavJob job, List<SilentPod> silent, Found found) {
+        return finding(job, silent, found).map(TrainerAccess::sentence);
     }
 
-    private static String sentence(String what, String remedy) {
-        return "No trainer that holds the model reports: " + what
+    private static String sentence(Finding finding) {
+        return "No trainer that holds the model reports: " + finding.what()
                 + ". Trainers that run train on, but the operator neither"
-                + " sees them nor removes any, and they follow no change of the world. " + remedy + ".";
+                + " sees them nor removes any, and they follow no change of the world. " + finding.remedy() + ".";
     }
 
-    private static Optional<String> what(SwavJob job, Set<String> accounts, Found found) {
+    private static Optional<Finding> finding(SwavJob job, List<SilentPod> silent, Found found) {
         String jobName = job.getMetadata().getName();
         String progress = "ConfigMap " + ResourceNames.progressName(jobName) + ", into which they report,";
-        String name = ResourceNames.trainerName(jobName);
         if (found.progress().isEmpty()) {
-            return Optional.of(progress + " was deleted");
+            return Optional.of(new Finding(progress + " was deleted", RESTORE));
         }
         if (Boolean.TRUE.equals(found.progress().get().getImmutable())) {
-            return Optional.of(progress + " is immutable: delete it");
+            return Optional.of(new Finding(
+                    progress + " was made immutable",
+                    "Delete it, then change spec, for example spec.recovery.hungAfterSeconds: the operator then creates it"
+                            + " again"));
         }
-        if (!found.missingAccounts().isEmpty()) {
-            return Optional.of("ServiceAccount " + String.join(", ", found.missingAccounts())
-                    + ", as which they run, was deleted, and its tokens are no longer valid");
+        return ofAccounts(silent, found.accounts())
+                .or(() -> ofRole(job, accounts(silent), found).map(what -> new Finding(what, RESTORE)));
+    }
+
+    private static Optional<Finding> ofAccounts(List<SilentPod> silent, Map<String, ServiceAccount> found) {
+        List<String> missing = accounts(silent).stream()
+                .filter(account -> !found.containsKey(account))
+                .toList();
+        if (!missing.isEmpty()) {
+            return Optional.of(new Finding(
+                    "ServiceAccount " + String.join(", ", missing)
+                            + ", as which they run, was deleted, and its tokens are no longer valid",
+                    RESTORE));
         }
+        return silent.stream()
+                .filter(pod -> holdsTokenOfEarlier(Objects.requireNonNull(found.get(pod.account())), pod))
+                .findFirst()
+                .map(pod -> new Finding(
+                        "ServiceAccount " + pod.account() + " was made again after pod " + pod.name() + " started; "
+                                + pod.name() + "'s token is invalid until kubelet renews it, within an hour",
+                        "Wait, or suspend and resume the job to restart its pods at once from the last checkpoint"));
+    }
+
+    /** A token names the uid of its account. A report well after the account was made shows that the token was renewed. */
+    private static boolean holdsTokenOfEarlier(ServiceAccount account, SilentPod pod) {
+        String created = account.getMetadata().getCreationTimestamp();
+        return created != null
+                && Instant.parse(created).isAfter(pod.created())
+                && !pod.lastReport().isAfter(Instant.parse(created).plus(TOKEN_CACHE));
+    }
+
+    private static Optional<String> ofRole(SwavJob job, List<String> accounts, Found found) {
+        String name = ResourceNames.trainerName(job.getMetadata().getName());
         if (found.binding().isEmpty()) {
             return Optional.of("RoleBinding " + name + ", which lets them report, was deleted");
         }
-        Optional<String> unbound = named(accounts).stream()
+        Optional<String> unbound = accounts.stream()
                 .filter(account -> !binds(found.binding().get(), name, account))
                 .findFirst();
         if (unbound.isPresent()) {
@@ -120,11 +168,8 @@ final class TrainerAccess {
                         + " on ConfigMap " + String.join(", ", needed.getResourceNames()));
     }
 
-    private static List<String> named(Set<String> accounts) {
-        return accounts.stream()
-                .map(account -> account.isEmpty() ? "default" : account)
-                .sorted()
-                .toList();
+    private static List<String> accounts(List<SilentPod> silent) {
+        return silent.stream().map(SilentPod::account).distinct().sorted().toList();
     }
 
     private static boolean binds(RoleBinding binding, String role, String account) {

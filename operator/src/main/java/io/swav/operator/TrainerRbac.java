@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.ServiceAccount;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.rbac.Role;
@@ -48,6 +49,12 @@ final class TrainerRbac {
         String theirs =
                 template == null ? "" : template.at("/spec/serviceAccountName").asText();
         return theirs.isEmpty() ? name(job) : theirs;
+    }
+
+    /** Returns the account that a pod runs as. */
+    static String accountOf(Pod pod) {
+        String account = pod.getSpec().getServiceAccountName();
+        return account == null || account.isEmpty() ? "default" : account;
     }
 
     static RoleBinding binding(SwavJob job) {

@@ -30,7 +30,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class SnapshotReaderTest {
@@ -44,6 +43,7 @@ class SnapshotReaderTest {
     private Optional<ConfigMap> liveReport = Optional.empty();
     private Optional<Pod> live = Optional.empty();
     private Reporting reporting = Reporting.POSSIBLE;
+    private List<TrainerAccess.SilentPod> silent = List.of();
     private final Event mountFailure = new EventBuilder()
             .withNewMetadata()
             .endMetadata()
@@ -213,7 +213,7 @@ class SnapshotReaderTest {
         seconds = 5;
         reporting = new Reporting.Blocked("no role");
         assertThat(reader.read(job, pods, NOW).reporting()).isEqualTo(reporting);
-        assertThat(asked).containsExactly("job-progress", "accounts []");
+        assertThat(asked).containsExactly("job-progress", "reporting");
 
         seconds = 500;
         reporting = Reporting.POSSIBLE;
@@ -223,6 +223,28 @@ class SnapshotReaderTest {
         seconds = 507;
         assertThat(reader.read(job, pods, NOW).pods().get(0).signals().silence())
                 .isEqualTo(Duration.ofSeconds(7));
+    }
+
+    /** Neither clock is trusted alone: a report counts as of the earlier of its two times. */
+    @Test
+    void aSilentPodIsDescribedByItsAccountItsAgeAndItsLastReport() {
+        Pod pod = pod("job-0", "uid-0");
+        pod.getSpec().setServiceAccountName("theirs");
+        Instant created = Instant.parse("2026-01-01T00:00:00Z");
+        for (String[] time : new String[][] {
+            {"2026-01-01T00:00:07Z", "2026-01-01T00:00:07Z"},
+            {"2030-01-01T00:00:00Z", "2026-01-01T00:00:15Z"},
+            {"no time", "1970-01-01T00:00:00Z"}
+        }) {
+            cached = Optional.of(report(time[0]));
+            liveReport = cached;
+            SnapshotReader reader = reader(world("job-0"));
+            reader.read(job, List.of(pod), NOW);
+            seconds += 5;
+            reader.read(job, List.of(pod), NOW.plusSeconds(15));
+            assertThat(silent)
+                    .containsExactly(new TrainerAccess.SilentPod("job-0", "theirs", created, Instant.parse(time[1])));
+        }
     }
 
     /**
@@ -293,8 +315,9 @@ class SnapshotReaderTest {
                     }
 
                     @Override
-                    public Reporting reporting(SwavJob of, Set<String> accounts) {
-                        asked.add("accounts " + accounts);
+                    public Reporting reporting(SwavJob of, List<TrainerAccess.SilentPod> pods) {
+                        asked.add("reporting");
+                        silent = pods;
                         return reporting;
                     }
                 },

@@ -3,28 +3,39 @@ package io.swav.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.api.model.rbac.PolicyRule;
 import io.fabric8.kubernetes.api.model.rbac.PolicyRuleBuilder;
 import io.fabric8.kubernetes.api.model.rbac.RoleBindingBuilder;
 import io.fabric8.kubernetes.api.model.rbac.RoleBuilder;
 import io.swav.api.SwavJob;
 import io.swav.operator.TrainerAccess.Found;
+import io.swav.operator.TrainerAccess.SilentPod;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Whether trainers can report, judged by the objects that the operator makes for them. */
 class TrainerAccessTest {
-    private static final Set<String> OWN = Set.of("job-trainer");
+    private static final Instant CREATED = Instant.parse("2026-01-01T00:00:00Z");
+    private static final List<SilentPod> OWN = List.of(silent("job-trainer"));
 
     private final SwavJob job = Jobs.job("replicas: 2");
     private final Found whole = new Found(
             Optional.of(JobResources.progress(job)),
             Optional.of(TrainerRbac.role(job)),
             Optional.of(TrainerRbac.binding(job)),
-            List.of());
+            Map.of(
+                    "job-trainer",
+                    account("job-trainer", CREATED),
+                    "default",
+                    account("default", CREATED),
+                    "theirs",
+                    account("theirs", CREATED)));
 
     @Test
     void nothingIsWrongWithWhatTheOperatorMakes() {
@@ -33,16 +44,17 @@ class TrainerAccessTest {
 
     @Test
     void namesWhatIsMissingWhatItMeansAndWhatToDo() {
-        assertThat(problem(new Found(Optional.empty(), whole.role(), whole.binding(), List.of())))
+        assertThat(problem(new Found(Optional.empty(), whole.role(), whole.binding(), whole.accounts())))
                 .contains("ConfigMap job-progress, into which they report, was deleted")
                 .contains("Trainers that run train on")
                 .contains("nor removes any")
                 .contains("Restore it. The operator writes its objects again when");
-        assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), List.of())))
-                .contains("Role job-trainer, which lets them report, was deleted");
-        assertThat(problem(new Found(whole.progress(), whole.role(), Optional.empty(), List.of())))
+        assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
+                .contains("Role job-trainer, which lets them report, was deleted")
+                .contains("Restore it. The operator writes its objects again when");
+        assertThat(problem(new Found(whole.progress(), whole.role(), Optional.empty(), whole.accounts())))
                 .contains("RoleBinding job-trainer, which lets them report, was deleted");
-        assertThat(problem(new Found(whole.progress(), whole.role(), whole.binding(), List.of("job-trainer"))))
+        assertThat(problem(new Found(whole.progress(), whole.role(), whole.binding(), Map.of())))
                 .contains("ServiceAccount job-trainer, as which they run, was deleted");
     }
 
@@ -54,17 +66,50 @@ class TrainerAccessTest {
                         .build()),
                 whole.role(),
                 whole.binding(),
-                List.of());
-        assertThat(problem(found)).contains("ConfigMap job-progress, into which they report, is immutable");
+                whole.accounts());
+        assertThat(problem(found))
+                .contains("ConfigMap job-progress, into which they report, was made immutable")
+                .contains("Delete it, then change spec")
+                .doesNotContain("Restore it");
+    }
+
+    /** A token names the uid of its account. A restored account has another one, and kubelet renews tokens in its time. */
+    @Test
+    void anAccountThatIsYoungerThanItsPodAcceptsTheTokenOnlyOnceItIsRenewed() {
+        Instant restored = CREATED.plusSeconds(3600);
+        Found again = new Found(
+                whole.progress(),
+                whole.role(),
+                whole.binding(),
+                Map.of("job-trainer", account("job-trainer", restored)));
+        assertThat(TrainerAccess.problem(job, OWN, again).orElse(""))
+                .contains("ServiceAccount job-trainer was made again after pod job-0 started; job-0's token is invalid"
+                        + " until kubelet renews it, within an hour. Trainers that run train on")
+                .contains("suspend and resume the job")
+                .doesNotContain("Restore it");
+        assertThat(TrainerAccess.problem(
+                        job,
+                        List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(3000))),
+                        again))
+                .as("it has reported to the new account")
+                .isEmpty();
+        assertThat(TrainerAccess.problem(
+                        job, List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(9))), again))
+                .as("the API server remembers for some seconds that the old token was valid")
+                .isPresent();
+        assertThat(TrainerAccess.problem(
+                        job, List.of(new SilentPod("job-0", "job-trainer", restored, restored)), again))
+                .as("the account is made before the first pod, in the same second")
+                .isEmpty();
     }
 
     /** The template may have another account than the pods that run. */
     @Test
     void theBindingMustNameTheAccountsThatRun() {
-        assertThat(TrainerAccess.problem(job, Set.of("job-trainer", "theirs"), whole))
+        assertThat(TrainerAccess.problem(job, List.of(silent("job-trainer"), silent("theirs")), whole))
                 .hasValueSatisfying(problem ->
                         assertThat(problem).contains("does not bind ServiceAccount theirs to Role job-trainer"));
-        assertThat(TrainerAccess.problem(job, Set.of(""), whole))
+        assertThat(TrainerAccess.problem(job, List.of(silent("default")), whole))
                 .hasValueSatisfying(problem -> assertThat(problem).contains("ServiceAccount default"));
         Found toAnotherRole = new Found(
                 whole.progress(),
@@ -74,7 +119,7 @@ class TrainerAccessTest {
                         .withName("view")
                         .endRoleRef()
                         .build()),
-                List.of());
+                whole.accounts());
         assertThat(problem(toAnotherRole)).contains("does not bind");
     }
 
@@ -100,13 +145,26 @@ class TrainerAccessTest {
                 .isEmpty();
     }
 
+    private static SilentPod silent(String account) {
+        return new SilentPod("job-0", account, CREATED, CREATED.plusSeconds(60));
+    }
+
+    private static ServiceAccount account(String name, Instant created) {
+        return new ServiceAccountBuilder()
+                .withNewMetadata()
+                .withName(name)
+                .withCreationTimestamp(created.toString())
+                .endMetadata()
+                .build();
+    }
+
     private Found withRules(List<PolicyRule> rules) {
         return new Found(
                 whole.progress(),
                 Optional.of(
                         new RoleBuilder(TrainerRbac.role(job)).withRules(rules).build()),
                 whole.binding(),
-                List.of());
+                whole.accounts());
     }
 
     private String problem(Found found) {
