@@ -1,12 +1,14 @@
 package io.swav.planner;
 
+import io.swav.api.TrainerReport;
 import java.time.Duration;
 import java.time.Instant;
 
 /**
- * One event that ended pods, however many: those that were in one world, or had entered none, and ended in the same way.
+ * Describes one event that ended pods, however many: those that had formed one world, or none yet, and ended in the same
+ * way.
  *
- * @param generation of the last world that the pods had formed; 0 for pods that had entered none
+ * @param generation of the last world that the pods had formed; 0 for pods that had formed none
  * @param how they ended, without what differs from pod to pod
  * @param first when the first of them was seen
  * @param last when the last of them was seen
@@ -17,30 +19,33 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
     /** How long after one member of a world another still belongs to the same event: exits and reports take time. */
     static final Duration TOGETHER = Duration.ofMinutes(1);
 
+    /** The same for pods that had formed no world: they start at different times, as nodes and images become available. */
+    static final Duration STARTING_TOGETHER = Duration.ofMinutes(10);
+
     /**
      * Creates the event that a pod begins.
      *
      * @param why it ended: how, and after a colon what may be said of this pod alone
      */
-    static FailureEvent of(ObservedPod pod, PlannerInput input, String why, Instant now) {
-        return new FailureEvent(generation(pod, input), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
+    static FailureEvent of(ObservedPod pod, String why, Instant now) {
+        return new FailureEvent(generation(pod), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
     }
 
-    private static long generation(ObservedPod pod, PlannerInput input) {
-        boolean member = input.world().rankOf(pod.uid()).isPresent();
-        return pod.signals()
-                .regroup()
-                .map(regroup -> regroup.generation())
-                .orElse(member ? input.world().generation() : 0L);
+    private static long generation(ObservedPod pod) {
+        return pod.signals().regroup().map(TrainerReport.Regroup::generation).orElse(0L);
     }
 
     /**
-     * Whether the event that a pod would begin is this one. A pod that entered no world belongs to it if it was created
+     * Whether the event that a pod would begin is this one. A pod that had formed no world belongs to it if it was created
      * before: one that was created later is another attempt.
      */
     boolean includes(FailureEvent other, Instant created) {
-        boolean together = generation > 0 ? !other.first.isAfter(last.plus(TOGETHER)) : !created.isAfter(first);
-        return generation == other.generation && how.equals(other.how) && together;
+        boolean sameAttempt = generation > 0 || !created.isAfter(first);
+        Duration together = generation > 0 ? TOGETHER : STARTING_TOGETHER;
+        return generation == other.generation
+                && how.equals(other.how)
+                && sameAttempt
+                && !other.first.isAfter(last.plus(together));
     }
 
     FailureEvent joinedAt(Instant now) {

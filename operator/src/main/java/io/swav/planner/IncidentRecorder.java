@@ -116,10 +116,19 @@ final class IncidentRecorder {
                         "the pod vanished without notice");
             }
         }
-        for (ObservedPod pod : unreachable) { // last: other departures of members end a delay, theirs begins one
+        return unreachable(recorded, unreachable); // last: other departures of members end a delay, theirs begins one
+    }
+
+    /** Pods that their peers do not reach at one time are one event, so the delay doubles once. */
+    private Recorded unreachable(Recorded before, List<ObservedPod> pods) {
+        Backoff earlier = before.state().backoff();
+        Recorded recorded = before;
+        for (ObservedPod pod : pods) {
             recorded = departure(recorded, pod);
         }
-        return recorded;
+        return recorded.state().backoff().equals(earlier)
+                ? recorded
+                : recorded.with(recorded.state().with(earlier.after(IncidentKind.Unreachable, now)));
     }
 
     private boolean isUnreachable(ObservedPod pod) {
@@ -192,7 +201,7 @@ final class IncidentRecorder {
             return before;
         }
         Failures failures = before.state().failures();
-        FailureEvent begun = FailureEvent.of(pod, input, why, now);
+        FailureEvent begun = FailureEvent.of(pod, why, now);
         Optional<FailureEvent> joined = failures.eventOf(begun, pod.created());
         if (joined.isEmpty()) {
             return incident(before.with(before.state().with(failures.with(begun))), pod.name(), pod.uid(), kind, why);
@@ -207,7 +216,12 @@ final class IncidentRecorder {
                 .findFirst()
                 .map(incident ->
                         before.with(state).replacing(incident, incident.withPod(more.names()), isMember(pod.uid())))
-                .orElse(before.with(state));
+                .orElseGet(() -> before.with(state).recalling(incident(event, more, kind, why), isMember(pod.uid())));
+    }
+
+    /** Returns the incident of an event anew: others have displaced it from the ledger. */
+    private Incident incident(FailureEvent event, FailureEvent more, IncidentKind kind, String why) {
+        return new Incident(event.first().toString(), kind, more.names(), why, input.step(), null, null, null);
     }
 
     private boolean isMember(String uid) {

@@ -118,8 +118,6 @@ public record LedgerState(
     }
 
     LedgerState with(Incident incident) {
-        List<Incident> all = new ArrayList<>(incidents);
-        all.add(incident);
         IncidentKind kind = incident.kind();
         Counts more = new Counts(
                 counts.resizes(),
@@ -127,8 +125,14 @@ public record LedgerState(
                 counts.failures() + (kind == IncidentKind.Failure ? 1 : 0),
                 counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0),
                 counts.divergences() + (kind == IncidentKind.Diverged ? 1 : 0));
-        return new LedgerState(
-                more, stepsLost, secondsLost, all.subList(Math.max(0, all.size() - KEPT), all.size()), pace);
+        return new LedgerState(more, stepsLost, secondsLost, recalling(incident).incidents(), pace);
+    }
+
+    /** Lists an incident that was counted before, as the last one. */
+    LedgerState recalling(Incident incident) {
+        List<Incident> all = new ArrayList<>(incidents);
+        all.add(incident);
+        return withIncidents(all.subList(Math.max(0, all.size() - KEPT), all.size()));
     }
 
     /** Records an incident whose cost is known, in the world that is present. */

@@ -64,6 +64,19 @@ record Recorded(PlannerState state, List<Incident> newIncidents, List<Incident> 
                 resumeMessages);
     }
 
+    /**
+     * Lists an incident again that was counted before.
+     *
+     * @param cause whether a member of the world leaves with it
+     */
+    Recorded recalling(Incident incident, boolean cause) {
+        return new Recorded(
+                state.with(state.account().recalling(incident)),
+                newIncidents,
+                cause ? plus(causes, incident) : causes,
+                resumeMessages);
+    }
+
     Recorded withResumeMessage(String message) {
         return new Recorded(state, newIncidents, causes, plus(resumeMessages, message));
     }

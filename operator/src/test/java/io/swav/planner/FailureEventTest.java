@@ -6,6 +6,7 @@ import static io.swav.planner.PlannerFixtures.T0;
 import static io.swav.planner.PlannerFixtures.after;
 import static io.swav.planner.PlannerFixtures.member;
 import static io.swav.planner.PlannerFixtures.plan;
+import static io.swav.planner.PlannerFixtures.pod;
 import static io.swav.planner.PlannerFixtures.policy;
 import static io.swav.planner.PlannerFixtures.published;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -100,6 +101,73 @@ class FailureEventTest {
                     .returns(world.generation(), Incident::generation);
         }
         assertThat(state.failures().within(DAY, T0.plusSeconds(300))).isEqualTo(1);
+    }
+
+    /** Each deletion publishes a world, so that those which end after it are members of another one, not yet formed. */
+    @Test
+    void podsThatEndWhileTheirFirstWorldFormsAreOneFailureAlsoIfTheyAreSeenOneByOne() {
+        PlannerState state = published(T0);
+        World world = WORLD;
+        for (int failed = 1; failed <= PODS; failed += 4) {
+            int ended = failed;
+            List<ObservedPod> pods = IntStream.range(0, PODS)
+                    .mapToObj(n -> forming(n, n < ended ? failed(n, "out of memory (OOMKilled)") : READY))
+                    .toList();
+            ReconcilePlan plan = plan(POLICY, world, state, pods, T0.plusSeconds(60 + failed));
+            assertThat(plan.state().progress().end()).as("%d failed", failed).isNull();
+            assertThat(plan.state().account().counts().failures()).isEqualTo(1);
+            state = plan.state();
+            world = after(plan, world);
+        }
+        assertThat(world.generation()).isGreaterThan(WORLD.generation() + 10);
+        assertThat(state.failures().within(DAY, T0.plusSeconds(300))).isEqualTo(1);
+    }
+
+    private static ObservedPod forming(int number, PodState state) {
+        LivenessSignals signals = new LivenessSignals(
+                state instanceof Ended ? null : Duration.ofSeconds(1),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                Optional.empty());
+        return new ObservedPod("job-" + number, "uid-" + number, T0.minusSeconds(1000 - number), state, signals);
+    }
+
+    /** They were created together, and nothing else connects their ends. */
+    @Test
+    void sparesThatFailOnDifferentDaysAreDifferentFailures() {
+        PlannerState state = published(T0);
+        for (int day = 1; day <= 2; day++) {
+            List<ObservedPod> pods = new ArrayList<>(pods(0, ""));
+            for (int spare = PODS; spare < PODS + 2; spare++) {
+                pods.add(pod(spare, spare < PODS + day ? failed(spare, "exit code 70") : READY));
+            }
+            ReconcilePlan plan = plan(policy(PODS, 1, 2), WORLD, state, pods, T0.plus(Duration.ofDays(day)));
+            state = plan.state();
+            assertThat(state.account().counts().failures()).isEqualTo(day);
+        }
+    }
+
+    /** The ledger keeps the last incidents only, and others may have displaced that of the event. */
+    @Test
+    void aPodThatJoinsAnEventWhoseIncidentIsNoLongerListedCausesItsWorldAndNoResize() {
+        PlannerState state = plan(POLICY, WORLD, published(T0), pods(1, "exit code 70"), T0.plusSeconds(60))
+                .state();
+        LedgerState account = state.account();
+        for (int other = 0; other < LedgerState.KEPT; other++) {
+            account = account.with(new Incident(
+                    T0.plusSeconds(61).toString(), IncidentKind.Diverged, "job-9", "x", 12L, null, null, null));
+        }
+        ReconcilePlan plan = plan(POLICY, WORLD, state.with(account), pods(2, "exit code 70"), T0.plusSeconds(62));
+        assertThat(plan.world()).isInstanceOf(WorldDecision.Regroup.class);
+        assertThat(plan.state().account().counts().failures()).isEqualTo(1);
+        assertThat(plan.newIncidents()).isEmpty();
+        assertThat(plan.state().account().incidents())
+                .last()
+                .returns(IncidentKind.Failure, Incident::kind)
+                .returns("job-0 and 1 more", Incident::pod)
+                .returns(WORLD.generation() + 1, Incident::generation);
     }
 
     @Test
