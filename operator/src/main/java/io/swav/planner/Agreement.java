@@ -16,10 +16,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Which pods may train together: those that train with the same data, configuration, build and, in mode Bitwise, the same
- * arithmetic ({@link Fingerprints}) as the members that hold the job's state. If no member holds it, what most pods
- * train with decides; if several are equally common, that of the lower rank, or else of the older pod. Pods that differ
- * are kept out of the world and train when they agree, as after the last holder of the state has gone.
+ * Determines which pods may train together: those that train with the same data, configuration, build and, in mode
+ * Bitwise, the same arithmetic ({@link Fingerprints}) as the members that hold the job's state. If no member holds it,
+ * what most pods train with decides; if several are equally common, that of the lower rank, or else of the older pod.
+ * Pods that differ are kept out of the world and train when they agree, as after the last holder of the state has gone.
  */
 public final class Agreement {
     /** The number of pods that are described. */
@@ -89,8 +89,9 @@ public final class Agreement {
     String difference(ObservedPod pod) {
         Fingerprints own = pod.facts().fingerprints();
         if (own.equals(Fingerprints.NONE) || job.equals(Fingerprints.NONE)) {
-            String silent = own.equals(Fingerprints.NONE) ? "it has not reported" : "the job's trainers do not report";
-            return silent + " what it trains with, as trainers of an earlier version do not";
+            return own.equals(Fingerprints.NONE)
+                    ? "does not report what it trains with, like a trainer of an earlier version"
+                    : "reports what it trains with, unlike the job's trainers, which are of an earlier version";
         }
         return String.join(" and ", own.differences(job));
     }
@@ -104,30 +105,41 @@ public final class Agreement {
 
     /** Describes the pods that are kept out, what it means for the job and what to do; empty if there are none. */
     public Optional<String> sentence() {
-        if (keptOut.isEmpty()) {
+        List<ObservedPod> described =
+                keptOut.values().stream().filter(pod -> !isStarting(pod)).toList();
+        if (described.isEmpty()) {
             return Optional.empty();
         }
         List<String> parts = new ArrayList<>();
         Set<String> waysOut = new LinkedHashSet<>();
-        for (ObservedPod pod : keptOut.values()) {
+        for (ObservedPod pod : described) {
             if (parts.size() < NAMED) {
                 parts.add(pod.described() + " " + difference(pod));
             }
             waysOut.addAll(waysOut(pod.facts().fingerprints()));
         }
-        int more = keptOut.size() - parts.size();
-        return Optional.of(keptOut.size() + (keptOut.size() == 1 ? " pod is" : " pods are")
+        int more = described.size() - parts.size();
+        return Optional.of(described.size() + (described.size() == 1 ? " pod is" : " pods are")
                 + " kept out of the world, and training goes without: " + String.join("; ", parts)
                 + (more > 0 ? "; and " + more + " more" : "") + ". To change that: " + String.join("; ", waysOut));
     }
 
+    /** Whether the pod has yet to report anything; with the first report it may agree. */
+    private boolean isStarting(ObservedPod pod) {
+        return !isKnown(pod) && pod.signals().silence() == null && !job.equals(Fingerprints.NONE);
+    }
+
     private List<String> waysOut(Fingerprints own) {
+        String oneImage = "suspend the job and resume it, so that all pods run one image";
+        if (own.equals(Fingerprints.NONE) || job.equals(Fingerprints.NONE)) {
+            return List.of(oneImage);
+        }
         List<String> ways = new ArrayList<>();
         if (own.samples() != job.samples() || !own.data().equals(job.data())) {
             ways.add("mount the same data on every node, then delete the pod");
         }
         if (own.wire() != job.wire() || !own.build().equals(job.build())) {
-            ways.add("suspend the job and resume it, so that all pods run one image");
+            ways.add(oneImage);
         }
         if (!own.config().equals(job.config())) {
             ways.add("delete the pod, so that its successor reads the present configuration");

@@ -49,12 +49,7 @@ final class HangDetector {
      */
     static Map<String, Verdict> of(PlannerInput input, Duration age, Duration hungAfter) {
         HangDetector detector = new HangDetector(hungAfter, age, new LastHolder(input, hungAfter));
-        Map<String, ObservedPod> pods = input.podsByUid();
-        List<ObservedPod> members = input.world().members().stream()
-                .map(member -> Optional.ofNullable(pods.get(member.uid())))
-                .flatMap(Optional::stream)
-                .filter(ObservedPod::isAlive)
-                .toList();
+        List<ObservedPod> members = input.members();
         Map<String, Verdict> verdicts = new LinkedHashMap<>();
         for (ObservedPod member : members) {
             List<ObservedPod> witnesses = new ArrayList<>(members);

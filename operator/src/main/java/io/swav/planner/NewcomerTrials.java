@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -176,24 +177,24 @@ final class NewcomerTrials {
 
     /**
      * Returns verdicts about newcomers that a member has not reached for {@link UnreachableMembers#DEADLINE}, or that have
-     * not reached a member that reports.
+     * not reached a member that reports. A pod that does not train with what the job does stays out and gets none: its
+     * successor would be like it.
      *
      * @param out uids of pods that no longer count
      */
     static Map<String, Verdict> verdicts(PlannerInput input, Set<String> out) {
-        Map<String, ObservedPod> pods = input.podsByUid();
-        List<ObservedPod> members = input.world().members().stream()
-                .flatMap(member -> Optional.ofNullable(pods.get(member.uid())).stream())
-                .filter(pod -> pod.isAlive()
-                        && pod.signals().isFresh()
-                        && !out.contains(pod.uid())
-                        && !input.state().pods().isOut(pod.uid()))
+        List<ObservedPod> live = input.pods().stream()
+                .filter(pod -> input.counts(pod) && !out.contains(pod.uid()))
                 .toList();
+        List<ObservedPod> members = input.members().stream()
+                .filter(pod -> live.contains(pod) && pod.signals().isFresh())
+                .toList();
+        Agreement agreement = Agreement.of(input.world(), live, new TreeMap<>());
         Map<String, Verdict> verdicts = new LinkedHashMap<>();
-        for (ObservedPod pod : input.pods()) {
+        for (ObservedPod pod : live) {
             boolean newcomer = pod.state() instanceof Ready
-                    && input.world().rankOf(pod.uid()).isEmpty()
-                    && !input.state().pods().isOut(pod.uid());
+                    && agreement.admits(pod)
+                    && input.world().rankOf(pod.uid()).isEmpty();
             if (newcomer) {
                 verdict(pod, members).ifPresent(verdict -> verdicts.put(pod.uid(), verdict));
             }

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -53,6 +54,20 @@ public record PlannerInput(
 
     Map<String, ObservedPod> podsByUid() {
         return pods.stream().collect(Collectors.toMap(ObservedPod::uid, pod -> pod));
+    }
+
+    /** Returns the members of the world whose pods are alive, in the order of ranks. */
+    List<ObservedPod> members() {
+        Map<String, ObservedPod> byUid = podsByUid();
+        return world.members().stream()
+                .flatMap(member -> Optional.ofNullable(byUid.get(member.uid())).stream())
+                .filter(ObservedPod::isAlive)
+                .toList();
+    }
+
+    /** Whether a pod is alive and has not left the world as lost, hung or unreachable in an earlier plan. */
+    boolean counts(ObservedPod pod) {
+        return pod.isAlive() && !state.pods().isOut(pod.uid());
     }
 
     /** Returns the time since the present world was published, zero before the first. */

@@ -1,8 +1,8 @@
 package io.swav.planner;
 
 import io.swav.api.ReachReport;
-import io.swav.api.World;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.LinkedHashMap;
@@ -41,10 +41,12 @@ final class UnreachableMembers {
     private record Accusation(ObservedPod witness, long seconds, String why) {}
 
     private final List<ObservedPod> members;
+    private final Duration age;
     private final LastHolder lastHolder;
 
-    private UnreachableMembers(List<ObservedPod> members, LastHolder lastHolder) {
+    private UnreachableMembers(List<ObservedPod> members, Duration age, LastHolder lastHolder) {
         this.members = members;
+        this.age = age;
         this.lastHolder = lastHolder;
     }
 
@@ -54,15 +56,12 @@ final class UnreachableMembers {
      * @param out uids of pods that no longer count
      * @return verdicts by uid, in the order of ranks
      */
-    static Map<String, Verdict> of(JobPolicy policy, PlannerInput input, Set<String> out) {
-        Map<String, ObservedPod> pods = input.podsByUid();
-        List<ObservedPod> members = input.world().members().stream()
-                .map(World.Member::uid)
-                .filter(uid -> !out.contains(uid) && !input.state().pods().isOut(uid) && pods.containsKey(uid))
-                .map(pods::get)
-                .filter(ObservedPod::isAlive)
+    static Map<String, Verdict> of(JobPolicy policy, PlannerInput input, Set<String> out, Instant now) {
+        List<ObservedPod> members = input.members().stream()
+                .filter(pod -> input.counts(pod) && !out.contains(pod.uid()))
                 .toList();
-        return new UnreachableMembers(members, new LastHolder(input, policy.hungAfter())).verdicts();
+        return new UnreachableMembers(members, input.worldAge(now), new LastHolder(input, policy.hungAfter()))
+                .verdicts();
     }
 
     private Map<String, Verdict> verdicts() {
@@ -126,7 +125,7 @@ final class UnreachableMembers {
     }
 
     /** Returns what a member reports about another that it does not reach; empty if it does not report that. */
-    private static Optional<Accusation> accusation(ObservedPod witness, ObservedPod accused) {
+    private Optional<Accusation> accusation(ObservedPod witness, ObservedPod accused) {
         LivenessSignals signals = witness.signals();
         if (!signals.isFresh()) {
             return Optional.empty();
@@ -142,8 +141,11 @@ final class UnreachableMembers {
                         .map(time -> new Accusation(witness, time.toSeconds(), "could not connect to it"));
     }
 
-    private static Optional<Duration> waited(LivenessSignals signals) {
-        return signals.awaiting() ? signals.stalled() : Optional.empty();
+    /** A trainer that was paused may have made its last step long before this world was published. */
+    private Optional<Duration> waited(LivenessSignals signals) {
+        return signals.awaiting()
+                ? signals.stalled().map(stalled -> stalled.compareTo(age) < 0 ? stalled : age)
+                : Optional.empty();
     }
 
     static Optional<ReachReport.Failure> failure(ReachReport reach, String uid) {

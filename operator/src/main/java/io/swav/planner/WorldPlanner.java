@@ -47,7 +47,7 @@ public final class WorldPlanner {
 
     private static Map<String, Verdict> verdicts(JobPolicy policy, PlannerInput input, Instant now) {
         Map<String, Verdict> verdicts = new LinkedHashMap<>(HangDetector.of(policy, input, now));
-        verdicts.putAll(UnreachableMembers.of(policy, input, Set.copyOf(verdicts.keySet())));
+        verdicts.putAll(UnreachableMembers.of(policy, input, Set.copyOf(verdicts.keySet()), now));
         verdicts.putAll(NewcomerTrials.verdicts(input, Set.copyOf(verdicts.keySet())));
         return verdicts;
     }

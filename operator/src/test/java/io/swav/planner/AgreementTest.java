@@ -10,6 +10,7 @@ import static io.swav.planner.PlannerFixtures.published;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.Fingerprints;
+import io.swav.api.ReachReport;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import java.time.Duration;
@@ -101,10 +102,9 @@ class AgreementTest {
         List<ObservedPod> early = List.of(newcomer(0, Fingerprints.NONE), newcomer(1, FORTY));
         assertThat(names(plan(POLICY, World.none("job-uid"), PlannerState.EMPTY, early, T0)))
                 .containsExactly("job-1");
-        assertThat(Agreement.of(World.none("job-uid"), early, new TreeMap<>())
-                        .sentence()
-                        .orElseThrow())
-                .contains("it has not reported what it trains with");
+        assertThat(Agreement.of(World.none("job-uid"), early, new TreeMap<>()).sentence())
+                .as("it will report in a moment")
+                .isEmpty();
         assertThat(plan(policy(2, 1, 0), world(0, 1), published(T0.minusSeconds(9)), early, T0)
                         .world())
                 .isInstanceOf(WorldDecision.Keep.class);
@@ -116,6 +116,47 @@ class AgreementTest {
         assertThat(plan(POLICY, world(0), published(T0.minusSeconds(99)), pods, T0)
                         .world())
                 .isInstanceOf(WorldDecision.Keep.class);
+    }
+
+    /** Its handshake is refused, so that it cannot reach the members; another pod of its image could not either. */
+    @Test
+    void aPodThatIsKeptOutStaysAlthoughItReachesNoMember() {
+        Fingerprints later = new Fingerprints("c", 40, "d40", 6, "0.2.0", true, "n", "f40", new TreeMap<>());
+        ReachReport.Failure failure = new ReachReport.Failure("uid-0", "another handshake version", 12);
+        LivenessSignals signals = new LivenessSignals(
+                Duration.ofSeconds(1),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                Optional.empty(),
+                Optional.of(new ReachReport(4, List.of(failure), List.of())));
+        List<ObservedPod> pods = List.of(holder(0, FORTY), observed(1, signals, later));
+        ReconcilePlan plan = plan(policy(2, 1, 0), world(0), published(T0.minusSeconds(99)), pods, T0);
+        assertThat(plan.delete()).isEmpty();
+        assertThat(plan.newIncidents()).isEmpty();
+        assertThat(plan.create()).isEmpty();
+        assertThat(plan.world().why()).contains("Kept out: job-1");
+    }
+
+    /** Its data or configuration may be the same, and one that starts will report them. */
+    @Test
+    void onlyOneImageForAllPodsHelpsThoseThatReportNothing() {
+        ObservedPod earlier = observed(1, newcomerSignals(), Fingerprints.NONE);
+        List<ObservedPod> pods = List.of(holder(0, FORTY), earlier, newcomer(2, Fingerprints.NONE));
+        assertThat(Agreement.of(world(0), pods, new TreeMap<>()).sentence())
+                .hasValue("1 pod is kept out of the world, and training goes without: pod job-1 on node n1 does not"
+                        + " report what it trains with, like a trainer of an earlier version. To change that:"
+                        + " suspend the job and resume it, so that all pods run one image");
+        assertThat(Agreement.of(world(0), List.of(holder(0, Fingerprints.NONE), newcomer(1, FORTY)), new TreeMap<>())
+                        .sentence()
+                        .orElseThrow())
+                .endsWith("To change that: suspend the job and resume it, so that all pods run one image");
+    }
+
+    private static LivenessSignals newcomerSignals() {
+        return new LivenessSignals(
+                Duration.ofSeconds(1), false, Optional.empty(), Optional.empty(), 0, Optional.empty());
     }
 
     @Test

@@ -92,7 +92,7 @@ class UnreachableMembersTest {
                             new ReachReport(5, failures, List.of()));
             pods.add(pod(from, READY, signals));
         }
-        Map<String, Verdict> verdicts = UnreachableMembers.of(POLICY, input(size, pods, reporting), Set.of());
+        Map<String, Verdict> verdicts = UnreachableMembers.of(POLICY, input(size, pods, reporting), Set.of(), T0);
         String where = "calls " + Integer.toBinaryString(calls) + ", " + List.of(kinds) + ", holders " + holders;
         List<Integer> staying = IntStream.range(0, size)
                 .filter(rank -> !verdicts.containsKey("uid-" + rank))
@@ -134,9 +134,9 @@ class UnreachableMembersTest {
     void ofAPartitionInTwoTheHalfWithRankZeroContinues() {
         List<ObservedPod> pods =
                 List.of(failing(0, 10, 2, 3), failing(1, 10, 2, 3), failing(2, 10, 0, 1), failing(3, 10, 0, 1));
-        assertThat(UnreachableMembers.of(POLICY, input(4, pods), Set.of()).keySet())
+        assertThat(UnreachableMembers.of(POLICY, input(4, pods), Set.of(), T0).keySet())
                 .containsExactly("uid-2", "uid-3");
-        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 10, 1), failing(1, 10, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 10, 1), failing(1, 10, 0))), Set.of(), T0))
                 .containsOnlyKeys("uid-1");
     }
 
@@ -149,16 +149,16 @@ class UnreachableMembersTest {
         }
         pods.add(failing(4, 10, 0, 1, 2, 3));
         pods.add(failing(5, 10, 0, 1, 2, 3));
-        assertThat(UnreachableMembers.of(POLICY, input(6, pods), Set.of()).keySet())
+        assertThat(UnreachableMembers.of(POLICY, input(6, pods), Set.of(), T0).keySet())
                 .containsExactly("uid-0", "uid-1", "uid-2", "uid-3");
     }
 
     @Test
     void failuresOfAMomentAndReportsOfLongAgoAreNoEvidence() {
-        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 9, 1), failing(1, 9, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(failing(0, 9, 1), failing(1, 9, 0))), Set.of(), T0))
                 .isEmpty();
         ObservedPod silent = pod(0, READY, signals(60, true, reach(30, 1)));
-        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(silent, failing(1, 0))), Set.of()))
+        assertThat(UnreachableMembers.of(POLICY, input(2, List.of(silent, failing(1, 0))), Set.of(), T0))
                 .isEmpty();
     }
 
@@ -168,7 +168,8 @@ class UnreachableMembersTest {
         for (int seconds : new int[] {19, 20}) {
             List<ObservedPod> pods =
                     List.of(earlier(0, seconds, "uid-2"), earlier(1, seconds, "uid-2"), earlier(2, seconds, "uid-0"));
-            assertThat(UnreachableMembers.of(POLICY, input(3, pods), Set.of()).keySet())
+            assertThat(UnreachableMembers.of(POLICY, input(3, pods), Set.of(), T0)
+                            .keySet())
                     .isEqualTo(seconds < 20 ? Set.of() : Set.of("uid-2"));
         }
     }
@@ -251,6 +252,28 @@ class UnreachableMembersTest {
         assertThat(plan.state().backoff().retryAt()).isEqualTo(T0.plusSeconds(1));
     }
 
+    @Test
+    void oneSplitBeginsOneDelayHoweverManyPodsItSeparates() {
+        int[] first = IntStream.range(0, 8).toArray();
+        int[] second = IntStream.range(8, 16).toArray();
+        List<ObservedPod> pods = IntStream.range(0, 16)
+                .mapToObj(rank -> failing(rank, 10, rank < 8 ? second : first))
+                .toList();
+        ReconcilePlan plan = plan(policy(16, 12, 0), world(16), published(T0.minusSeconds(20)), pods, T0);
+        assertThat(plan.delete()).hasSize(8);
+        assertThat(plan.state().backoff().retryAt()).isEqualTo(T0.plusSeconds(1));
+        assertThat(plan.state().backoff().streak()).isEqualTo(1);
+    }
+
+    /** Its last step may be long ago through no fault of the member: the world was published a second ago. */
+    @Test
+    void aTrainerOfAnEarlierVersionHasWaitedInThisWorldOnlySinceItWasPublished() {
+        List<ObservedPod> pods = List.of(earlier(0, 30, "uid-2"), earlier(1, 30, "uid-2"), earlier(2, 30, "uid-0"));
+        PlannerInput young = new PlannerInput(
+                "job", world(3), published(T0.minusSeconds(1)), pods, 12, null, Reporting.POSSIBLE, null);
+        assertThat(UnreachableMembers.of(POLICY, young, Set.of(), T0)).isEmpty();
+    }
+
     private static World world(int size) {
         return new World(
                 5,
@@ -264,7 +287,7 @@ class UnreachableMembersTest {
     }
 
     private static PlannerInput input(int size, List<ObservedPod> pods, Reporting reporting) {
-        return new PlannerInput("job", world(size), PlannerState.EMPTY, pods, 12, null, reporting, null);
+        return new PlannerInput("job", world(size), published(T0.minusSeconds(60)), pods, 12, null, reporting, null);
     }
 
     private static ObservedPod failing(int number, double seconds, int... targets) {
