@@ -14,6 +14,7 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.net.HttpURLConnection;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
@@ -50,6 +51,9 @@ final class TrainerAccess {
 
     private static final String RESTORE = "Restore it. The operator writes its objects again when it starts, when it"
             + " creates a pod, and when spec changes, for example spec.recovery.hungAfterSeconds";
+
+    /** How long an API server may accept a token that it has accepted before: 10 s by default, and clocks differ. */
+    private static final Duration TOKEN_CACHE = Duration.ofMinutes(1);
 
     private TrainerAccess() {}
 
@@ -132,12 +136,12 @@ final class TrainerAccess {
                         "Wait, or suspend and resume the job to restart its pods at once from the last checkpoint"));
     }
 
-    /** A token names the uid of its account. A report since the account was made shows that the token was renewed. */
+    /** A token names the uid of its account. A report well after the account was made shows that the token was renewed. */
     private static boolean holdsTokenOfEarlier(ServiceAccount account, SilentPod pod) {
         String created = account.getMetadata().getCreationTimestamp();
         return created != null
                 && Instant.parse(created).isAfter(pod.created())
-                && !pod.lastReport().isAfter(Instant.parse(created));
+                && !pod.lastReport().isAfter(Instant.parse(created).plus(TOKEN_CACHE));
     }
 
     private static Optional<String> ofRole(SwavJob job, List<String> accounts, Found found) {

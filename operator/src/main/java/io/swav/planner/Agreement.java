@@ -16,10 +16,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Determines which pods may train together: those that train with the same data, configuration, build and, in mode Bitwise, the same
- * arithmetic ({@link Fingerprints}) as the members that hold the job's state. If no member holds it, what most pods
- * train with decides; if several are equally common, that of the lower rank, or else of the older pod. Pods that differ
- * are kept out of the world and train when they agree, as after the last holder of the state has gone.
+ * Determines which pods may train together: those that train with the same data, configuration, build and, in mode
+ * Bitwise, the same arithmetic ({@link Fingerprints}) as the members that hold the job's state. If no member holds it,
+ * what most pods train with decides; if several are equally common, that of the lower rank, or else of the older pod.
+ * Pods that differ are kept out of the world and train when they agree, as after the last holder of the state has gone.
  */
 public final class Agreement {
     /** The number of pods that are described. */

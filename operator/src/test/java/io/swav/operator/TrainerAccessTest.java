@@ -53,6 +53,9 @@ class TrainerAccessTest {
         assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
                 .contains("Role job-trainer, which lets them report, was deleted")
                 .contains("Restore it. The operator writes its objects again when");
+        assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
+                .contains("Role job-trainer, which lets them report, was deleted")
+                .contains("Restore it. The operator writes its objects again when");
         assertThat(problem(new Found(whole.progress(), whole.role(), Optional.empty(), whole.accounts())))
                 .contains("RoleBinding job-trainer, which lets them report, was deleted");
         assertThat(problem(new Found(whole.progress(), whole.role(), whole.binding(), Map.of())))
@@ -94,6 +97,10 @@ class TrainerAccessTest {
                         again))
                 .as("it has reported to the new account")
                 .isEmpty();
+        assertThat(TrainerAccess.problem(
+                        job, List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(9))), again))
+                .as("the API server remembers for some seconds that the old token was valid")
+                .isPresent();
         assertThat(TrainerAccess.problem(
                         job, List.of(new SilentPod("job-0", "job-trainer", restored, restored)), again))
                 .as("the account is made before the first pod, in the same second")

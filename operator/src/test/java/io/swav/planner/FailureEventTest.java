@@ -137,13 +137,15 @@ class FailureEventTest {
     /** They were created together, and nothing else connects their ends. */
     @Test
     void sparesThatFailOnDifferentDaysAreDifferentFailures() {
-        Instant created = T0.minusSeconds(10);
-        FailureEvent first = FailureEvent.of(pod(PODS, failed(PODS, "exit code 70")), "exit code 70", T0);
-        assertThat(first.generation()).isZero();
-        for (Duration later : List.of(Duration.ofMinutes(5), Duration.ofDays(1))) {
-            FailureEvent second =
-                    FailureEvent.of(pod(PODS + 1, failed(PODS + 1, "exit code 70")), "exit code 70", T0.plus(later));
-            assertThat(first.includes(second, created)).as(later.toString()).isEqualTo(later.toHours() == 0);
+        PlannerState state = published(T0);
+        for (int day = 1; day <= 2; day++) {
+            List<ObservedPod> pods = new ArrayList<>(pods(0, ""));
+            for (int spare = PODS; spare < PODS + 2; spare++) {
+                pods.add(pod(spare, spare < PODS + day ? failed(spare, "exit code 70") : READY));
+            }
+            ReconcilePlan plan = plan(policy(PODS, 1, 2), WORLD, state, pods, T0.plus(Duration.ofDays(day)));
+            state = plan.state();
+            assertThat(state.account().counts().failures()).isEqualTo(day);
         }
     }
 
