@@ -148,8 +148,7 @@ class FolderStoreTest extends CheckpointsContract {
                 Files.write(folder.resolve("more" + Files.getFileStore(folder).getUsableSpace()), new byte[1]);
             }
             assertThatThrownBy(() -> checkpoints.save(checkpoint(2, 1)))
-                    .hasMessageContaining("No space left on device")
-                    .hasMessageContaining("training continues");
+                    .hasMessageContaining("No space left on device");
             assertThat(newest(checkpoints)).isEqualTo(checkpoint(1, 1));
             assertThat(store().names()).noneMatch(name -> name.contains("step-2"));
             Files.delete(ballast);
