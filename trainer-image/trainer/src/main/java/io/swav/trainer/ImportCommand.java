@@ -95,7 +95,7 @@ public final class ImportCommand implements Callable<Integer> {
                         job.checkpoint().keep(),
                         lease)) {
             int taken = take(given, learner.model());
-            own(lease);
+            own(lease, uri);
             CheckpointState start = new CheckpointState(
                     0,
                     0,
@@ -118,6 +118,15 @@ public final class ImportCommand implements Callable<Integer> {
             throw new TrainerExitException(ExitCodes.CANNOT_WRITE, String.valueOf(e.getMessage()), e);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private void own(StoreLease lease, String uri) {
+        try {
+            own(lease);
+        } catch (IOException e) {
+            throw new TrainerExitException(
+                    ExitCodes.CANNOT_WRITE, "cannot write to " + uri + ": " + MemoryLimits.describe(e), e);
         }
     }
 
