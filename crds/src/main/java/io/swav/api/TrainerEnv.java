@@ -33,8 +33,8 @@ public final class TrainerEnv {
     public static final String INJECT = "SWAV_INJECT";
 
     /**
-     * A fault for tests, {@code POD@STEP}: that pod flips one bit of its first weight before it computes that global step
-     * for the first time. Unset for none.
+     * A fault for tests, {@code POD@STEP[:always]}: that pod flips one bit of its first weight before it computes that
+     * global step for the first time, or always from that step on. Unset for none.
      */
     public static final String FAULT_FLIP = "SWAV_FAULT_FLIP";
 

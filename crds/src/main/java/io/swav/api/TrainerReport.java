@@ -124,11 +124,22 @@ public record TrainerReport(
      * @param pods whose state was replaced
      * @param source pod whose state they received
      * @param why the sentence that says which of them was believed
+     * @param number how many times in a row the state of the same pods differed; 1 for the first time
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
-    public record Divergence(long step, List<String> pods, String source, String why) {
+    public record Divergence(long step, List<String> pods, String source, String why, int number) {
+        /** Divergences are in a row if there are at most so many steps between one and the next. */
+        private static final long ROW_STEPS = 10;
+
         public Divergence {
             pods = pods == null ? List.of() : List.copyOf(pods);
+            number = Math.max(1, number); // earlier trainers do not count
+        }
+
+        /** Returns the same event, counted after an earlier one; null if there was none. */
+        public Divergence after(@Nullable Divergence earlier) {
+            boolean again = earlier != null && earlier.pods.equals(pods) && step - earlier.step <= ROW_STEPS;
+            return new Divergence(step, pods, source, why, again ? earlier.number + 1 : 1);
         }
     }
 

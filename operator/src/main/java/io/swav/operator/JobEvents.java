@@ -13,7 +13,9 @@ import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -67,16 +69,21 @@ final class JobEvents {
                     job,
                     true,
                     "PodKilled",
-                    pod.name() + " (deleted without a grace period: the pod or its node is not responding)",
+                    pod.name()
+                            + " (deleted without a grace period: the pod or its node does not respond, or the pod computes wrong)",
                     now);
         }
         if (!plan.create().isEmpty() && result.rejection().isEmpty()) {
             emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
         }
-        if (!plan.deleteWhy().isEmpty() && !plan.delete().isEmpty()) {
-            String pods = plan.delete().stream().map(ObservedPod::name).collect(Collectors.joining(", "));
-            emit(job, false, "PodsDeleted", pods + " (" + plan.deleteWhy() + ")", now);
-        }
+        Map<String, List<String>> deleted = plan.deleteWhy().entrySet().stream()
+                .filter(pod -> !pod.getValue().isEmpty())
+                .collect(Collectors.groupingBy(
+                        Map.Entry::getValue,
+                        LinkedHashMap::new,
+                        Collectors.mapping(pod -> pod.getKey().name(), Collectors.toList())));
+        deleted.forEach(
+                (why, pods) -> emit(job, false, "PodsDeleted", String.join(", ", pods) + " (" + why + ")", now));
     }
 
     private static String reason(IncidentKind kind) {

@@ -153,6 +153,7 @@ final class IncidentRecorder {
         return switch (verdict.fate()) {
             case LOST -> incident(out, pod.name(), pod.uid(), IncidentKind.Preemption, verdict.why());
             case HUNG -> failure(out, pod, IncidentKind.Hang, verdict.why());
+            case FAULTY -> failure(out, pod, IncidentKind.Failure, verdict.why());
             case UNREACHABLE -> incident(out, pod.name(), pod.uid(), IncidentKind.Unreachable, verdict.why());
         };
     }

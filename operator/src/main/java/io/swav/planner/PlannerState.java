@@ -69,7 +69,7 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
         Pods excluding(String uid, Verdict.Fate fate) {
             return switch (fate) {
                 case LOST -> new Pods(next, accounted, plus(lost, uid), hung, unreachable, trials);
-                case HUNG -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials);
+                case HUNG, FAULTY -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials);
                 case UNREACHABLE -> new Pods(next, accounted, lost, hung, plus(unreachable, uid), trials);
             };
         }

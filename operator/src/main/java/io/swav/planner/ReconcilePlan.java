@@ -2,7 +2,10 @@ package io.swav.planner;
 
 import io.swav.api.SwavJobStatus.Incident;
 import java.time.Instant;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -10,8 +13,7 @@ import java.util.Optional;
  *
  * @param create names of the pods to create
  * @param createWhy the reason, empty if none is created
- * @param delete pods to delete
- * @param deleteWhy the reason, empty if none is deleted
+ * @param deleteWhy pods to delete, and why; no reason for one that has ended long ago
  * @param forceDelete pods to delete without a grace period
  * @param state what to remember
  * @param newIncidents incidents that were counted in this plan
@@ -22,8 +24,7 @@ public record ReconcilePlan(
         WorldDecision world,
         List<String> create,
         String createWhy,
-        List<ObservedPod> delete,
-        String deleteWhy,
+        Map<ObservedPod, String> deleteWhy,
         List<ObservedPod> forceDelete,
         PlannerState state,
         List<Incident> newIncidents,
@@ -31,9 +32,14 @@ public record ReconcilePlan(
         Optional<Instant> replanAt) {
     public ReconcilePlan {
         create = List.copyOf(create);
-        delete = List.copyOf(delete);
+        deleteWhy = Collections.unmodifiableMap(new LinkedHashMap<>(deleteWhy));
         forceDelete = List.copyOf(forceDelete);
         newIncidents = List.copyOf(newIncidents);
         resumeMessages = List.copyOf(resumeMessages);
+    }
+
+    /** Returns the pods to delete. */
+    public List<ObservedPod> delete() {
+        return List.copyOf(deleteWhy.keySet());
     }
 }

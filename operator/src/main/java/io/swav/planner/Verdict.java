@@ -1,7 +1,7 @@
 package io.swav.planner;
 
 /**
- * A pod that must not be in the world, although its object says that it is alive.
+ * Says that a pod must not be in the world, although its object says that it is alive.
  *
  * @param fate what becomes of it
  * @param why without the pod's name
@@ -14,7 +14,9 @@ record Verdict(Fate fate, String why) {
         /** It is force-deleted, because it does not respond. */
         HUNG,
         /** It is deleted and replaced after a delay, because its peers do not reach it. */
-        UNREACHABLE
+        UNREACHABLE,
+        /** It is force-deleted and counts as a failure, because its state differs again and again. */
+        FAULTY
     }
 
     Verdict(boolean hung, String why) {

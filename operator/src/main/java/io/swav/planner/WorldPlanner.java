@@ -14,9 +14,8 @@ import java.util.stream.Stream;
 
 /**
  * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
- * value to the next: {@link HangDetector}, {@link UnreachableMembers} and {@link NewcomerTrials} their verdicts on pods,
- * {@link IncidentRecorder} the planner's state with
- * everything that has happened, {@link LiveMembers} the pods that can take part, {@link NextWorld} the decision about the
+ * value to the next: {@link HangDetector}, {@link UnreachableMembers}, {@link NewcomerTrials} and {@link Divergences} their
+ * verdicts on pods, {@link IncidentRecorder} the planner's state with everything that has happened, {@link LiveMembers} the pods that can take part, {@link NextWorld} the decision about the
  * world, and {@link PodPlanner} the pods to create and delete.
  */
 public final class WorldPlanner {
@@ -49,6 +48,7 @@ public final class WorldPlanner {
         Map<String, Verdict> verdicts = new LinkedHashMap<>(HangDetector.of(policy, input, now));
         verdicts.putAll(UnreachableMembers.of(policy, input, Set.copyOf(verdicts.keySet()), now));
         verdicts.putAll(NewcomerTrials.verdicts(input, Set.copyOf(verdicts.keySet())));
+        Divergences.verdicts(input).forEach(verdicts::putIfAbsent);
         return verdicts;
     }
 
@@ -72,18 +72,16 @@ public final class WorldPlanner {
         Recorded published = publish(decision.world(), IncidentKind.Resize).with(trials.current(members));
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
-        List<ObservedPod> lingering = pods.lingering();
-        List<ObservedPod> unreachable = pods.unreachable(published.state());
-        List<ObservedPod> delete = Stream.of(excess, unreachable, lingering, pods.oldEnded())
-                .flatMap(List::stream)
-                .distinct()
-                .toList();
+        Map<ObservedPod, String> delete = because(pods.lingering(), "the trainer has ended but its pod has not");
+        because(pods.unreachable(published.state()), "its peers do not reach it")
+                .forEach(delete::putIfAbsent);
+        because(excess, pods.counts()).forEach(delete::putIfAbsent);
+        because(pods.oldEnded(), "").forEach(delete::putIfAbsent);
         return plan(
                 released(withNumbersOf(create, published), excess),
                 decision.world(),
                 create,
                 delete,
-                deleteWhy(excess, unreachable, lingering),
                 Stream.of(
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
@@ -91,14 +89,10 @@ public final class WorldPlanner {
                         .flatMap(times -> times));
     }
 
-    private String deleteWhy(List<ObservedPod> excess, List<ObservedPod> unreachable, List<ObservedPod> lingering) {
-        if (!lingering.isEmpty()) {
-            return "the trainer has ended but its pod has not";
-        }
-        if (!unreachable.isEmpty()) {
-            return "its peers do not reach it";
-        }
-        return excess.isEmpty() ? "" : pods.counts();
+    private static Map<ObservedPod, String> because(List<ObservedPod> pods, String why) {
+        Map<ObservedPod, String> all = new LinkedHashMap<>();
+        pods.forEach(pod -> all.put(pod, why));
+        return all;
     }
 
     private ReconcilePlan suspended() {
@@ -112,7 +106,12 @@ public final class WorldPlanner {
                 .suspend();
         Recorded published = publish(world, IncidentKind.Suspension);
         List<ObservedPod> running = pods.running();
-        return plan(released(published, running), world, List.of(), running, "the job is suspended", livenessChecks());
+        return plan(
+                released(published, running),
+                world,
+                List.of(),
+                because(running, "the job is suspended"),
+                livenessChecks());
     }
 
     private ReconcilePlan finishing(Instant firstDone) {
@@ -120,8 +119,7 @@ public final class WorldPlanner {
                 recorded,
                 new WorldDecision.Keep("Training is complete. The last trainers are finishing"),
                 List.of(),
-                List.of(),
-                "",
+                Map.of(),
                 Stream.concat(Stream.of(firstDone.plus(JobEnding.FINISH)), livenessChecks()));
     }
 
@@ -132,8 +130,9 @@ public final class WorldPlanner {
                 recorded,
                 new WorldDecision.JobEnded(end),
                 List.of(),
-                expired ? pods.notTerminating() : pods.running(),
-                expired ? "ttlSecondsAfterFinished has passed" : "the job has ended",
+                expired
+                        ? because(pods.notTerminating(), "ttlSecondsAfterFinished has passed")
+                        : because(pods.running(), "the job has ended"),
                 expiry.stream().filter(now::isBefore));
     }
 
@@ -141,15 +140,13 @@ public final class WorldPlanner {
             Recorded result,
             WorldDecision world,
             List<String> create,
-            List<ObservedPod> delete,
-            String deleteWhy,
+            Map<ObservedPod, String> delete,
             Stream<Instant> replanTimes) {
         return new ReconcilePlan(
                 world,
                 create,
                 create.isEmpty() ? "" : pods.counts(),
                 delete,
-                deleteWhy,
                 pods.toForceDelete(result.state()),
                 result.state(),
                 result.newIncidents(),

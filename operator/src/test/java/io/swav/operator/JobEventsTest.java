@@ -9,7 +9,10 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.planner.LivenessSignals;
+import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
+import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.io.IOException;
@@ -17,7 +20,9 @@ import java.net.HttpURLConnection;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
@@ -33,7 +38,9 @@ class JobEventsTest {
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
                         "WorldPublished: World generation 5 with 0 trainers: job-1 left",
-                        "PodsCreated: job-2 (wanted pods: 2, existing: 1)");
+                        "PodsCreated: job-2 (wanted pods: 2, existing: 1)",
+                        "PodsDeleted: job-3, job-5 (its peers do not reach it)",
+                        "PodsDeleted: job-4 (wanted pods: 2, existing: 4)");
         assertThat(recorded(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
                 .as("the next plan publishes it")
                 .isEmpty();
@@ -45,13 +52,25 @@ class JobEventsTest {
                 new WorldDecision.Regroup(next, next.why()),
                 List.of("job-2"),
                 "wanted pods: 2, existing: 1",
-                List.of(),
-                "",
+                deleted(),
                 List.of(),
                 PlannerState.EMPTY,
                 List.of(),
                 List.of(),
                 Optional.empty());
+    }
+
+    private static Map<ObservedPod, String> deleted() {
+        Map<ObservedPod, String> deleted = new LinkedHashMap<>();
+        deleted.put(pod("job-3"), "its peers do not reach it");
+        deleted.put(pod("job-4"), "wanted pods: 2, existing: 4");
+        deleted.put(pod("job-5"), "its peers do not reach it");
+        deleted.put(pod("job-6"), "");
+        return deleted;
+    }
+
+    private static ObservedPod pod(String name) {
+        return new ObservedPod(name, name, Instant.EPOCH, new PodState.Starting("pulling"), LivenessSignals.NONE);
     }
 
     /** Returns the Events that an API server which accepts all of them receives. */

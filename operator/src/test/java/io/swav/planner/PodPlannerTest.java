@@ -12,6 +12,7 @@ import static io.swav.planner.PlannerFixtures.plan;
 import static io.swav.planner.PlannerFixtures.pod;
 import static io.swav.planner.PlannerFixtures.policy;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.entry;
 
 import io.swav.api.World;
 import java.time.Duration;
@@ -62,7 +63,7 @@ class PodPlannerTest {
         ReconcilePlan plan = plan(policy(2, 1, 0), world, PlannerState.EMPTY, List.of(dead, pod(1, READY)), T0);
         assertThat(names(plan)).containsExactly("job-1");
         assertThat(plan.delete()).containsExactly(dead);
-        assertThat(plan.deleteWhy()).isEqualTo("the trainer has ended but its pod has not");
+        assertThat(plan.deleteWhy()).containsExactly(entry(dead, "the trainer has ended but its pod has not"));
         assertThat(plan.create()).hasSize(1);
         assertThat(plan.state().account().counts().failures()).isEqualTo(1);
 

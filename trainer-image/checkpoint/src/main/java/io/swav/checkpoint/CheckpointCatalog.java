@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The checkpoints of one training in a {@link Store}: {@code step-N/} with {@code model.safetensors}, {@code
  * optimizer.safetensors}, {@code state.json} and, written last, {@code MANIFEST.json}. Whenever a process dies, a
- * manifest exists only if all files that it names exist. Not thread-safe: one thread at a time.
+ * manifest exists only if all files that it names exist. Thread-safe: calls that use the index wait for one another.
  */
 public final class CheckpointCatalog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCatalog.class);
@@ -149,7 +149,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param mismatch returns why a checkpoint that verifies cannot be used; empty if it can
      */
-    public Optional<Checkpoint> newest(boolean startOver, Function<Checkpoint, Optional<String>> mismatch)
+    public synchronized Optional<Checkpoint> newest(boolean startOver, Function<Checkpoint, Optional<String>> mismatch)
             throws CheckpointException {
         Map<Long, String> passedOver = new LinkedHashMap<>();
         try {
@@ -221,7 +221,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     /**
      * Returns whether this step was saved for this configuration and is undamaged; false if the store cannot be read.
      */
-    public boolean holds(long step) {
+    public synchronized boolean holds(long step) {
         try {
             return index.isWhole(step);
         } catch (IOException e) {
@@ -234,7 +234,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param verify whether to fully read those that this process has not read yet
      */
-    public List<CatalogEntry> catalogue(boolean verify) throws IOException {
+    public synchronized List<CatalogEntry> catalogue(boolean verify) throws IOException {
         return index.entries(verify);
     }
 
@@ -256,7 +256,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param ranks that save, this one included
      */
-    public Saved save(Checkpoint checkpoint, int ranks) throws CheckpointException {
+    public synchronized Saved save(Checkpoint checkpoint, int ranks) throws CheckpointException {
         long step = checkpoint.state().step();
         long start = System.nanoTime();
         try {
@@ -310,7 +310,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @throws IOException if rank 0 does not save it, or no longer does
      */
-    public void help(Checkpoint checkpoint, UploadShare share) throws IOException {
+    public synchronized void help(Checkpoint checkpoint, UploadShare share) throws IOException {
         committer.help(checkpoint, share);
     }
 
@@ -318,7 +318,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * Writes the backbone alone, with torchvision's names, to {@code export/backbone.safetensors}; returns its
      * location.
      */
-    public String export(Checkpoint checkpoint) throws CheckpointException {
+    public synchronized String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
         try (Store.Sink sink = export(checkpoint.state().generation())) {
             Safetensors.write(

@@ -88,8 +88,7 @@ final class CheckpointCommitter {
                     Kind.CannotWrite,
                     CheckpointFiles.at(step) + " in " + store.uri() + " is another training's (job " + there.job()
                             + ", configuration " + there.configDigest()
-                            + ") and is kept, so nothing was saved; the next save tries again. Give each training a"
-                            + " checkpoint.uri of its own");
+                            + ") and is kept, so nothing was saved. Give each training a checkpoint.uri of its own");
         }
     }
 

@@ -72,13 +72,18 @@ public final class FolderStore implements Store {
         }
         List<String> names = new ArrayList<>();
         for (Path path : children(root)) {
-            if (OWN.matcher(name(path)).matches()) {
+            if (OWN.matcher(name(path)).matches() && mayHold(name(path), start)) {
                 filesIfThere(path)
                         .forEach(file -> names.add(root.relativize(file).toString()));
             }
         }
         names.removeIf(name -> !name.startsWith(start));
         return names;
+    }
+
+    /** Returns whether names that begin like this can be those of an entry's files. */
+    private static boolean mayHold(String entry, String start) {
+        return entry.startsWith(start) || start.startsWith(entry + "/");
     }
 
     private static List<Path> children(Path folder) throws IOException {
@@ -102,8 +107,11 @@ public final class FolderStore implements Store {
      * a checkpoint that cannot be read is reported, and one that is not there is not.
      */
     private static List<Path> files(Path path) throws IOException {
-        return Files.isSymbolicLink(path)
-                ? List.of(path.resolve(Manifest.NAME))
+        if (Files.isSymbolicLink(path)) {
+            return List.of(path.resolve(Manifest.NAME));
+        }
+        return Files.isRegularFile(path)
+                ? List.of(path)
                 : below(path, DEPTH).stream()
                         .filter(file -> !Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS))
                         .toList();

@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 public final class StoreLease {
     private static final Logger LOG = LoggerFactory.getLogger(StoreLease.class);
     private static final String FOLDER = "owner-";
-    private static final Pattern TERM = Pattern.compile(FOLDER + "([1-9]\\d{0,8})/.*");
+    private static final Pattern TERM = Pattern.compile(FOLDER + "([1-9]\\d{0,8})(?:/.*)?");
     private static final long LAST_TERM = 999_999_999;
     /** More bytes than any owner's file has. */
     private static final int MAX_BYTES = 1 << 16;
@@ -51,14 +51,29 @@ public final class StoreLease {
 
     /** The result of a claim. */
     public sealed interface Claim {
+        /** Returns why the store does not belong to this training; empty if it does. */
+        default Optional<String> obstacle() {
+            return Optional.empty();
+        }
+
         /** The store belongs to this training. */
         record Held() implements Claim {}
 
         /** Another training may still use the store; a later claim may succeed. */
-        record Waiting(String why) implements Claim {}
+        record Waiting(String why) implements Claim {
+            @Override
+            public Optional<String> obstacle() {
+                return Optional.of(why);
+            }
+        }
 
         /** Another training uses the store, and waiting is not expected to help. */
-        record Refused(String why) implements Claim {}
+        record Refused(String why) implements Claim {
+            @Override
+            public Optional<String> obstacle() {
+                return Optional.of(why);
+            }
+        }
     }
 
     /**
@@ -262,12 +277,9 @@ public final class StoreLease {
      * @throws IOException saying whose it is
      */
     void require() throws IOException {
-        Claim claim = claim();
-        if (claim instanceof Claim.Waiting waiting) {
-            throw new IOException(waiting.why());
-        }
-        if (claim instanceof Claim.Refused refused) {
-            throw new IOException(refused.why());
+        Optional<String> obstacle = claim().obstacle();
+        if (obstacle.isPresent()) {
+            throw new IOException(obstacle.get());
         }
     }
 

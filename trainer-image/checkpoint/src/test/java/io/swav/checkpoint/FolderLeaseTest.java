@@ -94,6 +94,17 @@ class FolderLeaseTest extends LeaseContract {
         assertThat(victim.resolve("OWNER.json")).hasContent("keep this");
     }
 
+    /** It is not removed either: whoever made it may need it. */
+    @Test
+    void aFileInThePlaceOfTheOwnersFolderIsNamed() throws Exception {
+        Files.writeString(folder.resolve("owner-1"), "keep this");
+        assertThatThrownBy(() -> lease(job("a", "demo")).claim())
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(folder.resolve("owner-1").toString())
+                .hasMessageContaining("Not a directory");
+        assertThat(folder.resolve("owner-1")).hasContent("keep this");
+    }
+
     @Test
     void anyBytesInThePlaceOfTheOwnerAreJudged() throws Exception {
         SplittableRandom random = new SplittableRandom(SEED);

@@ -35,7 +35,8 @@ public final class Divergences {
                 source,
                 "its state of step " + election.step()
                         + " differed from the other trainers' in some bits, and was replaced" + " by that of " + source
-                        + ", " + basis));
+                        + ", " + basis,
+                1));
     }
 
     /** The message of a step, or a checkpoint, before which the ranks' states differ. */

@@ -110,7 +110,7 @@ final class CheckpointSession implements AutoCloseable {
      * @param leads whether this trainer is the one that saves
      */
     void hold(World world, boolean leads) {
-        writer.ifPresent(to -> to.lead(leads));
+        writer.ifPresent(to -> to.setLeader(leads));
         boolean missed =
                 writer.filter(to -> to.state().missed(System.nanoTime())).isPresent();
         boolean saves = leads && state.step() >= 0 && (missed || world.generation() > held);

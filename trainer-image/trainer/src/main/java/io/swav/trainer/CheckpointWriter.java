@@ -92,16 +92,14 @@ public final class CheckpointWriter implements AutoCloseable {
         change(now -> now.with(what.apply(now.store())));
     }
 
-    /** Starts a world in which this trainer is rank 0 or not. A trainer that becomes rank 0 scans the store. */
+    /**
+     * Makes this trainer the one of its world that saves, and keeps the store this training's, or not. A trainer that
+     * becomes it scans the store.
+     */
     public synchronized void setLeader(boolean now) {
         keeper.lead(now);
         change(before -> before.leading(now));
         scanIfDue();
-    }
-
-    /** Begins or ends to keep the store this training's, as the trainer that saves does. */
-    void lead(boolean now) {
-        keeper.lead(now);
     }
 
     /**

@@ -14,7 +14,7 @@ import io.swav.model.NotFiniteValue;
 import io.swav.model.StepResult;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
-import io.swav.trainer.NotFiniteDecision.Voice;
+import io.swav.trainer.NotFiniteDecision.RankFacts;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Computes steps, and deals with those that are not finite. Such a step is dropped before anything changes, and computed
  * again with the same samples: a flipped bit goes away. If it comes again, the ranks look for its origin, each in its own
- * groups, tell each other what they found, and decide together ({@link NotFiniteDecision}).
+ * groups, exchange their findings, and decide together ({@link NotFiniteDecision}).
  */
 final class FiniteSteps {
     private static final Logger LOG = LoggerFactory.getLogger(FiniteSteps.class);
@@ -35,7 +35,7 @@ final class FiniteSteps {
     private final Optional<CheckpointWriter> writer;
     private long failedAt = -1;
     private long repairedAt = -1;
-    /** What the dropped state is to be reported with once it is shared again. */
+    /** The report of a dropped state that is due once a state is shared again. */
     private @Nullable Dropped dropped;
 
     private record Dropped(NotFiniteDecision decision, long step, String pod, String what) {}
@@ -128,15 +128,15 @@ final class FiniteSteps {
         long step = state.step();
         boolean stateIsFinite = found.stream().noneMatch(NotFiniteValue::inState);
         long committed = writer.map(to -> to.status().committed()).orElse(0L);
-        Voice voice = new Voice(failedAt, repairedAt, stateIsFinite, committed, writer.isPresent());
+        RankFacts facts = new RankFacts(failedAt, repairedAt, stateIsFinite, committed, writer.isPresent());
         int rank = collective.rank();
         String pod = world.members().get(rank).pod();
-        NotFiniteReport mine = NotFiniteReport.of(rank, pod, voice, found, components.batches(), step);
+        NotFiniteReport mine = NotFiniteReport.of(rank, pod, facts, found, components.batches(), step);
         List<NotFiniteReport> ranks = RankGather.of(collective, NotFiniteReport.toJson(mine)).stream()
                 .map(NotFiniteReport::ofJson)
                 .toList();
         NotFiniteDecision decision = NotFiniteDecision.of(
-                step, ranks.stream().map(NotFiniteReport::voice).toList());
+                step, ranks.stream().map(NotFiniteReport::facts).toList());
         String where = what + ": " + NotFiniteReport.where(ranks);
         LOG.error("{}", where);
         String kept = capture.place(step);

@@ -7,6 +7,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerExitException;
 import io.swav.checkpoint.BackboneWeights;
+import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
@@ -15,6 +16,7 @@ import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreLease;
+import io.swav.checkpoint.StoreLease.Claim;
 import io.swav.checkpoint.StoreOptions;
 import io.swav.checkpoint.Training;
 import io.swav.model.Learner;
@@ -95,7 +97,6 @@ public final class ImportCommand implements Callable<Integer> {
                         job.checkpoint().keep(),
                         lease)) {
             int taken = take(given, learner.model());
-            own(lease, uri);
             CheckpointState start = new CheckpointState(
                     0,
                     0,
@@ -105,11 +106,7 @@ public final class ImportCommand implements Callable<Integer> {
                     "",
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-            try {
-                store.save(new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
-            } finally {
-                lease.release();
-            }
+            save(store, uri, new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
             spec.commandLine()
                     .getOut()
                     .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
@@ -121,30 +118,39 @@ public final class ImportCommand implements Callable<Integer> {
         }
     }
 
-    private void own(StoreLease lease, String uri) {
+    /** Saves while the store is this command's. */
+    private void save(CheckpointCatalog to, String uri, Checkpoint checkpoint) throws CheckpointException {
+        StoreKeeper keeper = new StoreKeeper(to.lease(), why -> {}); // the save says it, too
         try {
-            own(lease);
-        } catch (IOException e) {
-            throw new TrainerExitException(
-                    ExitCodes.CANNOT_WRITE, "cannot write to " + uri + ": " + MemoryLimits.describe(e), e);
+            own(keeper, uri);
+            to.save(checkpoint);
+        } finally {
+            keeper.close(true);
         }
     }
 
     /** Waits until no other training can be using the store. */
-    private void own(StoreLease lease) throws IOException {
+    private void own(StoreKeeper keeper, String uri) {
         String printed = "";
-        for (StoreLease.Claim claim = lease.refresh();
-                !(claim instanceof StoreLease.Claim.Held);
-                claim = lease.refresh()) {
-            if (claim instanceof StoreLease.Claim.Refused refused) {
-                throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+        for (Claim claim = claim(keeper, uri); claim.obstacle().isPresent(); claim = claim(keeper, uri)) {
+            String why = claim.obstacle().get();
+            if (claim instanceof Claim.Refused) {
+                throw new TrainerExitException(ExitCodes.CONFIG, why);
             }
-            if (claim instanceof StoreLease.Claim.Waiting waiting
-                    && !waiting.why().equals(printed)) {
-                printed = waiting.why();
-                spec.commandLine().getErr().println("swav: waiting, because " + printed);
+            if (!why.equals(printed)) {
+                printed = why;
+                spec.commandLine().getErr().println("swav: waiting, because " + why);
             }
             LockSupport.parkNanos(POLL_NANOS);
+        }
+    }
+
+    private static Claim claim(StoreKeeper keeper, String uri) {
+        try {
+            return keeper.claim();
+        } catch (IOException e) {
+            throw new TrainerExitException(
+                    ExitCodes.CANNOT_WRITE, "cannot write to " + uri + ": " + MemoryLimits.describe(e), e);
         }
     }
 

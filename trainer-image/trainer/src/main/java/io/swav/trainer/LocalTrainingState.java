@@ -147,11 +147,11 @@ final class LocalTrainingState implements TrainingState {
                     "cannot resume: " + of.uri() + " cannot be claimed for this training: " + MemoryLimits.describe(e),
                     e);
         }
-        if (claim instanceof StoreLease.Claim.Waiting waiting) {
-            throw new CheckpointUnavailableException("cannot resume: " + waiting.why());
-        }
-        if (claim instanceof StoreLease.Claim.Refused refused) {
-            throw new TrainerExitException(ExitCodes.CONFIG, refused.why());
+        if (claim.obstacle().isPresent()) {
+            String why = claim.obstacle().get();
+            throw claim instanceof StoreLease.Claim.Refused
+                    ? new TrainerExitException(ExitCodes.CONFIG, why)
+                    : new CheckpointUnavailableException("cannot resume: " + why);
         }
     }
 

@@ -72,12 +72,7 @@ final class NotFiniteCapture {
                 NotFiniteReport.culprits(ranks).count(),
                 NotFiniteReport.culprits(ranks).limit(RANKS).toList());
         byte[] json = NotFiniteReport.toJson(content).getBytes(StandardCharsets.UTF_8);
-        Optional<String> problem = CompletableFuture.supplyAsync(
-                        () -> write(store.get(), step, world.generation(), json),
-                        work -> DaemonThreads.create("capture", work).start())
-                .completeOnTimeout(
-                        Optional.of("the store did not answer within " + SECONDS + " s"), SECONDS, TimeUnit.SECONDS)
-                .join();
+        Optional<String> problem = writeInTime(store.get(), step, world.generation(), json);
         if (problem.isEmpty()) {
             return place(step);
         }
@@ -86,6 +81,19 @@ final class NotFiniteCapture {
                 problem.get(),
                 new String(json, StandardCharsets.UTF_8));
         return ". What was found could not be kept (" + problem.get() + "), and is in the log of rank 0";
+    }
+
+    private static Optional<String> writeInTime(CheckpointCatalog to, long step, long generation, byte[] json) {
+        try {
+            return CompletableFuture.supplyAsync(
+                            () -> write(to, step, generation, json),
+                            work -> DaemonThreads.create("capture", work).start())
+                    .completeOnTimeout(
+                            Optional.of("the store did not answer within " + SECONDS + " s"), SECONDS, TimeUnit.SECONDS)
+                    .join();
+        } catch (Error e) { // for example, no thread can be started
+            return Optional.of(MemoryLimits.describe(e));
+        }
     }
 
     private static Optional<String> write(CheckpointCatalog to, long step, long generation, byte[] json) {

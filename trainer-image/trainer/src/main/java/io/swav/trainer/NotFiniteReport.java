@@ -6,19 +6,19 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.Shown;
 import io.swav.data.CropBatches;
 import io.swav.model.NotFiniteValue;
-import io.swav.trainer.NotFiniteDecision.Voice;
+import io.swav.trainer.NotFiniteDecision.RankFacts;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one rank found about a step that is not finite. Every rank sends its own to all others, so it is small: {@value
+ * Describes what one rank found about a step that is not finite. Every rank sends its own to all others, so it is small: {@value
  * #FINDINGS} findings, {@value #SAMPLES} samples of each.
  *
  * @param found empty if this rank's groups and state are finite by themselves
  */
-record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
+record NotFiniteReport(int rank, String pod, RankFacts facts, List<Finding> found) {
     private static final int FINDINGS = 4;
     private static final int SAMPLES = 32;
     /** Below the length of {@link Shown}. */
@@ -80,12 +80,12 @@ record NotFiniteReport(int rank, String pod, Voice voice, List<Finding> found) {
     }
 
     static NotFiniteReport of(
-            int rank, String pod, Voice voice, List<NotFiniteValue> values, CropBatches batches, long step) {
+            int rank, String pod, RankFacts facts, List<NotFiniteValue> values, CropBatches batches, long step) {
         List<Finding> found = values.stream()
                 .limit(FINDINGS)
                 .map(value -> Finding.of(value, batches, step))
                 .toList();
-        return new NotFiniteReport(rank, pod, voice, found);
+        return new NotFiniteReport(rank, pod, facts, found);
     }
 
     static String toJson(Object value) {

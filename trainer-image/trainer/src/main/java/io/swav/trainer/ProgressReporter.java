@@ -76,9 +76,17 @@ final class ProgressReporter implements AutoCloseable {
         try {
             return send(progress.report());
         } catch (RuntimeException | Error e) {
-            failed(MemoryLimits.describe(e));
-            return false;
+            return failed(e);
         }
+    }
+
+    private boolean failed(Throwable e) {
+        try {
+            failed(MemoryLimits.describe(e));
+        } catch (Error noMemory) { // to describe a lack of memory needs memory, too
+            failing = true;
+        }
+        return false;
     }
 
     private boolean send(TrainerReport report) {

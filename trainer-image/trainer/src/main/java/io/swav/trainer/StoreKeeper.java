@@ -47,12 +47,7 @@ final class StoreKeeper {
             return;
         }
         try {
-            Claim claim = of.refresh();
-            if (claim instanceof Claim.Waiting waiting) {
-                lost.accept("nothing is saved: " + waiting.why());
-            } else if (claim instanceof Claim.Refused refused) {
-                lost.accept("nothing is saved: " + refused.why());
-            }
+            of.refresh().obstacle().ifPresent(why -> lost.accept("nothing is saved: " + why));
         } catch (IOException e) {
             LOG.debug("a store that is away is no other training's yet; saves report it", e);
         }

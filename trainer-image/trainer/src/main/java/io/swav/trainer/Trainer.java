@@ -125,7 +125,10 @@ public final class Trainer implements AutoCloseable {
                 components.worlds().awaitLater(newest.generation(), POLL_MILLIS);
             } else {
                 return next instanceof Membership.Leave leave
-                        ? leave(leave.why(), leave.allHoldersLeave() ? holders() : 0, leave.allHoldersLeave())
+                        ? leave(
+                                leave.why(),
+                                leave.allHoldersLeave() ? holders() : 0,
+                                newest.members().isEmpty())
                         : leave(
                                 "SIGTERM received, and no world forms",
                                 1,
@@ -364,7 +367,7 @@ public final class Trainer implements AutoCloseable {
      * Leaves the job, and saves the state first if no other trainer keeps it.
      *
      * @param ranks that leave at once and save the state together; 0 if other trainers keep it
-     * @param alone whether no other trainer of the job holds the state
+     * @param alone whether no other trainer of the job continues, with this state or another
      */
     private TrainingEnd leave(String why, int ranks, boolean alone) {
         LOG.info("leaving: {}", why);

@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 /**
  * Settings that the operator passes to a pod in environment variables; see {@link ResourceNames}.
@@ -28,7 +27,7 @@ import java.util.OptionalLong;
  * @param protection of what trainers send each other
  * @param minStepDuration how long a step takes at least
  * @param faults that this trainer injects into itself
- * @param flipAt step before which a bit of this pod's model is flipped, see {@link TrainerEnv#FAULT_FLIP}
+ * @param flip of a bit of this pod's model, see {@link TrainerEnv#FAULT_FLIP}
  */
 record TrainerEnvironment(
         String namespace,
@@ -46,7 +45,7 @@ record TrainerEnvironment(
         FrameProtection protection,
         Duration minStepDuration,
         InjectedFaults faults,
-        OptionalLong flipAt) {
+        Optional<BitFlip.Fault> flip) {
 
     /**
      * Reads the environment of a SwavJob's pod.
@@ -97,7 +96,7 @@ record TrainerEnvironment(
                 protection(env.getOrDefault(TrainerEnv.ENCRYPTION, "")),
                 minStepDuration(env.getOrDefault(TrainerEnv.STEP_SECONDS, "")),
                 InjectedFaults.of(env.getOrDefault(TrainerEnv.INJECT, "")),
-                flipAt(env.getOrDefault(TrainerEnv.FAULT_FLIP, ""), pod));
+                BitFlip.Fault.of(env.getOrDefault(TrainerEnv.FAULT_FLIP, ""), pod));
     }
 
     private static Optional<Path> folder(Map<String, String> env, String name) {
@@ -145,18 +144,6 @@ record TrainerEnvironment(
         throw new TrainerExitException(
                 ExitCodes.CONFIG,
                 TrainerEnv.STEP_SECONDS + " is \"" + text + "\", not a number of seconds from 0 to 3600");
-    }
-
-    private static OptionalLong flipAt(String text, String pod) {
-        if (text.isEmpty()) {
-            return OptionalLong.empty();
-        }
-        if (!text.matches("[^@]+@\\d{1,15}")) {
-            throw new TrainerExitException(
-                    ExitCodes.CONFIG, TrainerEnv.FAULT_FLIP + " is \"" + text + "\", not POD@STEP");
-        }
-        String[] parts = text.split("@", 2);
-        return parts[0].equals(pod) ? OptionalLong.of(Long.parseLong(parts[1])) : OptionalLong.empty();
     }
 
     private static int port(String text) {

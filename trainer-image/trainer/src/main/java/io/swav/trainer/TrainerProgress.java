@@ -117,7 +117,7 @@ public final class TrainerProgress {
 
     /** Reports that replicas of the state differed in the world that forms now. */
     synchronized void diverged(TrainerReport.Divergence what) {
-        diverged = what;
+        diverged = what.after(diverged);
     }
 
     /** Returns the tracker that wraps operations which wait for peers. */

@@ -61,6 +61,29 @@ class DivergedProcessesTest {
         assertThat(model(out)).isEqualTo(undisturbed);
     }
 
+    /** The step cannot be made with it; the operator puts such a pod out of the world. */
+    @Test
+    void aTrainerWhoseMemoryStaysFaultyIsCountedUntilTheWorldIsWithoutIt() throws Exception {
+        Path out = folder.resolve("out");
+        try (Trainers trainers = new Trainers(folder, spec, out, true, PACE)) {
+            Map<String, String> fault = Map.of(TrainerEnv.FAULT_FLIP, "c@33:always");
+            for (String pod : new String[] {"a", "b", "c"}) {
+                trainers.start(pod, spec, fault);
+            }
+            trainers.publish("a", "b", "c");
+            TrainerReport report = trainers.awaitReport(
+                    "a", of -> of.diverged() != null && of.diverged().number() >= 3);
+            assertThat(report.diverged())
+                    .satisfies(what -> assertThat(what.pods()).containsExactly("c"));
+            trainers.hurry();
+            trainers.publish("a", "b");
+            for (String pod : new String[] {"a", "b"}) {
+                assertThat(trainers.exitCode(pod)).as(trainers.tail(pod)).isZero();
+            }
+        }
+        assertThat(model(out)).isEqualTo(undisturbed);
+    }
+
     @Test
     void rankZeroDecidesBetweenTwoOtherwise() throws Exception {
         Path out = folder.resolve("out");

@@ -5,7 +5,7 @@ import static io.swav.trainer.NotFiniteDecision.REPAIR;
 import static io.swav.trainer.NotFiniteDecision.RESUME;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.trainer.NotFiniteDecision.Voice;
+import io.swav.trainer.NotFiniteDecision.RankFacts;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -15,16 +15,16 @@ import org.junit.jupiter.api.Test;
 class NotFiniteDecisionTest {
     private static final long STEP = 12;
 
-    private static List<Voice> voices(long committed, boolean hasStore) {
-        List<Voice> voices = new ArrayList<>();
+    private static List<RankFacts> factss(long committed, boolean hasStore) {
+        List<RankFacts> factss = new ArrayList<>();
         for (long failedAt : new long[] {-1, 5, 12, 20}) {
             for (long repairedAt : new long[] {-1, 5, 12}) {
                 for (boolean finite : new boolean[] {true, false}) {
-                    voices.add(new Voice(failedAt, repairedAt, finite, committed, hasStore));
+                    factss.add(new RankFacts(failedAt, repairedAt, finite, committed, hasStore));
                 }
             }
         }
-        return voices;
+        return factss;
     }
 
     @Test
@@ -32,9 +32,9 @@ class NotFiniteDecisionTest {
         int cases = 0;
         for (boolean hasStore : new boolean[] {true, false}) {
             for (long committed : hasStore ? new long[] {-1, 0, 5, 6, 12} : new long[] {0}) {
-                List<Voice> voices = voices(committed, hasStore);
-                for (Voice one : voices) {
-                    for (Voice other : voices) {
+                List<RankFacts> factss = factss(committed, hasStore);
+                for (RankFacts one : factss) {
+                    for (RankFacts other : factss) {
                         check(List.of(one, other));
                         cases++;
                     }
@@ -44,7 +44,7 @@ class NotFiniteDecisionTest {
         assertThat(cases).isEqualTo(6 * 24 * 24);
     }
 
-    private static void check(List<Voice> ranks) {
+    private static void check(List<RankFacts> ranks) {
         NotFiniteDecision decision = NotFiniteDecision.of(STEP, ranks);
         boolean oneIsWhole = ranks.get(0).stateIsFinite() != ranks.get(1).stateIsFinite();
         boolean repaired = ranks.stream().anyMatch(rank -> rank.repairedAt() >= STEP);
@@ -59,7 +59,7 @@ class NotFiniteDecisionTest {
                     .as("one resume, and another after a checkpoint beyond the last failure: %s", ranks)
                     .isEqualTo(hasStore && (failedAt < 0 || passed) ? RESUME : FAIL);
         }
-        List<Voice> reversed = new ArrayList<>(ranks);
+        List<RankFacts> reversed = new ArrayList<>(ranks);
         Collections.reverse(reversed);
         assertThat(NotFiniteDecision.of(STEP, reversed))
                 .as("the order does not matter: %s", ranks)
@@ -68,8 +68,8 @@ class NotFiniteDecisionTest {
 
     @Test
     void aNewcomerThatRemembersNothingChangesNothing() {
-        Voice newcomer = new Voice(-1, -1, true, -1, true);
-        for (Voice one : voices(6, true)) {
+        RankFacts newcomer = new RankFacts(-1, -1, true, -1, true);
+        for (RankFacts one : factss(6, true)) {
             if (one.stateIsFinite()) {
                 assertThat(NotFiniteDecision.of(STEP, List.of(newcomer, one)))
                         .isEqualTo(NotFiniteDecision.of(STEP, List.of(one)));
@@ -83,7 +83,7 @@ class NotFiniteDecisionTest {
         long committed = 10;
         int resumes = 0;
         for (long step = 12; step < 200; step++) {
-            if (NotFiniteDecision.of(step, List.of(new Voice(failedAt, -1, true, committed, true))) == RESUME) {
+            if (NotFiniteDecision.of(step, List.of(new RankFacts(failedAt, -1, true, committed, true))) == RESUME) {
                 failedAt = Math.max(failedAt, step);
                 resumes++;
             }
