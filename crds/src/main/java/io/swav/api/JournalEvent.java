@@ -26,6 +26,9 @@ public enum JournalEvent {
     /** Replicas of the state differed at the same step, and one of them replaced the others. */
     @JsonProperty("diverged")
     DIVERGED,
+    /** The first step of a world has been made; the event says how long each stage of the change took. */
+    @JsonProperty("regrouped")
+    REGROUPED,
     /** An event that was written by a newer trainer than this reader knows; never written. */
     @JsonEnumDefaultValue
     UNKNOWN

@@ -70,7 +70,7 @@ public record TrainerReport(
      * @param generation of that world
      * @param number of such steps in that world so far
      * @param step global steps applied when it was begun
-     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it continued without one
      * @param pod whose part of the batch it was found in, or rank 0's if that is unknown
      * @param what what was found and done, in a sentence
      */

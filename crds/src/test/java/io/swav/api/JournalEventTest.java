@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class JournalEventTest {
     @Test
     void journalsOfOlderTrainersRemainReadable() throws JsonProcessingException {
-        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\"]";
+        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\",\"regrouped\"]";
         List<JournalEvent> events = List.of(
                 JournalEvent.FORMED,
                 JournalEvent.DROPPED,
@@ -18,7 +18,8 @@ class JournalEventTest {
                 JournalEvent.LEFT,
                 JournalEvent.RESUMED,
                 JournalEvent.DONE,
-                JournalEvent.DIVERGED);
+                JournalEvent.DIVERGED,
+                JournalEvent.REGROUPED);
         ObjectMapper json = new ObjectMapper();
 
         assertThat(json.writeValueAsString(events)).isEqualTo(written);

@@ -12,7 +12,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What counts towards recovery.maxFailures: events in a window of time, not pods over the life of the job. Steps that
+ * Holds what counts towards recovery.maxFailures: events in a window of time, not pods over the life of the job. Steps that
  * were not finite are counted beside them, because no pod fails with the first of them.
  *
  * @param counted when failures and hangs happened, oldest first

@@ -20,11 +20,11 @@ import java.util.stream.Stream;
 /**
  * Decides which newcomers may enter the world, by calls that its members and the newcomers make beforehand, beside
  * training: a newcomer enters when it has reached every member and every member has reached it. One that is not reached
- * costs nobody a step; its pod is replaced after {@link UnreachableMembers#DEADLINE}.
+ * costs no member a step; its pod is replaced after {@link UnreachableMembers#DEADLINE}.
  *
  * <p>A member that reports no result for {@link #LIMIT} does not keep newcomers out, nor does one of a version that makes
  * no calls. Then the forming deadline applies to the world with the newcomer, as it does to a world without survivors,
- * which newcomers enter untried: nobody is there to lose a step.
+ * which newcomers enter untried: no member is there to lose a step.
  */
 final class NewcomerTrials {
     /** How long results are waited for. */

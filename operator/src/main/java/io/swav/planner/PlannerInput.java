@@ -11,7 +11,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The planner's snapshot of one job.
+ * Describes what the planner knows: a snapshot of one job.
  *
  * @param job its name, with which the names of its pods begin
  * @param world as published, generation 0 before the first

@@ -11,7 +11,7 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the planner remembers from one plan to the next. It is written together with the world, in one object, so that
+ * Holds what the planner remembers from one plan to the next. It is written together with the world, in one object, so that
  * no incident is counted twice or forgotten if the operator dies in between.
  *
  * @param account the cost of everything that happened

@@ -5,7 +5,7 @@ import io.swav.api.TrainerReport.Divergence;
 import java.util.Optional;
 
 /**
- * What a pod's trainer has reported beside its signs of life, and where it runs.
+ * Holds what a pod's trainer has reported beside its signs of life, and where it runs.
  *
  * @param node empty if the pod has none
  * @param fingerprints what it trains with; {@link Fingerprints#NONE} if it has not reported that

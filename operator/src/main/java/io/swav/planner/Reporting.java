@@ -1,6 +1,6 @@
 package io.swav.planner;
 
-/** Whether the trainers of a job are able to report, as the operator has found out at the API server. */
+/** Says whether the trainers of a job are able to report, as the operator has found out at the API server. */
 public sealed interface Reporting {
     /** The operator has not checked, because some trainer that holds the training state reports. */
     record Unchecked() implements Reporting {}

@@ -98,7 +98,7 @@ class UnreachableMembersTest {
                 .filter(rank -> !verdicts.containsKey("uid-" + rank))
                 .boxed()
                 .toList();
-        assertThat(staying).as("somebody stays: " + where).isNotEmpty();
+        assertThat(staying).as("a member stays: " + where).isNotEmpty();
         for (int one = 0; one < size; one++) {
             int rank = one;
             boolean brokenWithStaying = staying.stream()
@@ -227,7 +227,7 @@ class UnreachableMembersTest {
     }
 
     @Test
-    void nobodyOfSixtyFourIsPutOutWhenTheApiServerOrTheirRightsAreAway() {
+    void noneOfSixtyFourIsPutOutWhenTheApiServerOrTheirRightsAreAway() {
         List<ObservedPod> pods = IntStream.range(0, 64)
                 .mapToObj(number -> pod(number, READY, signals(3600, true, reach(3600, (number + 1) % 64))))
                 .toList();

@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 
-/** Damaged bytes between two trainers, from the order until the trainers have noticed. */
+/** Follows damaged bytes between two trainers, from the order until the trainers have noticed. */
 final class DamagedLine implements OpenFault {
     /** How long a delay lasts: shorter than any trainer's patience. */
     static final Duration DELAY = Duration.ofSeconds(2);

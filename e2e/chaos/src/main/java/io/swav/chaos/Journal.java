@@ -5,18 +5,20 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.JournalEvent;
+import io.swav.api.StageTime;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** One trainer's own record of its steps and events, in the order in which they happened. */
+/** Holds one trainer's own record of its steps and events, in the order in which they happened. */
 record Journal(List<Step> steps, List<Event> events) {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
@@ -44,6 +46,7 @@ record Journal(List<Step> steps, List<Event> events) {
      *
      * @param at epoch microseconds
      * @param step number of steps applied so far; for {@link JournalEvent#DROPPED}, the 0-based step that was in progress
+     * @param stages of {@link JournalEvent#REGROUPED}, in their order
      */
     @JsonIgnoreProperties(ignoreUnknown = true)
     record Event(
@@ -52,7 +55,16 @@ record Journal(List<Step> steps, List<Event> events) {
             long generation,
             long step,
             long pid,
-            @Nullable String why) {
+            @Nullable String why,
+            Map<String, StageTime> stages) {
+        Event {
+            stages = stages == null ? Map.of() : new LinkedHashMap<>(stages);
+        }
+
+        Event(JournalEvent event, long at, long generation, long step, long pid, @Nullable String why) {
+            this(event, at, generation, step, pid, why, Map.of());
+        }
+
         /** Whether a step was dropped, or a world formed, as after a broken connection. */
         boolean isBreak() {
             return event == JournalEvent.DROPPED || event == JournalEvent.FORMED;

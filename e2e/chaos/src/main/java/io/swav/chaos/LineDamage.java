@@ -6,7 +6,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** An order to damage bytes between trainers, once: several proxies hold it, and the first that passes bytes carries it out. */
+/** Orders to damage bytes between trainers, once: several proxies hold it, and the first that passes bytes carries it out. */
 final class LineDamage {
     /**
      * The damage that was done.

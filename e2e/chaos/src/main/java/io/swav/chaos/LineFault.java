@@ -3,7 +3,7 @@ package io.swav.chaos;
 import java.util.Arrays;
 import java.util.Random;
 
-/** Damage to bytes on their way between two trainers. */
+/** Lists the ways to damage bytes on their way between two trainers. */
 enum LineFault {
     /** One bit changes. */
     FLIP("one bit flipped"),

@@ -14,7 +14,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 
-/** What a job's status has named during a storm. The status keeps only the last incidents, and the present conditions. */
+/** Collects what a job's status has named during a storm. The status keeps only the last incidents, and the present conditions. */
 final class StatusLog {
     private final Map<List<String>, Incident> incidents = new LinkedHashMap<>();
     private final Set<String> stalled = new HashSet<>();

@@ -12,7 +12,7 @@ import java.nio.file.PathMatcher;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The storm's own copy of the images, which may change while the job trains. */
+/** Keeps the storm's own copy of the images, which may change while the job trains. */
 final class StormImages {
     private final Path copy;
     private final String pattern;

@@ -104,6 +104,7 @@ final class StormJudge {
                 outcome.incidents(),
                 times.goodput(),
                 times.pauses(),
+                times.stages(journals.values()),
                 wrongSamples,
                 weights.map(Weights::equal).orElse(null),
                 weights.map(Weights::relativeL2).orElse(null),

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param pauseSeconds pauses by cause: from the end of the last step before a change of the world to the end of the first
  *     step after it, less the duration of a normal step. A resize covers pods that join or are released, replacements
  *     included. Causes that never occurred are absent
+ * @param changeSeconds where the members' changes of the world spent their time, by stage
  * @param samplesNotExactlyOnce samples of an epoch that were fed twice, or never although their step was made
  * @param weightsEqual whether model and optimizer equal the baseline's bit for bit; null without a baseline
  * @param lossEqual whether the loss of every step equals the baseline's bit for bit; null without a baseline
@@ -41,6 +42,7 @@ record StormReport(
         Map<String, Integer> incidents,
         double goodput,
         Map<String, Pause> pauseSeconds,
+        Map<String, Stage> changeSeconds,
         int samplesNotExactlyOnce,
         @Nullable Boolean weightsEqual,
         @Nullable Double weightsRelativeL2,
@@ -57,4 +59,12 @@ record StormReport(
     /** Percentiles in seconds over {@code count} changes of the world. */
     record Pause(
             double p50, double p95, double max, @JsonIgnore int count) {}
+
+    /**
+     * Percentiles in seconds of a stage of a change of the world in one trainer.
+     *
+     * @param processorP50 processor time of the trainer's whole process
+     * @param count changes of the world, one for each member, that had this stage
+     */
+    record Stage(double p50, double p95, double processorP50, double processorP95, int count) {}
 }

@@ -4,7 +4,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** A storm's report for the terminal. */
+/** Prints a storm's report on the terminal. */
 final class StormSummary {
     private StormSummary() {}
 
@@ -41,6 +41,20 @@ final class StormSummary {
                         pause.p95(),
                         pause.max(),
                         pause.count()));
+        if (!report.changeSeconds().isEmpty()) {
+            System.out.println(
+                    "where a member's change of the world spends its time, in ms (p50, p95; of processors: p50, p95):");
+        }
+        report.changeSeconds()
+                .forEach((name, stage) -> System.out.printf(
+                        Locale.ROOT,
+                        "  %-11s %6.0f %6.0f;  %6.0f %6.0f  (%d)%n",
+                        name,
+                        1e3 * stage.p50(),
+                        1e3 * stage.p95(),
+                        1e3 * stage.processorP50(),
+                        1e3 * stage.processorP95(),
+                        stage.count()));
         if (report.weightsEqual() != null) {
             System.out.printf(
                     Locale.ROOT,

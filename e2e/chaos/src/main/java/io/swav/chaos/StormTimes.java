@@ -1,17 +1,22 @@
 package io.swav.chaos;
 
+import io.swav.api.JournalEvent;
+import io.swav.api.StageTime;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Made;
 import io.swav.chaos.StormReport.Pause;
+import io.swav.chaos.StormReport.Stage;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
-/** The time that a storm cost: a function of the steps of the final model and the injected faults. */
+/** Computes the time that a storm cost: a function of the steps of the final model and the injected faults. */
 final class StormTimes {
     /** The causes of pauses, the most severe first. */
     private static final List<Map.Entry<Kind, String>> CAUSES = List.of(
@@ -65,6 +70,33 @@ final class StormTimes {
             pauses.put(cause, new Pause(rank(sorted, 0.5), rank(sorted, 0.95), rank(sorted, 1), sorted.size()));
         });
         return pauses;
+    }
+
+    /** Where changes of the world spend their time, as in {@link StormReport}: every member's own account of each change. */
+    Map<String, Stage> stages(Collection<Journal> journals) {
+        List<Map<String, StageTime>> changes = journals.stream()
+                .flatMap(journal -> journal.events().stream())
+                .filter(event -> event.event() == JournalEvent.REGROUPED && event.generation() > 1)
+                .map(Journal.Event::stages)
+                .toList();
+        Map<String, Stage> stages = new LinkedHashMap<>();
+        changes.stream().flatMap(change -> change.keySet().stream()).distinct().forEach(name -> {
+            List<StageTime> all = changes.stream()
+                    .flatMap(change -> Optional.ofNullable(change.get(name)).stream())
+                    .toList();
+            List<Double> seconds = all.stream().map(StageTime::seconds).sorted().toList();
+            List<Double> processor =
+                    all.stream().map(StageTime::processorSeconds).sorted().toList();
+            stages.put(
+                    name,
+                    new Stage(
+                            rank(seconds, 0.5),
+                            rank(seconds, 0.95),
+                            rank(processor, 0.5),
+                            rank(processor, 0.95),
+                            all.size()));
+        });
+        return stages;
     }
 
     /**

@@ -11,7 +11,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
-/** A connection to a trainer's port from a program that is no trainer. The trainer has to end it. */
+/** Connects to a trainer's port as a program that is no trainer. The trainer has to end it. */
 final class Stranger {
     /** What it sends. */
     enum Manner {
@@ -40,7 +40,7 @@ final class Stranger {
      * Connects to a port of this machine.
      *
      * @param patience how long the trainer may take to end the connection
-     * @return empty if nobody listens there any more
+     * @return empty if no trainer listens there any more
      */
     static Optional<Stranger> call(int port, Manner manner, Random random, Duration patience) {
         Socket socket = new Socket();

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A proxy in front of the port of every trainer. A trainer's address is its pod's name. The name is 127.0.0.1 to the
+ * Puts a proxy in front of the port of every trainer. A trainer's address is its pod's name. The name is 127.0.0.1 to the
  * trainer itself, which listens there, and 127.0.0.2 to its peers, where the proxy has the same port. So the trainers run
  * as they are: a hosts file of its own gives each of them these addresses.
  */
@@ -33,7 +33,7 @@ final class TrainerLines implements AutoCloseable {
 
     /** How an unreachable trainer's port treats its callers. */
     enum Block {
-        REFUSE("nobody listens at its port"),
+        REFUSE("no program listens at its port"),
         SILENCE("its port accepts connections and never answers");
 
         final String words;
@@ -52,7 +52,7 @@ final class TrainerLines implements AutoCloseable {
             }
         }
 
-        /** The system accepts connections until its backlog is full, and nobody serves them. */
+        /** The system accepts connections until its backlog is full, and no program serves them. */
         record Silent(ServerSocket listener) implements Way {
             @Override
             public void close() throws IOException {

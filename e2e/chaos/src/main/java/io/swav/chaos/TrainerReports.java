@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The ports at which a job's trainers listen for their peers, from the reports of the trainers. */
+/** Finds the ports at which a job's trainers listen for their peers, from the reports of the trainers. */
 final class TrainerReports implements AutoCloseable {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.READ_UNKNOWN_ENUM_VALUES_AS_NULL)

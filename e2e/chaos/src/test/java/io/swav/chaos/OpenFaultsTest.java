@@ -155,7 +155,7 @@ class OpenFaultsTest {
     void aNewcomerIsOverWhenTheStatusHasNamedIt() {
         OpenFault fault = newcomer();
         stalled("storm-1 is in the way");
-        assertThat(fault.advance(log)).as("nobody has come").isFalse();
+        assertThat(fault.advance(log)).as("no pod has come").isFalse();
         listening.add("storm-2");
         assertThat(fault.advance(log)).as("not named").isFalse();
         assertThat(log.faults()).singleElement().returns(List.of("storm-2"), InjectedFault::pods);

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.swav.api.JournalEvent;
+import io.swav.api.StageTime;
 import io.swav.api.SwavJobSpec.Reproducibility;
 import io.swav.chaos.InjectedFault.Kind;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -60,6 +62,32 @@ class StormJudgeTest {
         assertThat(pause(report, "kill").max()).isCloseTo(0.5, within(1e-6));
         assertThat(report.goodput()).isCloseTo(12 / 12.5, within(1e-9));
         assertThat(report.survivorsKeptProcess()).isTrue();
+    }
+
+    @Test
+    void theStagesOfChangesAreThoseThatTheMembersRecorded() {
+        form(1, "a", "b");
+        regrouped("a", 1, 9); // the first world is no change
+        steps(1, 0, 7, "a", "b");
+        form(2, "a", "b");
+        steps(2, 7, 12, "a", "b");
+        regrouped("a", 2, 0.25);
+        regrouped("b", 2, 0.5);
+        done("a", "b");
+
+        assertThat(judge(12).changeSeconds()).containsOnlyKeys("connect", "first step");
+        assertThat(judge(12).changeSeconds())
+                .containsEntry("connect", new StormReport.Stage(0.25, 0.5, 0.125, 0.25, 2))
+                .containsEntry("first step", new StormReport.Stage(1, 1, 2, 2, 2));
+    }
+
+    private void regrouped(String pod, long generation, double seconds) {
+        Map<String, StageTime> stages = new LinkedHashMap<>();
+        stages.put("connect", new StageTime(seconds, seconds / 2));
+        stages.put("first step", new StageTime(1, 2));
+        journal(pod)
+                .events()
+                .add(new Journal.Event(JournalEvent.REGROUPED, clock, generation, 0, pod.hashCode(), "", stages));
     }
 
     @Test

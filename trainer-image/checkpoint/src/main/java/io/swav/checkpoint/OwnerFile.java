@@ -12,7 +12,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The contents of {@code owner-N/OWNER.json}: which training a store belongs to.
+ * Represents the contents of {@code owner-N/OWNER.json}: which training a store belongs to.
  *
  * @param training {@link Training#id}
  * @param name {@link Training#name}

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import java.util.List;
 
-/** The crops of any group of any step. They depend on (seed, step, group) alone, never on the world. */
+/** Makes the crops of any group of any step. They depend on (seed, step, group) alone, never on the world. */
 public interface CropBatches extends AutoCloseable {
     /** The number of samples in the data set. */
     long samples();

@@ -14,7 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
 
-/** A data set: encoded images by index, with labels if it has any. Safe for use by several threads. */
+/** Gives access to a data set: encoded images by index, with labels if it has any. Safe for use by several threads. */
 public interface DataSet extends AutoCloseable {
     /** The value of {@link #label} for an image without a label. */
     int UNLABELLED = -1;

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.swav.api.Fingerprints;
 import java.util.List;
 
-/** The training state that one process holds, as {@link WorldFormation} needs it. */
+/** Gives access to the training state that one process holds, as {@link WorldFormation} needs it. */
 public interface TrainingState {
     /** Global steps applied; −1 before {@link #begin} or {@link #received}. */
     long step();

@@ -102,21 +102,25 @@ public final class WorldFormation {
     /**
      * Agrees on the newest state and sends it to the ranks that do not have it.
      *
+     * @param stages receives how long comparing, resuming and sending take
      * @throws CollectiveException if a peer was lost; the rank then still has the state it had before
      * @throws DisagreementException on all ranks alike if they may not train together; nothing was sent then
      */
-    public static Shared shareState(World world, Collective collective, TrainingState state) {
+    public static Shared shareState(World world, Collective collective, TrainingState state, ChangeStages stages) {
         MemberComparison members = MemberComparison.of(collective, state);
         members.requireAgreement(world, collective, state);
         StateElection election = StateElection.of(members.offers());
+        stages.end("compare");
         if (election.step() == StateElection.NOTHING) {
             if (collective.rank() == 0) {
                 state.begin();
             }
             members = MemberComparison.of(collective, state);
             election = StateElection.of(members.offers());
+            stages.end("resume");
         }
         send(election, collective, state);
+        stages.end("send");
         state.agreed(digest(members.offers().get(election.source())));
         boolean alike = members.computesAlike();
         return new Shared(alike, alike ? Divergences.describe(world, election, members.offers()) : Optional.empty());

@@ -7,7 +7,7 @@ import java.util.concurrent.CancellationException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The kNN figure of a finished training. */
+/** Computes the kNN figure of a finished training. */
 final class FinalFigure {
     private static final Logger LOG = LoggerFactory.getLogger(FinalFigure.class);
 

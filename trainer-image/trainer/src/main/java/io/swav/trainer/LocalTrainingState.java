@@ -26,7 +26,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The model, its optimizer and the number of whole steps in them: the state that a forming world shares and that
+ * Holds the model, its optimizer and the number of whole steps in them: the state that a forming world shares and that
  * checkpoints keep.
  */
 final class LocalTrainingState implements TrainingState {

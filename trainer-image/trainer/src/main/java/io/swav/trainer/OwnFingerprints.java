@@ -10,7 +10,7 @@ import java.util.SortedMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The fingerprints of this process, which it reports before it may enter a world. */
+/** Computes the fingerprints of this process, which it reports before it may enter a world. */
 final class OwnFingerprints {
     private static final Logger LOG = LoggerFactory.getLogger(OwnFingerprints.class);
 

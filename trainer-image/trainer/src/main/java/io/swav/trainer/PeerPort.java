@@ -13,7 +13,7 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 
-/** The port at which a trainer's peers connect. */
+/** Opens the port at which a trainer's peers connect. */
 final class PeerPort {
     private PeerPort() {}
 

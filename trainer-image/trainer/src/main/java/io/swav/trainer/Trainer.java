@@ -13,6 +13,7 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
+import io.swav.membership.ChangeStages;
 import io.swav.membership.DisagreementException;
 import io.swav.membership.Divergences;
 import io.swav.membership.Membership;
@@ -23,7 +24,6 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -35,8 +35,6 @@ import org.slf4j.MDC;
 public final class Trainer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Trainer.class);
     private static final long POLL_MILLIS = 200;
-    private static final long FIRST_RETRY_MILLIS = 50;
-    private static final long LAST_RETRY_MILLIS = 1000;
 
     /** How a run ended. */
     public enum TrainingEnd {
@@ -53,6 +51,7 @@ public final class Trainer implements AutoCloseable {
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
     private final FiniteSteps finite;
+    private final FailedAttempts failures;
     /** The last world with this pod as a member. */
     private World last = World.none("");
     /** The last world that formed: its members hold the state. */
@@ -61,8 +60,10 @@ public final class Trainer implements AutoCloseable {
     /** Whether the members of the present world must hold equal states, bit for bit. */
     private boolean comparesStates;
 
-    private long retryMillis = FIRST_RETRY_MILLIS;
-    private String lastFailure = "";
+    /** The present change of the world, from the end of the last step to that of the first one after it. */
+    private final ChangeStages stages = new ChangeStages();
+    /** Whether no step has been made in the present world. */
+    private boolean changed;
 
     public Trainer(TrainerConfig config, TrainerComponents components) {
         this.config = config;
@@ -87,6 +88,7 @@ public final class Trainer implements AutoCloseable {
                 progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
         this.finite = new FiniteSteps(config, components, state, writer);
+        this.failures = new FailedAttempts(progress, journal);
     }
 
     /**
@@ -152,16 +154,17 @@ public final class Trainer implements AutoCloseable {
         MDC.put("generation", Long.toString(world.generation()));
         MDC.put("rank", Integer.toString(rank));
         progress.entering();
-        progress.state(progress.state(), progress.generation(), forming(world));
+        progress.state(progress.state(), progress.generation(), failures.forming(world));
+        stages.end("wait");
         try (Collective collective = connect(world, rank)) {
+            stages.end("connect");
             return train(world, collective);
         } catch (CollectiveException | CheckpointUnavailableException | DisagreementException e) {
-            failed(world, e);
+            failures.failed(world, state.step(), e);
             if (checkpoints.othersFinished()) {
                 return Optional.of(done("the other trainers finished"));
             }
-            components.worlds().awaitLater(world.generation(), retryMillis);
-            retryMillis = Math.min(2 * retryMillis, LAST_RETRY_MILLIS);
+            components.worlds().awaitLater(world.generation(), failures.nextPauseMillis());
             return Optional.empty();
         } finally {
             watchdog.rest();
@@ -180,10 +183,6 @@ public final class Trainer implements AutoCloseable {
         return Optional.empty();
     }
 
-    private String forming(World world) {
-        return "forming generation " + world.generation() + (lastFailure.isEmpty() ? "" : ": " + lastFailure);
-    }
-
     private Collective connect(World world, int rank) {
         PeerWaitTracker awaiting = progress.awaiting();
         return awaiting.around(
@@ -193,13 +192,14 @@ public final class Trainer implements AutoCloseable {
     /** Gives all ranks the same state. Returns false if they agree to leave this world at once for a later one. */
     private boolean form(World world, Collective collective) {
         watchdog.sharing(collective, world);
-        WorldFormation.Shared shared = WorldFormation.shareState(world, collective, state);
+        WorldFormation.Shared shared = WorldFormation.shareState(world, collective, state, stages);
         comparesStates = shared.computesAlike();
         shared.divergence().ifPresent(this::diverged);
         progress.entering();
         watchdog.training();
         long agreed =
                 WorldFormation.barrier(collective, components.worlds().newest().generation());
+        stages.end("barrier");
         formed = world;
         if (Membership.switches(world, agreed)) {
             return false;
@@ -210,13 +210,13 @@ public final class Trainer implements AutoCloseable {
                 world.size(),
                 collective.name(),
                 state.step());
-        retryMillis = FIRST_RETRY_MILLIS;
-        lastFailure = "";
+        failures.end();
         components.forming().formed();
         progress.formed(world.generation(), state.step(), collective.name());
         finite.formed(world);
         progress.state(State.Training, world.generation(), null);
         journalEvent(JournalEvent.FORMED, world.why());
+        changed = true;
         return true;
     }
 
@@ -225,29 +225,6 @@ public final class Trainer implements AutoCloseable {
         LOG.warn("diverged: {}", why);
         progress.diverged(what);
         journalEvent(JournalEvent.DIVERGED, why);
-    }
-
-    /**
-     * Reports a failure, and logs each reason once: while the operator is away, a trainer may retry the same world for
-     * a long time.
-     */
-    private void failed(World world, RuntimeException e) {
-        String why = String.valueOf(e.getMessage());
-        if (progress.broke(lostPeer(world, e))) {
-            journalEvent(JournalEvent.DROPPED, why);
-        }
-        if (!why.equals(lastFailure)) {
-            LOG.warn("generation {} ended at step {}: {}", world.generation(), state.step(), why);
-        }
-        lastFailure = why;
-        progress.state(progress.state(), progress.generation(), why);
-    }
-
-    /** Returns the uid of the member whose connection failed, or null if none did. */
-    private static @Nullable String lostPeer(World world, RuntimeException e) {
-        return e instanceof CollectiveException broken && broken.lostRank().isPresent()
-                ? world.members().get(broken.lostRank().getAsInt()).uid()
-                : null;
     }
 
     private Optional<TrainingEnd> steps(World world, Collective collective) {
@@ -300,6 +277,7 @@ public final class Trainer implements AutoCloseable {
         padStep(start);
         state.apply(); // no collective past this line
         watchdog.step(System.nanoTime() - start);
+        stepped(world);
         progress.step(state.step(), outcome, components.batches().skipped());
         int rank = collective.rank();
         journal.step(
@@ -313,6 +291,17 @@ public final class Trainer implements AutoCloseable {
                 runs[rank]);
         console.step(state.step(), outcome, collective.size());
         return StepVote.of(outcome.agreed());
+    }
+
+    /** Reports the change of the world that this step was the first after. */
+    private void stepped(World world) {
+        if (changed) {
+            stages.end("first step");
+            LOG.info("generation {} has made its first step, in seconds: {}", world.generation(), stages.describe());
+            journal.regrouped(world.generation(), state.step(), stages.all());
+        }
+        changed = false;
+        stages.begin();
     }
 
     private StepVote vote(int rank) {

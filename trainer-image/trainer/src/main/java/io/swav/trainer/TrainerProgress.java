@@ -168,7 +168,7 @@ public final class TrainerProgress {
      * Records a step that was not finite.
      *
      * @param atStep global steps applied when it was begun
-     * @param resumedFrom step of the checkpoint that training was resumed from; null if it went on without one
+     * @param resumedFrom step of the checkpoint that training was resumed from; null if it continued without one
      * @param inPod whose part of the batch it was found in
      * @param what what was found and done
      */

@@ -1,7 +1,9 @@
 package io.swav.trainer;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.JournalEvent;
+import io.swav.api.StageTime;
 import io.swav.collective.GroupRange;
 import io.swav.data.CropBatches;
 import java.io.IOException;
@@ -15,7 +17,9 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,7 +39,15 @@ final class TrainingJournal implements AutoCloseable {
     private record StepLine(
             long step, long generation, int rank, int size, long start, long end, double loss, List<Integer> samples) {}
 
-    private record EventLine(JournalEvent event, long at, long generation, long step, long pid, String why) {}
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    private record EventLine(
+            JournalEvent event,
+            long at,
+            long generation,
+            long step,
+            long pid,
+            String why,
+            @Nullable Map<String, StageTime> stages) {}
 
     private final Writer to;
     private boolean broken;
@@ -79,8 +91,18 @@ final class TrainingJournal implements AutoCloseable {
     }
 
     void event(JournalEvent event, long generation, long step, String why) {
+        write(line(event, generation, step, why, null));
+    }
+
+    /** Records where a change of the world spent its time, up to its first step. */
+    void regrouped(long generation, long step, Map<String, StageTime> stages) {
+        write(line(JournalEvent.REGROUPED, generation, step, "", stages));
+    }
+
+    private static EventLine line(
+            JournalEvent event, long generation, long step, String why, @Nullable Map<String, StageTime> stages) {
         long pid = ProcessHandle.current().pid();
-        write(new EventLine(event, micros(Instant.now()), generation, step, pid, why));
+        return new EventLine(event, micros(Instant.now()), generation, step, pid, why, stages);
     }
 
     private static long micros(Instant time) {

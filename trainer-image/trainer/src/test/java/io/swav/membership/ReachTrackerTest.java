@@ -165,7 +165,7 @@ class ReachTrackerTest {
         }
     }
 
-    /** A port at which connections time out, as behind a firewall that drops packets: nobody accepts, and it is full. */
+    /** A port at which connections time out, as behind a firewall that drops packets: no program accepts, and it is full. */
     private static final class FullSocket implements AutoCloseable {
         private final ServerSocket socket = new ServerSocket(0, 1, LOOPBACK);
         private final List<Socket> waiting = new ArrayList<>();

@@ -58,7 +58,7 @@ class WorldFormationTest {
         List<World.Member> members = IntStream.range(0, collective.size())
                 .mapToObj(rank -> new World.Member("pod-" + rank, "uid-" + rank, ""))
                 .toList();
-        WorldFormation.shareState(new World(1, "job", members, ""), collective, state);
+        WorldFormation.shareState(new World(1, "job", members, ""), collective, state, new ChangeStages());
     }
 
     private interface Body {

@@ -71,7 +71,7 @@ class LongLivedThreadsTest {
         assertThat(notice.given()).isTrue();
     }
 
-    /** The handling of a failure may fail, too, for lack of memory; then nobody says that the task has ended. */
+    /** The handling of a failure may fail, too, for lack of memory; then nothing says that the task has ended. */
     @Test
     void aTaskThatFailsWithItsHandlerIsNoTaskAnyMore() {
         SaveThread thread = new SaveThread();

@@ -11,7 +11,7 @@ import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Real processes of which one has another key: it reaches nobody, and nobody reaches it. */
+/** Real processes of which one has another key: it reaches no other, and no other reaches it. */
 class UnreachablePeerTest {
     private static final int STEPS = 300;
     private static final String PACE = "-Dtoy.stepMillis=200";
