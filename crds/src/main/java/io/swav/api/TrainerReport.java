@@ -138,8 +138,10 @@ public record TrainerReport(
 
         /** Returns the same event, counted after an earlier one; null if there was none. */
         public Divergence after(@Nullable Divergence earlier) {
-            boolean again = earlier != null && earlier.pods.equals(pods) && step - earlier.step <= ROW_STEPS;
-            return new Divergence(step, pods, source, why, again ? earlier.number + 1 : 1);
+            int before = earlier != null && earlier.pods.equals(pods) && step - earlier.step <= ROW_STEPS
+                    ? earlier.number
+                    : 0;
+            return new Divergence(step, pods, source, why, before + 1);
         }
     }
 

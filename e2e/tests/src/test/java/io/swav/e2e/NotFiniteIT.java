@@ -104,7 +104,7 @@ class NotFiniteIT {
                       containers:
                       - name: trainer
                         image: swav-trainer
-                        env: [{name: SWAV_INJECT, value: "%3$s"}]
+                        env: [{name: SWAV_INJECT, value: "%3$s"}, {name: JDK_JAVA_OPTIONS, value: "-XX:TieredStopAtLevel=1"}]
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]

@@ -56,7 +56,7 @@ class SwavJobIT {
 
     @Test
     void trainsToCompletionInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
-        SwavJob job = job("small", 2, "epochs: 1", 2);
+        SwavJob job = job("small", 2, "epochs: 1", 2, 0);
         client.resource(job).create();
         SwavJobStatus ended = statusOf(
                 job, status -> status.isTrue(ConditionType.Complete) || status.isTrue(ConditionType.Failed), "ends");
@@ -81,7 +81,7 @@ class SwavJobIT {
      */
     @Test
     void resumesFromWhereItWasSuspended() throws Exception {
-        SwavJob paused = job("paused", 2, "epochs: 5000", 100_000);
+        SwavJob paused = job("paused", 2, "epochs: 5000", 100_000, 0.1);
         client.resource(paused).create();
         long onDemand = newest(onDemand(paused, "please")).step();
 
@@ -117,7 +117,7 @@ class SwavJobIT {
         CheckpointEntry end = newest(onDemand(paused, "again"));
         assertThat(end.step()).isGreaterThan(pausedAt);
         client.resource(paused).delete();
-        SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000);
+        SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000, 0);
         client.resource(quiet).create();
         CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue(ConditionType.Complete), "ends"));
         assertThat(other.step()).isEqualTo(end.step());
@@ -135,8 +135,10 @@ class SwavJobIT {
                 "saves on demand");
     }
 
-    private static SwavJob job(String name, int replicas, String length, int everySteps) {
-        return Serialization.unmarshal("""
+    /** @param stepSeconds that a step takes at least: a quiet job repeats the steps of one that waited for other things */
+    private static SwavJob job(String name, int replicas, String length, int everySteps, double stepSeconds) {
+        return Serialization.unmarshal(
+                """
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
                 metadata: {name: %2$s, namespace: default}
@@ -144,14 +146,18 @@ class SwavJobIT {
                   replicas: %3$d
                   elastic: {minReplicas: %3$d, maxReplicas: 2}
                   template:
-                    spec: {containers: [{name: trainer, image: swav-trainer}]}
+                    spec:
+                      containers:
+                      - name: trainer
+                        image: swav-trainer
+                        env: [{name: JDK_JAVA_OPTIONS, value: "-XX:TieredStopAtLevel=1"}, {name: SWAV_STEP_SECONDS, value: "%6$s"}]
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train, evalUri: file://%1$s/data/test}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]
                   training: {globalBatch: 32, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
                     optimizer: {warmupEpochs: 0.5}}
                   checkpoint: {uri: file://%1$s/%2$s, everySteps: %5$d}
-                """.formatted(dir, name, replicas, length, everySteps), SwavJob.class);
+                """.formatted(dir, name, replicas, length, everySteps, stepSeconds), SwavJob.class);
     }
 
     private static SwavJobStatus statusOf(SwavJob job, Predicate<SwavJobStatus> until, String what) {

@@ -122,7 +122,8 @@ class UnreachableTrainerIT {
     /** @param variable one more of the environment, JSON; empty for none */
     private static String template(String variable) {
         return "{\"spec\": {\"template\": {\"spec\": {\"containers\": [{\"name\": \"trainer\", \"image\":"
-                + " \"swav-trainer\", \"env\": [{\"name\": \"SWAV_STEP_SECONDS\", \"value\": \"0.2\"}"
+                + " \"swav-trainer\", \"env\": [{\"name\": \"SWAV_STEP_SECONDS\", \"value\": \"0.2\"},"
+                + " {\"name\": \"JDK_JAVA_OPTIONS\", \"value\": \"-XX:TieredStopAtLevel=1\"}"
                 + (variable.isEmpty() ? "" : ", " + variable) + "]}]}}}}";
     }
 
@@ -184,7 +185,11 @@ class UnreachableTrainerIT {
                   template:
                     spec:
                       containers:
-                      - {name: trainer, image: swav-trainer, env: [{name: SWAV_STEP_SECONDS, value: "0.2"}]}
+                      - name: trainer
+                        image: swav-trainer
+                        env:
+                        - {name: SWAV_STEP_SECONDS, value: "0.2"}
+                        - {name: JDK_JAVA_OPTIONS, value: "-XX:TieredStopAtLevel=1"}
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]

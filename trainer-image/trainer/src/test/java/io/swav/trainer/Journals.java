@@ -43,11 +43,12 @@ final class Journals {
         assertThat(applied).hasSize(steps).allMatch(step -> step >= 0 && step < steps);
     }
 
-    /** Returns the names of one pod's events, in order. */
+    /** Returns the names of one pod's events, in order, without the durations of changes. */
     static List<String> events(Path folder, String pod) throws IOException {
         return lines(folder.resolve(pod + ".jsonl")).stream()
                 .filter(line -> line.has("event"))
                 .map(line -> line.get("event").asText())
+                .filter(event -> !event.equals("regrouped"))
                 .toList();
     }
 

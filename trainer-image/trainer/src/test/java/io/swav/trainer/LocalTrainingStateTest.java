@@ -9,12 +9,16 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
+import io.swav.checkpoint.UploadShare;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -50,12 +54,51 @@ class LocalTrainingStateTest {
             elsewhere.begin();
             assertThat(elsewhere.step()).as("checkpoint.uri is another").isZero();
 
-            CheckpointState five = new CheckpointState(5, 5, 1, "cfg", 1, "job", 1, "");
-            store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(five));
+            store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(step(5)));
             state.begin();
             assertThat(state.step()).as("the volume is back").isEqualTo(5);
             assertThat(problem()).isEmpty();
         }
+    }
+
+    /** That save is newer than what the store lists, and removes old checkpoints while they are read. */
+    @Test
+    void aResumeWaitsForASaveThatHasBegun() throws Exception {
+        TorchRuntime.start();
+        CountDownLatch saveMayContinue = new CountDownLatch(1);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointCatalog store = new CheckpointCatalog(
+                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        new CheckpointCatalog.Owner("job", "cfg"),
+                        1);
+                CheckpointWriter writer = new CheckpointWriter(
+                        store, new SaveBuffers(machine, copy -> copyAfter(saveMayContinue, copy)), progress, 1)) {
+            store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(step(25)));
+            assertThat(writer.begin(step(50), "", UploadShare.ALONE)).isTrue();
+            LocalTrainingState state = held(machine, store, writer, false, store.uri());
+            CompletableFuture<Void> resumed = CompletableFuture.runAsync(state::begin);
+            assertThat(resumed)
+                    .as("while the save is not done")
+                    .failsWithin(Duration.ofMillis(500))
+                    .withThrowableOfType(TimeoutException.class);
+            saveMayContinue.countDown();
+            assertThat(resumed).succeedsWithin(Duration.ofMinutes(1));
+            assertThat(state.step()).isEqualTo(50);
+        }
+    }
+
+    private static void copyAfter(CountDownLatch latch, HostSnapshot copy) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+        copy.copy();
+    }
+
+    private static CheckpointState step(long step) {
+        return new CheckpointState(step, step, 1, "cfg", 1, "job", 1, "");
     }
 
     private Optional<String> problem() {
