@@ -20,6 +20,7 @@ import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldPlanner;
+import java.net.HttpURLConnection;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -53,6 +54,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     private static final Duration AFTER_API_ERROR = Duration.ofSeconds(1);
     private static final ExecutionResult NOTHING_DONE = new ExecutionResult(false, Optional.empty(), Optional.empty());
+    private static final int TOO_MANY_REQUESTS = 429;
     private static final Duration SHORTEST_WAIT = Duration.ofMillis(50);
 
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
@@ -135,17 +137,27 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /**
-     * Returns empty if the API server did not respond: then no report could have arrived, so silence proves nothing.
+     * Returns empty if the API server did not give the job's objects. If it did not respond at all, no report of any job
+     * could have arrived, so silence proves nothing. A refusal concerns this job alone.
      */
     private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
             return Optional.of(
                     informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
         } catch (KubernetesClientException e) {
-            LOG.warn("cannot read the trainers' reports, because the API server is not responding: {}", e.getMessage());
-            silence.apiServerLost();
+            LOG.warn("cannot read the trainers' reports: {}", PlanExecutor.message(e));
+            if (isOutage(e)) {
+                silence.apiServerLost();
+            }
             return Optional.empty();
         }
+    }
+
+    /** Whether the API server could not be reached, or was not able to answer. */
+    static boolean isOutage(KubernetesClientException e) {
+        return e.getCode() == 0
+                || e.getCode() == TOO_MANY_REQUESTS
+                || e.getCode() >= HttpURLConnection.HTTP_INTERNAL_ERROR;
     }
 
     /**

@@ -16,7 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The checkpoints of one training in a {@link Store}: {@code step-N/} with {@code model.safetensors}, {@code
  * optimizer.safetensors}, {@code state.json} and, written last, {@code MANIFEST.json}. Whenever a process dies, a
- * manifest exists only if all files that it names exist. Thread-safe: calls that use the index wait for one another.
+ * manifest exists only if all files that it names exist. Thread-safe; {@link
+ * #newest} and {@link #save} wait for one another, because a save removes old checkpoints.
  */
 public final class CheckpointCatalog implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointCatalog.class);
@@ -221,7 +222,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     /**
      * Returns whether this step was saved for this configuration and is undamaged; false if the store cannot be read.
      */
-    public synchronized boolean holds(long step) {
+    public boolean holds(long step) {
         try {
             return index.isWhole(step);
         } catch (IOException e) {
@@ -234,7 +235,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @param verify whether to fully read those that this process has not read yet
      */
-    public synchronized List<CatalogEntry> catalogue(boolean verify) throws IOException {
+    public List<CatalogEntry> catalogue(boolean verify) throws IOException {
         return index.entries(verify);
     }
 
@@ -310,7 +311,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      *
      * @throws IOException if rank 0 does not save it, or no longer does
      */
-    public synchronized void help(Checkpoint checkpoint, UploadShare share) throws IOException {
+    public void help(Checkpoint checkpoint, UploadShare share) throws IOException {
         committer.help(checkpoint, share);
     }
 
@@ -318,7 +319,7 @@ public final class CheckpointCatalog implements AutoCloseable {
      * Writes the backbone alone, with torchvision's names, to {@code export/backbone.safetensors}; returns its
      * location.
      */
-    public synchronized String export(Checkpoint checkpoint) throws CheckpointException {
+    public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
         try (Store.Sink sink = export(checkpoint.state().generation())) {
             Safetensors.write(
