@@ -155,7 +155,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     /** Whether the API server could not be reached, or was not able to answer. */
     static boolean isOutage(KubernetesClientException e) {
-        return e.getCode() == 0
+        return e.getCode() <= 0 // no HTTP status
                 || e.getCode() == TOO_MANY_REQUESTS
                 || e.getCode() >= HttpURLConnection.HTTP_INTERNAL_ERROR;
     }
