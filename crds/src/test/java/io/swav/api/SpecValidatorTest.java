@@ -25,9 +25,13 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.client.utils.Serialization;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -39,6 +43,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class SpecValidatorTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final JSONSchemaProps SCHEMA = SchemaValidator.spec();
+    private static final Path CASES = Path.of("../tools/crd-check/cases.json");
     private static final String BASE = "data: {uri: file:///data}, template: {spec: {containers: []}}";
 
     static Stream<Arguments> specs() {
@@ -162,6 +167,37 @@ class SpecValidatorTest {
                 .isInstanceOf(InvalidSpecException.class)
                 .hasMessageStartingWith("job.yaml: spec.")
                 .hasMessageContaining(expected);
+    }
+
+    /** {@code tools/crd-check} judges the same tables with the code of an API server. */
+    @Test
+    void theCasesOfCrdCheckAreThese() throws IOException {
+        ArrayNode cases = JSON.createArrayNode();
+        specs().forEach(given -> addCase(cases, given));
+        changes().forEach(given -> addCase(cases, given).set("before", merge("")));
+        wrongFields()
+                .map(given -> String.valueOf(given.get()[0]))
+                .filter(fields ->
+                        !SchemaValidator.complete(SCHEMA, "spec", merge(fields)).isEmpty())
+                .forEach(fields -> cases.addObject()
+                        .put("name", fields)
+                        .put("invalid", true)
+                        .set("spec", merge(fields)));
+        String text = JSON.writerWithDefaultPrettyPrinter().writeValueAsString(cases) + "\n";
+        if ("write".equals(System.getProperty("swav.golden"))) {
+            Files.writeString(CASES, text);
+        }
+        assertThat(Files.readString(CASES))
+                .as("%s; -Dswav.golden=write rewrites it", CASES)
+                .isEqualTo(text);
+    }
+
+    private static ObjectNode addCase(ArrayNode to, Arguments given) {
+        String fields = String.valueOf(given.get()[0]);
+        ObjectNode added = to.addObject().put("name", fields);
+        added.set("spec", merge(fields));
+        added.set("broken", JSON.valueToTree(given.get()[1]));
+        return added;
     }
 
     private static JsonNode spec(String fields) {

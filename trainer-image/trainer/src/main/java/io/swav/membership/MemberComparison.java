@@ -1,21 +1,15 @@
 package io.swav.membership;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.Fingerprints;
 import io.swav.api.World;
 import io.swav.collective.Collective;
-import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,16 +24,15 @@ import java.util.stream.IntStream;
 record MemberComparison(List<Entry> ranks) {
     private static final JsonMapper JSON = new JsonMapper();
     private static final int DIGEST_LONGS = 4;
-    private static final int LONGS = 5 + DIGEST_LONGS;
+    private static final int LONGS = 4 + DIGEST_LONGS;
 
     /**
      * What one rank holds and trains with.
      *
      * @param key see {@link Fingerprints#key}
      * @param numerics see {@link Fingerprints#numericsKey}
-     * @param length of its fingerprints as JSON, bytes
      */
-    record Entry(StateElection.Offer offer, long key, long numerics, int length) {
+    record Entry(StateElection.Offer offer, long key, long numerics) {
         boolean holdsState() {
             return offer.step() >= 0;
         }
@@ -48,16 +41,13 @@ record MemberComparison(List<Entry> ranks) {
     static MemberComparison of(Collective collective, TrainingState state) {
         Fingerprints own = state.fingerprints();
         byte[] mine = new byte[LONGS * Long.BYTES];
-        ByteBuffer out = ByteBuffer.wrap(mine)
-                .putLong(state.step())
-                .putLong(own.key())
-                .putLong(own.numericsKey())
-                .putLong(json(own).length);
+        ByteBuffer out =
+                ByteBuffer.wrap(mine).putLong(state.step()).putLong(own.key()).putLong(own.numericsKey());
         if (state.step() >= 0) {
             byte[] digest = state.digest();
             out.putLong(state.isAgreed(digest) ? 1 : 0).put(digest, 0, DIGEST_LONGS * Long.BYTES);
         }
-        ByteBuffer all = ByteBuffer.wrap(gather(collective, mine));
+        ByteBuffer all = ByteBuffer.wrap(RankExchange.bytes(collective, mine));
         return new MemberComparison(IntStream.range(0, collective.size())
                 .mapToObj(rank -> entry(all))
                 .toList());
@@ -67,13 +57,12 @@ record MemberComparison(List<Entry> ranks) {
         long step = in.getLong();
         long key = in.getLong();
         long numerics = in.getLong();
-        int length = Math.toIntExact(in.getLong());
         boolean agreed = in.getLong() == 1;
         List<Long> digest = new ArrayList<>();
         for (int i = 0; i < DIGEST_LONGS; i++) {
             digest.add(in.getLong());
         }
-        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics, length);
+        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics);
     }
 
     List<StateElection.Offer> offers() {
@@ -124,13 +113,9 @@ record MemberComparison(List<Entry> ranks) {
     }
 
     /** Exchanges what the keys stand for, to name the difference. */
-    private List<Fingerprints> fingerprints(Collective collective, Fingerprints own) {
-        int longest = ranks.stream().mapToInt(Entry::length).max().orElse(0);
-        int padded = (longest + Long.BYTES - 1) / Long.BYTES * Long.BYTES;
-        byte[] all = gather(collective, Arrays.copyOf(json(own), padded));
-        return IntStream.range(0, ranks.size())
-                .mapToObj(rank ->
-                        parse(new String(all, rank * padded, ranks.get(rank).length(), StandardCharsets.UTF_8)))
+    private static List<Fingerprints> fingerprints(Collective collective, Fingerprints own) {
+        return RankExchange.texts(collective, new String(json(own), StandardCharsets.UTF_8)).stream()
+                .map(MemberComparison::parse)
                 .toList();
     }
 
@@ -147,19 +132,6 @@ record MemberComparison(List<Entry> ranks) {
             return JSON.readValue(json, Fingerprints.class);
         } catch (IOException e) {
             throw new UncheckedIOException("a member sent fingerprints that cannot be read", e);
-        }
-    }
-
-    /** Gathers as many bytes from each rank, a multiple of 8. */
-    private static byte[] gather(Collective collective, byte[] bytes) {
-        long[] mine = new long[bytes.length / Long.BYTES];
-        ByteBuffer.wrap(bytes).asLongBuffer().get(mine);
-        try (NDManager manager = TorchRuntime.host()) { // arrays of the agreement are small and stay in host memory
-            NDArray all = manager.zeros(new Shape(collective.size(), mine.length), DataType.INT64);
-            collective.allGather(manager.create(mine), all);
-            byte[] gathered = new byte[collective.size() * bytes.length];
-            ByteBuffer.wrap(gathered).asLongBuffer().put(all.toLongArray());
-            return gathered;
         }
     }
 }

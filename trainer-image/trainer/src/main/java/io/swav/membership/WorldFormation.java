@@ -185,25 +185,6 @@ public final class WorldFormation {
         state.received(step);
     }
 
-    /**
-     * Waits for all ranks (a barrier), so that none begins a step in a world that another rank abandons for a later one
-     * while the state is still being transferred.
-     *
-     * @return the newest generation that every rank has seen
-     */
-    public static long barrier(Collective collective, long newestGeneration) {
-        try (NDManager manager = host()) {
-            NDArray least = manager.create(new long[] {newestGeneration});
-            collective.allReduceMin(least);
-            return least.getLong(0);
-        }
-    }
-
-    /** Arrays of the agreement are small and stay in host memory. */
-    private static NDManager host() {
-        return TorchRuntime.host();
-    }
-
     private static InetSocketAddress address(World.Member member) {
         // a member without an address is alone in its world, so no peer calls it
         return PeerAddress.parse(member.address())

@@ -93,14 +93,20 @@ final class CheckpointSession implements AutoCloseable {
     private void save(World world, CheckpointWriter to) {
         String request = request(to.status());
         // the writer may have begun to retry a failed save since this save was agreed on; then this one stays due
-        if (to.begin(state.describe(world), request, to.share(0, world.size()))) {
+        if (to.begin(state.describe(world), request, share(to, 0, world.size()))) {
             schedule.taken(state.step(), System.nanoTime(), request);
         }
     }
 
+    /** Returns a rank's share of a save, if several ranks at once save faster than one. */
+    private UploadShare share(CheckpointWriter of, int rank, int ranks) {
+        boolean shared = store.filter(in -> in.shares(of.buffers().bytes())).isPresent();
+        return shared ? new UploadShare(rank, ranks) : UploadShare.ALONE;
+    }
+
     private void help(World world, int rank) {
         if (state.step() >= 0) {
-            writer.ifPresent(to -> to.help(state.describe(world), to.share(rank, world.size())));
+            writer.ifPresent(to -> to.help(state.describe(world), share(to, rank, world.size())));
         }
     }
 
@@ -188,7 +194,7 @@ final class CheckpointSession implements AutoCloseable {
             return;
         }
         CheckpointWriter to = writer.get();
-        if (!to.saveNow(state.describe(world), atTheEnd, to.share(0, ranks), giveUp)) {
+        if (!to.saveNow(state.describe(world), atTheEnd, share(to, 0, ranks), giveUp)) {
             throw new CheckpointUnavailableException(
                     "step " + state.step() + " was not saved: " + to.status().why());
         }

@@ -14,7 +14,6 @@ import io.swav.trainer.WriterState.Phase;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -46,8 +45,8 @@ public final class CheckpointWriter implements AutoCloseable {
     private final StoreKeeper keeper;
 
     private WriterState state = WriterState.START;
-    /** The pause after the next copy that fails. */
-    private long copyPauseMillis;
+    /** Before a state is copied again after a copy that failed. */
+    private final GrowingPause copyPause;
     /** Whether the last save was the last of the training. */
     private boolean ended;
 
@@ -61,7 +60,7 @@ public final class CheckpointWriter implements AutoCloseable {
         this.buffers = buffers;
         this.progress = progress;
         this.firstPauseMillis = firstPauseMillis;
-        this.copyPauseMillis = firstPauseMillis;
+        this.copyPause = new GrowingPause(firstPauseMillis, LAST_PAUSE_MILLIS);
         this.keeper = new StoreKeeper(store.lease(), why -> report(Trouble.Saving, why));
     }
 
@@ -126,15 +125,6 @@ public final class CheckpointWriter implements AutoCloseable {
     }
 
     /**
-     * Returns this rank's share of a save, if several ranks at once save faster than one.
-     *
-     * @param rank of this trainer
-     */
-    UploadShare share(int rank, int ranks) {
-        return store.shares(buffers.bytes()) ? new UploadShare(rank, ranks) : UploadShare.ALONE;
-    }
-
-    /**
      * Starts to save the arrays as they are now. They may be read, and must not change before {@link #beforeChange}.
      *
      * @return false, and nothing is begun, while the thread uses the store: training does not wait for that
@@ -190,18 +180,13 @@ public final class CheckpointWriter implements AutoCloseable {
     /** Ends a phase that its task can no longer end, because even the handling of a failure has failed. */
     private synchronized void endPhaseOfDeadTask() {
         if (thread.isFree() && state.inTask()) {
-            change(now -> now.missedUntil(System.nanoTime() + nextCopyPause()).scannedOrNot());
+            change(now ->
+                    now.missedUntil(System.nanoTime() + copyPause.nextNanos()).scannedOrNot());
             report(
                     Trouble.Saving,
                     "the writer of checkpoints ended, and its failure could not be reported; raise the memory limit"
                             + " if this trainer's log shows that memory ran out" + AND_THEN);
         }
-    }
-
-    private synchronized long nextCopyPause() {
-        long pause = copyPauseMillis;
-        copyPauseMillis = Math.min(2 * pause, LAST_PAUSE_MILLIS);
-        return TimeUnit.MILLISECONDS.toNanos(pause);
     }
 
     /**
@@ -266,7 +251,7 @@ public final class CheckpointWriter implements AutoCloseable {
     }
 
     private synchronized void saving() {
-        copyPauseMillis = firstPauseMillis;
+        copyPause.reset();
         enter(Phase.Saving);
     }
 
@@ -280,7 +265,7 @@ public final class CheckpointWriter implements AutoCloseable {
             LOG.warn("rank 0 writes this rank's share of the {}, too", order.name(), failure);
             return;
         }
-        long until = System.nanoTime() + nextCopyPause();
+        long until = System.nanoTime() + copyPause.nextNanos();
         change(now -> now.missedUntil(until)); // first of all, because training waits for this
         reportThrown(order, failure);
     }

@@ -18,7 +18,7 @@ final class FailedAttempts {
 
     private final TrainerProgress progress;
     private final TrainingJournal journal;
-    private long pauseMillis = FIRST_PAUSE_MILLIS;
+    private final GrowingPause pause = new GrowingPause(FIRST_PAUSE_MILLIS, LAST_PAUSE_MILLIS);
     private String last = "";
 
     FailedAttempts(TrainerProgress progress, TrainingJournal journal) {
@@ -53,14 +53,12 @@ final class FailedAttempts {
 
     /** Returns how long to wait for a later world; each time longer until {@link #end}. */
     long nextPauseMillis() {
-        long pause = pauseMillis;
-        pauseMillis = Math.min(2 * pause, LAST_PAUSE_MILLIS);
-        return pause;
+        return pause.nextMillis();
     }
 
     /** Ends the row of failures: a world has formed. */
     void end() {
-        pauseMillis = FIRST_PAUSE_MILLIS;
+        pause.reset();
         last = "";
     }
 }

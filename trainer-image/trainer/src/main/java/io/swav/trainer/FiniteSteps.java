@@ -1,19 +1,17 @@
 package io.swav.trainer;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
 import io.swav.api.World;
 import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
+import io.swav.membership.RankExchange;
 import io.swav.model.CropSource;
 import io.swav.model.NotFiniteException;
 import io.swav.model.NotFiniteValue;
 import io.swav.model.StepResult;
 import io.swav.model.TrainStep;
-import io.swav.torch.TorchRuntime;
 import io.swav.trainer.NotFiniteDecision.RankFacts;
 import java.util.List;
 import java.util.Optional;
@@ -110,17 +108,9 @@ final class FiniteSteps {
     void checkLast(World world, Collective collective) {
         TrainStep machine = components.machine();
         List<NotFiniteValue> found = NotFiniteValue.ofState(machine.model(), machine.optimizer());
-        if (!allAgree(collective, found.isEmpty())) {
+        if (RankExchange.least(collective, found.isEmpty() ? 1 : 0) == 0) {
             String what = "the state after the last step, " + state.step() + ", is NaN or infinite";
             throw decide(world, collective, what, found);
-        }
-    }
-
-    private static boolean allAgree(Collective collective, boolean mine) {
-        try (NDManager manager = TorchRuntime.host()) {
-            NDArray least = manager.create(new long[] {mine ? 1 : 0});
-            collective.allReduceMin(least);
-            return least.getLong(0) == 1;
         }
     }
 
@@ -132,7 +122,7 @@ final class FiniteSteps {
         int rank = collective.rank();
         String pod = world.members().get(rank).pod();
         NotFiniteReport mine = NotFiniteReport.of(rank, pod, facts, found, components.batches(), step);
-        List<NotFiniteReport> ranks = RankGather.of(collective, NotFiniteReport.toJson(mine)).stream()
+        List<NotFiniteReport> ranks = RankExchange.texts(collective, NotFiniteReport.toJson(mine)).stream()
                 .map(NotFiniteReport::ofJson)
                 .toList();
         NotFiniteDecision decision = NotFiniteDecision.of(
@@ -144,7 +134,7 @@ final class FiniteSteps {
             components.progress().outside(); // waiting for the store is not a hang
             kept = capture.keep(world, step, decision, what, ranks);
         }
-        RankGather.of(collective, ""); // no rank ends its pod while rank 0 writes
+        RankExchange.barrier(collective); // no rank ends its pod while rank 0 writes
         String culprit = NotFiniteReport.culprits(ranks)
                 .findFirst()
                 .map(NotFiniteReport::pod)

@@ -1,9 +1,5 @@
 package io.swav.trainer;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport;
@@ -17,9 +13,9 @@ import io.swav.membership.ChangeStages;
 import io.swav.membership.DisagreementException;
 import io.swav.membership.Divergences;
 import io.swav.membership.Membership;
+import io.swav.membership.RankExchange;
 import io.swav.membership.WorldFormation;
 import io.swav.model.StepResult;
-import io.swav.torch.TorchRuntime;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -197,8 +193,9 @@ public final class Trainer implements AutoCloseable {
         shared.divergence().ifPresent(this::diverged);
         progress.entering();
         watchdog.training();
+        // none begins a step in a world that another abandons for a later one while the state is still being sent
         long agreed =
-                WorldFormation.barrier(collective, components.worlds().newest().generation());
+                RankExchange.least(collective, components.worlds().newest().generation());
         stages.end("barrier");
         formed = world;
         if (Membership.switches(world, agreed)) {
@@ -328,10 +325,7 @@ public final class Trainer implements AutoCloseable {
                 world,
                 collective.rank(),
                 () -> components.worlds().newest().generation() > world.generation() || pastSaveDeadline());
-        try (NDManager manager = TorchRuntime.host()) {
-            NDArray all = manager.zeros(new Shape(collective.size()), DataType.INT64);
-            collective.allGather(manager.create(new long[] {state.step()}), all);
-        }
+        RankExchange.barrier(collective);
     }
 
     private TrainingEnd done(String why) {

@@ -50,8 +50,8 @@ class WorldFormationTest {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
         among(
                 held,
-                (collective, state) -> assertThat(WorldFormation.barrier(collective, state.step()))
-                        .isEqualTo(5));
+                (collective, state) ->
+                        assertThat(RankExchange.least(collective, state.step())).isEqualTo(5));
     }
 
     private static void share(Collective collective, TrainingState state) {
