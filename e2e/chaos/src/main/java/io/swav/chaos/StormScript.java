@@ -15,6 +15,8 @@ final class StormScript {
     private static final double CALM_AFTER = 0.06;
     /** Before a drift: all trainers of the start must have entered the world, because one of them drifts. */
     private static final double CALM_BEFORE_DRIFT = 0.12;
+    /** The part of the faults in which newcomers with trouble come: it takes half a minute until the status names one. */
+    private static final double NEWCOMERS = 0.6;
 
     /** Ways to give a termination notice, taken in turn. */
     enum Notice {
@@ -111,6 +113,7 @@ final class StormScript {
             kinds.add(0, Kind.DRIFT); // it hits one of the first pods, which a later one may no longer find
         }
 
+        newcomersFirst(kinds);
         double calm = kinds.contains(Kind.DRIFT) ? CALM_BEFORE_DRIFT : CALM_BEFORE;
         long first = Math.max(2, Math.round(steps * calm));
         long last = steps - Math.max(2, Math.round(steps * CALM_AFTER));
@@ -136,6 +139,17 @@ final class StormScript {
             plan.add(new Planned(kind, step, 0, notice, replicas, seconds, random.nextLong()));
         }
         return plan;
+    }
+
+    /** Exchanges newcomers that come late with other faults that come early. */
+    private static void newcomersFirst(List<Kind> kinds) {
+        int late = (int) Math.ceil(NEWCOMERS * kinds.size());
+        int early = late - 1;
+        for (int i = late; i < kinds.size(); i++) {
+            while (kinds.get(i).isNewcomer() && early > 0) {
+                Collections.swap(kinds, i, early--);
+            }
+        }
     }
 
     /** The kill number {@code count} (from 1) by the clock. */

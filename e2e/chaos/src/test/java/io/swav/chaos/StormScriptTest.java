@@ -98,6 +98,20 @@ class StormScriptTest {
         }
     }
 
+    /** One that came in the last steps would not be named before the job ends. */
+    @Test
+    void newcomersWithTroubleComeWhileTheJobHasTimeToNameThem() {
+        FaultPlan plan = faultPlan(
+                Map.of(Kind.KILL, 4, Kind.NOTICE, 4, Kind.DRIFT, 1, Kind.UNREACHABLE, 2, Kind.OTHER_DATA, 1), 3, 0);
+        for (long seed = 0; seed < 500; seed++) {
+            assertThat(StormScript.plan(plan, 300, seed))
+                    .as("seed %d", seed)
+                    .filteredOn(planned -> planned.kind().isNewcomer())
+                    .hasSize(3)
+                    .allMatch(planned -> planned.step() < 200);
+        }
+    }
+
     @Test
     void onlyFaultsOnTheWayBetweenTrainersNeedProxies() {
         for (Kind kind : Kind.values()) {
