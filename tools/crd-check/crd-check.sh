@@ -2,8 +2,8 @@
 # Judges the CRD, the cases of its rules and every example with the code of a Kubernetes API server, 0.36 from Debian's packages.
 #   crd-check.sh [--crd FILE] [MANIFEST ...]     without arguments: this project's CRD, cases and manifests
 # The checker is built once, in ~/.cache/swav (XDG_CACHE_HOME), without installing anything: 140 MB are downloaded from the mirror that
-# the machine's apt uses, and compiled in minutes. Exit codes: 0 all is as it should be, 1 something is not, 3 the checker
-# cannot be had here, and the last line says why.
+# the machine's apt uses, and compiled in minutes. Exit codes: 0 all is as it should be, 1 something is not, 2 a file cannot be
+# read, 3 the checker cannot be had here, and the last line says why.
 set -euo pipefail
 case ${1:-} in -h | --help) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "$0"; exit ;; esac
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -61,7 +61,7 @@ build() {
     || { tail -n 5 "$LOG" >&2; unavailable "it does not compile against Debian's $found; see $LOG"; }
   sha256sum < "$HERE/main.go" > "$DIR/built-from"
   mv "$DIR/crd-check.new" "$DIR/crd-check"
-  rm -rf "$DIR/deb" "$DIR/apt" "$DIR/lists"
+  rm -rf "$DIR/deb" "$DIR/apt" "$DIR/lists" "$root" "$DIR/path" "$DIR/gocache" # a gigabyte
 }
 
 mkdir -p "$DIR"
