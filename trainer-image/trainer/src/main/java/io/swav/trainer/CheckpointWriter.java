@@ -255,10 +255,7 @@ public final class CheckpointWriter implements AutoCloseable {
         enter(Phase.Saving);
     }
 
-    /**
-     * Gives this state up, because the arrays change before it could be copied again: after a pause the then newest state
-     * takes its place. Rank 0 writes this rank's share anyway.
-     */
+    /** Gives this state up: after a pause the newest takes its place. Rank 0 writes this rank's share anyway. */
     private void copyFailed(SaveOrder order, Throwable failure) {
         if (order.share().rank() > 0) {
             idle();
