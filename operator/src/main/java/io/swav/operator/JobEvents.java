@@ -70,7 +70,8 @@ final class JobEvents {
                     true,
                     "PodKilled",
                     pod.name()
-                            + " (deleted without a grace period: the pod or its node does not respond, or the pod computes wrong)",
+                            + " (deleted without a grace period: the pod or its node does not respond, or the pod"
+                            + " computes wrong)",
                     now);
         }
         if (!plan.create().isEmpty() && result.rejection().isEmpty()) {

@@ -14,9 +14,10 @@ import java.util.stream.Stream;
 
 /**
  * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
- * value to the next: {@link HangDetector}, {@link UnreachableMembers}, {@link NewcomerTrials} and {@link Divergences} their
- * verdicts on pods, {@link IncidentRecorder} the planner's state with everything that has happened, {@link LiveMembers} the pods that can take part, {@link NextWorld} the decision about the
- * world, and {@link PodPlanner} the pods to create and delete.
+ * value to the next: {@link HangDetector}, {@link UnreachableMembers}, {@link NewcomerTrials} and {@link Divergences}
+ * their verdicts on pods, {@link IncidentRecorder} the planner's state with everything that has happened, {@link
+ * LiveMembers} the pods that can take part, {@link NextWorld} the decision about the world, and {@link PodPlanner} the
+ * pods to create and delete.
  */
 public final class WorldPlanner {
     private final JobPolicy policy;
