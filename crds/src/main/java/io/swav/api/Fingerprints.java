@@ -14,8 +14,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds what decides the bits of a training, as one trainer has it. Trainers make a step together only if their fingerprints
- * agree. Digests are 16 hexadecimal digits; an empty one is of a trainer that did not compute it.
+ * Holds what decides the bits of a training, as one trainer has it. Trainers make a step together only if their
+ * fingerprints agree. Digests are 16 hexadecimal digits; an empty one is of a trainer that did not compute it.
  *
  * @param config digest of {@link TrainingSettings}
  * @param samples in the data set

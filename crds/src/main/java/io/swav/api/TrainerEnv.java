@@ -21,8 +21,8 @@ public final class TrainerEnv {
     public static final String COLLECTIVE = "SWAV_COLLECTIVE";
 
     /**
-     * Whether trainers encrypt what they send each other: On (unset) or Off. All trainers of a job need the same value. NCCL
-     * has its own connections, which it never encrypts.
+     * Whether trainers encrypt what they send each other: On (unset) or Off. All trainers of a job need the same
+     * value. NCCL has its own connections, which it never encrypts.
      */
     public static final String ENCRYPTION = "SWAV_ENCRYPTION";
 

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  *     follows it
  * @param reach which other trainers it reaches; null from a version that does not call them
  * @param notFinite the last step that was NaN or infinite; null if there was none
- * @param fingerprints what this trainer trains with, with its settings while it is outside a world; null until it is known
+ * @param fingerprints what this trainer trains with, with its settings while it is outside a world; null until it is
+ *     known
  * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
  * @param time ISO-8601 instant of this report
  */

@@ -15,8 +15,8 @@ import java.util.stream.Stream;
 
 /**
  * Records replicas of the state that differed. Every member of the world reports the same event, for as long as it lives,
- * so each is remembered until the pods report later ones, and recorded once. A flipped bit is one event; a pod whose state
- * differs again and again has faulty memory or a faulty processor, and would let the job make no step.
+ * so each is remembered until the pods report later ones, and recorded once. A flipped bit is one event; a pod whose
+ * state differs again and again has faulty memory or a faulty processor, and would let the job make no step.
  */
 final class Divergences {
     /** After this many divergences in a row a pod is put out of the world. */

@@ -12,8 +12,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds what counts towards recovery.maxFailures: events in a window of time, not pods over the life of the job. Steps that
- * were not finite are counted beside them, because no pod fails with the first of them.
+ * Holds what counts towards recovery.maxFailures: events in a window of time, not pods over the life of the job. Steps
+ * that were not finite are counted beside them, because no pod fails with the first of them.
  *
  * @param counted when failures and hangs happened, oldest first
  * @param events the last events, oldest first, which more pods may join

@@ -15,8 +15,8 @@ import java.util.List;
  *
  * <p>A member without a broken pair always continues. This is a pure function of the graph of broken pairs, in which such
  * a set is a maximum independent set. Finding one takes exponential time in general; graphs of real failures (a few
- * members that no other reaches, a network in two halves) take a few steps. {@link #MAX_STEPS} bounds the search: beyond it
- * ranks are taken in their order, so that the set is free of broken pairs but perhaps not the largest.
+ * members that no other reaches, a network in two halves) take a few steps. {@link #MAX_STEPS} bounds the search:
+ * beyond it ranks are taken in their order, so that the set is free of broken pairs but perhaps not the largest.
  */
 final class LargestCamp {
     private static final int MAX_STEPS = 10_000;

@@ -15,10 +15,10 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Accounts for the cost of changes of the world. An incident is recorded when it is seen, together with the generation that is
- * published because of it. Its cost follows when that generation, or the next one that trains, has made its first step
- * and its trainers report what they lost. Incidents that share a pause each show its whole cost; the sums count it
- * once.
+ * Accounts for the cost of changes of the world. An incident is recorded when it is seen, together with the generation
+ * that is published because of it. Its cost follows when that generation, or the next one that trains, has made its
+ * first step and its trainers report what they lost. Incidents that share a pause each show its whole cost; the sums
+ * count it once.
  *
  * @param secondsLost by {@link IncidentKind}
  * @param incidents the last {@value #KEPT}

@@ -176,9 +176,9 @@ final class NewcomerTrials {
     }
 
     /**
-     * Returns verdicts about newcomers that a member has not reached for {@link UnreachableMembers#DEADLINE}, or that have
-     * not reached a member that reports. A pod that does not train with what the job does stays out and gets none: its
-     * successor would be like it.
+     * Returns verdicts about newcomers that a member has not reached for {@link UnreachableMembers#DEADLINE}, or that
+     * have not reached a member that reports. A pod that does not train with what the job does stays out and gets
+     * none: its successor would be like it.
      *
      * @param out uids of pods that no longer count
      */

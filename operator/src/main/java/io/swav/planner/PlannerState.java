@@ -11,8 +11,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Holds what the planner remembers from one plan to the next. It is written together with the world, in one object, so that
- * no incident is counted twice or forgotten if the operator dies in between.
+ * Holds what the planner remembers from one plan to the next. It is written together with the world, in one object, so
+ * that no incident is counted twice or forgotten if the operator dies in between.
  *
  * @param account the cost of everything that happened
  * @param failures what counts towards the limit of failures

@@ -16,10 +16,10 @@ import java.util.stream.IntStream;
 
 /**
  * Finds the members that keep a world from forming because they and others do not reach each other: another key, another
- * version, no route, a port that is blocked. {@link LargestCamp} chooses who continues. A pair of members counts as broken
- * if one of them reports, now, that for {@link #DEADLINE} none of its calls has reached the other. Without such a report
- * no member is put out. Members that are silent are dead in all likelihood, so they never outvote those that report; one that
- * {@link LastHolder} protects counts like those.
+ * version, no route, a port that is blocked. {@link LargestCamp} chooses who continues. A pair of members counts as
+ * broken if one of them reports, now, that for {@link #DEADLINE} none of its calls has reached the other. Without such
+ * a report no member is put out. Members that are silent are dead in all likelihood, so they never outvote those that
+ * report; one that {@link LastHolder} protects counts like those.
  */
 final class UnreachableMembers {
     /**
@@ -29,8 +29,8 @@ final class UnreachableMembers {
     static final Duration DEADLINE = Duration.ofSeconds(10);
 
     /**
-     * How long a trainer of a version that calls no others has to wait for a member to which its last attempt failed. It tries
-     * one member after the other, so it names the first one only.
+     * How long a trainer of a version that calls no others has to wait for a member to which its last attempt failed.
+     * It tries one member after the other, so it names the first one only.
      */
     static final Duration DEADLINE_WITHOUT_CALLS = Duration.ofSeconds(20);
 

@@ -190,9 +190,9 @@ final class StormJudge {
     }
 
     /**
-     * The newest fault without notice, before the step was dropped, that hit a member of its world. It may also have hit a
-     * pod that died while that world formed, before it could record that. One that a trainer injects into itself belongs to
-     * its step.
+     * The newest fault without notice, before the step was dropped, that hit a member of its world. It may also have
+     * hit a pod that died while that world formed, before it could record that. One that a trainer injects into itself
+     * belongs to its step.
      */
     private Optional<InjectedFault> death(Lost lost) {
         Set<String> members = history.members(lost.generation(), lost.generation());

@@ -100,8 +100,8 @@ final class StormTimes {
     }
 
     /**
-     * The median time in microseconds between the ends of consecutive steps of one generation, over worlds of this size if
-     * they made at least five such steps, otherwise over all worlds.
+     * The median time in microseconds between the ends of consecutive steps of one generation, over worlds of this
+     * size if they made at least five such steps, otherwise over all worlds.
      */
     private static double normalStep(List<Made> steps, int size) {
         List<Double> here = new ArrayList<>();

@@ -76,8 +76,8 @@ class SwavJobIT {
     }
 
     /**
-     * Takes a checkpoint on demand, suspends the job, damages one checkpoint meanwhile and resumes with another world size;
-     * then compares the weights with those of a job that trained undisturbed to the same step.
+     * Takes a checkpoint on demand, suspends the job, damages one checkpoint meanwhile and resumes with another world
+     * size; then compares the weights with those of a job that trained undisturbed to the same step.
      */
     @Test
     void resumesFromWhereItWasSuspended() throws Exception {
@@ -150,7 +150,9 @@ class SwavJobIT {
                       containers:
                       - name: trainer
                         image: swav-trainer
-                        env: [{name: JDK_JAVA_OPTIONS, value: "-XX:TieredStopAtLevel=1"}, {name: SWAV_STEP_SECONDS, value: "%6$s"}]
+                        env:
+                        - {name: JDK_JAVA_OPTIONS, value: "-XX:TieredStopAtLevel=1"}
+                        - {name: SWAV_STEP_SECONDS, value: "%6$s"}
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train, evalUri: file://%1$s/data/test}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]

@@ -8,8 +8,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Keeps what was found about steps that were not finite, beside the checkpoints: {@code not-finite/step-N.json}. A later capture
- * of the same step replaces the earlier one. Nothing reads them but people.
+ * Keeps what was found about steps that were not finite, beside the checkpoints: {@code not-finite/step-N.json}. A
+ * later capture of the same step replaces the earlier one. Nothing reads them but people.
  */
 public final class NotFiniteCaptures {
     /** The number of captures that are kept, those of the highest steps. */

@@ -9,7 +9,8 @@ import java.util.Optional;
 
 /**
  * Computes one group as if it were the batch, and searches what a step computes, in that order, for the first value that
- * is not finite. Within the batch one such group makes the codes of all groups NaN, and cannot be distinguished from them.
+ * is not finite. Within the batch one such group makes the codes of all groups NaN, and cannot be distinguished from
+ * them.
  */
 final class GroupInspection {
     private final StepContext step;

@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * What all ranks of a world hold and train with, exchanged in one message of a few numbers from each. All ranks get the same
- * values, and draw the same conclusions from them.
+ * What all ranks of a world hold and train with, exchanged in one message of a few numbers from each. All ranks get
+ * the same values, and draw the same conclusions from them.
  *
  * @param ranks in their order
  */

@@ -13,9 +13,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Exchanges small values between the ranks of a world, in host memory. Every rank calls the same method at the same point,
- * and no rank returns before all have called; each throws a {@link io.swav.collective.CollectiveException} if a peer is
- * lost.
+ * Exchanges small values between the ranks of a world, in host memory. Every rank calls the same method at the same
+ * point, and no rank returns before all have called; each throws a {@link io.swav.collective.CollectiveException} if a
+ * peer is lost.
  */
 public final class RankExchange {
     private RankExchange() {}

@@ -129,7 +129,8 @@ public final class WorldFormation {
     /**
      * Compares the states of all ranks, which have the same number of steps.
      *
-     * @throws CollectiveException on all ranks alike if they differ; forming the world again replaces those that are wrong
+     * @throws CollectiveException on all ranks alike if they differ; forming the world again replaces those that are
+     *     wrong
      */
     public static void requireEqualStates(Collective collective, TrainingState state) {
         MemberComparison members = MemberComparison.of(collective, state);

@@ -22,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Injects a fault, for tests: memory that loses one bit of the model before a step, as {@link TrainerEnv#FAULT_FLIP} says.
- * The step is computed with that bit.
+ * Injects a fault, for tests: memory that loses one bit of the model before a step, as {@link TrainerEnv#FAULT_FLIP}
+ * says. The step is computed with that bit.
  */
 final class BitFlip implements TrainStep {
     private static final Logger LOG = LoggerFactory.getLogger(BitFlip.class);

@@ -3,8 +3,8 @@ package io.swav.trainer;
 import java.util.List;
 
 /**
- * Says what all ranks do about a step that was not finite twice, or a last state that is not finite. It is a pure function of
- * facts that all ranks have gathered from one another, so all of them reach the same result.
+ * Says what all ranks do about a step that was not finite twice, or a last state that is not finite. It is a pure
+ * function of facts that all ranks have gathered from one another, so all of them reach the same result.
  */
 enum NotFiniteDecision {
     /** The ranks whose state is not finite take that of the others. */

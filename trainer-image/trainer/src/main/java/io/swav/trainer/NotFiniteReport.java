@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Describes what one rank found about a step that is not finite. Every rank sends its own to all others, so it is small: {@value
- * #FINDINGS} findings, {@value #SAMPLES} samples of each.
+ * Describes what one rank found about a step that is not finite. Every rank sends its own to all others, so it is
+ * small: {@value #FINDINGS} findings, {@value #SAMPLES} samples of each.
  *
  * @param found empty if this rank's groups and state are finite by themselves
  */

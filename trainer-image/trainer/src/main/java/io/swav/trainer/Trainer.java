@@ -337,8 +337,8 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * Returns the number of state holders: the first ranks of the last world, which may not have formed with the ranks that
-     * joined.
+     * Returns the number of state holders: the first ranks of the last world, which may not have formed with the ranks
+     * that joined.
      */
     private int holders() {
         return (int) last.members().stream()
