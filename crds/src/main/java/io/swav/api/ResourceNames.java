@@ -19,6 +19,9 @@ public final class ResourceNames {
     /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 
+    /** On a trainer's pod: the nodes that it must keep off, separated by commas. */
+    public static final String ANNOTATION_KEPT_OFF = GROUP + "/kept-off-nodes";
+
     public static final String CONFIG_KEY = "job.json";
     public static final String SECRET_KEY = "handshake";
 

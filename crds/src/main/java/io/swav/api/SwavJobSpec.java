@@ -669,12 +669,34 @@ public record SwavJobSpec(
                     + " damaged or of another configuration: false (default) stops with a message that names"
                     + " them, true starts from zero.")
             @Default("false")
-            Boolean startOver) {
+            Boolean startOver,
+
+            @JsonPropertyDescription(
+                    "Failures on one node, 2 by default, after which new pods of this job avoid it for"
+                            + " avoidNodeSeconds (status.avoidedNodes); 0 for never. Only failures that stayed on that"
+                            + " node count: not those of pods that failed together on several nodes or as a whole world,"
+                            + " not preemptions, and not pods that used more memory or disk than they may. Pods run on"
+                            + " an avoided node only if no other takes them, at the latest after five minutes.")
+            @Default("2")
+            @Min(0)
+            @Max(1000)
+            Integer avoidNodeAfterFailures,
+
+            @JsonPropertyDescription("Seconds, 3600 (an hour) by default, for which a node is avoided after the last"
+                    + " failure on it, and for which a failure counts.")
+            @Default("3600")
+            @Min(1)
+            @Max(2_592_000)
+            Integer avoidNodeSeconds) {
         private static final int A_DAY = 86_400;
+        private static final int AVOID_AFTER = 2;
+        private static final int AN_HOUR = 3_600;
 
         public Recovery {
             // absent from a spec that an earlier operator has accepted
             failureWindowSeconds = Objects.requireNonNullElse(failureWindowSeconds, A_DAY);
+            avoidNodeAfterFailures = Objects.requireNonNullElse(avoidNodeAfterFailures, AVOID_AFTER);
+            avoidNodeSeconds = Objects.requireNonNullElse(avoidNodeSeconds, AN_HOUR);
         }
     }
 }

@@ -57,6 +57,12 @@ public record SwavJobStatus(
         Ledger ledger,
 
         @JsonPropertyDescription(
+                "Nodes that new pods of this job avoid, because pods failed on them; see"
+                        + " recovery.avoidNodeAfterFailures. Absent if there are none.")
+        @Nullable
+        List<AvoidedNode> avoidedNodes,
+
+        @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
                         + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
                         + " and a message.")
@@ -64,7 +70,33 @@ public record SwavJobStatus(
         List<JobCondition> conditions) {
 
     public static final SwavJobStatus EMPTY =
-            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null);
+            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null, null);
+
+    /** Creates a status without avoided nodes. */
+    public SwavJobStatus(
+            @Nullable Long observedGeneration,
+            @Nullable Phase phase,
+            @Nullable Integer replicas,
+            @Nullable Integer readyReplicas,
+            @Nullable String selector,
+            @Nullable WorldStatus world,
+            @Nullable Progress progress,
+            @Nullable List<CheckpointEntry> checkpoints,
+            @Nullable Ledger ledger,
+            @Nullable List<JobCondition> conditions) {
+        this(
+                observedGeneration,
+                phase,
+                replicas,
+                readyReplicas,
+                selector,
+                world,
+                progress,
+                checkpoints,
+                ledger,
+                null,
+                conditions);
+    }
 
     public Optional<JobCondition> condition(ConditionType type) {
         return conditions == null
@@ -282,6 +314,19 @@ public record SwavJobStatus(
             @JsonPropertyDescription("The last 20 incidents, newest last.") @Nullable
             List<Incident> incidents) {}
 
+    /** A node that the job avoids. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record AvoidedNode(
+            @JsonPropertyDescription("Name of the node.")
+            String node,
+
+            @JsonPropertyDescription("When it may be used again, RFC 3339.")
+            String until,
+
+            @JsonPropertyDescription("The failures on it, in a sentence.")
+            String reason) {}
+
     /** One event that changed the world, or a pod that left. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -318,6 +363,19 @@ public record SwavJobStatus(
                     + " pause each show all of it.")
             @Nullable
             Double secondsPaused) {
+
+        /** Returns an incident that turned out to be a change of the world alone: the pod did not leave. */
+        public Incident withdrawn() {
+            return new Incident(
+                    time,
+                    IncidentKind.Resize,
+                    pod,
+                    "the notice was withdrawn, and the pod stays: " + reason,
+                    step,
+                    generation,
+                    stepsLost,
+                    secondsPaused);
+        }
 
         /** Returns the same incident of these pods. */
         public Incident withPod(String pods) {

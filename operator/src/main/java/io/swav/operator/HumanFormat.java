@@ -56,8 +56,11 @@ final class HumanFormat {
         return two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h");
     }
 
-    /** Joins two sentences, of which the second may be empty; messages of Kubernetes may already end with a period. */
+    /** Joins two sentences, which may be empty; messages of Kubernetes may already end with a period. */
     static String sentences(String first, String second) {
+        if (first.isEmpty()) {
+            return second;
+        }
         return second.isEmpty() ? first : first + (first.endsWith(".") ? " " : ". ") + second;
     }
 

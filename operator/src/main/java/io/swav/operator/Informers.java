@@ -62,8 +62,15 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    SnapshotReader snapshotReader(KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
+    /** Returns all nodes in the cache. */
+    List<Node> nodes() {
+        return nodes.list().toList();
+    }
+
+    SnapshotReader snapshotReader(
+            Signals signals, KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
         return new SnapshotReader(
+                signals,
                 maps::get,
                 nodes::get,
                 new SnapshotReader.Live() {

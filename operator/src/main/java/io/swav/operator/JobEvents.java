@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.planner.ObservedPod;
@@ -54,6 +55,12 @@ final class JobEvents {
         }
         for (String sentence : plan.resumeMessages()) {
             emit(job, false, "TrainingResumed", sentence, now);
+        }
+        for (AvoidedNode node : plan.nodes().begun()) {
+            String message = "node " + node.node() + ": " + node.reason() + ". New pods of this job avoid it until "
+                    + node.until() + ": they run there only if no other node takes them. Other jobs still use it;"
+                    + " cordon it if it is faulty";
+            emit(job, true, "NodeAvoided", message, now);
         }
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
             int size = regroup.next().size();

@@ -66,6 +66,15 @@ public final class Main implements Callable<Integer> {
                     + " operator acts alone")
     private @Nullable String lease;
 
+    @CommandLine.Option(
+            names = "--removal-taints",
+            paramLabel = "TAINT,...",
+            defaultValue = "${env:SWAV_REMOVAL_TAINTS:-}",
+            description = "taints with which tools of this cluster announce that a node will be removed, beside those that"
+                    + " the operator knows (docs/signals.md): KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT"
+                    + " ($SWAV_REMOVAL_TAINTS)")
+    private String removalTaints = "";
+
     public static void main(String[] args) {
         System.exit(new CommandLine(new Main()).execute(args));
     }
@@ -75,7 +84,12 @@ public final class Main implements Callable<Integer> {
         OperatorConfig config;
         try {
             config = OperatorConfig.of(
-                    Optional.ofNullable(kubeconfig), namespaces, address, port, Optional.ofNullable(lease));
+                    Optional.ofNullable(kubeconfig),
+                    namespaces,
+                    address,
+                    port,
+                    Optional.ofNullable(lease),
+                    removalTaints);
         } catch (IllegalArgumentException e) {
             LOG.error("{}", e.getMessage());
             return CommandLine.ExitCode.USAGE;

@@ -43,8 +43,14 @@ final class Obstacles {
                                 HumanFormat.sentences(
                                         withDisagreement(withHolds(plan.world().why())), refusedWorld()),
                                 slowForming()),
-                        rejectedEdit()))
+                        HumanFormat.sentences(nodes(), rejectedEdit())))
                 .orElseGet(this::problems);
+    }
+
+    /** Describes the nodes that may go or are avoided. */
+    private String nodes() {
+        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && !phase.isEnd();
+        return wanted ? NodeSentences.of(livePods(), facts) : "";
     }
 
     /** Adds what holds pods, if the sentence is about something else. */
@@ -198,8 +204,8 @@ final class Obstacles {
     }
 
     private Optional<String> retry() {
-        return Optional.ofNullable(facts.plannerState().backoff().retryAt())
-                .filter(facts.now()::isBefore)
+        return facts.plannerState()
+                .nextPodAt(facts.now())
                 .map(at -> "the next pod is created at " + at + " because recent pods failed");
     }
 }

@@ -18,9 +18,14 @@ import java.util.TreeSet;
  * @param namespaces watched; empty means all
  * @param address of health and metrics to listen at; port 0 for any free one
  * @param lease for the leader election of several operators; empty: this operator acts alone
+ * @param removalTaints taints that announce the end of a node, beside those that the operator knows
  */
 public record OperatorConfig(
-        Optional<Path> kubeconfig, Set<String> namespaces, InetSocketAddress address, Optional<Lease> lease) {
+        Optional<Path> kubeconfig,
+        Set<String> namespaces,
+        InetSocketAddress address,
+        Optional<Lease> lease,
+        List<TaintPattern> removalTaints) {
     private static final int HIGHEST_PORT = 65_535;
     private static final String NAME = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 
@@ -37,15 +42,27 @@ public record OperatorConfig(
         return of(kubeconfig, namespaces, "", port, lease);
     }
 
+    /** Like {@link #of(Optional, String, String, int, Optional, String)}, with the signals that the operator knows. */
+    public static OperatorConfig of(
+            Optional<Path> kubeconfig, String namespaces, String address, int port, Optional<String> lease) {
+        return of(kubeconfig, namespaces, address, port, lease, "");
+    }
+
     /**
      * Checks all settings before anything starts.
      *
      * @param address to listen at; empty for all of this machine
      * @param lease as NAMESPACE/NAME
+     * @param removalTaints as {@code kubectl taint} writes them, separated by commas; possibly empty
      * @throws IllegalArgumentException naming every option that is wrong
      */
     public static OperatorConfig of(
-            Optional<Path> kubeconfig, String namespaces, String address, int port, Optional<String> lease) {
+            Optional<Path> kubeconfig,
+            String namespaces,
+            String address,
+            int port,
+            Optional<String> lease,
+            String removalTaints) {
         List<String> problems = new ArrayList<>();
         kubeconfig
                 .filter(file -> !Files.isReadable(file))
@@ -70,6 +87,12 @@ public record OperatorConfig(
         }
         lease.filter(text -> !text.matches(NAME + "/" + NAME))
                 .ifPresent(text -> problems.add("--lease: \"" + text + "\" is not NAMESPACE/NAME"));
+        List<TaintPattern> taints = List.of();
+        try {
+            taints = TaintPattern.parseAll(removalTaints);
+        } catch (IllegalArgumentException e) {
+            problems.add("--removal-taints: " + e.getMessage());
+        }
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", problems));
         }
@@ -78,6 +101,7 @@ public record OperatorConfig(
                 names.contains("all") ? Set.of() : names,
                 listen,
                 lease.map(text ->
-                        new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))));
+                        new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))),
+                taints);
     }
 }

@@ -3,6 +3,7 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
@@ -28,6 +29,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,6 +47,7 @@ final class PlanExecutor {
     private final KubernetesClient client;
     private final Consumer<Pod> podCreated;
     private final Consumer<ConfigMap> mapWritten;
+    private final Supplier<List<Node>> nodes;
     private final SecureRandom random = new SecureRandom();
     /** metadata.generation of the job, by uid, for which this process has applied the dependents. */
     private final Map<String, Long> applied = new ConcurrentHashMap<>();
@@ -54,9 +57,15 @@ final class PlanExecutor {
     /**
      * Creates an executor.
      * @param podCreated and {@code mapWritten} update the caches at once, before the watch does
+     * @param nodes of the cluster, as far as they are cached
      */
-    PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
+    PlanExecutor(
+            KubernetesClient client,
+            Consumer<Pod> podCreated,
+            Consumer<ConfigMap> mapWritten,
+            Supplier<List<Node>> nodes) {
         this.client = client;
+        this.nodes = nodes;
         this.podCreated = podCreated;
         this.mapWritten = mapWritten;
     }
@@ -106,7 +115,7 @@ final class PlanExecutor {
             writeWorld(snapshot, plan);
             published = true;
             plan.forceDelete().forEach(pod -> delete(job, pod, true));
-            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            createPods(snapshot, plan, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             plan.delete().forEach(pod -> delete(job, pod, false));
             return new ExecutionResult(published, rejection(job, now), Optional.empty());
         } catch (KubernetesClientException e) {
@@ -188,7 +197,8 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, Instant now) {
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, Instant now) {
+        List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
@@ -208,8 +218,9 @@ final class PlanExecutor {
         }
         for (String name : names) {
             try {
-                podCreated.accept(
-                        client.resource(TrainerPod.of(job, template, name)).create());
+                Pod pod = TrainerPod.of(job, template, name);
+                AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
+                podCreated.accept(client.resource(pod).create());
             } catch (KubernetesClientException e) {
                 if (REJECTION_CODES.contains(e.getCode())) {
                     return Optional.of(PodRejection.of(

@@ -6,13 +6,13 @@ import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
-import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.ExitCodes;
 import io.swav.api.Fingerprints;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.Placement;
 import io.swav.planner.PodState;
 import io.swav.planner.PodState.Cause;
 import io.swav.planner.ReportedFacts;
@@ -20,37 +20,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Classifies a pod from its object, its node, and what its trainer reports. */
 final class PodClassifier {
-    /** Taints with which cloud providers and autoscalers announce that a node will be removed. */
-    private static final Set<String> REMOVAL_TAINTS = Set.of(
-            "karpenter.sh/disrupted",
-            "ToBeDeletedByClusterAutoscaler",
-            "cloud.google.com/impending-node-termination",
-            "remediator.kubernetes.azure.com/unschedulable",
-            "aws-node-termination-handler/spot-itn",
-            "aws-node-termination-handler/scheduled-maintenance",
-            "aws-node-termination-handler/asg-lifecycle-termination",
-            "node.kubernetes.io/out-of-service");
-
-    /** status.reason of pods that a kubelet did not admit, or evicted. */
-    private static final Set<String> TAKEN_AWAY = Set.of(
-            "Evicted",
-            "Preempting",
-            "NodeLost",
-            "NodeShutdown",
-            "Shutdown",
-            "Terminated",
-            "NodeAffinity",
-            "TopologyAffinityError",
-            "UnexpectedAdmissionError");
-
-    /** The reason is this prefix and the resource's name: cpu, pods, nvidia.com/gpu. */
-    private static final String OUT_OF = "OutOf";
-
     /** 128 plus the number of SIGKILL. */
     private static final int KILLED = 137;
 
@@ -71,11 +44,13 @@ final class PodClassifier {
 
     /**
      * Classifies a pod.
+     * @param signals that announce its end
      * @param node empty if the pod has none, or it no longer exists
      * @param silence time since the trainer's last report, empty if it never reported
      * @param hold what keeps the pod from starting
      */
     static ObservedPod classify(
+            Signals signals,
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
@@ -83,26 +58,29 @@ final class PodClassifier {
             Optional<Hold> hold) {
         Optional<TrainerReport> own =
                 report.filter(r -> r.uid().equals(pod.getMetadata().getUid()));
-        LivenessSignals signals = own.map(r -> signals(r, silence)).orElse(LivenessSignals.NONE);
-        PodState state = state(pod, node, own, signals, silence.orElse(Duration.ZERO), hold);
+        LivenessSignals liveness = own.map(r -> liveness(r, silence)).orElse(LivenessSignals.NONE);
+        PodState state = state(signals, pod, node, own, liveness, silence.orElse(Duration.ZERO), hold);
         return new ObservedPod(
                 pod.getMetadata().getName(),
                 pod.getMetadata().getUid(),
                 Instant.parse(pod.getMetadata().getCreationTimestamp()),
                 state,
-                signals,
+                liveness,
                 lingers(pod, state),
-                facts(pod, own));
+                facts(pod, node, own));
     }
 
-    private static ReportedFacts facts(Pod pod, Optional<TrainerReport> report) {
+    private static ReportedFacts facts(Pod pod, Optional<Node> node, Optional<TrainerReport> report) {
         return new ReportedFacts(
-                Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""),
+                new Placement(
+                        Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""),
+                        Signals.hint(node),
+                        AvoidedNodes.isKeptOff(pod)),
                 report.map(TrainerReport::fingerprints).orElse(Fingerprints.NONE),
                 report.map(TrainerReport::diverged));
     }
 
-    private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {
+    private static LivenessSignals liveness(TrainerReport report, Optional<Duration> silence) {
         boolean ended =
                 report.state() == TrainerReport.State.Done || report.state().isFailure();
         return new LivenessSignals(
@@ -129,25 +107,26 @@ final class PodClassifier {
 
     /** Judges by the trainer's container if that has ended: other containers may end differently, or not at all. */
     private static PodState state(
+            Signals signals,
             Pod pod,
             Optional<Node> node,
             Optional<TrainerReport> report,
-            LivenessSignals signals,
+            LivenessSignals liveness,
             Duration silentFor,
             Optional<Hold> hold) {
         String phase = phase(pod);
-        Optional<String> silence = silence(pod, node);
+        Optional<String> silence = Signals.silence(pod, node);
         // a trainer that reports is alive, whatever its kubelet does
-        Optional<String> notice = notice(pod, node)
+        Optional<String> notice = signals.notice(pod, node)
                 .or(() -> report.filter(r -> r.state() == TrainerReport.State.Leaving)
                         .map(r -> RECEIVED_SIGTERM))
-                .or(() -> signals.isSilent() ? silence : Optional.empty());
+                .or(() -> liveness.isSilent() ? silence : Optional.empty());
         Optional<ContainerStateTerminated> end = end(pod);
         if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
-            return exitedWithZero(notice.or(() -> takenAway(pod)), report);
+            return exitedWithZero(pod, notice.or(() -> Evictions.takenAway(pod)), report);
         }
         if (end.isPresent() || "Failed".equals(phase)) {
-            return ended(pod, notice.or(() -> takenAway(pod)), end, report);
+            return ended(pod, notice.or(() -> Evictions.takenAway(pod)), end, report);
         }
         if (notice.isPresent()) {
             return new PodState.Terminating(notice.get(), silence.flatMap(s -> overdue(pod)));
@@ -170,9 +149,13 @@ final class PodClassifier {
      * Classifies an exit code of 0. A trainer reports before it enters a world, so a pod that never reported has done
      * nothing for the job.
      */
-    private static PodState exitedWithZero(Optional<String> notice, Optional<TrainerReport> report) {
+    private static PodState exitedWithZero(Pod pod, Optional<String> notice, Optional<TrainerReport> report) {
         if (report.filter(PodClassifier::isDone).isPresent()) {
             return new PodState.Done();
+        }
+        Optional<String> fault = Evictions.ownFault(pod);
+        if (fault.isPresent()) {
+            return new PodState.Ended(Cause.OVERUSED, fault.get());
         }
         return report.isPresent() || notice.isPresent()
                 ? new PodState.Ended(Cause.PREEMPTED, notice.orElse("the trainer exited before the job was complete"))
@@ -183,52 +166,10 @@ final class PodClassifier {
         return report.state() == TrainerReport.State.Done || (report.steps() > 0 && report.step() >= report.steps());
     }
 
-    /** Returns why the pod is about to leave; empty if it has no notice. */
-    private static Optional<String> notice(Pod pod, Optional<Node> node) {
-        Optional<PodCondition> disruption =
-                condition(pod, "DisruptionTarget").filter(c -> "True".equals(c.getStatus()));
-        if (disruption.isPresent()) {
-            String reason = Optional.ofNullable(disruption.get().getReason()).orElse("DisruptionTarget");
-            return Optional.of(Optional.ofNullable(disruption.get().getMessage())
-                    .filter(message -> !message.isBlank())
-                    .map(message -> reason + ": " + message)
-                    .orElse(reason));
-        }
-        Optional<String> taint = node.flatMap(PodClassifier::removalTaint);
-        if (taint.isPresent()) {
-            return taint;
-        }
-        return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp()).map(at -> "the pod was deleted");
-    }
-
     /** Returns when a deleted pod should be gone; deletionTimestamp is the end of its grace period. */
     private static Optional<Instant> overdue(Pod pod) {
         return Optional.ofNullable(pod.getMetadata().getDeletionTimestamp())
                 .map(at -> Instant.parse(at).plus(AFTER_GRACE));
-    }
-
-    private static Optional<String> removalTaint(Node node) {
-        List<Taint> taints = node.getSpec() == null ? List.of() : node.getSpec().getTaints();
-        return taints.stream()
-                .map(Taint::getKey)
-                .filter(REMOVAL_TAINTS::contains)
-                .findFirst()
-                .map(key -> "node " + node.getMetadata().getName() + " is about to be removed (taint " + key + ")");
-    }
-
-    private static Optional<String> silence(Pod pod, Optional<Node> node) {
-        String name = pod.getSpec().getNodeName();
-        if (name == null) {
-            return Optional.empty();
-        }
-        if (node.isEmpty()) {
-            return Optional.of("node " + name + " no longer exists");
-        }
-        return Optional.ofNullable(node.get().getStatus()).stream()
-                .flatMap(status -> status.getConditions().stream())
-                .filter(c -> "Ready".equals(c.getType()) && !"True".equals(c.getStatus()))
-                .findFirst()
-                .map(c -> "node " + name + " is not responding");
     }
 
     private static PodState failing(TrainerReport report, Duration silentFor) {
@@ -239,17 +180,12 @@ final class PodClassifier {
                 : new PodState.Failing("failed: " + report.message(), left);
     }
 
-    /** Returns why a kubelet did not admit the pod, or evicted it. */
-    private static Optional<String> takenAway(Pod pod) {
-        String reason = pod.getStatus().getReason();
-        String message = pod.getStatus().getMessage();
-        return Optional.ofNullable(reason)
-                .filter(r -> TAKEN_AWAY.contains(r) || r.startsWith(OUT_OF))
-                .map(r -> message == null ? r : r + ": " + message);
-    }
-
     private static PodState ended(
             Pod pod, Optional<String> notice, Optional<ContainerStateTerminated> end, Optional<TrainerReport> report) {
+        Optional<String> fault = Evictions.ownFault(pod); // first: an eviction under node pressure is a notice, too
+        if (fault.isPresent()) {
+            return new PodState.Ended(Cause.OVERUSED, fault.get());
+        }
         if (notice.isPresent()) {
             return new PodState.Ended(Cause.PREEMPTED, notice.get());
         }
@@ -264,9 +200,12 @@ final class PodClassifier {
         if (exit == ExitCodes.NOT_FINITE) {
             return new PodState.Ended(Cause.NOT_FINITE, "a step is not finite" + lastWords(end.get(), report));
         }
-        String why = "OOMKilled".equals(end.get().getReason())
-                ? "out of memory (OOMKilled): raise the container's memory limit"
-                : "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);
+        if ("OOMKilled".equals(end.get().getReason())) {
+            return new PodState.Ended(
+                    Cause.OVERUSED, "out of memory (OOMKilled): raise the container's memory limit");
+        }
+        String why =
+                "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);
         boolean unfit =
                 report.filter(r -> r.state() == TrainerReport.State.Unfit).isPresent();
         return unfit

@@ -65,16 +65,19 @@ final class SnapshotReader {
         Reporting reporting(SwavJob job, List<TrainerAccess.SilentPod> silent);
     }
 
+    private final Signals signals;
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
     private final Live live;
     private final ReportSilenceTracker silenceTracker;
 
     SnapshotReader(
+            Signals signals,
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
             Live live,
             ReportSilenceTracker silenceTracker) {
+        this.signals = signals;
         this.maps = maps;
         this.nodes = nodes;
         this.live = live;
@@ -177,6 +180,7 @@ final class SnapshotReader {
             PodHolds.Events events =
                     withEvents.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
             pods.add(PodClassifier.classify(
+                    signals,
                     pod,
                     node,
                     report,

@@ -4,6 +4,7 @@ import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.WorldStatus;
@@ -53,6 +54,7 @@ final class StatusBuilder {
                 ProgressStatus.of(facts, phase),
                 checkpoints.newest(),
                 ledger(facts),
+                avoidedNodes(facts),
                 ConditionStatus.of(facts, phase, checkpoints));
     }
 
@@ -79,6 +81,7 @@ final class StatusBuilder {
                 before.progress(),
                 before.checkpoints(),
                 before.ledger(),
+                before.avoidedNodes(),
                 conditions.list());
     }
 
@@ -102,6 +105,11 @@ final class StatusBuilder {
                 ? null
                 : facts.snapshot().reports().get(world.members().get(0).pod());
         return first == null || first.generation() != world.generation() ? null : first.collective();
+    }
+
+    private static @Nullable List<AvoidedNode> avoidedNodes(StatusFacts facts) {
+        List<AvoidedNode> avoided = facts.avoidedNodes();
+        return avoided.isEmpty() ? null : avoided;
     }
 
     private static Ledger ledger(StatusFacts facts) {

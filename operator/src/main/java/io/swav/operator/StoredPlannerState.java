@@ -3,6 +3,7 @@ package io.swav.operator;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
+import io.swav.planner.NodeFailures;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * stored too.
  *
  * @param failures null if there was none, or if an earlier version stored the state
+ * @param nodes null if none is blamed
  */
 record StoredPlannerState(
         long nextPod,
@@ -42,7 +44,13 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures,
 
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        Set<String> noticed,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable
+        NodeFailures nodes) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -53,6 +61,7 @@ record StoredPlannerState(
         // absent from an earlier operator's state
         unreachable = unreachable == null ? new TreeSet<>() : new TreeSet<>(unreachable);
         trials = trials == null ? List.of() : List.copyOf(trials);
+        noticed = noticed == null ? new TreeSet<>() : new TreeSet<>(noticed);
     }
 
     static StoredPlannerState of(PlannerState state) {
@@ -70,7 +79,9 @@ record StoredPlannerState(
                 state.pods().unreachable(),
                 state.pods().trials(),
                 state.failures().equals(Failures.NONE) ? null : state.failures(),
-                state.progress().divergences());
+                state.progress().divergences(),
+                state.pods().noticed(),
+                state.nodes().equals(NodeFailures.NONE) ? null : state.nodes());
     }
 
     PlannerState plannerState() {
@@ -81,10 +92,12 @@ record StoredPlannerState(
                         lost,
                         hung,
                         Objects.requireNonNullElse(unreachable, Set.of()),
-                        Objects.requireNonNullElse(trials, List.of())),
+                        Objects.requireNonNullElse(trials, List.of()),
+                        Objects.requireNonNullElse(noticed, Set.of())),
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end, divergences),
                 account,
-                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
+                Objects.requireNonNullElse(nodes, NodeFailures.NONE));
     }
 }

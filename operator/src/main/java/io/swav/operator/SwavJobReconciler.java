@@ -59,6 +59,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
     private final KubernetesClient client;
+    private final Signals signals;
     private final Clock clock;
     private final ReportSilenceTracker silence = new ReportSilenceTracker(System::nanoTime);
     private final PlanExecutor executor;
@@ -69,14 +70,18 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
-    SwavJobReconciler(KubernetesClient client, JobMetrics metrics, Clock clock) {
+    SwavJobReconciler(KubernetesClient client, Signals signals, JobMetrics metrics, Clock clock) {
         this.client = client;
+        this.signals = signals;
         this.clock = clock;
         this.metrics = metrics;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
         this.executor = new PlanExecutor(
-                client, pod -> informers().created(pod), map -> informers().written(map));
+                client,
+                pod -> informers().created(pod),
+                map -> informers().written(map),
+                () -> informers().nodes());
     }
 
     @Override
@@ -143,7 +148,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
             return Optional.of(
-                    informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
+                    informers().snapshotReader(signals, client, podEvents, silence).read(job, pods, now));
         } catch (KubernetesClientException e) {
             LOG.warn("cannot read the trainers' reports: {}", PlanExecutor.message(e));
             if (isOutage(e)) {
@@ -206,6 +211,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.readyReplicas(), now.readyReplicas())
                 && Objects.equals(before.world(), now.world())
                 && Objects.equals(losses(before), losses(now))
+                && Objects.equals(before.avoidedNodes(), now.avoidedNodes())
                 && Objects.equals(before.conditions(), now.conditions());
     }
 

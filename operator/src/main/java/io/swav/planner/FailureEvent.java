@@ -28,7 +28,12 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
      * @param why it ended: how, and after a colon what may be said of this pod alone
      */
     static FailureEvent of(ObservedPod pod, String why, Instant now) {
-        return new FailureEvent(generation(pod), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
+        return new FailureEvent(generation(pod), how(why), now, now, pod.name(), 1);
+    }
+
+    /** Returns how a pod ended, without what may be said of this pod alone. */
+    static String how(String why) {
+        return why.replaceFirst("(?s): .*", "");
     }
 
     private static long generation(ObservedPod pod) {

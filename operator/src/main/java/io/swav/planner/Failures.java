@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,12 @@ public record Failures(
     static final int KEPT = 200;
 
     private static final int EVENTS_KEPT = 8;
+
+    /** A failure this long after the one before is a single one, not the next of a series. */
+    static final Duration CALM = Duration.ofMinutes(15);
+
+    private static final Duration FIRST_DELAY = Duration.ofSeconds(1);
+    private static final Duration LONGEST_DELAY = Duration.ofMinutes(5);
 
     /** @param count failures, at this time or shortly before */
     public record Counted(Instant time, int count) {}
@@ -74,6 +81,49 @@ public record Failures(
     /** Returns the event that this one belongs to, if it is one of the last. */
     Optional<FailureEvent> eventOf(FailureEvent begun, Instant created) {
         return events.stream().filter(event -> event.includes(begun, created)).findFirst();
+    }
+
+    /** Returns how many pods failed for which no other is created yet. */
+    int heldBack(Instant now) {
+        return events.stream()
+                .filter(event -> now.isBefore(replacedAt(event)))
+                .mapToInt(FailureEvent::pods)
+                .sum();
+    }
+
+    /** Returns when the next of those pods may be replaced. */
+    Optional<Instant> nextReplacement(Instant now) {
+        return events.stream().map(this::replacedAt).filter(now::isBefore).min(Comparator.naturalOrder());
+    }
+
+    /**
+     * Returns when the pods of an event are replaced: at once after a single failure; in a series of them after 2 s, 4 s and so
+     * on, up to five minutes, as a kubelet restarts containers. A pod that fails soon after it has joined costs its peers a
+     * change of the world each time.
+     */
+    private Instant replacedAt(FailureEvent event) {
+        int number = numberInSeries(event.first());
+        Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(number - 1, 20));
+        return number < 2
+                ? event.last()
+                : event.last().plus(delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY);
+    }
+
+    /** Returns the place of the failure at this time among those that followed one another closely, from 1. */
+    private int numberInSeries(Instant time) {
+        int number = 0;
+        Instant next = time;
+        for (int i = counted.size() - 1; i >= 0; i--) {
+            Instant at = counted.get(i).time();
+            if (!at.isAfter(time)) {
+                if (at.plus(CALM).isBefore(next)) {
+                    break;
+                }
+                number += counted.get(i).count();
+                next = at;
+            }
+        }
+        return Math.max(1, number);
     }
 
     /** Records an event; it counts as one failure. */

@@ -128,6 +128,46 @@ public record LedgerState(
         return new LedgerState(more, stepsLost, secondsLost, recalling(incident).incidents(), pace);
     }
 
+    /**
+     * Takes a preemption back, because the pod did not leave. What the change of the world cost stays with its incident,
+     * which becomes one of kind Resize.
+     */
+    LedgerState withdrawn(String pod) {
+        return new LedgerState(
+                withoutOnePreemption(),
+                stepsLost,
+                secondsLost,
+                incidents.stream()
+                        .map(incident -> isPreemption(incident, pod) ? incident.withdrawn() : incident)
+                        .toList(),
+                pace);
+    }
+
+    /** Takes a preemption back, because it was something else. */
+    LedgerState withoutPreemption(String pod) {
+        return new LedgerState(
+                withoutOnePreemption(),
+                stepsLost,
+                secondsLost,
+                incidents.stream()
+                        .filter(incident -> !isPreemption(incident, pod))
+                        .toList(),
+                pace);
+    }
+
+    private static boolean isPreemption(Incident incident, String pod) {
+        return incident.kind() == IncidentKind.Preemption && incident.pod().equals(pod);
+    }
+
+    private Counts withoutOnePreemption() {
+        return new Counts(
+                counts.resizes(),
+                Math.max(0, counts.preemptions() - 1),
+                counts.failures(),
+                counts.hangs(),
+                counts.divergences());
+    }
+
     /** Lists an incident that was counted before, as the last one. */
     LedgerState recalling(Incident incident) {
         List<Incident> all = new ArrayList<>(incidents);

@@ -204,7 +204,6 @@ final class NextWorld {
      * thing.
      */
     private String startingWhy() {
-        Instant retry = state.backoff().retryAt();
         Optional<String> first = input.pods().stream()
                 .filter(pod -> pod.state() instanceof Starting)
                 .min(ObservedPod.BY_AGE)
@@ -213,10 +212,9 @@ final class NextWorld {
                 .or(trials::obstacle)
                 .or(() -> first)
                 .or(() -> liveMembers.agreement().names().map(names -> "Kept out: " + names))
-                .orElse(
-                        retry != null && now.isBefore(retry)
-                                ? "The next pod is created at " + retry + " because recent pods failed"
-                                : "New pods are being created");
+                .or(() -> state.nextPodAt(now)
+                        .map(at -> "The next pod is created at " + at + " because recent pods failed"))
+                .orElse("New pods are being created");
     }
 
     private String change(List<World.Member> candidates, List<World.Member> next, List<World.Member> joining) {

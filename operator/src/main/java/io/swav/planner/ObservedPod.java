@@ -36,6 +36,11 @@ public record ObservedPod(
         return facts.node();
     }
 
+    /** Whether its node may go, though nobody has to leave it yet. */
+    boolean hasHint() {
+        return facts.placement().hint().isPresent();
+    }
+
     /** Returns its name, and its node's if it has one. */
     String nameAndNode() {
         return node().isEmpty() ? name : name + " (node " + node() + ")";

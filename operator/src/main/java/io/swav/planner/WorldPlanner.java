@@ -70,22 +70,27 @@ public final class WorldPlanner {
         List<World.Member> members = decision.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next().members()
                 : liveMembers.present();
-        Recorded published = publish(decision.world(), IncidentKind.Resize).with(trials.current(members));
+        List<ObservedPod> shutOut = pods.shutOut();
+        Recorded published = yielding(
+                publish(decision.world(), IncidentKind.Resize).with(trials.current(members)), shutOut);
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
         Map<ObservedPod, String> delete = because(pods.lingering(), "the trainer has ended but its pod has not");
         because(pods.unreachable(published.state()), "its peers do not reach it")
                 .forEach(delete::putIfAbsent);
+        because(shutOut, "no node takes it but those that the job avoids: its successor may run on them")
+                .forEach(delete::putIfAbsent);
         because(excess, pods.counts()).forEach(delete::putIfAbsent);
         because(pods.oldEnded(), "").forEach(delete::putIfAbsent);
         return plan(
-                released(withNumbersOf(create, published), excess),
+                released(released(withNumbersOf(create, published), excess), shutOut),
                 decision.world(),
                 create,
                 delete,
                 Stream.of(
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
+                                pods.shutOutLater(),
                                 livenessChecks())
                         .flatMap(times -> times));
     }
@@ -152,6 +157,10 @@ public final class WorldPlanner {
                 result.state(),
                 result.newIncidents(),
                 result.resumeMessages(),
+                AvoidedNodesPlan.of(
+                        policy.avoidance(),
+                        input.state().nodes(),
+                        result.state().nodes()),
                 Stream.concat(replanTimes, pods.forceDeleteLater()).min(Comparator.naturalOrder()));
     }
 
@@ -164,6 +173,12 @@ public final class WorldPlanner {
     private static Recorded withNumbersOf(List<String> created, Recorded before) {
         PlannerState.Pods pods = before.state().pods();
         return before.with(before.state().with(pods.withNext(pods.next() + created.size())));
+    }
+
+    private static Recorded yielding(Recorded before, List<ObservedPod> shutOut) {
+        return shutOut.isEmpty()
+                ? before
+                : before.with(before.state().with(before.state().nodes().yielding()));
     }
 
     /** Marks pods as accounted for, because the operator itself removes them. */

@@ -291,6 +291,7 @@ class SnapshotReaderTest {
 
     private SnapshotReader reader(Map<String, ConfigMap> maps) {
         return new SnapshotReader(
+                Signals.BUILT_IN,
                 id -> id.getName().equals(ResourceNames.progressName("job"))
                         ? cached
                         : Optional.ofNullable(maps.get(id.getName())),
