@@ -7,8 +7,10 @@ import com.sun.net.httpserver.HttpServer;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.planner.AvoidedNodesPlan;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
@@ -28,16 +30,22 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 class JobEventsTest {
+    private static final AvoidedNode OLD = new AvoidedNode("n1", "2026-01-01T01:00:00Z", "2 failures");
+    private static final AvoidedNode NEW = new AvoidedNode("n2", "2026-01-01T02:00:00Z", "3 failures");
+    private static final String AVOIDED = "NodeAvoided: node n2: 3 failures. New pods of this job avoid it until"
+            + " 2026-01-01T02:00:00Z: they run there only if no other node takes them. Other jobs still use it; cordon it"
+            + " if it is faulty";
     private static final ReconcilePlan PLAN = plan();
 
     /** The next plan keeps that world, so it cannot record it. */
     @Test
     void recordsAPublishedWorldEvenIfAPodCouldNotBeCreated() throws IOException {
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
-                .containsExactly("WorldPublished: World generation 5 with 0 trainers: job-1 left");
+                .containsExactlyInAnyOrder(AVOIDED, "WorldPublished: World generation 5 with 0 trainers: job-1 left");
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
                 .containsExactlyInAnyOrder(
                         "WorldPublished: World generation 5 with 0 trainers: job-1 left",
+                        AVOIDED,
                         "PodsCreated: job-2 (wanted pods: 2, existing: 1)",
                         "PodsDeleted: job-3, job-5 (its peers do not reach it)",
                         "PodsDeleted: job-4 (wanted pods: 2, existing: 4)");
@@ -57,6 +65,8 @@ class JobEventsTest {
                 PlannerState.EMPTY,
                 List.of(),
                 List.of(),
+                new AvoidedNodesPlan(
+                        List.of(OLD, NEW), List.of(NEW), true),
                 Optional.empty());
     }
 

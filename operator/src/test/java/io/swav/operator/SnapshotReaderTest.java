@@ -295,7 +295,11 @@ class SnapshotReaderTest {
                 id -> id.getName().equals(ResourceNames.progressName("job"))
                         ? cached
                         : Optional.ofNullable(maps.get(id.getName())),
-                node -> Optional.of(new NodeBuilder().build()),
+                node -> Optional.of(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(node.getName())
+                        .endMetadata()
+                        .build()),
                 new SnapshotReader.Live() {
                     @Override
                     public Optional<Pod> pod(ResourceID id) {

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.Fingerprints;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
@@ -19,10 +21,13 @@ import io.swav.planner.Hold;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.LedgerState;
 import io.swav.planner.LivenessSignals;
+import io.swav.planner.NodeFailures;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.Placement;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import io.swav.planner.ReportedFacts;
 import io.swav.planner.Reporting;
 import io.swav.planner.WorldPlanner;
 import java.time.Instant;
@@ -321,6 +326,50 @@ class StatusBuilderTest {
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
+    }
+
+    @Test
+    void showsNodesThatAreAvoidedOrMayGo() {
+        SwavJob job = Jobs.job("replicas: 1");
+        PlannerState blamed = new PlannerState(
+                PlannerState.EMPTY.pods(),
+                PlannerState.EMPTY.backoff(),
+                new PlannerState.Progress(NOW, null, null),
+                LedgerState.EMPTY,
+                Failures.NONE,
+                new NodeFailures(
+                        List.of(
+                                new NodeFailures.Blame("n1", NOW.minusSeconds(60), "job-3", "exit code 70", 2),
+                                new NodeFailures.Blame("n1", NOW, "job-4", "exit code 70: words", 2)),
+                        false));
+        ObservedPod hinted = new ObservedPod(
+                "c",
+                "uid-c",
+                NOW,
+                new PodState.Starting("pulling"),
+                LivenessSignals.NONE,
+                false,
+                new ReportedFacts(
+                        new Placement("n2", Optional.of("node n2 is cordoned"), false),
+                        Fingerprints.NONE,
+                        Optional.empty()));
+        SwavJobStatus status = status(snapshot(
+                job, List.of(), WORLD, blamed, Map.of("b", report("b", "Training", 4, 7)), List.of(hinted)));
+        assertThat(status.avoidedNodes())
+                .containsExactly(new AvoidedNode(
+                        "n1",
+                        "2026-01-01T01:00:00Z",
+                        "2 failures of pods on it; the last: job-4, exit code 70: words"));
+        assertThat(condition(status, ConditionType.Ready).message())
+                .endsWith("No trainer leaves yet, but node n2 is cordoned with c. New pods avoid node n1 until"
+                        + " 2026-01-01T01:00:00Z (2 failures of pods on it; the last: job-4, exit code 70: words)");
+        assertThat(status(Jobs.job("replicas: 1, recovery: {avoidNodeAfterFailures: 0}"), List.of(), WORLD, blamed)
+                        .avoidedNodes())
+                .isNull();
+        assertThat(status(Jobs.job("replicas: 1, suspend: true"), List.of(), WORLD, blamed)
+                        .avoidedNodes())
+                .as("no pods are created")
+                .isNull();
     }
 
     private static ObservedPod held(String name, Hold hold) {

@@ -13,6 +13,7 @@ import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
 import io.swav.planner.LedgerState.Counts;
 import io.swav.planner.LedgerState.GenerationBaseline;
+import io.swav.planner.NodeFailures;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.End;
@@ -125,5 +126,23 @@ class StoredPlannerStateTest {
         assertThat(failures.within(Duration.ofDays(1), T0.plusSeconds(3600))).isEqualTo(1);
         assertThat(failures.within(Duration.ofDays(1), T0.plus(Duration.ofDays(2))))
                 .isZero();
+    }
+
+    @Test
+    void keepsNoticesAndTheFailuresOfNodes() {
+        NodeFailures nodes = new NodeFailures(List.of(new NodeFailures.Blame("n1", T0, "job-3", "exit code 70", 2)), true);
+        PlannerState state = new PlannerState(
+                new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of(), List.of(), Set.of("uid-1")),
+                STATE.backoff(),
+                STATE.progress(),
+                STATE.account(),
+                Failures.NONE,
+                nodes);
+        ConfigMap map = WorldConfigMap.of(job, world, state, "42");
+        assertThat(map.getData().get("ledger.json"))
+                .endsWith(",\"noticed\":[\"uid-1\"],\"nodes\":{\"blames\":[{\"node\":\"n1\","
+                        + "\"time\":\"2026-01-01T00:00:00Z\",\"pod\":\"job-3\",\"why\":\"exit code 70\",\"of\":2}],"
+                        + "\"yielded\":true}}");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
     }
 }
