@@ -638,7 +638,8 @@ public record SwavJobSpec(
             @JsonPropertyDescription(
                     "Failures of trainers, which are replaced, within failureWindowSeconds before the job is Failed,"
                             + " 10 by default. Trainers that fail together, in one world and in the same way, are one"
-                            + " failure. Preemptions, evictions and lost nodes never count.")
+                            + " failure. Preemptions, lost nodes and evictions never count, except for an eviction because of"
+                            + " what the pod itself used.")
             @Default("10")
             @Min(0)
             @Max(1_000_000)
@@ -671,12 +672,11 @@ public record SwavJobSpec(
             @Default("false")
             Boolean startOver,
 
-            @JsonPropertyDescription(
-                    "Failures on one node, 2 by default, after which new pods of this job avoid it for"
-                            + " avoidNodeSeconds (status.avoidedNodes); 0 for never. Only failures that stayed on that"
-                            + " node count: not those of pods that failed together on several nodes or as a whole world,"
-                            + " not preemptions, and not pods that used more memory or disk than they may. Pods run on"
-                            + " an avoided node only if no other takes them, at the latest after five minutes.")
+            @JsonPropertyDescription("Failures on one node, 2 by default, after which new pods of this job avoid it for"
+                    + " avoidNodeSeconds (status.avoidedNodes); 0 for never. Only failures that stayed on that"
+                    + " node count: not those of pods that failed together on several nodes or as a whole world,"
+                    + " not preemptions, and not pods that used more memory or disk than they may. Pods run on"
+                    + " an avoided node only if no other takes them, at the latest after five minutes.")
             @Default("2")
             @Min(0)
             @Max(1000)

@@ -56,9 +56,8 @@ public record SwavJobStatus(
         @JsonPropertyDescription("What was lost, and why.") @Nullable
         Ledger ledger,
 
-        @JsonPropertyDescription(
-                "Nodes that new pods of this job avoid, because pods failed on them; see"
-                        + " recovery.avoidNodeAfterFailures. Absent if there are none.")
+        @JsonPropertyDescription("Nodes that new pods of this job avoid, because pods failed on them; see"
+                + " recovery.avoidNodeAfterFailures. Absent if there are none.")
         @Nullable
         List<AvoidedNode> avoidedNodes,
 
@@ -318,8 +317,7 @@ public record SwavJobStatus(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record AvoidedNode(
-            @JsonPropertyDescription("Name of the node.")
-            String node,
+            @JsonPropertyDescription("Name of the node.") String node,
 
             @JsonPropertyDescription("When it may be used again, RFC 3339.")
             String until,

@@ -105,6 +105,8 @@ class SpecValidatorTest {
                 arguments(
                         "elastic: {spares: 1}, recovery: {maxFailures: 1, hungAfterSeconds: 5}, ttlSecondsAfterFinished: 1",
                         List.of()),
+                arguments("recovery: {avoidNodeAfterFailures: 0}", List.of()),
+                arguments("recovery: {avoidNodeAfterFailures: 5, avoidNodeSeconds: 60}", List.of()),
                 arguments("template: {metadata: {labels: {a: b}}}", List.of()),
                 arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),
                 arguments("data: {uri: file:///other}", List.of(FIXED_DATA)),
@@ -137,7 +139,9 @@ class SpecValidatorTest {
         JsonNode before = spec("");
         ((ObjectNode) before.get("data")).remove(List.of("augmentOn", "maxPixels"));
         ((ObjectNode) before.at("/training/gradients")).remove("precision");
+        ((ObjectNode) before.get("recovery")).remove(List.of("avoidNodeAfterFailures", "avoidNodeSeconds"));
 
+        assertThat(read(before).recovery()).isEqualTo(read(spec("")).recovery());
         assertThat(SpecValidator.changed(read(before), read(spec("")))).isEmpty();
     }
 
@@ -153,6 +157,10 @@ class SpecValidatorTest {
                 arguments("data: {}", "spec.data.uri is missing"),
                 arguments("data: {uri: ''}", "spec.data.uri is empty"),
                 arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", must be one of"),
+                arguments(
+                        "recovery: {avoidNodeAfterFailures: -1}",
+                        "spec.recovery.avoidNodeAfterFailures is -1, must be at least 0"),
+                arguments("recovery: {avoidNodeSeconds: 0}", "spec.recovery.avoidNodeSeconds is 0, must be at least 1"),
                 arguments("suspend: 1", "spec.suspend is 1, must be true or false"),
                 arguments(
                         "replicas: 65, training: {epochs: 5}",

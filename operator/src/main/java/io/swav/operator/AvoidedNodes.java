@@ -148,7 +148,8 @@ final class AvoidedNodes {
 
     private static boolean tolerates(Toleration toleration, Taint taint) {
         boolean key = isEmpty(toleration.getKey()) || toleration.getKey().equals(taint.getKey());
-        boolean effect = isEmpty(toleration.getEffect()) || toleration.getEffect().equals(taint.getEffect());
+        boolean effect =
+                isEmpty(toleration.getEffect()) || toleration.getEffect().equals(taint.getEffect());
         boolean value = "Exists".equals(toleration.getOperator())
                 || Optional.ofNullable(toleration.getValue())
                         .orElse("")

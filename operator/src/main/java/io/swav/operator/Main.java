@@ -70,9 +70,10 @@ public final class Main implements Callable<Integer> {
             names = "--removal-taints",
             paramLabel = "TAINT,...",
             defaultValue = "${env:SWAV_REMOVAL_TAINTS:-}",
-            description = "taints with which tools of this cluster announce that a node will be removed, beside those that"
-                    + " the operator knows (docs/signals.md): KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT"
-                    + " ($SWAV_REMOVAL_TAINTS)")
+            description =
+                    "taints with which tools of this cluster announce that a node will be removed, beside those that"
+                            + " the operator knows (docs/signals.md): KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT"
+                            + " ($SWAV_REMOVAL_TAINTS)")
     private String removalTaints = "";
 
     public static void main(String[] args) {

@@ -29,18 +29,21 @@ final class NodeSentences {
                         Collectors.mapping(ObservedPod::name, Collectors.toList())));
         return byHint.isEmpty()
                 ? ""
-                : "No trainer leaves yet, but " + shown(byHint.entrySet().stream()
-                        .map(hint -> hint.getKey() + " with " + String.join(", ", hint.getValue()))
-                        .toList());
+                : "No trainer leaves yet, but "
+                        + shown(byHint.entrySet().stream()
+                                .map(hint -> hint.getKey() + " with " + String.join(", ", hint.getValue()))
+                                .toList());
     }
 
     private static String avoided(StatusFacts facts) {
         List<AvoidedNode> avoided = facts.avoidedNodes();
         return avoided.isEmpty()
                 ? ""
-                : "New pods avoid " + shown(avoided.stream()
-                        .map(node -> "node " + node.node() + " until " + node.until() + " (" + node.reason() + ")")
-                        .toList());
+                : "New pods avoid "
+                        + shown(avoided.stream()
+                                .map(node ->
+                                        "node " + node.node() + " until " + node.until() + " (" + node.reason() + ")")
+                                .toList());
     }
 
     private static String shown(List<String> parts) {

@@ -100,8 +100,8 @@ public record OperatorConfig(
                 kubeconfig,
                 names.contains("all") ? Set.of() : names,
                 listen,
-                lease.map(text ->
-                        new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))),
+                lease.map(
+                        text -> new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))),
                 taints);
     }
 }

@@ -201,8 +201,7 @@ final class PodClassifier {
             return new PodState.Ended(Cause.NOT_FINITE, "a step is not finite" + lastWords(end.get(), report));
         }
         if ("OOMKilled".equals(end.get().getReason())) {
-            return new PodState.Ended(
-                    Cause.OVERUSED, "out of memory (OOMKilled): raise the container's memory limit");
+            return new PodState.Ended(Cause.OVERUSED, "out of memory (OOMKilled): raise the container's memory limit");
         }
         String why =
                 "exit code " + exit + (exit == KILLED ? " (killed by SIGKILL)" : "") + lastWords(end.get(), report);

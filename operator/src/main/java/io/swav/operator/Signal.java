@@ -3,10 +3,8 @@ package io.swav.operator;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.NodeCondition;
 import io.fabric8.kubernetes.api.model.NodeSpec;
-import io.fabric8.kubernetes.api.model.NodeStatus;
 import io.fabric8.kubernetes.api.model.Taint;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -23,7 +21,11 @@ enum Signal {
             Reaction.NOTICE,
             "Kubernetes documentation, Disruptions"),
     DELETED(
-            elsewhere(), "pod's `deletionTimestamp`", "whoever deletes the pod", Reaction.NOTICE, "Kubernetes documentation, Pod Lifecycle"),
+            elsewhere(),
+            "pod's `deletionTimestamp`",
+            "whoever deletes the pod",
+            Reaction.NOTICE,
+            "Kubernetes documentation, Pod Lifecycle"),
     SIGTERM(
             elsewhere(),
             "SIGTERM to the trainer, in its report",
@@ -143,7 +145,10 @@ enum Signal {
             Reaction.SILENCE,
             "Kubernetes documentation, Nodes"),
     NODE_GONE(
-            elsewhere(), "the pod's node does not exist", "cloud controller manager, autoscalers", Reaction.SILENCE,
+            elsewhere(),
+            "the pod's node does not exist",
+            "cloud controller manager, autoscalers",
+            Reaction.SILENCE,
             "Kubernetes documentation, Nodes");
 
     /** What the operator does about a signal. */
@@ -230,7 +235,8 @@ enum Signal {
         Pattern types = Pattern.compile(type);
         Pattern messages = Pattern.compile(message);
         return node -> Signals.conditions(node)
-                .filter(c -> "True".equals(c.getStatus()) && types.matcher(c.getType()).matches())
+                .filter(c -> "True".equals(c.getStatus())
+                        && types.matcher(c.getType()).matches())
                 .map(NodeCondition::getMessage)
                 .anyMatch(text -> messages.matcher(text == null ? "" : text).matches());
     }

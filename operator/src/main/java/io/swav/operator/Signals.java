@@ -53,8 +53,7 @@ record Signals(List<TaintPattern> removalTaints) {
         return PodClassifier.condition(pod, "DisruptionTarget")
                 .filter(condition -> "True".equals(condition.getStatus()))
                 .map(condition -> {
-                    String reason =
-                            Optional.ofNullable(condition.getReason()).orElse("DisruptionTarget");
+                    String reason = Optional.ofNullable(condition.getReason()).orElse("DisruptionTarget");
                     return Optional.ofNullable(condition.getMessage())
                             .filter(message -> !message.isBlank())
                             .map(message -> reason + ": " + message)

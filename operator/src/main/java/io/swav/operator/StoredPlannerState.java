@@ -49,8 +49,7 @@ record StoredPlannerState(
         @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
         Set<String> noticed,
 
-        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable
-        NodeFailures nodes) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable NodeFailures nodes) {
 
     StoredPlannerState {
         // absent from an earlier operator's state

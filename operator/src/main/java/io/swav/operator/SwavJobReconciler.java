@@ -147,8 +147,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
      */
     private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
-            return Optional.of(
-                    informers().snapshotReader(signals, client, podEvents, silence).read(job, pods, now));
+            return Optional.of(informers()
+                    .snapshotReader(signals, client, podEvents, silence)
+                    .read(job, pods, now));
         } catch (KubernetesClientException e) {
             LOG.warn("cannot read the trainers' reports: {}", PlanExecutor.message(e));
             if (isOutage(e)) {

@@ -81,8 +81,8 @@ public final class SwavOperator implements AutoCloseable {
                         .map(lease -> election(lease, closing, leadership))
                         .orElse(null)));
         JobMetrics metrics = new JobMetrics(registry);
-        SwavJobReconciler reconciler = new SwavJobReconciler(
-                client, new Signals(config.removalTaints()), metrics, Clock.systemUTC());
+        SwavJobReconciler reconciler =
+                new SwavJobReconciler(client, new Signals(config.removalTaints()), metrics, Clock.systemUTC());
         operator.register(reconciler, overrider -> {
             if (config.namespaces().isEmpty()) {
                 overrider.watchingAllNamespaces();

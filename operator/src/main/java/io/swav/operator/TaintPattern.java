@@ -28,8 +28,8 @@ record TaintPattern(String key, Optional<String> value, Optional<String> effect)
         }
         Optional<String> effect = Optional.ofNullable(matcher.group("effect"));
         if (effect.filter(name -> !EFFECTS.contains(name)).isPresent()) {
-            throw new IllegalArgumentException("\"" + text
-                    + "\" is not a taint: its effect is not NoSchedule, PreferNoSchedule or NoExecute");
+            throw new IllegalArgumentException(
+                    "\"" + text + "\" is not a taint: its effect is not NoSchedule, PreferNoSchedule or NoExecute");
         }
         return new TaintPattern(matcher.group("key"), Optional.ofNullable(matcher.group("value")), effect);
     }
@@ -42,13 +42,16 @@ record TaintPattern(String key, Optional<String> value, Optional<String> effect)
     static List<TaintPattern> parseAll(String text) {
         List<TaintPattern> patterns = new ArrayList<>();
         List<String> problems = new ArrayList<>();
-        Stream.of(text.split(",")).map(String::trim).filter(one -> !one.isEmpty()).forEach(one -> {
-            try {
-                patterns.add(parse(one));
-            } catch (IllegalArgumentException e) {
-                problems.add(String.valueOf(e.getMessage()));
-            }
-        });
+        Stream.of(text.split(","))
+                .map(String::trim)
+                .filter(one -> !one.isEmpty())
+                .forEach(one -> {
+                    try {
+                        patterns.add(parse(one));
+                    } catch (IllegalArgumentException e) {
+                        problems.add(String.valueOf(e.getMessage()));
+                    }
+                });
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("; ", problems));
         }
@@ -57,14 +60,16 @@ record TaintPattern(String key, Optional<String> value, Optional<String> effect)
 
     boolean matches(Taint taint) {
         return key.equals(taint.getKey())
-                && value.filter(wanted -> !wanted.equals(Optional.ofNullable(taint.getValue()).orElse("")))
+                && value.filter(wanted -> !wanted.equals(
+                                Optional.ofNullable(taint.getValue()).orElse("")))
                         .isEmpty()
                 && effect.filter(wanted -> !wanted.equals(taint.getEffect())).isEmpty();
     }
 
     @Override
     public String toString() {
-        return key + value.map(text -> "=" + text).orElse("")
+        return key
+                + value.map(text -> "=" + text).orElse("")
                 + effect.map(text -> ":" + text).orElse("");
     }
 }

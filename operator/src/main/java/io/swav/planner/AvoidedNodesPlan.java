@@ -21,7 +21,8 @@ public record AvoidedNodesPlan(List<AvoidedNode> avoided, List<AvoidedNode> begu
     }
 
     static AvoidedNodesPlan of(NodeAvoidance limits, NodeFailures before, NodeFailures after) {
-        Set<String> known = before.avoided(limits).stream().map(AvoidedNode::node).collect(Collectors.toSet());
+        Set<String> known =
+                before.avoided(limits).stream().map(AvoidedNode::node).collect(Collectors.toSet());
         List<AvoidedNode> avoided = after.avoided(limits);
         return new AvoidedNodesPlan(
                 avoided,

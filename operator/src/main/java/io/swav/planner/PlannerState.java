@@ -250,8 +250,6 @@ public record PlannerState(
 
     /** Returns when the next pod is created, if that is delayed because recent pods failed. */
     public Optional<Instant> nextPodAt(Instant now) {
-        return Optional.ofNullable(backoff.retryAt())
-                .filter(now::isBefore)
-                .or(() -> failures.nextReplacement(now));
+        return Optional.ofNullable(backoff.retryAt()).filter(now::isBefore).or(() -> failures.nextReplacement(now));
     }
 }

@@ -12,8 +12,7 @@ import java.util.Optional;
  * @param diverged the last divergence of states in its world
  */
 public record ReportedFacts(Placement placement, Fingerprints fingerprints, Optional<Divergence> diverged) {
-    public static final ReportedFacts NONE =
-            new ReportedFacts(Placement.NONE, Fingerprints.NONE, Optional.empty());
+    public static final ReportedFacts NONE = new ReportedFacts(Placement.NONE, Fingerprints.NONE, Optional.empty());
 
     public ReportedFacts(String node, Fingerprints fingerprints, Optional<Divergence> diverged) {
         this(Placement.on(node), fingerprints, diverged);

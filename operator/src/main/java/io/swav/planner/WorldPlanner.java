@@ -71,8 +71,8 @@ public final class WorldPlanner {
                 ? regroup.next().members()
                 : liveMembers.present();
         List<ObservedPod> shutOut = pods.shutOut();
-        Recorded published = yielding(
-                publish(decision.world(), IncidentKind.Resize).with(trials.current(members)), shutOut);
+        Recorded published =
+                yielding(publish(decision.world(), IncidentKind.Resize).with(trials.current(members)), shutOut);
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
         Map<ObservedPod, String> delete = because(pods.lingering(), "the trainer has ended but its pod has not");

@@ -21,7 +21,8 @@ class AvoidedNodesTest {
     @Test
     void aPodMustKeepOffTheHostNamesOfTheNodes() {
         Pod pod = keptOff("", Set.of("bad", "gone"), true, BAD, GOOD);
-        assertThat(requiredTerms(pod)).containsExactly(new NodeSelectorTerm(List.of(others("bad.local", "gone")), List.of()));
+        assertThat(requiredTerms(pod))
+                .containsExactly(new NodeSelectorTerm(List.of(others("bad.local", "gone")), List.of()));
         assertThat(AvoidedNodes.isKeptOff(pod)).isTrue();
         assertThat(pod.getMetadata().getAnnotations())
                 .containsEntry("swav.io/kept-off-nodes", "bad,gone")
@@ -31,16 +32,16 @@ class AvoidedNodesTest {
     /** The terms of a template are alternatives, so each of them needs the requirement. */
     @Test
     void everyTermOfTheTemplateGetsItAndTheRestStays() {
-        Pod pod = keptOff(
-                """
+        Pod pod = keptOff("""
                 affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: zone}]},
                   nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 3, preference: {matchExpressions: [{key: c, operator: Exists}]}}],
                   requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [
                     {matchExpressions: [{key: a, operator: In, values: [x]}]},
                     {matchFields: [{key: metadata.name, operator: NotIn, values: [y]}]}]}}}
                 """, Set.of("bad"), true, BAD, GOOD);
-        assertThat(requiredTerms(pod)).hasSize(2).allSatisfy(term -> assertThat(term.getMatchExpressions())
-                .contains(others("bad.local")));
+        assertThat(requiredTerms(pod))
+                .hasSize(2)
+                .allSatisfy(term -> assertThat(term.getMatchExpressions()).contains(others("bad.local")));
         assertThat(requiredTerms(pod).get(0).getMatchExpressions())
                 .contains(new NodeSelectorRequirement("a", "In", List.of("x")));
         assertThat(requiredTerms(pod).get(1).getMatchFields()).hasSize(1);
@@ -86,7 +87,9 @@ class AvoidedNodesTest {
                 "{key: gpu, operator: Equal, value: h200, effect: NoSchedule}"
             })
     void aNodeWhoseTaintsThePodToleratesCouldTakeIt(String toleration) {
-        Node tainted = node("good", "{taints: [{key: gpu, value: h200, effect: NoSchedule}, {key: soft, effect: PreferNoSchedule}]}");
+        Node tainted = node(
+                "good",
+                "{taints: [{key: gpu, value: h200, effect: NoSchedule}, {key: soft, effect: PreferNoSchedule}]}");
         Pod pod = keptOff("tolerations: [" + toleration + "],", Set.of("bad"), true, BAD, tainted);
         assertThat(AvoidedNodes.isKeptOff(pod)).isTrue();
     }

@@ -29,11 +29,13 @@ class EvictionsTest {
 
     @Test
     void memoryAboveItsRequestIsThePodsFault() {
-        String expected = "evicted for its use of memory: container trainer used 788244Ki with a request of 128M when its"
-                + " node ran low. Raise resources.requests.memory to what the container needs, so that it gets a node"
-                + " that has it";
-        assertThat(fault("The node was low on resource: memory. Threshold quantity: 12Gi, available: 12536420Ki. Container"
-                        + " trainer was using 788244Ki, request is 128M, has larger consumption of memory. "))
+        String expected =
+                "evicted for its use of memory: container trainer used 788244Ki with a request of 128M when its"
+                        + " node ran low. Raise resources.requests.memory to what the container needs, so that it gets a node"
+                        + " that has it";
+        assertThat(fault(
+                        "The node was low on resource: memory. Threshold quantity: 12Gi, available: 12536420Ki. Container"
+                                + " trainer was using 788244Ki, request is 128M, has larger consumption of memory. "))
                 .contains(expected);
         assertThat(fault("The node was low on resource: memory. Container trainer was using 788244Ki, which exceeds its"
                         + " request of 128M. "))
@@ -64,8 +66,10 @@ class EvictionsTest {
                 "")) {
             assertThat(fault(message)).as(message).isEmpty();
         }
-        assertThat(fault("The node was low on resource: ephemeral-storage. Threshold quantity: 1, available: 0. Container"
-                        + " trainer was using 9Gi, request is 1Gi, has larger consumption of ephemeral-storage. "))
+        assertThat(
+                        fault(
+                                "The node was low on resource: ephemeral-storage. Threshold quantity: 1, available: 0. Container"
+                                        + " trainer was using 9Gi, request is 1Gi, has larger consumption of ephemeral-storage. "))
                 .as("above a request that it has")
                 .isPresent();
         Pod other = pod("Container trainer exceeded its local ephemeral storage limit \"1\". ");
@@ -78,12 +82,15 @@ class EvictionsTest {
     void anEvictionForThePodsOwnUseIsAFailureDespiteItsNotice() {
         String used = "The node was low on resource: memory. Threshold quantity: 1, available: 0. Container trainer was"
                 + " using 9Gi, request is 8Gi, has larger consumption of memory. ";
-        assertThat(ended(137, used)).isInstanceOfSatisfying(PodState.Ended.class, end -> assertThat(end.cause())
-                .isEqualTo(Cause.OVERUSED));
-        assertThat(ended(143, used)).isInstanceOfSatisfying(PodState.Ended.class, end -> assertThat(end.cause())
-                .isEqualTo(Cause.OVERUSED));
-        assertThat(ended(0, used)).isInstanceOfSatisfying(PodState.Ended.class, end -> assertThat(end.cause())
-                .isEqualTo(Cause.OVERUSED));
+        assertThat(ended(137, used))
+                .isInstanceOfSatisfying(
+                        PodState.Ended.class, end -> assertThat(end.cause()).isEqualTo(Cause.OVERUSED));
+        assertThat(ended(143, used))
+                .isInstanceOfSatisfying(
+                        PodState.Ended.class, end -> assertThat(end.cause()).isEqualTo(Cause.OVERUSED));
+        assertThat(ended(0, used))
+                .isInstanceOfSatisfying(
+                        PodState.Ended.class, end -> assertThat(end.cause()).isEqualTo(Cause.OVERUSED));
         assertThat(ended(137, "The node was low on resource: memory. "))
                 .isEqualTo(new PodState.Ended(
                         Cause.PREEMPTED, "TerminationByKubelet: The node was low on resource: memory. "));

@@ -65,8 +65,7 @@ class JobEventsTest {
                 PlannerState.EMPTY,
                 List.of(),
                 List.of(),
-                new AvoidedNodesPlan(
-                        List.of(OLD, NEW), List.of(NEW), true),
+                new AvoidedNodesPlan(List.of(OLD, NEW), List.of(NEW), true),
                 Optional.empty());
     }
 

@@ -88,8 +88,7 @@ class SignalsTest {
                     Signal.GKE_SCHEDULED,
                     List.of("metadata: {name: n, labels: {cloud.google.com/scheduled-maintenance-time:"
                             + " '1733083200'}}\nstatus: {" + SERVING + "}")),
-            taints(
-                    Signal.CLUSTER_API, "{key: node.cluster.x-k8s.io/outdated-revision, effect: PreferNoSchedule}"),
+            taints(Signal.CLUSTER_API, "{key: node.cluster.x-k8s.io/outdated-revision, effect: PreferNoSchedule}"),
             Map.entry(
                     Signal.NOT_READY,
                     List.of(
@@ -249,7 +248,8 @@ class SignalsTest {
         int begin = lines.indexOf("<!-- signals: SignalsTest writes this table -->");
         int end = lines.indexOf("<!-- end of signals -->");
         assertThat(begin).isPositive().isLessThan(end);
-        List<String> table = new ArrayList<>(List.of("", "| signal | sent by | reaction | known from |", "|---|---|---|---|"));
+        List<String> table =
+                new ArrayList<>(List.of("", "| signal | sent by | reaction | known from |", "|---|---|---|---|"));
         Stream.of(Signal.values()).map(Signal::row).forEach(table::add);
         table.add("");
         if ("write".equals(System.getProperty("swav.golden"))) {

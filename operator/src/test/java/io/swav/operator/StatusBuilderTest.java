@@ -353,8 +353,8 @@ class StatusBuilderTest {
                         new Placement("n2", Optional.of("node n2 is cordoned"), false),
                         Fingerprints.NONE,
                         Optional.empty()));
-        SwavJobStatus status = status(snapshot(
-                job, List.of(), WORLD, blamed, Map.of("b", report("b", "Training", 4, 7)), List.of(hinted)));
+        SwavJobStatus status = status(
+                snapshot(job, List.of(), WORLD, blamed, Map.of("b", report("b", "Training", 4, 7)), List.of(hinted)));
         assertThat(status.avoidedNodes())
                 .containsExactly(new AvoidedNode(
                         "n1",

@@ -130,7 +130,8 @@ class StoredPlannerStateTest {
 
     @Test
     void keepsNoticesAndTheFailuresOfNodes() {
-        NodeFailures nodes = new NodeFailures(List.of(new NodeFailures.Blame("n1", T0, "job-3", "exit code 70", 2)), true);
+        NodeFailures nodes =
+                new NodeFailures(List.of(new NodeFailures.Blame("n1", T0, "job-3", "exit code 70", 2)), true);
         PlannerState state = new PlannerState(
                 new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of(), List.of(), Set.of("uid-1")),
                 STATE.backoff(),

@@ -100,9 +100,11 @@ class FailureSeriesTest {
         ReconcilePlan failed = plan(POLICY, world(9), state[0], pods, now);
         assertThat(failed.create()).isEmpty();
         pods.set(1, new ObservedPod("job-1", "uid-1", T0, EVICTED, LivenessSignals.NONE));
-        ReconcilePlan evicted = plan(
-                POLICY, PlannerFixtures.after(failed, world(9)), failed.state(), pods, now.plusSeconds(1));
-        assertThat(evicted.create()).as("for the evicted one, not yet for the failed one").hasSize(1);
+        ReconcilePlan evicted =
+                plan(POLICY, PlannerFixtures.after(failed, world(9)), failed.state(), pods, now.plusSeconds(1));
+        assertThat(evicted.create())
+                .as("for the evicted one, not yet for the failed one")
+                .hasSize(1);
     }
 
     @Test

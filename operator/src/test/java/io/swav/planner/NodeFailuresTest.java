@@ -75,9 +75,7 @@ class NodeFailuresTest {
         ReconcilePlan plan = plan(policy(1, 1, 0), World.none("u"), one, List.of(second), T0.plusSeconds(90));
         assertThat(plan.nodes().avoided())
                 .containsExactly(new AvoidedNode(
-                        "n1",
-                        "2026-01-01T01:01:30Z",
-                        "2 failures of pods on it; the last: job-1, exit code 70"));
+                        "n1", "2026-01-01T01:01:30Z", "2 failures of pods on it; the last: job-1, exit code 70"));
         assertThat(plan.nodes().begun()).as("recorded once, in this plan").hasSize(1);
         assertThat(plan.nodes().strict()).isTrue();
         ReconcilePlan next = plan(policy(1, 1, 0), World.none("u"), plan.state(), List.of(), T0.plusSeconds(3600));
@@ -120,9 +118,13 @@ class NodeFailuresTest {
     @Test
     void whatEndsAWorldAtOnceBlamesNoNode() {
         assertThat(crash(List.of("n1", "n2"), 2).blames()).as("two nodes").isEmpty();
-        assertThat(crash(List.of("n1", "n1"), 2).blames()).as("a whole world on one node").isEmpty();
+        assertThat(crash(List.of("n1", "n1"), 2).blames())
+                .as("a whole world on one node")
+                .isEmpty();
         assertThat(crash(List.of("n1", "n2", "n1"), 4).blames()).isEmpty();
-        assertThat(crash(List.of("n1", "n1"), 4).blames()).as("half a world on one node").hasSize(1);
+        assertThat(crash(List.of("n1", "n1"), 4).blames())
+                .as("half a world on one node")
+                .hasSize(1);
         assertThat(crash(List.of("n1"), 2).blames()).hasSize(1);
         assertThat(crash(List.of("n1"), 1).blames()).as("a world of one").hasSize(1);
         assertThat(crash(List.of("n1", ""), 3).blames()).as("who knows where").isEmpty();
@@ -130,8 +132,11 @@ class NodeFailuresTest {
 
     /** Lets members of a world of this size crash on these nodes, each seen in a plan of its own. */
     private static NodeFailures crash(List<String> nodes, int size) {
-        World world =
-                new World(3, "u", IntStream.range(0, size).mapToObj(PlannerFixtures::member).toList(), "w");
+        World world = new World(
+                3,
+                "u",
+                IntStream.range(0, size).mapToObj(PlannerFixtures::member).toList(),
+                "w");
         PlannerState state = PlannerFixtures.published(T0);
         for (int seen = 1; seen <= nodes.size(); seen++) {
             List<ObservedPod> pods = new ArrayList<>();
@@ -199,8 +204,7 @@ class NodeFailuresTest {
         ReconcilePlan late = plan(policy(1, 1, 0), World.none("u"), state, List.of(waiting), created.plusSeconds(300));
         assertThat(late.delete()).containsExactly(waiting);
         assertThat(late.nodes().strict()).isFalse();
-        ReconcilePlan next =
-                plan(policy(1, 1, 0), World.none("u"), late.state(), List.of(), created.plusSeconds(301));
+        ReconcilePlan next = plan(policy(1, 1, 0), World.none("u"), late.state(), List.of(), created.plusSeconds(301));
         assertThat(next.create()).hasSize(1);
         assertThat(next.nodes().strict()).isFalse();
         assertThat(avoided(next)).containsExactly("n1");
@@ -217,7 +221,9 @@ class NodeFailuresTest {
         PlannerState forgotten = plan(
                         policy(1, 1, 0), World.none("u"), late.state(), List.of(), T0.plus(Duration.ofHours(2)))
                 .state();
-        assertThat(forgotten.nodes().yielded()).as("pods must keep off the next ones again").isFalse();
+        assertThat(forgotten.nodes().yielded())
+                .as("pods must keep off the next ones again")
+                .isFalse();
     }
 
     @Test
@@ -225,15 +231,14 @@ class NodeFailuresTest {
         World world = new World(3, "u", List.of(member(0)), "w");
         Placement hinted = new Placement("n1", Optional.of("node n1 is cordoned"), false);
         List<ObservedPod> pods = List.of(
-                on("n0", 0, READY, T0),
-                on(hinted, 1, READY, T0.plusSeconds(1)),
-                on("n2", 2, READY, T0.plusSeconds(2)));
+                on("n0", 0, READY, T0), on(hinted, 1, READY, T0.plusSeconds(1)), on("n2", 2, READY, T0.plusSeconds(2)));
         ReconcilePlan two = plan(policy(2, 1, 1), world, PlannerFixtures.published(T0), pods, T0.plusSeconds(60));
         assertThat(PlannerFixtures.names(two)).containsExactly("job-0", "job-2");
         ReconcilePlan three = plan(policy(3, 1, 0), world, PlannerFixtures.published(T0), pods, T0.plusSeconds(60));
         assertThat(PlannerFixtures.names(three)).containsExactly("job-0", "job-2", "job-1");
         World full = new World(3, "u", List.of(member(0), member(1)), "w");
-        assertThat(plan(policy(2, 1, 1), full, PlannerFixtures.published(T0), pods, T0.plusSeconds(60)).world())
+        assertThat(plan(policy(2, 1, 1), full, PlannerFixtures.published(T0), pods, T0.plusSeconds(60))
+                        .world())
                 .as("a member on such a node stays")
                 .isInstanceOf(WorldDecision.Keep.class);
         ReconcilePlan fewer = plan(policy(1, 1, 1), world, PlannerFixtures.published(T0), pods, T0.plusSeconds(60));
@@ -244,9 +249,12 @@ class NodeFailuresTest {
     void aFailureIsOfTheEventThatItBegan() {
         Stream.of("exit code 70", "exit code 70: words").forEach(why -> {
             FailureEvent event = FailureEvent.of(on("n1", 0, FAILED, T0), why, T0);
-            assertThat(new NodeFailures.Blame("n1", T0, "job-0", why, 2).isOf(event)).isTrue();
-            assertThat(new NodeFailures.Blame("n1", T0, "job-0", "exit code 71", 2).isOf(event)).isFalse();
-            assertThat(new NodeFailures.Blame("n1", T0.plusSeconds(1), "job-0", why, 2).isOf(event)).isFalse();
+            assertThat(new NodeFailures.Blame("n1", T0, "job-0", why, 2).isOf(event))
+                    .isTrue();
+            assertThat(new NodeFailures.Blame("n1", T0, "job-0", "exit code 71", 2).isOf(event))
+                    .isFalse();
+            assertThat(new NodeFailures.Blame("n1", T0.plusSeconds(1), "job-0", why, 2).isOf(event))
+                    .isFalse();
         });
     }
 }

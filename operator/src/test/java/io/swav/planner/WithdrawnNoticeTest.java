@@ -78,8 +78,8 @@ class WithdrawnNoticeTest {
     /** The operator's own deletion is on its way, and the pod's object does not show it yet. */
     @Test
     void aPodThatTheOperatorHasReleasedIsNotTakenForWithdrawn() {
-        PlannerState released = PlannerFixtures.published(T0)
-                .with(PlannerState.EMPTY.pods().accounting("uid-1"));
+        PlannerState released =
+                PlannerFixtures.published(T0).with(PlannerState.EMPTY.pods().accounting("uid-1"));
         World alone = new World(3, "u", List.of(member(0)), "w");
         List<ObservedPod> pods = List.of(pod(0, READY, fresh()), pod(1, READY, fresh()));
         ReconcilePlan plan = plan(policy(1, 1, 0), alone, released, pods, T0.plusSeconds(60));
@@ -100,8 +100,7 @@ class WithdrawnNoticeTest {
                 .isEqualTo(1);
         assertThat(known.newIncidents())
                 .extracting(Incident::kind, Incident::reason)
-                .containsExactly(tuple(
-                        IncidentKind.Failure, "evicted for its use of memory: 9Gi"));
+                .containsExactly(tuple(IncidentKind.Failure, "evicted for its use of memory: 9Gi"));
         assertThat(known.state().account().incidents())
                 .extracting(Incident::kind)
                 .containsExactly(IncidentKind.Failure);

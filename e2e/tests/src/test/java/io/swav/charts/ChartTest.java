@@ -72,6 +72,9 @@ class ChartTest {
                 "{metrics: {prometheusRule: {stuckAfter: soon}}} | metrics.prometheusRule.stuckAfter",
                 "{networkPolicy: {apiServer: {cidr: everywhere}}} | networkPolicy.apiServer.cidr",
                 "{logLevel: loud} | logLevel",
+                "{signals: {removalTaints: ['a b']}} | signals.removalTaints.0",
+                "{signals: {removalTaints: ['a:NoWay']}} | signals.removalTaints.0",
+                "{signals: {removalTaints: ['a,b']}} | signals.removalTaints.0",
                 "{replicaCount: 2, leaderElection: false} | leaderElection",
                 "{serviceAccount: {create: false}} | serviceAccount.name",
                 "{metrics: {service: false, serviceMonitor: {enabled: true}}} | metrics.service"
@@ -106,6 +109,16 @@ class ChartTest {
     private static JsonNode definition(String version) throws IOException {
         return Chart.only(Chart.objects(Chart.template("", version)), "CustomResourceDefinition")
                 .get("spec");
+    }
+
+    @Test
+    void taintsOfTheClustersToolsReachTheOperator() throws IOException {
+        String values = "{signals: {removalTaints: [example.com/retiring, 'example.com/power=off:NoExecute']}}";
+        JsonNode env = Chart.only(Chart.objects(Chart.template(values, NEW)), "Deployment")
+                .at("/spec/template/spec/containers/0/env");
+        assertThat(env)
+                .contains(Chart.yaml(
+                        "{name: SWAV_REMOVAL_TAINTS, value: 'example.com/retiring,example.com/power=off:NoExecute'}"));
     }
 
     @Test

@@ -292,6 +292,103 @@ class LostTrainersIT extends OperatedJob {
     }
 
     @Test
+    void aTrainerWhoseNoticeIsWithdrawnStaysAndIsNotCounted() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        trainers.disruption("job-1", "True");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).containsExactly("job-0", "job-1", "job-2");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+        });
+        trainers.disruption("job-1", "False");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1");
+            assertThat(trainers.pods()).as("its successor is not needed").containsExactly("job-0", "job-1");
+            assertThat(ledger().preemptions()).isZero();
+            assertThat(ledger().incidents())
+                    .anySatisfy(incident -> assertThat(incident.reason())
+                            .isEqualTo("the notice was withdrawn, and the pod stays: PreemptionByScheduler"));
+        });
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(ledger().preemptions()).isEqualTo(1));
+    }
+
+    /** The kubelet sends SIGTERM first, and only the end of the pod has the reason. */
+    @Test
+    void anEvictionForThePodsOwnUseIsAFailureAndSaysWhatToRaise() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        trainers.leaving("job-1", trainers.world().generation());
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+        });
+        trainers.evicted("job-1", "Container trainer exceeded its local ephemeral storage limit \"500Mi\". ");
+        soon().untilAsserted(() -> {
+            assertThat(ledger().failures()).isEqualTo(1);
+            assertThat(ledger().preemptions()).isZero();
+            assertThat(ledger().incidents()).anySatisfy(incident -> {
+                assertThat(incident.kind()).isEqualTo(IncidentKind.Failure);
+                assertThat(incident.reason())
+                        .contains("more than 500Mi", "Raise its resources.limits.ephemeral-storage");
+            });
+            assertThat(events()).contains("PodFailed");
+        });
+    }
+
+    @Test
+    void newPodsAvoidANodeOnWhichTwoHaveFailed() {
+        List<String> nodes = List.of(namespace, namespace + "-other");
+        nodes.forEach(node -> client.resource(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(node)
+                        .addToLabels("kubernetes.io/hostname", node + ".local")
+                        .endMetadata()
+                        .build())
+                .create());
+        try {
+            apply(
+                    "replicas: 1",
+                    "nodeName: " + namespace + ", tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists}],"
+                            + " affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution:"
+                            + " {nodeSelectorTerms: [{matchExpressions: [{key: theirs, operator: Exists}]}]}}}");
+            for (String pod : List.of("job-0", "job-1")) {
+                soon().untilAsserted(() -> assertThat(trainers.pods()).contains(pod));
+                trainers.failed(pod, ExitCodes.SOFTWARE, "boom");
+            }
+            soon().untilAsserted(() -> {
+                assertThat(trainers.pods()).contains("job-2");
+                assertThat(requireNonNull(status().avoidedNodes()))
+                        .singleElement()
+                        .satisfies(node -> {
+                            assertThat(node.node()).isEqualTo(namespace);
+                            assertThat(node.reason()).contains("2 failures of pods on it", "job-1", "boom");
+                        });
+                assertThat(message(ConditionType.Ready)).contains("New pods avoid node " + namespace + " until");
+                assertThat(events()).contains("NodeAvoided");
+            });
+            assertThat(terms("job-1")).as("after one failure").doesNotContain("kubernetes.io/hostname");
+            assertThat(terms("job-2"))
+                    .contains("key=theirs")
+                    .contains("key=kubernetes.io/hostname, operator=NotIn, values=[" + namespace + ".local]");
+        } finally {
+            nodes.forEach(node -> client.nodes().withName(node).delete());
+        }
+    }
+
+    /** Returns the terms of the pod's required node affinity, as text. */
+    private String terms(String pod) {
+        return client.pods()
+                .inNamespace(namespace)
+                .withName(pod)
+                .get()
+                .getSpec()
+                .getAffinity()
+                .getNodeAffinity()
+                .getRequiredDuringSchedulingIgnoredDuringExecution()
+                .toString();
+    }
+
+    @Test
     void holdsBelowTheMinimumAndResumes() {
         formOfTwo("replicas: 2, elastic: {minReplicas: 2, growAfterSeconds: 0}");
         trainers.killed("job-1");
