@@ -31,7 +31,7 @@ final class NodeSentences {
                 ? ""
                 : "No trainer leaves yet, but "
                         + shown(byHint.entrySet().stream()
-                                .map(hint -> hint.getKey() + " with " + String.join(", ", hint.getValue()))
+                                .map(hint -> hint.getKey() + ", with " + String.join(", ", hint.getValue()) + " on it")
                                 .toList());
     }
 

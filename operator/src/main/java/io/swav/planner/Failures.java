@@ -93,7 +93,7 @@ public record Failures(
 
     /** Returns when the next of those pods may be replaced. */
     Optional<Instant> nextReplacement(Instant now) {
-        return events.stream().map(this::replacedAt).filter(now::isBefore).min(Comparator.naturalOrder());
+        return events.stream().map(Failures::replacedAt).filter(now::isBefore).min(Comparator.naturalOrder());
     }
 
     /**
@@ -101,34 +101,36 @@ public record Failures(
      * on, up to five minutes, as a kubelet restarts containers. A pod that fails soon after it has joined costs its peers a
      * change of the world each time.
      */
-    private Instant replacedAt(FailureEvent event) {
-        int number = numberInSeries(event.first());
-        Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(number - 1, 20));
-        return number < 2
-                ? event.last()
-                : event.last().plus(delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY);
-    }
-
-    /** Returns the place of the failure at this time among those that followed one another closely, from 1. */
-    private int numberInSeries(Instant time) {
-        int number = 0;
-        Instant next = time;
-        for (int i = counted.size() - 1; i >= 0; i--) {
-            Instant at = counted.get(i).time();
-            if (!at.isAfter(time)) {
-                if (at.plus(CALM).isBefore(next)) {
-                    break;
-                }
-                number += counted.get(i).count();
-                next = at;
-            }
+    private static Instant replacedAt(FailureEvent event) {
+        if (event.number() < 2) {
+            return event.last();
         }
-        return Math.max(1, number);
+        Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(event.number() - 1, 20));
+        return event.last().plus(delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY);
     }
 
-    /** Records an event; it counts as one failure. */
-    Failures with(FailureEvent event) {
-        return new Failures(plus(event.first()), last(events, event), notFinite, lastNotFinite);
+    /**
+     * Returns the place of an event in a series: it is the next if its pod was created since the last failure, so that a
+     * successor failed, and if that is not long ago.
+     */
+    private int number(FailureEvent event, Instant created) {
+        if (events.isEmpty()) {
+            return 1;
+        }
+        FailureEvent last = events.get(events.size() - 1);
+        boolean follows = created.isAfter(last.first())
+                && event.first().isBefore(last.last().plus(CALM));
+        return follows ? last.number() + 1 : 1;
+    }
+
+    /**
+     * Records an event; it counts as one failure.
+     *
+     * @param created when its pod was created
+     */
+    Failures with(FailureEvent event, Instant created) {
+        return new Failures(
+                plus(event.first()), last(events, event.numbered(number(event, created))), notFinite, lastNotFinite);
     }
 
     /** Records that another pod belongs to an event. */

@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
  *
  * <p>Failures and hangs are counted apart from preemptions. Pods that fail together are one failure ({@link
  * FailureEvent}): one fault often ends all pods of a world. A pod that had been in a world is replaced at once, unless
- * failures follow one another closely ({@link Failures}); a pod that never entered one, or that its peers do not reach, is
+ * its predecessors failed too ({@link Failures}); a pod that never entered one, or that its peers do not reach, is
  * replaced after a delay that doubles each time, until a new world has made a step. A permanent failure ends the job,
  * unless the job has already made a step. A failure blames the node on which it stayed ({@link NodeFailures}).
  *
@@ -233,7 +233,7 @@ final class IncidentRecorder {
         NodeFailures nodes = before.state().nodes();
         if (joined.isEmpty()) {
             PlannerState state = before.state()
-                    .with(failures.with(begun))
+                    .with(failures.with(begun, pod.created()))
                     .with(blamesNode(pod) ? nodes.with(blame(pod, why)) : nodes);
             return incident(before.with(state), pod.name(), pod.uid(), kind, why);
         }
@@ -260,7 +260,7 @@ final class IncidentRecorder {
         Failures failures = state.failures()
                 .eventOf(begun, pod.created())
                 .map(event -> state.failures().replacing(event, event.joinedAt(now)))
-                .orElseGet(() -> state.failures().with(begun));
+                .orElseGet(() -> state.failures().with(begun, pod.created()));
         Incident incident =
                 new Incident(now.toString(), IncidentKind.Failure, pod.name(), why, input.step(), null, null, null);
         return before.with(state.with(state.pods().withoutNotice(pod.uid()))

@@ -3,7 +3,6 @@ package io.swav.planner;
 import io.swav.api.World;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
-import io.swav.planner.PodState.Starting;
 import io.swav.planner.PodState.Terminating;
 import java.time.Duration;
 import java.time.Instant;
@@ -91,7 +90,8 @@ final class PodPlanner {
     }
 
     private static boolean isShutOut(ObservedPod pod) {
-        return pod.facts().placement().keptOff() && pod.node().isEmpty() && pod.state() instanceof Starting;
+        return pod.facts().placement().keptOff()
+                && Hold.of(pod).filter(hold -> hold.reason().equals(Hold.UNSCHEDULABLE)).isPresent();
     }
 
     private int missing() {

@@ -361,7 +361,7 @@ class StatusBuilderTest {
                         "2026-01-01T01:00:00Z",
                         "2 failures of pods on it; the last: job-4, exit code 70: words"));
         assertThat(condition(status, ConditionType.Ready).message())
-                .endsWith("No trainer leaves yet, but node n2 is cordoned with c. New pods avoid node n1 until"
+                .endsWith("No trainer leaves yet, but node n2 is cordoned, with c on it. New pods avoid node n1 until"
                         + " 2026-01-01T01:00:00Z (2 failures of pods on it; the last: job-4, exit code 70: words)");
         assertThat(status(Jobs.job("replicas: 1, recovery: {avoidNodeAfterFailures: 0}"), List.of(), WORLD, blamed)
                         .avoidedNodes())

@@ -112,7 +112,7 @@ class StoredPlannerStateTest {
         assertThat(map.getData().get("ledger.json"))
                 .endsWith(",\"failures\":{\"counted\":[{\"time\":\"2026-01-01T00:00:00Z\",\"count\":1}],"
                         + "\"events\":[{\"generation\":4,\"how\":\"exit code 70\",\"first\":\"2026-01-01T00:00:00Z\","
-                        + "\"last\":\"2026-01-01T00:00:01Z\",\"pod\":\"job-3\",\"pods\":64}],\"notFinite\":2,"
+                        + "\"last\":\"2026-01-01T00:00:01Z\",\"pod\":\"job-3\",\"pods\":64,\"number\":1}],\"notFinite\":2,"
                         + "\"lastNotFinite\":{\"generation\":4,\"number\":2}}}");
         assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
     }

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/** Members that fail again and again are replaced later and later, others at once. */
+/** Members whose successors fail again and again are replaced later and later, others at once. */
 class FailureSeriesTest {
     private static final JobPolicy POLICY = policy(3, 1, 0);
 
@@ -117,5 +117,20 @@ class FailureSeriesTest {
         ReconcilePlan plan = plan(POLICY, world, state, all, T0.plusSeconds(60));
         assertThat(plan.create()).as("the first event is no series").hasSize(3);
         assertThat(plan.state().failures().heldBack(T0.plusSeconds(60))).isZero();
+    }
+
+    /** Otherwise unrelated failures of a large job would hold each other up. */
+    @Test
+    void anOldMemberThatFailsIsReplacedAtOnce() {
+        PlannerState[] state = {PlannerFixtures.published(T0)};
+        Instant now = T0.plusSeconds(3600);
+        for (int i = 0; i < 4; i++) {
+            delay(state[0], i + 2, now, state);
+            now = now.plusSeconds(60);
+        }
+        List<ObservedPod> pods = pods(9, READY, now);
+        ObservedPod old = pods.get(0);
+        pods.set(0, new ObservedPod(old.name(), old.uid(), old.created(), FAILED, old.signals()));
+        assertThat(plan(POLICY, world(9), state[0], pods, now).create()).hasSize(1);
     }
 }

@@ -31,6 +31,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Failures blame the node on which they stayed, and nothing else does. */
 class NodeFailuresTest {
     private static final NodeAvoidance LIMITS = NodeAvoidance.DEFAULT;
+    private static final PodState UNSCHEDULABLE =
+            new PodState.Starting(new Hold(Hold.Kind.WAITS, "Unschedulable", "0/1 nodes are available"));
 
     static ObservedPod on(String node, int number, PodState state, Instant created) {
         return on(new Placement(node, Optional.empty(), false), number, state, created);
@@ -197,7 +199,7 @@ class NodeFailuresTest {
         PlannerState state = ended(PlannerState.EMPTY, 0, 2, "n1", FAILED);
         Placement keptOff = new Placement("", Optional.empty(), true);
         Instant created = T0.plusSeconds(200);
-        ObservedPod waiting = on(keptOff, 2, new PodState.Starting("Unschedulable: 0/1 nodes"), created);
+        ObservedPod waiting = on(keptOff, 2, UNSCHEDULABLE, created);
         ReconcilePlan early = plan(policy(1, 1, 0), World.none("u"), state, List.of(waiting), created.plusSeconds(299));
         assertThat(early.delete()).isEmpty();
         assertThat(early.replanAt()).contains(created.plusSeconds(300));
@@ -210,9 +212,10 @@ class NodeFailuresTest {
         assertThat(avoided(next)).containsExactly("n1");
         assertThat(next.state().account().counts().preemptions()).isZero();
 
+        PodState gated = new PodState.Starting(new Hold(Hold.Kind.WAITS, "SchedulingGated", "(kueue)"));
         ObservedPod scheduled = on(new Placement("n2", Optional.empty(), true), 2, PlannerFixtures.STARTING, created);
-        ObservedPod free = on(Placement.on(""), 2, PlannerFixtures.STARTING, created);
-        for (ObservedPod pod : List.of(scheduled, free)) {
+        ObservedPod free = on(Placement.on(""), 2, UNSCHEDULABLE, created);
+        for (ObservedPod pod : List.of(scheduled, free, on(keptOff, 2, gated, created))) {
             assertThat(plan(policy(1, 1, 0), World.none("u"), state, List.of(pod), created.plusSeconds(900))
                             .delete())
                     .as("%s", pod)
