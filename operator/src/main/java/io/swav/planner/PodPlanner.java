@@ -91,7 +91,9 @@ final class PodPlanner {
 
     private static boolean isShutOut(ObservedPod pod) {
         return pod.facts().placement().keptOff()
-                && Hold.of(pod).filter(hold -> hold.reason().equals(Hold.UNSCHEDULABLE)).isPresent();
+                && Hold.of(pod)
+                        .filter(hold -> hold.reason().equals(Hold.UNSCHEDULABLE))
+                        .isPresent();
     }
 
     private int missing() {
