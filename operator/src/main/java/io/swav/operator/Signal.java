@@ -15,19 +15,19 @@ import java.util.regex.Pattern;
  */
 enum Signal {
     DISRUPTION_TARGET(
-            elsewhere(),
+            Signal::elsewhere,
             "pod condition `DisruptionTarget`",
             "kube-scheduler (preemption), eviction API (`kubectl drain`, autoscalers), taint eviction, pod garbage collection, kubelet",
             Reaction.NOTICE,
             "Kubernetes documentation, Disruptions"),
     DELETED(
-            elsewhere(),
+            Signal::elsewhere,
             "pod's `deletionTimestamp`",
             "whoever deletes the pod",
             Reaction.NOTICE,
             "Kubernetes documentation, Pod Lifecycle"),
     SIGTERM(
-            elsewhere(),
+            Signal::elsewhere,
             "SIGTERM to the trainer, in its report",
             "kubelet: deletion, graceful node shutdown, eviction",
             Reaction.NOTICE,
@@ -145,7 +145,7 @@ enum Signal {
             Reaction.SILENCE,
             "Kubernetes documentation, Nodes"),
     NODE_GONE(
-            elsewhere(),
+            Signal::elsewhere,
             "the pod's node does not exist",
             "cloud controller manager, autoscalers",
             Reaction.SILENCE,
@@ -167,7 +167,9 @@ enum Signal {
         }
     }
 
+    @SuppressWarnings("ImmutableEnumChecker") // without state, as its type cannot say
     private final Predicate<Node> onNode;
+
     private final String what;
     private final String sender;
     private final Reaction reaction;
@@ -205,9 +207,9 @@ enum Signal {
         return "| " + what + " | " + sender + " | " + reaction.words + " | " + source + " |";
     }
 
-    /** The signal is not on the node object. */
-    private static Predicate<Node> elsewhere() {
-        return node -> false;
+    /** Returns false, for a signal that is not on the node object. */
+    private static boolean elsewhere(Node node) {
+        return false;
     }
 
     private static Predicate<Node> taint(String pattern) {

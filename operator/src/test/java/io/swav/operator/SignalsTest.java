@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -202,7 +203,7 @@ class SignalsTest {
     }
 
     private static String first(Signal signal) {
-        return ON_NODES.get(signal).get(0);
+        return requireNonNull(ON_NODES.get(signal)).get(0);
     }
 
     @ParameterizedTest
