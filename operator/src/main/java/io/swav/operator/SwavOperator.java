@@ -75,12 +75,13 @@ public final class SwavOperator implements AutoCloseable {
                 .withKubernetesClient(client)
                 .withCloseClientOnStop(false)
                 .withReconciliationTerminationTimeout(Duration.ofSeconds(5))
-                .withMetrics(
-                        MicrometerMetrics.newMicrometerMetricsBuilder(registry).build())
+                // of the controller: of each job, its histograms would be 100 rows
+                .withMetrics(MicrometerMetrics.withoutPerResourceMetrics(registry))
                 .withLeaderElectionConfiguration(config.lease()
                         .map(lease -> election(lease, closing, leadership))
                         .orElse(null)));
-        JobMetrics metrics = new JobMetrics(registry);
+        JobMetrics metrics = new JobMetrics();
+        registry.getPrometheusRegistry().register(metrics);
         SwavJobReconciler reconciler = new SwavJobReconciler(client, metrics, Clock.systemUTC());
         operator.register(reconciler, overrider -> {
             if (config.namespaces().isEmpty()) {
@@ -102,7 +103,7 @@ public final class SwavOperator implements AutoCloseable {
                 config.address(),
                 health::problems,
                 health::fatalProblems,
-                metrics::scrape,
+                registry::scrape,
                 () -> operator.getRuntimeInfo().isStarted()
                         ? JobPage.html(reconciler.jobs(), Objects.requireNonNull(leadership.get()), Instant.now())
                         : JobPage.html(List.of(), "starting: the informers have not synced", Instant.now()));
