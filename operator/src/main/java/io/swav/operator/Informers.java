@@ -8,7 +8,9 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.Constants;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.health.InformerHealthIndicator;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
@@ -18,9 +20,11 @@ import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The informers of the jobs' pods and ConfigMaps and of all nodes, with the mapping of their events to jobs. */
 final class Informers {
@@ -55,6 +59,18 @@ final class Informers {
 
     List<EventSource<?, SwavJob>> all() {
         return List.of(pods, maps, nodes);
+    }
+
+    /** Whether everything about the jobs of this namespace is in the caches, as it was once or as it is now. */
+    boolean synced(String namespace) {
+        return Stream.of(pods, maps).allMatch(source -> synced(source, namespace)) && synced(nodes, namespace);
+    }
+
+    private static boolean synced(InformerEventSource<?, SwavJob> source, String namespace) {
+        Map<String, InformerHealthIndicator> informers = source.informerHealthIndicators();
+        InformerHealthIndicator informer =
+                informers.getOrDefault(Constants.WATCH_ALL_NAMESPACES, informers.get(namespace));
+        return informer != null && informer.hasSynced();
     }
 
     /** Returns all watched jobs, with the status that the API server has. */

@@ -100,6 +100,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             forget(job);
             return UpdateControl.noUpdate();
         }
+        if (!informers().synced(job.getMetadata().getNamespace())) { // what is missing in a cache is not missing
+            return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
+        }
         MDC.put(
                 "job",
                 job.getMetadata().getNamespace() + "/" + job.getMetadata().getName());

@@ -68,6 +68,8 @@ class ChartTest {
                 "{namespaces: team-a} | namespaces",
                 "{namespaces: [Team_A]} | namespaces.0",
                 "{metrics: {port: 80}} | metrics.port",
+                "{health: {port: 8080}} | health.port",
+                "{authentication: {enabled: 'yes'}} | authentication.enabled",
                 "{metrics: {serviceMonitor: {enabled: 'yes'}}} | metrics.serviceMonitor.enabled",
                 "{metrics: {prometheusRule: {stuckAfter: soon}}} | metrics.prometheusRule.stuckAfter",
                 "{networkPolicy: {apiServer: {cidr: everywhere}}} | networkPolicy.apiServer.cidr",
@@ -141,6 +143,38 @@ class ChartTest {
         assertThat(everywhere).hasSize(1);
         assertThat(everywhere.get(0).get("rules"))
                 .isEqualTo(Chart.yaml("[{apiGroups: [''], resources: [nodes], verbs: [get, list, watch]}]"));
+    }
+
+    @Test
+    void theOperatorMayReviewTokensOnlyIfItAuthenticates() throws IOException {
+        assertThat(Chart.template("{namespaces: [team-a]}", NEW)).doesNotContain("tokenreviews", "accessreviews");
+        List<JsonNode> objects = Chart.objects(Chart.template("{authentication: {enabled: true}}", NEW));
+        assertThat(find(objects, "ClusterRole", "", "swav-operator-reviews")
+                        .orElseThrow()
+                        .get("rules"))
+                .isEqualTo(Chart.yaml("""
+                        [{apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]},
+                         {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}]
+                        """));
+        assertThat(Chart.only(objects, "Deployment").toString()).contains("SWAV_AUTHENTICATE");
+    }
+
+    @Test
+    void theHealthPortIsOpenToNoPod() throws IOException {
+        List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
+        assertThat(Chart.only(objects, "NetworkPolicy").get("spec")).isEqualTo(Chart.yaml("""
+                podSelector:
+                  matchLabels: {app.kubernetes.io/name: swav-operator, app.kubernetes.io/instance: swav-operator}
+                policyTypes: [Ingress]
+                ingress:
+                - ports: [{protocol: TCP, port: metrics}]
+                  from: [{namespaceSelector: {matchLabels: {metrics: enabled}}}]
+                """));
+        JsonNode container = Chart.only(objects, "Deployment").at("/spec/template/spec/containers/0");
+        for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
+            assertThat(container.at("/" + probe + "/httpGet/port").asText()).isEqualTo("health");
+        }
+        assertThat(Chart.only(objects, "Service").at("/spec/ports")).hasSize(1);
     }
 
     @Test
