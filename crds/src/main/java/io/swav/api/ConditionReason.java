@@ -18,6 +18,8 @@ public enum ConditionReason {
     PodRefused,
     PodCannotStart,
     HandshakeLost,
+    HandshakeChanged,
+    NameTaken,
     TrainersDisagree,
     WorldUnreadable,
     ApiError,

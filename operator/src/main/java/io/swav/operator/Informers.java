@@ -4,6 +4,9 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.rbac.Role;
+import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
@@ -17,15 +20,20 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/** The informers of the jobs' pods and ConfigMaps and of all nodes, with the mapping of their events to jobs. */
-final class Informers {
+/** The informers of the jobs' objects and of all nodes, with the mapping of their events to jobs. */
+final class Informers implements Dependents.Cache {
     private final InformerEventSource<Pod, SwavJob> pods;
     private final InformerEventSource<ConfigMap, SwavJob> maps;
+    private final InformerEventSource<ServiceAccount, SwavJob> accounts;
+    private final InformerEventSource<Role, SwavJob> roles;
+    private final InformerEventSource<RoleBinding, SwavJob> bindings;
     private final InformerEventSource<Node, SwavJob> nodes;
     private final IndexerResourceCache<SwavJob> jobs;
 
@@ -33,6 +41,9 @@ final class Informers {
         jobs = context.getPrimaryCache();
         pods = ofJobs(Pod.class, context);
         maps = ofJobs(ConfigMap.class, context);
+        accounts = ofJobs(ServiceAccount.class, context);
+        roles = ofJobs(Role.class, context);
+        bindings = ofJobs(RoleBinding.class, context);
         InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
         nodes = new InformerEventSource<>(
                 InformerEventSourceConfiguration.from(Node.class, SwavJob.class)
@@ -54,7 +65,7 @@ final class Informers {
     }
 
     List<EventSource<?, SwavJob>> all() {
-        return List.of(pods, maps, nodes);
+        return List.of(pods, maps, accounts, roles, bindings, nodes);
     }
 
     /** Returns all watched jobs, with the status that the API server has. */
@@ -102,13 +113,39 @@ final class Informers {
         pods.handleRecentResourceCreate(ResourceID.fromResource(pod), pod);
     }
 
-    /** Updates the cache before the watch does, so that the next plan starts from what was written. */
-    void written(ConfigMap map) {
-        ResourceID id = ResourceID.fromResource(map);
-        maps.get(id)
+    @Override
+    public void written(HasMetadata object) {
+        if (object instanceof ConfigMap map) {
+            written(maps, map);
+        } else if (object instanceof ServiceAccount account) {
+            written(accounts, account);
+        } else if (object instanceof Role role) {
+            written(roles, role);
+        } else if (object instanceof RoleBinding binding) {
+            written(bindings, binding);
+        }
+    }
+
+    private static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
+        ResourceID id = ResourceID.fromResource(object);
+        source.get(id)
                 .ifPresentOrElse(
-                        before -> maps.handleRecentResourceUpdate(id, map, before),
-                        () -> maps.handleRecentResourceCreate(id, map));
+                        before -> source.handleRecentResourceUpdate(id, object, before),
+                        () -> source.handleRecentResourceCreate(id, object));
+    }
+
+    @Override
+    public <T extends HasMetadata> Optional<T> get(Class<T> type, String namespace, String name) {
+        return Stream.of(maps, accounts, roles, bindings)
+                .filter(source -> source.resourceType().equals(type))
+                .findFirst()
+                .flatMap(source -> source.get(new ResourceID(name, namespace)))
+                .map(type::cast);
+    }
+
+    @Override
+    public Collection<Pod> pods(SwavJob job) {
+        return pods.getSecondaryResources(job);
     }
 
     private static Set<ResourceID> jobsOn(Node node, InformerEventSource<Pod, SwavJob> pods) {

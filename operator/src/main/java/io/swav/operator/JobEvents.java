@@ -87,6 +87,12 @@ final class JobEvents {
                 (why, pods) -> emit(job, false, "PodsDeleted", String.join(", ", pods) + " (" + why + ")", now));
     }
 
+    /** Records that an object of the job was put back, which somebody had deleted or changed. */
+    void recordRestored(SwavJob job, String message, Instant now) {
+        LOG.warn("{}", message);
+        emit(job, true, "ObjectRestored", message, now);
+    }
+
     private static String reason(IncidentKind kind) {
         return switch (kind) {
             case Preemption -> "PodPreempted";

@@ -115,12 +115,15 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result()
-                .rejection()
+        return rejection()
                 .map(PodRejection::why)
                 .or(this::blockedReports)
                 .or(this::stalledByHold)
                 .or(this::stalledByDisagreement);
+    }
+
+    private Optional<PodRejection> rejection() {
+        return facts.result().rejection().filter(PodRejection::needsAction);
     }
 
     private Optional<String> blockedReports() {
@@ -136,8 +139,7 @@ final class Obstacles {
         if (snapshot.problems().isEmpty()) {
             ConditionReason ofPods =
                     stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ConditionReason.TrainersDisagree;
-            return facts.result()
-                    .rejection()
+            return rejection()
                     .map(PodRejection::reason)
                     .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
                     .orElse(ofPods);
@@ -183,11 +185,14 @@ final class Obstacles {
     Optional<String> waiting() {
         Stream<Optional<String>> ofPods =
                 phase.isEnd() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
-        List<String> causes = Stream.concat(
-                        Stream.of(facts.result().apiError().map(error -> "the API server returned an error: " + error)),
-                        ofPods)
-                .flatMap(Optional::stream)
-                .toList();
+        Stream<Optional<String>> ofObjects = Stream.of(
+                facts.result().apiError().map(error -> "the API server returned an error: " + error),
+                facts.result()
+                        .rejection()
+                        .filter(rejection -> !rejection.needsAction())
+                        .map(PodRejection::why));
+        List<String> causes =
+                Stream.concat(ofObjects, ofPods).flatMap(Optional::stream).toList();
         return causes.isEmpty() ? Optional.empty() : Optional.of("Waiting: " + String.join("; ", causes));
     }
 

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -18,10 +17,9 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.net.HttpURLConnection;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HexFormat;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +27,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,7 +35,6 @@ import org.slf4j.LoggerFactory;
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
     private static final Duration AFTER_REJECTION = Duration.ofSeconds(30);
-    private static final int KEY_BYTES = 32;
     private static final int UNPROCESSABLE = 422;
     /** HTTP codes that reject this pod for good rather than at this moment. */
     private static final Set<Integer> REJECTION_CODES =
@@ -45,9 +43,8 @@ final class PlanExecutor {
     private final KubernetesClient client;
     private final Consumer<Pod> podCreated;
     private final Consumer<ConfigMap> mapWritten;
-    private final SecureRandom random = new SecureRandom();
-    /** metadata.generation of the job, by uid, for which this process has applied the dependents. */
-    private final Map<String, Long> applied = new ConcurrentHashMap<>();
+    private final Dependents dependents;
+    private final HandshakeKeeper handshake;
     /** The last rejection of each job, by uid. */
     private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
@@ -55,10 +52,17 @@ final class PlanExecutor {
      * Creates an executor.
      * @param podCreated and {@code mapWritten} update the caches at once, before the watch does
      */
-    PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
+    PlanExecutor(
+            KubernetesClient client,
+            Consumer<Pod> podCreated,
+            Consumer<ConfigMap> mapWritten,
+            Dependents dependents,
+            HandshakeKeeper handshake) {
         this.client = client;
         this.podCreated = podCreated;
         this.mapWritten = mapWritten;
+        this.dependents = dependents;
+        this.handshake = handshake;
     }
 
     /**
@@ -85,30 +89,52 @@ final class PlanExecutor {
         static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
             return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REJECTION));
         }
+
+        boolean isInForce(SwavJob job, Instant now) {
+            return generation == job.getMetadata().getGeneration() && now.isBefore(until);
+        }
+
+        /** Whether a person has to act. */
+        boolean needsAction() {
+            return reason != ConditionReason.Waiting;
+        }
     }
 
     /** Returns the rejection in force. */
     Optional<PodRejection> rejection(SwavJob job, Instant now) {
-        return Optional.ofNullable(rejections.get(uid(job)))
-                .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
+        return dependents
+                .obstruction(job, now)
+                .or(() -> handshake.problem(job, now))
+                .or(() -> Optional.ofNullable(rejections.get(uid(job))).filter(last -> last.isInForce(job, now)));
+    }
+
+    /** Returns when to look at objects of the job again that are not watched, or should not be written yet. */
+    Optional<Instant> recheckAt(SwavJob job) {
+        return Stream.concat(dependents.recheckAt(job).stream(), handshake.recheckAt(job).stream())
+                .min(Comparator.naturalOrder());
     }
 
     ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
         SwavJob job = snapshot.job();
         boolean published = false;
         try {
-            boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
-            boolean nowhereToReport = snapshot.progressMap().isEmpty(); // it was deleted, or is not cached yet
-            if (!plan.create().isEmpty() || newGeneration || nowhereToReport) {
-                applyDependents(job, accepted);
-                applied.put(uid(job), job.getMetadata().getGeneration());
+            Dependents.Result objects = dependents.putRight(snapshot, accepted, now);
+            if (!snapshot.worldMap().condition().isOurs()) {
+                return new ExecutionResult(false, rejection(job, now), objects.error());
             }
-            writeWorld(snapshot, plan);
+            boolean mayCreate =
+                    objects.obstruction().isEmpty() && objects.error().isEmpty();
+            HandshakeKeeper.Key key =
+                    handshake.check(snapshot, mayCreate && !plan.create().isEmpty(), now);
+            writeWorld(snapshot, plan, key.digest());
             published = true;
             plan.forceDelete().forEach(pod -> delete(job, pod, true));
-            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            if (mayCreate && key.isUsable()) {
+                createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            }
             plan.delete().forEach(pod -> delete(job, pod, false));
-            return new ExecutionResult(published, rejection(job, now), Optional.empty());
+            return new ExecutionResult(
+                    published, rejection(job, now), objects.error().or(key::error));
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // another write came in between: the retry sees it
@@ -119,68 +145,36 @@ final class PlanExecutor {
     }
 
     void forget(SwavJob job) {
-        applied.remove(uid(job));
+        dependents.forget(job);
+        handshake.forget(job);
         rejections.remove(uid(job));
     }
 
-    private void applyDependents(SwavJob job, SwavJobSpec accepted) {
-        List<Pod> pods = client
-                .pods()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withLabel(ResourceNames.LABEL_JOB, job.getMetadata().getName())
-                .list()
-                .getItems()
-                .stream()
-                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
-                .toList();
-        List.of(
-                        TrainerRbac.account(job),
-                        TrainerRbac.role(job),
-                        TrainerRbac.binding(job, pods),
-                        JobResources.progress(job))
-                .forEach(this::apply);
-        mapWritten.accept(apply(JobResources.config(job, accepted)));
-    }
-
-    /**
-     * Creates the handshake key if there is none and no running trainer holds the previous one. Trainers read the key
-     * once; a trainer with a different key would be Ready, enter the world, and be rejected by all its peers every
-     * time.
-     *
-     * @return whether new pods will hold the same key as running ones
-     */
-    private boolean ensureHandshake(SwavJob job, List<ObservedPod> pods) {
-        String name = ResourceNames.handshakeName(job.getMetadata().getName());
-        Secret there = client.secrets()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withName(name)
-                .get();
-        if (there != null && OwnerMetadata.isOwnedBy(there, job)) {
-            return true;
-        }
-        if (pods.stream().anyMatch(ObservedPod::isAlive)) {
-            return false;
-        }
-        byte[] key = new byte[KEY_BYTES];
-        random.nextBytes(key);
-        apply(JobResources.handshake(job, HexFormat.of().formatHex(key)));
-        return true;
-    }
-
     /** Writes world and planner state at once; the API server rejects the write if another one came in between. */
-    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan) {
-        World world = plan.world() instanceof WorldDecision.Regroup regroup
-                ? regroup.next()
-                : snapshot.worldMap().world();
+    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan, String keyDigest) {
+        SwavJob job = snapshot.job();
         WorldConfigMap before = snapshot.worldMap();
-        boolean same = world.equals(before.world())
-                && plan.state().equals(before.state())
-                && WorldConfigMap.request(snapshot.job()).equals(before.request())
-                && WorldConfigMap.checkpointsSeen(snapshot.job()).equals(before.checkpointsSeen());
-        if (same && before.resourceVersion() != null) {
+        World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
+        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(job, AcceptedSpec.toStore(snapshot), keyDigest);
+        boolean same =
+                world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
+        if (same && before.condition() == WorldConfigMap.Condition.INTACT) {
             return;
         }
-        mapWritten.accept(apply(WorldConfigMap.of(snapshot.job(), world, plan.state(), before.resourceVersion())));
+        String version = before.resourceVersion();
+        if (before.condition() == WorldConfigMap.Condition.IMMUTABLE) {
+            client.resource(WorldConfigMap.empty(job))
+                    .lockResourceVersion(before.resourceVersion())
+                    .delete();
+            version = null;
+        }
+        if (version == null) { // created by a request that fails if the name is taken
+            version = client.resource(WorldConfigMap.empty(job))
+                    .create()
+                    .getMetadata()
+                    .getResourceVersion();
+        }
+        mapWritten.accept(apply(WorldConfigMap.of(job, world, plan.state(), entries, version)));
     }
 
     /**
@@ -195,16 +189,6 @@ final class PlanExecutor {
         if (names.isEmpty() || template == null || problem.isPresent()) {
             return problem.filter(why -> !names.isEmpty())
                     .map(why -> PodRejection.of(job, ConditionReason.PodRefused, why, now));
-        }
-        if (!ensureHandshake(job, snapshot.pods())) {
-            return Optional.of(PodRejection.of(
-                    job,
-                    ConditionReason.HandshakeLost,
-                    "Secret " + ResourceNames.handshakeName(job.getMetadata().getName())
-                            + " was deleted. No new pods are created, because running trainers would reject a different"
-                            + " key. Training continues. Restore the Secret, or suspend and resume the job to restart"
-                            + " all pods from the last checkpoint with a new key.",
-                    now));
         }
         for (String name : names) {
             try {
@@ -241,8 +225,10 @@ final class PlanExecutor {
      * the status contains what they reported last.
      */
     void prune(JobSnapshot snapshot) {
-        Map<String, String> data =
-                snapshot.progressMap().map(ConfigMap::getData).orElse(Map.of());
+        Map<String, String> data = snapshot.progressMap()
+                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
+                .map(ConfigMap::getData)
+                .orElse(Map.of());
         Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
         List<String> gone =
                 data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();

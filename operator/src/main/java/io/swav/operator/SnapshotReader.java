@@ -93,8 +93,7 @@ final class SnapshotReader {
         List<Pod> own = new ArrayList<>(allPods.stream()
                 .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
                 .toList());
-        WorldConfigMap stored = WorldConfigMap.read(
-                job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
+        WorldConfigMap stored = WorldConfigMap.read(job, worldMap(job));
         WorldConfigMap worldMap = stored.world().generation() > 0
                 ? stored
                 : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
@@ -183,11 +182,7 @@ final class SnapshotReader {
                     Optional.ofNullable(silence.get(pod.getMetadata().getUid())),
                     PodHolds.of(pod, events, now)));
         }
-        Optional<SwavJobSpec> before = map(
-                        job, ResourceNames.configName(job.getMetadata().getName()))
-                .filter(config -> OwnerMetadata.isOwnedBy(config, job))
-                .map(config -> config.getData().get(ResourceNames.CONFIG_KEY))
-                .flatMap(config -> parse(config, SwavJobSpec.class));
+        Optional<SwavJobSpec> before = lastAccepted(job, worldMap);
         List<Problem> problems = problems(job, before);
         return new JobSnapshot(
                 job,
@@ -204,6 +199,24 @@ final class SnapshotReader {
                 own.stream()
                         .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
                         .min(Comparator.naturalOrder()));
+    }
+
+    /** Asks the API server about a map that the cache lacks, because it may only have lost its label, or its owner. */
+    private Optional<ConfigMap> worldMap(SwavJob job) {
+        ResourceID id = id(job, ResourceNames.worldName(job.getMetadata().getName()));
+        return maps.apply(id).filter(map -> OwnerMetadata.isOwnedBy(map, job)).or(() -> live.map(id));
+    }
+
+    /** Returns the spec that was accepted last; operators of earlier versions kept it in the trainers' configuration alone. */
+    private Optional<SwavJobSpec> lastAccepted(SwavJob job, WorldConfigMap worldMap) {
+        Optional<String> config = maps.apply(
+                        id(job, ResourceNames.configName(job.getMetadata().getName())))
+                .filter(map -> OwnerMetadata.isOwnedBy(map, job))
+                .map(map -> map.getData().get(ResourceNames.CONFIG_KEY));
+        Optional<AcceptedSpec> accepted = worldMap.accepted(job, config);
+        return accepted.isPresent()
+                ? accepted.flatMap(AcceptedSpec::read)
+                : config.flatMap(text -> parse(text, SwavJobSpec.class));
     }
 
     /** Returns the newest generation in the status and in the trainers' reports; 0 before the first world. */
@@ -260,10 +273,6 @@ final class SnapshotReader {
                     "metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it"));
         }
         return problems;
-    }
-
-    private Optional<ConfigMap> map(SwavJob job, String name) {
-        return maps.apply(id(job, name));
     }
 
     private static ResourceID id(SwavJob job, String name) {

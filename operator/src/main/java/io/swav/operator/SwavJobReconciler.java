@@ -76,7 +76,11 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
         this.executor = new PlanExecutor(
-                client, pod -> informers().created(pod), map -> informers().written(map));
+                client,
+                pod -> informers().created(pod),
+                map -> informers().written(map),
+                new Dependents(client, this::informers, events::recordRestored),
+                new HandshakeKeeper(client));
     }
 
     @Override
@@ -124,7 +128,11 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 executor.prune(snapshot);
             }
             return next(
-                    Stream.of(due.stream(), snapshot.recheckAt().stream(), retryTimes(plan, result, now))
+                    Stream.of(
+                                    due.stream(),
+                                    snapshot.recheckAt().stream(),
+                                    executor.recheckAt(job).stream(),
+                                    retryTimes(plan, result, now))
                             .flatMap(times -> times),
                     now);
         } catch (WorldConfigMap.UnreadableException e) {

@@ -12,6 +12,7 @@ import io.javaoperatorsdk.operator.monitoring.micrometer.MicrometerMetrics;
 import io.javaoperatorsdk.operator.processing.retry.GenericRetry;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.swav.common.BuildIdentity;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
@@ -28,6 +29,9 @@ import org.slf4j.LoggerFactory;
 /** The running operator: one controller, its informers, health, metrics and the page of jobs. */
 public final class SwavOperator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SwavOperator.class);
+    /** The API server records the part before the slash as the manager of what is created: {@link Ownership} needs it. */
+    private static final String USER_AGENT = OwnerMetadata.FIELD_MANAGER + "/" + BuildIdentity.current();
+
     private static final int RETRY_MILLIS = 200;
     private static final int LONGEST_RETRY_MILLIS = 5_000;
     /**
@@ -63,6 +67,7 @@ public final class SwavOperator implements AutoCloseable {
                 .orElseGet(() -> Config.autoConfigure(null));
         KubernetesClient client = new KubernetesClientBuilder()
                 .withConfig(new ConfigBuilder(access)
+                        .withUserAgent(USER_AGENT)
                         .withRequestRetryBackoffLimit(REQUEST_RETRIES)
                         .withWatchReconnectInterval(WATCH_RETRY_MILLIS)
                         .build())

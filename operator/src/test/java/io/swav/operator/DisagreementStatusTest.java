@@ -101,7 +101,8 @@ class DisagreementStatusTest {
                 job,
                 Optional.of(job.getSpec()),
                 List.of(),
-                new WorldConfigMap(WORLD, PlannerState.EMPTY, "", "", "1"),
+                new WorldConfigMap(
+                        WORLD, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, WorldConfigMap.Condition.INTACT, "1"),
                 pods,
                 Map.of(),
                 List.of(),

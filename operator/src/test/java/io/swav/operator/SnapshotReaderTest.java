@@ -286,7 +286,9 @@ class SnapshotReaderTest {
     }
 
     private SnapshotReader reader(World world) {
-        return reader(Map.of(ResourceNames.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
+        return reader(Map.of(
+                ResourceNames.worldName("job"),
+                WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "7")));
     }
 
     private SnapshotReader reader(Map<String, ConfigMap> maps) {

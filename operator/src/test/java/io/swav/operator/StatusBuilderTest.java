@@ -409,7 +409,7 @@ class StatusBuilderTest {
                 job,
                 Optional.of(job.getSpec()),
                 problems,
-                new WorldConfigMap(world, state, "", "", "1"),
+                new WorldConfigMap(world, state, WorldConfigMap.Entries.NONE, WorldConfigMap.Condition.INTACT, "1"),
                 pods,
                 byPod,
                 List.copyOf(byPod.values()),

@@ -61,12 +61,14 @@ class StoredPlannerStateTest {
 
     @Test
     void writesTheNamesOfEarlierVersions() {
-        assertThat(WorldConfigMap.of(job, world, STATE, "42").getData()).containsEntry("ledger.json", STORED);
+        assertThat(WorldConfigMap.of(job, world, STATE, WorldConfigMap.Entries.NONE, "42")
+                        .getData())
+                .containsEntry("ledger.json", STORED);
     }
 
     @Test
     void readsTheStateOfEarlierVersions() {
-        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42");
         map.getData().put("ledger.json", STORED);
         assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(STATE);
     }
@@ -76,7 +78,7 @@ class StoredPlannerStateTest {
         Trial trial = new Trial(new World.Member("job-8", "uid-8", "10.0.0.8:7000"), T0);
         PlannerState state =
                 STATE.with(new Pods(7, Set.of("uid-1"), Set.of(), Set.of(), Set.of("uid-1"), List.of(trial)));
-        ConfigMap map = WorldConfigMap.of(job, world, state, "42");
+        ConfigMap map = WorldConfigMap.of(job, world, state, WorldConfigMap.Entries.NONE, "42");
         assertThat(map.getData().get("ledger.json"))
                 .contains("\"unreachable\":[\"uid-1\"]")
                 .contains("\"trials\":[{\"newcomer\":{\"pod\":\"job-8\",\"uid\":\"uid-8\","
@@ -89,7 +91,7 @@ class StoredPlannerStateTest {
 
     @Test
     void readsTheStateOfALaterVersion() {
-        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42");
         map.getData()
                 .put(
                         "ledger.json",
@@ -107,7 +109,7 @@ class StoredPlannerStateTest {
                 new Failures(List.of(new Failures.Counted(T0, 1)), List.of(event), 2, new Failures.NotFiniteStep(4, 2));
         PlannerState state =
                 new PlannerState(STATE.pods(), STATE.backoff(), STATE.progress(), STATE.account(), failures);
-        ConfigMap map = WorldConfigMap.of(job, world, state, "42");
+        ConfigMap map = WorldConfigMap.of(job, world, state, WorldConfigMap.Entries.NONE, "42");
         assertThat(map.getData().get("ledger.json"))
                 .endsWith(",\"failures\":{\"counted\":[{\"time\":\"2026-01-01T00:00:00Z\",\"count\":1}],"
                         + "\"events\":[{\"generation\":4,\"how\":\"exit code 70\",\"first\":\"2026-01-01T00:00:00Z\","
@@ -119,7 +121,7 @@ class StoredPlannerStateTest {
     /** An earlier version stored no times of failures; its last incidents have them. */
     @Test
     void countsTheFailuresAmongTheIncidentsOfAnEarlierVersion() {
-        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42");
         map.getData().put("ledger.json", STORED.replace("\"time\":\"t\"", "\"time\":\"2026-01-01T00:00:00Z\""));
         Failures failures = WorldConfigMap.read(job, Optional.of(map)).state().failures();
         assertThat(failures.within(Duration.ofDays(1), T0.plusSeconds(3600))).isEqualTo(1);
