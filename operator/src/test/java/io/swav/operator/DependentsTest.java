@@ -174,5 +174,17 @@ class DependentsTest {
         SwavJob job = Jobs.job("replicas: 2");
         assertThat(TrainerRbac.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
         assertThat(TrainerRbac.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");
+        Map.of(
+                        "{}", "job-trainer",
+                        "{serviceAccountName: null}", "job-trainer",
+                        "{serviceAccountName: ''}", "job-trainer",
+                        "{serviceAccount: null}", "job-trainer",
+                        "{serviceAccount: alias}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: null}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: ''}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: name}", "name")
+                .forEach((spec, account) -> assertThat(TrainerRbac.accountOf(job, Jobs.yaml("{spec: " + spec + "}")))
+                        .as(spec)
+                        .isEqualTo(account));
     }
 }
