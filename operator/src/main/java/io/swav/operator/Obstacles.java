@@ -116,7 +116,8 @@ final class Obstacles {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
         return rejection()
-                .map(PodRejection::why)
+                .map(rejection ->
+                        HumanFormat.sentences(rejection.why(), blockedReports().orElse("")))
                 .or(this::blockedReports)
                 .or(this::stalledByHold)
                 .or(this::stalledByDisagreement);

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 
 class AcceptedSpecTest {
     private final SwavJobSpec spec =
-            Jobs.job("replicas: 2, training: {epochs: 7}").getSpec();
+            Jobs.job("replicas: 2, training: {epochs: 77}").getSpec();
     private final String stored = AcceptedSpec.of(spec, 3).stored();
 
     @Test
@@ -33,11 +33,10 @@ class AcceptedSpecTest {
                 assertThat(isSame).as(edited).isTrue();
             }
         }
-        String edited = stored.replace("\"epochs\":7", "\"epochs\":70");
+        String edited = stored.replace("\"epochs\":77", "\"epochs\":770");
         assertThat(AcceptedSpec.read(edited)).isEmpty();
         assertThat(AcceptedSpec.restore(edited, config)).contains(AcceptedSpec.of(spec, 3));
-        assertThat(AcceptedSpec.restore(edited, config.replace(": 7", ": 70").replace(" 7", " 70")))
-                .isEmpty();
+        assertThat(AcceptedSpec.restore(edited, config.replace(" 77", " 770"))).isEmpty();
         assertThat(AcceptedSpec.restore(edited, "no JSON")).isEmpty();
         assertThat(AcceptedSpec.restore("no JSON", config)).isEmpty();
         assertThat(AcceptedSpec.read("{}")).isEmpty();

@@ -234,7 +234,7 @@ class DependentCheckTest {
 
     /** Applies a JSON merge patch (RFC 7396). */
     private static void merge(ObjectNode target, JsonNode patch) {
-        patch.fields().forEachRemaining(field -> {
+        patch.properties().forEach(field -> {
             if (field.getValue().isNull()) {
                 target.remove(field.getKey());
             } else if (field.getValue().isObject()) {

@@ -52,14 +52,17 @@ class TrainerAccessTest {
                 .doesNotContain("Restore it");
         assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
                 .contains("Role job-trainer, which lets them report, was deleted")
-                .contains("Restore it. The operator writes its objects again when");
-        assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
-                .contains("Role job-trainer, which lets them report, was deleted")
-                .contains("Restore it. The operator writes its objects again when");
+                .contains("The operator puts it back at once");
         assertThat(problem(new Found(whole.progress(), whole.role(), Optional.empty(), whole.accounts())))
                 .contains("RoleBinding job-trainer, which lets them report, was deleted");
-        assertThat(problem(new Found(whole.progress(), whole.role(), whole.binding(), Map.of())))
-                .contains("ServiceAccount job-trainer, as which they run, was deleted");
+        Found noAccounts = new Found(whole.progress(), whole.role(), whole.binding(), Map.of());
+        assertThat(problem(noAccounts))
+                .contains("ServiceAccount job-trainer, as which they run, was deleted")
+                .contains("The operator puts it back at once");
+        assertThat(TrainerAccess.problem(job, List.of(silent("theirs")), noAccounts)
+                        .orElse(""))
+                .contains("ServiceAccount theirs, as which they run, was deleted")
+                .contains("Restore it: it is not one of the operator's objects");
     }
 
     @Test
@@ -73,7 +76,7 @@ class TrainerAccessTest {
                 whole.accounts());
         assertThat(problem(found))
                 .contains("ConfigMap job-progress, into which they report, was made immutable")
-                .contains("Delete it, and the operator creates it again")
+                .contains("The operator creates it again")
                 .doesNotContain("Restore it");
     }
 

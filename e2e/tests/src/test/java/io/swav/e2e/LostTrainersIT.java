@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
@@ -227,7 +229,14 @@ class LostTrainersIT extends OperatedJob {
 
     @Test
     void aLoneTrainerIsNotKilledForItsSilenceWhileItMayNotReport() {
-        apply("replicas: 1, recovery: {hungAfterSeconds: 4}");
+        ServiceAccount account = new ServiceAccountBuilder()
+                .withNewMetadata()
+                .withName("theirs")
+                .withNamespace(namespace)
+                .endMetadata()
+                .build();
+        client.resource(account).create();
+        apply("replicas: 1, recovery: {hungAfterSeconds: 4}", "serviceAccountName: theirs");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
         trainers.ready("job-0");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
@@ -235,17 +244,13 @@ class LostTrainersIT extends OperatedJob {
         TrainerReport.Regroup regroup = new TrainerReport.Regroup(generation, null, 0, 7, 3.5);
         trainers.training("job-0", 7, regroup);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
-        client.rbac()
-                .roleBindings()
-                .inNamespace(namespace)
-                .withName("job-trainer")
-                .delete();
+        client.resource(account).delete();
         trainers.silent("job-0");
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
                     .isEqualTo("ReportsBlocked");
             assertThat(message(ConditionType.Ready))
-                    .contains("RoleBinding job-trainer, which lets them report, was deleted")
+                    .contains("ServiceAccount theirs, as which they run, was deleted")
                     .contains("Restore it");
         });
         await().during(Duration.ofSeconds(12)).atMost(Duration.ofSeconds(60)).untilAsserted(() -> {
@@ -253,13 +258,9 @@ class LostTrainersIT extends OperatedJob {
             assertThat(trainers.world().generation()).isEqualTo(generation);
         });
 
-        apply("replicas: 1, recovery: {hungAfterSeconds: 5}");
-        soon().untilAsserted(() -> assertThat(client.rbac()
-                        .roleBindings()
-                        .inNamespace(namespace)
-                        .withName("job-trainer")
-                        .get())
-                .isNotNull());
+        client.resource(account).create();
+        soon().untilAsserted(() ->
+                assertThat(message(ConditionType.Ready)).contains("was made again after pod job-0 started"));
         trainers.training("job-0", 90, regroup);
         soon().untilAsserted(() -> {
             assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
