@@ -16,6 +16,7 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
+import io.javaoperatorsdk.operator.processing.event.source.informer.TransformingItemStore;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
@@ -39,11 +40,11 @@ final class Informers implements Dependents.Cache {
 
     Informers(EventSourceContext<SwavJob> context) {
         jobs = context.getPrimaryCache();
-        pods = ofJobs(Pod.class, context);
-        maps = ofJobs(ConfigMap.class, context);
-        accounts = ofJobs(ServiceAccount.class, context);
-        roles = ofJobs(Role.class, context);
-        bindings = ofJobs(RoleBinding.class, context);
+        pods = ofJobs(ofLabel(Pod.class), context);
+        maps = ofJobs(ofLabel(ConfigMap.class), context);
+        accounts = trimmed(ServiceAccount.class, context);
+        roles = trimmed(Role.class, context);
+        bindings = trimmed(RoleBinding.class, context);
         InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
         nodes = new InformerEventSource<>(
                 InformerEventSourceConfiguration.from(Node.class, SwavJob.class)
@@ -53,15 +54,34 @@ final class Informers implements Dependents.Cache {
                 context);
     }
 
+    private static <T extends HasMetadata> InformerEventSourceConfiguration.Builder<T> ofLabel(Class<T> type) {
+        return InformerEventSourceConfiguration.from(type, SwavJob.class).withLabelSelector(ResourceNames.LABEL_JOB);
+    }
+
     private static <T extends HasMetadata> InformerEventSource<T, SwavJob> ofJobs(
-            Class<T> type, EventSourceContext<SwavJob> context) {
+            InformerEventSourceConfiguration.Builder<T> configuration, EventSourceContext<SwavJob> context) {
         return new InformerEventSource<>(
-                InformerEventSourceConfiguration.from(type, SwavJob.class)
-                        .withLabelSelector(ResourceNames.LABEL_JOB)
+                configuration
                         .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
                         .withNamespacesInheritedFromController()
                         .build(),
                 context);
+    }
+
+    /**
+     * Keeps objects without managedFields, their larger part: {@link Dependents} reads an object again before it decides
+     * by them. Informers of several namespaces would share the store, and each would remove what it does not list.
+     */
+    private static <T extends HasMetadata> InformerEventSource<T, SwavJob> trimmed(
+            Class<T> type, EventSourceContext<SwavJob> context) {
+        InformerEventSourceConfiguration.Builder<T> configuration = ofLabel(type);
+        if (context.getControllerConfiguration().getInformerConfig().watchAllNamespaces()) {
+            configuration.withItemStore(new TransformingItemStore<>(object -> {
+                object.getMetadata().setManagedFields(List.of());
+                return object;
+            }));
+        }
+        return ofJobs(configuration, context);
     }
 
     List<EventSource<?, SwavJob>> all() {

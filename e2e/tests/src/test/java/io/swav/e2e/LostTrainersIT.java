@@ -4,10 +4,14 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
-import io.fabric8.kubernetes.api.model.ServiceAccount;
-import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
+import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
 import io.swav.api.ReachReport;
@@ -229,14 +233,7 @@ class LostTrainersIT extends OperatedJob {
 
     @Test
     void aLoneTrainerIsNotKilledForItsSilenceWhileItMayNotReport() {
-        ServiceAccount account = new ServiceAccountBuilder()
-                .withNewMetadata()
-                .withName("theirs")
-                .withNamespace(namespace)
-                .endMetadata()
-                .build();
-        client.resource(account).create();
-        apply("replicas: 1, recovery: {hungAfterSeconds: 4}", "serviceAccountName: theirs");
+        apply("replicas: 1, recovery: {hungAfterSeconds: 4}");
         soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0"));
         trainers.ready("job-0");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
@@ -244,14 +241,27 @@ class LostTrainersIT extends OperatedJob {
         TrainerReport.Regroup regroup = new TrainerReport.Regroup(generation, null, 0, 7, 3.5);
         trainers.training("job-0", 7, regroup);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
-        client.resource(account).delete();
+        ConfigMap owner = client.resource(new ConfigMapBuilder()
+                        .withNewMetadata()
+                        .withName("theirs")
+                        .withNamespace(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        Resource<RoleBinding> binding =
+                client.rbac().roleBindings().inNamespace(namespace).withName("job-trainer");
+        binding.patch(
+                PatchContext.of(PatchType.JSON_MERGE),
+                "{\"subjects\": [], \"metadata\": {\"ownerReferences\": [{\"apiVersion\": \"v1\", \"kind\":"
+                        + " \"ConfigMap\", \"name\": \"theirs\", \"controller\": true, \"uid\": \""
+                        + owner.getMetadata().getUid() + "\"}]}}");
         trainers.silent("job-0");
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
-                    .isEqualTo("ReportsBlocked");
+                    .isEqualTo("NameTaken");
             assertThat(message(ConditionType.Ready))
-                    .contains("ServiceAccount theirs, as which they run, was deleted")
-                    .contains("Restore it");
+                    .contains("RoleBinding job-trainer has a name that this job needs")
+                    .contains("RoleBinding job-trainer does not bind ServiceAccount job-trainer");
         });
         await().during(Duration.ofSeconds(12)).atMost(Duration.ofSeconds(60)).untilAsserted(() -> {
             assertThat(trainers.pods()).as("not killed").containsExactly("job-0");
