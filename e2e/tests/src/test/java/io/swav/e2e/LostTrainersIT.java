@@ -268,9 +268,8 @@ class LostTrainersIT extends OperatedJob {
             assertThat(trainers.world().generation()).isEqualTo(generation);
         });
 
-        client.resource(account).create();
-        soon().untilAsserted(() ->
-                assertThat(message(ConditionType.Ready)).contains("was made again after pod job-0 started"));
+        binding.delete();
+        soon().untilAsserted(() -> assertThat(binding.get().getSubjects()).hasSize(1));
         trainers.training("job-0", 90, regroup);
         soon().untilAsserted(() -> {
             assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
