@@ -31,7 +31,7 @@ final class DependentCheck {
     sealed interface Action {}
 
     /** Nothing: the object is as it should be. */
-    record Keep() implements Action {}
+    record KeepAsIs() implements Action {}
 
     /** There is none. */
     record Create() implements Action {}
@@ -84,7 +84,7 @@ final class DependentCheck {
         compareMetadata(wanted.getMetadata(), there.getMetadata(), what, patch);
         compareContents(wanted, there, what, patch);
         if (what.isEmpty()) {
-            return new Keep();
+            return new KeepAsIs();
         }
         patch.withObject("/metadata").put("uid", there.getMetadata().getUid());
         return new PutBack(List.copyOf(what), patch);

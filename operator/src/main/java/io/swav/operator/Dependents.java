@@ -180,7 +180,7 @@ final class Dependents {
                 .collect(Collectors.toCollection(ArrayList::new));
         versions.add(cached(job, ConfigMap.class, ResourceNames.progressName(name))
                 .map(found -> DependentCheck.decide(job, JobResources.progress(job), Optional.of(found))
-                                instanceof DependentCheck.Keep
+                                instanceof DependentCheck.KeepAsIs
                         ? INTACT // its version changes with every report
                         : version(found))
                 .orElse(ABSENT));
@@ -215,7 +215,7 @@ final class Dependents {
         Optional<? extends HasMetadata> found =
                 cached(job, wanted.getClass(), wanted.getMetadata().getName());
         DependentCheck.Action action = DependentCheck.decide(job, wanted, found);
-        if (action instanceof DependentCheck.Keep || isLimited(job, wanted, now)) {
+        if (action instanceof DependentCheck.KeepAsIs || isLimited(job, wanted, now)) {
             return Optional.empty();
         }
         boolean wasThere = snapshot.worldMap().resourceVersion() != null; // the job has had its objects
@@ -263,7 +263,7 @@ final class Dependents {
                     .delete();
             caches.get().written(client.resource(wanted).create());
             restored(job, wanted, changed(there, List.of(recreate.what())), now);
-        } else if (action instanceof DependentCheck.Keep) {
+        } else if (action instanceof DependentCheck.KeepAsIs) {
             live.ifPresent(caches.get()::written); // the cache is behind
         }
         boolean leaves = action instanceof DependentCheck.Leave || action instanceof DependentCheck.Pinned;

@@ -20,34 +20,34 @@ final class HandshakeCheck {
             + " different key. Training continues. ";
 
     /** What has to be done. */
-    sealed interface Verdict {}
+    sealed interface KeyAction {}
 
     /**
      * The Secret holds the key, or nothing needs one.
      *
      * @param digest of the key; empty if there is none yet
      */
-    record Keep(String digest) implements Verdict {}
+    record KeepKey(String digest) implements KeyAction {}
 
     /**
      * The Secret holds the key but lacks the job's labels or owner: it was edited, or put back by hand.
      *
      * @param found the Secret
      */
-    record Take(String digest, Secret found) implements Verdict {}
+    record TakeSecret(String digest, Secret found) implements KeyAction {}
 
     /**
      * A new key is needed, and no trainer lives that holds another.
      *
      * @param found the Secret to change; empty if one has to be created
      */
-    record Renew(Optional<Secret> found) implements Verdict {}
+    record RenewKey(Optional<Secret> found) implements KeyAction {}
 
     /** No pod may be created. */
-    record Blocked(ConditionReason reason, String why) implements Verdict {}
+    record RefuseKey(ConditionReason reason, String why) implements KeyAction {}
 
     /** An object that is not the job's has the Secret's name, and no pod may be created. */
-    record Leave(Ownership owner) implements Verdict {}
+    record LeaveSecret(Ownership owner) implements KeyAction {}
 
     private HandshakeCheck() {}
 
@@ -58,11 +58,11 @@ final class HandshakeCheck {
      * @param isHeld whether a trainer lives
      * @param isNeeded whether a pod is to be created
      */
-    static Verdict decide(SwavJob job, Optional<Secret> secret, String given, boolean isHeld, boolean isNeeded) {
+    static KeyAction decide(SwavJob job, Optional<Secret> secret, String given, boolean isHeld, boolean isNeeded) {
         String digest = secret.map(HandshakeCheck::digest).orElse("");
         Optional<Ownership> owner = secret.map(found -> Ownership.of(found, job));
         if (owner.filter(Ownership.REMNANT::equals).isPresent()) {
-            return new Leave(Ownership.REMNANT);
+            return new LeaveSecret(Ownership.REMNANT);
         }
         boolean isOurs = owner.filter(Ownership.OURS::equals).isPresent();
         boolean isRight = !digest.isEmpty() && (digest.equals(given) || (given.isEmpty() && isOurs));
@@ -73,36 +73,36 @@ final class HandshakeCheck {
             return secret.isEmpty() ? lost(job) : changed(job, isOurs);
         }
         if (!isNeeded) {
-            return new Keep(given);
+            return new KeepKey(given);
         }
         if (secret.isPresent() && !isOurs) {
-            return new Leave(Ownership.FOREIGN);
+            return new LeaveSecret(Ownership.FOREIGN);
         }
         return secret.filter(found -> Boolean.TRUE.equals(found.getImmutable()))
-                .<Verdict>map(found -> immutable(job))
-                .orElseGet(() -> new Renew(secret));
+                .<KeyAction>map(found -> immutable(job))
+                .orElseGet(() -> new RenewKey(secret));
     }
 
     /** Takes a Secret that no other controller writes; the key of one that another controller writes is used as it is. */
-    private static Verdict take(SwavJob job, Secret found, String digest) {
+    private static KeyAction take(SwavJob job, Secret found, String digest) {
         boolean isControlled = found.getMetadata().getOwnerReferences().stream()
                 .anyMatch(owner -> Boolean.TRUE.equals(owner.getController())
                         && !job.getMetadata().getUid().equals(owner.getUid()));
         boolean isIntact = DependentCheck.isMetadataIntact(
                 OwnerMetadata.meta(job, found.getMetadata().getName()), found.getMetadata());
-        return isIntact || isControlled ? new Keep(digest) : new Take(digest, found);
+        return isIntact || isControlled ? new KeepKey(digest) : new TakeSecret(digest, found);
     }
 
-    private static Blocked lost(SwavJob job) {
-        return new Blocked(
+    private static RefuseKey lost(SwavJob job) {
+        return new RefuseKey(
                 ConditionReason.HandshakeLost,
                 "Secret " + name(job) + " was deleted." + TRAINING_CONTINUES
                         + "Restore the Secret, or suspend and resume the job to restart"
                         + " all pods from the last checkpoint with a new key.");
     }
 
-    private static Blocked changed(SwavJob job, boolean isOurs) {
-        return new Blocked(
+    private static RefuseKey changed(SwavJob job, boolean isOurs) {
+        return new RefuseKey(
                 ConditionReason.HandshakeChanged,
                 "Secret " + name(job) + " was changed: its key is not the one that running trainers hold."
                         + TRAINING_CONTINUES + "Put the previous key back, or suspend the job,"
@@ -110,8 +110,8 @@ final class HandshakeCheck {
                         + " and resume the job to restart all pods from the last checkpoint with a new key.");
     }
 
-    private static Blocked immutable(SwavJob job) {
-        return new Blocked(
+    private static RefuseKey immutable(SwavJob job) {
+        return new RefuseKey(
                 ConditionReason.HandshakeChanged,
                 "Secret " + name(job) + " was changed and made immutable, so that the operator cannot write a new key."
                         + " No pods are created. Delete the Secret, and the operator creates it again.");

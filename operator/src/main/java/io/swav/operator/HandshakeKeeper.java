@@ -38,10 +38,10 @@ final class HandshakeKeeper {
      * @param problem why no pod may be created
      * @param error of the API server, which is tried again
      */
-    record Key(String digest, Optional<PodRejection> problem, Optional<String> error) {
+    record HandshakeKey(String digest, Optional<PodRejection> problem, Optional<String> error) {
 
-        private static Key of(String digest) {
-            return new Key(digest, Optional.empty(), Optional.empty());
+        private static HandshakeKey of(String digest) {
+            return new HandshakeKey(digest, Optional.empty(), Optional.empty());
         }
 
         /** Whether pods may be created with it. */
@@ -51,7 +51,7 @@ final class HandshakeKeeper {
     }
 
     /** @param at when the next one is due */
-    private record Look(Key key, Instant at) {}
+    private record Look(HandshakeKey key, Instant at) {}
 
     private final KubernetesClient client;
     private final SecureRandom random = new SecureRandom();
@@ -83,13 +83,13 @@ final class HandshakeKeeper {
      * @param isNeeded whether a pod is to be created
      * @throws KubernetesClientException with code 409 if another write came in between
      */
-    Key check(JobSnapshot snapshot, boolean isNeeded, Instant now) {
+    HandshakeKey check(JobSnapshot snapshot, boolean isNeeded, Instant now) {
         SwavJob job = snapshot.job();
         String given = snapshot.worldMap().entries().handshake();
         boolean isHeld = snapshot.pods().stream().anyMatch(ObservedPod::isAlive);
         if (!isHeld && !isNeeded) {
             looks.remove(uid(job));
-            return Key.of(given);
+            return HandshakeKey.of(given);
         }
         Optional<Look> last = Optional.ofNullable(looks.get(uid(job))).filter(look -> now.isBefore(look.at()));
         boolean isKnown = last.isPresent()
@@ -98,36 +98,36 @@ final class HandshakeKeeper {
         if (isKnown) {
             return last.get().key();
         }
-        Key key = look(job, given, isHeld, isNeeded, now);
+        HandshakeKey key = look(job, given, isHeld, isNeeded, now);
         Instant next = key.problem().map(PodRejection::until).orElse(now.plus(LOOK_EVERY));
         looks.put(uid(job), new Look(key, next));
         return key;
     }
 
-    private Key look(SwavJob job, String given, boolean isHeld, boolean isNeeded, Instant now) {
+    private HandshakeKey look(SwavJob job, String given, boolean isHeld, boolean isNeeded, Instant now) {
         try {
             Optional<Secret> secret = Optional.ofNullable(client.secrets()
                     .inNamespace(job.getMetadata().getNamespace())
                     .withName(name(job))
                     .get());
-            HandshakeCheck.Verdict verdict = HandshakeCheck.decide(job, secret, given, isHeld, isNeeded);
-            if (verdict instanceof HandshakeCheck.Keep keep) {
-                return Key.of(keep.digest());
+            HandshakeCheck.KeyAction action = HandshakeCheck.decide(job, secret, given, isHeld, isNeeded);
+            if (action instanceof HandshakeCheck.KeepKey keep) {
+                return HandshakeKey.of(keep.digest());
             }
-            if (verdict instanceof HandshakeCheck.Take take) {
+            if (action instanceof HandshakeCheck.TakeSecret take) {
                 take(job, take.found());
-                return Key.of(take.digest());
+                return HandshakeKey.of(take.digest());
             }
-            if (verdict instanceof HandshakeCheck.Renew renew) {
-                return Key.of(HandshakeCheck.digest(renew(job, renew.found())));
+            if (action instanceof HandshakeCheck.RenewKey renew) {
+                return HandshakeKey.of(HandshakeCheck.digest(renew(job, renew.found())));
             }
-            return new Key(given, Optional.of(problem(job, secret, verdict, now)), Optional.empty());
+            return new HandshakeKey(given, Optional.of(problem(job, secret, action, now)), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // another write came in between: the retry sees it
             }
             LOG.warn("Secret {} cannot be read or written: {}", name(job), PlanExecutor.message(e));
-            return new Key(
+            return new HandshakeKey(
                     given,
                     Optional.empty(),
                     Optional.of("Secret " + name(job) + " cannot be read or written: " + PlanExecutor.message(e)));
@@ -135,15 +135,15 @@ final class HandshakeKeeper {
     }
 
     private static PodRejection problem(
-            SwavJob job, Optional<Secret> secret, HandshakeCheck.Verdict verdict, Instant now) {
-        if (verdict instanceof HandshakeCheck.Blocked blocked) {
+            SwavJob job, Optional<Secret> secret, HandshakeCheck.KeyAction action, Instant now) {
+        if (action instanceof HandshakeCheck.RefuseKey refuse) {
             return new PodRejection(
-                    blocked.reason(),
-                    blocked.why(),
+                    refuse.reason(),
+                    refuse.why(),
                     job.getMetadata().getGeneration(),
                     now.plus(NameConflict.RECHECK_EVERY));
         }
-        HandshakeCheck.Leave leave = (HandshakeCheck.Leave) verdict;
+        HandshakeCheck.LeaveSecret leave = (HandshakeCheck.LeaveSecret) action;
         return NameConflict.rejection(
                 job, List.of(new NameConflict(secret.orElseThrow(), new DependentCheck.Leave(leave.owner()))), now);
     }

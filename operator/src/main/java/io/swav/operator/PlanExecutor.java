@@ -124,7 +124,7 @@ final class PlanExecutor {
             }
             boolean mayCreate =
                     objects.obstruction().isEmpty() && objects.error().isEmpty();
-            HandshakeKeeper.Key key =
+            HandshakeKeeper.HandshakeKey key =
                     handshake.check(snapshot, mayCreate && !plan.create().isEmpty(), now);
             writeWorld(snapshot, plan, key.digest());
             published = true;

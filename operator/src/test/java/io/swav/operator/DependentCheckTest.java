@@ -43,7 +43,7 @@ class DependentCheckTest {
     void whatIsAsItShouldBeIsKeptAndWhatIsAbsentIsCreated() {
         for (HasMetadata wanted : all) {
             assertThat(DependentCheck.decide(job, wanted, Optional.of(stored(wanted))))
-                    .isEqualTo(new DependentCheck.Keep());
+                    .isEqualTo(new DependentCheck.KeepAsIs());
             assertThat(DependentCheck.decide(job, wanted, Optional.empty())).isEqualTo(new DependentCheck.Create());
         }
     }
@@ -61,16 +61,16 @@ class DependentCheckTest {
                             .withUid("another")
                             .withKind("Deployment")
                             .build());
-            assertThat(DependentCheck.decide(job, wanted, Optional.of(there))).isEqualTo(new DependentCheck.Keep());
+            assertThat(DependentCheck.decide(job, wanted, Optional.of(there))).isEqualTo(new DependentCheck.KeepAsIs());
         }
-        assertThat(decide(config, "{\"data\": {\"theirs\": \"1\"}}")).isEqualTo(new DependentCheck.Keep());
-        assertThat(decide(progress, "{\"data\": {\"job-0\": \"{}\"}}")).isEqualTo(new DependentCheck.Keep());
+        assertThat(decide(config, "{\"data\": {\"theirs\": \"1\"}}")).isEqualTo(new DependentCheck.KeepAsIs());
+        assertThat(decide(progress, "{\"data\": {\"job-0\": \"{}\"}}")).isEqualTo(new DependentCheck.KeepAsIs());
         assertThat(decide(config, "{\"immutable\": true}"))
                 .as("until it has to change")
-                .isEqualTo(new DependentCheck.Keep());
+                .isEqualTo(new DependentCheck.KeepAsIs());
         assertThat(decide(binding, """
                 {"subjects": [{"kind": "ServiceAccount", "apiGroup": "", "name": "job-trainer", "namespace": "ns"}]}
-                """)).as("a default of the API server").isEqualTo(new DependentCheck.Keep());
+                """)).as("a default of the API server").isEqualTo(new DependentCheck.KeepAsIs());
     }
 
     /** Any set of changes is undone by one patch, which changes nothing else, and after which nothing differs. */
@@ -105,7 +105,7 @@ class DependentCheckTest {
                 HasMetadata after = read(there, wanted);
                 assertThat(DependentCheck.decide(job, wanted, Optional.of(after)))
                         .as("seed %s, %s after %s", seed, found, putBack.patch())
-                        .isEqualTo(new DependentCheck.Keep());
+                        .isEqualTo(new DependentCheck.KeepAsIs());
                 assertThat(after.getMetadata().getLabels().get("theirs"))
                         .as("seed %s", seed)
                         .isEqualTo(Optional.ofNullable(found.getMetadata().getLabels())
@@ -118,7 +118,7 @@ class DependentCheckTest {
                                 .filter(owner -> owner.getUid().equals("x"))
                                 .toList());
             } else {
-                assertThat(action).as("seed %s, %s", seed, found).isEqualTo(new DependentCheck.Keep());
+                assertThat(action).as("seed %s, %s", seed, found).isEqualTo(new DependentCheck.KeepAsIs());
             }
         }
     }

@@ -8,12 +8,12 @@ import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.api.model.SecretBuilder;
 import io.swav.api.ConditionReason;
 import io.swav.api.SwavJob;
-import io.swav.operator.HandshakeCheck.Blocked;
-import io.swav.operator.HandshakeCheck.Keep;
-import io.swav.operator.HandshakeCheck.Leave;
-import io.swav.operator.HandshakeCheck.Renew;
-import io.swav.operator.HandshakeCheck.Take;
-import io.swav.operator.HandshakeCheck.Verdict;
+import io.swav.operator.HandshakeCheck.KeepKey;
+import io.swav.operator.HandshakeCheck.KeyAction;
+import io.swav.operator.HandshakeCheck.LeaveSecret;
+import io.swav.operator.HandshakeCheck.RefuseKey;
+import io.swav.operator.HandshakeCheck.RenewKey;
+import io.swav.operator.HandshakeCheck.TakeSecret;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,12 +31,12 @@ class HandshakeCheckTest {
     void theKeyThatTrainersHoldIsKeptWhoeverWroteIt() {
         for (boolean isHeld : List.of(true, false)) {
             for (boolean isNeeded : List.of(true, false)) {
-                assertThat(decide(ours(RIGHT), given, isHeld, isNeeded)).isEqualTo(new Keep(given));
+                assertThat(decide(ours(RIGHT), given, isHeld, isNeeded)).isEqualTo(new KeepKey(given));
                 Secret byHand = secret(RIGHT, List.of());
-                assertThat(decide(byHand, given, isHeld, isNeeded)).isEqualTo(new Take(given, byHand));
+                assertThat(decide(byHand, given, isHeld, isNeeded)).isEqualTo(new TakeSecret(given, byHand));
                 assertThat(decide(controlled(RIGHT), given, isHeld, isNeeded))
                         .as("used, and left to its controller")
-                        .isEqualTo(new Keep(given));
+                        .isEqualTo(new KeepKey(given));
             }
         }
     }
@@ -45,7 +45,7 @@ class HandshakeCheckTest {
     @Test
     void aKeyThatIsNotRememberedIsTheOneThatTrainersHold() {
         for (boolean isHeld : List.of(true, false)) {
-            assertThat(decide(ours(RIGHT), "", isHeld, true)).isEqualTo(new Keep(given));
+            assertThat(decide(ours(RIGHT), "", isHeld, true)).isEqualTo(new KeepKey(given));
         }
     }
 
@@ -53,11 +53,11 @@ class HandshakeCheckTest {
     void noPodIsCreatedWithAnotherKeyWhileATrainerLives() {
         for (boolean isNeeded : List.of(true, false)) {
             assertThat(blocked(Optional.empty(), isNeeded))
-                    .returns(ConditionReason.HandshakeLost, Blocked::reason)
+                    .returns(ConditionReason.HandshakeLost, RefuseKey::reason)
                     .matches(blocked -> blocked.why().contains("Secret job-handshake was deleted"));
             for (Secret changed : List.of(ours(WRONG), ours(""), secret(WRONG, List.of()), controlled(WRONG))) {
                 assertThat(blocked(Optional.of(changed), isNeeded))
-                        .returns(ConditionReason.HandshakeChanged, Blocked::reason)
+                        .returns(ConditionReason.HandshakeChanged, RefuseKey::reason)
                         .matches(blocked -> blocked.why().contains("Put the previous key back"));
             }
         }
@@ -70,35 +70,35 @@ class HandshakeCheckTest {
     @Test
     void aNewKeyIsMadeOnlyIfNoTrainerLivesAndAPodIsWanted() {
         assertThat(HandshakeCheck.decide(job, Optional.empty(), given, false, true))
-                .isEqualTo(new Renew(Optional.empty()));
-        assertThat(decide(ours(WRONG), given, false, true)).isEqualTo(new Renew(Optional.of(ours(WRONG))));
-        assertThat(decide(ours(""), given, false, true)).isEqualTo(new Renew(Optional.of(ours(""))));
-        assertThat(decide(ours(WRONG), given, false, false)).isEqualTo(new Keep(given));
+                .isEqualTo(new RenewKey(Optional.empty()));
+        assertThat(decide(ours(WRONG), given, false, true)).isEqualTo(new RenewKey(Optional.of(ours(WRONG))));
+        assertThat(decide(ours(""), given, false, true)).isEqualTo(new RenewKey(Optional.of(ours(""))));
+        assertThat(decide(ours(WRONG), given, false, false)).isEqualTo(new KeepKey(given));
         assertThat(HandshakeCheck.decide(job, Optional.empty(), given, false, false))
-                .isEqualTo(new Keep(given));
+                .isEqualTo(new KeepKey(given));
         Secret immutable = new SecretBuilder(ours(WRONG)).withImmutable(true).build();
         assertThat(decide(immutable, given, false, true))
                 .isInstanceOfSatisfying(
-                        Blocked.class, blocked -> assertThat(blocked.why()).contains("Delete the Secret"));
+                        RefuseKey.class, blocked -> assertThat(blocked.why()).contains("Delete the Secret"));
     }
 
     @Test
     void aSecretOfOthersIsLeft() {
-        assertThat(decide(secret(WRONG, List.of()), "", false, true)).isEqualTo(new Leave(Ownership.FOREIGN));
-        assertThat(decide(controlled(WRONG), given, false, true)).isEqualTo(new Leave(Ownership.FOREIGN));
+        assertThat(decide(secret(WRONG, List.of()), "", false, true)).isEqualTo(new LeaveSecret(Ownership.FOREIGN));
+        assertThat(decide(controlled(WRONG), given, false, true)).isEqualTo(new LeaveSecret(Ownership.FOREIGN));
         Secret remnant = ours(RIGHT);
         remnant.getMetadata().getOwnerReferences().get(0).setUid("of-an-earlier-job");
         for (boolean isHeld : List.of(true, false)) {
-            assertThat(decide(remnant, given, isHeld, true)).isEqualTo(new Leave(Ownership.REMNANT));
+            assertThat(decide(remnant, given, isHeld, true)).isEqualTo(new LeaveSecret(Ownership.REMNANT));
         }
     }
 
-    private Verdict decide(Secret secret, String known, boolean isHeld, boolean isNeeded) {
+    private KeyAction decide(Secret secret, String known, boolean isHeld, boolean isNeeded) {
         return HandshakeCheck.decide(job, Optional.of(secret), known, isHeld, isNeeded);
     }
 
-    private Blocked blocked(Optional<Secret> secret, boolean isNeeded) {
-        return (Blocked) HandshakeCheck.decide(job, secret, given, true, isNeeded);
+    private RefuseKey blocked(Optional<Secret> secret, boolean isNeeded) {
+        return (RefuseKey) HandshakeCheck.decide(job, secret, given, true, isNeeded);
     }
 
     private Secret ours(String key) {
