@@ -359,7 +359,7 @@ class OwnedObjectsIT extends OperatedJob {
             fields.put("labels", found.getMetadata().getLabels());
             fields.put("owners", found.getMetadata().getOwnerReferences());
             found.getAdditionalProperties().forEach((field, value) -> {
-                if (!(field.equals("data") && object == progress) && !field.equals("secrets")) {
+                if (!(field.equals("data") && object.equals(progress)) && !field.equals("secrets")) {
                     fields.put(field, value);
                 }
             });
