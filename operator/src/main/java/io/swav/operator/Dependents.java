@@ -76,7 +76,15 @@ final class Dependents {
      *
      * @param versions resourceVersions of the cached objects
      */
-    private record Basis(long generation, boolean isSpecAccepted, Set<String> accounts, List<String> versions) {}
+    private record Basis(long generation, boolean isSpecAccepted, Set<String> accounts, List<String> versions) {
+
+        /** Whether the objects have to be what they had to be then. */
+        boolean wantsSame(Basis other) {
+            return generation == other.generation
+                    && isSpecAccepted == other.isSpecAccepted
+                    && accounts.equals(other.accounts);
+        }
+    }
 
     private final KubernetesClient client;
     private final Supplier<? extends Cache> caches;
@@ -134,15 +142,18 @@ final class Dependents {
                         || !ENDED.contains(pod.getStatus().getPhase()))
                 .toList();
         Basis basis = basis(snapshot, pods);
+        Optional<Basis> before = Optional.ofNullable(intact.get(uid(job)));
         boolean isWorldOurs = snapshot.worldMap().condition().isOurs();
-        if (isWorldOurs && basis.equals(intact.get(uid(job)))) {
+        if (isWorldOurs && before.filter(basis::equals).isPresent()) {
             return Result.DONE;
         }
+        // what differs follows the job, if the job has changed; otherwise something else changed the objects
+        boolean follows = before.filter(was -> !was.wantsSame(basis)).isPresent();
         List<NameConflict> conflicts = new ArrayList<>();
         List<String> errors = new ArrayList<>();
         boolean answers = true;
         for (HasMetadata wanted : wanted(job, accepted, pods)) {
-            answers = answers && putRight(snapshot, wanted, conflicts, errors, now);
+            answers = answers && putRight(snapshot, wanted, follows, conflicts, errors, now);
         }
         if (!isWorldOurs) {
             conflicts.addAll(conflictOfWorld(job));
@@ -193,10 +204,15 @@ final class Dependents {
 
     /** Returns false if the API server is not able to answer, so that the others need not be tried. */
     private boolean putRight(
-            JobSnapshot snapshot, HasMetadata wanted, List<NameConflict> conflicts, List<String> errors, Instant now) {
+            JobSnapshot snapshot,
+            HasMetadata wanted,
+            boolean follows,
+            List<NameConflict> conflicts,
+            List<String> errors,
+            Instant now) {
         SwavJob job = snapshot.job();
         try {
-            putRight(snapshot, wanted, now)
+            putRight(snapshot, wanted, follows, now)
                     .filter(conflict -> !(wanted instanceof ServiceAccount && TrainerRbac.namesAccount(job)))
                     .ifPresent(conflicts::add);
             return true;
@@ -210,22 +226,22 @@ final class Dependents {
         }
     }
 
-    private Optional<NameConflict> putRight(JobSnapshot snapshot, HasMetadata wanted, Instant now) {
+    private Optional<NameConflict> putRight(JobSnapshot snapshot, HasMetadata wanted, boolean follows, Instant now) {
         SwavJob job = snapshot.job();
         Optional<? extends HasMetadata> found =
                 cached(job, wanted.getClass(), wanted.getMetadata().getName());
         DependentCheck.Action action = DependentCheck.decide(job, wanted, found);
-        if (action instanceof DependentCheck.KeepAsIs || isLimited(job, wanted, now)) {
+        if (action instanceof DependentCheck.KeepAsIs || (!follows && isLimited(job, wanted, now))) {
             return Optional.empty();
         }
         boolean wasThere = snapshot.worldMap().resourceVersion() != null; // the job has had its objects
         if (action instanceof DependentCheck.Create && create(wanted)) {
-            if (wasThere) {
+            if (wasThere && !follows) {
                 restored(job, wanted, " was deleted", now);
             }
             return Optional.empty();
         }
-        return putRightLive(job, wanted, now);
+        return putRightLive(job, wanted, follows, now);
     }
 
     private boolean isLimited(SwavJob job, HasMetadata wanted, Instant now) {
@@ -248,21 +264,25 @@ final class Dependents {
     }
 
     /** Decides by what the API server has, because a cache may be behind, and contains nothing without the job's label. */
-    private Optional<NameConflict> putRightLive(SwavJob job, HasMetadata wanted, Instant now) {
+    private Optional<NameConflict> putRightLive(SwavJob job, HasMetadata wanted, boolean follows, Instant now) {
         Optional<HasMetadata> live = Optional.ofNullable(client.resource(wanted).get());
         DependentCheck.Action action = DependentCheck.decide(job, wanted, live);
         if (action instanceof DependentCheck.PutBack putBack) {
             caches.get()
                     .written(
                             client.resource(wanted).patch(MERGE, putBack.patch().toString()));
-            restored(job, wanted, changed(live.orElseThrow(), putBack.what()), now);
+            if (!follows) {
+                restored(job, wanted, changed(live.orElseThrow(), putBack.what()), now);
+            }
         } else if (action instanceof DependentCheck.Recreate recreate) {
             HasMetadata there = live.orElseThrow();
             client.resource(there)
                     .lockResourceVersion(there.getMetadata().getResourceVersion())
                     .delete();
             caches.get().written(client.resource(wanted).create());
-            restored(job, wanted, changed(there, List.of(recreate.what())), now);
+            if (!follows) {
+                restored(job, wanted, changed(there, List.of(recreate.what())), now);
+            }
         } else if (action instanceof DependentCheck.KeepAsIs) {
             live.ifPresent(caches.get()::written); // the cache is behind
         }

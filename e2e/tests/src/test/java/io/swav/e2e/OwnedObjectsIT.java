@@ -166,6 +166,13 @@ class OwnedObjectsIT extends OperatedJob {
         assertThat(pods()).containsOnly("job-trainer");
         apply(TWO, "serviceAccount: another");
         soon().untilAsserted(() -> assertThat(subjects()).containsExactly("another", "job-trainer"));
+        for (int seconds = 1; seconds < 6; seconds++) {
+            apply(TWO.replace(": 0", ": " + seconds), "serviceAccount: another");
+            String now = "\"growAfterSeconds\" : " + seconds;
+            soon().untilAsserted(() ->
+                    assertThat(configMap(config).getData().get("job.json")).contains(now));
+        }
+        assertThat(events()).as("they followed the job").doesNotContain("ObjectRestored");
         patch(binding, "{\"subjects\": []}");
         soon().untilAsserted(() -> assertThat(subjects()).containsExactly("another", "job-trainer"));
         client.pods().inNamespace(namespace).withName("job-0").delete();
