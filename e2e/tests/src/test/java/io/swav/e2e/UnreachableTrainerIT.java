@@ -70,7 +70,7 @@ class UnreachableTrainerIT {
     @Test
     void aNewcomerWithAnotherKeyCostsNoStepAndIsReplacedUntilOneIsReached() {
         SwavJob job = job("keys", "replicas: 2", "elastic: {minReplicas: 1, maxReplicas: 3, growAfterSeconds: 0}");
-        ((ArrayNode) job.getSpec().template().at("/spec/containers/0/env"))
+        ((ArrayNode) Objects.requireNonNull(job.getSpec().template()).at("/spec/containers/0/env"))
                 .add(Serialization.unmarshal(
                         "---\n{name: " + TrainerEnv.HANDSHAKE
                                 + ", valueFrom: {secretKeyRef: {name: own-key, key: handshake}}}",
