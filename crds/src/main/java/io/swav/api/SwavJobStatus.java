@@ -105,6 +105,8 @@ public record SwavJobStatus(
         /** A kind that only a later version knows. */
         @JsonEnumDefaultValue
         Unknown,
+        /** Trainers took over changed settings; no pod joined or left. */
+        Settings,
         Resize,
         Suspension,
         /** A step was not finite, and was tried again or resumed from a checkpoint; no pod left. */
@@ -174,6 +176,15 @@ public record SwavJobStatus(
 
             @JsonPropertyDescription("Epoch of that step, from 0.") @Nullable
             Integer epoch,
+
+            @JsonPropertyDescription("Epochs of the whole job that are in force; unknown from trainers of a version in"
+                    + " which they cannot change.")
+            @Nullable
+            Integer epochs,
+
+            @JsonPropertyDescription("Global step from which on they are in force, if training.epochs was raised.")
+            @Nullable
+            Long epochsSince,
 
             @JsonPropertyDescription("Loss of that step, mean over the global batch, nats; it starts near ln K.")
             @Nullable
@@ -292,7 +303,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription(
                     "Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
                             + " Failure, Hang, NotFinite (a step was NaN or infinite), Diverged (its copy of the state differed and"
-                            + " was replaced), Resize (pods joined or were released) or Suspension.")
+                            + " was replaced), Resize (pods joined or were released), Settings (changed settings were"
+                            + " taken over) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,

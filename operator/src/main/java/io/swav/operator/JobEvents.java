@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.planner.ObservedPod;
@@ -16,9 +17,11 @@ import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -109,6 +112,41 @@ final class JobEvents {
             }
         }
         recordSaves(job, before, now, at);
+        recordEpochs(job, before.progress(), now.progress(), at);
+    }
+
+    private void recordEpochs(SwavJob job, @Nullable Progress before, @Nullable Progress now, Instant at) {
+        if (now == null || now.epochsSince() == null) {
+            return;
+        }
+        boolean known = before != null
+                && Objects.equals(now.epochs(), before.epochs())
+                && now.epochsSince().equals(before.epochsSince());
+        if (!known) {
+            emit(
+                    job,
+                    false,
+                    "SettingsChanged",
+                    "training.epochs " + now.epochs() + " is in force from step " + now.epochsSince()
+                            + " on: the job trains " + now.steps() + " steps",
+                    at);
+        }
+    }
+
+    /**
+     * Records settings of the accepted spec that running trainers do not follow.
+     *
+     * @param changes "data.workers 4 instead of 2"
+     */
+    void recordNextPods(SwavJob job, List<String> changes, PlanExecutor.ExecutionResult result, Instant now) {
+        if (!changes.isEmpty() && result.published() && result.apiError().isEmpty()) {
+            emit(
+                    job,
+                    false,
+                    "SettingsChanged",
+                    String.join(", ", changes) + ": pods created from now on have it, running ones keep theirs",
+                    now);
+        }
     }
 
     private void recordSaves(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {

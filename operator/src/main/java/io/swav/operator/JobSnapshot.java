@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.swav.api.EpochSchedule;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -9,7 +10,9 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
 import io.swav.planner.Reporting;
+import io.swav.planner.WantedSettings;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param allReports those, and the last reports of pods that no longer exist
  * @param reporting whether the trainers are able to report
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
+ * @param configured the spec in the trainers' configuration file; empty while there is none
  */
 record JobSnapshot(
         SwavJob job,
@@ -36,7 +40,8 @@ record JobSnapshot(
         List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
         Reporting reporting,
-        Optional<Instant> recheckAt) {
+        Optional<Instant> recheckAt,
+        Optional<SwavJobSpec> configured) {
 
     /**
      * Returns the report of the most advanced trainer of the newest world that any trainer has reported: a dead pod may
@@ -48,6 +53,47 @@ record JobSnapshot(
                 .max(Comparator.comparingLong(TrainerReport::generation)
                         .thenComparing(TrainerReport::step)
                         .thenComparing(TrainerReport::time));
+    }
+
+    /** Returns the epochs with which the job began, which its trainers' configuration file keeps. */
+    int firstEpochs(SwavJobSpec spec) {
+        EpochSchedule raised = worldMap.state().settings().epochs();
+        if (raised != null) {
+            return raised.changes().get(0).epochs();
+        }
+        return configured
+                .filter(file -> !plannerInput(null).neverRan())
+                .orElse(spec)
+                .training()
+                .epochs();
+    }
+
+    /** Returns the epochs that trainers are known to have agreed on last. */
+    int epochsInForce(SwavJobSpec spec) {
+        EpochSchedule raised = worldMap.state().settings().epochs();
+        return raised == null ? firstEpochs(spec) : raised.epochsAt(Long.MAX_VALUE);
+    }
+
+    /**
+     * Returns what the accepted spec changes that only pods created from now on have: "data.workers 4 instead of 2". Empty
+     * if no pod has been created yet.
+     */
+    List<String> changesForNextPods() {
+        if (configured.isEmpty() || accepted.isEmpty() || plannerInput(null).neverRan()) {
+            return List.of();
+        }
+        SwavJobSpec before = configured.get();
+        SwavJobSpec now = accepted.get();
+        List<String> changes = new ArrayList<>();
+        if (!now.data().workers().equals(before.data().workers())) {
+            changes.add("data.workers " + now.data().workers() + " instead of "
+                    + before.data().workers());
+        }
+        if (!now.training().threads().equals(before.training().threads())) {
+            changes.add("training.threads " + now.training().threads() + " instead of "
+                    + before.training().threads());
+        }
+        return changes;
     }
 
     /** Returns the global steps applied, as far as reported. */
@@ -89,7 +135,9 @@ record JobSnapshot(
                 step(),
                 rejectedUntil,
                 reporting,
-                notFinite().orElse(null));
+                notFinite().orElse(null),
+                configured.map(WantedSettings::of).orElse(null),
+                latest().map(TrainerReport::epochs).orElse(null));
     }
 
     /**
@@ -106,6 +154,16 @@ record JobSnapshot(
 
     JobSnapshot with(Reporting found) {
         return new JobSnapshot(
-                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, found, recheckAt);
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                found,
+                recheckAt,
+                configured);
     }
 }

@@ -64,6 +64,7 @@ final class Obstacles {
     private Optional<String> disagreement() {
         return snapshot.accepted()
                 .filter(spec -> !spec.suspend() && !phase.isEnd())
+                .map(spec -> spec.withEpochs(snapshot.firstEpochs(spec)))
                 .flatMap(spec -> Agreement.of(facts.world(), livePods(), TrainingSettings.of(spec))
                         .sentence());
     }

@@ -99,12 +99,13 @@ final class PlanExecutor {
         try {
             boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
             boolean nowhereToReport = snapshot.progressMap().isEmpty(); // it was deleted, or is not cached yet
-            if (!plan.create().isEmpty() || newGeneration || nowhereToReport) {
-                applyDependents(job, accepted);
-                applied.put(uid(job), job.getMetadata().getGeneration());
-            }
+            // before the configuration, which says until then which settings the running trainers have not been given
             writeWorld(snapshot, plan);
             published = true;
+            if (!plan.create().isEmpty() || newGeneration || nowhereToReport) {
+                applyDependents(job, accepted, snapshot.firstEpochs(accepted));
+                applied.put(uid(job), job.getMetadata().getGeneration());
+            }
             plan.forceDelete().forEach(pod -> delete(job, pod, true));
             createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             plan.delete().forEach(pod -> delete(job, pod, false));
@@ -123,7 +124,7 @@ final class PlanExecutor {
         rejections.remove(uid(job));
     }
 
-    private void applyDependents(SwavJob job, SwavJobSpec accepted) {
+    private void applyDependents(SwavJob job, SwavJobSpec accepted, int firstEpochs) {
         List<Pod> pods = client
                 .pods()
                 .inNamespace(job.getMetadata().getNamespace())
@@ -139,7 +140,7 @@ final class PlanExecutor {
                         TrainerRbac.binding(job, pods),
                         JobResources.progress(job))
                 .forEach(this::apply);
-        mapWritten.accept(apply(JobResources.config(job, accepted)));
+        mapWritten.accept(apply(JobResources.config(job, accepted, firstEpochs)));
     }
 
     /**

@@ -99,7 +99,8 @@ final class PodClassifier {
         return new ReportedFacts(
                 Optional.ofNullable(pod.getSpec().getNodeName()).orElse(""),
                 report.map(TrainerReport::fingerprints).orElse(Fingerprints.NONE),
-                report.map(TrainerReport::diverged));
+                report.map(TrainerReport::diverged),
+                report.map(TrainerReport::epochs).isPresent());
     }
 
     private static LivenessSignals signals(TrainerReport report, Optional<Duration> silence) {

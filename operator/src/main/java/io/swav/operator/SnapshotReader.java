@@ -183,11 +183,15 @@ final class SnapshotReader {
                     Optional.ofNullable(silence.get(pod.getMetadata().getUid())),
                     PodHolds.of(pod, events, now)));
         }
-        Optional<SwavJobSpec> before = map(
+        Optional<SwavJobSpec> configured = map(
                         job, ResourceNames.configName(job.getMetadata().getName()))
                 .filter(config -> OwnerMetadata.isOwnedBy(config, job))
                 .map(config -> config.getData().get(ResourceNames.CONFIG_KEY))
                 .flatMap(config -> parse(config, SwavJobSpec.class));
+        Optional<SwavJobSpec> before = configured.map(
+                file -> Optional.ofNullable(worldMap.state().settings().epochs())
+                        .map(raised -> file.withEpochs(raised.epochs()))
+                        .orElse(file));
         List<Problem> problems = problems(job, before);
         return new JobSnapshot(
                 job,
@@ -203,7 +207,8 @@ final class SnapshotReader {
                 Reporting.UNCHECKED,
                 own.stream()
                         .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
-                        .min(Comparator.naturalOrder()));
+                        .min(Comparator.naturalOrder()),
+                configured);
     }
 
     /** Returns the newest generation in the status and in the trainers' reports; 0 before the first world. */

@@ -1,13 +1,16 @@
 package io.swav.operator;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.EpochSchedule;
+import io.swav.api.LiveSettings;
+import io.swav.planner.ChangedSettings;
 import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
-import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PlannerState.Progress;
 import io.swav.planner.PlannerState.Trial;
+import io.swav.planner.PlannerState;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
@@ -21,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * stored too.
  *
  * @param failures null if there was none, or if an earlier version stored the state
+ * @param epochs and {@code settings} are null if they were never changed
  */
 record StoredPlannerState(
         long nextPod,
@@ -42,7 +46,10 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures,
 
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable EpochSchedule epochs,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable LiveSettings settings) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -70,7 +77,9 @@ record StoredPlannerState(
                 state.pods().unreachable(),
                 state.pods().trials(),
                 state.failures().equals(Failures.NONE) ? null : state.failures(),
-                state.progress().divergences());
+                state.progress().divergences(),
+                state.settings().epochs(),
+                state.settings().live());
     }
 
     PlannerState plannerState() {
@@ -85,6 +94,7 @@ record StoredPlannerState(
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end, divergences),
                 account,
-                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
+                new ChangedSettings(epochs, settings));
     }
 }

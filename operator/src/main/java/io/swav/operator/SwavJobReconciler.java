@@ -118,6 +118,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             if (plan.isPresent()) {
                 result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now);
                 events.recordPlan(job, plan.get(), result, now);
+                events.recordNextPods(job, snapshot.changesForNextPods(), result, now);
             }
             Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
             if (due.isEmpty()) {
@@ -206,7 +207,12 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.readyReplicas(), now.readyReplicas())
                 && Objects.equals(before.world(), now.world())
                 && Objects.equals(losses(before), losses(now))
+                && Objects.equals(epochsSince(before), epochsSince(now))
                 && Objects.equals(before.conditions(), now.conditions());
+    }
+
+    private static Optional<Long> epochsSince(SwavJobStatus status) {
+        return Optional.ofNullable(status.progress()).map(SwavJobStatus.Progress::epochsSince);
     }
 
     /** Returns the ledger without goodput, which changes with time alone. */

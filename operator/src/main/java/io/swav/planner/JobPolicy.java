@@ -16,6 +16,7 @@ import java.util.Optional;
  * @param failureWindow how long a failure counts
  * @param suspended whether no pod may run
  * @param ttl how long pods stay after the end; empty keeps them
+ * @param settings that running trainers follow
  */
 public record JobPolicy(
         int target,
@@ -26,7 +27,32 @@ public record JobPolicy(
         int maxFailures,
         Duration failureWindow,
         boolean suspended,
-        Optional<Duration> ttl) {
+        Optional<Duration> ttl,
+        WantedSettings settings) {
+
+    /** Creates the policy of a job with the default settings. */
+    public JobPolicy(
+            int target,
+            int min,
+            int spares,
+            Duration growAfter,
+            Duration hungAfter,
+            int maxFailures,
+            Duration failureWindow,
+            boolean suspended,
+            Optional<Duration> ttl) {
+        this(
+                target,
+                min,
+                spares,
+                growAfter,
+                hungAfter,
+                maxFailures,
+                failureWindow,
+                suspended,
+                ttl,
+                WantedSettings.DEFAULT);
+    }
 
     public JobPolicy {
         if (min < 1 || target < min || spares < 0 || maxFailures < 0) {
@@ -45,6 +71,7 @@ public record JobPolicy(
                 spec.recovery().maxFailures(),
                 Duration.ofSeconds(spec.recovery().failureWindowSeconds()),
                 spec.suspend(),
-                Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));
+                Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds),
+                WantedSettings.of(spec));
     }
 }

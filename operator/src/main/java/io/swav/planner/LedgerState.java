@@ -219,8 +219,14 @@ public record LedgerState(
                 .max(Comparator.comparing(Incident::kind))
                 .map(incident -> "Generation " + settled() + " is training: "
                         + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
-                        + " lost, " + incident.secondsPaused() + " s without training ("
-                        + incident.kind() + " of " + incident.pod() + ")");
+                        + " lost, " + incident.secondsPaused() + " s without training (" + cause(incident) + ")");
+    }
+
+    /** Returns what caused a change of the world; for settings, the step from which on they hold. */
+    private String cause(Incident incident) {
+        return incident.kind() == IncidentKind.Settings
+                ? incident.reason() + " from step " + (pace == null ? 0 : pace.start()) + " on"
+                : incident.kind() + " of " + incident.pod();
     }
 
     /**

@@ -117,7 +117,27 @@ final class NextWorld {
         if (isBroken() || survivors.size() > policy.target()) {
             return tried(replace(next, joining));
         }
+        if (takesSettings() && HangDetector.suspect(policy, input, now).isEmpty()) {
+            String settings = state.settings().changesSince(input.world(), input.configured());
+            return next.size() == policy.target() && !joining.isEmpty()
+                    ? tried(regroup(next, false, settings + "; " + change(survivors, next, joining)))
+                    : tried(regroup(survivors, false, settings));
+        }
         return joining.isEmpty() ? tried(new WorldDecision.Keep(inWorld())) : grow(next, joining);
+    }
+
+    /** Whether settings have changed that all members of the world are able to take over. */
+    private boolean takesSettings() {
+        return !state.settings().areIn(input.world()) && withoutSettings().isEmpty();
+    }
+
+    /** Returns the members of an earlier version, which know no changed settings. */
+    private List<String> withoutSettings() {
+        return liveMembers
+                .presentPods()
+                .filter(pod -> !pod.facts().followsSettings())
+                .map(ObservedPod::name)
+                .toList();
     }
 
     /** The decision may be another one when newcomers may enter whose trials are not complete. */
@@ -182,14 +202,25 @@ final class NextWorld {
         }
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
-        return new WorldDecision.Regroup(world, why);
+        return new WorldDecision.Regroup(state.settings().in(world), why);
     }
 
     // ---- reasons ------------------------------------------------------------------------------------------------
 
     private String inWorld() {
         return members.size() + " of " + policy.target() + " wanted trainers are in the world"
-                + (members.size() < policy.target() ? ". " + startingWhy() : "");
+                + (members.size() < policy.target() ? ". " + startingWhy() : "")
+                + settingsNotTaken();
+    }
+
+    private String settingsNotTaken() {
+        List<String> earlier = withoutSettings();
+        return state.settings().areIn(input.world()) || earlier.isEmpty()
+                ? ""
+                : ". " + state.settings().changesSince(input.world(), input.configured()) + " has to wait: "
+                        + earlier.get(0) + (earlier.size() > 1 ? " and " + (earlier.size() - 1) + " more" : "")
+                        + " run an earlier version that reads settings only when it starts. Update the image in"
+                        + " spec.template";
     }
 
     private String waiting(int ready) {

@@ -16,11 +16,23 @@ import org.jspecify.annotations.Nullable;
  *
  * @param account the cost of everything that happened
  * @param failures what counts towards the limit of failures
+ * @param settings that were changed while the job ran
  */
-public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+public record PlannerState(
+        Pods pods,
+        Backoff backoff,
+        Progress progress,
+        LedgerState account,
+        Failures failures,
+        ChangedSettings settings) {
 
     public static final PlannerState EMPTY =
             new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
+
+    /** Creates the state of a job whose settings were never changed. */
+    public PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+        this(pods, backoff, progress, account, failures, ChangedSettings.NONE);
+    }
 
     /**
      * What is known about single pods; of pods that neither exist nor are members nothing is kept.
@@ -183,22 +195,26 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
     public record End(boolean complete, ConditionReason reason, String message, Instant time) {}
 
     public PlannerState with(Pods newPods) {
-        return new PlannerState(newPods, backoff, progress, account, failures);
+        return new PlannerState(newPods, backoff, progress, account, failures, settings);
     }
 
     PlannerState with(Backoff newBackoff) {
-        return new PlannerState(pods, newBackoff, progress, account, failures);
+        return new PlannerState(pods, newBackoff, progress, account, failures, settings);
     }
 
     PlannerState with(Progress newProgress) {
-        return new PlannerState(pods, backoff, newProgress, account, failures);
+        return new PlannerState(pods, backoff, newProgress, account, failures, settings);
     }
 
     PlannerState with(LedgerState newAccount) {
-        return new PlannerState(pods, backoff, progress, newAccount, failures);
+        return new PlannerState(pods, backoff, progress, newAccount, failures, settings);
     }
 
     PlannerState with(Failures newFailures) {
-        return new PlannerState(pods, backoff, progress, account, newFailures);
+        return new PlannerState(pods, backoff, progress, account, newFailures, settings);
+    }
+
+    PlannerState with(ChangedSettings newSettings) {
+        return new PlannerState(pods, backoff, progress, account, failures, newSettings);
     }
 }

@@ -40,9 +40,17 @@ public final class WorldPlanner {
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
     public static ReconcilePlan plan(JobPolicy policy, PlannerInput input, Instant now) {
         Map<String, Verdict> verdicts = verdicts(policy, input, now);
-        Recorded recorded = IncidentRecorder.record(policy, input, verdicts, now);
+        Recorded recorded = withSettings(IncidentRecorder.record(policy, input, verdicts, now), policy, input);
         LiveMembers liveMembers = new LiveMembers(input, recorded.state(), verdicts);
         return new WorldPlanner(policy, input, now, recorded, liveMembers).plan();
+    }
+
+    /** Records changed settings, unless the job has made its last step. */
+    private static Recorded withSettings(Recorded before, JobPolicy policy, PlannerInput input) {
+        PlannerState state = before.state();
+        boolean over =
+                state.progress().end() != null || state.progress().firstDone() != null;
+        return over ? before : before.with(state.with(state.settings().updated(policy.settings(), input)));
     }
 
     private static Map<String, Verdict> verdicts(JobPolicy policy, PlannerInput input, Instant now) {
@@ -70,7 +78,7 @@ public final class WorldPlanner {
         List<World.Member> members = decision.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next().members()
                 : liveMembers.present();
-        Recorded published = publish(decision.world(), IncidentKind.Resize).with(trials.current(members));
+        Recorded published = publish(decision.world(), kind(members)).with(trials.current(members));
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
         Map<ObservedPod, String> delete = because(pods.lingering(), "the trainer has ended but its pod has not");
@@ -88,6 +96,13 @@ public final class WorldPlanner {
                                 pods.createLater(published.state()).stream(),
                                 livenessChecks())
                         .flatMap(times -> times));
+    }
+
+    /** Returns the kind of a change of the world that no incident has caused. */
+    private IncidentKind kind(List<World.Member> members) {
+        boolean settings = members.equals(input.world().members())
+                && !recorded.state().settings().areIn(input.world());
+        return settings ? IncidentKind.Settings : IncidentKind.Resize;
     }
 
     private static Map<ObservedPod, String> because(List<ObservedPod> pods, String why) {

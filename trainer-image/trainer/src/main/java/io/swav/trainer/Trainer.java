@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import io.swav.api.JournalEvent;
+import io.swav.api.LiveSettings;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
@@ -40,6 +41,7 @@ public final class Trainer implements AutoCloseable {
 
     private final TrainerConfig config;
     private final TrainerComponents components;
+    private final TrainingSchedule schedule;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
     private final LocalTrainingState state;
@@ -53,6 +55,9 @@ public final class Trainer implements AutoCloseable {
     /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
 
+    /** Those that this trainer follows now; read by the watchdog, too. */
+    private volatile LiveSettings settings;
+
     /** Whether the members of the present world must hold equal states, bit for bit. */
     private boolean comparesStates;
 
@@ -63,7 +68,9 @@ public final class Trainer implements AutoCloseable {
 
     public Trainer(TrainerConfig config, TrainerComponents components) {
         this.config = config;
+        this.settings = config.settings();
         this.components = components;
+        this.schedule = components.schedule();
         this.progress = components.progress();
         this.journal = components.journal();
         components.notice().onGiven(() -> {
@@ -71,13 +78,14 @@ public final class Trainer implements AutoCloseable {
             progress.leaving();
         });
         this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
-        this.console = new ConsoleProgress(config.steps(), config.globalBatch(), ConsoleProgress.onTerminal());
+        this.console = new ConsoleProgress(schedule, config.globalBatch(), ConsoleProgress.onTerminal());
         Optional<CheckpointWriter> writer =
                 components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
                 components.machine(),
                 components.store(),
                 config,
+                schedule,
                 journal,
                 writer,
                 components.worlds()::checkpointsSeen,
@@ -157,7 +165,7 @@ public final class Trainer implements AutoCloseable {
             return train(world, collective);
         } catch (CollectiveException | CheckpointUnavailableException | DisagreementException e) {
             failures.failed(world, state.step(), e);
-            if (checkpoints.othersFinished()) {
+            if (checkpoints.othersFinished(world)) {
                 return Optional.of(done("the other trainers finished"));
             }
             components.worlds().awaitLater(world.generation(), failures.nextPauseMillis());
@@ -201,6 +209,7 @@ public final class Trainer implements AutoCloseable {
         if (Membership.switches(world, agreed)) {
             return false;
         }
+        follow(world);
         LOG.info(
                 "generation {} formed, {} ranks over {}, at step {}",
                 world.generation(),
@@ -217,6 +226,17 @@ public final class Trainer implements AutoCloseable {
         return true;
     }
 
+    /** Takes over changed settings, which change no bit. */
+    private void follow(World world) {
+        LiveSettings published = world.settings();
+        if (published != null && !published.equals(settings)) {
+            LOG.info("from step {} on: {}", state.step(), String.join(", ", published.changesSince(settings)));
+            settings = published;
+            checkpoints.follow(published);
+            components.batches().maxBadSamples(published.maxBadSamples());
+        }
+    }
+
     private void diverged(TrainerReport.Divergence what) {
         String why = String.join(", ", what.pods()) + ": " + what.why();
         LOG.warn("diverged: {}", why);
@@ -231,7 +251,7 @@ public final class Trainer implements AutoCloseable {
                 .toArray(GroupRange[]::new);
         components.batches().expect(state.step(), runs[rank].from(), runs[rank].to());
         checkpoints.enter(rank);
-        while (state.step() < config.steps()) {
+        while (state.step() < schedule.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 requireEqualStates(collective);
@@ -250,7 +270,7 @@ public final class Trainer implements AutoCloseable {
         if (rank == 0) {
             components.evaluation().ifPresent(evaluation -> FinalFigure.report(evaluation, components));
         }
-        return Optional.of(done("all " + config.steps() + " steps"));
+        return Optional.of(done("all " + schedule.steps() + " steps"));
     }
 
     /** Compares the states before they are saved, so that no checkpoint holds one that differs from the others. */
@@ -365,7 +385,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean pastSaveDeadline() {
-        return components.notice().given(config.saveDeadline());
+        return components.notice().given(TrainerConfig.saveDeadline(settings));
     }
 
     private void journalEvent(JournalEvent event, String why) {
