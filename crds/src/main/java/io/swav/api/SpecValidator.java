@@ -40,8 +40,7 @@ public final class SpecValidator {
     static final String FIXED_DATA = "spec.data cannot change, except workers and maxBadSamples: create a new SwavJob";
     static final String FIXED_CROPS = "spec.crops cannot change: create a new SwavJob";
     static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: create a new SwavJob";
-    static final String FIXED_TRAINING =
-            "spec.training cannot change, except epochs and threads: create a new SwavJob";
+    static final String FIXED_TRAINING = "spec.training cannot change, except epochs and threads: create a new SwavJob";
     static final String EPOCHS_GROW = "spec.training.epochs can only be raised: create a new SwavJob to train less";
     static final String FIXED_THREADS = "spec.training.threads cannot change with reproducibility Bitwise, because the"
             + " bits depend on it: create a new SwavJob";
@@ -120,11 +119,7 @@ public final class SpecValidator {
         check(same(before, now, SwavJobSpec::assignment), FIXED_ASSIGNMENT, changed);
         SwavJobSpec.Training training = now.training();
         SwavJobSpec.Training trained = before.training();
-        check(
-                trained.with(training.epochs(), training.threads())
-                        .equals(training),
-                FIXED_TRAINING,
-                changed);
+        check(trained.with(training.epochs(), training.threads()).equals(training), FIXED_TRAINING, changed);
         check(training.epochs() >= trained.epochs(), EPOCHS_GROW, changed);
         check(
                 training.reproducibility() == SwavJobSpec.Reproducibility.Fast

@@ -342,8 +342,9 @@ public record SwavJobSpec(
             @Max(715_827_879)
             Integer maxPixels,
 
-            @JsonPropertyDescription("Threads per pod that decode and crop images, 2 by default. A change applies to pods"
-                    + " created afterwards.")
+            @JsonPropertyDescription(
+                    "Threads per pod that decode and crop images, 2 by default. A change applies to pods"
+                            + " created afterwards.")
             @Default("2")
             @Min(1)
             @Max(512)

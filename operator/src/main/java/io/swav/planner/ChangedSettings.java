@@ -63,8 +63,7 @@ public record ChangedSettings(
                     .orElse(all.get(0).epochs());
             changes.add("training.epochs " + epochs.epochs() + " instead of " + before);
         }
-        LiveSettings before =
-                world.settings() != null || configured == null ? world.settings() : configured.live();
+        LiveSettings before = world.settings() != null || configured == null ? world.settings() : configured.live();
         if (live != null && before != null) {
             changes.addAll(live.changesSince(before));
         }

@@ -48,8 +48,7 @@ public final class WorldPlanner {
     /** Records changed settings, unless the job has made its last step. */
     private static Recorded withSettings(Recorded before, JobPolicy policy, PlannerInput input) {
         PlannerState state = before.state();
-        boolean over =
-                state.progress().end() != null || state.progress().firstDone() != null;
+        boolean over = state.progress().end() != null || state.progress().firstDone() != null;
         return over ? before : before.with(state.with(state.settings().updated(policy.settings(), input)));
     }
 

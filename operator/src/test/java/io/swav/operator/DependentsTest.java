@@ -39,7 +39,7 @@ class DependentsTest {
                 Map.entry("role", TrainerRbac.role(job)),
                 Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
-                Map.entry("config", JobResources.config(job, job.getSpec())),
+                Map.entry("config", JobResources.config(job, job.getSpec(), 100)),
                 Map.entry("progress", JobResources.progress(job)),
                 Map.entry("world", WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")),
                 Map.entry(

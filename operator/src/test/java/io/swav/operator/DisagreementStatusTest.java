@@ -107,6 +107,7 @@ class DisagreementStatusTest {
                 List.of(),
                 Optional.empty(),
                 Reporting.POSSIBLE,
+                Optional.empty(),
                 Optional.empty());
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
         return StatusBuilder.status(

@@ -415,6 +415,7 @@ class StatusBuilderTest {
                 List.copyOf(byPod.values()),
                 Optional.empty(),
                 Reporting.UNCHECKED,
+                Optional.empty(),
                 Optional.empty());
     }
 }

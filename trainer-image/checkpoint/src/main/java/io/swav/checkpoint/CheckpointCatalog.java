@@ -361,7 +361,8 @@ public final class CheckpointCatalog implements AutoCloseable {
         return new CheckpointException(
                 Kind.NotFinite,
                 what + e.getMessage() + ", so the training has diverged or its memory was damaged. The checkpoints in "
-                        + store.uri() + " stay as they are; to train on with other settings, import the weights of one of"
+                        + store.uri()
+                        + " stay as they are; to train on with other settings, import the weights of one of"
                         + " them into a new job (swav import), for example with a lower learning rate",
                 e);
     }

@@ -51,8 +51,7 @@ record MemberComparison(List<Entry> ranks) {
                 .putLong(state.step())
                 .putLong(own.key())
                 .putLong(own.numericsKey())
-                .putLong(Long.parseUnsignedLong(
-                        Fingerprints.digest(epochs.getBytes(StandardCharsets.UTF_8)), HEX));
+                .putLong(Long.parseUnsignedLong(Fingerprints.digest(epochs.getBytes(StandardCharsets.UTF_8)), HEX));
         if (state.step() >= 0) {
             byte[] digest = state.digest();
             out.putLong(state.isAgreed(digest) ? 1 : 0).put(digest, 0, DIGEST_LONGS * Long.BYTES);
@@ -91,10 +90,7 @@ record MemberComparison(List<Entry> ranks) {
      * @param election of the state
      */
     EpochSchedule epochs(
-            Collective collective,
-            StateElection election,
-            TrainingState state,
-            @Nullable EpochSchedule published) {
+            Collective collective, StateElection election, TrainingState state, @Nullable EpochSchedule published) {
         EpochSchedule own = state.epochs().following(published, Math.max(0, election.step()));
         if (ranks.stream().mapToLong(Entry::epochs).distinct().count() == 1) {
             return own;

@@ -1,7 +1,6 @@
 package io.swav.trainer;
 
 import io.swav.api.JournalEvent;
-import io.swav.api.LiveSettings;
 import io.swav.api.TrainerExitException;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
@@ -48,15 +47,13 @@ public final class Trainer implements AutoCloseable {
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
+    private final FollowedSettings settings;
     private final FiniteSteps finite;
     private final FailedAttempts failures;
     /** The last world with this pod as a member. */
     private World last = World.none("");
     /** The last world that formed: its members hold the state. */
     private World formed = World.none("");
-
-    /** Those that this trainer follows now; read by the watchdog, too. */
-    private volatile LiveSettings settings;
 
     /** Whether the members of the present world must hold equal states, bit for bit. */
     private boolean comparesStates;
@@ -68,7 +65,6 @@ public final class Trainer implements AutoCloseable {
 
     public Trainer(TrainerConfig config, TrainerComponents components) {
         this.config = config;
-        this.settings = config.settings();
         this.components = components;
         this.schedule = components.schedule();
         this.progress = components.progress();
@@ -91,6 +87,7 @@ public final class Trainer implements AutoCloseable {
                 components.worlds()::checkpointsSeen,
                 progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+        this.settings = new FollowedSettings(config.settings(), checkpoints, components.batches());
         this.finite = new FiniteSteps(config, components, state, writer);
         this.failures = new FailedAttempts(progress, journal);
     }
@@ -209,7 +206,7 @@ public final class Trainer implements AutoCloseable {
         if (Membership.switches(world, agreed)) {
             return false;
         }
-        follow(world);
+        settings.take(world, state.step());
         LOG.info(
                 "generation {} formed, {} ranks over {}, at step {}",
                 world.generation(),
@@ -224,17 +221,6 @@ public final class Trainer implements AutoCloseable {
         journalEvent(JournalEvent.FORMED, world.why());
         changed = true;
         return true;
-    }
-
-    /** Takes over changed settings, which change no bit. */
-    private void follow(World world) {
-        LiveSettings published = world.settings();
-        if (published != null && !published.equals(settings)) {
-            LOG.info("from step {} on: {}", state.step(), String.join(", ", published.changesSince(settings)));
-            settings = published;
-            checkpoints.follow(published);
-            components.batches().maxBadSamples(published.maxBadSamples());
-        }
     }
 
     private void diverged(TrainerReport.Divergence what) {
@@ -385,7 +371,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean pastSaveDeadline() {
-        return components.notice().given(TrainerConfig.saveDeadline(settings));
+        return components.notice().given(settings.saveDeadline());
     }
 
     private void journalEvent(JournalEvent event, String why) {

@@ -24,9 +24,6 @@ public record TrainerConfig(
         String job,
         boolean startOver,
         Duration minStepDuration) {
-    private static final long LAST_SAVE_DEADLINE_MILLIS = 12_000;
-    private static final long SAVE_DEADLINE_MILLIS_PER_NOTICE_SECOND = 800;
-
     /** Derives the settings from a job's spec and a pod's environment. */
     static TrainerConfig of(SwavJobSpec spec, TrainerEnvironment env) {
         return new TrainerConfig(
@@ -39,14 +36,5 @@ public record TrainerConfig(
                 env.jobUid(),
                 spec.recovery().startOver(),
                 env.minStepDuration());
-    }
-
-    /**
-     * Returns how long after SIGTERM a trainer saves and exits even if no world without it was published: early enough to
-     * save before the pod is killed, even if its grace period is shorter than the cloud's notice.
-     */
-    static Duration saveDeadline(LiveSettings settings) {
-        return Duration.ofMillis(Math.min(
-                LAST_SAVE_DEADLINE_MILLIS, SAVE_DEADLINE_MILLIS_PER_NOTICE_SECOND * settings.noticeSeconds()));
     }
 }

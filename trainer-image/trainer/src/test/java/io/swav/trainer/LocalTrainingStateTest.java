@@ -108,12 +108,13 @@ class LocalTrainingStateTest {
 
     private static LocalTrainingState held(
             TrainStep machine, CheckpointCatalog store, CheckpointWriter writer, boolean startOver, String seen) {
-        TrainerConfig plan = new TrainerConfig(
-                "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
+        TrainerConfig plan =
+                new TrainerConfig("uid", 1, 8, Trainers.settings(10), 1, "cfg", "job", startOver, Duration.ZERO);
         return new LocalTrainingState(
                 machine,
                 Optional.of(store),
                 plan,
+                Trainers.schedule(100),
                 TrainingJournal.none(),
                 Optional.of(writer),
                 () -> seen,
