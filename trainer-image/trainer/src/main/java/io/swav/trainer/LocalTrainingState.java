@@ -189,7 +189,7 @@ final class LocalTrainingState implements TrainingState {
     }
 
     private void reset() {
-        schedule.follow(schedule.first());
+        follow(schedule.first());
         if (forgotten) {
             beforeChange();
             machine.reset();
@@ -233,7 +233,7 @@ final class LocalTrainingState implements TrainingState {
         beforeChange();
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
-        schedule.follow(Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()));
+        follow(Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()));
         LOG.info(
                 "resumed from the {}, saved by {} ranks",
                 what,
