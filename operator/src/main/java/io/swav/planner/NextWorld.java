@@ -218,8 +218,9 @@ final class NextWorld {
         return state.settings().areIn(input.world()) || earlier.isEmpty()
                 ? ""
                 : ". " + state.settings().changesSince(input.world(), input.configured()) + " has to wait: "
-                        + earlier.get(0) + (earlier.size() > 1 ? " and " + (earlier.size() - 1) + " more" : "")
-                        + " run an earlier version that reads settings only when it starts. Update the image in"
+                        + earlier.get(0)
+                        + (earlier.size() > 1 ? " and " + (earlier.size() - 1) + " more run" : " runs")
+                        + " an earlier version that reads its settings only at its start. Update the image in"
                         + " spec.template";
     }
 
