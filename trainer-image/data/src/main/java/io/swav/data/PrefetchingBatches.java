@@ -330,7 +330,7 @@ public final class PrefetchingBatches implements CropBatches {
             if (undecodable.size() > limit) {
                 throw DataException.badData("more than data.maxBadSamples (" + limit
                         + ") images cannot be decoded, the last " + Shown.of(data.name(sample)) + " (" + reason
-                        + "); repair the data or raise the limit");
+                        + "); repair the data or raise the limit (in a new job, if this one is Failed)");
             }
             log.warn(
                     "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",

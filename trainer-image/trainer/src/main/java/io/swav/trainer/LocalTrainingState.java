@@ -189,11 +189,16 @@ final class LocalTrainingState implements TrainingState {
     }
 
     private void reset() {
-        follow(schedule.first());
+        resumeEpochs(schedule.first(), 0);
         if (forgotten) {
             beforeChange();
             machine.reset();
         }
+    }
+
+    /** A process that goes back to an earlier state comes again to the changes that it knows, at their steps. */
+    private void resumeEpochs(EpochSchedule inState, long at) {
+        follow(inState.following(schedule.epochs(), at));
     }
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {
@@ -233,7 +238,9 @@ final class LocalTrainingState implements TrainingState {
         beforeChange();
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
-        follow(Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()));
+        resumeEpochs(
+                Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()),
+                checkpoint.state().step());
         LOG.info(
                 "resumed from the {}, saved by {} ranks",
                 what,

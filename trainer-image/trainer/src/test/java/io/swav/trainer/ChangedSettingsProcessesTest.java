@@ -6,7 +6,9 @@ import static org.awaitility.Awaitility.await;
 import io.swav.api.EpochSchedule;
 import io.swav.api.EpochSchedule.Change;
 import io.swav.api.LiveSettings;
+import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
+import io.swav.data.DataCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,8 +56,8 @@ class ChangedSettingsProcessesTest {
             trainers.awaitStep("a", 10);
             trainers.change(FORTY, new LiveSettings(100, 7, null, 1, 15));
             trainers.publish("a", "b");
-            raisedAt = raisedAt(trainers, "a");
-            assertThat(raisedAt(trainers, "b")).isEqualTo(raisedAt);
+            raisedAt = raisedAt(trainers, "a", 40);
+            assertThat(raisedAt(trainers, "b", 40)).isEqualTo(raisedAt);
             assertThat(trainers.awaitReport("a", report -> true).steps()).isEqualTo(STEPS);
 
             b.destroyForcibly();
@@ -64,7 +66,7 @@ class ChangedSettingsProcessesTest {
             trainers.awaitReport("c", report -> report.state() == TrainerReport.State.Ready);
             trainers.publish("a", "c");
             trainers.awaitGeneration("c");
-            assertThat(raisedAt(trainers, "c")).as("it received the state").isEqualTo(raisedAt);
+            assertThat(raisedAt(trainers, "c", 40)).as("it received the state").isEqualTo(raisedAt);
             await().until(() -> checkpoints(out).stream().anyMatch(step -> step > raisedAt));
             assertThat(checkpoints(out)).as("everySteps 7 instead of 30").allMatch(step -> step % 7 == 0);
 
@@ -96,7 +98,7 @@ class ChangedSettingsProcessesTest {
             await().until(() -> checkpoints(out).contains(30L));
             trainers.change(FORTY, null);
             trainers.publish("a", "b");
-            raisedAt = raisedAt(trainers, "a");
+            raisedAt = raisedAt(trainers, "a", 40);
             assertThat(raisedAt).isBetween(31L, 59L);
             a.destroyForcibly();
             b.destroyForcibly();
@@ -116,9 +118,51 @@ class ChangedSettingsProcessesTest {
         assertThat(model(out)).isEqualTo(weightsIfRaisedAt(raisedAt));
     }
 
-    private static long raisedAt(Trainers trainers, String pod) {
+    /** The same with SwAV itself, whose learning rate follows the longer cosine. */
+    @Test
+    void swavEndsWithTheWeightsOfARunInWhichNothingWasKilled() throws Exception {
+        DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
+        Files.writeString(spec, """
+                {"replicas": 1,
+                 "model": {"architecture": "tiny", "stem": "small", "prototypes": 8, "featureDim": 8, "hiddenDim": 16},
+                 "data": {"uri": "%s"},
+                 "crops": [{"count": 2, "size": 16, "minScale": 0.14, "maxScale": 1.0}],
+                 "training": {"globalBatch": 24, "groupSize": 8, "epochs": 20, "optimizer": {"warmupEpochs": 1}}}
+                """.formatted(folder.resolve("data/train").toUri()));
+        EpochSchedule thirty = EpochSchedule.of(20).raisedTo(30);
+        long raisedAt;
+        try (Trainers trainers = new Trainers(folder, spec, folder.resolve("out"), true).trainingSwav()) {
+            trainers.variable(TrainerEnv.STEP_SECONDS, "0.2");
+            trainers.start("a");
+            Process b = trainers.start("b");
+            trainers.publish("a", "b");
+            trainers.awaitStep("a", 3);
+            trainers.change(thirty, null);
+            trainers.publish("a", "b");
+            raisedAt = raisedAt(trainers, "a", 30);
+            b.destroyForcibly();
+            trainers.publish("a");
+            assertThat(trainers.exitCode("a")).as(trainers.tail("a")).isZero();
+        }
+        Path own = Files.createDirectories(folder.resolve("undisturbed"));
+        try (Trainers trainers = new Trainers(own, spec, own.resolve("out"), true).trainingSwav()) {
+            trainers.change(thirty.agreed(new Change(raisedAt, 30)), null);
+            trainers.start("r");
+            trainers.publish("r");
+            assertThat(trainers.exitCode("r")).as(trainers.tail("r")).isZero();
+        }
+        assertThat(lastModel(folder.resolve("out"))).isEqualTo(lastModel(own.resolve("out")));
+    }
+
+    private static byte[] lastModel(Path out) throws IOException {
+        List<Long> saved = checkpoints(out);
+        return Files.readAllBytes(
+                out.resolve("step-" + saved.get(saved.size() - 1)).resolve("model.safetensors"));
+    }
+
+    private static long raisedAt(Trainers trainers, String pod, int epochs) {
         TrainerReport report = trainers.awaitReport(
-                pod, now -> now.epochs() != null && now.epochs().epochs() == 40);
+                pod, now -> now.epochs() != null && now.epochs().epochs() == epochs);
         return Objects.requireNonNull(Objects.requireNonNull(report.epochs()).step());
     }
 

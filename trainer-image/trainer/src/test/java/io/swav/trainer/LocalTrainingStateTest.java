@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
+import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
@@ -58,6 +59,30 @@ class LocalTrainingStateTest {
             state.begin();
             assertThat(state.step()).as("the volume is back").isEqualTo(5);
             assertThat(problem()).isEmpty();
+        }
+    }
+
+    /** After a step that was not finite, say: the trainers live on and know when epochs were raised. */
+    @Test
+    void aTrainerThatGoesBackToACheckpointComesToARaiseAtTheSameStep() throws Exception {
+        TorchRuntime.start();
+        EpochSchedule raised = EpochSchedule.of(100).following(EpochSchedule.of(100).raisedTo(200), 9);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointCatalog store = new CheckpointCatalog(
+                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        new CheckpointCatalog.Owner("job", "cfg"),
+                        2);
+                CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
+            LocalTrainingState state = held(machine, store, writer, false, "");
+            state.follow(raised);
+            state.begin();
+            assertThat(state.step()).isZero();
+            assertThat(state.epochs()).as("from the seed").isEqualTo(raised);
+            store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(step(5)));
+            state.begin();
+            assertThat(state.step()).isEqualTo(5);
+            assertThat(state.epochs()).as("from before the raise").isEqualTo(raised);
         }
     }
 
