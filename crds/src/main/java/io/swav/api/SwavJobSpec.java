@@ -741,7 +741,8 @@ public record SwavJobSpec(
             Integer hungAfterSeconds,
 
             @JsonPropertyDescription("Seconds between a node's notice and the end of its pods, 15 by default; saving a"
-                    + " checkpoint should take less (condition CheckpointExceedsNotice).")
+                    + " checkpoint should take less (condition CheckpointExceedsNotice). Running trainers follow a"
+                    + " change.")
             @Default("15")
             @Min(1)
             @Max(86_400)

@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.ConditionReason;
+import io.swav.api.EpochSchedule;
+import io.swav.api.LiveSettings;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
+import io.swav.planner.ChangedSettings;
 import io.swav.planner.FailureEvent;
 import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
@@ -85,6 +88,28 @@ class StoredPlannerStateTest {
                 .containsEntry(
                         "newcomers.json", "[{\"pod\":\"job-8\",\"uid\":\"uid-8\",\"address\":\"10.0.0.8:7000\"}]");
         assertThat(WorldConfigMap.read(job, Optional.of(map)).state()).isEqualTo(state);
+    }
+
+    @Test
+    void keepsChangedSettings() {
+        EpochSchedule epochs = EpochSchedule.of(100)
+                .raisedTo(150)
+                .agreed(new EpochSchedule.Change(40L, 150))
+                .raisedTo(200);
+        PlannerState state = new PlannerState(
+                STATE.pods(),
+                STATE.backoff(),
+                STATE.progress(),
+                STATE.account(),
+                STATE.failures(),
+                new ChangedSettings(epochs, new LiveSettings(100, 50, null, 3, 15)));
+        ConfigMap map = WorldConfigMap.of(job, world.with(epochs, null), state, "42");
+        assertThat(map.getData().get("ledger.json"))
+                .endsWith(",\"epochs\":[{\"step\":0,\"epochs\":100},{\"step\":40,\"epochs\":150},{\"epochs\":200}],"
+                        + "\"settings\":{\"maxBadSamples\":100,\"everySteps\":50,\"keep\":3,\"noticeSeconds\":15}}");
+        WorldConfigMap read = WorldConfigMap.read(job, Optional.of(map));
+        assertThat(read.state()).isEqualTo(state);
+        assertThat(read.world().epochs()).isEqualTo(epochs);
     }
 
     @Test

@@ -465,8 +465,10 @@ abstract class CheckpointsContract {
     void keepsRaisedEpochsWithTheirSteps() throws Exception {
         checkpoints(5).save(checkpoint(1, 1));
         assertThat(newest(checkpoints(5)).state().epochs()).isNull();
-        assertThat(new String(read(file("step-1/", "state.json")), StandardCharsets.UTF_8)).doesNotContain("epochs");
-        EpochSchedule epochs = EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 2);
+        assertThat(new String(read(file("step-1/", "state.json")), StandardCharsets.UTF_8))
+                .doesNotContain("epochs");
+        EpochSchedule epochs =
+                EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 2);
         replace("step-2", checkpoint(2, 1).state(), raised(2, epochs));
         assertThat(newest(checkpoints(5)).state().epochs()).isEqualTo(epochs);
         assertThat(newest(checkpoints(5)).state().answering("now").epochs()).isEqualTo(epochs);

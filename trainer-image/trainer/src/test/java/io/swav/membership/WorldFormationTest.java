@@ -50,7 +50,8 @@ class WorldFormationTest {
     /** The newcomer and the one that missed the last world have other epochs; the state's source decides. */
     @Test
     void theEpochsOfTheStateGoToAllRanksTogetherWithThoseOfTheDocument() throws Exception {
-        EpochSchedule inState = EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 5);
+        EpochSchedule inState =
+                EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 5);
         List<Held> held = List.of(new Held(-1, 0, 0), new Held(7, 1, 2), new Held(7, 1, 2), new Held(4, 3, 3));
         held.get(1).epochs = inState;
         held.get(2).epochs = EpochSchedule.of(10); // lost its peers before it took the change over
@@ -65,8 +66,8 @@ class WorldFormationTest {
         List<Held> held = List.of(new Held(7, 1, 2), new Held(7, 1, 2));
         among(
                 held,
-                (collective, state) -> share(
-                        collective, state, EpochSchedule.of(10).raisedTo(collective.rank() == 0 ? 20 : 99)));
+                (collective, state) ->
+                        share(collective, state, EpochSchedule.of(10).raisedTo(collective.rank() == 0 ? 20 : 99)));
         assertThat(held).allSatisfy(state -> assertThat(state.epochs.epochs()).isEqualTo(20));
     }
 

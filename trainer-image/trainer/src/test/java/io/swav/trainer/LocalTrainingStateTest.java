@@ -66,7 +66,8 @@ class LocalTrainingStateTest {
     @Test
     void aTrainerThatGoesBackToACheckpointComesToARaiseAtTheSameStep() throws Exception {
         TorchRuntime.start();
-        EpochSchedule raised = EpochSchedule.of(100).following(EpochSchedule.of(100).raisedTo(200), 9);
+        EpochSchedule raised =
+                EpochSchedule.of(100).following(EpochSchedule.of(100).raisedTo(200), 9);
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointCatalog store = new CheckpointCatalog(
