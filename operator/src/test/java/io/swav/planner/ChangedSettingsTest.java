@@ -93,12 +93,10 @@ class ChangedSettingsTest {
         assertThat(next.settings()).as("never changed").isNull();
         assertThat(next.why()).isEqualTo("training.epochs 200 instead of 100");
         assertThat(plan.state().settings()).isEqualTo(new ChangedSettings(PENDING, null));
-        assertThat(plan.state().account().incidents())
-                .singleElement()
-                .satisfies(incident -> {
-                    assertThat(incident.kind()).isEqualTo(IncidentKind.Settings);
-                    assertThat(incident.pod()).isEqualTo("job-0 and 1 more");
-                });
+        assertThat(plan.state().account().incidents()).singleElement().satisfies(incident -> {
+            assertThat(incident.kind()).isEqualTo(IncidentKind.Settings);
+            assertThat(incident.pod()).isEqualTo("job-0 and 1 more");
+        });
         assertThat(plan.create()).isEmpty();
         assertThat(plan.delete()).isEmpty();
 
