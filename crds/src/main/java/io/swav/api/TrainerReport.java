@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.EpochSchedule.Change;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -65,7 +66,7 @@ public record TrainerReport(
         @Nullable NotFinite notFinite,
         @Nullable Fingerprints fingerprints,
         @Nullable Divergence diverged,
-        EpochSchedule.@Nullable Change epochs,
+        @Nullable Change epochs,
         String time) {
 
     /**

@@ -21,6 +21,7 @@ import static io.swav.api.SpecValidator.ROUNDED;
 import static io.swav.api.SpecValidator.SCALES;
 import static io.swav.api.SpecValidator.TWO_CROPS;
 import static io.swav.api.SpecValidator.WARM_UP;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
@@ -194,7 +195,7 @@ class SpecValidatorTest {
                 "checkpoint.keep");
         JsonNode before = spec("training: {reproducibility: Fast}");
         for (String part : List.of("data", "training", "checkpoint")) {
-            SCHEMA.getProperties().get(part).getProperties().forEach((field, schema) -> {
+            requireNonNull(SCHEMA.getProperties().get(part)).getProperties().forEach((field, schema) -> {
                 ObjectNode now = before.deepCopy();
                 ((ObjectNode) now.get(part)).set(field, another(schema, now.at("/" + part + "/" + field)));
                 String path = part + "." + field;

@@ -1,6 +1,6 @@
 package io.swav.planner;
 
-import io.swav.api.EpochSchedule;
+import io.swav.api.EpochSchedule.Change;
 import io.swav.api.TrainerReport.NotFinite;
 import io.swav.api.World;
 import java.time.Duration;
@@ -36,7 +36,7 @@ public record PlannerInput(
         Reporting reporting,
         @Nullable NotFinite notFinite,
         @Nullable WantedSettings configured,
-        EpochSchedule.@Nullable Change epochs) {
+        @Nullable Change epochs) {
 
     /** Creates the input of a job whose pods can be created and whose trainers can report. */
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
