@@ -112,7 +112,8 @@ public record SwavJobSpec(
                 + " The trainer's container is the one named `trainer`, or the first. The operator adds"
                 + " its environment (SWAV_*), the volumes of /etc/swav and /run/swav, a readiness probe"
                 + " if none is given, restartPolicy Never and the job's ServiceAccount."
-                + " A change applies to pods created afterwards.")
+                + " After a change pods that have not started are replaced at once, and running ones as"
+                + " rollout says.")
         @Required
         @SchemaFrom(type = FreeForm.class)
         @PreserveUnknownFields
@@ -148,6 +149,9 @@ public record SwavJobSpec(
         @JsonPropertyDescription("How failures are handled.") @Default("{}")
         Recovery recovery,
 
+        @JsonPropertyDescription("What a change of template does to pods that run.") @Default("{}")
+        Rollout rollout,
+
         @JsonPropertyDescription(
                 "Seconds after the end (Complete or Failed) at which the job's pods, and with them their logs,"
                         + " are deleted; unset keeps them. The SwavJob itself is never deleted, so a GitOps"
@@ -156,6 +160,11 @@ public record SwavJobSpec(
         @Max(Integer.MAX_VALUE)
         @Nullable
         Integer ttlSecondsAfterFinished) {
+
+    public SwavJobSpec {
+        // an older CRD, or a spec kept by an older operator, lacks it
+        rollout = Objects.requireNonNullElse(rollout, new Rollout(null));
+    }
 
     /**
      * Returns the most trainers that {@code elastic} allows: never more than groups, because a group is never split.
@@ -676,5 +685,28 @@ public record SwavJobSpec(
             // absent from a spec that an earlier operator has accepted
             failureWindowSeconds = Objects.requireNonNullElse(failureWindowSeconds, A_DAY);
         }
+    }
+
+    /** What a change of the template does to pods that run. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Rollout(
+            @JsonPropertyDescription("RollingUpdate (default) replaces running pods one at a time: each leaves with"
+                    + " notice and its successor joins, so no step is lost. If the successor cannot train with the"
+                    + " others, because its image has another build, all are replaced together from the checkpoint that"
+                    + " they save on leaving. OnDelete leaves running pods alone; their successors get the present"
+                    + " template. The annotation swav.io/rollout-paused: \"true\" on the job pauses a rollout.")
+            @Default("RollingUpdate")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            RolloutType type) {
+        public Rollout {
+            type = Objects.requireNonNullElse(type, RolloutType.RollingUpdate);
+        }
+    }
+
+    /** The types of {@link Rollout}, named as the update strategies of a DaemonSet. */
+    public enum RolloutType {
+        RollingUpdate,
+        OnDelete
     }
 }

@@ -23,6 +23,7 @@ public final class TrainingSettings {
             "template",
             "checkpoint",
             "recovery",
+            "rollout",
             "ttlSecondsAfterFinished",
             "data.uri",
             "data.evalUri",

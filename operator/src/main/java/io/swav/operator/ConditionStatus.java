@@ -45,10 +45,13 @@ final class ConditionStatus {
 
     private void addKstatus() {
         Optional<String> apiError = facts.result().apiError();
-        boolean asWanted =
-                phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && facts.isFull());
+        boolean rollingOut = obstacles.isRollingOut();
+        boolean asWanted = phase == Phase.Complete
+                || phase == Phase.Suspended
+                || (phase == Phase.Running && facts.isFull() && !rollingOut);
         boolean current = asWanted && apiError.isEmpty();
-        ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : ofPhase;
+        ConditionReason moving = phase == Phase.Running && rollingOut ? ConditionReason.RollingOut : ofPhase;
+        ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : moving;
         String sentence = apiError.map(
                         error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
                 .orElse(why);

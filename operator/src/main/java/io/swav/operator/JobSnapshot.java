@@ -1,6 +1,9 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.swav.api.ConditionType;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -9,12 +12,12 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
 import io.swav.planner.Reporting;
+import io.swav.planner.WantedTemplate;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that one reconciliation uses, read once from the informers.
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param allReports those, and the last reports of pods that no longer exist
  * @param reporting whether the trainers are able to report
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
+ * @param orphans trainers of an earlier job of the same name
  */
 record JobSnapshot(
         SwavJob job,
@@ -36,7 +40,34 @@ record JobSnapshot(
         List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
         Reporting reporting,
-        Optional<Instant> recheckAt) {
+        Optional<Instant> recheckAt,
+        Orphans orphans) {
+    private static final String PAUSED = "true";
+
+    JobSnapshot(
+            SwavJob job,
+            Optional<SwavJobSpec> accepted,
+            List<Problem> problems,
+            WorldConfigMap worldMap,
+            List<ObservedPod> pods,
+            Map<String, TrainerReport> reports,
+            List<TrainerReport> allReports,
+            Optional<ConfigMap> progressMap,
+            Reporting reporting,
+            Optional<Instant> recheckAt) {
+        this(
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                reporting,
+                recheckAt,
+                Orphans.NONE);
+    }
 
     /**
      * Returns the report of the most advanced trainer of the newest world that any trainer has reported: a dead pod may
@@ -78,18 +109,42 @@ record JobSnapshot(
 
     /**
      * Returns the planner's view of this snapshot.
-     * @param rejectedUntil no pod is created before this time; null if none was rejected
+     * @param rejection the one in force: no pod is created before its time
      */
-    PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
+    PlannerInput plannerInput(Optional<PodRejection> rejection) {
         return new PlannerInput(
                 job.getMetadata().getName(),
                 worldMap.world(),
                 worldMap.state(),
                 pods,
                 step(),
-                rejectedUntil,
+                rejection.map(PodRejection::until).orElse(null),
                 reporting,
-                notFinite().orElse(null));
+                notFinite().orElse(null),
+                template(rejection.filter(PodRejection::waits).isPresent()));
+    }
+
+    /** Returns the present template; an edit that is not acted on replaces no pod. */
+    private WantedTemplate template(boolean noRoom) {
+        JsonNode template = job.getSpec() == null ? null : job.getSpec().template();
+        if (!problems.isEmpty() || template == null) {
+            return WantedTemplate.NONE;
+        }
+        SwavJobSpec spec = job.getSpec();
+        boolean saved = Optional.ofNullable(job.getStatus())
+                .flatMap(status -> status.condition(ConditionType.CheckpointsSaved))
+                .filter(condition -> condition.status().equals("False"))
+                .isEmpty();
+        String paused = Optional.ofNullable(job.getMetadata().getAnnotations())
+                .map(all -> all.get(ResourceNames.ANNOTATION_ROLLOUT_PAUSED))
+                .orElse("");
+        return new WantedTemplate(
+                TrainerPod.revision(template),
+                spec.rollout().type() == SwavJobSpec.RolloutType.RollingUpdate,
+                PAUSED.equals(paused),
+                spec.replicas() < spec.maxReplicas(),
+                noRoom,
+                saved && spec.checkpoint().uri() != null);
     }
 
     /**
@@ -106,6 +161,11 @@ record JobSnapshot(
 
     JobSnapshot with(Reporting found) {
         return new JobSnapshot(
-                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, found, recheckAt);
+                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, found, recheckAt, orphans);
+    }
+
+    JobSnapshot with(Orphans found) {
+        return new JobSnapshot(
+                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, reporting, recheckAt, found);
     }
 }

@@ -5,6 +5,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.StatusDetails;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -17,10 +18,9 @@ import io.swav.api.World;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
-import java.net.HttpURLConnection;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -29,18 +29,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Carries out a plan, in an order in which the next plan corrects a crash at any point. */
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
-    private static final Duration AFTER_REJECTION = Duration.ofSeconds(30);
     private static final int KEY_BYTES = 32;
-    private static final int UNPROCESSABLE = 422;
-    /** HTTP codes that reject this pod for good rather than at this moment. */
-    private static final Set<Integer> REJECTION_CODES =
-            Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);
 
     private final KubernetesClient client;
     private final Consumer<Pod> podCreated;
@@ -67,23 +63,27 @@ final class PlanExecutor {
      * @param published whether world and planner state were written, or needed no write
      * @param rejection the one in force, of this plan or an earlier one
      * @param apiError the API server's message if it failed at something else, which the next plan will try again
+     * @param done what became of the plan's pods
      */
-    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {}
+    record ExecutionResult(
+            boolean published, Optional<PodRejection> rejection, Optional<String> apiError, PodChanges done) {
+
+        ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {
+            this(published, rejection, apiError, new PodChanges());
+        }
+
+        ExecutionResult with(Optional<PodRejection> other) {
+            return new ExecutionResult(published, rejection.or(() -> other), apiError, done);
+        }
+    }
 
     /**
-     * A pod could not be created. Every report of a trainer causes a plan, so the same pod is not tried again with each
-     * of them.
-     *
-     * @param reason of the condition Stalled
-     * @param why for people, with the API server's message if it rejected the pod
-     * @param generation metadata.generation of the job that asked for the pod: another generation may ask for a better
-     *     one
-     * @param until when it is tried again
+     * The pods that were created, deleted, and deleted without a grace period, in this order of time. Those that no longer
+     * existed are not among them.
      */
-    record PodRejection(ConditionReason reason, String why, long generation, Instant until) {
-
-        static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
-            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REJECTION));
+    record PodChanges(List<String> created, List<ObservedPod> deleted, List<ObservedPod> forced) {
+        PodChanges() {
+            this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         }
     }
 
@@ -96,6 +96,7 @@ final class PlanExecutor {
     ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
         SwavJob job = snapshot.job();
         boolean published = false;
+        PodChanges done = new PodChanges();
         try {
             boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
             boolean nowhereToReport = snapshot.progressMap().isEmpty(); // it was deleted, or is not cached yet
@@ -105,16 +106,35 @@ final class PlanExecutor {
             }
             writeWorld(snapshot, plan);
             published = true;
-            plan.forceDelete().forEach(pod -> delete(job, pod, true));
-            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
-            plan.delete().forEach(pod -> delete(job, pod, false));
-            return new ExecutionResult(published, rejection(job, now), Optional.empty());
+            for (ObservedPod pod : plan.forceDelete()) {
+                delete(job, pod, true, done);
+            }
+            createPods(snapshot, plan.create(), done, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            for (ObservedPod pod : plan.delete()) {
+                delete(job, pod, false, done);
+            }
+            return new ExecutionResult(published, rejection(job, now), Optional.empty(), done);
         } catch (KubernetesClientException e) {
-            if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
+            if (!published && ApiReasons.isConflict(e)) {
                 throw e; // another write came in between: the retry sees it
             }
             LOG.warn("the API server returned an error, the next plan retries the rest: {}", message(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
+            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)), done);
+        }
+    }
+
+    /**
+     * Lets the pods of a job go that is being deleted while a finalizer keeps it: publishes the world without members, if
+     * the job still has its map, and deletes the pods. No object is created.
+     */
+    void letGo(JobSnapshot snapshot, Optional<ReconcilePlan> plan) {
+        if (plan.isPresent() && snapshot.worldMap().resourceVersion() != null) {
+            writeWorld(snapshot, plan.get());
+        }
+        for (ObservedPod pod : snapshot.pods()) {
+            if (pod.isRunning()) {
+                delete(snapshot.job(), pod, false, new PodChanges());
+            }
         }
     }
 
@@ -188,7 +208,7 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, Instant now) {
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, PodChanges done, Instant now) {
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
@@ -207,32 +227,40 @@ final class PlanExecutor {
                     now));
         }
         for (String name : names) {
+            Pod pod = TrainerPod.of(job, template, name);
             try {
-                podCreated.accept(
-                        client.resource(TrainerPod.of(job, template, name)).create());
+                podCreated.accept(client.resource(pod).create());
+                done.created().add(name);
             } catch (KubernetesClientException e) {
-                if (REJECTION_CODES.contains(e.getCode())) {
-                    return Optional.of(PodRejection.of(
-                            job,
-                            ConditionReason.PodRefused,
-                            "The API server rejected the pod of spec.template: " + message(e),
-                            now));
+                Optional<PodRejection> rejection = PodRejection.of(job, e, now);
+                if (rejection.isPresent()) {
+                    return rejection;
                 }
-                // an earlier job's pod has that name: the next plan takes the next number
-                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                if (!ApiReasons.isAlreadyThere(e)) {
                     throw e;
                 }
+                takeNote(job, client.resource(pod).get());
             }
         }
         return Optional.empty();
     }
 
-    private void delete(SwavJob job, ObservedPod pod, boolean atOnce) {
+    /** A pod of this job was created before, and the cache does not have it yet; another's costs its number. */
+    private void takeNote(SwavJob job, @Nullable Pod there) {
+        if (there != null && OwnerMetadata.isOwnedBy(there, job)) {
+            podCreated.accept(there);
+        } else if (there != null) {
+            LOG.warn(
+                    "pod {} belongs to something else; the next plan takes the next number",
+                    there.getMetadata().getName());
+        }
+    }
+
+    private void delete(SwavJob job, ObservedPod pod, boolean atOnce, PodChanges done) {
         var there = client.pods().inNamespace(job.getMetadata().getNamespace()).withName(pod.name());
-        if (atOnce) {
-            there.withGracePeriod(0).delete();
-        } else {
-            there.delete();
+        List<StatusDetails> deleted = atOnce ? there.withGracePeriod(0).delete() : there.delete();
+        if (!deleted.isEmpty()) {
+            (atOnce ? done.forced() : done.deleted()).add(pod);
         }
     }
 

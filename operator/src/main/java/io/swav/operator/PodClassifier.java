@@ -1,24 +1,27 @@
 package io.swav.operator;
 
-import io.fabric8.kubernetes.api.model.ContainerState;
 import io.fabric8.kubernetes.api.model.ContainerStateTerminated;
 import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Node;
+import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodCondition;
 import io.fabric8.kubernetes.api.model.Taint;
 import io.swav.api.ExitCodes;
 import io.swav.api.Fingerprints;
+import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import io.swav.planner.Hold;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.PodObject;
 import io.swav.planner.PodState;
 import io.swav.planner.PodState.Cause;
 import io.swav.planner.ReportedFacts;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -92,7 +95,25 @@ final class PodClassifier {
                 state,
                 signals,
                 lingers(pod, state),
-                facts(pod, own));
+                facts(pod, own),
+                object(pod));
+    }
+
+    private static PodObject object(Pod pod) {
+        Optional<Map<String, String>> labels =
+                Optional.ofNullable(pod.getMetadata().getLabels());
+        return new PodObject(
+                labels.map(all -> all.get(ResourceNames.LABEL_REVISION)).orElse(""),
+                deletion(pod.getMetadata()),
+                ContainerFailures.ofSidecars(pod));
+    }
+
+    private static PodObject.Deletion deletion(ObjectMeta meta) {
+        if (meta.getDeletionTimestamp() == null) {
+            return PodObject.Deletion.NOT_REQUESTED;
+        }
+        Long grace = meta.getDeletionGracePeriodSeconds();
+        return grace != null && grace == 0 ? PodObject.Deletion.FORCED : PodObject.Deletion.REQUESTED;
     }
 
     private static ReportedFacts facts(Pod pod, Optional<TrainerReport> report) {
@@ -142,7 +163,7 @@ final class PodClassifier {
                 .or(() -> report.filter(r -> r.state() == TrainerReport.State.Leaving)
                         .map(r -> RECEIVED_SIGTERM))
                 .or(() -> signals.isSilent() ? silence : Optional.empty());
-        Optional<ContainerStateTerminated> end = end(pod);
+        Optional<ContainerStateTerminated> end = TrainerContainer.end(pod);
         if (end.map(e -> e.getExitCode() == 0).orElse("Succeeded".equals(phase))) {
             return exitedWithZero(notice.or(() -> takenAway(pod)), report);
         }
@@ -157,7 +178,7 @@ final class PodClassifier {
             return failing(failed.get(), silentFor);
         }
         Optional<String> address = report.map(TrainerReport::address);
-        if ("Running".equals(phase) && isTrue(pod, "Ready") && address.isPresent()) {
+        if (TrainerContainer.isReady(pod) && address.isPresent()) {
             return new PodState.Ready(address.get());
         }
         return silence.map(why -> new Hold(Hold.Kind.WAITS, NODE_NOT_READY, why))
@@ -254,8 +275,7 @@ final class PodClassifier {
             return new PodState.Ended(Cause.PREEMPTED, notice.get());
         }
         if (end.isEmpty()) {
-            String reason = pod.getStatus().getReason();
-            return new PodState.Ended(Cause.FAILED, reason == null ? "the pod failed" : reason);
+            return new PodState.Ended(Cause.FAILED, unstarted(pod));
         }
         int exit = end.get().getExitCode();
         if (exit == ExitCodes.PREEMPTED) {
@@ -274,6 +294,13 @@ final class PodClassifier {
                 : new PodState.Ended(cause(exit), why);
     }
 
+    /** Returns why a pod failed whose trainer did not end, as far as is known. */
+    private static String unstarted(Pod pod) {
+        return ContainerFailures.ofInit(pod)
+                .or(() -> Optional.ofNullable(pod.getStatus().getReason()))
+                .orElse("the pod failed");
+    }
+
     private static Cause cause(int exit) {
         if (exit == ExitCodes.NO_INPUT || exit == ExitCodes.BAD_DATA) {
             return Cause.NO_DATA;
@@ -284,9 +311,7 @@ final class PodClassifier {
     /** Returns the trainer's own explanation: its report's message, or the last line of the termination message. */
     private static String lastWords(ContainerStateTerminated end, Optional<TrainerReport> report) {
         Optional<String> reported = report.filter(r -> r.state().isFailure()).map(TrainerReport::message);
-        return reported.or(() -> Optional.ofNullable(end.getMessage())
-                        .flatMap(message ->
-                                message.lines().filter(line -> !line.isBlank()).reduce((first, second) -> second)))
+        return reported.or(() -> ContainerFailures.lastLine(end.getMessage()))
                 .map(words -> ": " + words.strip())
                 .orElse("");
     }
@@ -303,18 +328,6 @@ final class PodClassifier {
                 .map(state -> state.getWaiting().getReason())
                 .findFirst();
         return waiting.or(() -> report.map(TrainerReport::message)).orElse("starting");
-    }
-
-    /** Returns how the trainer's container ended; empty while it runs, or if that is unknown. */
-    private static Optional<ContainerStateTerminated> end(Pod pod) {
-        if (pod.getStatus() == null) {
-            return Optional.empty();
-        }
-        return pod.getStatus().getContainerStatuses().stream()
-                .filter(status -> TrainerPod.trainer(pod.getSpec()).getName().equals(status.getName()))
-                .findFirst()
-                .map(ContainerStatus::getState)
-                .map(ContainerState::getTerminated);
     }
 
     static boolean isTrue(Pod pod, String condition) {

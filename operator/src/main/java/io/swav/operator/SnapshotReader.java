@@ -99,14 +99,16 @@ final class SnapshotReader {
                 ? stored
                 : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
         own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
-        JobSnapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
+        Orphans orphans = Orphans.of(job, allPods);
+        JobSnapshot cached =
+                snapshot(job, own, worldMap, maps.apply(progress), now).with(orphans);
         if (!cached.needsLiveReports()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
         silenceTracker.apiServerBack();
         JobSnapshot asked = snapshot(job, own, worldMap, latest, now);
-        return asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked;
+        return (asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked).with(orphans);
     }
 
     /** Silence counts from the moment at which trainers can report again. */

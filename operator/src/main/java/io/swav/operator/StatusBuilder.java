@@ -82,6 +82,35 @@ final class StatusBuilder {
                 conditions.list());
     }
 
+    /**
+     * Returns the status as it was, except for its pods, and that the job is being deleted.
+     *
+     * @param alive pods that have not ended
+     */
+    static SwavJobStatus deleting(SwavJob job, int alive, String why, Instant now) {
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        long generation = job.getMetadata().getGeneration();
+        Conditions conditions = new Conditions(before, now, generation)
+                .add(ConditionType.Ready, false, ConditionReason.Deleting, why)
+                .add(ConditionType.Reconciling, true, ConditionReason.Deleting, why)
+                .add(ConditionType.Stalled, false, ConditionReason.Waiting, why)
+                .add(ConditionType.Running, false, ConditionReason.Deleting, why);
+        EnumSet.complementOf(EnumSet.of(
+                        ConditionType.Ready, ConditionType.Reconciling, ConditionType.Stalled, ConditionType.Running))
+                .forEach(conditions::keep);
+        return new SwavJobStatus(
+                generation,
+                before.phase(),
+                alive,
+                0,
+                before.selector(),
+                null,
+                before.progress(),
+                before.checkpoints(),
+                before.ledger(),
+                conditions.list());
+    }
+
     private static @Nullable WorldStatus world(StatusFacts facts) {
         World world = facts.world();
         if (world.generation() == 0) {

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * stored too.
  *
  * @param failures null if there was none, or if an earlier version stored the state
+ * @param rollout null if there is none, or if an earlier version stored the state
  */
 record StoredPlannerState(
         long nextPod,
@@ -42,7 +43,9 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures,
 
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable Rollout rollout) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -70,7 +73,8 @@ record StoredPlannerState(
                 state.pods().unreachable(),
                 state.pods().trials(),
                 state.failures().equals(Failures.NONE) ? null : state.failures(),
-                state.progress().divergences());
+                state.progress().divergences(),
+                state.rollout().equals(PlannerState.Rollout.NONE) ? null : state.rollout());
     }
 
     PlannerState plannerState() {
@@ -85,6 +89,7 @@ record StoredPlannerState(
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end, divergences),
                 account,
-                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
+                Objects.requireNonNullElse(rollout, PlannerState.Rollout.NONE));
     }
 }

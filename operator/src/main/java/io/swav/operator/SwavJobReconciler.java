@@ -16,7 +16,6 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.operator.PlanExecutor.ExecutionResult;
-import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldPlanner;
@@ -96,7 +95,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     @Override
     public UpdateControl<SwavJob> reconcile(SwavJob job, Context<SwavJob> context) {
-        if (job.isMarkedForDeletion() || context.isPrimaryResourceDeleted()) {
+        if (context.isPrimaryResourceDeleted() || (job.isMarkedForDeletion() && !JobDeletion.isKept(job))) {
             forget(job);
             return UpdateControl.noUpdate();
         }
@@ -110,13 +109,18 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
             }
             JobSnapshot snapshot = observed.get();
-            Instant rejectedUntil =
-                    executor.rejection(job, now).map(PodRejection::until).orElse(null);
+            if (job.isMarkedForDeletion()) {
+                return letGo(snapshot, now, context);
+            }
+            events.recall(job, snapshot.worldMap().world(), snapshot.worldMap().state(), now);
+            Optional<PodRejection> rejection =
+                    snapshot.orphans().rejection(job, now).or(() -> executor.rejection(job, now));
             Optional<ReconcilePlan> plan = snapshot.accepted()
-                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejectedUntil), now));
+                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejection), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
-                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now);
+                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now)
+                        .with(rejection);
                 events.recordPlan(job, plan.get(), result, now);
             }
             Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
@@ -134,6 +138,28 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         } finally {
             MDC.remove("job");
         }
+    }
+
+    /**
+     * Ends the pods of a job that is being deleted, as if it were suspended, while somebody's finalizer keeps the job.
+     * Otherwise its trainers would train for as long as that takes.
+     */
+    private UpdateControl<SwavJob> letGo(JobSnapshot snapshot, Instant now, Context<SwavJob> context) {
+        SwavJob job = snapshot.job();
+        metrics.forget(job);
+        executor.letGo(
+                snapshot,
+                snapshot.accepted()
+                        .map(spec -> WorldPlanner.plan(
+                                JobPolicy.of(spec).asSuspended(), snapshot.plannerInput(Optional.empty()), now)));
+        int alive = (int) snapshot.pods().stream().filter(JobDeletion::isLeft).count();
+        String message = JobDeletion.message(job, alive);
+        events.recordDeletion(job, message, now);
+        SwavJobStatus status = StatusBuilder.deleting(job, alive, message, now);
+        if (status.equals(job.getStatus())) {
+            return UpdateControl.noUpdate();
+        }
+        return next(store(job, status, now, context).stream(), now);
     }
 
     /**
@@ -176,11 +202,30 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             return Optional.of(due);
         }
         events.recordConditions(job, status, now);
+        Optional<Instant> again = store(job, status, now, context);
+        if (again.isEmpty()) {
+            events.statusStored(job);
+        }
+        return again;
+    }
+
+    /**
+     * Stores the status. A failure is not thrown: the SDK would end its retries after a few, and with them everything that
+     * is planned for a time.
+     *
+     * @return when to try again, if it failed
+     */
+    private Optional<Instant> store(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
         // not with an UpdateControl: the cache must have it at once, or the next plan would start from the previous
         // status
-        PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
-        lastWritten.put(uid, now);
-        return Optional.empty();
+        try {
+            PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+            lastWritten.put(job.getMetadata().getUid(), now);
+            return Optional.empty();
+        } catch (KubernetesClientException e) {
+            LOG.warn("cannot store the status, which is tried again: {}", PlanExecutor.message(e));
+            return Optional.of(now.plus(AFTER_API_ERROR));
+        }
     }
 
     private static Stream<Instant> retryTimes(Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
@@ -242,5 +287,6 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
         lastWritten.remove(job.getMetadata().getUid());
+        events.forget(job);
     }
 }

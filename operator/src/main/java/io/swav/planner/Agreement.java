@@ -81,6 +81,11 @@ public final class Agreement {
                 .orElse(Fingerprints.NONE);
     }
 
+    /** Returns what the job trains with; {@link Fingerprints#NONE} if that is unknown. */
+    Fingerprints job() {
+        return job;
+    }
+
     boolean admits(ObservedPod pod) {
         return !keptOut.containsKey(pod.uid());
     }

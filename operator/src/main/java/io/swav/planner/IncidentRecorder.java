@@ -201,6 +201,9 @@ final class IncidentRecorder {
         if (pods.accounted().contains(pod.uid())) {
             return before;
         }
+        if (Rollout.isTrial(input, pod)) { // it says nothing about the pods that train
+            return incident(before, pod.name(), pod.uid(), kind, why);
+        }
         Failures failures = before.state().failures();
         FailureEvent begun = FailureEvent.of(pod, why, now);
         Optional<FailureEvent> joined = failures.eventOf(begun, pod.created());

@@ -47,4 +47,9 @@ public record JobPolicy(
                 spec.suspend(),
                 Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));
     }
+
+    /** Returns the same limits for a job whose pods are all to leave. */
+    public JobPolicy asSuspended() {
+        return new JobPolicy(target, min, spares, growAfter, hungAfter, maxFailures, failureWindow, true, ttl);
+    }
 }

@@ -113,7 +113,7 @@ public record LedgerState(
     }
 
     /** Returns the last generation whose cost is known, 0 for none. */
-    long settled() {
+    public long settled() {
         return pace == null ? 0 : pace.generation();
     }
 

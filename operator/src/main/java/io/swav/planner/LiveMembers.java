@@ -104,7 +104,8 @@ final class LiveMembers {
             return verdict.why();
         }
         if (pod.state() instanceof Terminating terminating) {
-            return terminating.why();
+            boolean byRollout = input.state().pods().accounted().contains(pod.uid()) && Rollout.isOutdated(input, pod);
+            return byRollout ? "replaced, because spec.template has changed" : terminating.why();
         }
         if (pod.isAlive() && !agreement.admits(pod)) {
             return agreement.difference(pod);

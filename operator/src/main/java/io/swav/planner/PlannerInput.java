@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  *     was rejected
  * @param reporting whether trainers that are silent would be able to report
  * @param notFinite the last step that trainers report as not finite; null if there was none
+ * @param template from which pods are made
  */
 public record PlannerInput(
         String job,
@@ -31,7 +32,8 @@ public record PlannerInput(
         long step,
         @Nullable Instant rejectedUntil,
         Reporting reporting,
-        @Nullable NotFinite notFinite) {
+        @Nullable NotFinite notFinite,
+        WantedTemplate template) {
 
     /** Creates the input of a job whose pods can be created and whose trainers can report. */
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
@@ -46,6 +48,18 @@ public record PlannerInput(
             long step,
             @Nullable Instant rejectedUntil) {
         this(job, world, state, pods, step, rejectedUntil, Reporting.POSSIBLE, null);
+    }
+
+    public PlannerInput(
+            String job,
+            World world,
+            PlannerState state,
+            List<ObservedPod> pods,
+            long step,
+            @Nullable Instant rejectedUntil,
+            Reporting reporting,
+            @Nullable NotFinite notFinite) {
+        this(job, world, state, pods, step, rejectedUntil, reporting, notFinite, WantedTemplate.NONE);
     }
 
     public PlannerInput {

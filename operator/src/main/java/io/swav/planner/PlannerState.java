@@ -16,11 +16,17 @@ import org.jspecify.annotations.Nullable;
  *
  * @param account the cost of everything that happened
  * @param failures what counts towards the limit of failures
+ * @param rollout of a changed template
  */
-public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+public record PlannerState(
+        Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures, Rollout rollout) {
 
     public static final PlannerState EMPTY =
             new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
+
+    public PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+        this(pods, backoff, progress, account, failures, Rollout.NONE);
+    }
 
     /**
      * What is known about single pods; of pods that neither exist nor are members nothing is kept.
@@ -179,26 +185,42 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
         }
     }
 
+    /**
+     * The replacement of pods that were made from an earlier template.
+     *
+     * @param revision of the template that running pods are to get; empty if none is replaced
+     * @param members of the world that had an earlier template when that began
+     * @param unmarked revision that pods without one are taken to have: the template's when the first was seen; empty if
+     *     there is no such pod
+     */
+    public record Rollout(String revision, int members, String unmarked) {
+        public static final Rollout NONE = new Rollout("", 0, "");
+    }
+
     /** The end of a job, Complete or Failed, with its message (a sentence). */
     public record End(boolean complete, ConditionReason reason, String message, Instant time) {}
 
     public PlannerState with(Pods newPods) {
-        return new PlannerState(newPods, backoff, progress, account, failures);
+        return new PlannerState(newPods, backoff, progress, account, failures, rollout);
     }
 
     PlannerState with(Backoff newBackoff) {
-        return new PlannerState(pods, newBackoff, progress, account, failures);
+        return new PlannerState(pods, newBackoff, progress, account, failures, rollout);
     }
 
     PlannerState with(Progress newProgress) {
-        return new PlannerState(pods, backoff, newProgress, account, failures);
+        return new PlannerState(pods, backoff, newProgress, account, failures, rollout);
     }
 
     PlannerState with(LedgerState newAccount) {
-        return new PlannerState(pods, backoff, progress, newAccount, failures);
+        return new PlannerState(pods, backoff, progress, newAccount, failures, rollout);
     }
 
     PlannerState with(Failures newFailures) {
-        return new PlannerState(pods, backoff, progress, account, newFailures);
+        return new PlannerState(pods, backoff, progress, account, newFailures, rollout);
+    }
+
+    PlannerState with(Rollout newRollout) {
+        return new PlannerState(pods, backoff, progress, account, failures, newRollout);
     }
 }

@@ -21,21 +21,26 @@ final class PodPlanner {
     private final JobPolicy policy;
     private final PlannerInput input;
     private final LiveMembers liveMembers;
+    private final int surge;
     private final Instant now;
 
-    PodPlanner(JobPolicy policy, PlannerInput input, LiveMembers liveMembers, Instant now) {
+    /** @param surge pods beyond the wanted ones that run while pods are replaced */
+    PodPlanner(JobPolicy policy, PlannerInput input, LiveMembers liveMembers, int surge, Instant now) {
         this.policy = policy;
         this.input = input;
         this.liveMembers = liveMembers;
+        this.surge = surge;
         this.now = now;
     }
 
     private int wanted() {
-        return policy.target() + policy.spares();
+        return policy.target() + policy.spares() + surge;
     }
 
     String counts() {
-        return "wanted pods: " + wanted() + ", existing: " + liveMembers.alive();
+        return "wanted pods: " + wanted()
+                + (surge == 0 ? "" : " (one more while pods of an earlier template are replaced)") + ", existing: "
+                + liveMembers.alive();
     }
 
     /** Returns the names of the pods to create now. */
@@ -89,21 +94,19 @@ final class PodPlanner {
 
     List<ObservedPod> oldEnded() {
         return input.pods().stream()
-                .filter(pod -> pod.state() instanceof Ended)
+                .filter(pod -> pod.state() instanceof Ended && pod.isDeletable())
                 .sorted(ObservedPod.BY_AGE.reversed())
                 .skip(ENDED_KEPT)
                 .toList();
     }
 
     List<ObservedPod> running() {
-        return input.pods().stream()
-                .filter(pod -> pod.isAlive() || pod.lingers())
-                .toList();
+        return input.pods().stream().filter(ObservedPod::isRunning).toList();
     }
 
     List<ObservedPod> notTerminating() {
         return input.pods().stream()
-                .filter(pod -> !(pod.state() instanceof Terminating))
+                .filter(pod -> !(pod.state() instanceof Terminating) && pod.isDeletable())
                 .toList();
     }
 
@@ -112,6 +115,7 @@ final class PodPlanner {
      */
     List<ObservedPod> toForceDelete(PlannerState state) {
         return input.pods().stream()
+                .filter(pod -> !isForced(pod))
                 .filter(pod -> overdue(pod)
                         .map(at -> !now.isBefore(at))
                         .orElse(state.pods().hung().contains(pod.uid()) && pod.isAlive()))
@@ -120,7 +124,15 @@ final class PodPlanner {
 
     /** Returns when terminating pods will have to be force-deleted if they still exist. */
     Stream<Instant> forceDeleteLater() {
-        return input.pods().stream().flatMap(pod -> overdue(pod).stream()).filter(now::isBefore);
+        return input.pods().stream()
+                .filter(pod -> !isForced(pod))
+                .flatMap(pod -> overdue(pod).stream())
+                .filter(now::isBefore);
+    }
+
+    /** Whether only a finalizer keeps the pod, so that another deletion would change nothing. */
+    private static boolean isForced(ObservedPod pod) {
+        return pod.object().deletion() == PodObject.Deletion.FORCED;
     }
 
     private static Optional<Instant> overdue(ObservedPod pod) {

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param state what to remember
  * @param newIncidents incidents that were counted in this plan
  * @param resumeMessages a sentence for every change of the world whose cost was settled in this plan
+ * @param rollout of a changed template
  * @param replanAt when to plan again although nothing has changed
  */
 public record ReconcilePlan(
@@ -29,6 +30,7 @@ public record ReconcilePlan(
         PlannerState state,
         List<Incident> newIncidents,
         List<String> resumeMessages,
+        RolloutReport rollout,
         Optional<Instant> replanAt) {
     public ReconcilePlan {
         create = List.copyOf(create);

@@ -16,8 +16,8 @@ import java.util.stream.Stream;
  * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
  * value to the next: {@link HangDetector}, {@link UnreachableMembers}, {@link NewcomerTrials} and {@link Divergences}
  * their verdicts on pods, {@link IncidentRecorder} the planner's state with everything that has happened, {@link
- * LiveMembers} the pods that can take part, {@link NextWorld} the decision about the world, and {@link PodPlanner} the
- * pods to create and delete.
+ * LiveMembers} the pods that can take part, {@link NextWorld} the decision about the world, and {@link Rollout} and {@link
+ * PodPlanner} the pods to create and delete.
  */
 public final class WorldPlanner {
     private final JobPolicy policy;
@@ -25,6 +25,7 @@ public final class WorldPlanner {
     private final Instant now;
     private final Recorded recorded;
     private final LiveMembers liveMembers;
+    private final Rollout rollout;
     private final PodPlanner pods;
 
     private WorldPlanner(
@@ -34,7 +35,8 @@ public final class WorldPlanner {
         this.now = now;
         this.recorded = recorded;
         this.liveMembers = liveMembers;
-        this.pods = new PodPlanner(policy, input, liveMembers, now);
+        this.rollout = new Rollout(policy, input, recorded.state(), liveMembers, now);
+        this.pods = new PodPlanner(policy, input, liveMembers, policy.suspended() ? 0 : rollout.surge(), now);
     }
 
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
@@ -77,9 +79,13 @@ public final class WorldPlanner {
         because(pods.unreachable(published.state()), "its peers do not reach it")
                 .forEach(delete::putIfAbsent);
         because(excess, pods.counts()).forEach(delete::putIfAbsent);
+        boolean regroups = decision.world() instanceof WorldDecision.Regroup;
+        Map<ObservedPod, String> replaced = rollout.leaving(regroups);
+        replaced.forEach(delete::putIfAbsent);
         because(pods.oldEnded(), "").forEach(delete::putIfAbsent);
+        Recorded left = released(released(withNumbersOf(create, published), excess), List.copyOf(replaced.keySet()));
         return plan(
-                released(withNumbersOf(create, published), excess),
+                left.with(left.state().with(rollout.remembered())),
                 decision.world(),
                 create,
                 delete,
@@ -87,7 +93,8 @@ public final class WorldPlanner {
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
                                 livenessChecks())
-                        .flatMap(times -> times));
+                        .flatMap(times -> times),
+                rollout.report(regroups));
     }
 
     private static Map<ObservedPod, String> because(List<ObservedPod> pods, String why) {
@@ -143,6 +150,16 @@ public final class WorldPlanner {
             List<String> create,
             Map<ObservedPod, String> delete,
             Stream<Instant> replanTimes) {
+        return plan(result, world, create, delete, replanTimes, RolloutReport.NONE);
+    }
+
+    private ReconcilePlan plan(
+            Recorded result,
+            WorldDecision world,
+            List<String> create,
+            Map<ObservedPod, String> delete,
+            Stream<Instant> replanTimes,
+            RolloutReport rolledOut) {
         return new ReconcilePlan(
                 world,
                 create,
@@ -152,6 +169,7 @@ public final class WorldPlanner {
                 result.state(),
                 result.newIncidents(),
                 result.resumeMessages(),
+                rolledOut,
                 Stream.concat(replanTimes, pods.forceDeleteLater()).min(Comparator.naturalOrder()));
     }
 

@@ -108,7 +108,7 @@ class DisagreementStatusTest {
                 Optional.empty(),
                 Reporting.POSSIBLE,
                 Optional.empty());
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }

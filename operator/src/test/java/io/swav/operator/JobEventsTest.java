@@ -9,11 +9,13 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.operator.PlanExecutor.PodChanges;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import io.swav.planner.RolloutReport;
 import io.swav.planner.WorldDecision;
 import java.io.IOException;
 import java.net.HttpURLConnection;
@@ -35,7 +37,8 @@ class JobEventsTest {
     void recordsAPublishedWorldEvenIfAPodCouldNotBeCreated() throws IOException {
         assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
                 .containsExactly("WorldPublished: World generation 5 with 0 trainers: job-1 left");
-        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty())))
+        PodChanges done = new PodChanges(List.of("job-2"), PLAN.delete(), List.of());
+        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty(), done)))
                 .containsExactlyInAnyOrder(
                         "WorldPublished: World generation 5 with 0 trainers: job-1 left",
                         "PodsCreated: job-2 (wanted pods: 2, existing: 1)",
@@ -57,6 +60,7 @@ class JobEventsTest {
                 PlannerState.EMPTY,
                 List.of(),
                 List.of(),
+                RolloutReport.NONE,
                 Optional.empty());
     }
 

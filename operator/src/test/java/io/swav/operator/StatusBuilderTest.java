@@ -173,7 +173,7 @@ class StatusBuilderTest {
         Map<String, TrainerReport> reports =
                 Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
         assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
-                        .plannerInput(null)
+                        .plannerInput(Optional.empty())
                         .step())
                 .isEqualTo(83);
     }
@@ -307,7 +307,7 @@ class StatusBuilderTest {
                 .returns("Moving", JobCondition::reason)
                 .returns("Nothing blocks the job", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
         ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
@@ -381,7 +381,8 @@ class StatusBuilderTest {
     }
 
     private static SwavJobStatus status(JobSnapshot seen) {
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan =
+                WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }
