@@ -102,7 +102,7 @@ final class TrainerPod {
         return JSON.convertValue(template, PodTemplateSpec.class);
     }
 
-    /** Returns the digest of a template; fields that are null, and the order of fields, make no difference. */
+    /** Returns the digest of a template; the order of fields, and fields that are null or empty lists, make no difference. */
     static String revision(JsonNode template) {
         return Fingerprints.digest(sorted(template).toString().getBytes(StandardCharsets.UTF_8));
     }
@@ -111,14 +111,22 @@ final class TrainerPod {
         if (node.isObject()) {
             ObjectNode fields = JSON.createObjectNode();
             node.properties().stream()
-                    .filter(field -> !field.getValue().isNull())
                     .sorted(Map.Entry.comparingByKey())
-                    .forEach(field -> fields.set(field.getKey(), sorted(field.getValue())));
+                    .forEach(field -> {
+                        JsonNode value = sorted(field.getValue());
+                        if (!value.isNull() && !(value.isArray() && value.isEmpty())) {
+                            fields.set(field.getKey(), value);
+                        }
+                    });
             return fields;
         }
         if (node.isArray()) {
             ArrayNode items = JSON.createArrayNode();
-            node.forEach(item -> items.add(sorted(item)));
+            node.forEach(item -> {
+                if (!item.isNull()) {
+                    items.add(sorted(item));
+                }
+            });
             return items;
         }
         return node;

@@ -302,8 +302,7 @@ final class Rollout {
 
     /** @param regroups as for {@link #leaving} */
     RolloutReport report(boolean regroups) {
-        String count =
-                counted.size() - outdated.size() + " of " + counted.size() + " pods run the present spec.template";
+        String count = runningPresent() + " of " + counted.size() + " pods run the present spec.template";
         if (isFinishing()) {
             return new RolloutReport(
                     count + "; the last is replaced when " + successor(),
@@ -325,6 +324,12 @@ final class Rollout {
                 true,
                 needsAction(),
                 isKnown() ? RolloutReport.Event.NONE : RolloutReport.Event.STARTED);
+    }
+
+    private long runningPresent() {
+        return counted.stream()
+                .filter(pod -> pod.state() instanceof Ready && !isOutdated(pod))
+                .count();
     }
 
     private String progress() {
