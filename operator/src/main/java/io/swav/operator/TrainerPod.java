@@ -110,14 +110,12 @@ final class TrainerPod {
     private static JsonNode sorted(JsonNode node) {
         if (node.isObject()) {
             ObjectNode fields = JSON.createObjectNode();
-            node.properties().stream()
-                    .sorted(Map.Entry.comparingByKey())
-                    .forEach(field -> {
-                        JsonNode value = sorted(field.getValue());
-                        if (!value.isNull() && !(value.isArray() && value.isEmpty())) {
-                            fields.set(field.getKey(), value);
-                        }
-                    });
+            node.properties().stream().sorted(Map.Entry.comparingByKey()).forEach(field -> {
+                JsonNode value = sorted(field.getValue());
+                if (!value.isNull() && !(value.isArray() && value.isEmpty())) {
+                    fields.set(field.getKey(), value);
+                }
+            });
             return fields;
         }
         if (node.isArray()) {

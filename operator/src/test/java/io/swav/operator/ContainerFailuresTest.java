@@ -15,7 +15,8 @@ import org.junit.jupiter.api.Test;
 /** Containers beside the trainer that fail are named with their own words. */
 class ContainerFailuresTest {
     private static final Instant LATE = Instant.parse("2026-01-01T00:01:00Z");
-    private static final String BAD_END = "terminated: {exitCode: 3, reason: Error, message: \"first\\nno such bucket\\n\"}";
+    private static final String BAD_END =
+            "terminated: {exitCode: 3, reason: Error, message: \"first\\nno such bucket\\n\"}";
 
     @Test
     void anInitContainerThatFailsEndsThePodWithItsWords() {
@@ -29,9 +30,10 @@ class ContainerFailuresTest {
 
     @Test
     void aNativeSidecarThatCrashesInALoopIsQuoted() {
-        Pod pod = pod("phase: Pending, initContainerStatuses: [{name: proxy, state: {waiting: {reason: CrashLoopBackOff,"
-                + " message: back-off 10s}}, lastState: {" + BAD_END + "}}],"
-                + " containerStatuses: [{name: trainer, state: {waiting: {reason: PodInitializing}}}]");
+        Pod pod =
+                pod("phase: Pending, initContainerStatuses: [{name: proxy, state: {waiting: {reason: CrashLoopBackOff,"
+                        + " message: back-off 10s}}, lastState: {" + BAD_END + "}}],"
+                        + " containerStatuses: [{name: trainer, state: {waiting: {reason: PodInitializing}}}]");
         assertThat(PodHolds.of(pod, Events.NONE, LATE))
                 .contains(new Hold(
                         Hold.Kind.WAITS,

@@ -78,7 +78,8 @@ class JobEventsTest {
             events.recordPlan(Jobs.job("replicas: 2"), PLAN, published, Instant.EPOCH);
         });
         assertThat(recorded)
-                .containsExactly("Failed: 11 failures", "WorldPublished: World generation 5 with 0 trainers: job-1 left");
+                .containsExactly(
+                        "Failed: 11 failures", "WorldPublished: World generation 5 with 0 trainers: job-1 left");
     }
 
     /** The operator may end between publishing a world and recording it. */
@@ -155,8 +156,7 @@ class JobEventsTest {
     }
 
     private static List<String> recorded(ExecutionResult outcome) throws IOException {
-        return recorded(
-                Set.of(), events -> events.recordPlan(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH));
+        return recorded(Set.of(), events -> events.recordPlan(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH));
     }
 
     /**

@@ -20,8 +20,11 @@ class PodRejectionTest {
     void aQuotaHealsByItselfAndIsTriedAgainSoon() {
         PodRejection rejection = PodRejection.of(
                         JOB,
-                        error(403, "Forbidden", "pods \"job-0\" is forbidden: exceeded quota: q, requested: pods=1,"
-                                + " used: pods=2, limited: pods=2"),
+                        error(
+                                403,
+                                "Forbidden",
+                                "pods \"job-0\" is forbidden: exceeded quota: q, requested: pods=1,"
+                                        + " used: pods=2, limited: pods=2"),
                         NOW)
                 .orElseThrow();
         assertThat(rejection.reason()).isEqualTo(ConditionReason.QuotaExceeded);
@@ -39,7 +42,8 @@ class PodRejectionTest {
                     .returns(false, PodRejection::waits);
         }
         for (int code : new int[] {409, 429, 500, 504}) {
-            assertThat(PodRejection.of(JOB, error(code, "Conflict", "later"), NOW)).isEmpty();
+            assertThat(PodRejection.of(JOB, error(code, "Conflict", "later"), NOW))
+                    .isEmpty();
         }
     }
 

@@ -23,7 +23,8 @@ class TrainerContainerTest {
 
     @Test
     void findsTheTrainerBehindAnInjectedContainer() {
-        for (String names : List.of("{name: work}", "{name: first}, {name: trainer}", "{name: first}, {name: second}")) {
+        for (String names :
+                List.of("{name: work}", "{name: first}, {name: trainer}", "{name: first}, {name: second}")) {
             Pod made = injected(Jobs.yaml("{spec: {containers: [" + names + "]}}"));
             String trainer = names.contains("trainer") ? "trainer" : names.contains("work") ? "work" : "first";
             assertThat(TrainerContainer.of(made.getSpec()).getName()).isEqualTo(trainer);
@@ -52,7 +53,8 @@ class TrainerContainerTest {
     @Test
     void readinessIsThatOfTheTrainersContainer() {
         String mesh = "{name: mesh, ready: false, state: {waiting: {reason: ImagePullBackOff}}}";
-        assertThat(state("phase: Pending, containerStatuses: [" + mesh + ", {name: work, ready: true, state: {running: {}}}],"
+        assertThat(state("phase: Pending, containerStatuses: [" + mesh
+                        + ", {name: work, ready: true, state: {running: {}}}],"
                         + " conditions: [{type: Ready, status: 'False'}]"))
                 .as("a sidecar that never starts keeps no trainer out")
                 .isInstanceOf(PodState.Ready.class);
@@ -77,8 +79,9 @@ class TrainerContainerTest {
         JsonNode template = Jobs.yaml("{metadata: {labels: {a: b}}, spec: {containers: [{name: trainer, image: x}]}}");
         String revision = TrainerPod.revision(template);
         assertThat(revision).hasSize(16);
-        assertThat(TrainerPod.revision(Jobs.yaml("{spec: {volumes: [], nodeSelector: null, containers: [{image: x, name:"
-                        + " trainer}]}, metadata: {labels: {a: b}}}")))
+        assertThat(TrainerPod.revision(
+                        Jobs.yaml("{spec: {volumes: [], nodeSelector: null, containers: [{image: x, name:"
+                                + " trainer}]}, metadata: {labels: {a: b}}}")))
                 .as("order, null and empty lists")
                 .isEqualTo(revision);
         for (String other : List.of(
@@ -97,14 +100,18 @@ class TrainerContainerTest {
     private static Pod injected(JsonNode template) {
         Pod made = TrainerPod.of(Jobs.job("replicas: 1"), template, "job-0");
         List<Container> containers = new ArrayList<>(made.getSpec().getContainers());
-        containers.add(0, Serialization.unmarshal("---\n{name: mesh, env: [{name: PROXY, value: x}]}", Container.class));
-        return new PodBuilder(made).editSpec().withContainers(containers).endSpec().build();
+        containers.add(
+                0, Serialization.unmarshal("---\n{name: mesh, env: [{name: PROXY, value: x}]}", Container.class));
+        return new PodBuilder(made)
+                .editSpec()
+                .withContainers(containers)
+                .endSpec()
+                .build();
     }
 
     private static PodState state(String status) {
         return PodClassifier.classify(
-                        pod(
-                                "[{name: mesh}, {name: work, env: [{name: SWAV_JOB_UID, value: uid-1}]}]", status),
+                        pod("[{name: mesh}, {name: work, env: [{name: SWAV_JOB_UID, value: uid-1}]}]", status),
                         Optional.of(Serialization.unmarshal(
                                 "---\nmetadata: {name: n}", io.fabric8.kubernetes.api.model.Node.class)),
                         Optional.of(READY),

@@ -68,8 +68,7 @@ class RolloutTest {
         Cluster cluster = new Cluster(2, 2, 1, false);
         cluster.trainedWorld();
         cluster.change("r2", "build-1");
-        assertThat(cluster.worldsUntilSettled(1))
-                .containsExactly(List.of("job-0", "job-3"), List.of("job-3", "job-4"));
+        assertThat(cluster.worldsUntilSettled(1)).containsExactly(List.of("job-0", "job-3"), List.of("job-3", "job-4"));
         assertThat(cluster.pods).hasSize(3).allMatch(pod -> pod.revision.equals("r2"));
     }
 
@@ -126,7 +125,9 @@ class RolloutTest {
             cluster.tick();
             assertThat(cluster.world.size()).isPositive();
         }
-        assertThat(cluster.world.members()).hasSize(2).allMatch(member -> cluster.pod(member).revision.equals("r2"));
+        assertThat(cluster.world.members())
+                .hasSize(2)
+                .allMatch(member -> cluster.pod(member).revision.equals("r2"));
     }
 
     @Test
@@ -149,7 +150,9 @@ class RolloutTest {
             cluster.change("r2", "build-2");
             cluster.worldsUntilSettled(3);
             assertThat(cluster.mixed).as("worlds of two builds").isFalse();
-            assertThat(cluster.savedBeforeLast).as("the last of the earlier build saved").isTrue();
+            assertThat(cluster.savedBeforeLast)
+                    .as("the last of the earlier build saved")
+                    .isTrue();
             assertThat(cluster.pods).hasSize(3).allMatch(pod -> pod.revision.equals("r2"));
         }
     }
@@ -165,7 +168,9 @@ class RolloutTest {
         }
         assertThat(cluster.world.members()).extracting(World.Member::pod).containsExactly("job-0", "job-1", "job-2");
         assertThat(cluster.report.needsAction()).isTrue();
-        assertThat(cluster.report.sentence()).contains("cannot save a checkpoint").contains("Restore the earlier image");
+        assertThat(cluster.report.sentence())
+                .contains("cannot save a checkpoint")
+                .contains("Restore the earlier image");
     }
 
     /** Its own successors would be kept out as well, so nothing is gained by replacing those that train. */
@@ -247,8 +252,7 @@ class RolloutTest {
         for (int seed = 100 * quarter; seed < 100 * (quarter + 1); seed++) {
             Random random = new Random(seed);
             int target = 1 + random.nextInt(4);
-            Cluster cluster =
-                    new Cluster(target, 1 + random.nextInt(target), random.nextInt(2), random.nextBoolean());
+            Cluster cluster = new Cluster(target, 1 + random.nextInt(target), random.nextInt(2), random.nextBoolean());
             cluster.random = random;
             cluster.trainedWorld();
             boolean otherBuild = random.nextInt(3) == 0;
@@ -257,7 +261,9 @@ class RolloutTest {
             cluster.worldsUntilSettled(otherBuild ? target + 2 : 1);
             assertThat(cluster.mixed).as("seed " + seed).isFalse();
             assertThat(cluster.stateLost).as("seed " + seed).isFalse();
-            assertThat(cluster.pods).as("seed " + seed).hasSize(target + cluster.policy().spares())
+            assertThat(cluster.pods)
+                    .as("seed " + seed)
+                    .hasSize(target + cluster.policy().spares())
                     .allMatch(pod -> pod.revision.equals("r2"));
             assertThat(cluster.world.size()).as("seed " + seed).isEqualTo(target);
         }
@@ -436,7 +442,8 @@ class RolloutTest {
                 });
                 saved = false;
             }
-            pods.removeIf(pod -> pod.crashed && pods.stream().filter(other -> other.crashed).count() > 3);
+            pods.removeIf(pod ->
+                    pod.crashed && pods.stream().filter(other -> other.crashed).count() > 3);
         }
 
         private boolean everTrained;
@@ -515,18 +522,24 @@ class RolloutTest {
                 int number = Integer.parseInt(name.replace("job-", ""));
                 pods.add(new SimPod(number, now, revision, build, samples, 1 + random.nextInt(3)));
             }
-            plan.delete().forEach(gone -> pods.stream()
-                    .filter(pod -> pod.uid().equals(gone.uid()) && pod.endsIn < 0)
-                    .forEach(pod -> pod.endsIn = pod.startsIn > 0 ? 0 : 2));
+            plan.delete()
+                    .forEach(gone -> pods.stream()
+                            .filter(pod -> pod.uid().equals(gone.uid()) && pod.endsIn < 0)
+                            .forEach(pod -> pod.endsIn = pod.startsIn > 0 ? 0 : 2));
         }
 
         SimPod pod(World.Member member) {
-            return pods.stream().filter(pod -> pod.uid().equals(member.uid())).findFirst().orElseGet(() ->
-                    new SimPod(-1, now, "gone", build, samples, 0));
+            return pods.stream()
+                    .filter(pod -> pod.uid().equals(member.uid()))
+                    .findFirst()
+                    .orElseGet(() -> new SimPod(-1, now, "gone", build, samples, 0));
         }
 
         List<String> alive() {
-            return pods.stream().filter(pod -> pod.endsIn < 0).map(pod -> "job-" + pod.number).toList();
+            return pods.stream()
+                    .filter(pod -> pod.endsIn < 0)
+                    .map(pod -> "job-" + pod.number)
+                    .toList();
         }
     }
 }

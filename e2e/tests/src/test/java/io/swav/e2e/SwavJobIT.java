@@ -56,7 +56,7 @@ class SwavJobIT {
 
     @Test
     void trainsToCompletionInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
-        SwavJob job = job("small", 2, "epochs: 1", 2, 0);
+        SwavJob job = job("small", 2, 2, "epochs: 1", 2, 0);
         client.resource(job).create();
         SwavJobStatus ended = statusOf(
                 job, status -> status.isTrue(ConditionType.Complete) || status.isTrue(ConditionType.Failed), "ends");
@@ -81,7 +81,7 @@ class SwavJobIT {
      */
     @Test
     void resumesFromWhereItWasSuspended() throws Exception {
-        SwavJob paused = job("paused", 2, "epochs: 5000", 100_000, 0.1);
+        SwavJob paused = job("paused", 2, 2, "epochs: 5000", 100_000, 0.1);
         client.resource(paused).create();
         long onDemand = newest(onDemand(paused, "please")).step();
 
@@ -117,11 +117,43 @@ class SwavJobIT {
         CheckpointEntry end = newest(onDemand(paused, "again"));
         assertThat(end.step()).isGreaterThan(pausedAt);
         client.resource(paused).delete();
-        SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000, 0);
+        assertThatAnUndisturbedJobHas(end, "quiet", 2);
+    }
+
+    /** Changes the template of three trainers while they train: all are replaced, and no step is computed twice. */
+    @Test
+    void aChangedTemplateReplacesAllTrainersWithoutLosingAStep() {
+        SwavJob rolling = job("rolling", 3, 3, "epochs: 5000", 100_000, 0.1);
+        client.resource(rolling).create();
+        statusOf(rolling, status -> status.isTrue(ConditionType.Ready), "trains with three");
+        List<String> first = names("rolling");
+        client.resource(rolling)
+                .patch(MERGE, "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"note\": \"b\"}}}}}");
+        statusOf(rolling, status -> !status.isTrue(ConditionType.Ready), "replaces its pods");
+        SwavJobStatus replaced = statusOf(rolling, status -> status.isTrue(ConditionType.Ready), "trains again");
+        assertThat(names("rolling")).hasSize(3).doesNotContainAnyElementsOf(first);
+        SwavJobStatus.Ledger ledger = Objects.requireNonNull(replaced.ledger());
+        assertThat(ledger.stepsLost()).isZero();
+        assertThat(ledger.preemptions()).isZero();
+        assertThat(ledger.failures()).isZero();
+        CheckpointEntry end = newest(onDemand(rolling, "after the rollout"));
+        client.resource(rolling).delete();
+        assertThatAnUndisturbedJobHas(end, "calm", 3);
+    }
+
+    private static void assertThatAnUndisturbedJobHas(CheckpointEntry end, String name, int groups) {
+        SwavJob quiet = job(name, 1, groups, "epochs: 5000, maxSteps: " + end.step(), 100_000, 0);
         client.resource(quiet).create();
         CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue(ConditionType.Complete), "ends"));
         assertThat(other.step()).isEqualTo(end.step());
-        assertThat(other.digest()).as("weights without a pause").isEqualTo(end.digest());
+        assertThat(other.digest()).as("weights of an undisturbed job").isEqualTo(end.digest());
+    }
+
+    private static List<String> names(String job) {
+        return pods(job).stream()
+                .filter(pod -> !"Failed".equals(pod.getStatus().getPhase()))
+                .map(pod -> pod.getMetadata().getName())
+                .toList();
     }
 
     private static SwavJobStatus onDemand(SwavJob job, String request) {
@@ -135,8 +167,12 @@ class SwavJobIT {
                 "saves on demand");
     }
 
-    /** @param stepSeconds that a step takes at least: a quiet job repeats the steps of one that waited for other things */
-    private static SwavJob job(String name, int replicas, String length, int everySteps, double stepSeconds) {
+    /**
+     * @param groups of 16 images in a batch, and most trainers
+     * @param stepSeconds that a step takes at least: a quiet job repeats the steps of one that waited for other things
+     */
+    private static SwavJob job(
+            String name, int replicas, int groups, String length, int everySteps, double stepSeconds) {
         return Serialization.unmarshal(
                 """
                 apiVersion: swav.io/v1alpha1
@@ -144,7 +180,7 @@ class SwavJobIT {
                 metadata: {name: %2$s, namespace: default}
                 spec:
                   replicas: %3$d
-                  elastic: {minReplicas: %3$d, maxReplicas: 2}
+                  elastic: {minReplicas: %8$d, maxReplicas: %7$d}
                   template:
                     spec:
                       containers:
@@ -156,10 +192,20 @@ class SwavJobIT {
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train, evalUri: file://%1$s/data/test}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]
-                  training: {globalBatch: 32, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
+                  training: {globalBatch: %9$d, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
                     optimizer: {warmupEpochs: 0.5}}
                   checkpoint: {uri: file://%1$s/%2$s, everySteps: %5$d}
-                """.formatted(dir, name, replicas, length, everySteps, stepSeconds), SwavJob.class);
+                """.formatted(
+                                dir,
+                                name,
+                                replicas,
+                                length,
+                                everySteps,
+                                stepSeconds,
+                                groups,
+                                Math.min(replicas, 2),
+                                16 * groups),
+                SwavJob.class);
     }
 
     private static SwavJobStatus statusOf(SwavJob job, Predicate<SwavJobStatus> until, String what) {
