@@ -223,6 +223,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             lastWritten.put(job.getMetadata().getUid(), now);
             return Optional.empty();
         } catch (KubernetesClientException e) {
+            if (e.getCode() == HttpURLConnection.HTTP_NOT_FOUND) {
+                return Optional.empty(); // the job is gone
+            }
             LOG.warn("cannot store the status, which is tried again: {}", PlanExecutor.message(e));
             return Optional.of(now.plus(AFTER_API_ERROR));
         }

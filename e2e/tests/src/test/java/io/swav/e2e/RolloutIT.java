@@ -21,6 +21,8 @@ class RolloutIT extends OperatedJob {
             "replicas: 2, elastic: {growAfterSeconds: 0}, checkpoint: {uri: 'file:///saved'}";
     private static final Map<String, Object> BUILD_1 = fingerprints("build-1");
 
+    private long step = 7; // of formOfTwo
+
     RolloutIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
     }
@@ -110,12 +112,13 @@ class RolloutIT extends OperatedJob {
                         "{\"metadata\": {\"annotations\": {\"swav.io/rollout-paused\": " + value + "}}}");
     }
 
-    /** Makes a step in the world of these pods, when it is published. */
+    /** Makes seven steps in the world of these pods, when it is published. */
     private void train(String... pods) {
         soon().untilAsserted(() -> assertThat(members()).containsExactly(pods));
         long generation = trainers.world().generation();
+        step += 7;
         for (String pod : List.of(pods)) {
-            trainers.training(pod, 7, new TrainerReport.Regroup(generation, null, 0, 7, 3.5));
+            trainers.training(pod, step, new TrainerReport.Regroup(generation, null, 0, 7, 3.5));
         }
     }
 
