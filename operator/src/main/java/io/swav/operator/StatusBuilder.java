@@ -104,11 +104,15 @@ final class StatusBuilder {
                 alive,
                 0,
                 before.selector(),
-                null,
+                withoutMembers(before.world()),
                 before.progress(),
                 before.checkpoints(),
                 before.ledger(),
                 conditions.list());
+    }
+
+    private static @Nullable WorldStatus withoutMembers(@Nullable WorldStatus world) {
+        return world == null ? null : new WorldStatus(world.generation(), 0, List.of(), world.since(), null);
     }
 
     private static @Nullable WorldStatus world(StatusFacts facts) {

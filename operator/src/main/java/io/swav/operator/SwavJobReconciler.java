@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.javaoperatorsdk.operator.OperatorException;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
@@ -227,6 +228,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return Optional.empty(); // the job is gone
             }
             LOG.warn("cannot store the status, which is tried again: {}", PlanExecutor.message(e));
+            return Optional.of(now.plus(AFTER_API_ERROR));
+        } catch (OperatorException e) { // after conflicts, or if the API server finds the status invalid
+            LOG.warn("cannot store the status, which is tried again", e);
             return Optional.of(now.plus(AFTER_API_ERROR));
         }
     }
