@@ -19,7 +19,6 @@ public enum ConditionReason {
     NotAvailable,
     PodRefused,
     PodCannotStart,
-    QuotaExceeded,
     OrphanedPods,
     RolloutStalled,
     HandshakeLost,

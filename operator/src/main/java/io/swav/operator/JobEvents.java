@@ -102,7 +102,7 @@ final class JobEvents {
                     started
                             ? "spec.template has changed: " + rollout.sentence()
                             : "All pods run the present spec.template",
-                    job.getMetadata().getGeneration() + "",
+                    String.valueOf(job.getMetadata().getGeneration()),
                     now);
         }
     }

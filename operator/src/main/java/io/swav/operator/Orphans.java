@@ -2,7 +2,6 @@ package io.swav.operator;
 
 import io.fabric8.kubernetes.api.model.Pod;
 import io.swav.api.ConditionReason;
-import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import java.time.Instant;
 import java.util.Collection;
@@ -54,20 +53,21 @@ record Orphans(List<String> pods, boolean collected) {
         if (pods.isEmpty()) {
             return Optional.empty();
         }
-        String names = String.join(", ", pods.subList(0, Math.min(NAMED, pods.size())))
-                + (pods.size() > NAMED ? " and " + (pods.size() - NAMED) + " more" : "");
-        String why = names
-                + (pods.size() == 1
-                        ? " of an earlier job of this name still runs"
-                        : " of an earlier job of" + " this name still run")
+        List<String> named = pods.subList(0, Math.min(NAMED, pods.size()));
+        int more = pods.size() - named.size();
+        String why = String.join(", ", named) + (more > 0 ? " and " + more + " more" : "")
+                + " of an earlier job of this name still "
+                + (pods.size() == 1 ? "runs" : "run")
                 + ". No pod is created meanwhile, because both would train at the same place. "
-                + (collected
-                        ? "They are being deleted"
-                        : "That job was deleted with --cascade=orphan. Delete its pods, which save their state to its"
-                                + " checkpoint.uri: kubectl delete pods -n "
-                                + job.getMetadata().getNamespace() + " "
-                                + String.join(" ", pods.subList(0, Math.min(NAMED, pods.size())))
-                                + (pods.size() > NAMED ? " ... (label " + ResourceNames.LABEL_JOB + ")" : ""));
-        return Optional.of(PodRejection.of(job, ConditionReason.OrphanedPods, why, now));
+                + (collected ? "They are being deleted" : remedy(job, named, more));
+        ConditionReason reason = collected ? ConditionReason.Waiting : ConditionReason.OrphanedPods;
+        return Optional.of(PodRejection.of(job, reason, why, now));
+    }
+
+    private static String remedy(SwavJob job, List<String> named, int more) {
+        return "That job was deleted with --cascade=orphan. Delete its pods, which save their state to its"
+                + " checkpoint.uri: kubectl delete pods -n " + job.getMetadata().getNamespace() + " "
+                + String.join(" ", named)
+                + (more > 0 ? " and " + more + " more" : "");
     }
 }

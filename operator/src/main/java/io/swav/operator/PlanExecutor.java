@@ -21,6 +21,7 @@ import io.swav.planner.WorldDecision;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -136,6 +137,14 @@ final class PlanExecutor {
                 delete(snapshot.job(), pod, false, new PodChanges());
             }
         }
+    }
+
+    /** Deletes the pods of a job that is being deleted although its world cannot be read. */
+    void deletePods(SwavJob job, Collection<Pod> pods) {
+        pods.stream()
+                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job)
+                        && pod.getMetadata().getDeletionTimestamp() == null)
+                .forEach(pod -> client.resource(pod).delete());
     }
 
     void forget(SwavJob job) {

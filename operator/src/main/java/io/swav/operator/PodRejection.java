@@ -32,7 +32,7 @@ record PodRejection(ConditionReason reason, String why, long generation, Instant
     private static final String QUOTA = "exceeded quota";
 
     static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
-        Duration retry = reason == ConditionReason.QuotaExceeded ? RETRY_OF_QUOTA : RETRY;
+        Duration retry = reason == ConditionReason.Waiting ? RETRY_OF_QUOTA : RETRY;
         return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(retry));
     }
 
@@ -46,7 +46,7 @@ record PodRejection(ConditionReason reason, String why, long generation, Instant
                 message.contains(QUOTA)
                         ? of(
                                 job,
-                                ConditionReason.QuotaExceeded,
+                                ConditionReason.Waiting,
                                 "A quota of the namespace has no room for another pod, which is tried again every "
                                         + RETRY_OF_QUOTA.toSeconds() + " s: " + message,
                                 now)
@@ -59,6 +59,6 @@ record PodRejection(ConditionReason reason, String why, long generation, Instant
 
     /** Whether it ends without a person: other pods end, or are deleted. */
     boolean waits() {
-        return reason == ConditionReason.QuotaExceeded;
+        return reason == ConditionReason.Waiting;
     }
 }

@@ -133,6 +133,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                             .flatMap(times -> times),
                     now);
         } catch (WorldConfigMap.UnreadableException e) {
+            if (job.isMarkedForDeletion()) {
+                executor.deletePods(job, context.getSecondaryResources(Pod.class));
+                return UpdateControl.noUpdate();
+            }
             SwavJobStatus stalled =
                     StatusBuilder.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
             return next(writeStatus(job, stalled, now, context).stream(), now);

@@ -27,7 +27,7 @@ class PodRejectionTest {
                                         + " used: pods=2, limited: pods=2"),
                         NOW)
                 .orElseThrow();
-        assertThat(rejection.reason()).isEqualTo(ConditionReason.QuotaExceeded);
+        assertThat(rejection.reason()).isEqualTo(ConditionReason.Waiting);
         assertThat(rejection.waits()).isTrue();
         assertThat(rejection.until()).isEqualTo(NOW.plusSeconds(5));
         assertThat(rejection.why()).contains("exceeded quota: q, requested: pods=1");
@@ -79,7 +79,11 @@ class PodRejectionTest {
                 List.of(
                         pod("a", "other", "ownerReferences: [{uid: other}]", "phase: Running"),
                         pod("e", "other", "deletionTimestamp: '2026-01-01T00:00:00Z'", "phase: Running")));
-        assertThat(collected.collected()).isTrue();
+        assertThat(collected.rejection(JOB, NOW))
+                .as("nobody has to act")
+                .get()
+                .returns(true, PodRejection::waits)
+                .matches(rejection -> rejection.why().endsWith("They are being deleted"));
         assertThat(Orphans.of(JOB, List.of()).rejection(JOB, NOW)).isEmpty();
     }
 

@@ -21,8 +21,10 @@ import io.swav.planner.LedgerState;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
+import io.swav.planner.PodObject;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import io.swav.planner.ReportedFacts;
 import io.swav.planner.Reporting;
 import io.swav.planner.WorldPlanner;
 import java.time.Instant;
@@ -321,6 +323,26 @@ class StatusBuilderTest {
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
+    }
+
+    @Test
+    void namesSidecarsThatFailedBesideTrainersThatRun() {
+        ObservedPod pod = new ObservedPod(
+                "c",
+                "uid-c",
+                NOW,
+                new PodState.Ready("10.0.0.1:7001"),
+                LivenessSignals.NONE,
+                false,
+                ReportedFacts.NONE,
+                new PodObject(
+                        "",
+                        PodObject.Deletion.NOT_REQUESTED,
+                        Optional.of("sidecar logs ended with exit code 3: no such bucket")));
+        assertThat(condition(status(Jobs.job("replicas: 1"), WORLD, pod), ConditionType.Ready)
+                        .message())
+                .endsWith("Beside the trainers containers have failed in 1 pod: c: sidecar logs ended with exit code 3: no"
+                        + " such bucket");
     }
 
     private static ObservedPod held(String name, Hold hold) {

@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionType;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
@@ -73,6 +74,20 @@ class PodTroublesIT extends OperatedJob {
         assertThat(events()).filteredOn("Deleting"::equals).hasSize(1);
         await().during(Duration.ofSeconds(2))
                 .untilAsserted(() -> assertThat(trainers.pods()).isEmpty());
+        finalizers("null");
+        soon().untilAsserted(() -> assertThat(job().get()).isNull());
+    }
+
+    @Test
+    void aDeletedJobLetsItsPodsGoAlthoughItsWorldCannotBeRead() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        finalizers("[\"example.com/hold\"]");
+        client.configMaps()
+                .inNamespace(namespace)
+                .withName(ResourceNames.worldName("job"))
+                .patch(MERGE, "{\"data\": {\"" + ResourceNames.WORLD_KEY + "\": \"mine\"}}");
+        job().delete();
+        soon().untilAsserted(() -> assertThat(trainers.pods()).isEmpty());
         finalizers("null");
         soon().untilAsserted(() -> assertThat(job().get()).isNull());
     }

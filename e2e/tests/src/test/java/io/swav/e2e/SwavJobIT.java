@@ -3,6 +3,8 @@ package io.swav.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
@@ -17,13 +19,19 @@ import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalDeployment;
+import io.swav.trainer.Main;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.jar.JarOutputStream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -139,6 +147,57 @@ class SwavJobIT {
         CheckpointEntry end = newest(onDemand(rolling, "after the rollout"));
         client.resource(rolling).delete();
         assertThatAnUndisturbedJobHas(end, "calm", 3);
+    }
+
+    /**
+     * Changes the trainers' image to one of another build, which the members do not let in: all leave after they have saved,
+     * and the others resume there. Both trainers are needed, so the job pauses meanwhile.
+     */
+    @Test
+    void anImageOfAnotherBuildReplacesAllTrainersWithoutLosingAStep() throws Exception {
+        SwavJob rebuilt = job("rebuilt", 2, 2, "epochs: 5000", 100_000, 0.1);
+        client.resource(rebuilt).create();
+        statusOf(rebuilt, status -> status.isTrue(ConditionType.Ready), "trains with two");
+        List<String> first = names("rebuilt");
+        client.resource(rebuilt).edit(job -> withCommand(job, commandOfAnotherBuild()));
+        statusOf(rebuilt, status -> !status.isTrue(ConditionType.Ready), "replaces its pods");
+        SwavJobStatus replaced = statusOf(rebuilt, status -> status.isTrue(ConditionType.Ready), "trains again");
+        assertThat(names("rebuilt")).hasSize(2).doesNotContainAnyElementsOf(first);
+        assertThat(Objects.requireNonNull(replaced.ledger()).stepsLost()).isZero();
+        assertThat(client.v1().events().inNamespace("default").list().getItems())
+                .anyMatch(event -> event.getReason().equals("PodsDeleted")
+                        && event.getMessage().contains("spec.template has another build"));
+        CheckpointEntry end = newest(onDemand(rebuilt, "after the other build"));
+        client.resource(rebuilt).delete();
+        assertThatAnUndisturbedJobHas(end, "unchanged", 2);
+    }
+
+    /** A trainer's build is the classes in its jars, so one more jar makes another. */
+    private static List<String> commandOfAnotherBuild() {
+        Path jar = dir.resolve("swav-other.jar");
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
+            out.putNextEntry(new ZipEntry("io/swav/Other.class"));
+            out.write(1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(Main.JVM_OPTIONS);
+        command.addAll(List.of(
+                "-cp",
+                Path.of(System.getProperty("swav.jar")).toAbsolutePath().normalize() + ":" + jar,
+                Main.class.getName(),
+                "train"));
+        return command;
+    }
+
+    private static SwavJob withCommand(SwavJob job, List<String> command) {
+        ObjectNode container = (ObjectNode) Objects.requireNonNull(job.getSpec().template())
+                .at("/spec/containers/0");
+        ArrayNode words = container.putArray("command");
+        command.forEach(words::add);
+        return job;
     }
 
     private static void assertThatAnUndisturbedJobHas(CheckpointEntry end, String name, int groups) {
