@@ -142,8 +142,8 @@ final class PlanExecutor {
     /** Deletes the pods of a job that is being deleted although its world cannot be read. */
     void deletePods(SwavJob job, Collection<Pod> pods) {
         pods.stream()
-                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job)
-                        && pod.getMetadata().getDeletionTimestamp() == null)
+                .filter(pod ->
+                        OwnerMetadata.isOwnedBy(pod, job) && pod.getMetadata().getDeletionTimestamp() == null)
                 .forEach(pod -> client.resource(pod).delete());
     }
 

@@ -341,8 +341,9 @@ class StatusBuilderTest {
                         Optional.of("sidecar logs ended with exit code 3: no such bucket")));
         assertThat(condition(status(Jobs.job("replicas: 1"), WORLD, pod), ConditionType.Ready)
                         .message())
-                .endsWith("Beside the trainers containers have failed in 1 pod: c: sidecar logs ended with exit code 3: no"
-                        + " such bucket");
+                .endsWith(
+                        "Beside the trainers containers have failed in 1 pod: c: sidecar logs ended with exit code 3: no"
+                                + " such bucket");
     }
 
     private static ObservedPod held(String name, Hold hold) {

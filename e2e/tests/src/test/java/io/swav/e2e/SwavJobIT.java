@@ -193,8 +193,8 @@ class SwavJobIT {
     }
 
     private static SwavJob withCommand(SwavJob job, List<String> command) {
-        ObjectNode container = (ObjectNode) Objects.requireNonNull(job.getSpec().template())
-                .at("/spec/containers/0");
+        ObjectNode container =
+                (ObjectNode) Objects.requireNonNull(job.getSpec().template()).at("/spec/containers/0");
         ArrayNode words = container.putArray("command");
         command.forEach(words::add);
         return job;
