@@ -45,7 +45,7 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences,
 
-        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable Rollout rollout) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable RolloutState rollout) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -74,7 +74,7 @@ record StoredPlannerState(
                 state.pods().trials(),
                 state.failures().equals(Failures.NONE) ? null : state.failures(),
                 state.progress().divergences(),
-                state.rollout().equals(PlannerState.Rollout.NONE) ? null : state.rollout());
+                state.rollout().equals(PlannerState.RolloutState.NONE) ? null : state.rollout());
     }
 
     PlannerState plannerState() {
@@ -90,6 +90,6 @@ record StoredPlannerState(
                 new Progress(since, firstDone, end, divergences),
                 account,
                 failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
-                Objects.requireNonNullElse(rollout, PlannerState.Rollout.NONE));
+                Objects.requireNonNullElse(rollout, PlannerState.RolloutState.NONE));
     }
 }

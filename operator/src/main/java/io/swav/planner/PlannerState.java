@@ -19,13 +19,13 @@ import org.jspecify.annotations.Nullable;
  * @param rollout of a changed template
  */
 public record PlannerState(
-        Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures, Rollout rollout) {
+        Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures, RolloutState rollout) {
 
     public static final PlannerState EMPTY =
             new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
 
     public PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
-        this(pods, backoff, progress, account, failures, Rollout.NONE);
+        this(pods, backoff, progress, account, failures, RolloutState.NONE);
     }
 
     /**
@@ -193,8 +193,8 @@ public record PlannerState(
      * @param unmarked revision that pods without one are taken to have: the template's when the first was seen; empty if
      *     there is no such pod
      */
-    public record Rollout(String revision, int members, String unmarked) {
-        public static final Rollout NONE = new Rollout("", 0, "");
+    public record RolloutState(String revision, int members, String unmarked) {
+        public static final RolloutState NONE = new RolloutState("", 0, "");
     }
 
     /** The end of a job, Complete or Failed, with its message (a sentence). */
@@ -220,7 +220,7 @@ public record PlannerState(
         return new PlannerState(pods, backoff, progress, account, newFailures, rollout);
     }
 
-    PlannerState with(Rollout newRollout) {
+    PlannerState with(RolloutState newRollout) {
         return new PlannerState(pods, backoff, progress, account, failures, newRollout);
     }
 }

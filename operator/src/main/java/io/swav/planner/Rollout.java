@@ -280,15 +280,16 @@ final class Rollout {
     // ---- what is remembered and reported ------------------------------------------------------------------------
 
     /** Returns what to remember for the next plan. */
-    PlannerState.Rollout remembered() {
+    PlannerState.RolloutState remembered() {
         boolean known = counted.stream().anyMatch(pod -> pod.object().revision().isEmpty());
         String assumed = known ? unmarked : "";
         if (!rolls() && !isFinishing()) {
-            return new PlannerState.Rollout("", 0, assumed);
+            return new PlannerState.RolloutState("", 0, assumed);
         }
         return isKnown()
-                ? new PlannerState.Rollout(template.revision(), state.rollout().members(), assumed)
-                : new PlannerState.Rollout(template.revision(), outdatedMembers(), assumed);
+                ? new PlannerState.RolloutState(
+                        template.revision(), state.rollout().members(), assumed)
+                : new PlannerState.RolloutState(template.revision(), outdatedMembers(), assumed);
     }
 
     private boolean isKnown() {

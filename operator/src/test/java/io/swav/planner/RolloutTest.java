@@ -225,7 +225,7 @@ class RolloutTest {
         cluster.change("r2", "build-1");
         cluster.worldsUntilSettled(1);
         assertThat(cluster.pods).hasSize(2).allMatch(pod -> pod.revision.equals("r2"));
-        assertThat(cluster.state.rollout()).isEqualTo(PlannerState.Rollout.NONE);
+        assertThat(cluster.state.rollout()).isEqualTo(PlannerState.RolloutState.NONE);
     }
 
     /** As of a Deployment whose new image crashes: the pods that run stay, however often the successors fail. */
