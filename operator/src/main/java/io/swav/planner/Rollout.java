@@ -6,7 +6,6 @@ import io.swav.planner.Hold.Kind;
 import io.swav.planner.PodState.Ended;
 import io.swav.planner.PodState.Ready;
 import io.swav.planner.PodState.Starting;
-import java.time.Instant;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,7 +33,6 @@ final class Rollout {
     private final JobPolicy policy;
     private final PlannerState state;
     private final LiveMembers liveMembers;
-    private final Instant now;
     private final WantedTemplate template;
     private final String unmarked;
     private final List<ObservedPod> counted;
@@ -43,12 +41,11 @@ final class Rollout {
     private final List<ObservedPod> running;
 
     /** @param state in which this plan's incidents have been recorded */
-    Rollout(JobPolicy policy, PlannerInput input, PlannerState state, LiveMembers liveMembers, Instant now) {
+    Rollout(JobPolicy policy, PlannerInput input, PlannerState state, LiveMembers liveMembers) {
         this.input = input;
         this.policy = policy;
         this.state = state;
         this.liveMembers = liveMembers;
-        this.now = now;
         this.template = input.template();
         this.unmarked = unmarked(input);
         this.counted = input.pods().stream()

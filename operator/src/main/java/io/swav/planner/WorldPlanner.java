@@ -35,7 +35,7 @@ public final class WorldPlanner {
         this.now = now;
         this.recorded = recorded;
         this.liveMembers = liveMembers;
-        this.rollout = new Rollout(policy, input, recorded.state(), liveMembers, now);
+        this.rollout = new Rollout(policy, input, recorded.state(), liveMembers);
         this.pods = new PodPlanner(policy, input, liveMembers, policy.suspended() ? 0 : rollout.surge(), now);
     }
 
