@@ -18,12 +18,18 @@ import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
 /** The informers of the jobs' pods and ConfigMaps and of all nodes, with the mapping of their events to jobs. */
 final class Informers {
+    /** Objects in one response to a list. A list of all at once would be held in memory as text, whatever its size. */
+    static final long PAGE = 500;
+
+    private static final String NODE_INDEX = "node";
+
     private final InformerEventSource<Pod, SwavJob> pods;
     private final InformerEventSource<ConfigMap, SwavJob> maps;
     private final InformerEventSource<Node, SwavJob> nodes;
@@ -33,10 +39,15 @@ final class Informers {
         jobs = context.getPrimaryCache();
         pods = ofJobs(Pod.class, context);
         maps = ofJobs(ConfigMap.class, context);
+        pods.addIndexers(Map.of(
+                NODE_INDEX,
+                pod -> Optional.ofNullable(pod.getSpec().getNodeName()).stream().toList()));
         InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
         nodes = new InformerEventSource<>(
                 InformerEventSourceConfiguration.from(Node.class, SwavJob.class)
                         .withSecondaryToPrimaryMapper(node -> jobsOn(node, podsOnNodes))
+                        .withOnUpdateFilter((node, before) -> NodeFacts.differ(before, node))
+                        .withInformerListLimit(PAGE)
                         .withWatchAllNamespaces()
                         .build(),
                 context);
@@ -48,6 +59,7 @@ final class Informers {
                 InformerEventSourceConfiguration.from(type, SwavJob.class)
                         .withLabelSelector(ResourceNames.LABEL_JOB)
                         .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
+                        .withInformerListLimit(PAGE)
                         .withNamespacesInheritedFromController()
                         .build(),
                 context);
@@ -111,9 +123,9 @@ final class Informers {
                         () -> maps.handleRecentResourceCreate(id, map));
     }
 
-    private static Set<ResourceID> jobsOn(Node node, InformerEventSource<Pod, SwavJob> pods) {
-        String name = node.getMetadata().getName();
-        return pods.list(pod -> name.equals(pod.getSpec().getNodeName()))
+    /** Finds the jobs of a node by the index, because nodes change more often than there are jobs on most of them. */
+    private static Set<ResourceID> jobsOn(Node node, IndexerResourceCache<Pod> pods) {
+        return pods.byIndex(NODE_INDEX, node.getMetadata().getName()).stream()
                 .map(Informers::jobOf)
                 .collect(Collectors.toSet());
     }

@@ -62,6 +62,7 @@ public final class SwavOperator implements AutoCloseable {
                 .map(file -> Config.fromKubeconfig(file.toFile()))
                 .orElseGet(() -> Config.autoConfigure(null));
         KubernetesClient client = new KubernetesClientBuilder()
+                .withKubernetesSerialization(CachedParts.serialization())
                 .withConfig(new ConfigBuilder(access)
                         .withRequestRetryBackoffLimit(REQUEST_RETRIES)
                         .withWatchReconnectInterval(WATCH_RETRY_MILLIS)
@@ -88,7 +89,7 @@ public final class SwavOperator implements AutoCloseable {
             } else {
                 overrider.settingNamespaces(config.namespaces());
             }
-            overrider.withRetry(new GenericRetry()
+            overrider.withInformerListLimit(Informers.PAGE).withRetry(new GenericRetry()
                     .setInitialInterval(RETRY_MILLIS)
                     .setIntervalMultiplier(2)
                     .setMaxInterval(LONGEST_RETRY_MILLIS)
