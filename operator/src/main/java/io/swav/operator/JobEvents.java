@@ -8,6 +8,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
+import io.swav.planner.Names;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
@@ -75,7 +76,7 @@ final class JobEvents {
                     now);
         }
         if (!plan.create().isEmpty() && result.rejection().isEmpty()) {
-            emit(job, false, "PodsCreated", String.join(", ", plan.create()) + " (" + plan.createWhy() + ")", now);
+            emit(job, false, "PodsCreated", Names.of(plan.create()) + " (" + plan.createWhy() + ")", now);
         }
         Map<String, List<String>> deleted = plan.deleteWhy().entrySet().stream()
                 .filter(pod -> !pod.getValue().isEmpty())
@@ -84,7 +85,7 @@ final class JobEvents {
                         LinkedHashMap::new,
                         Collectors.mapping(pod -> pod.getKey().name(), Collectors.toList())));
         deleted.forEach(
-                (why, pods) -> emit(job, false, "PodsDeleted", String.join(", ", pods) + " (" + why + ")", now));
+                (why, pods) -> emit(job, false, "PodsDeleted", Names.of(pods) + " (" + why + ")", now));
     }
 
     private static String reason(IncidentKind kind) {

@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Builds the status, as a pure function of the snapshot, the plan and the status before. */
 final class StatusBuilder {
+    /** Members named in the status, those of the lowest ranks; all are in the world document. */
+    private static final int MEMBERS_SHOWN = 16;
+
     private StatusBuilder() {}
 
     /**
@@ -91,7 +94,10 @@ final class StatusBuilder {
         return new WorldStatus(
                 world.generation(),
                 world.size(),
-                world.members().stream().map(World.Member::pod).toList(),
+                world.members().stream()
+                        .limit(MEMBERS_SHOWN)
+                        .map(World.Member::pod)
+                        .toList(),
                 since == null ? null : since.toString(),
                 collective(facts));
     }

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -113,7 +112,7 @@ final class LiveMembers {
     }
 
     static String names(List<World.Member> members) {
-        return members.stream().map(World.Member::pod).collect(Collectors.joining(", "));
+        return Names.of(members.stream().map(World.Member::pod).toList());
     }
 
     private Optional<ObservedPod> pod(World.Member member) {

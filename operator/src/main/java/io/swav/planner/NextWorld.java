@@ -99,7 +99,7 @@ final class NextWorld {
             return new WorldDecision.Keep(inWorld());
         }
         String why = "The next world forms when "
-                + savers.stream().map(ObservedPod::name).collect(Collectors.joining(", "))
+                + Names.of(savers.stream().map(ObservedPod::name).toList())
                 + (savers.size() == 1 ? " has" : " have") + " saved the training state and exited";
         return pause(List.of(), 0, why);
     }
@@ -221,7 +221,11 @@ final class NextWorld {
 
     private String change(List<World.Member> candidates, List<World.Member> next, List<World.Member> joining) {
         List<String> parts = new ArrayList<>();
-        gone.forEach(member -> parts.add(member.pod() + " left (" + liveMembers.whyGone(member) + ")"));
+        if (!gone.isEmpty()) {
+            parts.add(Names.parts(gone.stream()
+                    .map(member -> member.pod() + " left (" + liveMembers.whyGone(member) + ")")
+                    .toList()));
+        }
         List<World.Member> dropped = new ArrayList<>(candidates);
         dropped.removeAll(next);
         if (!dropped.isEmpty()) {
