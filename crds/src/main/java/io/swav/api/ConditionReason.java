@@ -20,6 +20,7 @@ public enum ConditionReason {
     HandshakeLost,
     TrainersDisagree,
     WorldUnreadable,
+    ObjectTooLarge,
     ApiError,
     ReportsBlocked,
     // how a job failed

@@ -109,6 +109,11 @@ final class PlanExecutor {
             createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             plan.delete().forEach(pod -> delete(job, pod, false));
             return new ExecutionResult(published, rejection(job, now), Optional.empty());
+        } catch (ObjectSize.TooLargeException e) {
+            PodRejection rejection =
+                    PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
+            rejections.put(uid(job), rejection);
+            return new ExecutionResult(published, Optional.of(rejection), Optional.empty());
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
                 throw e; // another write came in between: the retry sees it
@@ -211,7 +216,7 @@ final class PlanExecutor {
                 podCreated.accept(
                         client.resource(TrainerPod.of(job, template, name)).create());
             } catch (KubernetesClientException e) {
-                if (REJECTION_CODES.contains(e.getCode())) {
+                if (REJECTION_CODES.contains(e.getCode()) || ObjectSize.isTooLarge(e)) {
                     return Optional.of(PodRejection.of(
                             job,
                             ConditionReason.PodRefused,
@@ -266,10 +271,14 @@ final class PlanExecutor {
     }
 
     private <T extends HasMetadata> T apply(T object) {
-        return client.resource(object)
-                .fieldManager(OwnerMetadata.FIELD_MANAGER)
-                .forceConflicts()
-                .serverSideApply();
+        try {
+            return client.resource(object)
+                    .fieldManager(OwnerMetadata.FIELD_MANAGER)
+                    .forceConflicts()
+                    .serverSideApply();
+        } catch (KubernetesClientException e) {
+            throw ObjectSize.isTooLarge(e) ? new ObjectSize.TooLargeException(object, e) : e;
+        }
     }
 
     private static String uid(SwavJob job) {

@@ -178,9 +178,31 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         events.recordConditions(job, status, now);
         // not with an UpdateControl: the cache must have it at once, or the next plan would start from the previous
         // status
-        PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+        try {
+            PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+        } catch (KubernetesClientException e) {
+            if (!ObjectSize.isTooLarge(e)) {
+                throw e;
+            }
+            writeTooLarge(job, status, e, now, context);
+        }
         lastWritten.put(uid, now);
         return Optional.empty();
+    }
+
+    /** Leaves the status as it was, which the API server did store, except that it is Stalled. */
+    private void writeTooLarge(
+            SwavJob job, SwavJobStatus status, KubernetesClientException e, Instant now, Context<SwavJob> context) {
+        SwavJobStatus stalled = StatusBuilder.stalled(
+                job,
+                ConditionReason.ObjectTooLarge,
+                ObjectSize.describe(withStatus(job, status), e)
+                        + ". The rest of the status stays as it was, while the job continues. Make spec.template and the"
+                        + " annotations shorter.",
+                now);
+        if (!stalled.equals(job.getStatus())) {
+            PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, stalled), context);
+        }
     }
 
     private static Stream<Instant> retryTimes(Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {

@@ -14,6 +14,7 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.net.HttpURLConnection;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -54,6 +55,9 @@ final class TrainerAccess {
 
     /** How long an API server may accept a token that it has accepted before: 10 s by default, and clocks differ. */
     private static final Duration TOKEN_CACHE = Duration.ofMinutes(1);
+
+    /** A report has a few hundred bytes, with a checkpoint's catalog a few thousand. */
+    private static final int REPORT_BYTES = 1 << 10;
 
     private TrainerAccess() {}
 
@@ -113,8 +117,25 @@ final class TrainerAccess {
             return Optional.of(
                     new Finding(progress + " was made immutable", "Delete it, and the operator creates it again"));
         }
+        if (isFull(found.progress().get())) {
+            return Optional.of(new Finding(
+                    progress + " is full: it holds " + HumanFormat.bytes(dataBytes(found.progress().get()))
+                            + ", and the API server allows " + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
+                    "Remove what no trainer wrote into it, or lower spec.replicas and spec.elastic.maxReplicas"));
+        }
         return ofAccounts(silent, found.accounts())
                 .or(() -> ofRole(job, accounts(silent), found).map(what -> new Finding(what, RESTORE)));
+    }
+
+    /** Whether another report would not fit. */
+    private static boolean isFull(ConfigMap progress) {
+        return dataBytes(progress) + REPORT_BYTES > ObjectSize.MAP_LIMIT;
+    }
+
+    private static long dataBytes(ConfigMap map) {
+        return Optional.ofNullable(map.getData()).orElse(Map.of()).values().stream()
+                .mapToLong(value -> value.getBytes(StandardCharsets.UTF_8).length)
+                .sum();
     }
 
     private static Optional<Finding> ofAccounts(List<SilentPod> silent, Map<String, ServiceAccount> found) {

@@ -42,6 +42,21 @@ class TrainerAccessTest {
         assertThat(TrainerAccess.problem(job, OWN, whole)).isEmpty();
     }
 
+    /** The API server rejects what does not fit, which silences a trainer that is well. */
+    @Test
+    void aFullMapKeepsTrainersFromReporting() {
+        Found full = new Found(
+                Optional.of(new ConfigMapBuilder(JobResources.progress(job))
+                        .addToData("notes", "x".repeat(1_048_000))
+                        .build()),
+                whole.role(),
+                whole.binding(),
+                whole.accounts());
+        assertThat(problem(full))
+                .contains("ConfigMap job-progress, into which they report, is full: it holds 1.0 MB")
+                .contains("Remove what no trainer wrote into it");
+    }
+
     @Test
     void namesWhatIsMissingWhatItMeansAndWhatToDo() {
         assertThat(problem(new Found(Optional.empty(), whole.role(), whole.binding(), whole.accounts())))
