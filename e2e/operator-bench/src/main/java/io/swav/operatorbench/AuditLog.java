@@ -37,9 +37,10 @@ final class AuditLog {
         Files.writeString(dir.resolve("policy.yaml"), """
                 apiVersion: audit.k8s.io/v1
                 kind: Policy
-                omitStages: [RequestReceived]
-                rules:
-                - {level: Metadata, users: ["%s"]}
+                omitStages: [ResponseStarted]
+                rules: # a watch is recorded when it begins, all else when it is done
+                - {level: Metadata, users: ["%1$s"], verbs: [watch], omitStages: [ResponseComplete, Panic]}
+                - {level: Metadata, users: ["%1$s"], omitStages: [RequestReceived]}
                 - {level: None}
                 """.formatted(user));
         return new AuditLog(dir.resolve("audit.log"));
@@ -62,7 +63,10 @@ final class AuditLog {
         }
     }
 
-    /** Returns the number of requests between two marks, by verb and resource: {@code "patch swavjobs/status"}. */
+    /**
+     * Returns the number of requests between two marks, by verb and resource: {@code "patch swavjobs/status"}. A list that
+     * does not ask for pages is {@code "list pods all at once"}.
+     */
     Map<String, Long> requests(long from, long to) {
         Map<String, Long> counts = new TreeMap<>();
         if (to <= from) {
@@ -87,18 +91,16 @@ final class AuditLog {
             }
             JsonNode event = JSON.readTree(line);
             String verb = event.path("verb").asText();
-            // a watch responds when it starts, and completes when it ends
-            String counted = verb.equals("watch") ? "ResponseStarted" : "ResponseComplete";
-            if (event.path("stage").asText().equals(counted)) {
-                String resource = event.at("/objectRef/resource").asText("");
-                String subresource = event.at("/objectRef/subresource").asText("");
-                counts.merge(
-                        verb + " "
-                                + (resource.isEmpty() ? event.path("requestURI").asText() : resource)
-                                + (subresource.isEmpty() ? "" : "/" + subresource),
-                        1L,
-                        Long::sum);
-            }
+            String uri = event.path("requestURI").asText();
+            String resource = event.at("/objectRef/resource").asText("");
+            String subresource = event.at("/objectRef/subresource").asText("");
+            boolean whole = verb.equals("list") && !uri.contains("limit=");
+            counts.merge(
+                    verb + " " + (resource.isEmpty() ? uri : resource)
+                            + (subresource.isEmpty() ? "" : "/" + subresource)
+                            + (whole ? " all at once" : ""),
+                    1L,
+                    Long::sum);
         }
     }
 

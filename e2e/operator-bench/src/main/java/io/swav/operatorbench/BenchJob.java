@@ -1,6 +1,8 @@
 package io.swav.operatorbench;
 
 import io.fabric8.kubernetes.api.model.Pod;
+import io.swav.api.ConditionType;
+import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.World;
 import java.util.ArrayList;
@@ -27,6 +29,7 @@ final class BenchJob {
     private double podSeconds = -1;
     private World world = World.none("");
     private @Nullable Phase phase;
+    private String message = "";
 
     /** @param wanted pods that the spec asks for, 0 for a suspended job */
     BenchJob(String name, String namespace, int wanted) {
@@ -57,8 +60,11 @@ final class BenchJob {
         createdAt = System.nanoTime();
     }
 
-    synchronized void seen(@Nullable Phase now) {
-        phase = now;
+    synchronized void seen(SwavJobStatus now) {
+        phase = now.phase();
+        message = now.condition(ConditionType.Ready)
+                .map(SwavJobStatus.JobCondition::message)
+                .orElse("");
     }
 
     synchronized void seen(World now) {
@@ -123,6 +129,6 @@ final class BenchJob {
     @Override
     public synchronized String toString() {
         return name + " (" + phase + ", " + alive.size() + " of " + wanted + " pods, world of " + world.size()
-                + ", generation " + world.generation() + ")";
+                + ", generation " + world.generation() + ": " + message + ")";
     }
 }

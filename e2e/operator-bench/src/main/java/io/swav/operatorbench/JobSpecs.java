@@ -26,7 +26,7 @@ final class JobSpecs {
                   replicas: %d
                   suspend: %b
                   elastic: {minReplicas: 1, growAfterSeconds: 0}
-                  data: {uri: "s3://images/imagenet/train"}
+                  data: {uri: file:///data/imagenet/train}
                   checkpoint: {uri: "s3://checkpoints/%s"}
                   template:
                     metadata:
@@ -48,8 +48,10 @@ final class JobSpecs {
                             - {name: AWS_REGION, value: eu-central-1}
                             - {name: AWS_ACCESS_KEY_ID, valueFrom: {secretKeyRef: {name: s3, key: id}}}
                             - {name: AWS_SECRET_ACCESS_KEY, valueFrom: {secretKeyRef: {name: s3, key: secret}}}
-                          volumeMounts: [{name: shm, mountPath: /dev/shm}]
-                      volumes: [{name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}]
+                          volumeMounts: [{name: shm, mountPath: /dev/shm}, {name: data, mountPath: /data}]
+                      volumes:
+                        - {name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}
+                        - {name: data, persistentVolumeClaim: {claimName: imagenet, readOnly: true}}
                 """.formatted(
                         job.name(), job.namespace(), replicas, job.kind() == JobKind.SUSPENDED, job.name()), SwavJob.class);
     }
