@@ -183,7 +183,7 @@ final class ApiProxy implements AutoCloseable {
 
     private static HttpMessage send(Line line, HttpMessage request, byte[] body) throws IOException {
         OutputStream out = line.upstream().getOutputStream();
-        out.write(request.head());
+        request.writeHead(out);
         out.write(body);
         out.flush();
         return HttpMessage.read(line.responses())
@@ -197,7 +197,7 @@ final class ApiProxy implements AutoCloseable {
     private boolean pass(Line line, HttpMessage request, byte[] body) throws IOException {
         HttpMessage response = send(line, request, body);
         OutputStream out = line.caller().getOutputStream();
-        out.write(response.head());
+        response.writeHead(out);
         if (response.status() == SWITCHING_PROTOCOLS) {
             DaemonThreads.start("api-proxy", () -> pump(line.requests(), line.upstream(), line.caller()));
             pump(line.responses(), line.caller(), line.upstream());
@@ -243,7 +243,7 @@ final class ApiProxy implements AutoCloseable {
     /** Waits for this time, or until the proxy is closed. */
     private void pause(Duration time) {
         try {
-            closed.await(time.toNanos(), TimeUnit.NANOSECONDS);
+            boolean unused = closed.await(time.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

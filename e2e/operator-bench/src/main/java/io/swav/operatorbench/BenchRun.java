@@ -42,7 +42,7 @@ final class BenchRun implements AutoCloseable {
     private static final int NAMESPACES = 10;
     private static final int CREATORS = 8;
     private static final int SCRAPES = 5;
-    private static final Duration BASE_LIMIT = Duration.ofMinutes(2);
+    private static final Duration BASE_LIMIT = Duration.ofMinutes(4);
     private static final Duration LIMIT_PER_JOB = Duration.ofMillis(500);
     private static final Duration BETWEEN_PROBES = Duration.ofMillis(250);
     private static final Duration AFTER_RESTART = Duration.ofSeconds(10);

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Map;
@@ -13,14 +14,30 @@ import java.util.TreeMap;
 /**
  * The head of a message of HTTP/1.1 (RFC 9112) as it was received, and enough understanding of it to find the message's
  * end.
- *
- * @param head all bytes up to the empty line, this included
- * @param start the request line or status line
- * @param fields by name in lower case; of several of a name, the last
  */
-record HttpMessage(byte[] head, String start, Map<String, String> fields) {
+final class HttpMessage {
     private static final int MOST_HEAD_BYTES = 1 << 20;
     private static final int CARRIAGE_RETURN_LINE_FEED = 2;
+
+    private final byte[] head;
+    private final String start;
+    private final Map<String, String> fields;
+
+    /**
+     * Creates a message.
+     * @param head all bytes up to the empty line, this included
+     * @param start the request line or status line
+     * @param fields by name in lower case; of several of a name, the last
+     */
+    private HttpMessage(byte[] head, String start, Map<String, String> fields) {
+        this.head = head;
+        this.start = start;
+        this.fields = fields;
+    }
+
+    void writeHead(OutputStream out) throws IOException {
+        out.write(head);
+    }
 
     /** Reads a head; empty if the connection ended before it. */
     static Optional<HttpMessage> read(InputStream in) throws IOException {

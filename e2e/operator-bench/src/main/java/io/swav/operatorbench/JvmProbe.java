@@ -12,6 +12,7 @@ import java.lang.management.ThreadMXBean;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -50,7 +51,8 @@ final class JvmProbe implements AutoCloseable {
                         JMXConnectorFactory.connect(new JMXServiceURL(machine.startLocalManagementAgent()));
                 JvmProbe probe = new JvmProbe(connector, connector.getMBeanServerConnection());
                 probe.threads.setThreadContentionMonitoringEnabled(true);
-                probe.sampler.scheduleWithFixedDelay(probe::sample, 0, SAMPLE_MILLIS, TimeUnit.MILLISECONDS);
+                Future<?> unused = probe.sampler.scheduleWithFixedDelay(
+                        probe::sample, 0, SAMPLE_MILLIS, TimeUnit.MILLISECONDS);
                 return probe;
             } finally {
                 machine.detach();

@@ -28,6 +28,7 @@ import java.util.regex.Pattern;
 final class MeasuredOperator {
     private static final String NAME = "operator";
     private static final Pattern PAGE = Pattern.compile("http://127\\.0\\.0\\.1:\\d+/");
+    private static final Pattern HEALTH = Pattern.compile("health(?: and metrics)? on (http://127\\.0\\.0\\.1:\\d+/)");
     private static final Duration LIMIT = Duration.ofMinutes(3);
     private static final Duration GRACE = Duration.ofSeconds(10);
     private static final HttpClient HTTP =
@@ -76,6 +77,7 @@ final class MeasuredOperator {
     void start() {
         Map<String, String> env = new TreeMap<>(chart.environment());
         env.put("KUBECONFIG", kubeconfig.toString());
+        env.put("SWAV_HEALTH_PORT", "0");
         BackgroundProcess.start(
                 dir,
                 NAME,
@@ -136,9 +138,9 @@ final class MeasuredOperator {
     }
 
     private boolean isHealthy() {
-        Matcher page = PAGE.matcher(log());
+        Matcher health = HEALTH.matcher(log());
         try {
-            return page.find() && get(URI.create(page.group() + "healthz")).statusCode() == 200;
+            return health.find() && get(URI.create(health.group(1) + "healthz")).statusCode() == 200;
         } catch (IOException e) {
             return false; // it does not listen yet
         }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -65,7 +66,7 @@ final class SimulatedNodes implements AutoCloseable {
                     .create();
             nodes.beat(name);
             long delay = HEARTBEAT_SECONDS * 1000 * i / count;
-            nodes.heartbeats.scheduleWithFixedDelay(
+            Future<?> unused = nodes.heartbeats.scheduleWithFixedDelay(
                     () -> nodes.beat(name), delay, HEARTBEAT_SECONDS * 1000, TimeUnit.MILLISECONDS);
         }
         return nodes;

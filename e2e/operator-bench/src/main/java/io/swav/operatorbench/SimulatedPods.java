@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -186,19 +187,16 @@ final class SimulatedPods implements AutoCloseable {
     }
 
     private void beat(SimulatedTrainer trainer) {
-        kubelets.schedule(
-                () -> {
-                    if (trainers.containsKey(trainer.uid()) && !leaving.contains(trainer.uid())) {
-                        try {
-                            report(trainer);
-                        } catch (KubernetesClientException | IOException e) {
-                            LOG.info("a report failed, and the next one follows: {}", e.getMessage());
-                        }
-                        beat(trainer);
-                    }
-                },
-                reportEvery.toMillis(),
-                TimeUnit.MILLISECONDS);
+        later(reportEvery, () -> {
+            if (trainers.containsKey(trainer.uid()) && !leaving.contains(trainer.uid())) {
+                try {
+                    report(trainer);
+                } catch (KubernetesClientException | IOException e) {
+                    LOG.info("a report failed, and the next one follows: {}", e.getMessage());
+                }
+                beat(trainer);
+            }
+        });
     }
 
     private void report(SimulatedTrainer trainer) throws IOException {
@@ -211,7 +209,7 @@ final class SimulatedPods implements AutoCloseable {
         if (trainer != null && trainer.leave()) {
             attempt(pod, () -> report(trainer));
         }
-        kubelets.schedule(() -> attempt(pod, () -> delete(pod)), UNTIL_GONE.toMillis(), TimeUnit.MILLISECONDS);
+        later(UNTIL_GONE, () -> attempt(pod, () -> delete(pod)));
     }
 
     /** Removes the object, as a kubelet does once the containers have ended. */
@@ -242,10 +240,14 @@ final class SimulatedPods implements AutoCloseable {
                 boolean over = e instanceof KubernetesClientException answer && GONE_OR_DONE.contains(answer.getCode());
                 if (!over) {
                     LOG.info("{}: {}", pod.getMetadata().getName(), e.getMessage());
-                    kubelets.schedule(() -> attempt(pod, request), RETRY.toMillis(), TimeUnit.MILLISECONDS);
+                    later(RETRY, () -> attempt(pod, request));
                 }
             }
         });
+    }
+
+    private void later(Duration time, Runnable task) {
+        Future<?> unused = kubelets.schedule(task, time.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     @Override

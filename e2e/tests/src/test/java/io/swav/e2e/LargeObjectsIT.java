@@ -47,7 +47,9 @@ class LargeObjectsIT extends OperatedJob {
                 + ", groupSize: 64}, elastic: {minReplicas: " + REPLICAS
                 + "}, recovery: {hungAfterSeconds: 3600}");
         soon().atMost(Duration.ofMinutes(4)).until(() -> pods().size() == REPLICAS);
+        stopOperator(); // it would plan for each of the thousand changes
         makeReady(pods());
+        startOperator();
         soon().atMost(Duration.ofMinutes(2))
                 .untilAsserted(() -> assertThat(requireNonNull(status().world()).size())
                         .isEqualTo(REPLICAS));
@@ -100,7 +102,7 @@ class LargeObjectsIT extends OperatedJob {
                             "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"));
         }
         kubelets.shutdown();
-        assertThat(kubelets.awaitTermination(3, TimeUnit.MINUTES)).isTrue();
+        assertThat(kubelets.awaitTermination(6, TimeUnit.MINUTES)).isTrue();
         map(ResourceNames.progressName("job"))
                 .patch(PatchContext.of(PatchType.JSON_MERGE), "{\"data\":" + reports + "}");
     }
