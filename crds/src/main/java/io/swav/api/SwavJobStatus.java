@@ -150,7 +150,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Trainers in the world.")
             Integer size,
 
-            @JsonPropertyDescription("The first 16 pods in the order of their ranks; size counts all, and ConfigMap <job>-world lists them.")
+            @JsonPropertyDescription(
+                    "The first 16 pods in the order of their ranks; size counts all, and ConfigMap <job>-world lists them.")
             List<String> members,
 
             @JsonPropertyDescription("When this generation was published, RFC 3339.") @Nullable

@@ -84,8 +84,7 @@ final class JobEvents {
                         Map.Entry::getValue,
                         LinkedHashMap::new,
                         Collectors.mapping(pod -> pod.getKey().name(), Collectors.toList())));
-        deleted.forEach(
-                (why, pods) -> emit(job, false, "PodsDeleted", Names.of(pods) + " (" + why + ")", now));
+        deleted.forEach((why, pods) -> emit(job, false, "PodsDeleted", Names.of(pods) + " (" + why + ")", now));
     }
 
     private static String reason(IncidentKind kind) {

@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
  * if these facts have changed.
  */
 record NodeFacts(
-        Map<String, String> labels, @Nullable NodeSpec spec, List<String> conditions, @Nullable String deletedAt) {
+        Map<String, String> labels,
+        @Nullable NodeSpec spec,
+        List<String> conditions,
+        @Nullable String deletedAt) {
 
     static NodeFacts of(Node node) {
         return new NodeFacts(

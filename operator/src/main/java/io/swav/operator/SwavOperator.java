@@ -89,11 +89,13 @@ public final class SwavOperator implements AutoCloseable {
             } else {
                 overrider.settingNamespaces(config.namespaces());
             }
-            overrider.withInformerListLimit(Informers.PAGE).withRetry(new GenericRetry()
-                    .setInitialInterval(RETRY_MILLIS)
-                    .setIntervalMultiplier(2)
-                    .setMaxInterval(LONGEST_RETRY_MILLIS)
-                    .setMaxAttempts(-1));
+            overrider
+                    .withInformerListLimit(Informers.PAGE)
+                    .withRetry(new GenericRetry()
+                            .setInitialInterval(RETRY_MILLIS)
+                            .setIntervalMultiplier(2)
+                            .setMaxInterval(LONGEST_RETRY_MILLIS)
+                            .setMaxAttempts(-1));
         });
         Health health = Health.of(
                 client,

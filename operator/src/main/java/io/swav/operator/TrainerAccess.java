@@ -119,8 +119,9 @@ final class TrainerAccess {
         }
         if (isFull(found.progress().get())) {
             return Optional.of(new Finding(
-                    progress + " is full: it holds " + HumanFormat.bytes(dataBytes(found.progress().get()))
-                            + ", and the API server allows " + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
+                    progress + " is full: it holds "
+                            + HumanFormat.bytes(dataBytes(found.progress().get())) + ", and the API server allows "
+                            + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
                     "Remove what no trainer wrote into it, or lower spec.replicas and spec.elastic.maxReplicas"));
         }
         return ofAccounts(silent, found.accounts())

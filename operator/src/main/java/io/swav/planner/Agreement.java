@@ -100,7 +100,8 @@ public final class Agreement {
     Optional<String> names() {
         return keptOut.isEmpty()
                 ? Optional.empty()
-                : Optional.of(Names.of(keptOut.values().stream().map(ObservedPod::name).toList()));
+                : Optional.of(Names.of(
+                        keptOut.values().stream().map(ObservedPod::name).toList()));
     }
 
     /** Describes the pods that are kept out, what it means for the job and what to do; empty if there are none. */

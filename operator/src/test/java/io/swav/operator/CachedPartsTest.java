@@ -28,16 +28,16 @@ class CachedPartsTest {
                 {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node", "labels": {"zone": "a"}, %s},
                  "spec": {"taints": [{"key": "spot", "effect": "NoSchedule"}], "unschedulable": true},
                  "status": {"conditions": [{"type": "Ready", "status": "True"}], "capacity": {"cpu": "64"},
-                   "futureField": {"a": [1]}, "images": [%s]}}"""
-                        .formatted(MANAGED, String.join(",", Collections.nCopies(50, image))),
-                Node.class);
+                   "futureField": {"a": [1]}, "images": [%s]}}""".formatted(MANAGED, String.join(",", Collections.nCopies(50, image))), Node.class);
 
         assertThat(node.getMetadata().getLabels()).containsEntry("zone", "a");
         assertThat(node.getSpec().getTaints()).hasSize(1);
         assertThat(node.getSpec().getUnschedulable()).isTrue();
         assertThat(node.getStatus().getConditions()).hasSize(1);
         assertThat(node.getStatus().getImages()).isEmpty();
-        assertThat(Serialization.asJson(node).length()).as("bytes of the whole node").isLessThan(600);
+        assertThat(Serialization.asJson(node).length())
+                .as("bytes of the whole node")
+                .isLessThan(600);
     }
 
     /** Who wrote an object decides whether it is the operator's. */

@@ -50,15 +50,16 @@ class NodeFactsTest {
 
     @Test
     void everySignalIs() {
-        assertThat(differs(node ->
-                        node.editSpec().addNewTaint("NoSchedule", "spot", null, "").endSpec()))
+        assertThat(differs(node -> node.editSpec()
+                        .addNewTaint("NoSchedule", "spot", null, "")
+                        .endSpec()))
                 .as("a taint")
                 .isTrue();
         assertThat(differs(node -> node.editSpec().withUnschedulable(true).endSpec()))
                 .as("a cordon")
                 .isTrue();
-        assertThat(differs(node ->
-                        node.editMetadata().addToLabels("going", "true").endMetadata()))
+        assertThat(differs(
+                        node -> node.editMetadata().addToLabels("going", "true").endMetadata()))
                 .as("a label")
                 .isTrue();
         assertThat(differs(node -> node.editMetadata()

@@ -27,18 +27,25 @@ class LargeWorldTest {
 
     private static World world(int members) {
         return new World(
-                1, "u", IntStream.range(0, members).mapToObj(PlannerFixtures::member).toList(), "first");
+                1,
+                "u",
+                IntStream.range(0, members).mapToObj(PlannerFixtures::member).toList(),
+                "first");
     }
 
     @Test
     void aThousandTrainersThatJoinAreCounted() {
         ReconcilePlan plan = plan(
-                policy(MEMBERS, 1, 0), World.none("u"), PlannerState.EMPTY, pods(0, MEMBERS, READY), T0.plusSeconds(60));
+                policy(MEMBERS, 1, 0),
+                World.none("u"),
+                PlannerState.EMPTY,
+                pods(0, MEMBERS, READY),
+                T0.plusSeconds(60));
         assertThat(PlannerFixtures.after(plan, World.none("u")).size()).isEqualTo(MEMBERS);
         assertThat(plan.world().why()).hasSizeLessThan(LONGEST_SENTENCE);
 
-        ReconcilePlan grown = plan(
-                policy(MEMBERS, 1, 0), world(1), published(T0), pods(0, MEMBERS, READY), T0.plusSeconds(3600));
+        ReconcilePlan grown =
+                plan(policy(MEMBERS, 1, 0), world(1), published(T0), pods(0, MEMBERS, READY), T0.plusSeconds(3600));
         assertThat(PlannerFixtures.after(grown, world(1)).size()).isEqualTo(MEMBERS);
         assertThat(grown.world().why())
                 .contains("job-1, job-2")

@@ -98,9 +98,8 @@ public final class LocalControlPlane implements AutoCloseable {
             }
             ControlPlanePorts ports = before.filter(p -> runs || p.areFree()).orElseGet(ControlPlanePorts::free);
             PrivateFiles.write(state, json.writeValueAsString(ports));
-            LocalControlPlane cluster =
-                    new LocalControlPlane(
-                            home, binaries, ClusterCertificates.in(home.resolve("pki")), ports, apiServerArguments);
+            LocalControlPlane cluster = new LocalControlPlane(
+                    home, binaries, ClusterCertificates.in(home.resolve("pki")), ports, apiServerArguments);
             cluster.writeKubeconfig();
             if (runs) {
                 cluster.awaitReady();

@@ -120,8 +120,7 @@ final class ApiProxy implements AutoCloseable {
             InputStream requests = new BufferedInputStream(caller.getInputStream(), BUFFER_BYTES);
             InputStream responses = new BufferedInputStream(upstream.getInputStream(), BUFFER_BYTES);
             Optional<HttpMessage> request = HttpMessage.read(requests);
-            while (request.isPresent()
-                    && exchange(new Line(caller, requests, upstream, responses), request.get())) {
+            while (request.isPresent() && exchange(new Line(caller, requests, upstream, responses), request.get())) {
                 request = HttpMessage.read(requests);
             }
             open.remove(upstream);
@@ -229,9 +228,11 @@ final class ApiProxy implements AutoCloseable {
     }
 
     private static void respond(Line line, int code, String reason, String fields) throws IOException {
-        byte[] body = ("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\""
-                        + "injected by swav bench: " + reason + "\",\"reason\":\"" + reason + "\",\"code\":" + code + "}")
-                .getBytes(StandardCharsets.UTF_8);
+        byte[] body =
+                ("{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\""
+                                + "injected by swav bench: " + reason + "\",\"reason\":\"" + reason + "\",\"code\":"
+                                + code + "}")
+                        .getBytes(StandardCharsets.UTF_8);
         OutputStream out = line.caller().getOutputStream();
         out.write(("HTTP/1.1 " + code + " " + reason + "\r\nContent-Type: application/json\r\n" + fields
                         + "Content-Length: " + body.length + "\r\n\r\n")

@@ -26,7 +26,8 @@ final class BenchFolder {
     private static boolean isInMemory() {
         try {
             return Files.isWritable(MEMORY)
-                    && List.of("tmpfs", "ramfs").contains(Files.getFileStore(MEMORY).type())
+                    && List.of("tmpfs", "ramfs")
+                            .contains(Files.getFileStore(MEMORY).type())
                     && Files.getFileStore(MEMORY).getUsableSpace() > ENOUGH;
         } catch (IOException e) {
             return false;

@@ -83,7 +83,8 @@ final class BenchJob {
 
     synchronized void seen(Pod pod, boolean exists) {
         String uid = pod.getMetadata().getUid();
-        boolean ended = Set.of("Succeeded", "Failed").contains(String.valueOf(pod.getStatus().getPhase()));
+        boolean ended = Set.of("Succeeded", "Failed")
+                .contains(String.valueOf(pod.getStatus().getPhase()));
         if (exists && !ended && pod.getMetadata().getDeletionTimestamp() == null) {
             alive.add(uid);
             if (podSeconds < 0 && alive.size() >= wanted) {

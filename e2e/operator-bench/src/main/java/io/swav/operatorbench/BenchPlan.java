@@ -38,8 +38,8 @@ record BenchPlan(
     static Map<JobKind, Integer> divide(int jobs, Map<JobKind, Integer> shares) {
         long sum = shares.values().stream().mapToLong(Integer::longValue).sum();
         if (sum <= 0 || shares.values().stream().anyMatch(share -> share < 0) || !KINDS.containsAll(shares.keySet())) {
-            throw new IllegalArgumentException("--mix " + shares + " needs shares of " + KINDS
-                    + " that are not negative, and one above 0");
+            throw new IllegalArgumentException(
+                    "--mix " + shares + " needs shares of " + KINDS + " that are not negative, and one above 0");
         }
         Map<JobKind, Integer> counts = new EnumMap<>(JobKind.class);
         shares.forEach((kind, share) -> counts.put(kind, (int) ((long) jobs * share / sum)));

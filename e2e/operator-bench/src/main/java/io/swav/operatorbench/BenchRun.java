@@ -157,7 +157,8 @@ final class BenchRun implements AutoCloseable {
 
     private Phase phase(boolean sameProcess, String what, Runnable work) {
         progress.say(what + " ...");
-        long reconciled = sameProcess ? OperatorMetrics.reconciliations(operator.scrape().text()) : 0;
+        long reconciled =
+                sameProcess ? OperatorMetrics.reconciliations(operator.scrape().text()) : 0;
         long mark = audit.mark();
         Map<String, Double> before = processes.cpuSeconds();
         long from = System.nanoTime();
@@ -268,9 +269,8 @@ final class BenchRun implements AutoCloseable {
 
     private Latency taintNode() {
         awaitSettled();
-        Optional<SimulatedTrainer> first = running().stream()
-                .flatMap(job -> pods.of(job).stream())
-                .findFirst();
+        Optional<SimulatedTrainer> first =
+                running().stream().flatMap(job -> pods.of(job).stream()).findFirst();
         if (first.isEmpty() || plan.nodes() < 2) {
             return Latency.of(List.of());
         }
@@ -288,8 +288,8 @@ final class BenchRun implements AutoCloseable {
         nodes.taint(node);
         boolean all = await(BASE_LIMIT, "worlds", affected, job -> job.openSignals() == 0);
         if (!all) {
-            problems.add("no world without the pods of the tainted node: "
-                    + some(affected, job -> job.openSignals() > 0));
+            problems.add(
+                    "no world without the pods of the tainted node: " + some(affected, job -> job.openSignals() > 0));
         }
         there.forEach(trainer -> client.resource(trainer.pod()).delete()); // as the cloud provider then does
         awaitSettled();
@@ -329,7 +329,8 @@ final class BenchRun implements AutoCloseable {
         return new Metrics(
                 bytes,
                 OperatorMetrics.jobBytes(scrapes.get(0).text()) / Math.max(1, plan.count()),
-                Latency.of(scrapes.stream().map(MeasuredOperator.Scrape::seconds).toList()));
+                Latency.of(
+                        scrapes.stream().map(MeasuredOperator.Scrape::seconds).toList()));
     }
 
     // ---- waiting ------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ final class BenchTable {
                 "%d jobs (%s), %d pods each, %d nodes, reports every %.1f s, Kubernetes %s, etcd on %s",
                 jobs,
                 setting.jobs().entrySet().stream()
-                        .map(entry -> entry.getValue() + " " + entry.getKey().name().toLowerCase(Locale.ROOT))
+                        .map(entry ->
+                                entry.getValue() + " " + entry.getKey().name().toLowerCase(Locale.ROOT))
                         .collect(Collectors.joining(", ")),
                 setting.pods(),
                 setting.nodes(),

@@ -56,10 +56,10 @@ final class ClusterWatch implements AutoCloseable {
     }
 
     private void job(SwavJob job) {
-        Optional.ofNullable(jobs.get(key(
-                        job.getMetadata().getNamespace(), job.getMetadata().getName())))
-                .ifPresent(known -> known.seen(
-                        Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY)));
+        Optional.ofNullable(jobs.get(
+                        key(job.getMetadata().getNamespace(), job.getMetadata().getName())))
+                .ifPresent(
+                        known -> known.seen(Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY)));
     }
 
     private void pod(Pod pod, boolean exists) {

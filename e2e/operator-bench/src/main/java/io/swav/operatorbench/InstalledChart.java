@@ -111,8 +111,8 @@ record InstalledChart(JsonNode deployment) {
         Map<String, String> env = new TreeMap<>();
         container()
                 .path("env")
-                .forEach(variable ->
-                        env.put(variable.path("name").asText(), variable.path("value").asText()));
+                .forEach(variable -> env.put(
+                        variable.path("name").asText(), variable.path("value").asText()));
         return env;
     }
 

@@ -15,7 +15,8 @@ final class JobSpecs {
     static SwavJob of(BenchJob job, int replicas) {
         // Without the account's token a pod need not wait for an old API server's token controller, which newer servers
         // do not have: the simulated trainers do not use it.
-        return Serialization.unmarshal("""
+        return Serialization.unmarshal(
+                """
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
                 metadata:
@@ -52,7 +53,7 @@ final class JobSpecs {
                       volumes:
                         - {name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}
                         - {name: data, persistentVolumeClaim: {claimName: imagenet, readOnly: true}}
-                """.formatted(
-                        job.name(), job.namespace(), replicas, job.kind() == JobKind.SUSPENDED, job.name()), SwavJob.class);
+                """.formatted(job.name(), job.namespace(), replicas, job.kind() == JobKind.SUSPENDED, job.name()),
+                SwavJob.class);
     }
 }

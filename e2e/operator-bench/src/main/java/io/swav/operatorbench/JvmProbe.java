@@ -36,10 +36,10 @@ final class JvmProbe implements AutoCloseable {
 
     private JvmProbe(JMXConnector connector, MBeanServerConnection server) throws IOException {
         this.connector = connector;
-        this.memory =
-                ManagementFactory.newPlatformMXBeanProxy(server, ManagementFactory.MEMORY_MXBEAN_NAME, MemoryMXBean.class);
-        this.threads =
-                ManagementFactory.newPlatformMXBeanProxy(server, ManagementFactory.THREAD_MXBEAN_NAME, ThreadMXBean.class);
+        this.memory = ManagementFactory.newPlatformMXBeanProxy(
+                server, ManagementFactory.MEMORY_MXBEAN_NAME, MemoryMXBean.class);
+        this.threads = ManagementFactory.newPlatformMXBeanProxy(
+                server, ManagementFactory.THREAD_MXBEAN_NAME, ThreadMXBean.class);
     }
 
     /** Attaches to a JVM of this user, and samples its threads until {@link #close}. */
@@ -51,8 +51,8 @@ final class JvmProbe implements AutoCloseable {
                         JMXConnectorFactory.connect(new JMXServiceURL(machine.startLocalManagementAgent()));
                 JvmProbe probe = new JvmProbe(connector, connector.getMBeanServerConnection());
                 probe.threads.setThreadContentionMonitoringEnabled(true);
-                Future<?> unused = probe.sampler.scheduleWithFixedDelay(
-                        probe::sample, 0, SAMPLE_MILLIS, TimeUnit.MILLISECONDS);
+                Future<?> unused =
+                        probe.sampler.scheduleWithFixedDelay(probe::sample, 0, SAMPLE_MILLIS, TimeUnit.MILLISECONDS);
                 return probe;
             } finally {
                 machine.detach();

@@ -150,7 +150,8 @@ final class MeasuredOperator {
     Scrape scrape() {
         Matcher page = PAGE.matcher(log());
         if (!page.find()) {
-            throw new LocalClusterException("the operator's log does not name its page: " + process().log());
+            throw new LocalClusterException(
+                    "the operator's log does not name its page: " + process().log());
         }
         try {
             long start = System.nanoTime();

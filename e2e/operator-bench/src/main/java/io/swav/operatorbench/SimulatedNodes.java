@@ -127,7 +127,15 @@ final class SimulatedNodes implements AutoCloseable {
                                             "images",
                                             images,
                                             "capacity",
-                                            Map.of("cpu", "64", "memory", "256Gi", "nvidia.com/gpu", "8", "pods", "110")))));
+                                            Map.of(
+                                                    "cpu",
+                                                    "64",
+                                                    "memory",
+                                                    "256Gi",
+                                                    "nvidia.com/gpu",
+                                                    "8",
+                                                    "pods",
+                                                    "110")))));
         } catch (KubernetesClientException e) {
             LOG.warn("the heartbeat of {} failed: {}", node, e.getMessage()); // the next one follows
         } catch (JsonProcessingException e) {

@@ -156,7 +156,8 @@ final class SimulatedPods implements AutoCloseable {
         SimulatedTrainer trainer = new SimulatedTrainer(
                 pod,
                 "10.0.0.1:" + (1024 + Math.floorMod(name.hashCode(), 60_000)),
-                ReportSink.configMap(client, namespace, pod.getMetadata().getLabels().get(ResourceNames.LABEL_JOB)));
+                ReportSink.configMap(
+                        client, namespace, pod.getMetadata().getLabels().get(ResourceNames.LABEL_JOB)));
         trainers.put(trainer.uid(), trainer);
         patchStatus(pod, RUNNING);
         report(trainer);

@@ -43,7 +43,16 @@ class AuditLogTest {
     @Test
     void renewingTheLeaseIsNoWrite() {
         assertThat(AuditLog.writes(Map.of(
-                        "patch leases", 9L, "update leases", 9L, "create pods", 2L, "list pods", 9L, "patch roles", 1L)))
+                        "patch leases",
+                        9L,
+                        "update leases",
+                        9L,
+                        "create pods",
+                        2L,
+                        "list pods",
+                        9L,
+                        "patch roles",
+                        1L)))
                 .isEqualTo(3);
     }
 }

@@ -42,9 +42,8 @@ class BenchPlanTest {
     void quantilesAreMeasuredDurations() {
         assertThat(Latency.of(List.of())).isEqualTo(new Latency(0, 0, 0, 0));
         assertThat(Latency.of(List.of(3.0, 1.0, 2.0))).isEqualTo(new Latency(3, 2, 3, 3));
-        assertThat(Latency.of(IntStream.rangeClosed(1, 200)
-                        .mapToObj(Double::valueOf)
-                        .toList()))
+        assertThat(Latency.of(
+                        IntStream.rangeClosed(1, 200).mapToObj(Double::valueOf).toList()))
                 .isEqualTo(new Latency(200, 100, 198, 200));
     }
 

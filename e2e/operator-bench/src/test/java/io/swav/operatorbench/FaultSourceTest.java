@@ -34,7 +34,8 @@ class FaultSourceTest {
     void allFaultsOccurWhereTheyBelong() {
         Set<Fault> all = EnumSet.noneOf(Fault.class);
         for (RequestKind kind : RequestKind.values()) {
-            List<Fault> drawn = draw(1, 50, kind, 500).stream().flatMap(Optional::stream).toList();
+            List<Fault> drawn =
+                    draw(1, 50, kind, 500).stream().flatMap(Optional::stream).toList();
             assertThat(drawn).hasSizeBetween(200, 300);
             all.addAll(drawn);
             assertThat(drawn.contains(Fault.CONFLICT)).isEqualTo(kind == RequestKind.WRITE);

@@ -51,10 +51,11 @@ class LargeObjectsIT extends OperatedJob {
         makeReady(pods());
         startOperator();
         soon().atMost(Duration.ofMinutes(2))
-                .untilAsserted(() -> assertThat(requireNonNull(status().world()).size())
-                        .isEqualTo(REPLICAS));
+                .untilAsserted(() ->
+                        assertThat(requireNonNull(status().world()).size()).isEqualTo(REPLICAS));
 
-        assertThat(bytes(requireNonNull(map(ResourceNames.worldName("job")).get().getData())))
+        assertThat(bytes(
+                        requireNonNull(map(ResourceNames.worldName("job")).get().getData())))
                 .as("the world")
                 .isLessThan(512_000);
         assertThat(bytes(status())).as("the status").isLessThan(10_000);
@@ -93,13 +94,14 @@ class LargeObjectsIT extends OperatedJob {
                             .put("address", "10.0.0.1:" + port++)
                             .put("time", Instant.now().toString())
                             .toString());
-            kubelets.execute(() -> client.pods()
-                    .inNamespace(namespace)
-                    .withName(name)
-                    .subresource("status")
-                    .patch(
-                            PatchContext.of(PatchType.JSON_MERGE),
-                            "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"));
+            kubelets.execute(
+                    () -> client.pods()
+                            .inNamespace(namespace)
+                            .withName(name)
+                            .subresource("status")
+                            .patch(
+                                    PatchContext.of(PatchType.JSON_MERGE),
+                                    "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"));
         }
         kubelets.shutdown();
         assertThat(kubelets.awaitTermination(6, TimeUnit.MINUTES)).isTrue();

@@ -22,7 +22,8 @@ class OperatorBenchIT {
 
     @BeforeEach
     void findTheProject() {
-        System.setProperty("swav.home", Path.of("../..").toAbsolutePath().normalize().toString());
+        System.setProperty(
+                "swav.home", Path.of("../..").toAbsolutePath().normalize().toString());
     }
 
     private int run(String... arguments) {
@@ -41,7 +42,12 @@ class OperatorBenchIT {
     void measuresJobsOfAllKindsWhichCostLittleWhileNothingHappens() throws Exception {
         Path json = dir.resolve("report.json");
         int code = run(
-                "--jobs=8", "--nodes=2", "--idle-seconds=25", "--report-seconds=60", "--probes=2", "--signals=1",
+                "--jobs=8",
+                "--nodes=2",
+                "--idle-seconds=25",
+                "--report-seconds=60",
+                "--probes=2",
+                "--signals=1",
                 "--json=" + json);
 
         assertThat(code).as("%s%n%s", out, err).isZero();
@@ -68,8 +74,14 @@ class OperatorBenchIT {
     void injectsFaultsUnderWhichNothingIsLost() throws Exception {
         Path json = dir.resolve("report.json");
         int code = run(
-                "--jobs=6", "--mix=RUNNING=1", "--nodes=3", "--idle-seconds=2", "--probes=6", "--signals=6",
-                "--chaos=20", "--json=" + json);
+                "--jobs=6",
+                "--mix=RUNNING=1",
+                "--nodes=3",
+                "--idle-seconds=2",
+                "--probes=6",
+                "--signals=6",
+                "--chaos=20",
+                "--json=" + json);
 
         assertThat(code).as("%s%n%s", out, err).isZero();
         JsonNode report = new ObjectMapper().readTree(json.toFile());
