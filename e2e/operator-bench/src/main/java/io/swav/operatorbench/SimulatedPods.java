@@ -139,6 +139,7 @@ final class SimulatedPods implements AutoCloseable {
                     attempt(trainer.pod(), () -> {
                         report(trainer);
                         patchStatus(trainer.pod(), SUCCEEDED);
+                        trainers.remove(trainer.uid()); // the process has exited
                     });
                 } else {
                     attempt(trainer.pod(), () -> report(trainer));
