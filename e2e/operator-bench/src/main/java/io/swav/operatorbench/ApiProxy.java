@@ -39,6 +39,7 @@ final class ApiProxy implements AutoCloseable {
     private static final Duration HANG = Duration.ofSeconds(15);
 
     private static final Duration UNTIL_CUT = Duration.ofSeconds(2);
+    private static final Duration BETWEEN_CUTS = Duration.ofSeconds(5);
     private static final int BUFFER_BYTES = 64 << 10;
     private static final int SWITCHING_PROTOCOLS = 101;
     private static final Set<String> READS = Set.of("GET", "HEAD");
@@ -48,6 +49,9 @@ final class ApiProxy implements AutoCloseable {
     private final FaultSource faults;
     private final ServerSocket listener;
     private final Set<Socket> open = ConcurrentHashMap.newKeySet();
+    /** Those of {@link #open} whose caller watches. */
+    private final Set<Socket> watches = ConcurrentHashMap.newKeySet();
+
     private final CountDownLatch closed = new CountDownLatch(1);
     private volatile boolean injecting;
 
@@ -87,9 +91,24 @@ final class ApiProxy implements AutoCloseable {
         return listener.getLocalPort();
     }
 
-    /** Begins or ends to inject faults. Watches that are open meet none. */
+    /**
+     * Begins or ends to inject faults. While it does, all watches are cut every few seconds, so that watches begin, too.
+     */
     void inject(boolean now) {
         injecting = now;
+        if (now) {
+            DaemonThreads.start("api-proxy", this::cutWatches);
+        }
+    }
+
+    private void cutWatches() {
+        while (injecting && closed.getCount() > 0) {
+            for (Socket watch : watches) {
+                faults.count(Fault.CUT);
+                hangUp(watch);
+            }
+            pause(BETWEEN_CUTS);
+        }
     }
 
     Map<String, Long> injected() {
@@ -128,6 +147,7 @@ final class ApiProxy implements AutoCloseable {
             // one of the two has hung up, and now the other sees it
         } finally {
             open.remove(caller);
+            watches.remove(caller);
         }
     }
 
@@ -197,6 +217,9 @@ final class ApiProxy implements AutoCloseable {
         HttpMessage response = send(line, request, body);
         OutputStream out = line.caller().getOutputStream();
         response.writeHead(out);
+        if (request.isWatch()) {
+            watches.add(line.caller());
+        }
         if (response.status() == SWITCHING_PROTOCOLS) {
             DaemonThreads.start("api-proxy", () -> pump(line.requests(), line.upstream(), line.caller()));
             pump(line.responses(), line.caller(), line.upstream());

@@ -61,7 +61,12 @@ final class FaultSource {
         return fails ? Optional.of(fault) : Optional.empty();
     }
 
-    /** Returns how often each fault was drawn. */
+    /** Counts a fault that was not drawn. */
+    synchronized void count(Fault fault) {
+        drawn.merge(fault, 1L, Long::sum);
+    }
+
+    /** Returns how often each fault occurred. */
     synchronized Map<String, Long> drawn() {
         Map<String, Long> counts = new TreeMap<>();
         drawn.forEach((fault, count) -> counts.put(fault.name(), count));

@@ -94,6 +94,9 @@ class OperatorBenchIT {
         JsonNode report = new ObjectMapper().readTree(json.toFile());
         assertThat(report.path("problems")).isEmpty();
         assertThat(report.path("faults").size()).as("%s", report.path("faults")).isGreaterThanOrEqualTo(5);
+        assertThat(report.at("/faults/CUT").asInt())
+                .as("jobs, pods, maps and nodes are watched")
+                .isGreaterThanOrEqualTo(4);
         assertThat(report.at("/podSeconds/count").asInt()).isEqualTo(6);
         assertThat(report.at("/deletedToWorld/count").asInt()).isEqualTo(6);
     }
