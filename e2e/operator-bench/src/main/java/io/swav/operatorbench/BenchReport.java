@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param start from the start of the operator without jobs until it was healthy
  * @param settle while the jobs were created, until all were what they were to be
  * @param idle while nothing happened but heartbeats of nodes and reports of trainers
- * @param restart of the operator, while nothing else happened, until it was healthy and its requests had ceased
+ * @param restart of the operator, while nothing else happened, until it was healthy and had looked at every job
  * @param podSeconds from the request to create a job until the watch had seen all its pods
  * @param deletedToWorld from the request to delete a pod of a running job until the watch had seen a world without it
  * @param taintedToWorld the same for all pods of a node that is tainted

@@ -21,7 +21,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -32,7 +31,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** One bench, on a cluster of its own that {@link #end} ends. */
@@ -45,7 +43,7 @@ final class BenchRun implements AutoCloseable {
     private static final Duration BASE_LIMIT = Duration.ofMinutes(4);
     private static final Duration LIMIT_PER_JOB = Duration.ofMillis(500);
     private static final Duration BETWEEN_PROBES = Duration.ofMillis(250);
-    private static final Duration AFTER_RESTART = Duration.ofSeconds(10);
+    private static final Duration AFTER_RESTART = Duration.ofSeconds(5);
 
     private final BenchPlan plan;
     private final StatusLine progress = StatusLine.errors();
@@ -61,6 +59,7 @@ final class BenchRun implements AutoCloseable {
     private final MeasuredOperator operator;
     private final BenchProcesses processes;
     private final Random random;
+    private final JobWait wait;
     private final List<String> problems = new ArrayList<>();
 
     /**
@@ -95,6 +94,7 @@ final class BenchRun implements AutoCloseable {
                 : Optional.empty();
         this.operator = MeasuredOperator.of(
                 folder.resolve(OPERATOR), chart, client, cluster.kubeconfig(), proxy.map(ApiProxy::port));
+        this.wait = new JobWait(progress, operator);
         this.processes = new BenchProcesses(cluster.dir(), operator);
     }
 
@@ -229,9 +229,9 @@ final class BenchRun implements AutoCloseable {
             create(probe);
             ProcessUtils.pause(BETWEEN_PROBES);
         }
-        if (!await(BASE_LIMIT, "pods", probes, job -> job.podSeconds().isPresent())) {
+        if (!wait.until(BASE_LIMIT, "pods", probes, job -> job.podSeconds().isPresent())) {
             problems.add("new jobs without their pods: "
-                    + some(probes, job -> job.podSeconds().isEmpty()));
+                    + JobWait.some(probes, job -> job.podSeconds().isEmpty()));
         }
         List<Double> seconds =
                 probes.stream().flatMap(job -> job.podSeconds().stream()).toList();
@@ -286,10 +286,10 @@ final class BenchRun implements AutoCloseable {
             there.stream().filter(trainer -> isOf(trainer, job)).forEach(trainer -> job.signal(trainer.uid()));
         }
         nodes.taint(node);
-        boolean all = await(BASE_LIMIT, "worlds", affected, job -> job.openSignals() == 0);
+        boolean all = wait.until(BASE_LIMIT, "worlds", affected, job -> job.openSignals() == 0);
         if (!all) {
-            problems.add(
-                    "no world without the pods of the tainted node: " + some(affected, job -> job.openSignals() > 0));
+            problems.add("no world without the pods of the tainted node: "
+                    + JobWait.some(affected, job -> job.openSignals() > 0));
         }
         there.forEach(trainer -> client.resource(trainer.pod()).delete()); // as the cloud provider then does
         awaitSettled();
@@ -305,19 +305,28 @@ final class BenchRun implements AutoCloseable {
     }
 
     private Latency answers(List<BenchJob> jobs, String what) {
-        if (!await(BASE_LIMIT, "worlds", jobs, job -> job.openSignals() == 0)) {
-            problems.add("no world without a " + what + " pod: " + some(jobs, job -> job.openSignals() > 0));
+        if (!wait.until(BASE_LIMIT, "worlds", jobs, job -> job.openSignals() == 0)) {
+            problems.add("no world without a " + what + " pod: " + JobWait.some(jobs, job -> job.openSignals() > 0));
         }
         return Latency.of(
                 jobs.stream().flatMap(job -> job.signalSeconds().stream()).toList());
     }
 
-    /** Restarts the operator. Its lease is deleted, so that the time in which it would expire is not counted. */
+    /** Restarts the operator, and waits until it has looked at every job. Its lease is deleted, so that the time in which it would expire is not counted. */
     private Phase restart() {
         operator.stop();
         client.leases().inNamespace(chart.namespace()).delete();
         return phase(false, "restarting the operator", () -> {
             operator.start();
+            Instant deadline = Instant.now().plus(BASE_LIMIT);
+            while (OperatorMetrics.reconciliations(operator.scrape().text()) < plan.count()) {
+                if (Instant.now().isAfter(deadline)) {
+                    problems.add("the operator did not look at every job again within " + BASE_LIMIT.toSeconds()
+                            + " s after its restart");
+                    return;
+                }
+                ProcessUtils.pause(Duration.ofSeconds(1));
+            }
             ProcessUtils.pause(AFTER_RESTART);
         });
     }
@@ -346,32 +355,11 @@ final class BenchRun implements AutoCloseable {
     }
 
     private boolean settled(Duration limit) {
-        return await(limit, "settled", watch.jobs(), BenchJob::isSettled);
+        return wait.until(limit, "settled", watch.jobs(), BenchJob::isSettled);
     }
 
     private String unsettled() {
-        return some(watch.jobs(), job -> !job.isSettled());
-    }
-
-    private static String some(Collection<BenchJob> jobs, Function<BenchJob, Boolean> which) {
-        List<BenchJob> all = jobs.stream().filter(which::apply).toList();
-        return all.size() + " jobs: " + all.stream().limit(5).toList() + (all.size() > 5 ? " and others" : "");
-    }
-
-    private boolean await(
-            Duration limit, String what, Collection<BenchJob> jobs, Function<BenchJob, Boolean> condition) {
-        Instant deadline = Instant.now().plus(limit);
-        long done = 0;
-        while (Instant.now().isBefore(deadline)) {
-            done = jobs.stream().filter(condition::apply).count();
-            if (done == jobs.size()) {
-                return true;
-            }
-            progress.show(what + ": " + done + " of " + jobs.size() + " jobs");
-            operator.pid(); // fails if it has ended
-            ProcessUtils.pause(Duration.ofMillis(50));
-        }
-        return false;
+        return JobWait.some(watch.jobs(), job -> !job.isSettled());
     }
 
     /** Ends what runs in this process. */
