@@ -12,27 +12,31 @@ import java.util.TreeMap;
 final class FaultSource {
     /** The kinds of requests, which meet different faults. */
     enum RequestKind {
-        READ(
-                Fault.TOO_MANY_REQUESTS,
-                Fault.SERVER_ERROR,
-                Fault.GATEWAY_TIMEOUT,
-                Fault.RESET,
-                Fault.HANG,
-                Fault.ANSWER_LOST),
-        WRITE(
-                Fault.CONFLICT,
-                Fault.TOO_MANY_REQUESTS,
-                Fault.SERVER_ERROR,
-                Fault.GATEWAY_TIMEOUT,
-                Fault.RESET,
-                Fault.HANG,
-                Fault.ANSWER_LOST),
-        WATCH(Fault.GONE, Fault.TOO_MANY_REQUESTS, Fault.SERVER_ERROR, Fault.RESET, Fault.CUT);
+        READ,
+        WRITE,
+        WATCH;
 
-        private final List<Fault> faults;
-
-        RequestKind(Fault... faults) {
-            this.faults = List.of(faults);
+        private List<Fault> faults() {
+            return switch (this) {
+                case READ ->
+                    List.of(
+                            Fault.TOO_MANY_REQUESTS,
+                            Fault.SERVER_ERROR,
+                            Fault.GATEWAY_TIMEOUT,
+                            Fault.RESET,
+                            Fault.HANG,
+                            Fault.ANSWER_LOST);
+                case WRITE ->
+                    List.of(
+                            Fault.CONFLICT,
+                            Fault.TOO_MANY_REQUESTS,
+                            Fault.SERVER_ERROR,
+                            Fault.GATEWAY_TIMEOUT,
+                            Fault.RESET,
+                            Fault.HANG,
+                            Fault.ANSWER_LOST);
+                case WATCH -> List.of(Fault.GONE, Fault.TOO_MANY_REQUESTS, Fault.SERVER_ERROR, Fault.RESET, Fault.CUT);
+            };
         }
     }
 
@@ -46,7 +50,7 @@ final class FaultSource {
     FaultSource(long seed, int percent) {
         this.percent = percent;
         for (RequestKind kind : RequestKind.values()) {
-            random.put(kind, new Random(seed * RequestKind.values().length + kind.ordinal()));
+            random.put(kind, new Random(31 * seed + kind.name().hashCode()));
         }
     }
 
@@ -54,7 +58,7 @@ final class FaultSource {
     synchronized Optional<Fault> next(RequestKind kind) {
         Random source = Objects.requireNonNull(random.get(kind));
         boolean fails = source.nextInt(ALL) < percent;
-        Fault fault = kind.faults.get(source.nextInt(kind.faults.size()));
+        Fault fault = kind.faults().get(source.nextInt(kind.faults().size()));
         if (fails) {
             drawn.merge(fault, 1L, Long::sum);
         }
