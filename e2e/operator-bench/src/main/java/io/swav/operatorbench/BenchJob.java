@@ -1,7 +1,9 @@
 package io.swav.operatorbench;
 
+import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.swav.api.ConditionType;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.World;
@@ -10,6 +12,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +40,11 @@ final class BenchJob {
         this.namespace = namespace;
         this.kind = JobKind.of(name);
         this.wanted = wanted;
+    }
+
+    /** Returns the name of the job that an object with the job's label belongs to. */
+    static String nameOf(HasMetadata object) {
+        return Objects.requireNonNull(object.getMetadata().getLabels().get(ResourceNames.LABEL_JOB));
     }
 
     String name() {

@@ -84,9 +84,7 @@ final class ClusterWatch implements AutoCloseable {
     }
 
     private Optional<BenchJob> find(HasMetadata object) {
-        return Optional.ofNullable(jobs.get(key(
-                object.getMetadata().getNamespace(),
-                object.getMetadata().getLabels().get(ResourceNames.LABEL_JOB))));
+        return Optional.ofNullable(jobs.get(key(object.getMetadata().getNamespace(), BenchJob.nameOf(object))));
     }
 
     private static World read(String world) {

@@ -43,6 +43,7 @@ final class JvmProbe implements AutoCloseable {
     }
 
     /** Attaches to a JVM of this user, and samples its threads until {@link #close}. */
+    @SuppressWarnings("BanJNDI") // the address is that of a process that the bench has started
     static JvmProbe attach(long pid) {
         try {
             VirtualMachine machine = VirtualMachine.attach(Long.toString(pid));

@@ -6,7 +6,6 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
-import io.swav.api.ResourceNames;
 import io.swav.api.World;
 import io.swav.common.DaemonThreads;
 import io.swav.trainer.ReportSink;
@@ -113,7 +112,7 @@ final class SimulatedPods implements AutoCloseable {
                 leave(pod);
             }
         } else if (started.add(uid)) {
-            JobKind kind = JobKind.of(pod.getMetadata().getLabels().get(ResourceNames.LABEL_JOB));
+            JobKind kind = JobKind.of(BenchJob.nameOf(pod));
             attempt(pod, () -> {
                 if (kind.hasNodes()) {
                     run(pod);
@@ -157,8 +156,7 @@ final class SimulatedPods implements AutoCloseable {
         SimulatedTrainer trainer = new SimulatedTrainer(
                 pod,
                 "10.0.0.1:" + (1024 + Math.floorMod(name.hashCode(), 60_000)),
-                ReportSink.configMap(
-                        client, namespace, pod.getMetadata().getLabels().get(ResourceNames.LABEL_JOB)));
+                ReportSink.configMap(client, namespace, BenchJob.nameOf(pod)));
         trainers.put(trainer.uid(), trainer);
         patchStatus(pod, RUNNING);
         report(trainer);

@@ -1,7 +1,6 @@
 package io.swav.operatorbench;
 
 import io.fabric8.kubernetes.api.model.Pod;
-import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
@@ -37,7 +36,7 @@ final class SimulatedTrainer {
     }
 
     String job() {
-        return pod.getMetadata().getLabels().get(ResourceNames.LABEL_JOB);
+        return BenchJob.nameOf(pod);
     }
 
     /** Sends the report of the next step. */
@@ -50,7 +49,8 @@ final class SimulatedTrainer {
 
     /** Enters the world, if it is a member. */
     synchronized boolean enter(World world) {
-        if (state != State.Ready && state != State.Training
+        boolean takesPart = state == State.Ready || state == State.Training;
+        if (!takesPart
                 || world.generation() <= generation
                 || world.rankOf(uid()).isEmpty()) {
             return false;
