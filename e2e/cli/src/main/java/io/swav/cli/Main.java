@@ -49,8 +49,7 @@ public final class Main {
                 .filter(command -> command != HelpCommand.class)
                 .forEach(swav::addSubcommand);
         swav.addSubcommand(GoldenCommand.class);
-        swav.addSubcommand(BenchCommand.class);
-        swav.getSubcommands().get("bench").addSubcommand(OperatorBench.class);
+        swav.addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(OperatorBench.class));
         swav.setExecutionExceptionHandler((failure, command, parsed) -> {
             if (failure instanceof LocalClusterException) {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());
