@@ -5,6 +5,8 @@ public final class ResourceNames {
     public static final String GROUP = "swav.io";
     public static final String LABEL_JOB = GROUP + "/job";
     public static final String CONTAINER = "trainer";
+    /** On a trainer pod: the digest of the {@code spec.template} from which it was made. */
+    public static final String LABEL_REVISION = GROUP + "/template-revision";
 
     public static final String WORLD_KEY = "world.json";
     /**
@@ -18,6 +20,12 @@ public final class ResourceNames {
     public static final String NEWCOMERS_KEY = "newcomers.json";
     /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
+
+    /** On a trainer's pod: the nodes that it must keep off, separated by commas. */
+    public static final String ANNOTATION_KEPT_OFF = GROUP + "/kept-off-nodes";
+
+    /** On a SwavJob: "true" pauses the replacement of running pods after a change of {@code spec.template}. */
+    public static final String ANNOTATION_ROLLOUT_PAUSED = GROUP + "/rollout-paused";
 
     public static final String CONFIG_KEY = "job.json";
     public static final String SECRET_KEY = "handshake";

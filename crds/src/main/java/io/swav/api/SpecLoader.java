@@ -82,10 +82,13 @@ public final class SpecLoader {
         throw new InvalidSpecException(source, problems);
     }
 
-    /** Returns the trainers' configuration file {@link ResourceNames#CONFIG_KEY}: the spec without its template. */
+    /**
+     * Returns the trainers' configuration file {@link ResourceNames#CONFIG_KEY}: the spec without what is the operator's
+     * alone, because trainers of an earlier version refuse fields that they do not know.
+     */
     public static String config(SwavJobSpec spec) {
         ObjectNode json = JSON.valueToTree(spec);
-        json.remove("template");
+        json.remove(List.of("template", "rollout"));
         return json.toPrettyString();
     }
 }

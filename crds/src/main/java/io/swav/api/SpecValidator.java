@@ -37,11 +37,15 @@ public final class SpecValidator {
     static final String DATA_EVAL_URI = "spec.data.evalUri" + THREE_SLASHES;
     static final String CHECKPOINT_URI = "spec.checkpoint.uri" + THREE_SLASHES;
     static final String FIXED_MODEL = "spec.model cannot change: create a new SwavJob";
-    static final String FIXED_DATA = "spec.data cannot change: create a new SwavJob";
+    static final String FIXED_DATA = "spec.data cannot change, except workers and maxBadSamples: create a new SwavJob";
     static final String FIXED_CROPS = "spec.crops cannot change: create a new SwavJob";
     static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: create a new SwavJob";
-    static final String FIXED_TRAINING = "spec.training cannot change: create a new SwavJob";
-    static final String FIXED_CHECKPOINT = "spec.checkpoint cannot change: create a new SwavJob";
+    static final String FIXED_TRAINING = "spec.training cannot change, except epochs and threads: create a new SwavJob";
+    static final String EPOCHS_GROW = "spec.training.epochs can only be raised: create a new SwavJob to train less";
+    static final String FIXED_THREADS = "spec.training.threads cannot change with reproducibility Bitwise, because the"
+            + " bits depend on it: create a new SwavJob";
+    static final String FIXED_CHECKPOINT =
+            "spec.checkpoint.uri and s3 cannot change, only when checkpoints are written and how many are kept: create a new SwavJob";
 
     private SpecValidator() {}
 
@@ -109,11 +113,26 @@ public final class SpecValidator {
     public static List<String> changed(SwavJobSpec before, SwavJobSpec now) {
         List<String> changed = new ArrayList<>();
         check(same(before, now, SwavJobSpec::model), FIXED_MODEL, changed);
-        check(same(before, now, SwavJobSpec::data), FIXED_DATA, changed);
+        SwavJobSpec.Data data = now.data();
+        check(before.data().with(data.workers(), data.maxBadSamples()).equals(data), FIXED_DATA, changed);
         check(same(before, now, SwavJobSpec::crops), FIXED_CROPS, changed);
         check(same(before, now, SwavJobSpec::assignment), FIXED_ASSIGNMENT, changed);
-        check(same(before, now, SwavJobSpec::training), FIXED_TRAINING, changed);
-        check(same(before, now, SwavJobSpec::checkpoint), FIXED_CHECKPOINT, changed);
+        SwavJobSpec.Training training = now.training();
+        SwavJobSpec.Training trained = before.training();
+        check(trained.with(training.epochs(), training.threads()).equals(training), FIXED_TRAINING, changed);
+        check(training.epochs() >= trained.epochs(), EPOCHS_GROW, changed);
+        check(
+                training.reproducibility() == SwavJobSpec.Reproducibility.Fast
+                        || training.threads().equals(trained.threads()),
+                FIXED_THREADS,
+                changed);
+        SwavJobSpec.Checkpoint checkpoint = now.checkpoint();
+        check(
+                before.checkpoint()
+                        .with(checkpoint.everySteps(), checkpoint.everySeconds(), checkpoint.keep())
+                        .equals(checkpoint),
+                FIXED_CHECKPOINT,
+                changed);
         return List.copyOf(changed);
     }
 

@@ -74,18 +74,45 @@ import org.jspecify.annotations.Nullable;
         message = SpecValidator.WARM_UP,
         fieldPath = ".training.optimizer")
 @ValidationRule(value = "self.model == oldSelf.model", message = SpecValidator.FIXED_MODEL, fieldPath = ".model")
-@ValidationRule(value = "self.data == oldSelf.data", message = SpecValidator.FIXED_DATA, fieldPath = ".data")
+@ValidationRule(
+        value = "self.data.uri == oldSelf.data.uri && has(self.data.evalUri) == has(oldSelf.data.evalUri)"
+                + " && (!has(self.data.evalUri) || self.data.evalUri == oldSelf.data.evalUri)"
+                + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn",
+        message = SpecValidator.FIXED_DATA,
+        fieldPath = ".data")
 @ValidationRule(value = "self.crops == oldSelf.crops", message = SpecValidator.FIXED_CROPS, fieldPath = ".crops")
 @ValidationRule(
         value = "self.assignment == oldSelf.assignment",
         message = SpecValidator.FIXED_ASSIGNMENT,
         fieldPath = ".assignment")
 @ValidationRule(
-        value = "self.training == oldSelf.training",
+        value = "self.training.globalBatch == oldSelf.training.globalBatch"
+                + " && self.training.groupSize == oldSelf.training.groupSize"
+                + " && has(self.training.maxSteps) == has(oldSelf.training.maxSteps)"
+                + " && (!has(self.training.maxSteps) || self.training.maxSteps == oldSelf.training.maxSteps)"
+                + " && self.training.seed == oldSelf.training.seed"
+                + " && self.training.precision == oldSelf.training.precision"
+                + " && self.training.reproducibility == oldSelf.training.reproducibility"
+                + " && self.training.optimizer == oldSelf.training.optimizer"
+                + " && self.training.batchNorm == oldSelf.training.batchNorm"
+                + " && self.training.gradients == oldSelf.training.gradients"
+                + " && self.training.prototypesFrozenSteps == oldSelf.training.prototypesFrozenSteps"
+                + " && self.training.augmentation == oldSelf.training.augmentation",
         message = SpecValidator.FIXED_TRAINING,
         fieldPath = ".training")
 @ValidationRule(
-        value = "self.checkpoint == oldSelf.checkpoint",
+        value = "self.training.epochs >= oldSelf.training.epochs",
+        message = SpecValidator.EPOCHS_GROW,
+        fieldPath = ".training.epochs")
+@ValidationRule(
+        value = "self.training.reproducibility == 'Fast' || self.training.threads == oldSelf.training.threads",
+        message = SpecValidator.FIXED_THREADS,
+        fieldPath = ".training.threads")
+@ValidationRule(
+        value = "has(self.checkpoint.uri) == has(oldSelf.checkpoint.uri)"
+                + " && (!has(self.checkpoint.uri) || self.checkpoint.uri == oldSelf.checkpoint.uri)"
+                + " && has(self.checkpoint.s3) == has(oldSelf.checkpoint.s3)"
+                + " && (!has(self.checkpoint.s3) || self.checkpoint.s3 == oldSelf.checkpoint.s3)",
         message = SpecValidator.FIXED_CHECKPOINT,
         fieldPath = ".checkpoint")
 public record SwavJobSpec(
@@ -112,7 +139,8 @@ public record SwavJobSpec(
                 + " The trainer's container is the one named `trainer`, or the first. The operator adds"
                 + " its environment (SWAV_*), the volumes of /etc/swav and /run/swav, a readiness probe"
                 + " if none is given, restartPolicy Never and the job's ServiceAccount."
-                + " A change applies to pods created afterwards.")
+                + " After a change pods that have not started are replaced at once, and running ones as"
+                + " rollout says.")
         @Required
         @SchemaFrom(type = FreeForm.class)
         @PreserveUnknownFields
@@ -122,7 +150,7 @@ public record SwavJobSpec(
         @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         Model model,
 
-        @JsonPropertyDescription("Where the images are. Immutable.") @Required
+        @JsonPropertyDescription("Where the images are. Immutable, except workers and maxBadSamples.") @Required
         Data data,
 
         @JsonPropertyDescription(
@@ -138,15 +166,18 @@ public record SwavJobSpec(
         Assignment assignment,
 
         @JsonPropertyDescription("How the model is trained, counted in global steps and samples only, so that a"
-                + " resize changes nothing. Immutable.")
+                + " resize changes nothing. Immutable, except epochs and threads.")
         @Default("{}")
         Training training,
 
-        @JsonPropertyDescription("When and where checkpoints are written. Immutable.") @Default("{}")
+        @JsonPropertyDescription("When and where checkpoints are written. Immutable are uri and s3.") @Default("{}")
         Checkpoint checkpoint,
 
         @JsonPropertyDescription("How failures are handled.") @Default("{}")
         Recovery recovery,
+
+        @JsonPropertyDescription("What a change of template does to pods that run.") @Default("{}")
+        Rollout rollout,
 
         @JsonPropertyDescription(
                 "Seconds after the end (Complete or Failed) at which the job's pods, and with them their logs,"
@@ -157,12 +188,35 @@ public record SwavJobSpec(
         @Nullable
         Integer ttlSecondsAfterFinished) {
 
+    public SwavJobSpec {
+        // an older CRD, or a spec kept by an older operator, lacks it
+        rollout = Objects.requireNonNullElse(rollout, new Rollout(RolloutType.RollingUpdate));
+    }
+
     /**
      * Returns the most trainers that {@code elastic} allows: never more than groups, because a group is never split.
      */
     public int maxReplicas() {
         Integer max = elastic.maxReplicas();
         return max == null ? training.groups() : max;
+    }
+
+    /** Returns the same spec with another number of epochs. */
+    public SwavJobSpec withEpochs(int epochs) {
+        return new SwavJobSpec(
+                replicas,
+                suspend,
+                elastic,
+                template,
+                model,
+                data,
+                crops,
+                assignment,
+                training.with(epochs, training.threads()),
+                checkpoint,
+                recovery,
+                rollout,
+                ttlSecondsAfterFinished);
     }
 
     /**
@@ -282,7 +336,8 @@ public record SwavJobSpec(
             String evalUri,
 
             @JsonPropertyDescription("Undecodable images that are skipped and counted"
-                    + " (status.progress.skippedSamples) before the job fails, 100 by default.")
+                    + " (status.progress.skippedSamples) before the job fails, 100 by default. Running trainers"
+                    + " follow a change.")
             @Default("100")
             @Min(0)
             @Max(Integer.MAX_VALUE)
@@ -297,7 +352,9 @@ public record SwavJobSpec(
             @Max(715_827_879)
             Integer maxPixels,
 
-            @JsonPropertyDescription("Threads per pod that decode and crop images, 2 by default.")
+            @JsonPropertyDescription(
+                    "Threads per pod that decode and crop images, 2 by default. A change applies to pods"
+                            + " created afterwards.")
             @Default("2")
             @Min(1)
             @Max(512)
@@ -317,6 +374,11 @@ public record SwavJobSpec(
         public Data {
             maxPixels = Objects.requireNonNullElse(maxPixels, MAX_PIXELS);
             augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host);
+        }
+
+        /** Returns the same data with the settings that may change while a job runs. */
+        Data with(Integer newWorkers, Integer newMaxBadSamples) {
+            return new Data(uri, evalUri, newMaxBadSamples, maxPixels, newWorkers, augmentOn);
         }
     }
 
@@ -401,7 +463,9 @@ public record SwavJobSpec(
             Integer groupSize,
 
             @JsonPropertyDescription(
-                    "Passes over the data, 100 by default. An epoch has floor(images / globalBatch) steps.")
+                    "Passes over the data, 100 by default. An epoch has floor(images / globalBatch) steps. May be"
+                            + " raised while the job runs: from the next world on, at one step for all trainers, the"
+                            + " learning rate follows the longer cosine. It cannot be lowered.")
             @Default("100")
             @Min(1)
             @Max(1_000_000)
@@ -429,7 +493,8 @@ public record SwavJobSpec(
             Reproducibility reproducibility,
 
             @JsonPropertyDescription(
-                    "Threads of a CPU kernel in each trainer, 1 by default. Fixed because the bits depend on it.")
+                    "Threads of a CPU kernel in each trainer, 1 by default. The bits depend on it, so it may change"
+                            + " in mode Fast alone; a change applies to pods created afterwards.")
             @Default("1")
             @Min(1)
             @Max(512)
@@ -456,6 +521,24 @@ public record SwavJobSpec(
 
         public int groups() {
             return globalBatch / groupSize;
+        }
+
+        /** Returns the same settings with those that may change while a job runs. */
+        Training with(Integer newEpochs, Integer newThreads) {
+            return new Training(
+                    globalBatch,
+                    groupSize,
+                    newEpochs,
+                    maxSteps,
+                    seed,
+                    precision,
+                    reproducibility,
+                    newThreads,
+                    optimizer,
+                    batchNorm,
+                    gradients,
+                    prototypesFrozenSteps,
+                    augmentation);
         }
     }
 
@@ -595,7 +678,10 @@ public record SwavJobSpec(
             @Nullable
             S3 s3,
 
-            @JsonPropertyDescription("Global steps between two checkpoints, 500 by default.") @Default("500") @Min(1)
+            @JsonPropertyDescription("Global steps between two checkpoints, 500 by default. Running trainers follow a"
+                    + " change of this, everySeconds and keep.")
+            @Default("500")
+            @Min(1)
             Long everySteps,
 
             @JsonPropertyDescription(
@@ -610,7 +696,13 @@ public record SwavJobSpec(
             @Default("3")
             @Min(1)
             @Max(1_000_000)
-            Integer keep) {}
+            Integer keep) {
+
+        /** Returns the same checkpoints with the settings that may change while a job runs. */
+        Checkpoint with(Long newEverySteps, @Nullable Integer newEverySeconds, Integer newKeep) {
+            return new Checkpoint(uri, s3, newEverySteps, newEverySeconds, newKeep);
+        }
+    }
 
     /** An S3 service. */
     @JsonIgnoreProperties(ignoreUnknown = true)
@@ -638,7 +730,8 @@ public record SwavJobSpec(
             @JsonPropertyDescription(
                     "Failures of trainers, which are replaced, within failureWindowSeconds before the job is Failed,"
                             + " 10 by default. Trainers that fail together, in one world and in the same way, are one"
-                            + " failure. Preemptions, evictions and lost nodes never count.")
+                            + " failure. Preemptions, lost nodes and evictions never count, except for an eviction because of"
+                            + " what the pod itself used.")
             @Default("10")
             @Min(0)
             @Max(1_000_000)
@@ -659,7 +752,8 @@ public record SwavJobSpec(
             Integer hungAfterSeconds,
 
             @JsonPropertyDescription("Seconds between a node's notice and the end of its pods, 15 by default; saving a"
-                    + " checkpoint should take less (condition CheckpointExceedsNotice).")
+                    + " checkpoint should take less (condition CheckpointExceedsNotice). Running trainers follow a"
+                    + " change.")
             @Default("15")
             @Min(1)
             @Max(86_400)
@@ -669,12 +763,56 @@ public record SwavJobSpec(
                     + " damaged or of another configuration: false (default) stops with a message that names"
                     + " them, true starts from zero.")
             @Default("false")
-            Boolean startOver) {
+            Boolean startOver,
+
+            @JsonPropertyDescription("Failures on one node, 2 by default, after which new pods of this job avoid it for"
+                    + " avoidNodeSeconds (status.avoidedNodes); 0 for never. Only failures that stayed on that"
+                    + " node count: not those of pods that failed together on several nodes or as a whole world,"
+                    + " not preemptions, and not pods that used more memory or disk than they may. Pods run on"
+                    + " an avoided node only if no other takes them, at the latest after five minutes.")
+            @Default("2")
+            @Min(0)
+            @Max(1000)
+            Integer avoidNodeAfterFailures,
+
+            @JsonPropertyDescription("Seconds, 3600 (an hour) by default, for which a node is avoided after the last"
+                    + " failure on it, and for which a failure counts.")
+            @Default("3600")
+            @Min(1)
+            @Max(2_592_000)
+            Integer avoidNodeSeconds) {
         private static final int A_DAY = 86_400;
+        private static final int AVOID_AFTER = 2;
+        private static final int AN_HOUR = 3_600;
 
         public Recovery {
             // absent from a spec that an earlier operator has accepted
             failureWindowSeconds = Objects.requireNonNullElse(failureWindowSeconds, A_DAY);
+            avoidNodeAfterFailures = Objects.requireNonNullElse(avoidNodeAfterFailures, AVOID_AFTER);
+            avoidNodeSeconds = Objects.requireNonNullElse(avoidNodeSeconds, AN_HOUR);
         }
+    }
+
+    /** What a change of the template does to pods that run. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Rollout(
+            @JsonPropertyDescription("RollingUpdate (default) replaces running pods one at a time: each leaves with"
+                    + " notice and its successor joins, so no step is lost. If the successor cannot train with the"
+                    + " others, because its image has another build, all are replaced together from the checkpoint that"
+                    + " they save on leaving. OnDelete leaves running pods alone; their successors get the present"
+                    + " template. The annotation swav.io/rollout-paused: \"true\" on the job pauses a rollout.")
+            @Default("RollingUpdate")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            RolloutType type) {
+        public Rollout {
+            type = Objects.requireNonNullElse(type, RolloutType.RollingUpdate);
+        }
+    }
+
+    /** The types of {@link Rollout}, named as the update strategies of a DaemonSet. */
+    public enum RolloutType {
+        RollingUpdate,
+        OnDelete
     }
 }

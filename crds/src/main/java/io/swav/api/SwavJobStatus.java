@@ -56,6 +56,11 @@ public record SwavJobStatus(
         @JsonPropertyDescription("What was lost, and why.") @Nullable
         Ledger ledger,
 
+        @JsonPropertyDescription("Nodes that new pods of this job avoid, because pods failed on them; see"
+                + " recovery.avoidNodeAfterFailures. Absent if there are none.")
+        @Nullable
+        List<AvoidedNode> avoidedNodes,
+
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
                         + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
@@ -64,7 +69,33 @@ public record SwavJobStatus(
         List<JobCondition> conditions) {
 
     public static final SwavJobStatus EMPTY =
-            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null);
+            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null, null);
+
+    /** Creates a status without avoided nodes. */
+    public SwavJobStatus(
+            @Nullable Long observedGeneration,
+            @Nullable Phase phase,
+            @Nullable Integer replicas,
+            @Nullable Integer readyReplicas,
+            @Nullable String selector,
+            @Nullable WorldStatus world,
+            @Nullable Progress progress,
+            @Nullable List<CheckpointEntry> checkpoints,
+            @Nullable Ledger ledger,
+            @Nullable List<JobCondition> conditions) {
+        this(
+                observedGeneration,
+                phase,
+                replicas,
+                readyReplicas,
+                selector,
+                world,
+                progress,
+                checkpoints,
+                ledger,
+                null,
+                conditions);
+    }
 
     public Optional<JobCondition> condition(ConditionType type) {
         return conditions == null
@@ -105,6 +136,8 @@ public record SwavJobStatus(
         /** A kind that only a later version knows. */
         @JsonEnumDefaultValue
         Unknown,
+        /** Trainers took over changed settings; no pod joined or left. */
+        Settings,
         Resize,
         Suspension,
         /** A step was not finite, and was tried again or resumed from a checkpoint; no pod left. */
@@ -150,7 +183,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Trainers in the world.")
             Integer size,
 
-            @JsonPropertyDescription("Pods in the order of their ranks.")
+            @JsonPropertyDescription(
+                    "The first 16 pods in the order of their ranks; size counts all, and ConfigMap <job>-world lists them.")
             List<String> members,
 
             @JsonPropertyDescription("When this generation was published, RFC 3339.") @Nullable
@@ -174,6 +208,15 @@ public record SwavJobStatus(
 
             @JsonPropertyDescription("Epoch of that step, from 0.") @Nullable
             Integer epoch,
+
+            @JsonPropertyDescription("Epochs of the whole job that are in force; unknown from trainers of a version in"
+                    + " which they cannot change.")
+            @Nullable
+            Integer epochs,
+
+            @JsonPropertyDescription("Global step from which on they are in force, if training.epochs was raised.")
+            @Nullable
+            Long epochsSince,
 
             @JsonPropertyDescription("Loss of that step, mean over the global batch, nats; it starts near ln K.")
             @Nullable
@@ -282,6 +325,18 @@ public record SwavJobStatus(
             @JsonPropertyDescription("The last 20 incidents, newest last.") @Nullable
             List<Incident> incidents) {}
 
+    /** A node that the job avoids. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record AvoidedNode(
+            @JsonPropertyDescription("Name of the node.") String node,
+
+            @JsonPropertyDescription("When it may be used again, RFC 3339.")
+            String until,
+
+            @JsonPropertyDescription("The failures on it, in a sentence.")
+            String reason) {}
+
     /** One event that changed the world, or a pod that left. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -292,7 +347,8 @@ public record SwavJobStatus(
             @JsonPropertyDescription(
                     "Preemption (removed, or not responding), Unreachable (its peers did not reach it),"
                             + " Failure, Hang, NotFinite (a step was NaN or infinite), Diverged (its copy of the state differed and"
-                            + " was replaced), Resize (pods joined or were released) or Suspension.")
+                            + " was replaced), Resize (pods joined or were released), Settings (changed settings were"
+                            + " taken over) or Suspension.")
             @SchemaFrom(type = String.class)
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_USING_DEFAULT_VALUE)
             IncidentKind kind,
@@ -318,6 +374,19 @@ public record SwavJobStatus(
                     + " pause each show all of it.")
             @Nullable
             Double secondsPaused) {
+
+        /** Returns an incident that turned out to be a change of the world alone: the pod did not leave. */
+        public Incident withdrawn() {
+            return new Incident(
+                    time,
+                    IncidentKind.Resize,
+                    pod,
+                    "the notice was withdrawn, and the pod stays: " + reason,
+                    step,
+                    generation,
+                    stepsLost,
+                    secondsPaused);
+        }
 
         /** Returns the same incident of these pods. */
         public Incident withPod(String pods) {

@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.EpochSchedule.Change;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * @param fingerprints what this trainer trains with, with its settings while it is outside a world; null until it is
  *     known
  * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
+ * @param epochs the epochs of the whole job and the step from which on they are in force; null from a version that
+ *     cannot change settings while it runs
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -63,6 +66,7 @@ public record TrainerReport(
         @Nullable NotFinite notFinite,
         @Nullable Fingerprints fingerprints,
         @Nullable Divergence diverged,
+        @Nullable Change epochs,
         String time) {
 
     /**

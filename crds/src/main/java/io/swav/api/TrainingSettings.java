@@ -9,7 +9,8 @@ import java.util.TreeMap;
 
 /**
  * The resolved settings of a job that its trainers must have in common: every field of the spec except those that are
- * named here. A field that a later version adds is therefore covered from its first day.
+ * named here. A field that a later version adds is therefore covered from its first day. {@code training.epochs} is the
+ * number with which the job began, see {@link EpochSchedule}.
  */
 public final class TrainingSettings {
     /**
@@ -23,11 +24,16 @@ public final class TrainingSettings {
             "template",
             "checkpoint",
             "recovery",
+            "rollout",
             "ttlSecondsAfterFinished",
             "data.uri",
             "data.evalUri",
             "data.workers",
             "data.maxBadSamples");
+
+    private static final String REPRODUCIBILITY = "training.reproducibility";
+    /** Mode Fast promises no bits that depend on it, so trainers may differ in it. */
+    private static final String THREADS = "training.threads";
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -59,8 +65,12 @@ public final class TrainingSettings {
 
     /** Returns the digest of these settings, 16 hexadecimal digits. */
     public static String digest(SortedMap<String, String> settings) {
+        SortedMap<String, String> digested = new TreeMap<>(settings);
+        if (SwavJobSpec.Reproducibility.Fast.name().equals(settings.get(REPRODUCIBILITY))) {
+            digested.remove(THREADS);
+        }
         StringBuilder text = new StringBuilder();
-        settings.forEach(
+        digested.forEach(
                 (path, value) -> text.append(path).append('=').append(value).append('\n'));
         return Fingerprints.digest(text.toString().getBytes(StandardCharsets.UTF_8));
     }

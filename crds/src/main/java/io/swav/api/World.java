@@ -1,9 +1,11 @@
 package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The world document: key {@link ResourceNames#WORLD_KEY} of ConfigMap {@code <job>-world}, written by the operator
@@ -16,9 +18,21 @@ import java.util.OptionalInt;
  *     rank 0 saves it
  * @param lost uids of members that this generation dropped because they are dead or do not respond: no member needs to
  *     wait for them
+ * @param epochs of the job; null if they were never raised
+ * @param settings that members take over with this generation; null if they were never changed, so that those of each
+ *     trainer's configuration file hold
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
-public record World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record World(
+        long generation,
+        String job,
+        List<Member> members,
+        String why,
+        boolean hold,
+        List<String> lost,
+        @Nullable EpochSchedule epochs,
+        @Nullable LiveSettings settings) {
 
     /**
      * One trainer of the world.
@@ -43,9 +57,19 @@ public record World(long generation, String job, List<Member> members, String wh
                 .toList();
     }
 
+    /** Creates a world of a job whose settings were never changed. */
+    public World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
+        this(generation, job, members, why, hold, lost, null, null);
+    }
+
     /** Creates a world that trains and that lost no member. */
     public World(long generation, String job, List<Member> members, String why) {
         this(generation, job, members, why, false, List.of());
+    }
+
+    /** Returns the same world with these settings. */
+    public World with(@Nullable EpochSchedule newEpochs, @Nullable LiveSettings newSettings) {
+        return new World(generation, job, members, why, hold, lost, newEpochs, newSettings);
     }
 
     public static World none(String job) {

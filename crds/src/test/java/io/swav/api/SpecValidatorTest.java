@@ -5,11 +5,13 @@ import static io.swav.api.SpecValidator.BITWISE;
 import static io.swav.api.SpecValidator.CHECKPOINT_URI;
 import static io.swav.api.SpecValidator.DATA_EVAL_URI;
 import static io.swav.api.SpecValidator.DATA_URI;
+import static io.swav.api.SpecValidator.EPOCHS_GROW;
 import static io.swav.api.SpecValidator.FIXED_ASSIGNMENT;
 import static io.swav.api.SpecValidator.FIXED_CHECKPOINT;
 import static io.swav.api.SpecValidator.FIXED_CROPS;
 import static io.swav.api.SpecValidator.FIXED_DATA;
 import static io.swav.api.SpecValidator.FIXED_MODEL;
+import static io.swav.api.SpecValidator.FIXED_THREADS;
 import static io.swav.api.SpecValidator.FIXED_TRAINING;
 import static io.swav.api.SpecValidator.GROUPS;
 import static io.swav.api.SpecValidator.GROUP_SIZE;
@@ -19,6 +21,7 @@ import static io.swav.api.SpecValidator.ROUNDED;
 import static io.swav.api.SpecValidator.SCALES;
 import static io.swav.api.SpecValidator.TWO_CROPS;
 import static io.swav.api.SpecValidator.WARM_UP;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
@@ -33,6 +36,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,6 +110,8 @@ class SpecValidatorTest {
                 arguments(
                         "elastic: {spares: 1}, recovery: {maxFailures: 1, hungAfterSeconds: 5}, ttlSecondsAfterFinished: 1",
                         List.of()),
+                arguments("recovery: {avoidNodeAfterFailures: 0}", List.of()),
+                arguments("recovery: {avoidNodeAfterFailures: 5, avoidNodeSeconds: 60}", List.of()),
                 arguments("template: {metadata: {labels: {a: b}}}", List.of()),
                 arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),
                 arguments("data: {uri: file:///other}", List.of(FIXED_DATA)),
@@ -113,13 +120,25 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, augmentOn: Device}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, maxPixels: 67108864}", List.of()),
                 arguments("data: {uri: file:///data, maxPixels: 1000}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, workers: 4, maxBadSamples: 0}", List.of()),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
                 arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
                 arguments("training: {globalBatch: 2048, groupSize: 32}", List.of(FIXED_TRAINING)),
                 arguments("training: {batchNorm: {groupSize: 64}}", List.of(FIXED_TRAINING)),
-                arguments("checkpoint: {everySteps: 5}", List.of(FIXED_CHECKPOINT)),
-                arguments("model: {stem: small}, training: {epochs: 11}", List.of(FIXED_MODEL, FIXED_TRAINING)));
+                arguments("training: {maxSteps: 9}", List.of(FIXED_TRAINING)),
+                arguments("training: {reproducibility: Fast}", List.of(FIXED_TRAINING)),
+                arguments("training: {optimizer: {momentum: 0.8}}", List.of(FIXED_TRAINING)),
+                arguments("training: {epochs: 101}", List.of()),
+                arguments("training: {epochs: 99}", List.of(EPOCHS_GROW)),
+                arguments("training: {threads: 2}", List.of(FIXED_THREADS)),
+                arguments(
+                        "training: {seed: 1, epochs: 10, threads: 2}",
+                        List.of(FIXED_TRAINING, EPOCHS_GROW, FIXED_THREADS)),
+                arguments("checkpoint: {everySteps: 5, everySeconds: 60, keep: 1}", List.of()),
+                arguments("checkpoint: {uri: 's3://other/place'}", List.of(FIXED_CHECKPOINT)),
+                arguments("checkpoint: {s3: {region: eu-west-1}}", List.of(FIXED_CHECKPOINT)),
+                arguments("model: {stem: small}, training: {epochs: 11}", List.of(FIXED_MODEL, EPOCHS_GROW)));
     }
 
     @ParameterizedTest
@@ -132,12 +151,101 @@ class SpecValidatorTest {
         assertThat(SpecValidator.changed(read(before), read(now))).containsExactlyInAnyOrderElementsOf(expected);
     }
 
+    private static final String FAST = "training: {reproducibility: Fast, threads: 2, maxSteps: 9},"
+            + " checkpoint: {uri: 's3://bucket/prefix', s3: {region: eu-west-1}, everySeconds: 60},"
+            + " data: {uri: file:///data, evalUri: file:///e}";
+
+    static Stream<Arguments> changesOfAFastJob() {
+        return Stream.of(
+                arguments(FAST, List.of()),
+                arguments(FAST.replace("threads: 2", "threads: 4"), List.of()),
+                arguments(FAST.replace("threads: 2", "threads: 2, seed: 4"), List.of(FIXED_TRAINING)),
+                arguments(
+                        FAST.replace("Fast, threads: 2", "Bitwise, threads: 4"),
+                        List.of(FIXED_TRAINING, FIXED_THREADS)),
+                arguments(FAST.replace(", maxSteps: 9", ""), List.of(FIXED_TRAINING)),
+                arguments(FAST.replace("maxSteps: 9", "maxSteps: 10"), List.of(FIXED_TRAINING)),
+                arguments(FAST.replace(", everySeconds: 60", ", keep: 9"), List.of()),
+                arguments(FAST.replace("eu-west-1", "eu-west-2"), List.of(FIXED_CHECKPOINT)),
+                arguments(FAST.replace(", s3: {region: eu-west-1}", ""), List.of(FIXED_CHECKPOINT)),
+                arguments(FAST.replace("uri: 's3://bucket/prefix', ", ""), List.of(FIXED_CHECKPOINT)),
+                arguments(FAST.replace("s3://bucket/prefix", "s3://bucket/other"), List.of(FIXED_CHECKPOINT)),
+                arguments(FAST.replace(", evalUri: file:///e", ""), List.of(FIXED_DATA)),
+                arguments(FAST.replace("file:///e", "file:///f"), List.of(FIXED_DATA)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("changesOfAFastJob")
+    void celAndJavaAgreeOnChangesOfAFastJob(String fields, List<String> expected) {
+        JsonNode before = spec(FAST);
+        JsonNode now = spec(fields);
+
+        assertThat(CelRules.broken(SCHEMA, now, before)).containsExactlyInAnyOrderElementsOf(expected);
+        assertThat(SpecValidator.changed(read(before), read(now))).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    /** The rules name single fields, and a new field must be named by one of them. */
+    @Test
+    void everyFieldIsImmutableUnlessItIsListedHere() {
+        Set<String> mutable = Set.of(
+                "data.workers",
+                "data.maxBadSamples",
+                "training.epochs",
+                "training.threads",
+                "checkpoint.everySteps",
+                "checkpoint.everySeconds",
+                "checkpoint.keep");
+        JsonNode before = spec("training: {reproducibility: Fast}");
+        for (String part : List.of("data", "training", "checkpoint")) {
+            requireNonNull(SCHEMA.getProperties().get(part)).getProperties().forEach((field, schema) -> {
+                ObjectNode now = before.deepCopy();
+                ((ObjectNode) now.get(part)).set(field, another(schema, now.at("/" + part + "/" + field)));
+                String path = part + "." + field;
+                List<String> cel = CelRules.broken(SCHEMA, now, before);
+                assertThat(cel.isEmpty()).as("%s: %s", path, cel).isEqualTo(mutable.contains(path));
+                assertThat(SpecValidator.changed(read(before), read(now)))
+                        .as(path)
+                        .hasSameSizeAs(mutable.contains(path) ? List.of() : List.of(1));
+            });
+        }
+    }
+
+    /** Returns a value that differs, and that keeps the rules about the spec by itself. */
+    private static JsonNode another(JSONSchemaProps schema, JsonNode value) {
+        if (schema.getEnum() != null && !schema.getEnum().isEmpty()) {
+            return schema.getEnum().stream()
+                    .filter(other -> !other.equals(value))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        return switch (schema.getType()) {
+            case "integer" -> JSON.getNodeFactory().numberNode(2 * Math.max(1, value.asLong(64)));
+            case "string" -> JSON.getNodeFactory().textNode("file:///another");
+            default -> {
+                ObjectNode object = value.isObject() ? ((ObjectNode) value).deepCopy() : JSON.createObjectNode();
+                Map.Entry<String, JSONSchemaProps> first = schema.getProperties().entrySet().stream()
+                        .filter(field -> !field.getKey().equals("precision"))
+                        .findFirst()
+                        .orElseThrow();
+                yield object.set(
+                        first.getKey(),
+                        first.getValue().getType().equals("number")
+                                ? JSON.getNodeFactory().numberNode(0.25)
+                                : first.getKey().equals("groupSize")
+                                        ? JSON.getNodeFactory().numberNode(128)
+                                        : another(first.getValue(), object.path(first.getKey())));
+            }
+        };
+    }
+
     @Test
     void aFieldMissingFromAnOlderSpecMeansItsDefault() {
         JsonNode before = spec("");
         ((ObjectNode) before.get("data")).remove(List.of("augmentOn", "maxPixels"));
         ((ObjectNode) before.at("/training/gradients")).remove("precision");
+        ((ObjectNode) before.get("recovery")).remove(List.of("avoidNodeAfterFailures", "avoidNodeSeconds"));
 
+        assertThat(read(before).recovery()).isEqualTo(read(spec("")).recovery());
         assertThat(SpecValidator.changed(read(before), read(spec("")))).isEmpty();
     }
 
@@ -153,6 +261,10 @@ class SpecValidatorTest {
                 arguments("data: {}", "spec.data.uri is missing"),
                 arguments("data: {uri: ''}", "spec.data.uri is empty"),
                 arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", must be one of"),
+                arguments(
+                        "recovery: {avoidNodeAfterFailures: -1}",
+                        "spec.recovery.avoidNodeAfterFailures is -1, must be at least 0"),
+                arguments("recovery: {avoidNodeSeconds: 0}", "spec.recovery.avoidNodeSeconds is 0, must be at least 1"),
                 arguments("suspend: 1", "spec.suspend is 1, must be true or false"),
                 arguments(
                         "replicas: 65, training: {epochs: 5}",
@@ -175,6 +287,7 @@ class SpecValidatorTest {
         ArrayNode cases = JSON.createArrayNode();
         specs().forEach(given -> addCase(cases, given));
         changes().forEach(given -> addCase(cases, given).set("before", merge("")));
+        changesOfAFastJob().forEach(given -> addCase(cases, given).set("before", merge(FAST)));
         wrongFields()
                 .map(given -> String.valueOf(given.get()[0]))
                 .filter(fields ->

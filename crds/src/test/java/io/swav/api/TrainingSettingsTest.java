@@ -55,6 +55,14 @@ class TrainingSettingsTest {
         }
     }
 
+    @Test
+    void threadsAreLeftOutOfTheDigestWhereNoBitsArePromised() throws JsonProcessingException {
+        SortedMap<String, String> two = settings("{\"training\": {\"reproducibility\": \"Fast\", \"threads\": 2}}");
+        SortedMap<String, String> four = settings("{\"training\": {\"reproducibility\": \"Fast\", \"threads\": 4}}");
+        assertThat(TrainingSettings.digest(two)).isEqualTo(TrainingSettings.digest(four));
+        assertThat(four).containsEntry("training.threads", "4");
+    }
+
     private static SortedMap<String, String> settings(String spec) throws JsonProcessingException {
         ObjectNode json = (ObjectNode) JSON.readTree(spec);
         json.putObject("data").put("uri", "file:///none");

@@ -20,6 +20,8 @@ class WorldDocumentTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String A = member("a", "uid-a", "10.0.0.1:7000");
     private static final String B = member("b", "uid-b", "10.0.0.2:7000");
+    private static final String SETTINGS =
+            "{\"maxBadSamples\": 100, \"everySteps\": 25, \"keep\": 3, \"noticeSeconds\": 15}";
     /** 10,000 with -Dswav.fuzz.documents=10000. */
     private static final int DOCUMENTS = Integer.getInteger("swav.fuzz.documents", 1000);
 
@@ -97,6 +99,23 @@ class WorldDocumentTest {
                 Arguments.of("cannot be read", document("4", A, deep("[", "]"))),
                 Arguments.of("cannot be read", document("4, \"later\": " + deep("[", "]"), A, B)),
                 Arguments.of("names 15000 members, but the job has work for 64", document("4", megabyte)),
+                Arguments.of("cannot be read", document("4, \"epochs\": []", A)),
+                Arguments.of("cannot be read", document("4, \"epochs\": 200", A)),
+                Arguments.of("cannot be read", document("4, \"epochs\": [{\"step\": 0, \"epochs\": 0}]", A)),
+                Arguments.of("cannot be read", document("4, \"epochs\": [{\"step\": -1, \"epochs\": 9}]", A)),
+                Arguments.of(
+                        "epochs must grow",
+                        document("4, \"epochs\": [{\"step\": 0, \"epochs\": 9}, {\"step\": 5, \"epochs\": 8}]", A)),
+                Arguments.of(
+                        "epochs must grow",
+                        document("4, \"epochs\": [{\"epochs\": 9}, {\"step\": 5, \"epochs\": 10}]", A)),
+                Arguments.of("settings are out of range", document("4, \"settings\": {}", A)),
+                Arguments.of(
+                        "settings are out of range",
+                        document("4, \"settings\": " + SETTINGS.replace("\"everySteps\": 25", "\"everySteps\": 0"), A)),
+                Arguments.of(
+                        "settings are out of range",
+                        document("4, \"settings\": " + SETTINGS.replace("\"everySteps\": 25, ", ""), A)),
                 Arguments.of(
                         "is wrong about rank 0", document("4", member("x".repeat(1 << 20), "u", "y".repeat(1 << 20)))));
     }
@@ -119,6 +138,10 @@ class WorldDocumentTest {
                 document("4", A, B.replace("10.0.0.2:7000", "fd00::1:7000")),
                 document("4, \"later\": {\"list\": [1, {\"x\": null}]}", A, B.replace("}", ", \"zone\": [1]}")),
                 document("4, \"hold\": true, \"lost\": [\"uid-c\", null]", A),
+                document("4, \"epochs\": [{\"step\": 0, \"epochs\": 9}, {\"epochs\": 10, \"later\": 1}]", A),
+                document("4, \"epochs\": null, \"settings\": null", A),
+                document("4, \"settings\": " + SETTINGS, A),
+                document("4, \"settings\": " + SETTINGS.replace("{", "{\"later\": [], "), A),
                 document("4", A).replace(", \"why\": \"test\"", ""));
     }
 
@@ -135,6 +158,12 @@ class WorldDocumentTest {
                 4, "job", List.of(new World.Member("a", "uid-a", "10.0.0.1:7000")), "grown", true, List.of("uid-b"));
         assertThat(WorldDocument.read(JSON.writeValueAsString(world), "job", 3, 1))
                 .isEqualTo(new WorldDocument.Usable(world));
+        World changed = world.with(EpochSchedule.of(9).raisedTo(12), new LiveSettings(100, 25, 60, 3, 15));
+        assertThat(WorldDocument.read(JSON.writeValueAsString(changed), "job", 3, 1))
+                .isEqualTo(new WorldDocument.Usable(changed));
+        assertThat(JSON.writeValueAsString(world))
+                .as("a job whose settings never changed has the document of earlier versions")
+                .doesNotContain("epochs", "settings");
         assertThat(WorldDocument.read(JSON.writeValueAsString(World.none("job")), "job", 0, 1))
                 .isEqualTo(new WorldDocument.Usable(World.none("job")));
     }

@@ -115,7 +115,8 @@ final class CheckpointStatus {
                         exceeds
                                 ? ". If all trainers are preempted at once, the steps since the last checkpoint are"
                                         + " lost."
-                                        + " Save to a faster store, or more often (checkpoint.everySteps, everySeconds)"
+                                        + " Save more often (lower checkpoint.everySteps or everySeconds, which running"
+                                        + " trainers follow), or to a faster store in a new job"
                                 : ""));
     }
 

@@ -45,10 +45,13 @@ final class ConditionStatus {
 
     private void addKstatus() {
         Optional<String> apiError = facts.result().apiError();
-        boolean asWanted =
-                phase == Phase.Complete || phase == Phase.Suspended || (phase == Phase.Running && facts.isFull());
+        boolean rollingOut = obstacles.isRollingOut();
+        boolean asWanted = phase == Phase.Complete
+                || phase == Phase.Suspended
+                || (phase == Phase.Running && facts.isFull() && !rollingOut);
         boolean current = asWanted && apiError.isEmpty();
-        ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : ofPhase;
+        ConditionReason moving = phase == Phase.Running && rollingOut ? ConditionReason.RollingOut : ofPhase;
+        ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : moving;
         String sentence = apiError.map(
                         error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
                 .orElse(why);
@@ -107,8 +110,21 @@ final class ConditionStatus {
                         ConditionType.Complete,
                         phase == Phase.Complete,
                         phase.isEnd() ? ofEnd : ConditionReason.NotYet,
-                        phase.isEnd() ? why : "Not all steps are done")
+                        phase.isEnd() ? HumanFormat.sentences(why, raisedTooLate()) : "Not all steps are done")
                 .add(ConditionType.Failed, failed, failedReason(), failed ? why : "The job has not failed");
+    }
+
+    /** Returns that the spec wants more epochs than a complete job has trained; empty if it does not. */
+    private String raisedTooLate() {
+        return facts.snapshot()
+                .accepted()
+                .filter(spec -> phase == Phase.Complete
+                        && spec.training().epochs() > facts.snapshot().epochsInForce(spec))
+                .map(spec -> "training.epochs " + spec.training().epochs() + " came after the last of "
+                        + facts.snapshot().epochsInForce(spec)
+                        + " epochs and has no effect: a complete job trains no further. To go on from its weights, import"
+                        + " them into a new SwavJob (swav import)")
+                .orElse("");
     }
 
     private ConditionReason failedReason() {

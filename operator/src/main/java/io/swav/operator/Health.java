@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Timer;
 import java.util.TimerTask;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,14 +24,17 @@ final class Health implements AutoCloseable {
     private final KubernetesClient client;
     private final BooleanSupplier started;
     private final BooleanSupplier watching;
+    private final Supplier<List<String>> others;
     private final Timer checks = new Timer("api-server-check", true);
     /** Why the API server did not respond at the last check; empty if it did. */
     private volatile String outage = "";
 
-    private Health(KubernetesClient client, BooleanSupplier started, BooleanSupplier watching) {
+    private Health(
+            KubernetesClient client, BooleanSupplier started, BooleanSupplier watching, Supplier<List<String>> others) {
         this.client = client;
         this.started = started;
         this.watching = watching;
+        this.others = others;
     }
 
     /**
@@ -38,13 +42,15 @@ final class Health implements AutoCloseable {
      *
      * @param started whether the informers have synced
      * @param watching whether each of them watches now
+     * @param others problems that somebody else finds, which a restart does not solve
      */
-    static Health of(KubernetesClient client, BooleanSupplier started, BooleanSupplier watching) {
+    static Health of(
+            KubernetesClient client, BooleanSupplier started, BooleanSupplier watching, Supplier<List<String>> others) {
         KubernetesClient once = client.newClient(new RequestConfigBuilder()
                         .withRequestRetryBackoffLimit(0)
                         .build())
                 .adapt(KubernetesClient.class);
-        Health health = new Health(once, started, watching);
+        Health health = new Health(once, started, watching, others);
         health.check();
         TimerTask check = new TimerTask() {
             @Override
@@ -75,7 +81,7 @@ final class Health implements AutoCloseable {
     }
 
     List<String> problems() {
-        List<String> wrong = new ArrayList<>();
+        List<String> wrong = new ArrayList<>(others.get());
         if (!started.getAsBoolean()) {
             wrong.add("starting: the informers have not synced");
         } else if (!watching.getAsBoolean()) {

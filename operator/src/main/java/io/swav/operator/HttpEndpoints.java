@@ -1,96 +1,144 @@
 package io.swav.operator;
 
-import com.sun.net.httpserver.Filter;
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpHandler;
-import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.net.HttpURLConnection;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * Serves {@code /healthz} (200 if the operator works, otherwise 503 and why), {@code /livez} (503 only for what a
- * restart solves), {@code /metrics} for Prometheus, and {@code /}, the jobs for a browser.
+ * Serves, on a port of their own for the kubelet, {@code /healthz} (200 if the operator works, otherwise 503 and why) and
+ * {@code /livez} (503 only for what a restart solves); on another one {@code /metrics} for Prometheus, and {@code /}, the jobs
+ * for a browser.
  */
 final class HttpEndpoints implements AutoCloseable {
-    private static final String PLAIN = "text/plain; version=0.0.4; charset=utf-8";
+    /** Scrapes that may be under way at the same time, because each holds its whole text. */
+    private static final int SCRAPES = 4;
 
-    private final HttpServer server;
-    private final ExecutorService threads = Executors.newFixedThreadPool(2);
+    private static final Map<String, String> PAGE_HEADERS = Map.of(
+            "Content-Security-Policy",
+            JobPage.POLICY,
+            "X-Content-Type-Options",
+            "nosniff",
+            "Cache-Control",
+            "no-store");
+
+    /** What is served on the port of metrics and page. */
+    interface Content {
+        HttpAnswer metrics(boolean gzip);
+
+        /** The namespaces that have jobs. */
+        List<String> namespaces();
+
+        /** The page of the jobs that this reader may see. */
+        String page(Readers.Decision.Sees reader);
+    }
+
+    private final HttpPort health;
+    private final HttpPort content;
+    private final Semaphore scrapes = new Semaphore(SCRAPES);
 
     /**
      * Starts serving.
-     * @param address to listen at; port 0 takes any free one. On a loopback address, {@link LoopbackGuard} applies
+     *
+     * @param address of page and metrics to listen at; port 0 takes any free one
+     * @param healthPort at the same address; 0 takes any free one
      * @param problems what is wrong, empty if all is well
      * @param fatalProblems what is wrong and will not end by itself
+     * @param notes what a person should know although all is well
      */
     HttpEndpoints(
             InetSocketAddress address,
+            int healthPort,
             Supplier<List<String>> problems,
             Supplier<List<String>> fatalProblems,
-            Supplier<String> metrics,
-            Supplier<String> page)
+            Supplier<List<String>> notes,
+            Readers readers,
+            Content served)
             throws IOException {
-        server = HttpServer.create(address, 0);
-        server.setExecutor(threads);
-        List<Filter> guards =
-                address.getAddress().isLoopbackAddress() ? List.of(new LoopbackGuard(address.getAddress())) : List.of();
-        Map.<String, HttpHandler>of(
-                        "/healthz", exchange -> health(exchange, problems.get()),
-                        "/livez", exchange -> health(exchange, fatalProblems.get()),
-                        "/metrics", exchange -> answer(exchange, HttpURLConnection.HTTP_OK, PLAIN, metrics.get()),
-                        "/", exchange -> page(exchange, page))
-                .forEach((path, handler) ->
-                        server.createContext(path, handler).getFilters().addAll(guards));
-        server.start();
+        health = new HttpPort(
+                "health",
+                new InetSocketAddress(address.getAddress(), healthPort),
+                health(problems, fatalProblems, notes));
+        try {
+            content = new HttpPort(
+                    "content",
+                    address,
+                    Map.of(
+                            "/metrics",
+                            call -> metrics(call, readers, served),
+                            "/",
+                            call -> page(call, readers, served)));
+        } catch (IOException e) {
+            health.close();
+            throw e;
+        }
     }
 
+    /** Returns the port of page and metrics. */
     int port() {
-        return server.getAddress().getPort();
+        return content.port();
     }
 
-    private static void page(HttpExchange exchange, Supplier<String> page) throws IOException {
-        if (!exchange.getRequestURI().getPath().equals("/")) { // this context gets every path that no other one takes
-            answer(
-                    exchange,
-                    HttpURLConnection.HTTP_NOT_FOUND,
-                    PLAIN,
-                    "not found; the paths are /, /metrics, /healthz and /livez\n");
-            return;
+    int healthPort() {
+        return health.port();
+    }
+
+    /** Returns the pages of the health port. */
+    static Map<String, Function<HttpCall, HttpAnswer>> health(
+            Supplier<List<String>> problems, Supplier<List<String>> fatalProblems, Supplier<List<String>> notes) {
+        return Map.of(
+                "/healthz", call -> health(problems.get(), notes.get()),
+                "/livez", call -> health(fatalProblems.get(), List.of()));
+    }
+
+    private static HttpAnswer health(List<String> problems, List<String> notes) {
+        return problems.isEmpty()
+                ? HttpAnswer.plain(
+                        HttpURLConnection.HTTP_OK,
+                        Stream.concat(Stream.of("ok"), notes.stream()).collect(Collectors.joining("\n")))
+                : HttpAnswer.plain(HttpURLConnection.HTTP_UNAVAILABLE, String.join("\n", problems));
+    }
+
+    private HttpAnswer metrics(HttpCall call, Readers readers, Content served) {
+        if (readers.metrics(call) instanceof Readers.Decision.Denied refused) {
+            return refused.answer();
         }
-        exchange.getResponseHeaders().add("Content-Security-Policy", JobPage.POLICY);
-        exchange.getResponseHeaders().add("X-Content-Type-Options", "nosniff");
-        exchange.getResponseHeaders().add("Cache-Control", "no-store");
-        answer(exchange, HttpURLConnection.HTTP_OK, "text/html; charset=utf-8", page.get());
-    }
-
-    private static void health(HttpExchange exchange, List<String> problems) throws IOException {
-        answer(
-                exchange,
-                problems.isEmpty() ? HttpURLConnection.HTTP_OK : HttpURLConnection.HTTP_UNAVAILABLE,
-                PLAIN,
-                problems.isEmpty() ? "ok\n" : String.join("\n", problems) + "\n");
-    }
-
-    private static void answer(HttpExchange exchange, int code, String type, String text) throws IOException {
-        byte[] body = text.getBytes(StandardCharsets.UTF_8);
-        exchange.getResponseHeaders().add("Content-Type", type);
-        exchange.sendResponseHeaders(code, body.length);
-        try (OutputStream out = exchange.getResponseBody()) {
-            out.write(body);
+        if (!scrapes.tryAcquire()) {
+            return HttpAnswer.busy(SCRAPES + " scrapes are under way; try again");
         }
+        try {
+            HttpAnswer text = served.metrics(call.gzip());
+            return new HttpAnswer(text.status(), text.contentType(), text.body(), text.headers(), scrapes::release);
+        } catch (RuntimeException e) {
+            scrapes.release();
+            throw e;
+        }
+    }
+
+    private static HttpAnswer page(HttpCall call, Readers readers, Content served) {
+        List<String> namespaces = call.namespace().map(List::of).orElseGet(served::namespaces);
+        Readers.Decision decision = readers.page(call, namespaces);
+        if (decision instanceof Readers.Decision.Denied refused) {
+            return refused.answer();
+        }
+        Readers.Decision.Sees sees = (Readers.Decision.Sees) decision;
+        Readers.Decision.Sees shown = call.namespace()
+                .filter(namespace -> sees.all())
+                .map(namespace -> new Readers.Decision.Sees(Set.of(namespace), false, 0))
+                .orElse(sees);
+        return HttpAnswer.of(HttpURLConnection.HTTP_OK, "text/html; charset=utf-8", served.page(shown), PAGE_HEADERS);
     }
 
     @Override
     public void close() {
-        server.stop(0);
-        threads.shutdown();
+        health.close();
+        content.close();
     }
 }

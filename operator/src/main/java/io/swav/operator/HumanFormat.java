@@ -56,9 +56,12 @@ final class HumanFormat {
         return two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h");
     }
 
-    /** Joins two sentences, of which the second may be empty; messages of Kubernetes may already end with a period. */
+    /** Joins two sentences, each of which may be empty; messages of Kubernetes may already end with a period. */
     static String sentences(String first, String second) {
-        return second.isEmpty() ? first : first + (first.endsWith(".") ? " " : ". ") + second;
+        if (first.isEmpty() || second.isEmpty()) {
+            return first + second;
+        }
+        return first + (first.endsWith(".") ? " " : ". ") + second;
     }
 
     private static String two(long large, String unit, long small, String smaller) {

@@ -4,57 +4,116 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.ServiceAccount;
+import io.fabric8.kubernetes.api.model.rbac.Role;
+import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
+import io.javaoperatorsdk.operator.api.reconciler.Constants;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
+import io.javaoperatorsdk.operator.health.InformerHealthIndicator;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
+import io.javaoperatorsdk.operator.processing.event.source.informer.TransformingItemStore;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/** The informers of the jobs' pods and ConfigMaps and of all nodes, with the mapping of their events to jobs. */
-final class Informers {
+/** The informers of the jobs' objects and of all nodes, with the mapping of their events to jobs. */
+final class Informers implements Dependents.Cache {
+    /** Objects in one response to a list. A list of all at once would be held in memory as text, whatever its size. */
+    static final long PAGE = 500;
+
+    private static final String NODE_INDEX = "node";
+
     private final InformerEventSource<Pod, SwavJob> pods;
     private final InformerEventSource<ConfigMap, SwavJob> maps;
+    private final InformerEventSource<ServiceAccount, SwavJob> accounts;
+    private final InformerEventSource<Role, SwavJob> roles;
+    private final InformerEventSource<RoleBinding, SwavJob> bindings;
     private final InformerEventSource<Node, SwavJob> nodes;
     private final IndexerResourceCache<SwavJob> jobs;
 
     Informers(EventSourceContext<SwavJob> context) {
         jobs = context.getPrimaryCache();
-        pods = ofJobs(Pod.class, context);
-        maps = ofJobs(ConfigMap.class, context);
+        pods = ofJobs(ofLabel(Pod.class), context);
+        maps = ofJobs(ofLabel(ConfigMap.class), context);
+        accounts = trimmed(ServiceAccount.class, context);
+        roles = trimmed(Role.class, context);
+        bindings = trimmed(RoleBinding.class, context);
+        pods.addIndexers(Map.of(
+                NODE_INDEX,
+                pod -> Optional.ofNullable(pod.getSpec().getNodeName()).stream().toList()));
         InformerEventSource<Pod, SwavJob> podsOnNodes = pods;
         nodes = new InformerEventSource<>(
                 InformerEventSourceConfiguration.from(Node.class, SwavJob.class)
                         .withSecondaryToPrimaryMapper(node -> jobsOn(node, podsOnNodes))
+                        .withOnUpdateFilter((node, before) -> NodeFacts.differ(before, node))
+                        .withInformerListLimit(PAGE)
                         .withWatchAllNamespaces()
                         .build(),
                 context);
     }
 
+    private static <T extends HasMetadata> InformerEventSourceConfiguration.Builder<T> ofLabel(Class<T> type) {
+        return InformerEventSourceConfiguration.from(type, SwavJob.class).withLabelSelector(ResourceNames.LABEL_JOB);
+    }
+
     private static <T extends HasMetadata> InformerEventSource<T, SwavJob> ofJobs(
-            Class<T> type, EventSourceContext<SwavJob> context) {
+            InformerEventSourceConfiguration.Builder<T> configuration, EventSourceContext<SwavJob> context) {
         return new InformerEventSource<>(
-                InformerEventSourceConfiguration.from(type, SwavJob.class)
-                        .withLabelSelector(ResourceNames.LABEL_JOB)
+                configuration
                         .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
+                        .withInformerListLimit(PAGE)
                         .withNamespacesInheritedFromController()
                         .build(),
                 context);
     }
 
+    /**
+     * Keeps objects without managedFields, their larger part: {@link Dependents} reads an object again before it decides
+     * by them. Informers of several namespaces would share the store, and each would remove what it does not list.
+     */
+    private static <T extends HasMetadata> InformerEventSource<T, SwavJob> trimmed(
+            Class<T> type, EventSourceContext<SwavJob> context) {
+        InformerEventSourceConfiguration.Builder<T> configuration = ofLabel(type);
+        if (context.getControllerConfiguration().getInformerConfig().watchAllNamespaces()) {
+            configuration.withItemStore(new TransformingItemStore<>(object -> {
+                object.getMetadata().setManagedFields(List.of());
+                return object;
+            }));
+        }
+        return ofJobs(configuration, context);
+    }
+
     List<EventSource<?, SwavJob>> all() {
-        return List.of(pods, maps, nodes);
+        return List.of(pods, maps, accounts, roles, bindings, nodes);
+    }
+
+    /** Whether everything about the jobs of this namespace is in the caches, as it was once or as it is now. */
+    boolean synced(String namespace) {
+        return all().stream()
+                .allMatch(source ->
+                        source instanceof InformerEventSource<?, ?> informers && synced(informers, namespace));
+    }
+
+    private static boolean synced(InformerEventSource<?, ?> source, String namespace) {
+        Map<String, InformerHealthIndicator> informers = source.informerHealthIndicators();
+        InformerHealthIndicator informer =
+                informers.getOrDefault(Constants.WATCH_ALL_NAMESPACES, informers.get(namespace));
+        return informer != null && informer.hasSynced();
     }
 
     /** Returns all watched jobs, with the status that the API server has. */
@@ -62,8 +121,15 @@ final class Informers {
         return jobs.list().toList();
     }
 
-    SnapshotReader snapshotReader(KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
+    /** Returns all nodes in the cache. */
+    List<Node> nodes() {
+        return nodes.list().toList();
+    }
+
+    SnapshotReader snapshotReader(
+            Signals signals, KubernetesClient client, PodEvents events, ReportSilenceTracker silence) {
         return new SnapshotReader(
+                signals,
                 maps::get,
                 nodes::get,
                 new SnapshotReader.Live() {
@@ -102,18 +168,44 @@ final class Informers {
         pods.handleRecentResourceCreate(ResourceID.fromResource(pod), pod);
     }
 
-    /** Updates the cache before the watch does, so that the next plan starts from what was written. */
-    void written(ConfigMap map) {
-        ResourceID id = ResourceID.fromResource(map);
-        maps.get(id)
-                .ifPresentOrElse(
-                        before -> maps.handleRecentResourceUpdate(id, map, before),
-                        () -> maps.handleRecentResourceCreate(id, map));
+    @Override
+    public void written(HasMetadata object) {
+        if (object instanceof ConfigMap map) {
+            written(maps, map);
+        } else if (object instanceof ServiceAccount account) {
+            written(accounts, account);
+        } else if (object instanceof Role role) {
+            written(roles, role);
+        } else if (object instanceof RoleBinding binding) {
+            written(bindings, binding);
+        }
     }
 
-    private static Set<ResourceID> jobsOn(Node node, InformerEventSource<Pod, SwavJob> pods) {
-        String name = node.getMetadata().getName();
-        return pods.list(pod -> name.equals(pod.getSpec().getNodeName()))
+    private static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
+        ResourceID id = ResourceID.fromResource(object);
+        source.get(id)
+                .ifPresentOrElse(
+                        before -> source.handleRecentResourceUpdate(id, object, before),
+                        () -> source.handleRecentResourceCreate(id, object));
+    }
+
+    @Override
+    public <T extends HasMetadata> Optional<T> get(Class<T> type, String namespace, String name) {
+        return Stream.of(maps, accounts, roles, bindings)
+                .filter(source -> source.resourceType().equals(type))
+                .findFirst()
+                .flatMap(source -> source.get(new ResourceID(name, namespace)))
+                .map(type::cast);
+    }
+
+    @Override
+    public Collection<Pod> pods(SwavJob job) {
+        return pods.getSecondaryResources(job);
+    }
+
+    /** Finds the jobs of a node by the index, because nodes change more often than there are jobs on most of them. */
+    private static Set<ResourceID> jobsOn(Node node, IndexerResourceCache<Pod> pods) {
+        return pods.byIndex(NODE_INDEX, node.getMetadata().getName()).stream()
                 .map(Informers::jobOf)
                 .collect(Collectors.toSet());
     }

@@ -14,12 +14,16 @@ import java.util.Map;
 final class JobResources {
     private JobResources() {}
 
-    /** Returns the trainers' configuration: the last accepted spec without its template. */
-    static ConfigMap config(SwavJob job, SwavJobSpec accepted) {
+    /**
+     * Returns the trainers' configuration: the last accepted spec without its template.
+     *
+     * @param epochs with which the job began: trainers compare them, and checkpoints belong to them
+     */
+    static ConfigMap config(SwavJob job, SwavJobSpec accepted, int epochs) {
         return new ConfigMapBuilder()
                 .withMetadata(OwnerMetadata.meta(
                         job, ResourceNames.configName(job.getMetadata().getName())))
-                .withData(Map.of(ResourceNames.CONFIG_KEY, SpecLoader.config(accepted)))
+                .withData(Map.of(ResourceNames.CONFIG_KEY, SpecLoader.config(accepted.withEpochs(epochs))))
                 .build();
     }
 

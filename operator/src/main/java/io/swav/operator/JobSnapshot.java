@@ -1,6 +1,10 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.swav.api.ConditionType;
+import io.swav.api.EpochSchedule;
+import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -9,12 +13,14 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
 import io.swav.planner.Reporting;
+import io.swav.planner.WantedSettings;
+import io.swav.planner.WantedTemplate;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that one reconciliation uses, read once from the informers.
@@ -25,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  * @param allReports those, and the last reports of pods that no longer exist
  * @param reporting whether the trainers are able to report
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
+ * @param configured the spec in the trainers' configuration file; empty while there is none
+ * @param orphans trainers of an earlier job of the same name
  */
 record JobSnapshot(
         SwavJob job,
@@ -36,7 +44,37 @@ record JobSnapshot(
         List<TrainerReport> allReports,
         Optional<ConfigMap> progressMap,
         Reporting reporting,
-        Optional<Instant> recheckAt) {
+        Optional<Instant> recheckAt,
+        Optional<SwavJobSpec> configured,
+        Orphans orphans) {
+    private static final String PAUSED = "true";
+
+    JobSnapshot(
+            SwavJob job,
+            Optional<SwavJobSpec> accepted,
+            List<Problem> problems,
+            WorldConfigMap worldMap,
+            List<ObservedPod> pods,
+            Map<String, TrainerReport> reports,
+            List<TrainerReport> allReports,
+            Optional<ConfigMap> progressMap,
+            Reporting reporting,
+            Optional<Instant> recheckAt,
+            Optional<SwavJobSpec> configured) {
+        this(
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                reporting,
+                recheckAt,
+                configured,
+                Orphans.NONE);
+    }
 
     /**
      * Returns the report of the most advanced trainer of the newest world that any trainer has reported: a dead pod may
@@ -48,6 +86,49 @@ record JobSnapshot(
                 .max(Comparator.comparingLong(TrainerReport::generation)
                         .thenComparing(TrainerReport::step)
                         .thenComparing(TrainerReport::time));
+    }
+
+    /** Returns the epochs with which the job began, which its trainers' configuration file keeps. */
+    int firstEpochs(SwavJobSpec spec) {
+        EpochSchedule raised = worldMap.state().settings().epochs();
+        if (raised != null) {
+            return raised.changes().get(0).epochs();
+        }
+        return configured
+                .filter(file -> !plannerInput(Optional.empty()).neverRan())
+                .orElse(spec)
+                .training()
+                .epochs();
+    }
+
+    /** Returns the epochs that trainers are known to have agreed on last. */
+    int epochsInForce(SwavJobSpec spec) {
+        EpochSchedule raised = worldMap.state().settings().epochs();
+        return raised == null ? firstEpochs(spec) : raised.epochsAt(Long.MAX_VALUE);
+    }
+
+    /**
+     * Returns what the accepted spec changes that only pods created from now on have: "data.workers 4 instead of 2". Empty
+     * if no pod has been created yet.
+     */
+    List<String> changesForNextPods() {
+        if (configured.isEmpty()
+                || accepted.isEmpty()
+                || plannerInput(Optional.empty()).neverRan()) {
+            return List.of();
+        }
+        SwavJobSpec before = configured.get();
+        SwavJobSpec now = accepted.get();
+        List<String> changes = new ArrayList<>();
+        if (!now.data().workers().equals(before.data().workers())) {
+            changes.add("data.workers " + now.data().workers() + " instead of "
+                    + before.data().workers());
+        }
+        if (!now.training().threads().equals(before.training().threads())) {
+            changes.add("training.threads " + now.training().threads() + " instead of "
+                    + before.training().threads());
+        }
+        return changes;
     }
 
     /** Returns the global steps applied, as far as reported. */
@@ -78,18 +159,44 @@ record JobSnapshot(
 
     /**
      * Returns the planner's view of this snapshot.
-     * @param rejectedUntil no pod is created before this time; null if none was rejected
+     * @param rejection the one in force: no pod is created before its time
      */
-    PlannerInput plannerInput(@Nullable Instant rejectedUntil) {
+    PlannerInput plannerInput(Optional<PodRejection> rejection) {
         return new PlannerInput(
                 job.getMetadata().getName(),
                 worldMap.world(),
                 worldMap.state(),
                 pods,
                 step(),
-                rejectedUntil,
+                rejection.map(PodRejection::until).orElse(null),
                 reporting,
-                notFinite().orElse(null));
+                notFinite().orElse(null),
+                configured.map(WantedSettings::of).orElse(null),
+                latest().map(TrainerReport::epochs).orElse(null),
+                template(rejection.filter(PodRejection::waits).isPresent()));
+    }
+
+    /** Returns the present template; an edit that is not acted on replaces no pod. */
+    private WantedTemplate template(boolean noRoom) {
+        JsonNode template = job.getSpec() == null ? null : job.getSpec().template();
+        if (!problems.isEmpty() || template == null) {
+            return WantedTemplate.NONE;
+        }
+        SwavJobSpec spec = job.getSpec();
+        boolean saved = Optional.ofNullable(job.getStatus())
+                .flatMap(status -> status.condition(ConditionType.CheckpointsSaved))
+                .filter(condition -> condition.status().equals("False"))
+                .isEmpty();
+        String paused = Optional.ofNullable(job.getMetadata().getAnnotations())
+                .map(all -> all.get(ResourceNames.ANNOTATION_ROLLOUT_PAUSED))
+                .orElse("");
+        return new WantedTemplate(
+                TrainerPod.revision(template),
+                spec.rollout().type() == SwavJobSpec.RolloutType.RollingUpdate,
+                PAUSED.equals(paused),
+                spec.replicas() < spec.maxReplicas(),
+                noRoom,
+                saved && spec.checkpoint().uri() != null);
     }
 
     /**
@@ -106,6 +213,33 @@ record JobSnapshot(
 
     JobSnapshot with(Reporting found) {
         return new JobSnapshot(
-                job, accepted, problems, worldMap, pods, reports, allReports, progressMap, found, recheckAt);
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                found,
+                recheckAt,
+                configured,
+                orphans);
+    }
+
+    JobSnapshot with(Orphans found) {
+        return new JobSnapshot(
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                reporting,
+                recheckAt,
+                configured,
+                found);
     }
 }

@@ -1,13 +1,7 @@
 package io.swav.operator;
 
-import com.sun.net.httpserver.Filter;
-import com.sun.net.httpserver.HttpExchange;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.net.HttpURLConnection;
 import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -19,7 +13,7 @@ import java.util.stream.Stream;
  * of the machine can connect to it, and so can a page in a browser here whose site resolves to 127.0.0.1 (DNS rebinding):
  * such a request names the site in its Host header.
  */
-final class LoopbackGuard extends Filter {
+final class LoopbackGuard {
     private static final int ROOT = 0;
 
     private final Set<String> hosts;
@@ -33,32 +27,12 @@ final class LoopbackGuard extends Filter {
         user = SocketOwner.self();
     }
 
-    @Override
-    public String description() {
-        return "refuses web pages of other sites, and other users";
-    }
-
-    @Override
-    public void doFilter(HttpExchange exchange, Chain chain) throws IOException {
-        Optional<String> refusal = refusal(exchange);
-        if (refusal.isEmpty()) {
-            chain.doFilter(exchange);
-            return;
-        }
-        byte[] body = (refusal.get() + "\n").getBytes(StandardCharsets.UTF_8);
-        exchange.sendResponseHeaders(HttpURLConnection.HTTP_FORBIDDEN, body.length);
-        try (OutputStream out = exchange.getResponseBody()) {
-            out.write(body);
-        }
-    }
-
-    private Optional<String> refusal(HttpExchange exchange) {
-        List<String> named =
-                Optional.ofNullable(exchange.getRequestHeaders().get("Host")).orElse(List.of());
-        if (named.size() != 1 || !hosts.contains(withoutPort(named.get(0)))) {
+    /** Returns why this request is refused; empty if it is not. */
+    Optional<String> refusal(HttpCall call) {
+        if (call.hosts().size() != 1 || !hosts.contains(withoutPort(call.hosts().get(0)))) {
             return Optional.of("refused: this address serves this machine only, as localhost or 127.0.0.1");
         }
-        Optional<Integer> owner = SocketOwner.of(exchange.getRemoteAddress(), exchange.getLocalAddress());
+        Optional<Integer> owner = SocketOwner.of(call.remote(), call.local());
         return owner.filter(uid -> uid == user || uid == ROOT).isPresent()
                 ? Optional.empty()
                 : Optional.of("refused: this address serves the user that runs the operator"

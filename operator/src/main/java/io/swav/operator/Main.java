@@ -54,9 +54,25 @@ public final class Main implements Callable<Integer> {
             names = "--port",
             defaultValue = "${env:SWAV_HTTP_PORT:-8080}",
             description =
-                    "port of the page of jobs, /healthz, /livez and /metrics, 0 for any free one ($SWAV_HTTP_PORT;"
-                            + " ${DEFAULT-VALUE})")
+                    "port of the page of jobs and of /metrics, 0 for any free one ($SWAV_HTTP_PORT; ${DEFAULT-VALUE})")
     private int port;
+
+    @CommandLine.Option(
+            names = "--health-port",
+            defaultValue = "${env:SWAV_HEALTH_PORT:-8081}",
+            description = "port of /healthz and /livez, 0 for any free one ($SWAV_HEALTH_PORT; ${DEFAULT-VALUE})")
+    private int healthPort;
+
+    @CommandLine.Option(
+            names = "--authenticate",
+            arity = "0..1",
+            fallbackValue = "true",
+            defaultValue = "${env:SWAV_AUTHENTICATE:-false}",
+            description =
+                    "whether the API server is asked who reads ($SWAV_AUTHENTICATE; ${DEFAULT-VALUE}): the page needs"
+                            + " the token of a user that may list SwavJobs, /metrics of one that may get it. Without it /metrics is"
+                            + " open, and the page is served to this machine only, as by kubectl port-forward")
+    private boolean authenticate;
 
     @CommandLine.Option(
             names = "--lease",
@@ -65,6 +81,16 @@ public final class Main implements Callable<Integer> {
             description = "Lease for the leader election of several operators ($SWAV_LEASE); without it this"
                     + " operator acts alone")
     private @Nullable String lease;
+
+    @CommandLine.Option(
+            names = "--removal-taints",
+            paramLabel = "TAINT,...",
+            defaultValue = "${env:SWAV_REMOVAL_TAINTS:-}",
+            description =
+                    "taints with which tools of this cluster announce that a node will be removed, beside those that"
+                            + " the operator knows (docs/signals.md): KEY, KEY=VALUE, KEY:EFFECT or KEY=VALUE:EFFECT"
+                            + " ($SWAV_REMOVAL_TAINTS)")
+    private String removalTaints = "";
 
     public static void main(String[] args) {
         System.exit(new CommandLine(new Main()).execute(args));
@@ -75,7 +101,11 @@ public final class Main implements Callable<Integer> {
         OperatorConfig config;
         try {
             config = OperatorConfig.of(
-                    Optional.ofNullable(kubeconfig), namespaces, address, port, Optional.ofNullable(lease));
+                    Optional.ofNullable(kubeconfig),
+                    namespaces,
+                    new OperatorConfig.Listen(address, port, healthPort, authenticate),
+                    Optional.ofNullable(lease),
+                    removalTaints);
         } catch (IllegalArgumentException e) {
             LOG.error("{}", e.getMessage());
             return CommandLine.ExitCode.USAGE;
@@ -85,13 +115,18 @@ public final class Main implements Callable<Integer> {
             Thread hook = new Thread(operator::close, "shutdown");
             Runtime.getRuntime().addShutdownHook(hook);
             LOG.info(
-                    "watching {}; jobs, health and metrics on http://127.0.0.1:{}/",
+                    "watching {}; jobs and metrics on http://127.0.0.1:{}/, health on http://127.0.0.1:{}/healthz",
                     config.namespaces().isEmpty() ? "all namespaces" : config.namespaces(),
-                    operator.port());
+                    operator.port(),
+                    operator.healthPort());
             stop.await();
             return CommandLine.ExitCode.OK;
         } catch (IOException e) {
-            LOG.error("cannot listen on --address and --port {}: {}", config.address(), e.getMessage());
+            LOG.error(
+                    "cannot listen on --address and --port {} and --health-port {}: {}",
+                    config.address(),
+                    config.healthPort(),
+                    e.getMessage());
         } catch (OperatorException | KubernetesClientException e) {
             LOG.error("could not start: {}", e.getMessage(), e);
         }

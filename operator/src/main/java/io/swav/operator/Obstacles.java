@@ -4,12 +4,13 @@ import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainingSettings;
-import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.Agreement;
 import io.swav.planner.Hold;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerState;
+import io.swav.planner.ReconcilePlan;
 import io.swav.planner.Reporting;
+import io.swav.planner.RolloutReport;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -22,6 +23,8 @@ import java.util.stream.Stream;
 final class Obstacles {
     /** Worlds usually form within seconds. */
     private static final Duration FORMING = Duration.ofSeconds(5);
+
+    private static final int PODS_NAMED = 3;
 
     private final StatusFacts facts;
     private final JobSnapshot snapshot;
@@ -43,8 +46,56 @@ final class Obstacles {
                                 HumanFormat.sentences(
                                         withDisagreement(withHolds(plan.world().why())), refusedWorld()),
                                 slowForming()),
-                        rejectedEdit()))
+                        beside()))
                 .orElseGet(this::problems);
+    }
+
+    /** Describes what concerns the job beside its world. */
+    private String beside() {
+        String pods =
+                HumanFormat.sentences(rollout().map(RolloutReport::sentence).orElse(""), failedSidecars());
+        return HumanFormat.sentences(
+                HumanFormat.sentences(HumanFormat.sentences(pods, nodes()), noRoom().orElse("")), rejectedEdit());
+    }
+
+    /** Describes the nodes that may go or are avoided. */
+    private String nodes() {
+        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && !phase.isEnd();
+        return wanted ? NodeSentences.of(livePods(), facts) : "";
+    }
+
+    private Optional<RolloutReport> rollout() {
+        return facts.plan()
+                .map(ReconcilePlan::rollout)
+                .filter(report -> !report.sentence().isEmpty());
+    }
+
+    /** Whether running pods are being replaced after a change of the template. */
+    boolean isRollingOut() {
+        return rollout().filter(RolloutReport::active).isPresent();
+    }
+
+    /** Names the first pods whose trainers run while another of their containers has failed. */
+    private String failedSidecars() {
+        List<ObservedPod> failed = phase.isEnd()
+                ? List.of()
+                : livePods().stream()
+                        .filter(pod -> pod.object().failedSidecars().isPresent())
+                        .toList();
+        return failed.isEmpty()
+                ? ""
+                : "Beside the trainers containers have failed in " + failed.size()
+                        + (failed.size() == 1 ? " pod: " : " pods: ")
+                        + failed.stream()
+                                .limit(PODS_NAMED)
+                                .map(pod -> pod.name() + ": "
+                                        + pod.object().failedSidecars().orElse(""))
+                                .collect(Collectors.joining("; "));
+    }
+
+    /** Returns why a pod cannot be created at the moment, if that ends by itself. */
+    private Optional<String> noRoom() {
+        return facts.result().rejection().filter(PodRejection::waits).map(PodRejection::why);
     }
 
     /** Adds what holds pods, if the sentence is about something else. */
@@ -64,6 +115,7 @@ final class Obstacles {
     private Optional<String> disagreement() {
         return snapshot.accepted()
                 .filter(spec -> !spec.suspend() && !phase.isEnd())
+                .map(spec -> spec.withEpochs(snapshot.firstEpochs(spec)))
                 .flatMap(spec -> Agreement.of(facts.world(), livePods(), TrainingSettings.of(spec))
                         .sentence());
     }
@@ -115,12 +167,22 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return facts.result()
-                .rejection()
-                .map(PodRejection::why)
+        return rejection()
+                .map(rejection ->
+                        HumanFormat.sentences(rejection.why(), blockedReports().orElse("")))
                 .or(this::blockedReports)
                 .or(this::stalledByHold)
+                .or(this::stalledByRollout)
                 .or(this::stalledByDisagreement);
+    }
+
+    /** Returns the rejection that a person has to end. */
+    private Optional<PodRejection> rejection() {
+        return facts.result().rejection().filter(rejection -> !rejection.waits());
+    }
+
+    private Optional<String> stalledByRollout() {
+        return rollout().filter(RolloutReport::needsAction).map(report -> reason());
     }
 
     private Optional<String> blockedReports() {
@@ -134,10 +196,10 @@ final class Obstacles {
             return facts.end().map(PlannerState.End::reason).orElse(ConditionReason.Failed);
         }
         if (snapshot.problems().isEmpty()) {
-            ConditionReason ofPods =
-                    stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ConditionReason.TrainersDisagree;
-            return facts.result()
-                    .rejection()
+            ConditionReason ofRollout =
+                    stalledByRollout().isPresent() ? ConditionReason.RolloutStalled : ConditionReason.TrainersDisagree;
+            ConditionReason ofPods = stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ofRollout;
+            return rejection()
                     .map(PodRejection::reason)
                     .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
                     .orElse(ofPods);
@@ -182,7 +244,7 @@ final class Obstacles {
     /** Describes what blocks the job although no person has to act, as far as is known. */
     Optional<String> waiting() {
         Stream<Optional<String>> ofPods =
-                phase.isEnd() ? Stream.of() : Stream.of(holds(), retry(), checkpoints.unreadable());
+                phase.isEnd() ? Stream.of() : Stream.of(holds(), retry(), noRoom(), checkpoints.unreadable());
         List<String> causes = Stream.concat(
                         Stream.of(facts.result().apiError().map(error -> "the API server returned an error: " + error)),
                         ofPods)
@@ -198,8 +260,8 @@ final class Obstacles {
     }
 
     private Optional<String> retry() {
-        return Optional.ofNullable(facts.plannerState().backoff().retryAt())
-                .filter(facts.now()::isBefore)
+        return facts.plannerState()
+                .nextPodAt(facts.now())
                 .map(at -> "the next pod is created at " + at + " because recent pods failed");
     }
 }

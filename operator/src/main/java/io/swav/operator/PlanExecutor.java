@@ -3,8 +3,9 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.StatusDetails;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -17,48 +18,54 @@ import io.swav.api.World;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
-import java.net.HttpURLConnection;
-import java.security.SecureRandom;
-import java.time.Duration;
 import java.time.Instant;
-import java.util.HexFormat;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Carries out a plan, in an order in which the next plan corrects a crash at any point. */
 final class PlanExecutor {
     private static final Logger LOG = LoggerFactory.getLogger(PlanExecutor.class);
-    private static final Duration AFTER_REJECTION = Duration.ofSeconds(30);
-    private static final int KEY_BYTES = 32;
-    private static final int UNPROCESSABLE = 422;
-    /** HTTP codes that reject this pod for good rather than at this moment. */
-    private static final Set<Integer> REJECTION_CODES =
-            Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);
 
     private final KubernetesClient client;
     private final Consumer<Pod> podCreated;
     private final Consumer<ConfigMap> mapWritten;
-    private final SecureRandom random = new SecureRandom();
-    /** metadata.generation of the job, by uid, for which this process has applied the dependents. */
-    private final Map<String, Long> applied = new ConcurrentHashMap<>();
+    private final Supplier<List<Node>> nodes;
+    private final Dependents dependents;
+    private final HandshakeKeeper handshake;
     /** The last rejection of each job, by uid. */
     private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
     /**
      * Creates an executor.
      * @param podCreated and {@code mapWritten} update the caches at once, before the watch does
+     * @param nodes of the cluster, as far as they are cached
      */
-    PlanExecutor(KubernetesClient client, Consumer<Pod> podCreated, Consumer<ConfigMap> mapWritten) {
+    PlanExecutor(
+            KubernetesClient client,
+            Consumer<Pod> podCreated,
+            Consumer<ConfigMap> mapWritten,
+            Supplier<List<Node>> nodes,
+            Dependents dependents,
+            HandshakeKeeper handshake) {
         this.client = client;
+        this.nodes = nodes;
         this.podCreated = podCreated;
         this.mapWritten = mapWritten;
+        this.dependents = dependents;
+        this.handshake = handshake;
     }
 
     /**
@@ -67,120 +74,139 @@ final class PlanExecutor {
      * @param published whether world and planner state were written, or needed no write
      * @param rejection the one in force, of this plan or an earlier one
      * @param apiError the API server's message if it failed at something else, which the next plan will try again
+     * @param done what became of the plan's pods
      */
-    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {}
+    record ExecutionResult(
+            boolean published, Optional<PodRejection> rejection, Optional<String> apiError, PodChanges done) {
+
+        ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {
+            this(published, rejection, apiError, new PodChanges());
+        }
+
+        ExecutionResult with(Optional<PodRejection> other) {
+            return new ExecutionResult(published, rejection.or(() -> other), apiError, done);
+        }
+    }
 
     /**
-     * A pod could not be created. Every report of a trainer causes a plan, so the same pod is not tried again with each
-     * of them.
-     *
-     * @param reason of the condition Stalled
-     * @param why for people, with the API server's message if it rejected the pod
-     * @param generation metadata.generation of the job that asked for the pod: another generation may ask for a better
-     *     one
-     * @param until when it is tried again
+     * The pods that were created, deleted, and deleted without a grace period, in this order of time. Those that no longer
+     * existed are not among them.
      */
-    record PodRejection(ConditionReason reason, String why, long generation, Instant until) {
-
-        static PodRejection of(SwavJob job, ConditionReason reason, String why, Instant now) {
-            return new PodRejection(reason, why, job.getMetadata().getGeneration(), now.plus(AFTER_REJECTION));
+    record PodChanges(List<String> created, List<ObservedPod> deleted, List<ObservedPod> forced) {
+        PodChanges() {
+            this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         }
     }
 
     /** Returns the rejection in force. */
     Optional<PodRejection> rejection(SwavJob job, Instant now) {
-        return Optional.ofNullable(rejections.get(uid(job)))
-                .filter(last -> last.generation() == job.getMetadata().getGeneration() && now.isBefore(last.until()));
+        return dependents
+                .obstruction(job, now)
+                .or(() -> handshake.problem(job, now))
+                .or(() -> Optional.ofNullable(rejections.get(uid(job))).filter(last -> last.isInForce(job, now)));
+    }
+
+    /** Returns when to look at objects of the job again that are not watched, or should not be written yet. */
+    Optional<Instant> recheckAt(SwavJob job) {
+        return Stream.concat(dependents.recheckAt(job).stream(), handshake.recheckAt(job).stream())
+                .min(Comparator.naturalOrder());
     }
 
     ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
         SwavJob job = snapshot.job();
         boolean published = false;
+        PodChanges done = new PodChanges();
         try {
-            boolean newGeneration = !job.getMetadata().getGeneration().equals(applied.get(uid(job)));
-            boolean nowhereToReport = snapshot.progressMap().isEmpty(); // it was deleted, or is not cached yet
-            if (!plan.create().isEmpty() || newGeneration || nowhereToReport) {
-                applyDependents(job, accepted);
-                applied.put(uid(job), job.getMetadata().getGeneration());
+            Dependents.Result objects = dependents.putRight(snapshot, accepted, now);
+            if (!snapshot.worldMap().condition().isOurs()) {
+                return new ExecutionResult(false, rejection(job, now), objects.error());
             }
-            writeWorld(snapshot, plan);
+            boolean mayCreate =
+                    objects.obstruction().isEmpty() && objects.error().isEmpty();
+            HandshakeKeeper.HandshakeKey key =
+                    handshake.check(snapshot, mayCreate && !plan.create().isEmpty(), now);
+            writeWorld(snapshot, plan, key.digest());
             published = true;
-            plan.forceDelete().forEach(pod -> delete(job, pod, true));
-            createPods(snapshot, plan.create(), now).ifPresent(rejection -> rejections.put(uid(job), rejection));
-            plan.delete().forEach(pod -> delete(job, pod, false));
-            return new ExecutionResult(published, rejection(job, now), Optional.empty());
+            for (ObservedPod pod : plan.forceDelete()) {
+                delete(job, pod, true, done);
+            }
+            if (mayCreate && key.isUsable()) {
+                createPods(snapshot, plan, done, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            }
+            for (ObservedPod pod : plan.delete()) {
+                delete(job, pod, false, done);
+            }
+            return new ExecutionResult(
+                    published, rejection(job, now), objects.error().or(key::error), done);
+        } catch (ObjectSize.TooLargeException e) {
+            PodRejection rejection =
+                    PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
+            rejections.put(uid(job), rejection);
+            return new ExecutionResult(published, Optional.of(rejection), Optional.empty(), done);
         } catch (KubernetesClientException e) {
-            if (e.getCode() == HttpURLConnection.HTTP_CONFLICT) {
+            if (!published && ApiReasons.isConflict(e)) {
                 throw e; // another write came in between: the retry sees it
             }
             LOG.warn("the API server returned an error, the next plan retries the rest: {}", message(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
+            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)), done);
         }
-    }
-
-    void forget(SwavJob job) {
-        applied.remove(uid(job));
-        rejections.remove(uid(job));
-    }
-
-    private void applyDependents(SwavJob job, SwavJobSpec accepted) {
-        List<Pod> pods = client
-                .pods()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withLabel(ResourceNames.LABEL_JOB, job.getMetadata().getName())
-                .list()
-                .getItems()
-                .stream()
-                .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
-                .toList();
-        List.of(
-                        TrainerRbac.account(job),
-                        TrainerRbac.role(job),
-                        TrainerRbac.binding(job, pods),
-                        JobResources.progress(job))
-                .forEach(this::apply);
-        mapWritten.accept(apply(JobResources.config(job, accepted)));
     }
 
     /**
-     * Creates the handshake key if there is none and no running trainer holds the previous one. Trainers read the key
-     * once; a trainer with a different key would be Ready, enter the world, and be rejected by all its peers every
-     * time.
-     *
-     * @return whether new pods will hold the same key as running ones
+     * Lets the pods of a job go that is being deleted while a finalizer keeps it: publishes the world without members, if
+     * the job still has its map, and deletes the pods. No object is created.
      */
-    private boolean ensureHandshake(SwavJob job, List<ObservedPod> pods) {
-        String name = ResourceNames.handshakeName(job.getMetadata().getName());
-        Secret there = client.secrets()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withName(name)
-                .get();
-        if (there != null && OwnerMetadata.isOwnedBy(there, job)) {
-            return true;
+    void letGo(JobSnapshot snapshot, Optional<ReconcilePlan> plan) {
+        WorldConfigMap map = snapshot.worldMap();
+        if (plan.isPresent() && map.resourceVersion() != null && map.condition() == WorldConfigMap.Condition.INTACT) {
+            writeWorld(snapshot, plan.get(), map.entries().handshake());
         }
-        if (pods.stream().anyMatch(ObservedPod::isAlive)) {
-            return false;
+        for (ObservedPod pod : snapshot.pods()) {
+            if (pod.isRunning()) {
+                delete(snapshot.job(), pod, false, new PodChanges());
+            }
         }
-        byte[] key = new byte[KEY_BYTES];
-        random.nextBytes(key);
-        apply(JobResources.handshake(job, HexFormat.of().formatHex(key)));
-        return true;
+    }
+
+    /** Deletes the pods of a job that is being deleted although its world cannot be read. */
+    void deletePods(SwavJob job, Collection<Pod> pods) {
+        pods.stream()
+                .filter(pod ->
+                        OwnerMetadata.isOwnedBy(pod, job) && pod.getMetadata().getDeletionTimestamp() == null)
+                .forEach(pod -> client.resource(pod).delete());
+    }
+
+    void forget(SwavJob job) {
+        dependents.forget(job);
+        handshake.forget(job);
+        rejections.remove(uid(job));
     }
 
     /** Writes world and planner state at once; the API server rejects the write if another one came in between. */
-    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan) {
-        World world = plan.world() instanceof WorldDecision.Regroup regroup
-                ? regroup.next()
-                : snapshot.worldMap().world();
+    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan, String keyDigest) {
+        SwavJob job = snapshot.job();
         WorldConfigMap before = snapshot.worldMap();
-        boolean same = world.equals(before.world())
-                && plan.state().equals(before.state())
-                && WorldConfigMap.request(snapshot.job()).equals(before.request())
-                && WorldConfigMap.checkpointsSeen(snapshot.job()).equals(before.checkpointsSeen());
-        if (same && before.resourceVersion() != null) {
+        World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
+        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(job, AcceptedSpec.toStore(snapshot), keyDigest);
+        boolean same =
+                world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
+        if (same && before.condition() == WorldConfigMap.Condition.INTACT) {
             return;
         }
-        mapWritten.accept(apply(WorldConfigMap.of(snapshot.job(), world, plan.state(), before.resourceVersion())));
+        String version = before.resourceVersion();
+        if (before.condition() == WorldConfigMap.Condition.IMMUTABLE) {
+            client.resource(WorldConfigMap.empty(job))
+                    .lockResourceVersion(before.resourceVersion())
+                    .delete();
+            version = null;
+        }
+        if (version == null) { // created by a request that fails if the name is taken
+            version = client.resource(WorldConfigMap.empty(job))
+                    .create()
+                    .getMetadata()
+                    .getResourceVersion();
+        }
+        mapWritten.accept(apply(WorldConfigMap.of(job, world, plan.state(), entries, version)));
     }
 
     /**
@@ -188,7 +214,8 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, List<String> names, Instant now) {
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, PodChanges done, Instant now) {
+        List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
         Optional<String> problem = TrainerPod.problem(template);
@@ -196,43 +223,42 @@ final class PlanExecutor {
             return problem.filter(why -> !names.isEmpty())
                     .map(why -> PodRejection.of(job, ConditionReason.PodRefused, why, now));
         }
-        if (!ensureHandshake(job, snapshot.pods())) {
-            return Optional.of(PodRejection.of(
-                    job,
-                    ConditionReason.HandshakeLost,
-                    "Secret " + ResourceNames.handshakeName(job.getMetadata().getName())
-                            + " was deleted. No new pods are created, because running trainers would reject a different"
-                            + " key. Training continues. Restore the Secret, or suspend and resume the job to restart"
-                            + " all pods from the last checkpoint with a new key.",
-                    now));
-        }
         for (String name : names) {
+            Pod pod = TrainerPod.of(job, template, name);
             try {
-                podCreated.accept(
-                        client.resource(TrainerPod.of(job, template, name)).create());
+                AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
+                podCreated.accept(client.resource(pod).create());
+                done.created().add(name);
             } catch (KubernetesClientException e) {
-                if (REJECTION_CODES.contains(e.getCode())) {
-                    return Optional.of(PodRejection.of(
-                            job,
-                            ConditionReason.PodRefused,
-                            "The API server rejected the pod of spec.template: " + message(e),
-                            now));
+                Optional<PodRejection> rejection = PodRejection.of(job, e, now);
+                if (rejection.isPresent()) {
+                    return rejection;
                 }
-                // an earlier job's pod has that name: the next plan takes the next number
-                if (e.getCode() != HttpURLConnection.HTTP_CONFLICT) {
+                if (!ApiReasons.isAlreadyThere(e)) {
                     throw e;
                 }
+                takeNote(job, client.resource(pod).get());
             }
         }
         return Optional.empty();
     }
 
-    private void delete(SwavJob job, ObservedPod pod, boolean atOnce) {
+    /** A pod of this job was created before, and the cache does not have it yet; another's costs its number. */
+    private void takeNote(SwavJob job, @Nullable Pod there) {
+        if (there != null && OwnerMetadata.isOwnedBy(there, job)) {
+            podCreated.accept(there);
+        } else if (there != null) {
+            LOG.warn(
+                    "pod {} belongs to something else; the next plan takes the next number",
+                    there.getMetadata().getName());
+        }
+    }
+
+    private void delete(SwavJob job, ObservedPod pod, boolean atOnce, PodChanges done) {
         var there = client.pods().inNamespace(job.getMetadata().getNamespace()).withName(pod.name());
-        if (atOnce) {
-            there.withGracePeriod(0).delete();
-        } else {
-            there.delete();
+        List<StatusDetails> deleted = atOnce ? there.withGracePeriod(0).delete() : there.delete();
+        if (!deleted.isEmpty()) {
+            (atOnce ? done.forced() : done.deleted()).add(pod);
         }
     }
 
@@ -241,8 +267,10 @@ final class PlanExecutor {
      * the status contains what they reported last.
      */
     void prune(JobSnapshot snapshot) {
-        Map<String, String> data =
-                snapshot.progressMap().map(ConfigMap::getData).orElse(Map.of());
+        Map<String, String> data = snapshot.progressMap()
+                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
+                .map(ConfigMap::getData)
+                .orElse(Map.of());
         Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
         List<String> gone =
                 data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
@@ -266,10 +294,14 @@ final class PlanExecutor {
     }
 
     private <T extends HasMetadata> T apply(T object) {
-        return client.resource(object)
-                .fieldManager(OwnerMetadata.FIELD_MANAGER)
-                .forceConflicts()
-                .serverSideApply();
+        try {
+            return client.resource(object)
+                    .fieldManager(OwnerMetadata.FIELD_MANAGER)
+                    .forceConflicts()
+                    .serverSideApply();
+        } catch (KubernetesClientException e) {
+            throw ObjectSize.isTooLarge(e) ? new ObjectSize.TooLargeException(object, e) : e;
+        }
     }
 
     private static String uid(SwavJob job) {

@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import io.fabric8.kubernetes.api.model.ContainerState;
 import io.fabric8.kubernetes.api.model.ContainerStateWaiting;
 import io.fabric8.kubernetes.api.model.ContainerStatus;
 import io.fabric8.kubernetes.api.model.Event;
@@ -45,6 +46,16 @@ final class PodHolds {
     private static final Set<String> INVALID = Set.of("InvalidImageName", "ErrImageNeverPull");
 
     private static final String CONFIG_ERROR = "CreateContainerConfigError";
+    /** Reasons of a container that exists or should, but does not run. */
+    private static final Set<String> RUN_ERRORS =
+            Set.of("CreateContainerError", "RunContainerError", "PreStartHookError", "PostStartHookError");
+
+    /** Matches what a container runtime answers if the image and the container's settings do not fit each other. */
+    private static final Pattern CANNOT_RUN = Pattern.compile(
+            "executable file not found|no such file or directory|exec format error|permission denied"
+                    + "|not a directory|unable to find (user|group)|no command specified",
+            Pattern.CASE_INSENSITIVE);
+
     private static final String PULL_FAILED = "Failed to pull image";
 
     /** Matches references to missing objects, in the words of scheduler and kubelet. */
@@ -99,8 +110,8 @@ final class PodHolds {
     /** Returns what holds the pod; empty while its start takes its normal time, and when it runs. */
     static Optional<Hold> of(Pod pod, Events events, Instant now) {
         Optional<Hold> hold = unscheduled(pod)
-                .or(() -> waiting(pod)
-                        .flatMap(waiting -> ofContainer(waiting, events).stream())
+                .or(() -> statuses(pod)
+                        .flatMap(status -> ofContainer(pod, status, events).stream())
                         .findFirst())
                 .or(() -> needsEvents(pod, now) ? ofPod(pod, events) : Optional.empty());
         return now.isBefore(patienceEnd(pod))
@@ -127,9 +138,14 @@ final class PodHolds {
                 : gates.stream().map(PodSchedulingGate::getName).collect(Collectors.joining(", ", " (", ")"));
     }
 
-    private static Optional<Hold> ofContainer(ContainerStateWaiting waiting, Events events) {
-        String reason = text(waiting.getReason());
-        String message = text(waiting.getMessage());
+    private static Optional<Hold> ofContainer(Pod pod, ContainerStatus status, Events events) {
+        return Optional.ofNullable(status.getState())
+                .map(ContainerState::getWaiting)
+                .flatMap(waiting -> ofWaiting(text(waiting.getReason()), text(waiting.getMessage()), events))
+                .map(hold -> inItsWords(pod, status, hold));
+    }
+
+    private static Optional<Hold> ofWaiting(String reason, String message, Events events) {
         if (BEING_MADE.contains(reason)) {
             return Optional.empty();
         }
@@ -141,8 +157,20 @@ final class PodHolds {
         }
         boolean invalid = INVALID.contains(reason)
                 || (reason.equals(CONFIG_ERROR)
-                        && !NOT_READ_YET.matcher(message).find());
+                        && !NOT_READ_YET.matcher(message).find())
+                || (RUN_ERRORS.contains(reason) && CANNOT_RUN.matcher(message).find());
         return Optional.of(new Hold(invalid ? Kind.NEEDS_ACTION : Kind.WAITS, reason, message));
+    }
+
+    /** Adds which container it is, unless it is the trainer's, and how it ended before a kubelet tries it again. */
+    private static Hold inItsWords(Pod pod, ContainerStatus status, Hold hold) {
+        String name = ContainerFailures.name(pod, status.getName())
+                .map(what -> what + ": ")
+                .orElse("");
+        String end = ContainerFailures.lastFailure(status)
+                .map(last -> "; it ended with " + ContainerFailures.words(last))
+                .orElse("");
+        return new Hold(hold.kind(), hold.reason(), name + hold.message() + end);
     }
 
     /** Returns the registry's answer from the Events, because a kubelet that backs off does not repeat it. */

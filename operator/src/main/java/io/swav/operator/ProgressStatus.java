@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import io.swav.api.EpochSchedule;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
@@ -33,6 +34,8 @@ final class ProgressStatus {
                 reported.step(),
                 reported.steps(),
                 reported.epoch(),
+                reported.epochs(),
+                reported.epochsSince(),
                 reported.loss(),
                 0.0,
                 reported.prototypePerplexity(),
@@ -56,11 +59,14 @@ final class ProgressStatus {
 
     private static Progress progress(TrainerReport report, @Nullable Progress old, StatusFacts facts) {
         Double knn = report.knnTop1() != null ? report.knnTop1() : old == null ? null : old.knnTop1();
+        Optional<EpochSchedule.Change> epochs = Optional.ofNullable(report.epochs());
         boolean finished = facts.end().isPresent() || report.step() >= report.steps();
         return new Progress(
                 report.step(),
                 report.steps(),
                 report.epoch(),
+                epochs.map(EpochSchedule.Change::epochs).orElse(null),
+                epochs.map(EpochSchedule.Change::step).filter(step -> step > 0).orElse(null),
                 shown(report.loss()),
                 shown(report.imagesPerSecond()),
                 shown(report.prototypePerplexity()),

@@ -65,16 +65,19 @@ final class SnapshotReader {
         Reporting reporting(SwavJob job, List<TrainerAccess.SilentPod> silent);
     }
 
+    private final Signals signals;
     private final Function<ResourceID, Optional<ConfigMap>> maps;
     private final Function<ResourceID, Optional<Node>> nodes;
     private final Live live;
     private final ReportSilenceTracker silenceTracker;
 
     SnapshotReader(
+            Signals signals,
             Function<ResourceID, Optional<ConfigMap>> maps,
             Function<ResourceID, Optional<Node>> nodes,
             Live live,
             ReportSilenceTracker silenceTracker) {
+        this.signals = signals;
         this.maps = maps;
         this.nodes = nodes;
         this.live = live;
@@ -93,20 +96,21 @@ final class SnapshotReader {
         List<Pod> own = new ArrayList<>(allPods.stream()
                 .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
                 .toList());
-        WorldConfigMap stored = WorldConfigMap.read(
-                job, map(job, ResourceNames.worldName(job.getMetadata().getName())));
+        WorldConfigMap stored = WorldConfigMap.read(job, worldMap(job));
         WorldConfigMap worldMap = stored.world().generation() > 0
                 ? stored
                 : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
         own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
-        JobSnapshot cached = snapshot(job, own, worldMap, maps.apply(progress), now);
+        Orphans orphans = Orphans.of(job, allPods);
+        JobSnapshot cached =
+                snapshot(job, own, worldMap, maps.apply(progress), now).with(orphans);
         if (!cached.needsLiveReports()) {
             return cached;
         }
         Optional<ConfigMap> latest = live.map(progress);
         silenceTracker.apiServerBack();
         JobSnapshot asked = snapshot(job, own, worldMap, latest, now);
-        return asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked;
+        return (asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked).with(orphans);
     }
 
     /** Silence counts from the moment at which trainers can report again. */
@@ -177,17 +181,14 @@ final class SnapshotReader {
             PodHolds.Events events =
                     withEvents.contains(pod.getMetadata().getUid()) ? live.events(pod, now) : PodHolds.Events.NONE;
             pods.add(PodClassifier.classify(
+                    signals,
                     pod,
                     node,
                     report,
                     Optional.ofNullable(silence.get(pod.getMetadata().getUid())),
                     PodHolds.of(pod, events, now)));
         }
-        Optional<SwavJobSpec> before = map(
-                        job, ResourceNames.configName(job.getMetadata().getName()))
-                .filter(config -> OwnerMetadata.isOwnedBy(config, job))
-                .map(config -> config.getData().get(ResourceNames.CONFIG_KEY))
-                .flatMap(config -> parse(config, SwavJobSpec.class));
+        Optional<SwavJobSpec> before = lastAccepted(job, worldMap);
         List<Problem> problems = problems(job, before);
         return new JobSnapshot(
                 job,
@@ -203,7 +204,26 @@ final class SnapshotReader {
                 Reporting.UNCHECKED,
                 own.stream()
                         .flatMap(pod -> PodHolds.recheckAt(pod, now).stream())
-                        .min(Comparator.naturalOrder()));
+                        .min(Comparator.naturalOrder()),
+                before);
+    }
+
+    /** Asks the API server about a map that the cache lacks, because it may only have lost its label, or its owner. */
+    private Optional<ConfigMap> worldMap(SwavJob job) {
+        ResourceID id = id(job, ResourceNames.worldName(job.getMetadata().getName()));
+        return maps.apply(id).filter(map -> OwnerMetadata.isOwnedBy(map, job)).or(() -> live.map(id));
+    }
+
+    /** Returns the spec that was accepted last; operators of earlier versions kept it in the trainers' configuration alone. */
+    private Optional<SwavJobSpec> lastAccepted(SwavJob job, WorldConfigMap worldMap) {
+        Optional<String> config = maps.apply(
+                        id(job, ResourceNames.configName(job.getMetadata().getName())))
+                .filter(map -> OwnerMetadata.isOwnedBy(map, job))
+                .map(map -> map.getData().get(ResourceNames.CONFIG_KEY));
+        Optional<AcceptedSpec> accepted = worldMap.accepted(job, config);
+        return accepted.isPresent()
+                ? accepted.flatMap(AcceptedSpec::read)
+                : config.flatMap(text -> parse(text, SwavJobSpec.class));
     }
 
     /** Returns the newest generation in the status and in the trainers' reports; 0 before the first world. */
@@ -260,10 +280,6 @@ final class SnapshotReader {
                     "metadata.name is longer than " + MAX_NAME_LENGTH + " characters: pods are named after it"));
         }
         return problems;
-    }
-
-    private Optional<ConfigMap> map(SwavJob job, String name) {
-        return maps.apply(id(job, name));
     }
 
     private static ResourceID id(SwavJob job, String name) {

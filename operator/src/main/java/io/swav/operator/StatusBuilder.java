@@ -4,6 +4,7 @@ import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.WorldStatus;
@@ -25,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Builds the status, as a pure function of the snapshot, the plan and the status before. */
 final class StatusBuilder {
+    /** Members named in the status, those of the lowest ranks; all are in the world document. */
+    private static final int MEMBERS_SHOWN = 16;
+
     private StatusBuilder() {}
 
     /**
@@ -53,6 +57,7 @@ final class StatusBuilder {
                 ProgressStatus.of(facts, phase),
                 checkpoints.newest(),
                 ledger(facts),
+                avoidedNodes(facts),
                 ConditionStatus.of(facts, phase, checkpoints));
     }
 
@@ -79,7 +84,41 @@ final class StatusBuilder {
                 before.progress(),
                 before.checkpoints(),
                 before.ledger(),
+                before.avoidedNodes(),
                 conditions.list());
+    }
+
+    /**
+     * Returns the status as it was, except for its pods, and that the job is being deleted.
+     *
+     * @param alive pods that have not ended
+     */
+    static SwavJobStatus deleting(SwavJob job, int alive, String why, Instant now) {
+        SwavJobStatus before = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
+        long generation = job.getMetadata().getGeneration();
+        Conditions conditions = new Conditions(before, now, generation)
+                .add(ConditionType.Ready, false, ConditionReason.Deleting, why)
+                .add(ConditionType.Reconciling, true, ConditionReason.Deleting, why)
+                .add(ConditionType.Stalled, false, ConditionReason.Waiting, why)
+                .add(ConditionType.Running, false, ConditionReason.Deleting, why);
+        EnumSet.complementOf(EnumSet.of(
+                        ConditionType.Ready, ConditionType.Reconciling, ConditionType.Stalled, ConditionType.Running))
+                .forEach(conditions::keep);
+        return new SwavJobStatus(
+                generation,
+                before.phase(),
+                alive,
+                0,
+                before.selector(),
+                withoutMembers(before.world()),
+                before.progress(),
+                before.checkpoints(),
+                before.ledger(),
+                conditions.list());
+    }
+
+    private static @Nullable WorldStatus withoutMembers(@Nullable WorldStatus world) {
+        return world == null ? null : new WorldStatus(world.generation(), 0, List.of(), world.since(), null);
     }
 
     private static @Nullable WorldStatus world(StatusFacts facts) {
@@ -91,7 +130,10 @@ final class StatusBuilder {
         return new WorldStatus(
                 world.generation(),
                 world.size(),
-                world.members().stream().map(World.Member::pod).toList(),
+                world.members().stream()
+                        .limit(MEMBERS_SHOWN)
+                        .map(World.Member::pod)
+                        .toList(),
                 since == null ? null : since.toString(),
                 collective(facts));
     }
@@ -102,6 +144,11 @@ final class StatusBuilder {
                 ? null
                 : facts.snapshot().reports().get(world.members().get(0).pod());
         return first == null || first.generation() != world.generation() ? null : first.collective();
+    }
+
+    private static @Nullable List<AvoidedNode> avoidedNodes(StatusFacts facts) {
+        List<AvoidedNode> avoided = facts.avoidedNodes();
+        return avoided.isEmpty() ? null : avoided;
     }
 
     private static Ledger ledger(StatusFacts facts) {

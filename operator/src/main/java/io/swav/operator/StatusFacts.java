@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -10,6 +11,7 @@ import io.swav.planner.PlannerState;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -48,6 +50,15 @@ record StatusFacts(
     /** Returns how the job ended, as far as that is stored. */
     Optional<PlannerState.End> end() {
         return Optional.ofNullable(plannerState.progress().end());
+    }
+
+    /** Returns the nodes that new pods are kept off, as far as that is stored. */
+    List<AvoidedNode> avoidedNodes() {
+        boolean creates = end().isEmpty()
+                && snapshot.accepted().filter(spec -> !spec.suspend()).isPresent();
+        return plan.filter(p -> creates && result.published())
+                .map(p -> p.nodes().avoided())
+                .orElse(List.of());
     }
 
     Phase phase() {

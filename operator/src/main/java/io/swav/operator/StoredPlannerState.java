@@ -1,8 +1,12 @@
 package io.swav.operator;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.EpochSchedule;
+import io.swav.api.LiveSettings;
+import io.swav.planner.ChangedSettings;
 import io.swav.planner.Failures;
 import io.swav.planner.LedgerState;
+import io.swav.planner.NodeFailures;
 import io.swav.planner.PlannerState;
 import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
@@ -21,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * stored too.
  *
  * @param failures null if there was none, or if an earlier version stored the state
+ * @param nodes null if none is blamed
+ * @param epochs and {@code settings} are null if they were never changed
+ * @param rollout null if there is none, or if an earlier version stored the state
  */
 record StoredPlannerState(
         long nextPod,
@@ -42,7 +49,18 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Failures failures,
 
-        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences) {
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) Set<String> divergences,
+
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable
+        Set<String> noticed,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable NodeFailures nodes,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable EpochSchedule epochs,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable LiveSettings settings,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable RolloutState rollout) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -53,6 +71,7 @@ record StoredPlannerState(
         // absent from an earlier operator's state
         unreachable = unreachable == null ? new TreeSet<>() : new TreeSet<>(unreachable);
         trials = trials == null ? List.of() : List.copyOf(trials);
+        noticed = noticed == null ? new TreeSet<>() : new TreeSet<>(noticed);
     }
 
     static StoredPlannerState of(PlannerState state) {
@@ -70,7 +89,12 @@ record StoredPlannerState(
                 state.pods().unreachable(),
                 state.pods().trials(),
                 state.failures().equals(Failures.NONE) ? null : state.failures(),
-                state.progress().divergences());
+                state.progress().divergences(),
+                state.pods().noticed(),
+                state.nodes().equals(NodeFailures.NONE) ? null : state.nodes(),
+                state.settings().epochs(),
+                state.settings().live(),
+                state.rollout().equals(PlannerState.RolloutState.NONE) ? null : state.rollout());
     }
 
     PlannerState plannerState() {
@@ -81,10 +105,14 @@ record StoredPlannerState(
                         lost,
                         hung,
                         Objects.requireNonNullElse(unreachable, Set.of()),
-                        Objects.requireNonNullElse(trials, List.of())),
+                        Objects.requireNonNullElse(trials, List.of()),
+                        Objects.requireNonNullElse(noticed, Set.of())),
                 new Backoff(streak, retryAt),
                 new Progress(since, firstDone, end, divergences),
                 account,
-                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures);
+                failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
+                Objects.requireNonNullElse(nodes, NodeFailures.NONE),
+                new ChangedSettings(epochs, settings),
+                Objects.requireNonNullElse(rollout, PlannerState.RolloutState.NONE));
     }
 }

@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.javaoperatorsdk.operator.OperatorException;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.api.reconciler.ControllerConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.EventSourceContext;
@@ -16,7 +17,6 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.operator.PlanExecutor.ExecutionResult;
-import io.swav.operator.PlanExecutor.PodRejection;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldPlanner;
@@ -59,6 +59,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     private static final Logger LOG = LoggerFactory.getLogger(SwavJobReconciler.class);
     private final KubernetesClient client;
+    private final Signals signals;
     private final Clock clock;
     private final ReportSilenceTracker silence = new ReportSilenceTracker(System::nanoTime);
     private final PlanExecutor executor;
@@ -69,14 +70,20 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
-    SwavJobReconciler(KubernetesClient client, JobMetrics metrics, Clock clock) {
+    SwavJobReconciler(KubernetesClient client, Signals signals, JobMetrics metrics, Clock clock) {
         this.client = client;
+        this.signals = signals;
         this.clock = clock;
         this.metrics = metrics;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
         this.executor = new PlanExecutor(
-                client, pod -> informers().created(pod), map -> informers().written(map));
+                client,
+                pod -> informers().created(pod),
+                map -> informers().written(map),
+                () -> informers().nodes(),
+                new Dependents(client, this::informers, events::recordRestored),
+                new HandshakeKeeper(client));
     }
 
     @Override
@@ -96,9 +103,12 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     @Override
     public UpdateControl<SwavJob> reconcile(SwavJob job, Context<SwavJob> context) {
-        if (job.isMarkedForDeletion() || context.isPrimaryResourceDeleted()) {
+        if (context.isPrimaryResourceDeleted() || (job.isMarkedForDeletion() && !JobDeletion.isKept(job))) {
             forget(job);
             return UpdateControl.noUpdate();
+        }
+        if (!informers().synced(job.getMetadata().getNamespace())) { // what is missing in a cache is not missing
+            return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
         }
         MDC.put(
                 "job",
@@ -110,24 +120,38 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
             }
             JobSnapshot snapshot = observed.get();
-            Instant rejectedUntil =
-                    executor.rejection(job, now).map(PodRejection::until).orElse(null);
+            if (job.isMarkedForDeletion()) {
+                return letGo(snapshot, now, context);
+            }
+            events.recall(job, snapshot.worldMap().world(), snapshot.worldMap().state(), now);
+            Optional<PodRejection> rejection =
+                    snapshot.orphans().rejection(job, now).or(() -> executor.rejection(job, now));
             Optional<ReconcilePlan> plan = snapshot.accepted()
-                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejectedUntil), now));
+                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejection), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
-                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now);
+                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now)
+                        .with(rejection);
                 events.recordPlan(job, plan.get(), result, now);
+                events.recordNextPods(job, snapshot.changesForNextPods(), result, now);
             }
             Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
             if (due.isEmpty()) {
                 executor.prune(snapshot);
             }
             return next(
-                    Stream.of(due.stream(), snapshot.recheckAt().stream(), retryTimes(plan, result, now))
+                    Stream.of(
+                                    due.stream(),
+                                    snapshot.recheckAt().stream(),
+                                    executor.recheckAt(job).stream(),
+                                    retryTimes(plan, result, now))
                             .flatMap(times -> times),
                     now);
         } catch (WorldConfigMap.UnreadableException e) {
+            if (job.isMarkedForDeletion()) {
+                executor.deletePods(job, context.getSecondaryResources(Pod.class));
+                return UpdateControl.noUpdate();
+            }
             SwavJobStatus stalled =
                     StatusBuilder.stalled(job, ConditionReason.WorldUnreadable, String.valueOf(e.getMessage()), now);
             return next(writeStatus(job, stalled, now, context).stream(), now);
@@ -137,13 +161,36 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     }
 
     /**
+     * Ends the pods of a job that is being deleted, as if it were suspended, while somebody's finalizer keeps the job.
+     * Otherwise its trainers would train for as long as that takes.
+     */
+    private UpdateControl<SwavJob> letGo(JobSnapshot snapshot, Instant now, Context<SwavJob> context) {
+        SwavJob job = snapshot.job();
+        metrics.forget(job);
+        executor.letGo(
+                snapshot,
+                snapshot.accepted()
+                        .map(spec -> WorldPlanner.plan(
+                                JobPolicy.of(spec).asSuspended(), snapshot.plannerInput(Optional.empty()), now)));
+        int alive = (int) snapshot.pods().stream().filter(JobDeletion::isLeft).count();
+        String message = JobDeletion.message(job, alive);
+        events.recordDeletion(job, message, now);
+        SwavJobStatus status = StatusBuilder.deleting(job, alive, message, now);
+        if (status.equals(job.getStatus())) {
+            return UpdateControl.noUpdate();
+        }
+        return next(store(job, status, now, context).stream(), now);
+    }
+
+    /**
      * Returns empty if the API server did not give the job's objects. If it did not respond at all, no report of any job
      * could have arrived, so silence proves nothing. A refusal concerns this job alone.
      */
     private Optional<JobSnapshot> readSnapshot(SwavJob job, Set<Pod> pods, Instant now) {
         try {
-            return Optional.of(
-                    informers().snapshotReader(client, podEvents, silence).read(job, pods, now));
+            return Optional.of(informers()
+                    .snapshotReader(signals, client, podEvents, silence)
+                    .read(job, pods, now));
         } catch (KubernetesClientException e) {
             LOG.warn("cannot read the trainers' reports: {}", PlanExecutor.message(e));
             if (isOutage(e)) {
@@ -176,11 +223,55 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             return Optional.of(due);
         }
         events.recordConditions(job, status, now);
+        Optional<Instant> again = store(job, status, now, context);
+        if (again.isEmpty()) {
+            events.statusStored(job);
+        }
+        return again;
+    }
+
+    /**
+     * Stores the status. A failure is not thrown: the SDK would end its retries after a few, and with them everything that
+     * is planned for a time.
+     *
+     * @return when to try again, if it failed
+     */
+    private Optional<Instant> store(SwavJob job, SwavJobStatus status, Instant now, Context<SwavJob> context) {
         // not with an UpdateControl: the cache must have it at once, or the next plan would start from the previous
         // status
-        PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
-        lastWritten.put(uid, now);
-        return Optional.empty();
+        try {
+            PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
+            lastWritten.put(job.getMetadata().getUid(), now);
+            return Optional.empty();
+        } catch (KubernetesClientException e) {
+            if (e.getCode() == HttpURLConnection.HTTP_NOT_FOUND) {
+                return Optional.empty(); // the job is gone
+            }
+            if (ObjectSize.isTooLarge(e)) {
+                writeTooLarge(job, status, e, now, context);
+                return Optional.empty();
+            }
+            LOG.warn("cannot store the status, which is tried again: {}", PlanExecutor.message(e));
+            return Optional.of(now.plus(AFTER_API_ERROR));
+        } catch (OperatorException e) { // after conflicts, or if the API server finds the status invalid
+            LOG.warn("cannot store the status, which is tried again", e);
+            return Optional.of(now.plus(AFTER_API_ERROR));
+        }
+    }
+
+    /** Leaves the status as it was, which the API server did store, except that it is Stalled. */
+    private void writeTooLarge(
+            SwavJob job, SwavJobStatus status, KubernetesClientException e, Instant now, Context<SwavJob> context) {
+        SwavJobStatus stalled = StatusBuilder.stalled(
+                job,
+                ConditionReason.ObjectTooLarge,
+                ObjectSize.describe(withStatus(job, status), e)
+                        + ". The rest of the status stays as it was, while the job continues. Make spec.template and the"
+                        + " annotations shorter.",
+                now);
+        if (!stalled.equals(job.getStatus())) {
+            PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, stalled), context);
+        }
     }
 
     private static Stream<Instant> retryTimes(Optional<ReconcilePlan> plan, ExecutionResult result, Instant now) {
@@ -206,7 +297,13 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 && Objects.equals(before.readyReplicas(), now.readyReplicas())
                 && Objects.equals(before.world(), now.world())
                 && Objects.equals(losses(before), losses(now))
+                && Objects.equals(before.avoidedNodes(), now.avoidedNodes())
+                && Objects.equals(epochsSince(before), epochsSince(now))
                 && Objects.equals(before.conditions(), now.conditions());
+    }
+
+    private static Optional<Long> epochsSince(SwavJobStatus status) {
+        return Optional.ofNullable(status.progress()).map(SwavJobStatus.Progress::epochsSince);
     }
 
     /** Returns the ledger without goodput, which changes with time alone. */
@@ -242,5 +339,6 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
         lastWritten.remove(job.getMetadata().getUid());
+        events.forget(job);
     }
 }

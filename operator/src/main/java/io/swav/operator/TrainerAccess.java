@@ -14,6 +14,7 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
 import java.net.HttpURLConnection;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -49,11 +50,16 @@ final class TrainerAccess {
     /** What keeps trainers from reporting, and what to do. */
     private record Finding(String what, String remedy) {}
 
-    private static final String RESTORE = "Restore it. The operator writes its objects again when it starts, when it"
-            + " creates a pod, and when spec changes, for example spec.recovery.hungAfterSeconds";
+    private static final String PUT_BACK =
+            "The operator puts it back at once; if it cannot, the status or the" + " operator's log has the reason";
+
+    private static final String RESTORE = "Restore it: it is not one of the operator's objects";
 
     /** How long an API server may accept a token that it has accepted before: 10 s by default, and clocks differ. */
     private static final Duration TOKEN_CACHE = Duration.ofMinutes(1);
+
+    /** A report has a few hundred bytes, with a checkpoint's catalog a few thousand. */
+    private static final int REPORT_BYTES = 1 << 10;
 
     private TrainerAccess() {}
 
@@ -68,7 +74,9 @@ final class TrainerAccess {
         try {
             Map<String, ServiceAccount> accounts = new HashMap<>();
             for (String account : accounts(silent)) {
-                get(client.serviceAccounts(), namespace, account).ifPresent(found -> accounts.put(account, found));
+                get(client.serviceAccounts(), namespace, account)
+                        .filter(found -> found.getMetadata().getDeletionTimestamp() == null) // its tokens are invalid
+                        .ifPresent(found -> accounts.put(account, found));
             }
             Found found = new Found(
                     get(
@@ -110,14 +118,31 @@ final class TrainerAccess {
             return Optional.of(new Finding(progress + " was deleted", "The operator creates it again"));
         }
         if (Boolean.TRUE.equals(found.progress().get().getImmutable())) {
-            return Optional.of(
-                    new Finding(progress + " was made immutable", "Delete it, and the operator creates it again"));
+            return Optional.of(new Finding(progress + " was made immutable", "The operator creates it again"));
         }
-        return ofAccounts(silent, found.accounts())
-                .or(() -> ofRole(job, accounts(silent), found).map(what -> new Finding(what, RESTORE)));
+        if (isFull(found.progress().get())) {
+            return Optional.of(new Finding(
+                    progress + " is full: it holds "
+                            + HumanFormat.bytes(dataBytes(found.progress().get())) + ", and the API server allows "
+                            + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
+                    "Remove what no trainer wrote into it, or lower spec.replicas and spec.elastic.maxReplicas"));
+        }
+        return ofAccounts(ResourceNames.trainerName(jobName), silent, found.accounts())
+                .or(() -> ofRole(job, accounts(silent), found).map(what -> new Finding(what, PUT_BACK)));
     }
 
-    private static Optional<Finding> ofAccounts(List<SilentPod> silent, Map<String, ServiceAccount> found) {
+    /** Whether another report would not fit. */
+    private static boolean isFull(ConfigMap progress) {
+        return dataBytes(progress) + REPORT_BYTES > ObjectSize.MAP_LIMIT;
+    }
+
+    private static long dataBytes(ConfigMap map) {
+        return Optional.ofNullable(map.getData()).orElse(Map.of()).values().stream()
+                .mapToLong(value -> value.getBytes(StandardCharsets.UTF_8).length)
+                .sum();
+    }
+
+    private static Optional<Finding> ofAccounts(String own, List<SilentPod> silent, Map<String, ServiceAccount> found) {
         List<String> missing = accounts(silent).stream()
                 .filter(account -> !found.containsKey(account))
                 .toList();
@@ -125,7 +150,7 @@ final class TrainerAccess {
             return Optional.of(new Finding(
                     "ServiceAccount " + String.join(", ", missing)
                             + ", as which they run, was deleted, and its tokens are no longer valid",
-                    RESTORE));
+                    missing.equals(List.of(own)) ? PUT_BACK : RESTORE));
         }
         return silent.stream()
                 .filter(pod -> holdsTokenOfEarlier(Objects.requireNonNull(found.get(pod.account())), pod))

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerPort;
 import io.fabric8.kubernetes.api.model.EnvVar;
@@ -18,9 +20,11 @@ import io.fabric8.kubernetes.api.model.Toleration;
 import io.fabric8.kubernetes.api.model.TolerationBuilder;
 import io.fabric8.kubernetes.api.model.VolumeBuilder;
 import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
+import io.swav.api.Fingerprints;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.TrainerEnv;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +34,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Builds one trainer pod: the user's template plus what the trainer needs. What the user has set stays, except
- * restartPolicy, which is Never because a pod that ends is replaced, and the two labels by which pods are found.
+ * restartPolicy, which is Never because a pod that ends is replaced, and the labels by which pods are found and which tell
+ * the template's revision.
  */
 final class TrainerPod {
     /** As in Kubernetes, null means absent; otherwise {@code env: null} would not be a list to add to. */
@@ -39,6 +44,9 @@ final class TrainerPod {
 
     private static final String CONFIG_VOLUME = "swav-config";
     private static final String RUN_VOLUME = "swav-run";
+    /** Names the container of which {@code kubectl logs} and {@code kubectl exec} speak. */
+    private static final String DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
+
     /** Seconds until pods of an unresponsive node are evicted; Kubernetes' own 300 would leave a gap in the world. */
     private static final long NODE_SILENCE = 30;
 
@@ -66,7 +74,7 @@ final class TrainerPod {
     static Pod of(SwavJob job, JsonNode template, String name) {
         PodTemplateSpec from = parse(template);
         PodSpec spec = from.getSpec();
-        Container trainer = trainer(spec);
+        Container trainer = TrainerContainer.ofTemplate(spec);
         addEnvironment(job, trainer);
         addMounts(job, spec, trainer);
         if (trainer.getReadinessProbe() == null) {
@@ -85,37 +93,59 @@ final class TrainerPod {
         spec.setRestartPolicy("Never");
         spec.setServiceAccountName(TrainerRbac.accountOf(job, template));
         return new PodBuilder()
-                .withMetadata(meta(job, from, name))
+                .withMetadata(meta(job, template, from, name, trainer.getName()))
                 .withSpec(spec)
                 .build();
-    }
-
-    /** Returns the container named {@value ResourceNames#CONTAINER}, or the first. */
-    static Container trainer(PodSpec spec) {
-        return spec.getContainers().stream()
-                .filter(container -> ResourceNames.CONTAINER.equals(container.getName()))
-                .findFirst()
-                .orElseGet(() -> spec.getContainers().get(0));
     }
 
     private static PodTemplateSpec parse(JsonNode template) {
         return JSON.convertValue(template, PodTemplateSpec.class);
     }
 
-    private static ObjectMeta meta(SwavJob job, PodTemplateSpec from, String name) {
-        ObjectMeta meta = OwnerMetadata.meta(job, name);
-        if (from.getMetadata() != null) {
-            Map<String, String> labels =
-                    new TreeMap<>(orEmpty(from.getMetadata().getLabels()));
-            labels.putAll(meta.getLabels());
-            meta.setLabels(labels);
-            meta.setAnnotations(from.getMetadata().getAnnotations());
-        }
-        return meta;
+    /** Returns the digest of a template; the order of fields, and fields that are null or empty lists, make no difference. */
+    static String revision(JsonNode template) {
+        return Fingerprints.digest(sorted(template).toString().getBytes(StandardCharsets.UTF_8));
     }
 
-    private static Map<String, String> orEmpty(@Nullable Map<String, String> map) {
-        return map == null ? Map.of() : map;
+    private static JsonNode sorted(JsonNode node) {
+        if (node.isObject()) {
+            ObjectNode fields = JSON.createObjectNode();
+            node.properties().stream().sorted(Map.Entry.comparingByKey()).forEach(field -> {
+                JsonNode value = sorted(field.getValue());
+                if (!value.isNull() && !(value.isArray() && value.isEmpty())) {
+                    fields.set(field.getKey(), value);
+                }
+            });
+            return fields;
+        }
+        if (node.isArray()) {
+            ArrayNode items = JSON.createArrayNode();
+            node.forEach(item -> {
+                if (!item.isNull()) {
+                    items.add(sorted(item));
+                }
+            });
+            return items;
+        }
+        return node;
+    }
+
+    private static ObjectMeta meta(
+            SwavJob job, JsonNode template, PodTemplateSpec from, String name, @Nullable String trainer) {
+        ObjectMeta meta = OwnerMetadata.meta(job, name);
+        Optional<ObjectMeta> theirs = Optional.ofNullable(from.getMetadata());
+        Map<String, String> labels =
+                new TreeMap<>(theirs.map(ObjectMeta::getLabels).orElse(Map.of()));
+        labels.putAll(meta.getLabels());
+        labels.put(ResourceNames.LABEL_REVISION, revision(template));
+        meta.setLabels(labels);
+        Map<String, String> annotations =
+                new TreeMap<>(theirs.map(ObjectMeta::getAnnotations).orElse(Map.of()));
+        if (trainer != null) {
+            annotations.putIfAbsent(DEFAULT_CONTAINER, trainer);
+        }
+        meta.setAnnotations(annotations);
+        return meta;
     }
 
     private static void addEnvironment(SwavJob job, Container trainer) {

@@ -12,8 +12,10 @@ import io.fabric8.kubernetes.api.model.rbac.SubjectBuilder;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import java.util.Collection;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,9 +52,27 @@ final class TrainerRbac {
 
     /** Returns the account that the pods run as: the template's own, if it names one. */
     static String accountOf(SwavJob job, @Nullable JsonNode template) {
-        String theirs =
-                template == null ? "" : template.at("/spec/serviceAccountName").asText();
-        return theirs.isEmpty() ? name(job) : theirs;
+        return named(template).orElse(name(job));
+    }
+
+    /** Whether the template names an account. */
+    static boolean namesAccount(SwavJob job) {
+        return named(job.getSpec().template()).isPresent();
+    }
+
+    /**
+     * Returns the account that a template names. As in Kubernetes, null and "" mean none, and the deprecated
+     * {@code serviceAccount} counts if {@code serviceAccountName} names none.
+     */
+    private static Optional<String> named(@Nullable JsonNode template) {
+        return template == null
+                ? Optional.empty()
+                : Stream.of("serviceAccountName", "serviceAccount")
+                        .map(field -> template.at("/spec").path(field))
+                        .filter(account -> !account.isNull())
+                        .map(JsonNode::asText)
+                        .filter(account -> !account.isEmpty())
+                        .findFirst();
     }
 
     /** Returns the account that a pod runs as. */

@@ -28,17 +28,94 @@ import org.jspecify.annotations.Nullable;
  * The ConfigMap {@code <job>-world}: the world for the trainers, and beside it the planner's state, so that both change
  * at once or not at all.
  *
- * @param request for a checkpoint, as the map contains it; empty for none
- * @param checkpointsSeen the store in which verified checkpoints were seen, as the map contains it; empty for none
+ * @param entries what else the map contains
  * @param resourceVersion that was read; null if the map does not exist yet. A write needs it unchanged.
  */
 record WorldConfigMap(
         World world,
         PlannerState state,
-        String request,
-        String checkpointsSeen,
+        Entries entries,
+        Condition condition,
         @Nullable String resourceVersion) {
     static final String STATE_KEY = "ledger.json";
+    /** The operator's own: an {@link AcceptedSpec}. */
+    static final String ACCEPTED_KEY = "accepted.json";
+    /** The operator's own: the digest of the handshake key that running trainers hold. */
+    static final String HANDSHAKE_KEY = "handshake-digest";
+
+    /** What the object is like that has the map's name. */
+    enum Condition {
+        ABSENT,
+        INTACT,
+        /** Its labels or its owner were changed; the next write puts them back. */
+        CHANGED,
+        IMMUTABLE,
+        /** An earlier job's: the garbage collector deletes it. */
+        REMNANT,
+        FOREIGN;
+
+        /** Whether the operator may write the map. */
+        boolean isOurs() {
+            return this != REMNANT && this != FOREIGN;
+        }
+
+        private static Condition of(SwavJob job, ConfigMap map) {
+            return switch (Ownership.of(map, job)) {
+                case REMNANT -> REMNANT;
+                case FOREIGN -> FOREIGN;
+                case OURS -> ofOurs(job, map);
+            };
+        }
+
+        private static Condition ofOurs(SwavJob job, ConfigMap map) {
+            if (Boolean.TRUE.equals(map.getImmutable())) {
+                return IMMUTABLE;
+            }
+            return DependentCheck.isMetadataIntact(empty(job).getMetadata(), map.getMetadata()) ? INTACT : CHANGED;
+        }
+    }
+
+    /**
+     * The entries beside the world and the planner's state; an empty one is absent.
+     *
+     * @param request for a checkpoint
+     * @param checkpointsSeen the store in which verified checkpoints were seen
+     * @param accepted an {@link AcceptedSpec}, as stored
+     * @param handshake the digest of the key that running trainers hold
+     */
+    record Entries(String request, String checkpointsSeen, String accepted, String handshake) {
+        static final Entries NONE = new Entries("", "", "", "");
+
+        /** Returns what the map should contain beside world and state. */
+        static Entries of(SwavJob job, String accepted, String handshake) {
+            return new Entries(WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake);
+        }
+
+        private static Entries read(Map<String, String> data) {
+            return new Entries(
+                    data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, ""),
+                    data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, ""),
+                    data.getOrDefault(ACCEPTED_KEY, ""),
+                    data.getOrDefault(HANDSHAKE_KEY, ""));
+        }
+
+        private void addTo(Map<String, String> data) {
+            Map.of(
+                            ResourceNames.CHECKPOINT_REQUEST_KEY,
+                            request,
+                            ResourceNames.CHECKPOINTS_SEEN_KEY,
+                            checkpointsSeen,
+                            ACCEPTED_KEY,
+                            accepted,
+                            HANDSHAKE_KEY,
+                            handshake)
+                    .forEach((key, value) -> {
+                        if (!value.isEmpty()) {
+                            data.put(key, value);
+                        }
+                    });
+        }
+    }
 
     /** Leaves a count of none out, as earlier operators' states do. */
     interface StoredCounts {
@@ -53,35 +130,63 @@ record WorldConfigMap(
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES) // a newer operator's state, after a rollback
             .build();
 
-    /** Reads the map; a map left by an earlier job of the same name counts as empty. */
+    /** Reads the map; a map that is not the job's counts as empty. */
     static WorldConfigMap read(SwavJob job, Optional<ConfigMap> map) {
-        String uid = job.getMetadata().getUid();
-        String version = map.map(m -> m.getMetadata().getResourceVersion()).orElse(null);
-        Map<String, String> data = map.map(ConfigMap::getData).orElse(Map.of());
+        World none = World.none(job.getMetadata().getUid());
+        if (map.isEmpty()) {
+            return new WorldConfigMap(none, PlannerState.EMPTY, Entries.NONE, Condition.ABSENT, null);
+        }
+        Condition condition = Condition.of(job, map.get());
+        String version = map.get().getMetadata().getResourceVersion();
+        Map<String, String> data = map.get().getData();
         String world = data.get(ResourceNames.WORLD_KEY);
         String state = data.get(STATE_KEY);
-        String request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
-        String checkpointsSeen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
+        if (!condition.isOurs()) {
+            return new WorldConfigMap(none, PlannerState.EMPTY, Entries.NONE, condition, version);
+        }
+        Entries entries = Entries.read(data);
+        WorldConfigMap empty = new WorldConfigMap(none, PlannerState.EMPTY, entries, condition, version);
         if (world == null || state == null) {
-            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
+            return empty;
         }
         long known = Optional.ofNullable(job.getStatus())
                 .map(SwavJobStatus::world)
                 .map(SwavJobStatus.WorldStatus::generation)
                 .orElse(0L);
-        WorldDocument document = WorldDocument.read(world, uid, known, Integer.MAX_VALUE);
+        WorldDocument document = WorldDocument.read(world, job.getMetadata().getUid(), known, Integer.MAX_VALUE);
         if (document instanceof WorldDocument.Unusable unusable) {
             throw unreadable(job, "the world document " + unusable.why(), null);
         }
-        if (!(document instanceof WorldDocument.Usable usable)) {
-            return new WorldConfigMap(World.none(uid), PlannerState.EMPTY, request, checkpointsSeen, version);
+        if (!(document instanceof WorldDocument.Usable usable)) { // an earlier job's, whose owner was removed
+            return new WorldConfigMap(none, PlannerState.EMPTY, Entries.NONE, condition, version);
         }
         try {
             PlannerState planned = parse(state, StoredPlannerState.class).plannerState();
-            return new WorldConfigMap(usable.world(), planned, request, checkpointsSeen, version);
+            return new WorldConfigMap(usable.world(), planned, entries, condition, version);
         } catch (JsonProcessingException e) {
             throw unreadable(job, e.getOriginalMessage(), e);
         }
+    }
+
+    /**
+     * Returns the spec that was accepted last; empty before the first one, and in a map of an earlier version.
+     *
+     * @param config the trainers' configuration, a copy of the spec
+     * @throws UnreadableException if the spec was edited and the copy is of another one
+     */
+    Optional<AcceptedSpec> accepted(SwavJob job, Optional<String> config) {
+        if (entries.accepted().isEmpty()) {
+            return Optional.empty();
+        }
+        return AcceptedSpec.read(entries.accepted())
+                .or(() -> config.flatMap(copy -> AcceptedSpec.restore(entries.accepted(), copy)))
+                .or(() -> {
+                    throw unreadable(
+                            job,
+                            ACCEPTED_KEY + ", the spec that was accepted last, was edited, and ConfigMap "
+                                    + ResourceNames.configName(job.getMetadata().getName()) + " has another one",
+                            null);
+                });
     }
 
     private static UnreadableException unreadable(SwavJob job, String why, @Nullable Throwable cause) {
@@ -122,13 +227,13 @@ record WorldConfigMap(
         return new WorldConfigMap(
                 generation == 0 ? world : none,
                 state.with(state.pods().withNext(nextPod)),
-                request,
-                checkpointsSeen,
+                entries,
+                condition,
                 resourceVersion);
     }
 
     /** Returns what the user requests with the annotation; trainers save when it changes. */
-    static String request(SwavJob job) {
+    private static String request(SwavJob job) {
         return Optional.ofNullable(job.getMetadata().getAnnotations())
                 .map(all -> all.get(ResourceNames.ANNOTATION_CHECKPOINT))
                 .orElse("");
@@ -146,14 +251,18 @@ record WorldConfigMap(
                 .orElse("");
     }
 
-    static ConfigMap of(SwavJob job, World world, PlannerState state, @Nullable String resourceVersion) {
+    /** Returns the map without data, as it is created. */
+    static ConfigMap empty(SwavJob job) {
+        return new ConfigMapBuilder()
+                .withMetadata(OwnerMetadata.meta(
+                        job, ResourceNames.worldName(job.getMetadata().getName())))
+                .build();
+    }
+
+    static ConfigMap of(
+            SwavJob job, World world, PlannerState state, Entries entries, @Nullable String resourceVersion) {
         Map<String, String> data = new TreeMap<>();
-        if (!request(job).isEmpty()) {
-            data.put(ResourceNames.CHECKPOINT_REQUEST_KEY, request(job));
-        }
-        if (!checkpointsSeen(job).isEmpty()) {
-            data.put(ResourceNames.CHECKPOINTS_SEEN_KEY, checkpointsSeen(job));
-        }
+        entries.addTo(data);
         if (!state.pods().trials().isEmpty()) {
             data.put(
                     ResourceNames.NEWCOMERS_KEY,
@@ -163,9 +272,7 @@ record WorldConfigMap(
         try {
             data.put(ResourceNames.WORLD_KEY, JSON.writeValueAsString(world));
             data.put(STATE_KEY, JSON.writeValueAsString(StoredPlannerState.of(state)));
-            return new ConfigMapBuilder()
-                    .withMetadata(OwnerMetadata.meta(
-                            job, ResourceNames.worldName(job.getMetadata().getName())))
+            return new ConfigMapBuilder(empty(job))
                     .editMetadata()
                     .withResourceVersion(resourceVersion)
                     .endMetadata()

@@ -81,6 +81,11 @@ public final class Agreement {
                 .orElse(Fingerprints.NONE);
     }
 
+    /** Returns what the job trains with; {@link Fingerprints#NONE} if that is unknown. */
+    Fingerprints job() {
+        return job;
+    }
+
     boolean admits(ObservedPod pod) {
         return !keptOut.containsKey(pod.uid());
     }
@@ -100,7 +105,8 @@ public final class Agreement {
     Optional<String> names() {
         return keptOut.isEmpty()
                 ? Optional.empty()
-                : Optional.of(keptOut.values().stream().map(ObservedPod::name).collect(Collectors.joining(", ")));
+                : Optional.of(Names.of(
+                        keptOut.values().stream().map(ObservedPod::name).toList()));
     }
 
     /** Describes the pods that are kept out, what it means for the job and what to do; empty if there are none. */

@@ -14,13 +14,22 @@ import java.time.Instant;
  * @param last when the last of them was seen
  * @param pod the first of them
  * @param pods how many
+ * @param number its place in a series of failures of pods that replaced one another, from 1
  */
-public record FailureEvent(long generation, String how, Instant first, Instant last, String pod, int pods) {
+public record FailureEvent(long generation, String how, Instant first, Instant last, String pod, int pods, int number) {
     /** How long after one member of a world another still belongs to the same event: exits and reports take time. */
     static final Duration TOGETHER = Duration.ofMinutes(1);
 
     /** The same for pods that had formed no world: they start at different times, as nodes and images become available. */
     static final Duration STARTING_TOGETHER = Duration.ofMinutes(10);
+
+    public FailureEvent {
+        number = Math.max(1, number); // absent from an earlier operator's state
+    }
+
+    public FailureEvent(long generation, String how, Instant first, Instant last, String pod, int pods) {
+        this(generation, how, first, last, pod, pods, 1);
+    }
 
     /**
      * Creates the event that a pod begins.
@@ -28,7 +37,12 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
      * @param why it ended: how, and after a colon what may be said of this pod alone
      */
     static FailureEvent of(ObservedPod pod, String why, Instant now) {
-        return new FailureEvent(generation(pod), why.replaceFirst("(?s): .*", ""), now, now, pod.name(), 1);
+        return new FailureEvent(generation(pod), how(why), now, now, pod.name(), 1);
+    }
+
+    /** Returns how a pod ended, without what may be said of this pod alone. */
+    static String how(String why) {
+        return why.replaceFirst("(?s): .*", "");
     }
 
     private static long generation(ObservedPod pod) {
@@ -49,7 +63,11 @@ public record FailureEvent(long generation, String how, Instant first, Instant l
     }
 
     FailureEvent joinedAt(Instant now) {
-        return new FailureEvent(generation, how, first, now, pod, pods + 1);
+        return new FailureEvent(generation, how, first, now, pod, pods + 1, number);
+    }
+
+    FailureEvent numbered(int place) {
+        return new FailureEvent(generation, how, first, last, pod, pods, place);
     }
 
     /** Names the pods, as an incident does. */

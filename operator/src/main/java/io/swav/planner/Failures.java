@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,12 @@ public record Failures(
     static final int KEPT = 200;
 
     private static final int EVENTS_KEPT = 8;
+
+    /** A failure this long after the one before is a single one, not the next of a series. */
+    static final Duration CALM = Duration.ofMinutes(15);
+
+    private static final Duration FIRST_DELAY = Duration.ofSeconds(1);
+    private static final Duration LONGEST_DELAY = Duration.ofMinutes(5);
 
     /** @param count failures, at this time or shortly before */
     public record Counted(Instant time, int count) {}
@@ -76,9 +83,54 @@ public record Failures(
         return events.stream().filter(event -> event.includes(begun, created)).findFirst();
     }
 
-    /** Records an event; it counts as one failure. */
-    Failures with(FailureEvent event) {
-        return new Failures(plus(event.first()), last(events, event), notFinite, lastNotFinite);
+    /** Returns how many pods failed for which no other is created yet. */
+    int heldBack(Instant now) {
+        return events.stream()
+                .filter(event -> now.isBefore(replacedAt(event)))
+                .mapToInt(FailureEvent::pods)
+                .sum();
+    }
+
+    /** Returns when the next of those pods may be replaced. */
+    Optional<Instant> nextReplacement(Instant now) {
+        return events.stream().map(Failures::replacedAt).filter(now::isBefore).min(Comparator.naturalOrder());
+    }
+
+    /**
+     * Returns when the pods of an event are replaced: at once after a single failure; in a series of them after 2 s, 4 s and so
+     * on, up to five minutes, as a kubelet restarts containers. A pod that fails soon after it has joined costs its peers a
+     * change of the world each time.
+     */
+    private static Instant replacedAt(FailureEvent event) {
+        if (event.number() < 2) {
+            return event.last();
+        }
+        Duration delay = FIRST_DELAY.multipliedBy(1L << Math.min(event.number() - 1, 20));
+        return event.last().plus(delay.compareTo(LONGEST_DELAY) < 0 ? delay : LONGEST_DELAY);
+    }
+
+    /**
+     * Returns the place of an event in a series: it is the next if its pod was created since the last failure, so that a
+     * successor failed, and if that is not long ago.
+     */
+    private int number(FailureEvent event, Instant created) {
+        if (events.isEmpty()) {
+            return 1;
+        }
+        FailureEvent last = events.get(events.size() - 1);
+        boolean follows = created.isAfter(last.first())
+                && event.first().isBefore(last.last().plus(CALM));
+        return follows ? last.number() + 1 : 1;
+    }
+
+    /**
+     * Records an event; it counts as one failure.
+     *
+     * @param created when its pod was created
+     */
+    Failures with(FailureEvent event, Instant created) {
+        return new Failures(
+                plus(event.first()), last(events, event.numbered(number(event, created))), notFinite, lastNotFinite);
     }
 
     /** Records that another pod belongs to an event. */

@@ -108,10 +108,15 @@ final class GenerationCosts {
                 : account.paced(GenerationStart.of(settled, last).stepSeconds());
     }
 
-    /** Returns the names of the pods that are in exactly one of the two worlds. */
+    /** Returns the names of the pods that are in exactly one of the two worlds; never empty, which no status may be. */
     private String changed(World next) {
         List<World.Member> both = new ArrayList<>(next.members());
         input.world().members().stream().filter(member -> !both.remove(member)).forEach(both::add);
-        return LiveMembers.names(both);
+        return both.isEmpty() ? first(next.members()) : LiveMembers.names(both);
+    }
+
+    private static String first(List<World.Member> members) {
+        String more = members.size() > 1 ? " and " + (members.size() - 1) + " more" : "";
+        return members.isEmpty() ? "no pod" : members.get(0).pod() + more;
     }
 }

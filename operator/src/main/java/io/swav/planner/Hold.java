@@ -16,6 +16,9 @@ import java.util.stream.Collectors;
  * @param message Kubernetes' own message, possibly empty
  */
 public record Hold(Kind kind, String reason, String message) {
+    /** The scheduler's reason if it finds no node for a pod. */
+    static final String UNSCHEDULABLE = "Unschedulable";
+
     /** The number of reasons that one sentence spells out. */
     private static final int SHOWN = 3;
 

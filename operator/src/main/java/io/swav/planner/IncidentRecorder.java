@@ -9,6 +9,7 @@ import io.swav.planner.PlannerState.Backoff;
 import io.swav.planner.PlannerState.Pods;
 import io.swav.planner.PodState.Cause;
 import io.swav.planner.PodState.Ended;
+import io.swav.planner.PodState.Failing;
 import io.swav.planner.PodState.Terminating;
 import java.time.Instant;
 import java.util.HashSet;
@@ -23,17 +24,22 @@ import java.util.stream.Collectors;
  * what each change of the world has cost, and how the job ended.
  *
  * <p>Failures and hangs are counted apart from preemptions. Pods that fail together are one failure ({@link
- * FailureEvent}): one fault often ends all pods of a world. A pod that had been in a world is replaced at once; a pod
- * that never entered one, or that its peers do not reach, is replaced after a delay that doubles each time, until a new
- * world has made a step. A
- * permanent failure ends the job, unless the job has already made a step.
+ * FailureEvent}): one fault often ends all pods of a world. A pod that had been in a world is replaced at once, unless
+ * its predecessors failed too ({@link Failures}); a pod that never entered one, or that its peers do not reach, is
+ * replaced after a delay that doubles each time, until a new world has made a step. A permanent failure ends the job,
+ * unless the job has already made a step. A failure blames the node on which it stayed ({@link NodeFailures}).
+ *
+ * <p>A notice may be withdrawn: then the pod has not left, and is not counted. A pod that had notice and then turns out to
+ * have been evicted for what it used is a failure instead of a preemption.
  */
 final class IncidentRecorder {
+    private final JobPolicy policy;
     private final PlannerInput input;
     private final Map<String, Verdict> verdicts;
     private final Instant now;
 
-    private IncidentRecorder(PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
+    private IncidentRecorder(JobPolicy policy, PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
+        this.policy = policy;
         this.input = input;
         this.verdicts = verdicts;
         this.now = now;
@@ -44,12 +50,14 @@ final class IncidentRecorder {
      * @param verdicts on pods that look alive, by uid
      */
     static Recorded record(JobPolicy policy, PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
-        PlannerState state = input.state().with(podsKept(input));
+        PlannerState state =
+                input.state().with(podsKept(input)).with(input.state().nodes().since(policy.avoidance(), now));
         if (state.progress().end() != null) {
             return Recorded.nothingNew(state);
         }
-        IncidentRecorder recorder = new IncidentRecorder(input, verdicts, now);
-        Recorded departures = Divergences.record(recorder.departures(recorder.notFiniteSteps(state)), input, now);
+        IncidentRecorder recorder = new IncidentRecorder(policy, input, verdicts, now);
+        PlannerState kept = recorder.withdrawnNotices(state);
+        Recorded departures = Divergences.record(recorder.departures(recorder.notFiniteSteps(kept)), input, now);
         LiveMembers liveMembers = new LiveMembers(input, departures.state(), verdicts);
         Recorded settled = new GenerationCosts(input, now).settle(departures, liveMembers);
         return settled.with(JobEnding.decide(policy, input, liveMembers, settled.state(), now));
@@ -71,6 +79,22 @@ final class IncidentRecorder {
                 .map(ObservedPod::uid)
                 .collect(Collectors.toSet());
         return before.keeping(current, heard);
+    }
+
+    /**
+     * A pod that had notice and is alive without it does not leave; its departure, if it comes, is another one. One whose
+     * trainer is ending has not been spared.
+     */
+    private PlannerState withdrawnNotices(PlannerState before) {
+        PlannerState state = before;
+        for (ObservedPod pod : input.pods()) {
+            boolean stays = pod.isAlive() && !(pod.state() instanceof Failing);
+            if (stays && state.pods().noticed().contains(pod.uid())) {
+                state = state.with(state.pods().staying(pod.uid()))
+                        .with(state.account().withdrawn(pod.name()));
+            }
+        }
+        return state;
     }
 
     /** Records a step that was not finite; its trainers train on, so no world follows from it. */
@@ -142,7 +166,11 @@ final class IncidentRecorder {
             return unresponsive(before, pod, verdict);
         }
         if (pod.state() instanceof Terminating terminating) {
-            return incident(before, pod.name(), pod.uid(), IncidentKind.Preemption, terminating.why());
+            Recorded after = incident(before, pod.name(), pod.uid(), IncidentKind.Preemption, terminating.why());
+            boolean counted = before.state().pods().accounted().contains(pod.uid());
+            return counted || pod.signals().isSilent() // then it is lost, whatever becomes of it
+                    ? after
+                    : after.with(after.state().with(after.state().pods().noticing(pod.uid())));
         }
         return pod.state() instanceof Ended ended ? ended(before, pod, ended) : before;
     }
@@ -159,6 +187,9 @@ final class IncidentRecorder {
     }
 
     private Recorded ended(Recorded before, ObservedPod pod, Ended ended) {
+        if (ended.cause() == Cause.OVERUSED && before.state().pods().noticed().contains(pod.uid())) {
+            return notPreempted(before, pod, ended.why());
+        }
         Recorded after = ended.cause() == Cause.PREEMPTED
                 ? incident(before, pod.name(), pod.uid(), IncidentKind.Preemption, ended.why())
                 : failure(before, pod, IncidentKind.Failure, ended.why());
@@ -201,15 +232,25 @@ final class IncidentRecorder {
         if (pods.accounted().contains(pod.uid())) {
             return before;
         }
+        if (Rollout.isTrial(input, pod)) { // it says nothing about the pods that train
+            return incident(before, pod.name(), pod.uid(), kind, why);
+        }
         Failures failures = before.state().failures();
         FailureEvent begun = FailureEvent.of(pod, why, now);
         Optional<FailureEvent> joined = failures.eventOf(begun, pod.created());
+        NodeFailures nodes = before.state().nodes();
         if (joined.isEmpty()) {
-            return incident(before.with(before.state().with(failures.with(begun))), pod.name(), pod.uid(), kind, why);
+            PlannerState state = before.state()
+                    .with(failures.with(begun, pod.created()))
+                    .with(blamesNode(pod) ? nodes.with(blame(pod, why)) : nodes);
+            return incident(before.with(state), pod.name(), pod.uid(), kind, why);
         }
         FailureEvent event = joined.get();
         FailureEvent more = event.joinedAt(now);
-        PlannerState state = before.state().with(pods.accounting(pod.uid())).with(failures.replacing(event, more));
+        PlannerState state = before.state()
+                .with(pods.accounting(pod.uid()))
+                .with(failures.replacing(event, more))
+                .with(nodes.joined(more, pod.node()));
         return before.state().account().incidents().stream()
                 .filter(incident -> incident.kind() == kind
                         && incident.time().equals(event.first().toString())
@@ -220,9 +261,35 @@ final class IncidentRecorder {
                 .orElseGet(() -> before.with(state).recalling(incident(event, more, kind, why), isMember(pod.uid())));
     }
 
+    /** Counts a pod as a failure that was taken for preempted, because it had notice before it ended. */
+    private Recorded notPreempted(Recorded before, ObservedPod pod, String why) {
+        PlannerState state = before.state();
+        FailureEvent begun = FailureEvent.of(pod, why, now);
+        Failures failures = state.failures()
+                .eventOf(begun, pod.created())
+                .map(event -> state.failures().replacing(event, event.joinedAt(now)))
+                .orElseGet(() -> state.failures().with(begun, pod.created()));
+        Incident incident =
+                new Incident(now.toString(), IncidentKind.Failure, pod.name(), why, input.step(), null, null, null);
+        return before.with(state.with(state.pods().withoutNotice(pod.uid()))
+                        .with(state.account().withoutPreemption(pod.name()))
+                        .with(failures))
+                .withIncident(incident, false);
+    }
+
     /** Returns the incident of an event anew: others have displaced it from the ledger. */
     private Incident incident(FailureEvent event, FailureEvent more, IncidentKind kind, String why) {
         return new Incident(event.first().toString(), kind, more.names(), why, input.step(), null, null, null);
+    }
+
+    private static boolean blamesNode(ObservedPod pod) {
+        boolean overused = pod.state() instanceof Ended ended && ended.cause() == Cause.OVERUSED;
+        return !overused && !pod.node().isEmpty();
+    }
+
+    private NodeFailures.Blame blame(ObservedPod pod, String why) {
+        int together = isMember(pod.uid()) ? input.world().size() : policy.target();
+        return new NodeFailures.Blame(pod.node(), now, pod.name(), why, together);
     }
 
     private boolean isMember(String uid) {

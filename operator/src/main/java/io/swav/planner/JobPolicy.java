@@ -16,6 +16,8 @@ import java.util.Optional;
  * @param failureWindow how long a failure counts
  * @param suspended whether no pod may run
  * @param ttl how long pods stay after the end; empty keeps them
+ * @param avoidance when pods are kept off a node
+ * @param settings that running trainers follow
  */
 public record JobPolicy(
         int target,
@@ -26,7 +28,34 @@ public record JobPolicy(
         int maxFailures,
         Duration failureWindow,
         boolean suspended,
-        Optional<Duration> ttl) {
+        Optional<Duration> ttl,
+        NodeAvoidance avoidance,
+        WantedSettings settings) {
+
+    /** Creates a policy with the default avoidance of nodes and the default settings. */
+    public JobPolicy(
+            int target,
+            int min,
+            int spares,
+            Duration growAfter,
+            Duration hungAfter,
+            int maxFailures,
+            Duration failureWindow,
+            boolean suspended,
+            Optional<Duration> ttl) {
+        this(
+                target,
+                min,
+                spares,
+                growAfter,
+                hungAfter,
+                maxFailures,
+                failureWindow,
+                suspended,
+                ttl,
+                NodeAvoidance.DEFAULT,
+                WantedSettings.DEFAULT);
+    }
 
     public JobPolicy {
         if (min < 1 || target < min || spares < 0 || maxFailures < 0) {
@@ -45,6 +74,15 @@ public record JobPolicy(
                 spec.recovery().maxFailures(),
                 Duration.ofSeconds(spec.recovery().failureWindowSeconds()),
                 spec.suspend(),
-                Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds));
+                Optional.ofNullable(spec.ttlSecondsAfterFinished()).map(Duration::ofSeconds),
+                new NodeAvoidance(
+                        spec.recovery().avoidNodeAfterFailures(),
+                        Duration.ofSeconds(spec.recovery().avoidNodeSeconds())),
+                WantedSettings.of(spec));
+    }
+
+    /** Returns the same limits for a job whose pods are all to leave. */
+    public JobPolicy asSuspended() {
+        return new JobPolicy(target, min, spares, growAfter, hungAfter, maxFailures, failureWindow, true, ttl);
     }
 }

@@ -113,7 +113,7 @@ public record LedgerState(
     }
 
     /** Returns the last generation whose cost is known, 0 for none. */
-    long settled() {
+    public long settled() {
         return pace == null ? 0 : pace.generation();
     }
 
@@ -126,6 +126,46 @@ public record LedgerState(
                 counts.hangs() + (kind == IncidentKind.Hang ? 1 : 0),
                 counts.divergences() + (kind == IncidentKind.Diverged ? 1 : 0));
         return new LedgerState(more, stepsLost, secondsLost, recalling(incident).incidents(), pace);
+    }
+
+    /**
+     * Takes a preemption back, because the pod did not leave. What the change of the world cost stays with its incident,
+     * which becomes one of kind Resize.
+     */
+    LedgerState withdrawn(String pod) {
+        return new LedgerState(
+                withoutOnePreemption(),
+                stepsLost,
+                secondsLost,
+                incidents.stream()
+                        .map(incident -> isPreemption(incident, pod) ? incident.withdrawn() : incident)
+                        .toList(),
+                pace);
+    }
+
+    /** Takes a preemption back, because it was something else. */
+    LedgerState withoutPreemption(String pod) {
+        return new LedgerState(
+                withoutOnePreemption(),
+                stepsLost,
+                secondsLost,
+                incidents.stream()
+                        .filter(incident -> !isPreemption(incident, pod))
+                        .toList(),
+                pace);
+    }
+
+    private static boolean isPreemption(Incident incident, String pod) {
+        return incident.kind() == IncidentKind.Preemption && incident.pod().equals(pod);
+    }
+
+    private Counts withoutOnePreemption() {
+        return new Counts(
+                counts.resizes(),
+                Math.max(0, counts.preemptions() - 1),
+                counts.failures(),
+                counts.hangs(),
+                counts.divergences());
     }
 
     /** Lists an incident that was counted before, as the last one. */
@@ -219,8 +259,14 @@ public record LedgerState(
                 .max(Comparator.comparing(Incident::kind))
                 .map(incident -> "Generation " + settled() + " is training: "
                         + incident.stepsLost() + (Objects.equals(incident.stepsLost(), 1L) ? " step" : " steps")
-                        + " lost, " + incident.secondsPaused() + " s without training ("
-                        + incident.kind() + " of " + incident.pod() + ")");
+                        + " lost, " + incident.secondsPaused() + " s without training (" + cause(incident) + ")");
+    }
+
+    /** Returns what caused a change of the world; for settings, the step from which on they hold. */
+    private String cause(Incident incident) {
+        return incident.kind() == IncidentKind.Settings
+                ? incident.reason() + " from step " + (pace == null ? 0 : pace.start()) + " on"
+                : incident.kind() + " of " + incident.pod();
     }
 
     /**

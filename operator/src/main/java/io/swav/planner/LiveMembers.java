@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -104,7 +103,8 @@ final class LiveMembers {
             return verdict.why();
         }
         if (pod.state() instanceof Terminating terminating) {
-            return terminating.why();
+            boolean byRollout = input.state().pods().accounted().contains(pod.uid()) && Rollout.isOutdated(input, pod);
+            return byRollout ? "replaced, because spec.template has changed" : terminating.why();
         }
         if (pod.isAlive() && !agreement.admits(pod)) {
             return agreement.difference(pod);
@@ -113,7 +113,7 @@ final class LiveMembers {
     }
 
     static String names(List<World.Member> members) {
-        return members.stream().map(World.Member::pod).collect(Collectors.joining(", "));
+        return Names.of(members.stream().map(World.Member::pod).toList());
     }
 
     private Optional<ObservedPod> pod(World.Member member) {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,10 @@ final class NewcomerTrials {
     NewcomerTrials(PlannerInput input, PlannerState state, LiveMembers liveMembers, Instant now) {
         this.world = input.world();
         this.members = liveMembers.presentPods().toList();
-        this.newcomers = liveMembers.newcomers().sorted(ObservedPod.BY_AGE).toList();
+        this.newcomers = liveMembers
+                .newcomers()
+                .sorted(Comparator.comparing(ObservedPod::hasHint).thenComparing(ObservedPod.BY_AGE))
+                .toList();
         state.pods().trials().forEach(trial -> known.put(trial.newcomer().uid(), trial));
         this.now = now;
     }
@@ -71,7 +75,10 @@ final class NewcomerTrials {
                 : List.of();
     }
 
-    /** Returns the newcomers that enter a world with this number of free places, the oldest first. */
+    /**
+     * Returns the newcomers that enter a world with this number of free places: those whose node may go last, the oldest
+     * first.
+     */
     List<World.Member> entering(int places) {
         List<ObservedPod> entering = new ArrayList<>();
         for (ObservedPod newcomer : newcomers) {

@@ -99,7 +99,7 @@ final class NextWorld {
             return new WorldDecision.Keep(inWorld());
         }
         String why = "The next world forms when "
-                + savers.stream().map(ObservedPod::name).collect(Collectors.joining(", "))
+                + Names.of(savers.stream().map(ObservedPod::name).toList())
                 + (savers.size() == 1 ? " has" : " have") + " saved the training state and exited";
         return pause(List.of(), 0, why);
     }
@@ -117,7 +117,27 @@ final class NextWorld {
         if (isBroken() || survivors.size() > policy.target()) {
             return tried(replace(next, joining));
         }
+        if (takesSettings() && HangDetector.suspect(policy, input, now).isEmpty()) {
+            String settings = state.settings().changesSince(input.world(), input.configured());
+            return next.size() == policy.target() && !joining.isEmpty()
+                    ? tried(regroup(next, false, settings + "; " + change(survivors, next, joining)))
+                    : tried(regroup(survivors, false, settings));
+        }
         return joining.isEmpty() ? tried(new WorldDecision.Keep(inWorld())) : grow(next, joining);
+    }
+
+    /** Whether settings have changed that all members of the world are able to take over. */
+    private boolean takesSettings() {
+        return !state.settings().areIn(input.world()) && withoutSettings().isEmpty();
+    }
+
+    /** Returns the members of an earlier version, which know no changed settings. */
+    private List<String> withoutSettings() {
+        return liveMembers
+                .presentPods()
+                .filter(pod -> !pod.facts().followsSettings())
+                .map(ObservedPod::name)
+                .toList();
     }
 
     /** The decision may be another one when newcomers may enter whose trials are not complete. */
@@ -182,14 +202,26 @@ final class NextWorld {
         }
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
-        return new WorldDecision.Regroup(world, why);
+        return new WorldDecision.Regroup(state.settings().in(world), why);
     }
 
     // ---- reasons ------------------------------------------------------------------------------------------------
 
     private String inWorld() {
         return members.size() + " of " + policy.target() + " wanted trainers are in the world"
-                + (members.size() < policy.target() ? ". " + startingWhy() : "");
+                + (members.size() < policy.target() ? ". " + startingWhy() : "")
+                + settingsNotTaken();
+    }
+
+    private String settingsNotTaken() {
+        List<String> earlier = withoutSettings();
+        return state.settings().areIn(input.world()) || earlier.isEmpty()
+                ? ""
+                : ". " + state.settings().changesSince(input.world(), input.configured()) + " has to wait: "
+                        + earlier.get(0)
+                        + (earlier.size() > 1 ? " and " + (earlier.size() - 1) + " more run" : " runs")
+                        + " an earlier version that reads its settings only at its start. Update the image in"
+                        + " spec.template";
     }
 
     private String waiting(int ready) {
@@ -204,7 +236,6 @@ final class NextWorld {
      * thing.
      */
     private String startingWhy() {
-        Instant retry = state.backoff().retryAt();
         Optional<String> first = input.pods().stream()
                 .filter(pod -> pod.state() instanceof Starting)
                 .min(ObservedPod.BY_AGE)
@@ -213,15 +244,18 @@ final class NextWorld {
                 .or(trials::obstacle)
                 .or(() -> first)
                 .or(() -> liveMembers.agreement().names().map(names -> "Kept out: " + names))
-                .orElse(
-                        retry != null && now.isBefore(retry)
-                                ? "The next pod is created at " + retry + " because recent pods failed"
-                                : "New pods are being created");
+                .or(() -> state.nextPodAt(now)
+                        .map(at -> "The next pod is created at " + at + " because recent pods failed"))
+                .orElse("New pods are being created");
     }
 
     private String change(List<World.Member> candidates, List<World.Member> next, List<World.Member> joining) {
         List<String> parts = new ArrayList<>();
-        gone.forEach(member -> parts.add(member.pod() + " left (" + liveMembers.whyGone(member) + ")"));
+        if (!gone.isEmpty()) {
+            parts.add(Names.parts(gone.stream()
+                    .map(member -> member.pod() + " left (" + liveMembers.whyGone(member) + ")")
+                    .toList()));
+        }
         List<World.Member> dropped = new ArrayList<>(candidates);
         dropped.removeAll(next);
         if (!dropped.isEmpty()) {

@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.EpochSchedule.Change;
 import io.swav.api.TrainerReport.NotFinite;
 import io.swav.api.World;
 import java.time.Duration;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  *     was rejected
  * @param reporting whether trainers that are silent would be able to report
  * @param notFinite the last step that trainers report as not finite; null if there was none
+ * @param configured the settings that running trainers have been given; null while there are none
+ * @param epochs the epochs in force, as the most advanced trainer reports them; null if it does not
+ * @param template from which pods are made
  */
 public record PlannerInput(
         String job,
@@ -31,7 +35,10 @@ public record PlannerInput(
         long step,
         @Nullable Instant rejectedUntil,
         Reporting reporting,
-        @Nullable NotFinite notFinite) {
+        @Nullable NotFinite notFinite,
+        @Nullable WantedSettings configured,
+        @Nullable Change epochs,
+        WantedTemplate template) {
 
     /** Creates the input of a job whose pods can be created and whose trainers can report. */
     public PlannerInput(String job, World world, PlannerState state, List<ObservedPod> pods, long step) {
@@ -46,6 +53,18 @@ public record PlannerInput(
             long step,
             @Nullable Instant rejectedUntil) {
         this(job, world, state, pods, step, rejectedUntil, Reporting.POSSIBLE, null);
+    }
+
+    public PlannerInput(
+            String job,
+            World world,
+            PlannerState state,
+            List<ObservedPod> pods,
+            long step,
+            @Nullable Instant rejectedUntil,
+            Reporting reporting,
+            @Nullable NotFinite notFinite) {
+        this(job, world, state, pods, step, rejectedUntil, reporting, notFinite, null, null, WantedTemplate.NONE);
     }
 
     public PlannerInput {
@@ -68,6 +87,11 @@ public record PlannerInput(
     /** Whether a pod is alive and has not left the world as lost, hung or unreachable in an earlier plan. */
     boolean counts(ObservedPod pod) {
         return pod.isAlive() && !state.pods().isOut(pod.uid());
+    }
+
+    /** Whether no pod of this job has been created yet. */
+    public boolean neverRan() {
+        return world.generation() == 0 && state.pods().next() == 0;
     }
 
     /** Returns the time since the present world was published, zero before the first. */

@@ -6,6 +6,7 @@ import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -16,11 +17,27 @@ import org.jspecify.annotations.Nullable;
  *
  * @param account the cost of everything that happened
  * @param failures what counts towards the limit of failures
+ * @param nodes the failures for which nodes are blamed
+ * @param settings that were changed while the job ran
+ * @param rollout of a changed template
  */
-public record PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+public record PlannerState(
+        Pods pods,
+        Backoff backoff,
+        Progress progress,
+        LedgerState account,
+        Failures failures,
+        NodeFailures nodes,
+        ChangedSettings settings,
+        RolloutState rollout) {
 
     public static final PlannerState EMPTY =
             new PlannerState(Pods.NONE, Backoff.NONE, Progress.NONE, LedgerState.EMPTY, Failures.NONE);
+
+    /** Creates a state in which no node is blamed, no setting was ever changed, and no template is rolled out. */
+    public PlannerState(Pods pods, Backoff backoff, Progress progress, LedgerState account, Failures failures) {
+        this(pods, backoff, progress, account, failures, NodeFailures.NONE, ChangedSettings.NONE, RolloutState.NONE);
+    }
 
     /**
      * What is known about single pods; of pods that neither exist nor are members nothing is kept.
@@ -31,6 +48,7 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
      * @param hung uids of pods to be force-deleted
      * @param unreachable uids of pods to be deleted, because their peers do not reach them
      * @param trials of newcomers, by age
+     * @param noticed uids of accounted pods that had notice to leave, which may be withdrawn
      */
     public record Pods(
             long next,
@@ -38,11 +56,22 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
             Set<String> lost,
             Set<String> hung,
             Set<String> unreachable,
-            List<Trial> trials) {
+            List<Trial> trials,
+            Set<String> noticed) {
         static final Pods NONE = new Pods(0, Set.of(), Set.of(), Set.of());
 
         public Pods(long next, Set<String> accounted, Set<String> lost, Set<String> hung) {
             this(next, accounted, lost, hung, Set.of(), List.of());
+        }
+
+        public Pods(
+                long next,
+                Set<String> accounted,
+                Set<String> lost,
+                Set<String> hung,
+                Set<String> unreachable,
+                List<Trial> trials) {
+            this(next, accounted, lost, hung, unreachable, trials, Set.of());
         }
 
         public Pods {
@@ -51,6 +80,7 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
             hung = new TreeSet<>(hung);
             unreachable = new TreeSet<>(unreachable);
             trials = List.copyOf(trials);
+            noticed = new TreeSet<>(noticed);
         }
 
         /** Whether this pod no longer counts, whatever its object says. */
@@ -59,23 +89,23 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
         }
 
         public Pods withNext(long number) {
-            return new Pods(number, accounted, lost, hung, unreachable, trials);
+            return new Pods(number, accounted, lost, hung, unreachable, trials, noticed);
         }
 
         Pods accounting(String uid) {
-            return new Pods(next, plus(accounted, uid), lost, hung, unreachable, trials);
+            return new Pods(next, plus(accounted, uid), lost, hung, unreachable, trials, noticed);
         }
 
         Pods excluding(String uid, Verdict.Fate fate) {
             return switch (fate) {
-                case LOST -> new Pods(next, accounted, plus(lost, uid), hung, unreachable, trials);
-                case HUNG, FAULTY -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials);
-                case UNREACHABLE -> new Pods(next, accounted, lost, hung, plus(unreachable, uid), trials);
+                case LOST -> new Pods(next, accounted, plus(lost, uid), hung, unreachable, trials, noticed);
+                case HUNG, FAULTY -> new Pods(next, accounted, lost, plus(hung, uid), unreachable, trials, noticed);
+                case UNREACHABLE -> new Pods(next, accounted, lost, hung, plus(unreachable, uid), trials, noticed);
             };
         }
 
         Pods trying(List<Trial> newTrials) {
-            return new Pods(next, accounted, lost, hung, unreachable, newTrials);
+            return new Pods(next, accounted, lost, hung, unreachable, newTrials, noticed);
         }
 
         /** Drops what was recorded about other pods than these, and that pods in {@code heard} were lost or counted. */
@@ -90,13 +120,34 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
                     common(unreachable, uids),
                     trials.stream()
                             .filter(trial -> uids.contains(trial.newcomer().uid()))
-                            .toList());
+                            .toList(),
+                    common(noticed, others));
+        }
+
+        Pods noticing(String uid) {
+            return new Pods(next, accounted, lost, hung, unreachable, trials, plus(noticed, uid));
+        }
+
+        /** Records that the notice of a pod is no longer the reason why it is accounted for. */
+        Pods withoutNotice(String uid) {
+            return new Pods(next, accounted, lost, hung, unreachable, trials, minus(noticed, uid));
+        }
+
+        /** Records that a pod does not leave after all. */
+        Pods staying(String uid) {
+            return new Pods(next, minus(accounted, uid), lost, hung, unreachable, trials, minus(noticed, uid));
         }
 
         private static Set<String> plus(Set<String> uids, String uid) {
             Set<String> more = new TreeSet<>(uids);
             more.add(uid);
             return more;
+        }
+
+        private static Set<String> minus(Set<String> uids, String uid) {
+            Set<String> fewer = new TreeSet<>(uids);
+            fewer.remove(uid);
+            return fewer;
         }
 
         private static Set<String> common(Set<String> uids, Set<String> others) {
@@ -179,26 +230,55 @@ public record PlannerState(Pods pods, Backoff backoff, Progress progress, Ledger
         }
     }
 
+    /**
+     * The replacement of pods that were made from an earlier template.
+     *
+     * @param revision of the template that running pods are to get; empty if none is replaced
+     * @param members of the world that had an earlier template when that began
+     * @param unmarked revision that pods without one are taken to have: the template's when the first was seen; empty if
+     *     there is no such pod
+     */
+    public record RolloutState(String revision, int members, String unmarked) {
+        public static final RolloutState NONE = new RolloutState("", 0, "");
+    }
+
     /** The end of a job, Complete or Failed, with its message (a sentence). */
     public record End(boolean complete, ConditionReason reason, String message, Instant time) {}
 
     public PlannerState with(Pods newPods) {
-        return new PlannerState(newPods, backoff, progress, account, failures);
+        return new PlannerState(newPods, backoff, progress, account, failures, nodes, settings, rollout);
     }
 
     PlannerState with(Backoff newBackoff) {
-        return new PlannerState(pods, newBackoff, progress, account, failures);
+        return new PlannerState(pods, newBackoff, progress, account, failures, nodes, settings, rollout);
     }
 
     PlannerState with(Progress newProgress) {
-        return new PlannerState(pods, backoff, newProgress, account, failures);
+        return new PlannerState(pods, backoff, newProgress, account, failures, nodes, settings, rollout);
     }
 
     PlannerState with(LedgerState newAccount) {
-        return new PlannerState(pods, backoff, progress, newAccount, failures);
+        return new PlannerState(pods, backoff, progress, newAccount, failures, nodes, settings, rollout);
     }
 
     PlannerState with(Failures newFailures) {
-        return new PlannerState(pods, backoff, progress, account, newFailures);
+        return new PlannerState(pods, backoff, progress, account, newFailures, nodes, settings, rollout);
+    }
+
+    PlannerState with(NodeFailures newNodes) {
+        return new PlannerState(pods, backoff, progress, account, failures, newNodes, settings, rollout);
+    }
+
+    PlannerState with(ChangedSettings newSettings) {
+        return new PlannerState(pods, backoff, progress, account, failures, nodes, newSettings, rollout);
+    }
+
+    PlannerState with(RolloutState newRollout) {
+        return new PlannerState(pods, backoff, progress, account, failures, nodes, settings, newRollout);
+    }
+
+    /** Returns when the next pod is created, if that is delayed because recent pods failed. */
+    public Optional<Instant> nextPodAt(Instant now) {
+        return Optional.ofNullable(backoff.retryAt()).filter(now::isBefore).or(() -> failures.nextReplacement(now));
     }
 }

@@ -58,6 +58,8 @@ public sealed interface PodState {
         PREEMPTED,
         /** It failed by itself; another attempt may work. */
         FAILED,
+        /** It used more memory or disk than it may: a failure of its own, for which its node is not to blame. */
+        OVERUSED,
         /** It would fail again on any pod: wrong configuration. */
         PERMANENT,
         /** A step is not finite whatever is tried; every trainer of the job ended because of it. */

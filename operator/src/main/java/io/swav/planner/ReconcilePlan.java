@@ -18,6 +18,8 @@ import java.util.Optional;
  * @param state what to remember
  * @param newIncidents incidents that were counted in this plan
  * @param resumeMessages a sentence for every change of the world whose cost was settled in this plan
+ * @param nodes which nodes new pods are kept off
+ * @param rollout of a changed template
  * @param replanAt when to plan again although nothing has changed
  */
 public record ReconcilePlan(
@@ -29,7 +31,35 @@ public record ReconcilePlan(
         PlannerState state,
         List<Incident> newIncidents,
         List<String> resumeMessages,
+        AvoidedNodesPlan nodes,
+        RolloutReport rollout,
         Optional<Instant> replanAt) {
+
+    /** Creates a plan for pods that may run on any node, without a rollout. */
+    public ReconcilePlan(
+            WorldDecision world,
+            List<String> create,
+            String createWhy,
+            Map<ObservedPod, String> deleteWhy,
+            List<ObservedPod> forceDelete,
+            PlannerState state,
+            List<Incident> newIncidents,
+            List<String> resumeMessages,
+            Optional<Instant> replanAt) {
+        this(
+                world,
+                create,
+                createWhy,
+                deleteWhy,
+                forceDelete,
+                state,
+                newIncidents,
+                resumeMessages,
+                AvoidedNodesPlan.NONE,
+                RolloutReport.NONE,
+                replanAt);
+    }
+
     public ReconcilePlan {
         create = List.copyOf(create);
         deleteWhy = Collections.unmodifiableMap(new LinkedHashMap<>(deleteWhy));

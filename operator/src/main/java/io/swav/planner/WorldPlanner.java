@@ -16,8 +16,8 @@ import java.util.stream.Stream;
  * Decides the members of the world and the pods of a job, as a pure function of what was observed. Each stage passes a
  * value to the next: {@link HangDetector}, {@link UnreachableMembers}, {@link NewcomerTrials} and {@link Divergences}
  * their verdicts on pods, {@link IncidentRecorder} the planner's state with everything that has happened, {@link
- * LiveMembers} the pods that can take part, {@link NextWorld} the decision about the world, and {@link PodPlanner} the
- * pods to create and delete.
+ * LiveMembers} the pods that can take part, {@link NextWorld} the decision about the world, and {@link Rollout} and {@link
+ * PodPlanner} the pods to create and delete.
  */
 public final class WorldPlanner {
     private final JobPolicy policy;
@@ -25,6 +25,7 @@ public final class WorldPlanner {
     private final Instant now;
     private final Recorded recorded;
     private final LiveMembers liveMembers;
+    private final Rollout rollout;
     private final PodPlanner pods;
 
     private WorldPlanner(
@@ -34,15 +35,26 @@ public final class WorldPlanner {
         this.now = now;
         this.recorded = recorded;
         this.liveMembers = liveMembers;
-        this.pods = new PodPlanner(policy, input, liveMembers, now);
+        this.rollout = new Rollout(policy, input, recorded.state(), liveMembers);
+        this.pods = new PodPlanner(policy, input, liveMembers, policy.suspended() ? 0 : rollout.surge(), now);
     }
 
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
     public static ReconcilePlan plan(JobPolicy policy, PlannerInput input, Instant now) {
         Map<String, Verdict> verdicts = verdicts(policy, input, now);
-        Recorded recorded = IncidentRecorder.record(policy, input, verdicts, now);
+        Recorded recorded = withSettings(IncidentRecorder.record(policy, input, verdicts, now), policy, input);
         LiveMembers liveMembers = new LiveMembers(input, recorded.state(), verdicts);
         return new WorldPlanner(policy, input, now, recorded, liveMembers).plan();
+    }
+
+    /** Records changed settings; once the job has made its last step, those that it trained with. */
+    private static Recorded withSettings(Recorded before, JobPolicy policy, PlannerInput input) {
+        PlannerState state = before.state();
+        boolean over = state.progress().end() != null || state.progress().firstDone() != null;
+        ChangedSettings settings = over
+                ? state.settings().over(policy.settings(), input)
+                : state.settings().updated(policy.settings(), input);
+        return before.with(state.with(settings));
     }
 
     private static Map<String, Verdict> verdicts(JobPolicy policy, PlannerInput input, Instant now) {
@@ -70,24 +82,41 @@ public final class WorldPlanner {
         List<World.Member> members = decision.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next().members()
                 : liveMembers.present();
-        Recorded published = publish(decision.world(), IncidentKind.Resize).with(trials.current(members));
+        List<ObservedPod> shutOut = pods.shutOut();
+        Recorded published = yielding(publish(decision.world(), kind(members)).with(trials.current(members)), shutOut);
         List<String> create = pods.toCreate(published.state());
         List<ObservedPod> excess = pods.excess(members);
         Map<ObservedPod, String> delete = because(pods.lingering(), "the trainer has ended but its pod has not");
         because(pods.unreachable(published.state()), "its peers do not reach it")
                 .forEach(delete::putIfAbsent);
+        because(shutOut, "no node takes it but those that the job avoids: its successor may run on them")
+                .forEach(delete::putIfAbsent);
         because(excess, pods.counts()).forEach(delete::putIfAbsent);
+        boolean regroups = decision.world() instanceof WorldDecision.Regroup;
+        Map<ObservedPod, String> replaced = rollout.leaving(regroups);
+        replaced.forEach(delete::putIfAbsent);
         because(pods.oldEnded(), "").forEach(delete::putIfAbsent);
+        Recorded left = Stream.of(excess, shutOut, List.copyOf(replaced.keySet()))
+                .reduce(withNumbersOf(create, published), WorldPlanner::released, (first, second) -> second);
         return plan(
-                released(withNumbersOf(create, published), excess),
+                left.with(left.state().with(rollout.remembered())),
                 decision.world(),
                 create,
                 delete,
                 Stream.of(
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
+                                pods.shutOutLater(),
                                 livenessChecks())
-                        .flatMap(times -> times));
+                        .flatMap(times -> times),
+                rollout.report(regroups));
+    }
+
+    /** Returns the kind of a change of the world that no incident has caused. */
+    private IncidentKind kind(List<World.Member> members) {
+        boolean settings = members.equals(input.world().members())
+                && !recorded.state().settings().areIn(input.world());
+        return settings ? IncidentKind.Settings : IncidentKind.Resize;
     }
 
     private static Map<ObservedPod, String> because(List<ObservedPod> pods, String why) {
@@ -143,6 +172,16 @@ public final class WorldPlanner {
             List<String> create,
             Map<ObservedPod, String> delete,
             Stream<Instant> replanTimes) {
+        return plan(result, world, create, delete, replanTimes, RolloutReport.NONE);
+    }
+
+    private ReconcilePlan plan(
+            Recorded result,
+            WorldDecision world,
+            List<String> create,
+            Map<ObservedPod, String> delete,
+            Stream<Instant> replanTimes,
+            RolloutReport rolledOut) {
         return new ReconcilePlan(
                 world,
                 create,
@@ -152,6 +191,11 @@ public final class WorldPlanner {
                 result.state(),
                 result.newIncidents(),
                 result.resumeMessages(),
+                AvoidedNodesPlan.of(
+                        policy.avoidance(),
+                        input.state().nodes(),
+                        result.state().nodes()),
+                rolledOut,
                 Stream.concat(replanTimes, pods.forceDeleteLater()).min(Comparator.naturalOrder()));
     }
 
@@ -164,6 +208,12 @@ public final class WorldPlanner {
     private static Recorded withNumbersOf(List<String> created, Recorded before) {
         PlannerState.Pods pods = before.state().pods();
         return before.with(before.state().with(pods.withNext(pods.next() + created.size())));
+    }
+
+    private static Recorded yielding(Recorded before, List<ObservedPod> shutOut) {
+        return shutOut.isEmpty()
+                ? before
+                : before.with(before.state().with(before.state().nodes().yielding()));
     }
 
     /** Marks pods as accounted for, because the operator itself removes them. */

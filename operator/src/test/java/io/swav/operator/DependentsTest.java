@@ -39,9 +39,10 @@ class DependentsTest {
                 Map.entry("role", TrainerRbac.role(job)),
                 Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
-                Map.entry("config", JobResources.config(job, job.getSpec())),
+                Map.entry("config", JobResources.config(job, job.getSpec(), 100)),
                 Map.entry("progress", JobResources.progress(job)),
-                Map.entry("world", WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")),
+                Map.entry(
+                        "world", WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")),
                 Map.entry(
                         "pod",
                         TrainerPod.of(job, Objects.requireNonNull(job.getSpec().template()), "job-0")),
@@ -96,13 +97,15 @@ class DependentsTest {
     void theWorldReadsBackAndAnEarlierJobsCountsAsNone() {
         SwavJob job = Jobs.job("replicas: 2");
         World world = new World(3, "uid-1", List.of(), "w");
-        WorldConfigMap read =
-                WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, world, PlannerState.EMPTY, "42")));
-        assertThat(read).isEqualTo(new WorldConfigMap(world, PlannerState.EMPTY, "", "", "42"));
+        WorldConfigMap read = WorldConfigMap.read(
+                job, Optional.of(WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")));
+        assertThat(read)
+                .isEqualTo(new WorldConfigMap(
+                        world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, WorldConfigMap.Condition.INTACT, "42"));
 
         World old = new World(3, "an-earlier-uid", List.of(), "w");
-        WorldConfigMap other =
-                WorldConfigMap.read(job, Optional.of(WorldConfigMap.of(job, old, PlannerState.EMPTY, "42")));
+        WorldConfigMap other = WorldConfigMap.read(
+                job, Optional.of(WorldConfigMap.of(job, old, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")));
         assertThat(other.world()).isEqualTo(World.none("uid-1"));
         assertThat(other.resourceVersion()).isEqualTo("42");
         assertThat(WorldConfigMap.read(job, Optional.empty()).resourceVersion()).isNull();
@@ -112,7 +115,8 @@ class DependentsTest {
     void anUnreadableWorldIsReportedWithWhatToDo() {
         SwavJob job = Jobs.job("replicas: 2");
         for (String bad : List.of("no JSON", "null", "{}", "{\"generation\": 1, \"job\": \"uid-1\"}")) {
-            ConfigMap map = WorldConfigMap.of(job, World.none("uid-1"), PlannerState.EMPTY, "42");
+            ConfigMap map =
+                    WorldConfigMap.of(job, World.none("uid-1"), PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42");
             map.getData().put("ledger.json", bad);
             assertThatThrownBy(() -> WorldConfigMap.read(job, Optional.of(map)))
                     .as(bad)
@@ -126,7 +130,7 @@ class DependentsTest {
     void aWorldThatTrainersCannotFollowIsReportedWithWhatIsWrong() {
         SwavJob job = Jobs.job("replicas: 2");
         World known = new World(3, "uid-1", List.of(new World.Member("job-0", "uid", "10.0.0.1:7000")), "w");
-        ConfigMap map = WorldConfigMap.of(job, known, PlannerState.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(job, known, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42");
         String good = Objects.requireNonNull(map.getData().get(ResourceNames.WORLD_KEY));
         Map.of(
                         good.replace(":7000", ":99999"), "its address 10.0.0.1:99999 is not host:port",
@@ -150,9 +154,15 @@ class DependentsTest {
         job.setStatus(withCheckpoints(List.of(bad)));
         assertThat(WorldConfigMap.checkpointsSeen(job)).isEmpty();
         job.setStatus(withCheckpoints(List.of(bad, good)));
-        ConfigMap map = WorldConfigMap.of(job, new World(3, "uid-1", List.of(), "w"), PlannerState.EMPTY, "42");
+        ConfigMap map = WorldConfigMap.of(
+                job,
+                new World(3, "uid-1", List.of(), "w"),
+                PlannerState.EMPTY,
+                WorldConfigMap.Entries.of(job, "", ""),
+                "42");
         assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
-        assertThat(WorldConfigMap.read(job, Optional.of(map)).checkpointsSeen()).isEqualTo("s3://b/c");
+        assertThat(WorldConfigMap.read(job, Optional.of(map)).entries().checkpointsSeen())
+                .isEqualTo("s3://b/c");
     }
 
     private static SwavJobStatus withCheckpoints(List<CheckpointEntry> all) {
@@ -164,5 +174,17 @@ class DependentsTest {
         SwavJob job = Jobs.job("replicas: 2");
         assertThat(TrainerRbac.accountOf(job, job.getSpec().template())).isEqualTo("job-trainer");
         assertThat(TrainerRbac.accountOf(job, Jobs.richTemplate())).isEqualTo("theirs");
+        Map.of(
+                        "{}", "job-trainer",
+                        "{serviceAccountName: null}", "job-trainer",
+                        "{serviceAccountName: ''}", "job-trainer",
+                        "{serviceAccount: null}", "job-trainer",
+                        "{serviceAccount: alias}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: null}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: ''}", "alias",
+                        "{serviceAccount: alias, serviceAccountName: name}", "name")
+                .forEach((spec, account) -> assertThat(TrainerRbac.accountOf(job, Jobs.yaml("{spec: " + spec + "}")))
+                        .as(spec)
+                        .isEqualTo(account));
     }
 }

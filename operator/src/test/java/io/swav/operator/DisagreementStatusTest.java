@@ -101,14 +101,16 @@ class DisagreementStatusTest {
                 job,
                 Optional.of(job.getSpec()),
                 List.of(),
-                new WorldConfigMap(WORLD, PlannerState.EMPTY, "", "", "1"),
+                new WorldConfigMap(
+                        WORLD, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, WorldConfigMap.Condition.INTACT, "1"),
                 pods,
                 Map.of(),
                 List.of(),
                 Optional.empty(),
                 Reporting.POSSIBLE,
+                Optional.empty(),
                 Optional.empty());
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }

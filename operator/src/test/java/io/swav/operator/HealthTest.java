@@ -14,6 +14,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class HealthTest {
@@ -29,12 +30,14 @@ class HealthTest {
                                 .withRequestTimeout(1000)
                                 .build())
                         .build();
-                Health health = Health.of(client, () -> true, () -> false);
-                HttpEndpoints endpoints = new HttpEndpoints(
-                        new InetSocketAddress(0), health::problems, health::fatalProblems, () -> "", () -> "")) {
-            HttpResponse<String> live = get(endpoints, "/livez");
+                Health health = Health.of(client, () -> true, () -> false, List::of);
+                HttpPort port = new HttpPort(
+                        "health",
+                        new InetSocketAddress(0),
+                        HttpEndpoints.health(health::problems, health::fatalProblems, List::of))) {
+            HttpResponse<String> live = get(port, "/livez");
             assertThat(live.statusCode()).as(live.body()).isEqualTo(200);
-            HttpResponse<String> ready = get(endpoints, "/healthz");
+            HttpResponse<String> ready = get(port, "/healthz");
             assertThat(ready.statusCode()).isEqualTo(503);
             assertThat(ready.body())
                     .contains("an informer is not watching")
@@ -42,11 +45,10 @@ class HealthTest {
         }
     }
 
-    private static HttpResponse<String> get(HttpEndpoints endpoints, String path)
-            throws IOException, InterruptedException {
+    private static HttpResponse<String> get(HttpPort port, String path) throws IOException, InterruptedException {
         return HttpClient.newHttpClient()
                 .send(
-                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + endpoints.port() + path))
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port.port() + path))
                                 .timeout(PROBE)
                                 .build(),
                         HttpResponse.BodyHandlers.ofString());

@@ -18,6 +18,7 @@ final class Jobs {
                 .withNamespace("ns")
                 .withUid("uid-1")
                 .withGeneration(1L)
+                .withCreationTimestamp("2026-01-01T00:00:00Z")
                 .build());
         job.setSpec(SpecLoader.complete(
                 "test",

@@ -174,7 +174,7 @@ class LedgerSimulationTest {
                 return false;
             }
             World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-            map = Optional.of(WorldConfigMap.of(job, world, plan.state(), "1"));
+            map = Optional.of(WorldConfigMap.of(job, world, plan.state(), WorldConfigMap.Entries.NONE, "1"));
             if (random.nextInt(4) == 0) {
                 return false;
             }

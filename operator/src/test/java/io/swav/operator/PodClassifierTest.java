@@ -50,6 +50,7 @@ class PodClassifierTest {
 
     private static PodState held(Hold hold) {
         return PodClassifier.classify(
+                        Signals.BUILT_IN,
                         pod("phase: Pending", ""),
                         Optional.of(node("")),
                         Optional.empty(),
@@ -124,7 +125,7 @@ class PodClassifierTest {
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));
         assertThat(stateOf(ended(137, "OOMKilled", ""), "", null))
                 .isEqualTo(new PodState.Ended(
-                        Cause.FAILED, "out of memory (OOMKilled): raise the container's memory limit"));
+                        Cause.OVERUSED, "out of memory (OOMKilled): raise the container's memory limit"));
         assertThat(stateOf(ended(78, "Error", "x"), "", report(State.Failed, 0)))
                 .isEqualTo(new PodState.Ended(Cause.PERMANENT, "exit code 78: words"));
         // another node may be fit for it
@@ -273,6 +274,7 @@ class PodClassifierTest {
     private static ObservedPod classified(
             String status, String metadata, @Nullable TrainerReport report, @Nullable String node, long silence) {
         return PodClassifier.classify(
+                Signals.BUILT_IN,
                 pod(status, metadata),
                 Optional.ofNullable(node).map(PodClassifierTest::node),
                 Optional.ofNullable(report),

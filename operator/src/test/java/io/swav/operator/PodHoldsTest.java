@@ -60,6 +60,10 @@ class PodHoldsTest {
             ErrImagePull               | dial tcp 10.0.0.1:443: i/o timeout                          | WAITS
             ErrImagePull               | toomanyrequests: You have reached your pull rate limit      | WAITS
             ImagePullBackOff           | Back-off pulling image "x"                                  | WAITS
+            ImageInspectError          | Failed to inspect image "x": rpc error                      | WAITS
+            CreateContainerError       | context deadline exceeded                                   | WAITS
+            CreateContainerError       | failed to create: exec: "trian": executable file not found in $PATH | NEEDS_ACTION
+            RunContainerError          | exec format error                                           | NEEDS_ACTION
             CrashLoopBackOff           | back-off 10s restarting failed container                    | WAITS
             """)
     void aWaitingContainerStatesItsReason(String reason, String message, Kind kind) {

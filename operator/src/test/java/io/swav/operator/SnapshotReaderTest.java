@@ -286,15 +286,22 @@ class SnapshotReaderTest {
     }
 
     private SnapshotReader reader(World world) {
-        return reader(Map.of(ResourceNames.worldName("job"), WorldConfigMap.of(job, world, PlannerState.EMPTY, "7")));
+        return reader(Map.of(
+                ResourceNames.worldName("job"),
+                WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "7")));
     }
 
     private SnapshotReader reader(Map<String, ConfigMap> maps) {
         return new SnapshotReader(
+                Signals.BUILT_IN,
                 id -> id.getName().equals(ResourceNames.progressName("job"))
                         ? cached
                         : Optional.ofNullable(maps.get(id.getName())),
-                node -> Optional.of(new NodeBuilder().build()),
+                node -> Optional.of(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(node.getName())
+                        .endMetadata()
+                        .build()),
                 new SnapshotReader.Live() {
                     @Override
                     public Optional<Pod> pod(ResourceID id) {

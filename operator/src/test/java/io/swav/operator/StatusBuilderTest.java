@@ -5,24 +5,31 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.Fingerprints;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
+import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.operator.PlanExecutor.ExecutionResult;
+import io.swav.planner.ChangedSettings;
 import io.swav.planner.Failures;
 import io.swav.planner.Hold;
 import io.swav.planner.JobPolicy;
 import io.swav.planner.LedgerState;
 import io.swav.planner.LivenessSignals;
+import io.swav.planner.NodeFailures;
 import io.swav.planner.ObservedPod;
+import io.swav.planner.Placement;
 import io.swav.planner.PlannerState;
+import io.swav.planner.PodObject;
 import io.swav.planner.PodState;
 import io.swav.planner.ReconcilePlan;
+import io.swav.planner.ReportedFacts;
 import io.swav.planner.Reporting;
 import io.swav.planner.WorldPlanner;
 import java.time.Instant;
@@ -173,7 +180,7 @@ class StatusBuilderTest {
         Map<String, TrainerReport> reports =
                 Map.of("a", report("a", "Failed", 3, 99), "b", report("b", "Training", 4, 83));
         assertThat(snapshot(Jobs.job("replicas: 1"), List.of(), WORLD, PlannerState.EMPTY, reports)
-                        .plannerInput(null)
+                        .plannerInput(Optional.empty())
                         .step())
                 .isEqualTo(83);
     }
@@ -307,7 +314,7 @@ class StatusBuilderTest {
                 .returns("Moving", JobCondition::reason)
                 .returns("Nothing blocks the job", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
         ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
@@ -321,6 +328,74 @@ class StatusBuilderTest {
         assertThat(condition(status(Jobs.job("replicas: 2"), List.of(), WORLD, failures, trains), ConditionType.Stalled)
                         .message())
                 .startsWith("Waiting: the next pod is created at 2026-01-01T00:01:00Z");
+    }
+
+    @Test
+    void showsNodesThatAreAvoidedOrMayGo() {
+        SwavJob job = Jobs.job("replicas: 1");
+        PlannerState blamed = new PlannerState(
+                PlannerState.EMPTY.pods(),
+                PlannerState.EMPTY.backoff(),
+                new PlannerState.Progress(NOW, null, null),
+                LedgerState.EMPTY,
+                Failures.NONE,
+                new NodeFailures(
+                        List.of(
+                                new NodeFailures.Blame("n1", NOW.minusSeconds(60), "job-3", "exit code 70", 2),
+                                new NodeFailures.Blame("n1", NOW, "job-4", "exit code 70: words", 2)),
+                        false),
+                ChangedSettings.NONE,
+                PlannerState.RolloutState.NONE);
+        ObservedPod hinted = new ObservedPod(
+                "c",
+                "uid-c",
+                NOW,
+                new PodState.Starting("pulling"),
+                LivenessSignals.NONE,
+                false,
+                new ReportedFacts(
+                        new Placement("n2", Optional.of("node n2 is cordoned"), false),
+                        Fingerprints.NONE,
+                        Optional.empty(),
+                        false));
+        SwavJobStatus status = status(
+                snapshot(job, List.of(), WORLD, blamed, Map.of("b", report("b", "Training", 4, 7)), List.of(hinted)));
+        assertThat(status.avoidedNodes())
+                .containsExactly(new AvoidedNode(
+                        "n1",
+                        "2026-01-01T01:00:00Z",
+                        "2 failures of pods on it; the last: job-4, exit code 70: words"));
+        assertThat(condition(status, ConditionType.Ready).message())
+                .endsWith("No trainer leaves yet, but node n2 is cordoned, with c on it. New pods avoid node n1 until"
+                        + " 2026-01-01T01:00:00Z (2 failures of pods on it; the last: job-4, exit code 70: words)");
+        assertThat(status(Jobs.job("replicas: 1, recovery: {avoidNodeAfterFailures: 0}"), List.of(), WORLD, blamed)
+                        .avoidedNodes())
+                .isNull();
+        assertThat(status(Jobs.job("replicas: 1, suspend: true"), List.of(), WORLD, blamed)
+                        .avoidedNodes())
+                .as("no pods are created")
+                .isNull();
+    }
+
+    @Test
+    void namesSidecarsThatFailedBesideTrainersThatRun() {
+        ObservedPod pod = new ObservedPod(
+                "c",
+                "uid-c",
+                NOW,
+                new PodState.Ready("10.0.0.1:7001"),
+                LivenessSignals.NONE,
+                false,
+                ReportedFacts.NONE,
+                new PodObject(
+                        "",
+                        PodObject.Deletion.NOT_REQUESTED,
+                        Optional.of("sidecar logs ended with exit code 3: no such bucket")));
+        assertThat(condition(status(Jobs.job("replicas: 1"), WORLD, pod), ConditionType.Ready)
+                        .message())
+                .endsWith(
+                        "Beside the trainers containers have failed in 1 pod: c: sidecar logs ended with exit code 3: no"
+                                + " such bucket");
     }
 
     private static ObservedPod held(String name, Hold hold) {
@@ -381,7 +456,8 @@ class StatusBuilderTest {
     }
 
     private static SwavJobStatus status(JobSnapshot seen) {
-        ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(null), NOW);
+        ReconcilePlan plan =
+                WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
                 seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
     }
@@ -409,12 +485,13 @@ class StatusBuilderTest {
                 job,
                 Optional.of(job.getSpec()),
                 problems,
-                new WorldConfigMap(world, state, "", "", "1"),
+                new WorldConfigMap(world, state, WorldConfigMap.Entries.NONE, WorldConfigMap.Condition.INTACT, "1"),
                 pods,
                 byPod,
                 List.copyOf(byPod.values()),
                 Optional.empty(),
                 Reporting.UNCHECKED,
+                Optional.empty(),
                 Optional.empty());
     }
 }

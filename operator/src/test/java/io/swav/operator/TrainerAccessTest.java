@@ -42,6 +42,21 @@ class TrainerAccessTest {
         assertThat(TrainerAccess.problem(job, OWN, whole)).isEmpty();
     }
 
+    /** The API server rejects what does not fit, which silences a trainer that is well. */
+    @Test
+    void aFullMapKeepsTrainersFromReporting() {
+        Found full = new Found(
+                Optional.of(new ConfigMapBuilder(JobResources.progress(job))
+                        .addToData("notes", "x".repeat(1_048_000))
+                        .build()),
+                whole.role(),
+                whole.binding(),
+                whole.accounts());
+        assertThat(problem(full))
+                .contains("ConfigMap job-progress, into which they report, is full: it holds 1.0 MB")
+                .contains("Remove what no trainer wrote into it");
+    }
+
     @Test
     void namesWhatIsMissingWhatItMeansAndWhatToDo() {
         assertThat(problem(new Found(Optional.empty(), whole.role(), whole.binding(), whole.accounts())))
@@ -52,14 +67,17 @@ class TrainerAccessTest {
                 .doesNotContain("Restore it");
         assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
                 .contains("Role job-trainer, which lets them report, was deleted")
-                .contains("Restore it. The operator writes its objects again when");
-        assertThat(problem(new Found(whole.progress(), Optional.empty(), whole.binding(), whole.accounts())))
-                .contains("Role job-trainer, which lets them report, was deleted")
-                .contains("Restore it. The operator writes its objects again when");
+                .contains("The operator puts it back at once");
         assertThat(problem(new Found(whole.progress(), whole.role(), Optional.empty(), whole.accounts())))
                 .contains("RoleBinding job-trainer, which lets them report, was deleted");
-        assertThat(problem(new Found(whole.progress(), whole.role(), whole.binding(), Map.of())))
-                .contains("ServiceAccount job-trainer, as which they run, was deleted");
+        Found noAccounts = new Found(whole.progress(), whole.role(), whole.binding(), Map.of());
+        assertThat(problem(noAccounts))
+                .contains("ServiceAccount job-trainer, as which they run, was deleted")
+                .contains("The operator puts it back at once");
+        assertThat(TrainerAccess.problem(job, List.of(silent("theirs")), noAccounts)
+                        .orElse(""))
+                .contains("ServiceAccount theirs, as which they run, was deleted")
+                .contains("Restore it: it is not one of the operator's objects");
     }
 
     @Test
@@ -73,7 +91,7 @@ class TrainerAccessTest {
                 whole.accounts());
         assertThat(problem(found))
                 .contains("ConfigMap job-progress, into which they report, was made immutable")
-                .contains("Delete it, and the operator creates it again")
+                .contains("The operator creates it again")
                 .doesNotContain("Restore it");
     }
 

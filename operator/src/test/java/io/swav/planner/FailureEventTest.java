@@ -298,7 +298,7 @@ class FailureEventTest {
         int all = 5 * Failures.KEPT;
         for (int i = 0; i < all; i++) {
             Instant now = T0.plusSeconds(i);
-            failures = failures.with(new FailureEvent(i + 1L, "exit code 70", now, now, "job-" + i, 1));
+            failures = failures.with(new FailureEvent(i + 1L, "exit code 70", now, now, "job-" + i, 1), now);
         }
         assertThat(failures.counted()).hasSize(Failures.KEPT);
         assertThat(failures.events()).hasSizeLessThan(10);

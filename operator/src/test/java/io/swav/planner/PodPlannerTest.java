@@ -14,6 +14,7 @@ import static io.swav.planner.PlannerFixtures.policy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.entry;
 
+import io.swav.api.ConditionReason;
 import io.swav.api.World;
 import java.time.Duration;
 import java.time.Instant;
@@ -79,6 +80,42 @@ class PodPlannerTest {
     private static ObservedPod lingering(int number, PodState state) {
         ObservedPod pod = pod(number, state);
         return new ObservedPod(pod.name(), pod.uid(), pod.created(), state, LivenessSignals.NONE, true);
+    }
+
+    /** Every reconciliation would delete it again and report that, for as long as somebody's finalizer keeps it. */
+    @Test
+    void aPodThatAFinalizerKeepsIsDeletedOnce() {
+        JobPolicy policy = new JobPolicy(
+                1, 1, 0, Duration.ZERO, Duration.ofSeconds(60), 1, DAY, false, Optional.of(Duration.ZERO));
+        PlannerState ended = PlannerState.EMPTY.with(PlannerState.Progress.NONE.ended(
+                new PlannerState.End(true, ConditionReason.Complete, "Training is complete", T0)));
+        World world = new World(3, "u", List.of(member(0)), "w");
+        ObservedPod done = pod(0, new PodState.Done());
+        assertThat(plan(policy, world, ended, List.of(done), T0).delete()).containsExactly(done);
+        assertThat(plan(policy, world, ended, List.of(with(done, PodObject.Deletion.REQUESTED)), T0)
+                        .delete())
+                .isEmpty();
+
+        ObservedPod overdue = pod(1, new PodState.Terminating("gone", Optional.of(T0)));
+        PlannerState none = PlannerState.EMPTY;
+        ReconcilePlan forcing = plan(policy(1, 1, 0), world, none, List.of(pod(0, READY), overdue), T0);
+        assertThat(forcing.forceDelete()).containsExactly(overdue);
+        ObservedPod forced = with(overdue, PodObject.Deletion.FORCED);
+        assertThat(plan(policy(1, 1, 0), world, none, List.of(pod(0, READY), forced), T0)
+                        .forceDelete())
+                .isEmpty();
+    }
+
+    private static ObservedPod with(ObservedPod pod, PodObject.Deletion deletion) {
+        return new ObservedPod(
+                pod.name(),
+                pod.uid(),
+                pod.created(),
+                pod.state(),
+                pod.signals(),
+                pod.lingers(),
+                pod.facts(),
+                new PodObject("", deletion, Optional.empty()));
     }
 
     @Test

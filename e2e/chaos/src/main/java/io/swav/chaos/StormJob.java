@@ -121,7 +121,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                             - {name: %s, value: "%s"}
                             - {name: %s, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
                   checkpoint: {uri: "file://%s", everySteps: %d, keep: 2}
-                  recovery: {maxFailures: 1000000, hungAfterSeconds: %d}
+                  recovery: {maxFailures: 1000000, avoidNodeAfterFailures: 0, hungAfterSeconds: %d}
                 """.formatted(
                                 name,
                                 elastic.replicas(),

@@ -6,6 +6,7 @@ import io.swav.common.Version;
 import io.swav.conformance.GoldenCommand;
 import io.swav.local.LocalClusterException;
 import io.swav.local.NodeCommand;
+import io.swav.operatorbench.OperatorBench;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -48,7 +49,7 @@ public final class Main {
                 .filter(command -> command != HelpCommand.class)
                 .forEach(swav::addSubcommand);
         swav.addSubcommand(GoldenCommand.class);
-        swav.addSubcommand(BenchCommand.class);
+        swav.addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(OperatorBench.class));
         swav.setExecutionExceptionHandler((failure, command, parsed) -> {
             if (failure instanceof LocalClusterException) {
                 command.getErr().println("swav " + command.getCommandName() + ": " + failure.getMessage());

@@ -19,6 +19,11 @@ final class ControlPlaneCommands {
             "podgc",
             "disruption");
 
+    /** Evicts pods of tainted nodes; a part of nodelifecycle before this minor version (KEP-3902). */
+    private static final String EVICTIONS = "taint-eviction-controller";
+
+    private static final int EVICTIONS_SINCE = 29;
+
     private final Path dir;
     private final KubeBinaries binaries;
     private final ClusterCertificates pki;
@@ -84,15 +89,16 @@ final class ControlPlaneCommands {
     }
 
     List<String> controllerManager(Path program) {
+        int minor = minorVersion(program);
         List<String> command = new ArrayList<>(List.of(
                 program.toString(),
                 "--kubeconfig=" + dir.resolve("kubeconfig"),
-                "--controllers=" + CONTROLLERS,
+                "--controllers=" + CONTROLLERS + (minor < EVICTIONS_SINCE ? "" : "," + EVICTIONS),
                 "--service-account-private-key-file=" + pki.accountKey(),
                 "--root-ca-file=" + pki.authority(),
                 "--leader-elect=false",
                 "--secure-port=0"));
-        if (minorVersion(program) < 24) {
+        if (minor < 24) {
             command.add("--port=0"); // later versions have neither the insecure port nor the flag
         }
         return command;

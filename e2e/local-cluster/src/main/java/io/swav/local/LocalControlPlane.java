@@ -39,13 +39,20 @@ public final class LocalControlPlane implements AutoCloseable {
     private final ClusterCertificates pki;
     private final ControlPlanePorts ports;
     private final ControlPlaneCommands commands;
+    private final List<String> apiServerArguments;
 
-    private LocalControlPlane(Path dir, KubeBinaries binaries, ClusterCertificates pki, ControlPlanePorts ports) {
+    private LocalControlPlane(
+            Path dir,
+            KubeBinaries binaries,
+            ClusterCertificates pki,
+            ControlPlanePorts ports,
+            List<String> apiServerArguments) {
         this.dir = dir;
         this.binaries = binaries;
         this.pki = pki;
         this.ports = ports;
         this.commands = new ControlPlaneCommands(dir, binaries, pki, ports);
+        this.apiServerArguments = List.copyOf(apiServerArguments);
     }
 
     /**
@@ -58,6 +65,19 @@ public final class LocalControlPlane implements AutoCloseable {
      */
     public static LocalControlPlane start(
             Path dir, KubeBinaries binaries, Collection<CustomResourceDefinition> definitions) {
+        return start(dir, binaries, definitions, List.of());
+    }
+
+    /**
+     * As {@link #start(Path, KubeBinaries, Collection)}.
+     *
+     * @param apiServerArguments further arguments of kube-apiserver, if it does not run yet
+     */
+    public static LocalControlPlane start(
+            Path dir,
+            KubeBinaries binaries,
+            Collection<CustomResourceDefinition> definitions,
+            List<String> apiServerArguments) {
         Path home = dir.toAbsolutePath().normalize();
         try {
             Path state = home.resolve("ports.json");
@@ -78,8 +98,8 @@ public final class LocalControlPlane implements AutoCloseable {
             }
             ControlPlanePorts ports = before.filter(p -> runs || p.areFree()).orElseGet(ControlPlanePorts::free);
             PrivateFiles.write(state, json.writeValueAsString(ports));
-            LocalControlPlane cluster =
-                    new LocalControlPlane(home, binaries, ClusterCertificates.in(home.resolve("pki")), ports);
+            LocalControlPlane cluster = new LocalControlPlane(
+                    home, binaries, ClusterCertificates.in(home.resolve("pki")), ports, apiServerArguments);
             cluster.writeKubeconfig();
             if (runs) {
                 cluster.awaitReady();
@@ -132,7 +152,7 @@ public final class LocalControlPlane implements AutoCloseable {
 
     /** Starts the API server again after {@link #stopApiServer}, on the same port. */
     public void startApiServer() {
-        start(API_SERVER, commands.apiServer());
+        start(API_SERVER, apiServer());
         awaitReady();
     }
 
@@ -150,7 +170,7 @@ public final class LocalControlPlane implements AutoCloseable {
     private void startAll(Collection<CustomResourceDefinition> definitions) throws IOException {
         PrivateFiles.folder(dir.resolve("etcd"));
         start("etcd", commands.etcd());
-        start(API_SERVER, commands.apiServer()); // it waits for etcd
+        start(API_SERVER, apiServer()); // it waits for etcd
         awaitReady();
         try (KubernetesClient client = client()) {
             define(client, definitions);
@@ -168,6 +188,11 @@ public final class LocalControlPlane implements AutoCloseable {
                                 .isPresent());
             }
         }
+    }
+
+    private List<String> apiServer() {
+        return Stream.concat(commands.apiServer().stream(), apiServerArguments.stream())
+                .toList();
     }
 
     private void define(KubernetesClient client, Collection<CustomResourceDefinition> definitions) {

@@ -112,7 +112,7 @@ public final class LocalDeployment {
 
     /** The page is for this user on this machine. */
     private static List<String> operatorArguments(Path kubeconfig) {
-        return List.of("--kubeconfig=" + kubeconfig, "--address=127.0.0.1", "--port=0");
+        return List.of("--kubeconfig=" + kubeconfig, "--address=127.0.0.1", "--port=0", "--health-port=0");
     }
 
     /** Starts node {@link ProcessNode#name}{@code (index)} as a process of its own. */

@@ -26,7 +26,7 @@ public final class StatusLine {
     }
 
     /** A status line on standard error, for commands whose standard output is their result. */
-    static StatusLine errors() {
+    public static StatusLine errors() {
         return new StatusLine(System.err, Boolean.getBoolean("swav.terminal"));
     }
 

@@ -38,6 +38,12 @@ public final class Chart {
                     {metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}},
                      prometheusRule: {enabled: true, stuckAfter: 2h, collapsedBelow: 1.5},
                      dashboard: {enabled: true, namespace: grafana}}}"""),
+            Map.entry("authentication", """
+                    {authentication: {enabled: true}, metrics: {serviceMonitor: {enabled: true}}}"""),
+            Map.entry("authentication with a token", """
+                    {authentication: {enabled: true}, namespaces: [team-a],
+                     metrics: {serviceMonitor: {enabled: true, tokenSecret: prometheus}}}"""),
+            Map.entry("no network policy", "{networkPolicy: {enabled: false}}"),
             Map.entry("network policy", """
                     {networkPolicy: {enabled: true, metricsFrom: [{namespaceSelector: {}}],
                      apiServer: {cidr: 10.0.0.1/32, ports: [6443]}}}"""),

@@ -68,10 +68,15 @@ class ChartTest {
                 "{namespaces: team-a} | namespaces",
                 "{namespaces: [Team_A]} | namespaces.0",
                 "{metrics: {port: 80}} | metrics.port",
+                "{health: {port: 8080}} | health.port",
+                "{authentication: {enabled: 'yes'}} | authentication.enabled",
                 "{metrics: {serviceMonitor: {enabled: 'yes'}}} | metrics.serviceMonitor.enabled",
                 "{metrics: {prometheusRule: {stuckAfter: soon}}} | metrics.prometheusRule.stuckAfter",
                 "{networkPolicy: {apiServer: {cidr: everywhere}}} | networkPolicy.apiServer.cidr",
                 "{logLevel: loud} | logLevel",
+                "{signals: {removalTaints: ['a b']}} | signals.removalTaints.0",
+                "{signals: {removalTaints: ['a:NoWay']}} | signals.removalTaints.0",
+                "{signals: {removalTaints: ['a,b']}} | signals.removalTaints.0",
                 "{replicaCount: 2, leaderElection: false} | leaderElection",
                 "{serviceAccount: {create: false}} | serviceAccount.name",
                 "{metrics: {service: false, serviceMonitor: {enabled: true}}} | metrics.service"
@@ -109,6 +114,16 @@ class ChartTest {
     }
 
     @Test
+    void taintsOfTheClustersToolsReachTheOperator() throws IOException {
+        String values = "{signals: {removalTaints: [example.com/retiring, 'example.com/power=off:NoExecute']}}";
+        JsonNode env = Chart.only(Chart.objects(Chart.template(values, NEW)), "Deployment")
+                .at("/spec/template/spec/containers/0/env");
+        assertThat(env)
+                .contains(Chart.yaml(
+                        "{name: SWAV_REMOVAL_TAINTS, value: 'example.com/retiring,example.com/power=off:NoExecute'}"));
+    }
+
+    @Test
     void theReadmeNamesEveryValue() throws IOException {
         JsonNode schema = new ObjectMapper().readTree(ProjectFiles.read("charts/swav-operator/values.schema.json"));
         JsonNode values = Chart.yaml(ProjectFiles.read("charts/swav-operator/values.yaml"));
@@ -141,6 +156,38 @@ class ChartTest {
         assertThat(everywhere).hasSize(1);
         assertThat(everywhere.get(0).get("rules"))
                 .isEqualTo(Chart.yaml("[{apiGroups: [''], resources: [nodes], verbs: [get, list, watch]}]"));
+    }
+
+    @Test
+    void theOperatorMayReviewTokensOnlyIfItAuthenticates() throws IOException {
+        assertThat(Chart.template("{namespaces: [team-a]}", NEW)).doesNotContain("tokenreviews", "accessreviews");
+        List<JsonNode> objects = Chart.objects(Chart.template("{authentication: {enabled: true}}", NEW));
+        assertThat(find(objects, "ClusterRole", "", "swav-operator-reviews")
+                        .orElseThrow()
+                        .get("rules"))
+                .isEqualTo(Chart.yaml("""
+                        [{apiGroups: [authentication.k8s.io], resources: [tokenreviews], verbs: [create]},
+                         {apiGroups: [authorization.k8s.io], resources: [subjectaccessreviews], verbs: [create]}]
+                        """));
+        assertThat(Chart.only(objects, "Deployment").toString()).contains("SWAV_AUTHENTICATE");
+    }
+
+    @Test
+    void theHealthPortIsOpenToNoPod() throws IOException {
+        List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
+        assertThat(Chart.only(objects, "NetworkPolicy").get("spec")).isEqualTo(Chart.yaml("""
+                podSelector:
+                  matchLabels: {app.kubernetes.io/name: swav-operator, app.kubernetes.io/instance: swav-operator}
+                policyTypes: [Ingress]
+                ingress:
+                - ports: [{protocol: TCP, port: metrics}]
+                  from: [{namespaceSelector: {matchLabels: {metrics: enabled}}}]
+                """));
+        JsonNode container = Chart.only(objects, "Deployment").at("/spec/template/spec/containers/0");
+        for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
+            assertThat(container.at("/" + probe + "/httpGet/port").asText()).isEqualTo("health");
+        }
+        assertThat(Chart.only(objects, "Service").at("/spec/ports")).hasSize(1);
     }
 
     @Test

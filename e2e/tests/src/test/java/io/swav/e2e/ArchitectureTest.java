@@ -59,6 +59,7 @@ class ArchitectureTest {
         "io.swav.benchmark..",
         "io.swav.local..",
         "io.swav.chaos..",
+        "io.swav.operatorbench..",
         "io.swav.cli..",
         "io.swav.e2e.."
     };
@@ -102,10 +103,12 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule onlyTheCommandLineAndTestsDependOnTheLocalCluster = noClasses()
             .that()
-            .resideOutsideOfPackages("io.swav.local..", "io.swav.chaos..", "io.swav.cli..", "io.swav.e2e..")
+            .resideOutsideOfPackages(
+                    "io.swav.local..", "io.swav.chaos..", "io.swav.operatorbench..", "io.swav.cli..", "io.swav.e2e..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.swav.local..", "io.swav.chaos..", "io.swav.cli..", "io.swav.e2e..");
+            .resideInAnyPackage(
+                    "io.swav.local..", "io.swav.chaos..", "io.swav.operatorbench..", "io.swav.cli..", "io.swav.e2e..");
 
     /** What runs in production does not depend on what tests it. */
     @ArchTest

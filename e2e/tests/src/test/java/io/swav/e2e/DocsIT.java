@@ -96,7 +96,7 @@ class DocsIT {
     /** The server's schema checks each field; the autoscaler itself does not run here (ArgoIT reads the subresource). */
     @Test
     void theApiServerAcceptsTheAutoscalerOfTheExample() throws IOException {
-        int minor = Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", ""));
+        int minor = TestCluster.minorVersion(client);
         JsonNode example = Chart.yaml(ProjectFiles.read("examples/autoscaling/hpa.yaml"));
         ((ObjectNode) example).put("apiVersion", minor < 23 ? "autoscaling/v2beta2" : "autoscaling/v2");
         ((ObjectNode) example.get("metadata")).put("namespace", NAMESPACE);

@@ -125,6 +125,32 @@ final class FakeTrainers implements AutoCloseable {
         status(pod, ended("Failed", exitCode, "Error"));
     }
 
+    /** Sets the condition DisruptionTarget of a pod that is Ready; "False" withdraws it. */
+    void disruption(String pod, String status) {
+        PodStatus ready = running();
+        ready.getConditions()
+                .add(new PodConditionBuilder()
+                        .withType("DisruptionTarget")
+                        .withStatus(status)
+                        .withReason("PreemptionByScheduler")
+                        .build());
+        status(pod, ready);
+    }
+
+    /** Reports that the trainer has received SIGTERM. */
+    void leaving(String pod, long generation) {
+        report(pod, TrainerReport.State.Leaving, generation, 7);
+    }
+
+    /** Ends the pod as its kubelet does that evicts it. */
+    void evicted(String pod, String message) {
+        silent(pod);
+        PodStatus status = ended("Failed", ExitCodes.PREEMPTED, "Error");
+        status.setReason("Evicted");
+        status.setMessage(message);
+        status(pod, status);
+    }
+
     /** Ends the pod as by SIGKILL, without a last report. */
     void killed(String pod) {
         silent(pod);

@@ -24,10 +24,13 @@ import java.util.regex.Pattern;
 
 /**
  * Runs the operator as an installed Deployment would: a process with the container's arguments and environment, and with
- * a token of its ServiceAccount as its only credential. Only its port differs.
+ * a token of its ServiceAccount as its only credential. Only its ports differ.
  */
 final class InstalledOperator implements AutoCloseable {
-    private static final Pattern ADDRESS = Pattern.compile("on (http://127\\.0\\.0\\.1:\\d+)/");
+    private static final Pattern ADDRESS =
+            Pattern.compile("metrics on (http://127\\.0\\.0\\.1:\\d+)/, health on (http://127\\.0\\.0\\.1:\\d+)/");
+    private static final int METRICS = 1;
+    private static final int HEALTH = 2;
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private final KubernetesClient admin;
@@ -61,6 +64,7 @@ final class InstalledOperator implements AutoCloseable {
                 .forEach(e -> env.put(e.get("name").asText(), e.get("value").asText()));
         env.put("KUBECONFIG", kubeconfig.toString());
         env.put("SWAV_HTTP_PORT", "0");
+        env.put("SWAV_HEALTH_PORT", "0");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
@@ -80,7 +84,7 @@ final class InstalledOperator implements AutoCloseable {
         return operator;
     }
 
-    private static String token(KubernetesClient admin, String namespace, String account) {
+    static String token(KubernetesClient admin, String namespace, String account) {
         return admin.serviceAccounts()
                 .inNamespace(namespace)
                 .withName(account)
@@ -95,13 +99,28 @@ final class InstalledOperator implements AutoCloseable {
 
     /** Whether this probe of the container passes. */
     boolean passes(String probe) throws IOException, InterruptedException {
-        return get(container.at("/" + probe + "/httpGet/path").asText()).statusCode() == 200;
+        JsonNode get = container.at("/" + probe + "/httpGet");
+        assertThat(get.get("port").asText()).isEqualTo("health");
+        return Http.get(URI.create(address(HEALTH) + get.get("path").asText())).statusCode() == 200;
     }
 
     HttpResponse<String> get(String path) throws IOException, InterruptedException {
+        return Http.get(URI.create(address(METRICS) + path));
+    }
+
+    /** What the operator responds to its readiness probe. */
+    String health() throws IOException, InterruptedException {
+        return Http.get(URI.create(address(HEALTH) + "/healthz")).body();
+    }
+
+    URI metricsAddress() throws IOException {
+        return URI.create(address(METRICS));
+    }
+
+    private String address(int which) throws IOException {
         Matcher address = ADDRESS.matcher(log());
-        assertThat(address.find()).as("the log names the address").isTrue();
-        return Http.get(URI.create(address.group(1) + path));
+        assertThat(address.find()).as("the log names the addresses").isTrue();
+        return address.group(which);
     }
 
     /** Stops the process by SIGSTOP: it exists, but neither sees nor does anything. */

@@ -177,6 +177,6 @@ class JobLifeIT extends OperatedJob {
         apply("replicas: 2");
         soon().untilAsserted(() -> assertThat(get("/metrics"))
                 .contains("swav_job_replicas{job=\"job\",namespace=\"" + namespace + "\"} 2.0"));
-        assertThat(get("/healthz")).isEqualTo("ok\n");
+        assertThat(health()).isEqualTo("ok\n");
     }
 }

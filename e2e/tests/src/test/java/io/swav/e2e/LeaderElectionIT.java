@@ -52,10 +52,10 @@ class LeaderElectionIT {
                 apply("first");
                 await().atMost(LIMIT)
                         .untilAsserted(() -> assertThat(first.pods()).containsExactly("first-0"));
-                assertThat(body(follower, "/healthz"))
+                assertThat(health(follower, "/healthz"))
                         .as("a follower's caches are warm")
                         .isEqualTo("ok\n");
-                assertThat(body(follower, "/livez")).isEqualTo("ok\n");
+                assertThat(health(follower, "/livez")).isEqualTo("ok\n");
                 await().atMost(LIMIT)
                         .untilAsserted(
                                 () -> assertThat(body(leader, "/metrics")).contains("swav_job_condition{"));
@@ -108,6 +108,11 @@ class LeaderElectionIT {
                           template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}
                         """.formatted(name, namespace), SwavJob.class))
                 .create();
+    }
+
+    private static String health(SwavOperator operator, String path) throws IOException, InterruptedException {
+        return Http.get(URI.create("http://127.0.0.1:" + operator.healthPort() + path))
+                .body();
     }
 
     private static String body(SwavOperator operator, String path) throws IOException, InterruptedException {

@@ -4,8 +4,16 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.api.model.NodeBuilder;
+import io.fabric8.kubernetes.api.model.NodeSelectorRequirement;
+import io.fabric8.kubernetes.api.model.NodeSelectorTerm;
+import io.fabric8.kubernetes.api.model.rbac.RoleBinding;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
 import io.swav.api.ReachReport;
@@ -235,31 +243,35 @@ class LostTrainersIT extends OperatedJob {
         TrainerReport.Regroup regroup = new TrainerReport.Regroup(generation, null, 0, 7, 3.5);
         trainers.training("job-0", 7, regroup);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
-        client.rbac()
-                .roleBindings()
-                .inNamespace(namespace)
-                .withName("job-trainer")
-                .delete();
+        ConfigMap owner = client.resource(new ConfigMapBuilder()
+                        .withNewMetadata()
+                        .withName("theirs")
+                        .withNamespace(namespace)
+                        .endMetadata()
+                        .build())
+                .create();
+        Resource<RoleBinding> binding =
+                client.rbac().roleBindings().inNamespace(namespace).withName("job-trainer");
+        binding.patch(
+                PatchContext.of(PatchType.JSON_MERGE),
+                "{\"subjects\": [], \"metadata\": {\"ownerReferences\": [{\"apiVersion\": \"v1\", \"kind\":"
+                        + " \"ConfigMap\", \"name\": \"theirs\", \"controller\": true, \"uid\": \""
+                        + owner.getMetadata().getUid() + "\"}]}}");
         trainers.silent("job-0");
         soon().untilAsserted(() -> {
             assertThat(status().condition(ConditionType.Stalled).orElseThrow().reason())
-                    .isEqualTo("ReportsBlocked");
+                    .isEqualTo("NameTaken");
             assertThat(message(ConditionType.Ready))
-                    .contains("RoleBinding job-trainer, which lets them report, was deleted")
-                    .contains("Restore it");
+                    .contains("RoleBinding job-trainer has a name that this job needs")
+                    .contains("RoleBinding job-trainer does not bind ServiceAccount job-trainer");
         });
         await().during(Duration.ofSeconds(12)).atMost(Duration.ofSeconds(60)).untilAsserted(() -> {
             assertThat(trainers.pods()).as("not killed").containsExactly("job-0");
             assertThat(trainers.world().generation()).isEqualTo(generation);
         });
 
-        apply("replicas: 1, recovery: {hungAfterSeconds: 5}");
-        soon().untilAsserted(() -> assertThat(client.rbac()
-                        .roleBindings()
-                        .inNamespace(namespace)
-                        .withName("job-trainer")
-                        .get())
-                .isNotNull());
+        binding.delete();
+        soon().untilAsserted(() -> assertThat(binding.get().getSubjects()).hasSize(1));
         trainers.training("job-0", 90, regroup);
         soon().untilAsserted(() -> {
             assertThat(status().isTrue(ConditionType.Stalled)).isFalse();
@@ -289,6 +301,110 @@ class LostTrainersIT extends OperatedJob {
                 .get()
                 .getData()
                 .getOrDefault(ResourceNames.NEWCOMERS_KEY, "");
+    }
+
+    @Test
+    void aTrainerWhoseNoticeIsWithdrawnStaysAndIsNotCounted() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        trainers.disruption("job-1", "True");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(trainers.pods()).containsExactly("job-0", "job-1", "job-2");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+        });
+        trainers.disruption("job-1", "False");
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1");
+            assertThat(trainers.pods()).as("its successor is not needed").containsExactly("job-0", "job-1");
+            assertThat(ledger().preemptions()).isZero();
+            assertThat(ledger().incidents())
+                    .anySatisfy(incident -> assertThat(incident.reason())
+                            .isEqualTo("the notice was withdrawn, and the pod stays: PreemptionByScheduler"));
+        });
+        client.pods().inNamespace(namespace).withName("job-1").delete();
+        soon().untilAsserted(() -> assertThat(ledger().preemptions()).isEqualTo(1));
+    }
+
+    /** The kubelet sends SIGTERM first, and only the end of the pod has the reason. */
+    @Test
+    void anEvictionForThePodsOwnUseIsAFailureAndSaysWhatToRaise() {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        trainers.leaving("job-1", trainers.world().generation());
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0");
+            assertThat(ledger().preemptions()).isEqualTo(1);
+        });
+        trainers.evicted("job-1", "Container trainer exceeded its local ephemeral storage limit \"500Mi\". ");
+        soon().untilAsserted(() -> {
+            assertThat(ledger().failures()).isEqualTo(1);
+            assertThat(ledger().preemptions()).isZero();
+            assertThat(ledger().incidents()).anySatisfy(incident -> {
+                assertThat(incident.kind()).isEqualTo(IncidentKind.Failure);
+                assertThat(incident.reason())
+                        .contains("more than 500Mi", "Raise its resources.limits.ephemeral-storage");
+            });
+            assertThat(events()).contains("PodFailed");
+        });
+    }
+
+    @Test
+    void newPodsAvoidANodeOnWhichTwoHaveFailed() {
+        List<String> nodes = List.of(namespace, namespace + "-other");
+        nodes.forEach(node -> client.resource(new NodeBuilder()
+                        .withNewMetadata()
+                        .withName(node)
+                        .addToLabels("kubernetes.io/hostname", node + ".local")
+                        .endMetadata()
+                        .build())
+                .create());
+        try {
+            apply(
+                    "replicas: 1",
+                    "nodeName: " + namespace + ", tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists}],"
+                            + " affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution:"
+                            + " {nodeSelectorTerms: [{matchExpressions: [{key: theirs, operator: Exists}]}]}}}");
+            for (String pod : List.of("job-0", "job-1")) {
+                soon().untilAsserted(() -> assertThat(trainers.pods()).contains(pod));
+                trainers.failed(pod, ExitCodes.SOFTWARE, "boom");
+            }
+            soon().untilAsserted(() -> {
+                assertThat(trainers.pods()).contains("job-2");
+                assertThat(requireNonNull(status().avoidedNodes()))
+                        .singleElement()
+                        .satisfies(node -> {
+                            assertThat(node.node()).isEqualTo(namespace);
+                            assertThat(node.reason()).contains("2 failures of pods on it", "job-1", "boom");
+                        });
+                assertThat(message(ConditionType.Ready)).contains("New pods avoid node " + namespace + " until");
+                assertThat(events()).contains("NodeAvoided");
+            });
+            NodeSelectorRequirement theirs = new NodeSelectorRequirement("theirs", "Exists", List.of());
+            assertThat(terms("job-1")).as("after one failure").containsExactly(List.of(theirs));
+            assertThat(terms("job-2"))
+                    .containsExactly(List.of(
+                            theirs,
+                            new NodeSelectorRequirement(
+                                    "kubernetes.io/hostname", "NotIn", List.of(namespace + ".local"))));
+        } finally {
+            nodes.forEach(node -> client.nodes().withName(node).delete());
+        }
+    }
+
+    /** Returns the terms of the pod's required node affinity. */
+    private List<List<NodeSelectorRequirement>> terms(String pod) {
+        return client
+                .pods()
+                .inNamespace(namespace)
+                .withName(pod)
+                .get()
+                .getSpec()
+                .getAffinity()
+                .getNodeAffinity()
+                .getRequiredDuringSchedulingIgnoredDuringExecution()
+                .getNodeSelectorTerms()
+                .stream()
+                .map(NodeSelectorTerm::getMatchExpressions)
+                .toList();
     }
 
     @Test

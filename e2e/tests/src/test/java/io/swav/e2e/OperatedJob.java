@@ -143,6 +143,12 @@ abstract class OperatedJob {
                 .body();
     }
 
+    /** What the operator responds to its readiness probe. */
+    String health() throws IOException, InterruptedException {
+        return Http.get(URI.create("http://127.0.0.1:" + operator.healthPort() + "/healthz"))
+                .body();
+    }
+
     static ConditionFactory soon() {
         return await().atMost(Duration.ofSeconds(20)).ignoreExceptions();
     }

@@ -64,7 +64,7 @@ class ProcessNodeIT {
     }
 
     private boolean isOld() {
-        return Integer.parseInt(client.getKubernetesVersion().getMinor()) < 24;
+        return TestCluster.minorVersion(client) < 24;
     }
 
     private ProcessNode start() {

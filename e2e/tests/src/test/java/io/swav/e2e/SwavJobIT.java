@@ -3,6 +3,8 @@ package io.swav.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
@@ -17,13 +19,19 @@ import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
 import io.swav.data.DataCommand;
 import io.swav.local.LocalDeployment;
+import io.swav.trainer.Main;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
+import java.util.jar.JarOutputStream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -56,7 +64,7 @@ class SwavJobIT {
 
     @Test
     void trainsToCompletionInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
-        SwavJob job = job("small", 2, "epochs: 1", 2, 0);
+        SwavJob job = job("small", 2, 2, "epochs: 1", 2, 0);
         client.resource(job).create();
         SwavJobStatus ended = statusOf(
                 job, status -> status.isTrue(ConditionType.Complete) || status.isTrue(ConditionType.Failed), "ends");
@@ -81,7 +89,7 @@ class SwavJobIT {
      */
     @Test
     void resumesFromWhereItWasSuspended() throws Exception {
-        SwavJob paused = job("paused", 2, "epochs: 5000", 100_000, 0.1);
+        SwavJob paused = job("paused", 2, 2, "epochs: 5000", 100_000, 0.1);
         client.resource(paused).create();
         long onDemand = newest(onDemand(paused, "please")).step();
 
@@ -117,11 +125,94 @@ class SwavJobIT {
         CheckpointEntry end = newest(onDemand(paused, "again"));
         assertThat(end.step()).isGreaterThan(pausedAt);
         client.resource(paused).delete();
-        SwavJob quiet = job("quiet", 1, "epochs: 5000, maxSteps: " + end.step(), 100_000, 0);
+        assertThatAnUndisturbedJobHas(end, "quiet", 2);
+    }
+
+    /** Changes the template of three trainers while they train: all are replaced, and no step is computed twice. */
+    @Test
+    void aChangedTemplateReplacesAllTrainersWithoutLosingAStep() {
+        SwavJob rolling = job("rolling", 3, 3, "epochs: 5000", 100_000, 0.1);
+        client.resource(rolling).create();
+        statusOf(rolling, status -> status.isTrue(ConditionType.Ready), "trains with three");
+        List<String> first = names("rolling");
+        client.resource(rolling)
+                .patch(MERGE, "{\"spec\": {\"template\": {\"metadata\": {\"annotations\": {\"note\": \"b\"}}}}}");
+        statusOf(rolling, status -> !status.isTrue(ConditionType.Ready), "replaces its pods");
+        SwavJobStatus replaced = statusOf(rolling, status -> status.isTrue(ConditionType.Ready), "trains again");
+        assertThat(names("rolling")).hasSize(3).doesNotContainAnyElementsOf(first);
+        SwavJobStatus.Ledger ledger = Objects.requireNonNull(replaced.ledger());
+        assertThat(ledger.stepsLost()).isZero();
+        assertThat(ledger.preemptions()).isZero();
+        assertThat(ledger.failures()).isZero();
+        CheckpointEntry end = newest(onDemand(rolling, "after the rollout"));
+        client.resource(rolling).delete();
+        assertThatAnUndisturbedJobHas(end, "calm", 3);
+    }
+
+    /**
+     * Changes the trainers' image to one of another build, which the members do not let in: all leave after they have saved,
+     * and the others resume there. Both trainers are needed, so the job pauses meanwhile.
+     */
+    @Test
+    void anImageOfAnotherBuildReplacesAllTrainersWithoutLosingAStep() throws Exception {
+        SwavJob rebuilt = job("rebuilt", 2, 2, "epochs: 5000", 100_000, 0.1);
+        client.resource(rebuilt).create();
+        statusOf(rebuilt, status -> status.isTrue(ConditionType.Ready), "trains with two");
+        List<String> first = names("rebuilt");
+        client.resource(rebuilt).edit(job -> withCommand(job, commandOfAnotherBuild()));
+        statusOf(rebuilt, status -> !status.isTrue(ConditionType.Ready), "replaces its pods");
+        SwavJobStatus replaced = statusOf(rebuilt, status -> status.isTrue(ConditionType.Ready), "trains again");
+        assertThat(names("rebuilt")).hasSize(2).doesNotContainAnyElementsOf(first);
+        assertThat(Objects.requireNonNull(replaced.ledger()).stepsLost()).isZero();
+        assertThat(client.v1().events().inNamespace("default").list().getItems())
+                .anyMatch(event -> event.getReason().equals("PodsDeleted")
+                        && event.getMessage().contains("spec.template has another build"));
+        CheckpointEntry end = newest(onDemand(rebuilt, "after the other build"));
+        client.resource(rebuilt).delete();
+        assertThatAnUndisturbedJobHas(end, "unchanged", 2);
+    }
+
+    /** A trainer's build is the classes in its jars, so one more jar makes another. */
+    private static List<String> commandOfAnotherBuild() {
+        Path jar = dir.resolve("swav-other.jar");
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
+            out.putNextEntry(new ZipEntry("io/swav/Other.class"));
+            out.write(1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(Main.JVM_OPTIONS);
+        command.addAll(List.of(
+                "-cp",
+                Path.of(System.getProperty("swav.jar")).toAbsolutePath().normalize() + ":" + jar,
+                Main.class.getName(),
+                "train"));
+        return command;
+    }
+
+    private static SwavJob withCommand(SwavJob job, List<String> command) {
+        ObjectNode container =
+                (ObjectNode) Objects.requireNonNull(job.getSpec().template()).at("/spec/containers/0");
+        ArrayNode words = container.putArray("command");
+        command.forEach(words::add);
+        return job;
+    }
+
+    private static void assertThatAnUndisturbedJobHas(CheckpointEntry end, String name, int groups) {
+        SwavJob quiet = job(name, 1, groups, "epochs: 5000, maxSteps: " + end.step(), 100_000, 0);
         client.resource(quiet).create();
         CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue(ConditionType.Complete), "ends"));
         assertThat(other.step()).isEqualTo(end.step());
-        assertThat(other.digest()).as("weights without a pause").isEqualTo(end.digest());
+        assertThat(other.digest()).as("weights of an undisturbed job").isEqualTo(end.digest());
+    }
+
+    private static List<String> names(String job) {
+        return pods(job).stream()
+                .filter(pod -> !"Failed".equals(pod.getStatus().getPhase()))
+                .map(pod -> pod.getMetadata().getName())
+                .toList();
     }
 
     private static SwavJobStatus onDemand(SwavJob job, String request) {
@@ -135,8 +226,12 @@ class SwavJobIT {
                 "saves on demand");
     }
 
-    /** @param stepSeconds that a step takes at least: a quiet job repeats the steps of one that waited for other things */
-    private static SwavJob job(String name, int replicas, String length, int everySteps, double stepSeconds) {
+    /**
+     * @param groups of 16 images in a batch, and most trainers
+     * @param stepSeconds that a step takes at least: a quiet job repeats the steps of one that waited for other things
+     */
+    private static SwavJob job(
+            String name, int replicas, int groups, String length, int everySteps, double stepSeconds) {
         return Serialization.unmarshal(
                 """
                 apiVersion: swav.io/v1alpha1
@@ -144,7 +239,7 @@ class SwavJobIT {
                 metadata: {name: %2$s, namespace: default}
                 spec:
                   replicas: %3$d
-                  elastic: {minReplicas: %3$d, maxReplicas: 2}
+                  elastic: {minReplicas: %8$d, maxReplicas: %7$d}
                   template:
                     spec:
                       containers:
@@ -156,10 +251,20 @@ class SwavJobIT {
                   model: {architecture: tiny, stem: small, prototypes: 10, featureDim: 8, hiddenDim: 16}
                   data: {uri: file://%1$s/data/train, evalUri: file://%1$s/data/test}
                   crops: [{count: 2, size: 16, minScale: 0.3, maxScale: 1}]
-                  training: {globalBatch: 32, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
+                  training: {globalBatch: %9$d, groupSize: 16, %4$s, prototypesFrozenSteps: 1, threads: 1,
                     optimizer: {warmupEpochs: 0.5}}
                   checkpoint: {uri: file://%1$s/%2$s, everySteps: %5$d}
-                """.formatted(dir, name, replicas, length, everySteps, stepSeconds), SwavJob.class);
+                """.formatted(
+                                dir,
+                                name,
+                                replicas,
+                                length,
+                                everySteps,
+                                stepSeconds,
+                                groups,
+                                Math.min(replicas, 2),
+                                16 * groups),
+                SwavJob.class);
     }
 
     private static SwavJobStatus statusOf(SwavJob job, Predicate<SwavJobStatus> until, String what) {

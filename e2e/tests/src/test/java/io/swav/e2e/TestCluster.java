@@ -54,6 +54,17 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
         return parameter.getParameter().getType() == LocalControlPlane.class ? shared.cluster() : shared.client();
     }
 
+    /** Returns N of Kubernetes 1.N, the version of the API server. */
+    static int minorVersion(KubernetesClient client) {
+        // a provider's may read "27+"
+        return Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", ""));
+    }
+
+    /** Whether the API server itself rejects a spec that breaks a CEL rule of the CRD. */
+    static boolean enforcesRules(KubernetesClient client) {
+        return minorVersion(client) >= 25;
+    }
+
     private static Shared shared(ExtensionContext context) {
         return context.getRoot()
                 .getStore(ExtensionContext.Namespace.create(TestCluster.class))

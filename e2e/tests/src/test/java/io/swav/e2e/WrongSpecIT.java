@@ -2,9 +2,11 @@ package io.swav.e2e;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.swav.api.ConditionType;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus.Phase;
@@ -22,15 +24,30 @@ class WrongSpecIT extends OperatedJob {
 
     @Test
     void aSpecThatBreaksARuleCreatesNoPodsAndNamesTheField() {
-        apply("replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}");
+        String broken = "replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}";
+        String rule = "spec.replicas is below spec.elastic.minReplicas";
+        if (TestCluster.enforcesRules(client)) {
+            assertRejected(broken, rule);
+            assertThat(job().get()).isNull();
+            return;
+        }
+        apply(broken);
         soon().untilAsserted(() -> {
             assertThat(status().phase()).isEqualTo(Phase.Invalid);
             assertThat(message(ConditionType.Stalled))
-                    .contains("spec.replicas is below spec.elastic.minReplicas")
+                    .contains(rule)
                     .contains("spec.assignment.mode Queue is not available yet");
             assertThat(status().observedGeneration()).isEqualTo(1);
         });
         assertThat(trainers.pods()).isEmpty();
+    }
+
+    private void assertRejected(String spec, String rule) {
+        assertThatThrownBy(() -> apply(spec))
+                .isInstanceOfSatisfying(
+                        KubernetesClientException.class,
+                        rejection -> assertThat(rejection.getCode()).isEqualTo(422))
+                .hasMessageContaining(rule);
     }
 
     @Test
@@ -39,8 +56,15 @@ class WrongSpecIT extends OperatedJob {
         soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(1));
         trainers.ready("job-0");
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-0"));
-        apply("replicas: 1, model: {prototypes: 30}");
-        soon().untilAsserted(() -> assertThat(message(ConditionType.Stalled)).contains("spec.model cannot change"));
+        String changed = "replicas: 1, model: {prototypes: 30}";
+        String rule = "spec.model cannot change";
+        if (TestCluster.enforcesRules(client)) {
+            assertRejected(changed, rule);
+        } else {
+            apply(changed);
+            soon().untilAsserted(
+                            () -> assertThat(message(ConditionType.Stalled)).contains(rule));
+        }
         assertThat(members()).containsExactly("job-0");
         assertThat(client.configMaps()
                         .inNamespace(namespace)

@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         mixinStandardHelpOptions = true,
-        description = "Measures parts of the trainer on this machine.",
+        description = "Measures parts of the product on this machine.",
         subcommands = {
             StepBench.class,
             CheckpointBench.class,

@@ -12,6 +12,7 @@ import io.swav.trainer.Main;
 import io.swav.trainer.SwavTrainingFactory;
 import io.swav.trainer.TrainCommand;
 import io.swav.trainer.TrainingFactory;
+import io.swav.trainer.TrainingSchedule;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -238,8 +239,8 @@ public final class StepBench implements Callable<Integer> {
         }
 
         @Override
-        public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-            Learner learner = new SwavTrainingFactory().machine(spec, root, stepsPerEpoch);
+        public TrainStep machine(SwavJobSpec spec, NDManager root, TrainingSchedule schedule) {
+            Learner learner = new SwavTrainingFactory().machine(spec, root, schedule);
             learner.watch(meter::enter);
             return learner;
         }

@@ -121,6 +121,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         this.captures = new NotFiniteCaptures(store, guard);
     }
 
+    /** Sets how many of the newest checkpoints are kept, from the next save on. */
+    public void keep(int newest) {
+        pruner.keep(newest);
+    }
+
     /** Returns which training the store belongs to; empty if this catalog does not ask. */
     public Optional<StoreLease> lease() {
         return guard.lease();
@@ -192,9 +197,9 @@ public final class CheckpointCatalog implements AutoCloseable {
         return new CheckpointException(
                 Kind.NoneUsable,
                 store.uri() + " holds checkpoints, but none can be resumed: " + each
-                        + ". Nothing was lost or changed: choose another checkpoint.uri, restore the files, or"
-                        + " start from zero with recovery.startOver: true (if the job is Failed: delete it and"
-                        + " apply it again)");
+                        + ". Nothing was lost or changed: restore the files, or start from zero with"
+                        + " recovery.startOver: true (if the job is Failed: delete it and apply it again) or with another"
+                        + " checkpoint.uri in a new job");
     }
 
     /**
@@ -356,8 +361,9 @@ public final class CheckpointCatalog implements AutoCloseable {
         return new CheckpointException(
                 Kind.NotFinite,
                 what + e.getMessage() + ", so the training has diverged or its memory was damaged. The checkpoints in "
-                        + store.uri() + " stay as they are; to train on, resume from one of them, if need be with a"
-                        + " lower learning rate in a new job",
+                        + store.uri()
+                        + " stay as they are; to train on with other settings, import the weights of one of"
+                        + " them into a new job (swav import), for example with a lower learning rate",
                 e);
     }
 

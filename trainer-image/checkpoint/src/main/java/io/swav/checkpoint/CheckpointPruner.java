@@ -20,7 +20,7 @@ final class CheckpointPruner {
     private final CheckpointIndex index;
     private final CheckpointCatalog.Owner owner;
     private final StoreGuard guard;
-    private final int keep;
+    private volatile int keep;
 
     /** @param keep how many of the newest checkpoints are kept */
     CheckpointPruner(
@@ -36,6 +36,11 @@ final class CheckpointPruner {
         this.owner = owner;
         this.guard = guard;
         this.keep = keep;
+    }
+
+    /** Sets how many of the newest checkpoints are kept. */
+    void keep(int newest) {
+        keep = newest;
     }
 
     /** Removes surplus checkpoints after the save of a step. */

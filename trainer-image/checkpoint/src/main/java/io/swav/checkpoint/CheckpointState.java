@@ -2,6 +2,7 @@ package io.swav.checkpoint;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.Shown;
 import java.util.stream.LongStream;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param time ISO-8601
  * @param request the newest checkpoint request that this checkpoint or an earlier one answers, empty for none
  * @param fingerprints what it was trained with; null if an earlier version saved it
+ * @param epochs of the job, with the steps from which on they were in force; null if they were never raised
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record CheckpointState(
@@ -32,7 +34,34 @@ public record CheckpointState(
         long generation,
         String time,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String request,
-        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Fingerprints fingerprints) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Fingerprints fingerprints,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable EpochSchedule epochs) {
+    public CheckpointState(
+            long step,
+            long samples,
+            long seed,
+            @Nullable String configDigest,
+            int worldSize,
+            @Nullable String job,
+            long generation,
+            @Nullable String time,
+            @Nullable String request,
+            @Nullable Fingerprints fingerprints,
+            @Nullable EpochSchedule epochs) {
+        this.step = step;
+        this.samples = samples;
+        this.seed = seed;
+        this.configDigest = configDigest == null ? "" : configDigest;
+        this.worldSize = worldSize;
+        this.job = job == null ? "" : job;
+        this.generation = generation;
+        this.time = time == null ? "" : time;
+        this.request = request == null ? "" : request;
+        this.fingerprints = fingerprints;
+        this.epochs = epochs;
+    }
+
+    /** Creates the state of a job whose epochs were never raised. */
     public CheckpointState(
             long step,
             long samples,
@@ -44,16 +73,7 @@ public record CheckpointState(
             @Nullable String time,
             @Nullable String request,
             @Nullable Fingerprints fingerprints) {
-        this.step = step;
-        this.samples = samples;
-        this.seed = seed;
-        this.configDigest = configDigest == null ? "" : configDigest;
-        this.worldSize = worldSize;
-        this.job = job == null ? "" : job;
-        this.generation = generation;
-        this.time = time == null ? "" : time;
-        this.request = request == null ? "" : request;
-        this.fingerprints = fingerprints;
+        this(step, samples, seed, configDigest, worldSize, job, generation, time, request, fingerprints, null);
     }
 
     public CheckpointState(
@@ -87,6 +107,7 @@ public record CheckpointState(
         return LongStream.of(step, samples, generation, worldSize, with.samples())
                         .allMatch(count -> count >= 0 && count <= MAX_COUNT)
                 && with.settings().size() <= MAX_TEXT
+                && (epochs == null || epochs.changes().stream().allMatch(CheckpointState::isPlausible))
                 && Stream.of(
                                 Stream.of(configDigest, job, time, request),
                                 Stream.of(with.config(), with.data(), with.build(), with.numerics(), with.firstStep()),
@@ -96,9 +117,14 @@ public record CheckpointState(
                         .allMatch(text -> text != null && text.length() <= MAX_TEXT && Shown.isPlain(text));
     }
 
+    private static boolean isPlausible(EpochSchedule.Change change) {
+        Long from = change.step();
+        return from != null && from <= MAX_COUNT;
+    }
+
     /** Returns the same state, which also answers this request. */
     public CheckpointState answering(String what) {
         return new CheckpointState(
-                step, samples, seed, configDigest, worldSize, job, generation, time, what, fingerprints);
+                step, samples, seed, configDigest, worldSize, job, generation, time, what, fingerprints, epochs);
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
+import io.swav.api.EpochSchedule;
 import io.swav.checkpoint.CheckpointCatalog.Owner;
 import io.swav.checkpoint.CheckpointException.Kind;
 import java.io.IOException;
@@ -443,6 +444,8 @@ abstract class CheckpointsContract {
                 new CheckpointState(2, 16, 31, "cfg", 2, "job", Long.MAX_VALUE, ""),
                 new CheckpointState(2, 16, 31, "cfg", 2, "job", -1, ""),
                 new CheckpointState(2, 16, 31, "cfg", 2, "job", 1, "x".repeat(100_000)),
+                raised(2, EpochSchedule.of(10).raisedTo(20)),
+                raised(2, new EpochSchedule(List.of(new EpochSchedule.Change(Long.MAX_VALUE, 10)))),
                 new CheckpointState(3, 16, 31, "cfg", 2, "job", 1, ""))) {
             replace("step-2", good, hostile);
             assertThat(newest(checkpoints(5)).state().step()).isEqualTo(1);
@@ -452,6 +455,23 @@ abstract class CheckpointsContract {
             store().remove("step-4", "MANIFEST.json");
             store().remove("step-2", "MANIFEST.json");
         }
+    }
+
+    private static CheckpointState raised(long step, EpochSchedule epochs) {
+        return new CheckpointState(step, 16, 31, "cfg", 2, "job", 1, "", "", null, epochs);
+    }
+
+    @Test
+    void keepsRaisedEpochsWithTheirSteps() throws Exception {
+        checkpoints(5).save(checkpoint(1, 1));
+        assertThat(newest(checkpoints(5)).state().epochs()).isNull();
+        assertThat(new String(read(file("step-1/", "state.json")), StandardCharsets.UTF_8))
+                .doesNotContain("epochs");
+        EpochSchedule epochs =
+                EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 2);
+        replace("step-2", checkpoint(2, 1).state(), raised(2, epochs));
+        assertThat(newest(checkpoints(5)).state().epochs()).isEqualTo(epochs);
+        assertThat(newest(checkpoints(5)).state().answering("now").epochs()).isEqualTo(epochs);
     }
 
     /** Writes a whole checkpoint with this state, under the name of another step. */

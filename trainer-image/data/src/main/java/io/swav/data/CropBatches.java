@@ -66,6 +66,9 @@ public interface CropBatches extends AutoCloseable {
      */
     default void limitAhead(long bytes) {}
 
+    /** Sets how many undecodable images are skipped before this process fails. */
+    default void maxBadSamples(int limit) {}
+
     @Override
     void close();
 }

@@ -59,7 +59,8 @@ public record ImageLimits(long maxPixels, long heapBytes, LongSupplier freeBytes
             throw new BadImageException(String.format(
                     Locale.ROOT,
                     "its header says %s, which need %d MB; the %s has %d MB for it. A pod with more memory would use it:"
-                            + " lower data.maxPixels, so that all pods skip the same images, or raise the memory",
+                            + " raise the memory, or lower data.maxPixels in a new job, so that all pods skip the same"
+                            + " images",
                     size,
                     needed >> 20,
                     where,

@@ -61,6 +61,7 @@ public final class PrefetchingBatches implements CropBatches {
     private final int minAhead;
     private final ExecutorService workers;
     private final Set<Integer> undecodable = ConcurrentHashMap.newKeySet();
+    private volatile int maxBadSamples;
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
@@ -93,6 +94,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.minAhead = copies.isPresent() ? MIN_AHEAD_OF_DEVICE : MIN_AHEAD;
         this.maxAhead = minAhead;
         this.groupSize = spec.training().groupSize();
+        this.maxBadSamples = spec.data().maxBadSamples();
         this.sampler = new Sampler(
                 data.size(), spec.training().globalBatch(), spec.training().seed());
         boolean device = spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device;
@@ -324,11 +326,11 @@ public final class PrefetchingBatches implements CropBatches {
 
     private void skip(int sample, String reason) {
         if (undecodable.add(sample)) {
-            int limit = spec.data().maxBadSamples();
+            int limit = maxBadSamples;
             if (undecodable.size() > limit) {
                 throw DataException.badData("more than data.maxBadSamples (" + limit
                         + ") images cannot be decoded, the last " + Shown.of(data.name(sample)) + " (" + reason
-                        + "); repair the data or raise the limit");
+                        + "); repair the data or raise the limit (in a new job, if this one is Failed)");
             }
             log.warn(
                     "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
@@ -337,6 +339,11 @@ public final class PrefetchingBatches implements CropBatches {
                     undecodable.size(),
                     limit);
         }
+    }
+
+    @Override
+    public void maxBadSamples(int limit) {
+        maxBadSamples = limit;
     }
 
     @Override

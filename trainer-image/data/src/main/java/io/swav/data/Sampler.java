@@ -28,8 +28,8 @@ public final class Sampler {
     public Sampler(int samples, int globalBatch, long seed) {
         if (samples < globalBatch) {
             throw DataException.badData("the data set holds " + samples
-                    + " samples, fewer than one batch: add images to data.uri or lower training.globalBatch ("
-                    + globalBatch + ")");
+                    + " samples, fewer than one batch: add images to data.uri, or lower training.globalBatch ("
+                    + globalBatch + ") in a new job");
         }
         this.samples = samples;
         this.globalBatch = globalBatch;

@@ -238,6 +238,16 @@ class PrefetchingBatchesTest {
                 .hasMessageContaining("s-000000.tar:");
     }
 
+    @Test
+    void followsARaisedLimitOfUndecodableImages() throws IOException {
+        write(Set.of(3, 4, 17));
+        try (PrefetchingBatches batches = PrefetchingBatches.open(spec(1, 2, "Host"))) {
+            batches.maxBadSamples(3);
+            crops(batches, 0, GROUPS);
+            assertThat(batches.skipped()).isEqualTo(3);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"Host", "Device"})
     void aReadThatFailsOnceDoesNotChangeCrops(String on) throws IOException {

@@ -4,6 +4,7 @@ import io.swav.api.World;
 import io.swav.api.WorldDocument;
 import io.swav.common.Deadline;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,7 +85,7 @@ final class LatestWorld {
                     json,
                     source + " is ignored: generation " + world.generation() + " is older than generation "
                             + newest.generation() + ", which this trainer has seen");
-        } else if (world.generation() == newest.generation() && !sameMembers(world)) {
+        } else if (world.generation() == newest.generation() && !isSame(world)) {
             ignore(
                     json,
                     source + " is ignored: it has changed generation " + world.generation()
@@ -99,8 +100,11 @@ final class LatestWorld {
         }
     }
 
-    private boolean sameMembers(World world) {
-        return world.members().equals(newest.members()) && world.hold() == newest.hold();
+    private boolean isSame(World world) {
+        return world.members().equals(newest.members())
+                && world.hold() == newest.hold()
+                && Objects.equals(world.epochs(), newest.epochs())
+                && Objects.equals(world.settings(), newest.settings());
     }
 
     /** Keeps {@code world} if it is newer than the current one; returns whether it is. */

@@ -2,6 +2,7 @@ package io.swav.membership;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.World;
 import io.swav.collective.Collective;
@@ -14,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What all ranks of a world hold and train with, exchanged in one message of a few numbers from each. All ranks get
@@ -23,26 +25,33 @@ import java.util.stream.IntStream;
  */
 record MemberComparison(List<Entry> ranks) {
     private static final JsonMapper JSON = new JsonMapper();
+    private static final int HEX = 16;
     private static final int DIGEST_LONGS = 4;
-    private static final int LONGS = 4 + DIGEST_LONGS;
+    private static final int LONGS = 5 + DIGEST_LONGS;
 
     /**
      * What one rank holds and trains with.
      *
      * @param key see {@link Fingerprints#key}
      * @param numerics see {@link Fingerprints#numericsKey}
+     * @param epochs stands for the epochs in its state and those in the document that it follows
      */
-    record Entry(StateElection.Offer offer, long key, long numerics) {
+    record Entry(StateElection.Offer offer, long key, long numerics, long epochs) {
         boolean holdsState() {
             return offer.step() >= 0;
         }
     }
 
-    static MemberComparison of(Collective collective, TrainingState state) {
+    /** @param published the epochs in the world document, null for none */
+    static MemberComparison of(Collective collective, TrainingState state, @Nullable EpochSchedule published) {
         Fingerprints own = state.fingerprints();
+        String epochs = state.epochs() + " " + published;
         byte[] mine = new byte[LONGS * Long.BYTES];
-        ByteBuffer out =
-                ByteBuffer.wrap(mine).putLong(state.step()).putLong(own.key()).putLong(own.numericsKey());
+        ByteBuffer out = ByteBuffer.wrap(mine)
+                .putLong(state.step())
+                .putLong(own.key())
+                .putLong(own.numericsKey())
+                .putLong(Long.parseUnsignedLong(Fingerprints.digest(epochs.getBytes(StandardCharsets.UTF_8)), HEX));
         if (state.step() >= 0) {
             byte[] digest = state.digest();
             out.putLong(state.isAgreed(digest) ? 1 : 0).put(digest, 0, DIGEST_LONGS * Long.BYTES);
@@ -57,12 +66,13 @@ record MemberComparison(List<Entry> ranks) {
         long step = in.getLong();
         long key = in.getLong();
         long numerics = in.getLong();
+        long epochs = in.getLong();
         boolean agreed = in.getLong() == 1;
         List<Long> digest = new ArrayList<>();
         for (int i = 0; i < DIGEST_LONGS; i++) {
             digest.add(in.getLong());
         }
-        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics);
+        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics, epochs);
     }
 
     List<StateElection.Offer> offers() {
@@ -72,6 +82,21 @@ record MemberComparison(List<Entry> ranks) {
     /** Whether equal states stay equal bit for bit: not in mode Fast on processors that round differently. */
     boolean computesAlike() {
         return ranks.stream().mapToLong(Entry::numerics).distinct().count() == 1;
+    }
+
+    /**
+     * Returns the epochs that all ranks train from now on: those of the state's source, with the changes of its document.
+     *
+     * @param election of the state
+     */
+    EpochSchedule epochs(
+            Collective collective, StateElection election, TrainingState state, @Nullable EpochSchedule published) {
+        EpochSchedule own = state.epochs().following(published, Math.max(0, election.step()));
+        if (ranks.stream().mapToLong(Entry::epochs).distinct().count() == 1) {
+            return own;
+        }
+        List<String> all = RankExchange.texts(collective, new String(json(own), StandardCharsets.UTF_8));
+        return parse(all.get(election.source()), EpochSchedule.class);
     }
 
     /**
@@ -115,11 +140,11 @@ record MemberComparison(List<Entry> ranks) {
     /** Exchanges what the keys stand for, to name the difference. */
     private static List<Fingerprints> fingerprints(Collective collective, Fingerprints own) {
         return RankExchange.texts(collective, new String(json(own), StandardCharsets.UTF_8)).stream()
-                .map(MemberComparison::parse)
+                .map(json -> parse(json, Fingerprints.class))
                 .toList();
     }
 
-    private static byte[] json(Fingerprints own) {
+    private static byte[] json(Object own) {
         try {
             return JSON.writeValueAsBytes(own);
         } catch (JsonProcessingException e) {
@@ -127,11 +152,11 @@ record MemberComparison(List<Entry> ranks) {
         }
     }
 
-    private static Fingerprints parse(String json) {
+    private static <T> T parse(String json, Class<T> type) {
         try {
-            return JSON.readValue(json, Fingerprints.class);
+            return JSON.readValue(json, type);
         } catch (IOException e) {
-            throw new UncheckedIOException("a member sent fingerprints that cannot be read", e);
+            throw new UncheckedIOException("a member sent what is no " + type.getSimpleName(), e);
         }
     }
 }

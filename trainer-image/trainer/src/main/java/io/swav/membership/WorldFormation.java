@@ -2,6 +2,7 @@ package io.swav.membership;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.EpochSchedule;
 import io.swav.api.PeerAddress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -29,6 +30,7 @@ import org.slf4j.LoggerFactory;
 /** Forms a world: connects its members and gives all of them the same state. */
 public final class WorldFormation {
     private static final Logger LOG = LoggerFactory.getLogger(WorldFormation.class);
+    private static final long CANCEL_MILLIS = 20;
 
     private final PeerListener listener;
     private final CollectiveFactory factory;
@@ -64,7 +66,16 @@ public final class WorldFormation {
         List<TcpMesh.Peer> peers = peers(world);
         BooleanSupplier cancelled = () -> worlds.newest().generation() > world.generation() || stop.getAsBoolean();
         Collective sockets = TcpMesh.connect(listener, rank, peers, world.generation(), deadline, cancelled);
-        return factory.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+        // a peer that has left for a later world keeps the connection, so that nothing else would end an exchange with
+        // it
+        PeriodicTask watch = new PeriodicTask("forming-watch", CANCEL_MILLIS, () -> {
+            if (cancelled.getAsBoolean()) {
+                sockets.abort();
+            }
+        });
+        try (watch) {
+            return factory.over(sockets, peers.stream().map(TcpMesh.Peer::uid).toList(), cancelled);
+        }
     }
 
     /** Marks that the world whose members were connected last has formed. */
@@ -107,7 +118,7 @@ public final class WorldFormation {
      * @throws DisagreementException on all ranks alike if they may not train together; nothing was sent then
      */
     public static Shared shareState(World world, Collective collective, TrainingState state, ChangeStages stages) {
-        MemberComparison members = MemberComparison.of(collective, state);
+        MemberComparison members = MemberComparison.of(collective, state, world.epochs());
         members.requireAgreement(world, collective, state);
         StateElection election = StateElection.of(members.offers());
         stages.end("compare");
@@ -115,11 +126,13 @@ public final class WorldFormation {
             if (collective.rank() == 0) {
                 state.begin();
             }
-            members = MemberComparison.of(collective, state);
+            members = MemberComparison.of(collective, state, world.epochs());
             election = StateElection.of(members.offers());
             stages.end("resume");
         }
+        EpochSchedule epochs = members.epochs(collective, election, state, world.epochs());
         send(election, collective, state);
+        state.follow(epochs); // they belong to the state that this rank holds now
         stages.end("send");
         state.agreed(digest(members.offers().get(election.source())));
         boolean alike = members.computesAlike();
@@ -133,7 +146,7 @@ public final class WorldFormation {
      *     wrong
      */
     public static void requireEqualStates(Collective collective, TrainingState state) {
-        MemberComparison members = MemberComparison.of(collective, state);
+        MemberComparison members = MemberComparison.of(collective, state, null);
         if (!StateElection.of(members.offers()).outdatedRanks().isEmpty()) {
             throw new CollectiveException(Divergences.found(state.step()));
         }

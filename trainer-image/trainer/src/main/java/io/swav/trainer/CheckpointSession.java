@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import io.swav.api.LiveSettings;
 import io.swav.api.World;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.UploadShare;
@@ -31,6 +32,7 @@ final class CheckpointSession implements AutoCloseable {
     private final Optional<CheckpointWriter> writer;
     private final LocalTrainingState state;
     private final SaveSchedule schedule;
+    private final TrainingSchedule length;
     /** The last paused generation whose state went to the store. */
     private long held;
     /** The answer to {@link #othersFinished}, or the pending question. */
@@ -47,12 +49,19 @@ final class CheckpointSession implements AutoCloseable {
         this.store = components.store();
         this.writer = writer;
         this.state = state;
-        this.schedule = new SaveSchedule(config.everySteps(), config.every(), System.nanoTime());
+        this.schedule = new SaveSchedule(config.settings(), System.nanoTime());
+        this.length = components.schedule();
     }
 
     /** Returns the copy that saves are made from; empty without a store. */
     Optional<SaveBuffers> buffers() {
         return writer.map(CheckpointWriter::buffers);
+    }
+
+    /** Saves as these settings say, from now on. */
+    void follow(LiveSettings settings) {
+        schedule.follow(settings);
+        store.ifPresent(catalog -> catalog.keep(settings.keep()));
     }
 
     /** Starts a world in which this trainer has this rank. */
@@ -65,7 +74,7 @@ final class CheckpointSession implements AutoCloseable {
     boolean due(int rank) {
         long after = state.step() + 1;
         return rank == 0
-                && after < config.steps() // finish() saves the last state
+                && after < length.steps() // finish() saves the last state
                 && writer.filter(by -> due(after, by.state())).isPresent();
     }
 
@@ -205,14 +214,17 @@ final class CheckpointSession implements AutoCloseable {
      * Returns whether the job ended without this member: it joined too late, or lost its peers in the last step or
      * after it. In any other case the peers cannot have finished, and the store is not asked. The store may be slow or
      * unreachable: an answer that takes too long is used by the next call.
+     *
+     * @param world that did not form, or broke
      */
-    boolean othersFinished() {
-        if (state.step() >= 0 && state.step() < config.steps() - 1) {
+    boolean othersFinished(World world) {
+        long steps = length.stepsFollowing(world.epochs());
+        if (state.step() >= 0 && state.step() < steps - 1) {
             return false;
         }
         if (finished.isDone() && !finished.join()) {
             finished = CompletableFuture.supplyAsync(
-                            () -> store.map(in -> in.holds(config.steps())).orElse(false))
+                            () -> store.map(in -> in.holds(steps)).orElse(false))
                     .exceptionally(failure -> {
                         LOG.warn("cannot ask {} whether the job has ended", store.map(CheckpointCatalog::uri), failure);
                         return false;

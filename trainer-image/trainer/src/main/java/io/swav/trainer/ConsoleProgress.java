@@ -13,19 +13,19 @@ final class ConsoleProgress implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger("io.swav.trainer");
     private static final long LINE_NANOS = 2_000_000_000L;
 
-    private final long steps;
+    private final TrainingSchedule schedule;
     private final int globalBatch;
     private final @Nullable ProgressBar bar;
     private long lastStep = -1;
     private long lastTime;
 
-    ConsoleProgress(long steps, int globalBatch, boolean terminal) {
-        this.steps = steps;
+    ConsoleProgress(TrainingSchedule schedule, int globalBatch, boolean terminal) {
+        this.schedule = schedule;
         this.globalBatch = globalBatch;
         this.bar = terminal
                 ? new ProgressBarBuilder()
                         .setTaskName("train")
-                        .setInitialMax(steps)
+                        .setInitialMax(schedule.steps())
                         .setUnit(" steps", 1)
                         .build()
                 : null;
@@ -42,7 +42,9 @@ final class ConsoleProgress implements AutoCloseable {
 
     void step(long step, StepResult outcome, int world) {
         long now = System.nanoTime();
+        long steps = schedule.steps();
         if (bar != null) {
+            bar.maxHint(steps);
             bar.stepTo(step);
             bar.setExtraMessage(String.format(
                     Locale.ROOT,

@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.api.EpochSchedule;
 import io.swav.api.ExitCodes;
 import io.swav.api.Fingerprints;
 import io.swav.api.JournalEvent;
@@ -19,6 +20,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -36,6 +38,7 @@ final class LocalTrainingState implements TrainingState {
     private final TrainStep machine;
     private final Optional<CheckpointCatalog> store;
     private final TrainerConfig config;
+    private final TrainingSchedule schedule;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
@@ -55,6 +58,7 @@ final class LocalTrainingState implements TrainingState {
             TrainStep machine,
             Optional<CheckpointCatalog> store,
             TrainerConfig config,
+            TrainingSchedule schedule,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen,
@@ -62,6 +66,7 @@ final class LocalTrainingState implements TrainingState {
         this.machine = machine;
         this.store = store;
         this.config = config;
+        this.schedule = schedule;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
@@ -71,6 +76,24 @@ final class LocalTrainingState implements TrainingState {
     @Override
     public Fingerprints fingerprints() {
         return fingerprints.get();
+    }
+
+    @Override
+    public EpochSchedule epochs() {
+        return schedule.epochs();
+    }
+
+    @Override
+    public void follow(EpochSchedule epochs) {
+        EpochSchedule before = schedule.epochs();
+        schedule.follow(epochs);
+        if (!epochs.equals(before)) {
+            LOG.info(
+                    "training.epochs {} from step {} on: {} steps in all",
+                    epochs.epochs(),
+                    epochs.last().step(),
+                    schedule.steps());
+        }
     }
 
     @Override
@@ -166,10 +189,16 @@ final class LocalTrainingState implements TrainingState {
     }
 
     private void reset() {
+        resumeEpochs(schedule.first(), 0);
         if (forgotten) {
             beforeChange();
             machine.reset();
         }
+    }
+
+    /** A process that goes back to an earlier state comes again to the changes that it knows, at their steps. */
+    private void resumeEpochs(EpochSchedule inState, long at) {
+        follow(inState.following(schedule.epochs(), at));
     }
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {
@@ -209,6 +238,9 @@ final class LocalTrainingState implements TrainingState {
         beforeChange();
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
+        resumeEpochs(
+                Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()),
+                checkpoint.state().step());
         LOG.info(
                 "resumed from the {}, saved by {} ranks",
                 what,
@@ -249,6 +281,7 @@ final class LocalTrainingState implements TrainingState {
                 world.generation(),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
                 "",
-                fingerprints.get());
+                fingerprints.get(),
+                schedule.epochs().isRaised() ? schedule.epochs() : null);
     }
 }

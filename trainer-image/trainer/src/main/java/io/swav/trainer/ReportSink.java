@@ -12,7 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 
 /** The destination of reports. */
-interface ReportSink {
+public interface ReportSink {
     ObjectMapper JSON = new ObjectMapper();
 
     /** Blocks until the report is accepted; any exception means that it was not. */

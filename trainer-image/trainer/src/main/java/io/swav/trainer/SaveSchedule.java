@@ -1,24 +1,27 @@
 package io.swav.trainer;
 
-import java.time.Duration;
-import java.util.Optional;
+import io.swav.api.LiveSettings;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Decides when a checkpoint is due. If one falls due while the previous one is still being written, it stays due and is
  * taken at the first step at which the writer is free.
  */
 final class SaveSchedule {
-    private final long everySteps;
-    private final Optional<Duration> every;
+    private LiveSettings settings;
     private long takenAt;
     private long takenNanos;
     private String answered = "";
 
     /** @param now from {@link System#nanoTime} */
-    SaveSchedule(long everySteps, Optional<Duration> every, long now) {
-        this.everySteps = everySteps;
-        this.every = every;
+    SaveSchedule(LiveSettings settings, long now) {
+        this.settings = settings;
         this.takenNanos = now;
+    }
+
+    /** Sets when checkpoints are due from now on. */
+    void follow(LiveSettings now) {
+        settings = now;
     }
 
     /**
@@ -31,10 +34,9 @@ final class SaveSchedule {
      */
     boolean due(long step, long committed, long now, String request) {
         long last = Math.max(takenAt, committed);
-        boolean steps = step / everySteps > last / everySteps;
-        boolean time = every.isPresent()
-                && step > last
-                && now - takenNanos >= every.get().toNanos();
+        boolean steps = step / settings.everySteps() > last / settings.everySteps();
+        Integer seconds = settings.everySeconds();
+        boolean time = seconds != null && step > last && now - takenNanos >= TimeUnit.SECONDS.toNanos(seconds);
         boolean asked = !request.isEmpty() && !request.equals(answered);
         return steps || time || asked;
     }

@@ -5,7 +5,6 @@ import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 import io.swav.data.PrefetchingBatches;
 import io.swav.model.Learner;
-import io.swav.model.LearningRate;
 import io.swav.model.StepSettings;
 import io.swav.numerics.Numerics;
 import io.swav.torch.Precision;
@@ -26,9 +25,7 @@ public final class SwavTrainingFactory implements TrainingFactory {
     }
 
     @Override
-    public Learner machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-        SwavJobSpec.Training training = spec.training();
-        LearningRate rate = LearningRate.of(training.optimizer(), stepsPerEpoch, training.epochs() * stepsPerEpoch);
-        return new Learner(spec, rate::at, root);
+    public Learner machine(SwavJobSpec spec, NDManager root, TrainingSchedule schedule) {
+        return new Learner(spec, schedule::rateAt, root);
     }
 }

@@ -189,14 +189,16 @@ public final class TrainCommand implements Callable<Integer> {
                 ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
             progress.reach(reach::report);
             progress.listening(new PeerAddress(env.podIp(), listener.port()).toString());
-            TrainerConfig settings = TrainerConfig.of(spec, env, batches.stepsPerEpoch());
+            TrainingSchedule schedule = new TrainingSchedule(spec, batches.stepsPerEpoch());
+            TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
-            progress.job(settings.globalBatch(), settings.steps(), batches.stepsPerEpoch());
-            try (TrainStep machine = machine(spec, env, kernels, root, batches.stepsPerEpoch());
+            progress.job(settings.globalBatch(), schedule);
+            try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,
                             new TrainerComponents(
                                     machine,
+                                    schedule,
                                     batches,
                                     outside.worlds(),
                                     new WorldFormation(listener, transport, outside.worlds(), reach, FORMING),
@@ -327,10 +329,10 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerEnvironment env,
             CompletableFuture<String> kernels,
             NDManager root,
-            long stepsPerEpoch) {
+            TrainingSchedule schedule) {
         try {
             sound(kernels);
-            return BitFlip.around(factory.machine(spec, root, stepsPerEpoch), env);
+            return BitFlip.around(factory.machine(spec, root, schedule), env);
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(ExitCodes.CONFIG, "spec: " + e.getMessage(), e);
         }

@@ -40,12 +40,14 @@ public final class Trainer implements AutoCloseable {
 
     private final TrainerConfig config;
     private final TrainerComponents components;
+    private final TrainingSchedule schedule;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
     private final LocalTrainingState state;
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
+    private final FollowedSettings settings;
     private final FiniteSteps finite;
     private final FailedAttempts failures;
     /** The last world with this pod as a member. */
@@ -64,25 +66,29 @@ public final class Trainer implements AutoCloseable {
     public Trainer(TrainerConfig config, TrainerComponents components) {
         this.config = config;
         this.components = components;
+        this.schedule = components.schedule();
         this.progress = components.progress();
         this.journal = components.journal();
         components.notice().onGiven(() -> {
             journalEvent(JournalEvent.NOTICE, "SIGTERM");
             progress.leaving();
         });
-        this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
-        this.console = new ConsoleProgress(config.steps(), config.globalBatch(), ConsoleProgress.onTerminal());
+        this.console = new ConsoleProgress(schedule, config.globalBatch(), ConsoleProgress.onTerminal());
         Optional<CheckpointWriter> writer =
                 components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
                 components.machine(),
                 components.store(),
                 config,
+                schedule,
                 journal,
                 writer,
                 components.worlds()::checkpointsSeen,
                 progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+        this.settings = new FollowedSettings(config.settings(), checkpoints, components.batches());
+        // its thread asks for the save deadline, which the settings have
+        this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
         this.finite = new FiniteSteps(config, components, state, writer);
         this.failures = new FailedAttempts(progress, journal);
     }
@@ -157,7 +163,7 @@ public final class Trainer implements AutoCloseable {
             return train(world, collective);
         } catch (CollectiveException | CheckpointUnavailableException | DisagreementException e) {
             failures.failed(world, state.step(), e);
-            if (checkpoints.othersFinished()) {
+            if (checkpoints.othersFinished(world)) {
                 return Optional.of(done("the other trainers finished"));
             }
             components.worlds().awaitLater(world.generation(), failures.nextPauseMillis());
@@ -201,6 +207,7 @@ public final class Trainer implements AutoCloseable {
         if (Membership.switches(world, agreed)) {
             return false;
         }
+        settings.take(world, state.step());
         LOG.info(
                 "generation {} formed, {} ranks over {}, at step {}",
                 world.generation(),
@@ -231,7 +238,7 @@ public final class Trainer implements AutoCloseable {
                 .toArray(GroupRange[]::new);
         components.batches().expect(state.step(), runs[rank].from(), runs[rank].to());
         checkpoints.enter(rank);
-        while (state.step() < config.steps()) {
+        while (state.step() < schedule.steps()) {
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 requireEqualStates(collective);
@@ -250,7 +257,7 @@ public final class Trainer implements AutoCloseable {
         if (rank == 0) {
             components.evaluation().ifPresent(evaluation -> FinalFigure.report(evaluation, components));
         }
-        return Optional.of(done("all " + config.steps() + " steps"));
+        return Optional.of(done("all " + schedule.steps() + " steps"));
     }
 
     /** Compares the states before they are saved, so that no checkpoint holds one that differs from the others. */
@@ -365,7 +372,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean pastSaveDeadline() {
-        return components.notice().given(config.saveDeadline());
+        return components.notice().given(settings.saveDeadline());
     }
 
     private void journalEvent(JournalEvent event, String why) {

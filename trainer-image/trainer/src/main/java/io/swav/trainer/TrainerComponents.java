@@ -11,12 +11,14 @@ import java.util.Optional;
 /**
  * The components that a {@link Trainer} works with; the caller opens and closes them.
  *
+ * @param schedule that {@code machine} takes its learning rate from
  * @param store of checkpoints
  * @param evaluation of the finished model, done by rank 0
  * @param faults that this trainer injects into itself
  */
 public record TrainerComponents(
         TrainStep machine,
+        TrainingSchedule schedule,
         CropBatches batches,
         WorldSource worlds,
         WorldFormation forming,

@@ -28,8 +28,7 @@ public final class TrainerProgress {
     private @Nullable String address;
     private long generation;
     private long step;
-    private long steps;
-    private long stepsPerEpoch = 1;
+    private @Nullable TrainingSchedule schedule;
     private long skipped;
     private @Nullable StepResult outcome;
     private @Nullable String message;
@@ -78,10 +77,10 @@ public final class TrainerProgress {
         notifier.run();
     }
 
-    synchronized void job(int batch, long totalSteps, long epochSteps) {
+    /** Sets how long the job trains, which is reported as it is at that time. */
+    synchronized void job(int batch, TrainingSchedule of) {
         globalBatch = batch;
-        steps = totalSteps;
-        stepsPerEpoch = Math.max(1, epochSteps);
+        schedule = of;
     }
 
     synchronized void listening(String at) {
@@ -244,8 +243,8 @@ public final class TrainerProgress {
                 address,
                 generation,
                 step,
-                steps,
-                (int) (step / stepsPerEpoch),
+                schedule == null ? 0 : schedule.steps(),
+                schedule == null ? 0 : (int) (step / schedule.stepsPerEpoch()),
                 finite(outcome == null ? null : outcome.loss()),
                 rate,
                 finite(outcome == null ? null : outcome.prototypePerplexity()),
@@ -263,6 +262,7 @@ public final class TrainerProgress {
                 notFinite,
                 reportedFingerprints(),
                 diverged,
+                schedule == null ? null : schedule.epochs().last(),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 

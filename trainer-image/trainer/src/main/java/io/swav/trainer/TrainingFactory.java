@@ -24,7 +24,7 @@ public interface TrainingFactory {
      *
      * @throws IllegalArgumentException if the spec asks for something that this trainer does not support
      */
-    TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch);
+    TrainStep machine(SwavJobSpec spec, NDManager root, TrainingSchedule schedule);
 
     /** Returns how long a training waits for signs of life of another one in its store. */
     default StoreLease.Timing leaseTiming() {

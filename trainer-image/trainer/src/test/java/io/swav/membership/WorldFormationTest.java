@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.EpochSchedule;
 import io.swav.api.World;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
@@ -13,6 +14,7 @@ import io.swav.collective.Ranked;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Transfers the state from rank to rank, over real sockets. */
@@ -45,6 +47,30 @@ class WorldFormationTest {
         }
     }
 
+    /** The newcomer and the one that missed the last world have other epochs; the state's source decides. */
+    @Test
+    void theEpochsOfTheStateGoToAllRanksTogetherWithThoseOfTheDocument() throws Exception {
+        EpochSchedule inState =
+                EpochSchedule.of(10).following(EpochSchedule.of(10).raisedTo(20), 5);
+        List<Held> held = List.of(new Held(-1, 0, 0), new Held(7, 1, 2), new Held(7, 1, 2), new Held(4, 3, 3));
+        held.get(1).epochs = inState;
+        held.get(2).epochs = EpochSchedule.of(10); // lost its peers before it took the change over
+        among(held, (collective, state) -> share(collective, state, inState.raisedTo(30)));
+        EpochSchedule expected = inState.following(inState.raisedTo(30), 7);
+        assertThat(expected.changes()).hasSize(3);
+        assertThat(held).allSatisfy(state -> assertThat(state.epochs).isEqualTo(expected));
+    }
+
+    @Test
+    void aRankWhoseDocumentWasEditedFollowsTheSource() throws Exception {
+        List<Held> held = List.of(new Held(7, 1, 2), new Held(7, 1, 2));
+        among(
+                held,
+                (collective, state) ->
+                        share(collective, state, EpochSchedule.of(10).raisedTo(collective.rank() == 0 ? 20 : 99)));
+        assertThat(held).allSatisfy(state -> assertThat(state.epochs.epochs()).isEqualTo(20));
+    }
+
     @Test
     void theBarrierReturnsTheNewestGenerationThatAllHaveSeen() throws Exception {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
@@ -55,10 +81,15 @@ class WorldFormationTest {
     }
 
     private static void share(Collective collective, TrainingState state) {
+        share(collective, state, null);
+    }
+
+    private static void share(Collective collective, TrainingState state, @Nullable EpochSchedule published) {
         List<World.Member> members = IntStream.range(0, collective.size())
                 .mapToObj(rank -> new World.Member("pod-" + rank, "uid-" + rank, ""))
                 .toList();
-        WorldFormation.shareState(new World(1, "job", members, ""), collective, state, new ChangeStages());
+        World world = new World(1, "job", members, "").with(published, null);
+        WorldFormation.shareState(world, collective, state, new ChangeStages());
     }
 
     private interface Body {
@@ -79,6 +110,7 @@ class WorldFormationTest {
         private final NDManager manager = NDManager.newBaseManager("PyTorch");
         final List<NDArray> arrays = new ArrayList<>();
         private long step;
+        EpochSchedule epochs = EpochSchedule.of(10);
 
         Held(long step, float first, float second) {
             this.step = step;
@@ -93,6 +125,16 @@ class WorldFormationTest {
         @Override
         public long step() {
             return step;
+        }
+
+        @Override
+        public EpochSchedule epochs() {
+            return epochs;
+        }
+
+        @Override
+        public void follow(EpochSchedule now) {
+            epochs = now;
         }
 
         @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDManager;
+import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointState;
@@ -61,6 +62,31 @@ class LocalTrainingStateTest {
         }
     }
 
+    /** After a step that was not finite, say: the trainers live on and know when epochs were raised. */
+    @Test
+    void aTrainerThatGoesBackToACheckpointComesToARaiseAtTheSameStep() throws Exception {
+        TorchRuntime.start();
+        EpochSchedule raised =
+                EpochSchedule.of(100).following(EpochSchedule.of(100).raisedTo(200), 9);
+        try (NDManager root = NDManager.newBaseManager("PyTorch");
+                ToyMachine machine = new ToyMachine(root, 1, 1);
+                CheckpointCatalog store = new CheckpointCatalog(
+                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        new CheckpointCatalog.Owner("job", "cfg"),
+                        2);
+                CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
+            LocalTrainingState state = held(machine, store, writer, false, "");
+            state.follow(raised);
+            state.begin();
+            assertThat(state.step()).isZero();
+            assertThat(state.epochs()).as("from the seed").isEqualTo(raised);
+            store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(step(5)));
+            state.begin();
+            assertThat(state.step()).isEqualTo(5);
+            assertThat(state.epochs()).as("from before the raise").isEqualTo(raised);
+        }
+    }
+
     /** That save is newer than what the store lists, and removes old checkpoints while they are read. */
     @Test
     void aResumeWaitsForASaveThatHasBegun() throws Exception {
@@ -108,12 +134,13 @@ class LocalTrainingStateTest {
 
     private static LocalTrainingState held(
             TrainStep machine, CheckpointCatalog store, CheckpointWriter writer, boolean startOver, String seen) {
-        TrainerConfig plan = new TrainerConfig(
-                "uid", 1, 8, 100, 10, Optional.empty(), 1, "cfg", "job", startOver, Duration.ZERO, Duration.ZERO);
+        TrainerConfig plan =
+                new TrainerConfig("uid", 1, 8, Trainers.settings(10), 1, "cfg", "job", startOver, Duration.ZERO);
         return new LocalTrainingState(
                 machine,
                 Optional.of(store),
                 plan,
+                Trainers.schedule(100),
                 TrainingJournal.none(),
                 Optional.of(writer),
                 () -> seen,

@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongToDoubleFunction;
 
 /**
  * A machine with the shape of SwAV's and next to no arithmetic: per-group gradients that depend on weights, step and
@@ -56,8 +57,15 @@ final class ToyMachine implements TrainStep {
     private boolean diverged;
     private long step;
     private final long seed;
+    private final LongToDoubleFunction rate;
 
     ToyMachine(NDManager parent, long seed, int groups) {
+        this(parent, seed, groups, step -> 1);
+    }
+
+    /** @param rate by which steps differ in length */
+    ToyMachine(NDManager parent, long seed, int groups, LongToDoubleFunction rate) {
+        this.rate = rate;
         this.root = parent.newSubManager();
         this.scope = root.newSubManager();
         this.groups = groups;
@@ -158,7 +166,7 @@ final class ToyMachine implements TrainStep {
     @Override
     public void apply() {
         momentum.muli(.9f).addi(gradients);
-        weights.subi(momentum.mul(.001f));
+        weights.subi(momentum.mul(.001f * (float) rate.applyAsDouble(step)));
         counter.addi(1);
         if (step + 1 == SPOILED && System.getProperty("toy.spoilIn", "").contains(System.getenv(TrainerEnv.POD))) {
             TorchOps.fill(weights, Double.NaN);

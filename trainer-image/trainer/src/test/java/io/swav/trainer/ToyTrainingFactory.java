@@ -32,8 +32,8 @@ final class ToyTrainingFactory implements TrainingFactory {
     }
 
     @Override
-    public TrainStep machine(SwavJobSpec spec, NDManager root, long stepsPerEpoch) {
-        return new ToyMachine(root, spec.training().seed(), spec.training().groups());
+    public TrainStep machine(SwavJobSpec spec, NDManager root, TrainingSchedule schedule) {
+        return new ToyMachine(root, spec.training().seed(), spec.training().groups(), schedule::rateAt);
     }
 
     /** A test waits for the patience, so it is short; nothing waits for the silence. */

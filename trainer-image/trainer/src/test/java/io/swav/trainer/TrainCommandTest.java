@@ -315,9 +315,9 @@ class TrainCommandTest {
             }
 
             @Override
-            public TrainStep machine(SwavJobSpec of, NDManager root, long stepsPerEpoch) {
+            public TrainStep machine(SwavJobSpec of, NDManager root, TrainingSchedule schedule) {
                 if (failure instanceof UnsoundMachineException) {
-                    return toy.machine(of, root, stepsPerEpoch);
+                    return toy.machine(of, root, schedule);
                 }
                 throw failure;
             }

@@ -3,7 +3,11 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.EpochSchedule;
+import io.swav.api.LiveSettings;
+import io.swav.api.SpecLoader;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -22,6 +26,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** Trainer processes that share a world file in a folder; the test does the operator's work. */
 final class Trainers implements AutoCloseable {
@@ -38,6 +43,8 @@ final class Trainers implements AutoCloseable {
     private final Map<String, String> variables = new HashMap<>();
     private List<String> program = List.of(ToyTrainingFactory.class.getName());
     private long generation;
+    private @Nullable EpochSchedule epochs;
+    private @Nullable LiveSettings settings;
 
     /**
      * @param follow whether the processes follow the world file; otherwise each is alone
@@ -138,6 +145,12 @@ final class Trainers implements AutoCloseable {
         publish(false, List.of(), pods);
     }
 
+    /** Sets the settings of the worlds that are published from now on. */
+    void change(@Nullable EpochSchedule toEpochs, @Nullable LiveSettings toSettings) {
+        epochs = toEpochs;
+        settings = toSettings;
+    }
+
     /** Publishes the next generation, paused if {@code hold}, and lists the given pods as lost. */
     void publish(boolean hold, List<String> lost, String... pods) {
         generation++;
@@ -147,7 +160,7 @@ final class Trainers implements AutoCloseable {
         List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
         try {
             write(JSON.writeValueAsString(
-                    new World(generation, "job", members, "generation " + generation, hold, uids)));
+                    new World(generation, "job", members, "generation " + generation, hold, uids, epochs, settings)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -230,6 +243,21 @@ final class Trainers implements AutoCloseable {
                  "training": {"globalBatch": 64, "groupSize": 8, "epochs": 100, "maxSteps": %d, "seed": 3},
                  "checkpoint": {"everySteps": 25, "keep": 2}, "recovery": {"noticeSeconds": %d}}
                 """.formatted(steps, noticeSeconds);
+    }
+
+    /** Returns the settings that running trainers follow, with this number of steps between checkpoints. */
+    static LiveSettings settings(long everySteps) {
+        return new LiveSettings(100, everySteps, null, 2, 15);
+    }
+
+    /** Returns the schedule of so many steps. */
+    static TrainingSchedule schedule(int steps) {
+        try {
+            JsonNode spec = JSON.readTree(spec(steps, 15));
+            return new TrainingSchedule(SpecLoader.complete("test", spec), steps);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     static void signal(String name, Process process) throws Exception {

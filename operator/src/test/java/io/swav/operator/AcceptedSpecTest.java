@@ -1,0 +1,44 @@
+package io.swav.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
+import org.junit.jupiter.api.Test;
+
+class AcceptedSpecTest {
+    private final SwavJobSpec spec =
+            Jobs.job("replicas: 2, training: {epochs: 77}").getSpec();
+    private final String stored = AcceptedSpec.of(spec, 3).stored();
+
+    @Test
+    void readsBackWhatWasStored() {
+        AcceptedSpec read = AcceptedSpec.read(stored).orElseThrow();
+        assertThat(read.generation()).isEqualTo(3);
+        assertThat(read.stored()).isEqualTo(stored);
+        assertThat(SpecLoader.config(read.read().orElseThrow())).isEqualTo(SpecLoader.config(spec));
+    }
+
+    @Test
+    void noticesAnyEditAndRestoresItFromTheTrainersConfiguration() {
+        String config = SpecLoader.config(spec);
+        for (int i = 0; i < stored.length(); i++) {
+            for (String edited : new String[] {
+                stored.substring(0, i) + stored.substring(i + 1),
+                stored.substring(0, i) + (stored.charAt(i) == '7' ? '8' : '7') + stored.substring(i + 1)
+            }) {
+                boolean isSame = AcceptedSpec.read(edited)
+                        .map(read -> read.spec().equals(AcceptedSpec.of(spec, 3).spec()))
+                        .orElse(true);
+                assertThat(isSame).as(edited).isTrue();
+            }
+        }
+        String edited = stored.replace("\"epochs\":77", "\"epochs\":770");
+        assertThat(AcceptedSpec.read(edited)).isEmpty();
+        assertThat(AcceptedSpec.restore(edited, config)).contains(AcceptedSpec.of(spec, 3));
+        assertThat(AcceptedSpec.restore(edited, config.replace(" 77", " 770"))).isEmpty();
+        assertThat(AcceptedSpec.restore(edited, "no JSON")).isEmpty();
+        assertThat(AcceptedSpec.restore("no JSON", config)).isEmpty();
+        assertThat(AcceptedSpec.read("{}")).isEmpty();
+    }
+}
