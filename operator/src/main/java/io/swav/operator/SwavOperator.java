@@ -58,6 +58,8 @@ public final class SwavOperator implements AutoCloseable {
     private static final int REVIEW_MILLIS = 5_000;
     /** The first pause between two tries to watch again; it doubles six times at most. */
     private static final int WATCH_RETRY_MILLIS = 100;
+    /** A watch whose server has not answered a ping by the next one has ended, whatever the connection says. */
+    private static final long WATCH_PING_MILLIS = 10_000;
 
     private final KubernetesClient client;
     private final Operator operator;
@@ -96,6 +98,7 @@ public final class SwavOperator implements AutoCloseable {
                         .withUserAgent(USER_AGENT)
                         .withRequestRetryBackoffLimit(REQUEST_RETRIES)
                         .withWatchReconnectInterval(WATCH_RETRY_MILLIS)
+                        .withWebsocketPingInterval(WATCH_PING_MILLIS)
                         .build())
                 .build();
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);

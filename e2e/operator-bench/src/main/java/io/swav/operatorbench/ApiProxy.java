@@ -92,7 +92,8 @@ final class ApiProxy implements AutoCloseable {
     }
 
     /**
-     * Begins or ends to inject faults. While it does, all watches are cut every few seconds, so that watches begin, too.
+     * Begins or ends to inject faults. While it does, all watches that pass anything on are cut every few seconds, so
+     * that watches begin, too.
      */
     void inject(boolean now) {
         injecting = now;
@@ -188,6 +189,11 @@ final class ApiProxy implements AutoCloseable {
                     hangUp(line.caller(), line.upstream());
                 });
                 return pass(line, request, body);
+            }
+            case FROZEN -> {
+                send(line, request, body).writeHead(line.caller().getOutputStream());
+                line.requests().transferTo(OutputStream.nullOutputStream()); // until the caller gives it up
+                return false;
             }
         }
         return true;

@@ -19,5 +19,7 @@ enum Fault {
     /** The request is served, and the connection ends instead of the answer. */
     ANSWER_LOST,
     /** The watch ends after a few seconds without a word. */
-    CUT
+    CUT,
+    /** The watch stays open, and nothing passes: a firewall has forgotten the connection. */
+    FROZEN
 }

@@ -35,7 +35,14 @@ final class FaultSource {
                             Fault.RESET,
                             Fault.HANG,
                             Fault.ANSWER_LOST);
-                case WATCH -> List.of(Fault.GONE, Fault.TOO_MANY_REQUESTS, Fault.SERVER_ERROR, Fault.RESET, Fault.CUT);
+                case WATCH ->
+                    List.of(
+                            Fault.GONE,
+                            Fault.TOO_MANY_REQUESTS,
+                            Fault.SERVER_ERROR,
+                            Fault.RESET,
+                            Fault.CUT,
+                            Fault.FROZEN);
             };
         }
     }

@@ -93,7 +93,7 @@ public final class OperatorBench implements Callable<Integer> {
             fallbackValue = "10",
             description = "While probes and signals are measured, let this share of the operator's requests fail (10"
                     + " without a number): 409, 410, 429 with Retry-After, 500, 504, connections that are reset or hang,"
-                    + " answers that are lost after the server has done the work, watches that are cut. Requests for"
+                    + " answers that are lost after the server has done the work, watches that are cut or freeze. Requests for"
                     + " the leader election are spared.")
     private int chaos;
 

@@ -41,6 +41,7 @@ class FaultSourceTest {
             assertThat(drawn.contains(Fault.CONFLICT)).isEqualTo(kind == RequestKind.WRITE);
             assertThat(drawn.contains(Fault.GONE)).isEqualTo(kind == RequestKind.WATCH);
             assertThat(drawn.contains(Fault.CUT)).isEqualTo(kind == RequestKind.WATCH);
+            assertThat(drawn.contains(Fault.FROZEN)).isEqualTo(kind == RequestKind.WATCH);
         }
         assertThat(all).containsExactlyInAnyOrder(Fault.values());
         assertThat(draw(1, 0, RequestKind.READ, 500)).allMatch(Optional::isEmpty);

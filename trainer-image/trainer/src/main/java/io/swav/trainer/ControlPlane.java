@@ -17,6 +17,8 @@ record ControlPlane(WorldSource worlds, ReportSink sink, Runnable closing) imple
     private static final int REQUEST_MILLIS = 5000;
     /** The client doubles this interval five times while the server is away. */
     private static final int WATCH_RECONNECT_MILLIS = 100;
+    /** A watch whose server has not answered a ping by the next one has ended, whatever the connection says. */
+    private static final long WATCH_PING_MILLIS = 10_000;
 
     /** Connects to the API server: with the pod's own account, or outside a pod as KUBECONFIG says. */
     static ControlPlane cluster(TrainerEnvironment env) {
@@ -25,6 +27,7 @@ record ControlPlane(WorldSource worlds, ReportSink sink, Runnable closing) imple
                 .withRequestTimeout(REQUEST_MILLIS)
                 .withRequestRetryBackoffLimit(0)
                 .withWatchReconnectInterval(WATCH_RECONNECT_MILLIS)
+                .withWebsocketPingInterval(WATCH_PING_MILLIS)
                 .build();
         KubernetesClient client =
                 new KubernetesClientBuilder().withConfig(config).build();
