@@ -58,7 +58,7 @@ class OperatorBenchIT {
         assertThat(out.toString()).contains("new job to its pods").contains("8 jobs (2 suspended");
     }
 
-    /** The pods of ended jobs lie on the nodes, whose kubelets write their status two or three times in this time. */
+    /** The pods of ended jobs lie on the nodes, whose kubelets write their status once or twice in this time. */
     @Test
     void aNodesHeartbeatPlansNothing() throws Exception {
         Path json = dir.resolve("report.json");
@@ -66,7 +66,7 @@ class OperatorBenchIT {
                 "--jobs=4",
                 "--mix=ENDED=1",
                 "--nodes=2",
-                "--idle-seconds=25",
+                "--idle-seconds=15",
                 "--probes=0",
                 "--signals=0",
                 "--json=" + json);
@@ -81,12 +81,12 @@ class OperatorBenchIT {
     void injectsFaultsUnderWhichNothingIsLost() throws Exception {
         Path json = dir.resolve("report.json");
         int code = run(
-                "--jobs=6",
+                "--jobs=4",
                 "--mix=RUNNING=1",
                 "--nodes=3",
-                "--idle-seconds=2",
-                "--probes=6",
-                "--signals=6",
+                "--idle-seconds=1",
+                "--probes=3",
+                "--signals=4",
                 "--chaos=20",
                 "--json=" + json);
 
@@ -97,8 +97,8 @@ class OperatorBenchIT {
         assertThat(report.at("/faults/CUT").asInt())
                 .as("jobs, pods, maps and nodes are watched")
                 .isGreaterThanOrEqualTo(4);
-        assertThat(report.at("/podSeconds/count").asInt()).isEqualTo(6);
-        assertThat(report.at("/deletedToWorld/count").asInt()).isEqualTo(6);
+        assertThat(report.at("/podSeconds/count").asInt()).isEqualTo(3);
+        assertThat(report.at("/deletedToWorld/count").asInt()).isEqualTo(4);
     }
 
     @Test
