@@ -79,6 +79,14 @@ record AcceptedSpec(long generation, String digest, JsonNode spec) {
                 .orElse(stored);
     }
 
+    /** Whether the job has changed since the spec was stored, perhaps while no operator ran. */
+    static boolean isOfEarlierGeneration(JobSnapshot snapshot) {
+        long generation = snapshot.job().getMetadata().getGeneration();
+        return read(snapshot.worldMap().entries().accepted())
+                .filter(stored -> stored.generation() != generation)
+                .isPresent();
+    }
+
     /** Returns the JSON to store. */
     String stored() {
         ObjectNode all = JSON.createObjectNode();

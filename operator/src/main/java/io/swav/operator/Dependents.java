@@ -147,7 +147,8 @@ final class Dependents {
             return Result.DONE;
         }
         // what differs follows the job, if the job has changed; otherwise something else changed the objects
-        boolean follows = before.filter(was -> !was.wantsSame(basis)).isPresent();
+        boolean follows =
+                before.map(was -> !was.wantsSame(basis)).orElseGet(() -> AcceptedSpec.isOfEarlierGeneration(snapshot));
         List<NameConflict> conflicts = new ArrayList<>();
         List<String> errors = new ArrayList<>();
         boolean answers = true;

@@ -63,6 +63,11 @@ final class EventWriter {
         }
     }
 
+    /** Whether all Events of the job are written. */
+    boolean isDone(SwavJob job) {
+        return !unwritten.containsKey(job.getMetadata().getUid());
+    }
+
     void forget(String uid) {
         unwritten.remove(uid);
     }
@@ -77,7 +82,7 @@ final class EventWriter {
                 return true;
             }
             LOG.warn("could not write event {} \"{}\": {}", event.getReason(), event.getMessage(), e.getMessage());
-            return !SwavJobReconciler.isOutage(e);
+            return !SwavJobReconciler.isOutage(e) && !ApiReasons.isConflict(e);
         }
     }
 

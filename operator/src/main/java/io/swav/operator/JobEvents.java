@@ -10,15 +10,16 @@ import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.World;
-import io.swav.operator.PlanExecutor.ExecutionResult;
-import io.swav.planner.Names;
+import io.swav.operator.Outbox.Note;
+import io.swav.operator.Outbox.Outcome;
 import io.swav.planner.ObservedPod;
-import io.swav.planner.PlannerState;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.RolloutReport;
 import io.swav.planner.WorldDecision;
-import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +34,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Records in Events, shown by {@code kubectl describe swj}, what was done and why, and what came of it. What an operator
- * had published when it ended, and may not have recorded, its successor records ({@link #recall}).
+ * had published when it ended, and may not have recorded, its successor records ({@link Outbox}, {@link #recall}).
  */
 final class JobEvents {
     private static final Logger LOG = LoggerFactory.getLogger(JobEvents.class);
@@ -46,12 +47,11 @@ final class JobEvents {
             ConditionType.CheckpointExceedsNotice,
             ConditionType.WeightsNotKept);
 
-    /** An operator is replaced within this time, so that its successor records nothing that is older. */
-    private static final Duration RECALLED = Duration.ofMinutes(5);
-
     private final EventWriter writer;
     /** By uid of the job, the status whose conditions were recorded but could not be stored yet. */
     private final Map<String, SwavJobStatus> recorded = new ConcurrentHashMap<>();
+    /** By uid of the job, the notes of its outbox that were told, and their time. A job is reconciled by one thread at a time. */
+    private final Map<String, Map<String, Instant>> told = new ConcurrentHashMap<>();
     /** Uids of the jobs for which this process has recorded what an earlier one may have left out. */
     private final Set<String> recalled = ConcurrentHashMap.newKeySet();
 
@@ -59,100 +59,107 @@ final class JobEvents {
         this.writer = new EventWriter(client);
     }
 
-    /** Records what was published, which no later plan contains, and what became of the plan's pods. */
-    void recordPlan(SwavJob job, ReconcilePlan plan, ExecutionResult result, Instant now) {
+    /**
+     * Tells what is due.
+     *
+     * @param pods of the job
+     * @return what is still owed: what is not true yet, and what the API server did not take
+     */
+    Outbox tell(SwavJob job, Outbox outbox, Collection<ObservedPod> pods, Instant now) {
         writer.retry(job);
-        if (!result.published()) {
-            return;
-        }
-        plan.newIncidents().forEach(incident -> record(job, incident, now));
+        Map<String, Instant> known = told.computeIfAbsent(job.getMetadata().getUid(), uid -> new HashMap<>());
+        known.values().removeIf(at -> Outbox.isOver(at, now));
+        List<Note> due = outbox.due(pods, now);
+        due.stream()
+                .filter(note -> known.putIfAbsent(note.identity(), note.at()) == null)
+                .forEach(note ->
+                        writer.write(job, note.warning(), note.reason(), note.message(), note.identity(), note.at()));
+        Outbox open = outbox.open(pods, now);
+        return writer.isDone(job) ? open : open.plus(due);
+    }
+
+    /**
+     * Returns what a plan owes to people.
+     *
+     * @param changes settings of the accepted spec that running trainers do not follow, "data.workers 4 instead of 2"
+     */
+    static List<Note> notes(SwavJob job, ReconcilePlan plan, List<String> changes, Instant now) {
+        List<Note> notes = new ArrayList<>();
+        plan.newIncidents().forEach(incident -> notes.add(note(incident, now)));
         for (String sentence : plan.resumeMessages()) {
             String about = plan.state().account().settled() + sentence;
-            writer.write(job, false, "TrainingResumed", sentence, about, now);
+            notes.add(new Note(now, false, "TrainingResumed", sentence, about));
         }
         for (AvoidedNode node : plan.nodes().begun()) {
             String message = "node " + node.node() + ": " + node.reason() + ". New pods of this job avoid it until "
                     + node.until() + ": they run there only if no other node takes them. Other jobs still use it;"
                     + " cordon it if it is faulty";
-            writer.write(job, true, "NodeAvoided", message, node.node() + " " + node.until(), now);
+            notes.add(new Note(now, true, "NodeAvoided", message, node.node() + " " + node.until()));
         }
         if (plan.world() instanceof WorldDecision.Regroup regroup) {
-            record(job, regroup.next(), now);
+            World world = regroup.next();
+            String message = "World generation " + world.generation() + " with " + world.size()
+                    + (world.size() == 1 ? " trainer: " : " trainers: ") + world.why();
+            notes.add(new Note(now, false, "WorldPublished", message, Long.toString(world.generation())));
         }
-        recordRollout(job, plan.rollout(), now);
-        for (ObservedPod pod : result.done().forced()) {
-            String message = pod.name()
-                    + " (deleted without a grace period: the pod or its node does not respond, or the pod"
-                    + " computes wrong)";
-            writer.write(job, true, "PodKilled", message, pod.uid(), now);
+        RolloutReport rollout = plan.rollout();
+        String generation = String.valueOf(job.getMetadata().getGeneration());
+        if (rollout.event() == RolloutReport.Event.STARTED) {
+            String message = "spec.template has changed: " + rollout.sentence();
+            notes.add(new Note(now, false, "RolloutStarted", message, generation));
+        } else if (rollout.event() == RolloutReport.Event.FINISHED) {
+            notes.add(new Note(now, false, "RolloutFinished", "All pods run the present spec.template", generation));
         }
-        recordPods(job, plan, result, now);
+        if (!changes.isEmpty()) {
+            String message =
+                    String.join(", ", changes) + ": pods created from now on have it, running ones keep theirs";
+            notes.add(new Note(now, false, "SettingsChanged", message, generation + " " + message));
+        }
+        addPods(notes, plan, now);
+        return notes;
     }
 
-    private void recordPods(SwavJob job, ReconcilePlan plan, ExecutionResult result, Instant now) {
-        if (!result.done().created().isEmpty()) {
-            String created = Names.of(result.done().created());
-            writer.write(job, false, "PodsCreated", created + " (" + plan.createWhy() + ")", created, now);
+    private static void addPods(List<Note> notes, ReconcilePlan plan, Instant now) {
+        if (!plan.create().isEmpty()) {
+            notes.add(Note.ofPods(
+                    now, false, "PodsCreated", plan.create(), "(" + plan.createWhy() + ")", Outcome.CREATED));
         }
-        Map<String, List<String>> deleted = result.done().deleted().stream()
-                .filter(pod -> !plan.deleteWhy().getOrDefault(pod, "").isEmpty())
+        Map<String, List<String>> deleted = plan.deleteWhy().entrySet().stream()
+                .filter(entry -> !entry.getValue().isEmpty())
                 .collect(Collectors.groupingBy(
-                        pod -> plan.deleteWhy().getOrDefault(pod, ""),
+                        Map.Entry::getValue,
                         LinkedHashMap::new,
-                        Collectors.mapping(ObservedPod::name, Collectors.toList())));
-        deleted.forEach((why, pods) -> {
-            String message = Names.of(pods) + " (" + why + ")";
-            writer.write(job, false, "PodsDeleted", message, message, now);
-        });
-    }
-
-    private void recordRollout(SwavJob job, RolloutReport rollout, Instant now) {
-        if (rollout.event() != RolloutReport.Event.NONE) {
-            boolean started = rollout.event() == RolloutReport.Event.STARTED;
-            writer.write(
-                    job,
-                    false,
-                    started ? "RolloutStarted" : "RolloutFinished",
-                    started
-                            ? "spec.template has changed: " + rollout.sentence()
-                            : "All pods run the present spec.template",
-                    String.valueOf(job.getMetadata().getGeneration()),
-                    now);
+                        Collectors.mapping(entry -> entry.getKey().name(), Collectors.toList())));
+        deleted.forEach((why, pods) ->
+                notes.add(Note.ofPods(now, false, "PodsDeleted", pods, "(" + why + ")", Outcome.DELETED)));
+        for (ObservedPod pod : plan.forceDelete()) {
+            notes.add(Note.ofPods(
+                    now,
+                    true,
+                    "PodKilled",
+                    List.of(pod.name()),
+                    "(deleted without a grace period: the pod or its node does not respond, or the pod"
+                            + " computes wrong)",
+                    Outcome.KILLED));
         }
     }
 
-    private void record(SwavJob job, Incident incident, Instant now) {
+    private static Note note(Incident incident, Instant now) {
         boolean warning = incident.kind() != IncidentKind.Preemption;
         String first = incident.pod().split(",", 2)[0]; // more may join it
         String message = incident.pod() + ": " + incident.reason();
-        writer.write(job, warning, reason(incident.kind()), message, incident.time() + first, now);
-    }
-
-    private void record(SwavJob job, World world, Instant now) {
-        int size = world.size();
-        String message = "World generation " + world.generation() + " with " + size
-                + (size == 1 ? " trainer: " : " trainers: ") + world.why();
-        writer.write(job, false, "WorldPublished", message, Long.toString(world.generation()), now);
+        return new Note(now, warning, reason(incident.kind()), message, incident.time() + first);
     }
 
     /**
-     * Records once a process what is stored and young: an operator that ended after it had stored it may not have come to
-     * record it. Nothing is written for a job that has not changed for a while.
+     * Records once a process which conditions have lately become true: an operator that ended after it had stored them may
+     * not have come to record them. Nothing is written for a job that has not changed for a while.
      */
-    void recall(SwavJob job, World world, PlannerState state, Instant now) {
+    void recall(SwavJob job, Instant now) {
         if (!recalled.add(job.getMetadata().getUid())) {
             return;
         }
-        Instant since = now.minus(RECALLED);
-        state.account().incidents().stream()
-                .filter(incident ->
-                        incident.kind() != IncidentKind.Resize && incident.kind() != IncidentKind.Suspension)
-                .filter(incident -> !Instant.parse(incident.time()).isBefore(since))
-                .forEach(incident -> record(job, incident, now));
-        Instant published = state.progress().since();
-        if (published != null && !published.isBefore(since) && world.generation() > 0) {
-            record(job, world, now);
-        }
+        Instant since = now.minus(Outbox.KEPT);
         SwavJobStatus status = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
         RECORDED.stream()
                 .filter(type -> isRecorded(status, type))
@@ -211,20 +218,6 @@ final class JobEvents {
         }
     }
 
-    /**
-     * Records settings of the accepted spec that running trainers do not follow.
-     *
-     * @param changes "data.workers 4 instead of 2"
-     */
-    void recordNextPods(SwavJob job, List<String> changes, ExecutionResult result, Instant now) {
-        if (!changes.isEmpty() && result.published() && result.apiError().isEmpty()) {
-            String message =
-                    String.join(", ", changes) + ": pods created from now on have it, running ones keep theirs";
-            writer.write(
-                    job, false, "SettingsChanged", message, job.getMetadata().getGeneration() + " " + message, now);
-        }
-    }
-
     private static boolean isRecorded(SwavJobStatus status, ConditionType type) {
         boolean alreadyRecorded = type == ConditionType.Stalled && status.isTrue(ConditionType.Failed);
         return status.isTrue(type) && !alreadyRecorded;
@@ -262,6 +255,7 @@ final class JobEvents {
         writer.forget(job.getMetadata().getUid());
         recorded.remove(job.getMetadata().getUid());
         recalled.remove(job.getMetadata().getUid());
+        told.remove(job.getMetadata().getUid());
     }
 
     private void recordSaves(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {

@@ -5,7 +5,6 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.fabric8.kubernetes.api.model.StatusDetails;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -19,7 +18,6 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.WorldDecision;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -74,27 +72,10 @@ final class PlanExecutor {
      * @param published whether world and planner state were written, or needed no write
      * @param rejection the one in force, of this plan or an earlier one
      * @param apiError the API server's message if it failed at something else, which the next plan will try again
-     * @param done what became of the plan's pods
      */
-    record ExecutionResult(
-            boolean published, Optional<PodRejection> rejection, Optional<String> apiError, PodChanges done) {
-
-        ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {
-            this(published, rejection, apiError, new PodChanges());
-        }
-
+    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {
         ExecutionResult with(Optional<PodRejection> other) {
-            return new ExecutionResult(published, rejection.or(() -> other), apiError, done);
-        }
-    }
-
-    /**
-     * The pods that were created, deleted, and deleted without a grace period, in this order of time. Those that no longer
-     * existed are not among them.
-     */
-    record PodChanges(List<String> created, List<ObservedPod> deleted, List<ObservedPod> forced) {
-        PodChanges() {
-            this(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+            return new ExecutionResult(published, rejection.or(() -> other), apiError);
         }
     }
 
@@ -112,10 +93,10 @@ final class PlanExecutor {
                 .min(Comparator.naturalOrder());
     }
 
-    ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Instant now) {
+    /** @param owed the Events of earlier plans that are still to be told, and those of this one */
+    ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Outbox owed, Instant now) {
         SwavJob job = snapshot.job();
         boolean published = false;
-        PodChanges done = new PodChanges();
         try {
             Dependents.Result objects = dependents.putRight(snapshot, accepted, now);
             if (!snapshot.worldMap().condition().isOurs()) {
@@ -125,30 +106,30 @@ final class PlanExecutor {
                     objects.obstruction().isEmpty() && objects.error().isEmpty();
             HandshakeKeeper.HandshakeKey key =
                     handshake.check(snapshot, mayCreate && !plan.create().isEmpty(), now);
-            writeWorld(snapshot, plan, key.digest());
+            writeWorld(snapshot, plan, key.digest(), owed);
             published = true;
             for (ObservedPod pod : plan.forceDelete()) {
-                delete(job, pod, true, done);
+                delete(job, pod, true);
             }
             if (mayCreate && key.isUsable()) {
-                createPods(snapshot, plan, done, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+                createPods(snapshot, plan, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             }
             for (ObservedPod pod : plan.delete()) {
-                delete(job, pod, false, done);
+                delete(job, pod, false);
             }
             return new ExecutionResult(
-                    published, rejection(job, now), objects.error().or(key::error), done);
+                    published, rejection(job, now), objects.error().or(key::error));
         } catch (ObjectSize.TooLargeException e) {
             PodRejection rejection =
                     PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
             rejections.put(uid(job), rejection);
-            return new ExecutionResult(published, Optional.of(rejection), Optional.empty(), done);
+            return new ExecutionResult(published, Optional.of(rejection), Optional.empty());
         } catch (KubernetesClientException e) {
             if (!published && ApiReasons.isConflict(e)) {
                 throw e; // another write came in between: the retry sees it
             }
             LOG.warn("the API server returned an error, the next plan retries the rest: {}", message(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)), done);
+            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
         }
     }
 
@@ -159,11 +140,11 @@ final class PlanExecutor {
     void letGo(JobSnapshot snapshot, Optional<ReconcilePlan> plan) {
         WorldConfigMap map = snapshot.worldMap();
         if (plan.isPresent() && map.resourceVersion() != null && map.condition() == WorldConfigMap.Condition.INTACT) {
-            writeWorld(snapshot, plan.get(), map.entries().handshake());
+            writeWorld(snapshot, plan.get(), map.entries().handshake(), map.outbox());
         }
         for (ObservedPod pod : snapshot.pods()) {
             if (pod.isRunning()) {
-                delete(snapshot.job(), pod, false, new PodChanges());
+                delete(snapshot.job(), pod, false);
             }
         }
     }
@@ -183,14 +164,20 @@ final class PlanExecutor {
     }
 
     /** Writes world and planner state at once; the API server rejects the write if another one came in between. */
-    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan, String keyDigest) {
+    private void writeWorld(JobSnapshot snapshot, ReconcilePlan plan, String keyDigest, Outbox owed) {
         SwavJob job = snapshot.job();
         WorldConfigMap before = snapshot.worldMap();
         World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(job, AcceptedSpec.toStore(snapshot), keyDigest);
+        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(
+                job,
+                AcceptedSpec.toStore(snapshot),
+                keyDigest,
+                before.entries().outbox()); // what was told stays until something else is written
         boolean same =
                 world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
-        if (same && before.condition() == WorldConfigMap.Condition.INTACT) {
+        if (same
+                && before.condition() == WorldConfigMap.Condition.INTACT
+                && !before.outbox().lacks(owed.notes())) {
             return;
         }
         String version = before.resourceVersion();
@@ -206,7 +193,8 @@ final class PlanExecutor {
                     .getMetadata()
                     .getResourceVersion();
         }
-        mapWritten.accept(apply(WorldConfigMap.of(job, world, plan.state(), entries, version)));
+        mapWritten.accept(
+                apply(WorldConfigMap.of(job, world, plan.state(), entries.withOutbox(owed.stored()), version)));
     }
 
     /**
@@ -214,7 +202,7 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, PodChanges done, Instant now) {
+    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, Instant now) {
         List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
@@ -228,7 +216,6 @@ final class PlanExecutor {
             try {
                 AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
                 podCreated.accept(client.resource(pod).create());
-                done.created().add(name);
             } catch (KubernetesClientException e) {
                 Optional<PodRejection> rejection = PodRejection.of(job, e, now);
                 if (rejection.isPresent()) {
@@ -254,11 +241,12 @@ final class PlanExecutor {
         }
     }
 
-    private void delete(SwavJob job, ObservedPod pod, boolean atOnce, PodChanges done) {
+    private void delete(SwavJob job, ObservedPod pod, boolean atOnce) {
         var there = client.pods().inNamespace(job.getMetadata().getNamespace()).withName(pod.name());
-        List<StatusDetails> deleted = atOnce ? there.withGracePeriod(0).delete() : there.delete();
-        if (!deleted.isEmpty()) {
-            (atOnce ? done.forced() : done.deleted()).add(pod);
+        if (atOnce) {
+            there.withGracePeriod(0).delete();
+        } else {
+            there.delete();
         }
     }
 

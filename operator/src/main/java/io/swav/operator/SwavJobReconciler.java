@@ -123,17 +123,18 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             if (job.isMarkedForDeletion()) {
                 return letGo(snapshot, now, context);
             }
-            events.recall(job, snapshot.worldMap().world(), snapshot.worldMap().state(), now);
+            events.recall(job, now);
+            Outbox owed = events.tell(job, snapshot.worldMap().outbox(), snapshot.pods(), now);
             Optional<PodRejection> rejection =
                     snapshot.orphans().rejection(job, now).or(() -> executor.rejection(job, now));
             Optional<ReconcilePlan> plan = snapshot.accepted()
                     .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejection), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
-                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), now)
+                owed = owed.plus(JobEvents.notes(job, plan.get(), snapshot.changesForNextPods(), now));
+                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), owed, now)
                         .with(rejection);
-                events.recordPlan(job, plan.get(), result, now);
-                events.recordNextPods(job, snapshot.changesForNextPods(), result, now);
+                owed = result.published() ? events.tell(job, owed, snapshot.pods(), now) : owed;
             }
             Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
             if (due.isEmpty()) {
@@ -144,6 +145,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                                     due.stream(),
                                     snapshot.recheckAt().stream(),
                                     executor.recheckAt(job).stream(),
+                                    owed.recheckAt(now).stream(),
                                     retryTimes(plan, result, now))
                             .flatMap(times -> times),
                     now);

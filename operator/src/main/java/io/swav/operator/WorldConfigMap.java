@@ -42,6 +42,8 @@ record WorldConfigMap(
     static final String ACCEPTED_KEY = "accepted.json";
     /** The operator's own: the digest of the handshake key that running trainers hold. */
     static final String HANDSHAKE_KEY = "handshake-digest";
+    /** The operator's own: an {@link Outbox}. */
+    static final String OUTBOX_KEY = "events.json";
 
     /** What the object is like that has the map's name. */
     enum Condition {
@@ -82,13 +84,19 @@ record WorldConfigMap(
      * @param checkpointsSeen the store in which verified checkpoints were seen
      * @param accepted an {@link AcceptedSpec}, as stored
      * @param handshake the digest of the key that running trainers hold
+     * @param outbox an {@link Outbox}, as stored
      */
-    record Entries(String request, String checkpointsSeen, String accepted, String handshake) {
-        static final Entries NONE = new Entries("", "", "", "");
+    record Entries(String request, String checkpointsSeen, String accepted, String handshake, String outbox) {
+        static final Entries NONE = new Entries("", "", "", "", "");
 
         /** Returns what the map should contain beside world and state. */
-        static Entries of(SwavJob job, String accepted, String handshake) {
-            return new Entries(WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake);
+        static Entries of(SwavJob job, String accepted, String handshake, String outbox) {
+            return new Entries(
+                    WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake, outbox);
+        }
+
+        Entries withOutbox(String stored) {
+            return new Entries(request, checkpointsSeen, accepted, handshake, stored);
         }
 
         private static Entries read(Map<String, String> data) {
@@ -96,7 +104,8 @@ record WorldConfigMap(
                     data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, ""),
                     data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, ""),
                     data.getOrDefault(ACCEPTED_KEY, ""),
-                    data.getOrDefault(HANDSHAKE_KEY, ""));
+                    data.getOrDefault(HANDSHAKE_KEY, ""),
+                    data.getOrDefault(OUTBOX_KEY, ""));
         }
 
         private void addTo(Map<String, String> data) {
@@ -108,7 +117,9 @@ record WorldConfigMap(
                             ACCEPTED_KEY,
                             accepted,
                             HANDSHAKE_KEY,
-                            handshake)
+                            handshake,
+                            OUTBOX_KEY,
+                            outbox)
                     .forEach((key, value) -> {
                         if (!value.isEmpty()) {
                             data.put(key, value);
@@ -187,6 +198,11 @@ record WorldConfigMap(
                                     + ResourceNames.configName(job.getMetadata().getName()) + " has another one",
                             null);
                 });
+    }
+
+    /** Returns the Events that are still to be written, or were written lately. */
+    Outbox outbox() {
+        return Outbox.read(entries.outbox());
     }
 
     private static UnreadableException unreadable(SwavJob job, String why, @Nullable Throwable cause) {

@@ -12,8 +12,6 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.World;
-import io.swav.operator.PlanExecutor.ExecutionResult;
-import io.swav.operator.PlanExecutor.PodChanges;
 import io.swav.planner.AvoidedNodesPlan;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
@@ -44,24 +42,55 @@ class JobEventsTest {
     private static final String AVOIDED = "NodeAvoided: node n2: 3 failures. New pods of this job avoid it until"
             + " 2026-01-01T02:00:00Z: they run there only if no other node takes them. Other jobs still use it; cordon it"
             + " if it is faulty";
-    private static final ReconcilePlan PLAN = plan();
+    private static final String PUBLISHED = "WorldPublished: World generation 5 with 0 trainers: job-1 left";
+    private static final SwavJob JOB = Jobs.job("replicas: 2");
+    private static final Outbox OWED = Outbox.EMPTY.plus(JobEvents.notes(JOB, plan(), List.of(), Instant.EPOCH));
 
-    /** The next plan keeps that world, so it cannot record it. */
+    /** The next plan keeps that world, so it cannot tell of it. */
     @Test
-    void recordsAPublishedWorldEvenIfAPodCouldNotBeCreated() throws IOException {
-        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.of("no leader of etcd"))))
-                .containsExactlyInAnyOrder(AVOIDED, "WorldPublished: World generation 5 with 0 trainers: job-1 left");
-        PodChanges done = new PodChanges(List.of("job-2"), PLAN.delete(), List.of());
-        assertThat(recorded(new ExecutionResult(true, Optional.empty(), Optional.empty(), done)))
-                .containsExactlyInAnyOrder(
-                        "WorldPublished: World generation 5 with 0 trainers: job-1 left",
+    void tellsAtOnceWhatWasPublishedAndOfPodsWhatIsSeen() throws IOException {
+        List<ObservedPod> before = List.of(pod("job-3"), pod("job-4"), pod("job-5"), pod("job-6"));
+        List<ObservedPod> after = List.of(pod("job-2"), pod("job-3"));
+        assertThat(recorded(Set.of(), events -> events.tell(JOB, OWED, before, Instant.EPOCH)))
+                .containsExactly(AVOIDED, PUBLISHED);
+        assertThat(recorded(Set.of(), events -> {
+                    Outbox open = events.tell(JOB, OWED, before, Instant.EPOCH);
+                    assertThat(events.tell(JOB, open, after, Instant.EPOCH).notes())
+                            .as("job-3 is still there")
+                            .singleElement()
+                            .satisfies(note -> assertThat(note.pods()).containsExactly("job-3"));
+                }))
+                .containsExactly(
                         AVOIDED,
+                        PUBLISHED,
                         "PodsCreated: job-2 (wanted pods: 2, existing: 1)",
-                        "PodsDeleted: job-3, job-5 (its peers do not reach it)",
+                        "PodsDeleted: job-5 (its peers do not reach it)",
                         "PodsDeleted: job-4 (wanted pods: 2, existing: 4)");
-        assertThat(recorded(new ExecutionResult(false, Optional.empty(), Optional.of("no leader of etcd"))))
-                .as("the next plan publishes it")
+    }
+
+    @Test
+    void tellsAgainAfterTheProcessAloneAndThenTheApiServerRefuses() throws IOException {
+        assertThat(recorded(Set.of(), events -> {
+                    events.tell(JOB, OWED, List.of(), Instant.EPOCH);
+                    events.tell(JOB, OWED, List.of(), Instant.EPOCH);
+                }))
+                .hasSize(4)
+                .isEqualTo(recorded(Set.of(), events -> events.tell(JOB, OWED, List.of(), Instant.EPOCH)));
+        assertThat(recorded(Set.of(), events -> events.tell(JOB, OWED, List.of(), Instant.EPOCH.plusSeconds(300))))
+                .as("nothing of a job that has not changed for a while")
                 .isEmpty();
+    }
+
+    @Test
+    void whatTheApiServerDidNotTakeIsStillOwed() throws IOException {
+        List<String> recorded = recorded(Set.of(1, 2, 3, 4, 5), events -> {
+            Outbox owed = events.tell(JOB, OWED, List.of(pod("job-2")), Instant.EPOCH);
+            assertThat(owed.notes()).hasSameSizeAs(OWED.notes());
+            assertThat(events.tell(JOB, owed, List.of(pod("job-2")), Instant.EPOCH)
+                            .notes())
+                    .isEmpty();
+        });
+        assertThat(recorded).hasSize(5).startsWith(AVOIDED, PUBLISHED);
     }
 
     /** Storing the status may fail for a while; each try would repeat the Event. */
@@ -80,46 +109,26 @@ class JobEventsTest {
 
     @Test
     void anEventThatCannotBeWrittenIsWrittenLaterInItsOrder() throws IOException {
-        ExecutionResult published = new ExecutionResult(true, Optional.empty(), Optional.empty());
         List<String> recorded = recorded(Set.of(1, 2), events -> {
-            events.recordConditions(Jobs.job("replicas: 2"), failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
-            events.recordPlan(Jobs.job("replicas: 2"), PLAN, published, Instant.EPOCH);
+            events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
+            events.tell(JOB, OWED, List.of(pod("job-3"), pod("job-4"), pod("job-5")), Instant.EPOCH);
         });
-        assertThat(recorded)
-                .containsExactly(
-                        "Failed: 11 failures",
-                        AVOIDED,
-                        "WorldPublished: World generation 5 with 0 trainers: job-1 left");
+        assertThat(recorded).containsExactly("Failed: 11 failures", AVOIDED, PUBLISHED);
     }
 
-    /** The operator may end between publishing a world and recording it. */
+    /** The operator may end between storing a status and recording its conditions. */
     @Test
-    void aSuccessorRecordsOnceWhatItsPredecessorMayHaveLeftOut() throws IOException {
-        World world = new World(5, "uid-1", List.of(), "job-1 left");
-        PlannerState state = new PlannerState(
-                PlannerState.EMPTY.pods(),
-                PlannerState.EMPTY.backoff(),
-                new PlannerState.Progress(Instant.EPOCH, null, null),
-                PlannerState.EMPTY.account(),
-                PlannerState.EMPTY.failures());
+    void aSuccessorRecordsOnceTheConditionsThatItsPredecessorMayHaveLeftOut() throws IOException {
         SwavJob job = Jobs.job("replicas: 2");
         job.setStatus(failed("1970-01-01T00:00:00Z"));
-        String published = "WorldPublished: World generation 5 with 0 trainers: job-1 left";
         assertThat(recorded(Set.of(), events -> {
-                    events.recall(job, world, state, Instant.EPOCH.plusSeconds(60));
-                    events.recall(job, world, state, Instant.EPOCH.plusSeconds(61));
+                    events.recall(job, Instant.EPOCH.plusSeconds(60));
+                    events.recall(job, Instant.EPOCH.plusSeconds(61));
                 }))
-                .containsExactly(published, "Failed: 11 failures");
-        assertThat(recorded(Set.of(), events -> events.recall(job, world, state, Instant.EPOCH.plusSeconds(600))))
+                .containsExactly("Failed: 11 failures");
+        assertThat(recorded(Set.of(), events -> events.recall(job, Instant.EPOCH.plusSeconds(600))))
                 .as("nothing of a job that has not changed for a while")
                 .isEmpty();
-        assertThat(recorded(Set.of(), events -> {
-                    ExecutionResult result = new ExecutionResult(true, Optional.empty(), Optional.empty());
-                    events.recordPlan(job, PLAN, result, Instant.EPOCH);
-                    events.recall(job, world, state, Instant.EPOCH.plusSeconds(60));
-                }))
-                .as("the API server has it")
-                .containsExactly(AVOIDED, published, "Failed: 11 failures");
     }
 
     private static SwavJobStatus failed(String since) {
@@ -164,10 +173,6 @@ class JobEventsTest {
 
     private static ObservedPod pod(String name) {
         return new ObservedPod(name, name, Instant.EPOCH, new PodState.Starting("pulling"), LivenessSignals.NONE);
-    }
-
-    private static List<String> recorded(ExecutionResult outcome) throws IOException {
-        return recorded(Set.of(), events -> events.recordPlan(Jobs.job("replicas: 2"), PLAN, outcome, Instant.EPOCH));
     }
 
     /**
