@@ -22,7 +22,8 @@ final class BenchJob {
     private final String name;
     private final String namespace;
     private final JobKind kind;
-    private final int wanted;
+    private final JobHistory history = new JobHistory();
+    private int wanted;
     private final Set<String> alive = new HashSet<>();
     /** Signals whose world has not been seen, by uid of the pod: nanoseconds of {@link System#nanoTime}. */
     private final Map<String, Long> signals = new HashMap<>();
@@ -59,8 +60,17 @@ final class BenchJob {
         return kind;
     }
 
-    int wanted() {
+    synchronized int wanted() {
         return wanted;
+    }
+
+    /** Records that its spec is about to ask for another number of pods. */
+    synchronized void wants(int pods) {
+        wanted = pods;
+    }
+
+    JobHistory history() {
+        return history;
     }
 
     /** Records that its creation is about to be requested. */
@@ -78,6 +88,7 @@ final class BenchJob {
     synchronized void seen(World now) {
         if (now.generation() > world.generation()) {
             world = now;
+            history.generation(now.generation());
             long at = System.nanoTime();
             signals.entrySet().removeIf(signal -> {
                 boolean answered = now.rankOf(signal.getKey()).isEmpty();
@@ -101,10 +112,18 @@ final class BenchJob {
         } else {
             alive.remove(uid);
         }
+        history.pod(uid, pod.getMetadata().getName(), !alive.contains(uid) && !ended);
+        history.count(alive.size(), wanted, System.nanoTime());
     }
 
-    /** Records that this pod is about to be taken away. */
+    /** Records that the bench is about to take this pod away. */
+    synchronized void takes(String uid) {
+        history.taken(uid);
+    }
+
+    /** Records that this pod is about to be taken away, and that the next world without it is to be timed. */
     synchronized void signal(String uid) {
+        takes(uid);
         signals.put(uid, System.nanoTime());
     }
 

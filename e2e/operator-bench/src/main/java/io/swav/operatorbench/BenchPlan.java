@@ -14,6 +14,7 @@ import java.util.Map;
  * @param probes jobs created to measure the time to their pods
  * @param signals pods deleted to measure the time to the next world
  * @param faultPercent of the operator's requests that fail while probes and signals are measured
+ * @param kills of the operator, while running jobs are in motion
  * @param seed of what is chosen at random
  */
 record BenchPlan(
@@ -25,6 +26,7 @@ record BenchPlan(
         int probes,
         int signals,
         int faultPercent,
+        int kills,
         long seed) {
 
     private static final List<JobKind> KINDS =

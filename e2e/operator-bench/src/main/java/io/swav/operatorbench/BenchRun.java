@@ -120,8 +120,10 @@ final class BenchRun implements AutoCloseable {
             Latency podSeconds = probe();
             Latency deleted = deletePods();
             Latency tainted = taintNode();
+            Optional<KillStorm> storm = killOperator();
             proxy.ifPresent(p -> p.inject(false));
             check("after the signals");
+            storm.ifPresent(kills -> problems.addAll(kills.problems(running())));
             Phase restart = restart();
             check("after the restart");
             return new BenchReport(
@@ -310,6 +312,23 @@ final class BenchRun implements AutoCloseable {
         }
         return Latency.of(
                 jobs.stream().flatMap(job -> job.signalSeconds().stream()).toList());
+    }
+
+    private Optional<KillStorm> killOperator() {
+        if (plan.kills() == 0) {
+            return Optional.empty();
+        }
+        awaitSettled();
+        progress.say("killing the operator " + plan.kills() + " times ...");
+        KillStorm storm = new KillStorm(client, operator, this::startAfterKill, pods, random);
+        storm.run(plan.kills(), running(), plan.pods() + 1);
+        return Optional.of(storm);
+    }
+
+    /** Its lease is deleted, so that the time in which it would expire is not waited for. */
+    private void startAfterKill() {
+        client.leases().inNamespace(chart.namespace()).delete();
+        operator.start();
     }
 
     /** Restarts the operator, and waits until it has looked at every job. Its lease is deleted, so that the time in which it would expire is not counted. */

@@ -106,6 +106,11 @@ final class MeasuredOperator {
         stop(dir);
     }
 
+    /** Kills the process, which can do nothing more. */
+    void kill() {
+        process().stop(Duration.ZERO);
+    }
+
     /** Ends the operator that was started in {@code dir}, if it runs. */
     static void stop(Path dir) {
         BackgroundProcess.find(dir, NAME).ifPresent(process -> process.stop(GRACE));

@@ -98,6 +98,14 @@ public final class OperatorBench implements Callable<Integer> {
     private int chaos;
 
     @Option(
+            names = "--kills",
+            paramLabel = "N",
+            description = "Kill the operator N times while running jobs grow, shrink and lose pods, with the faults of"
+                    + " --chaos, and check that no pod is too many, no status wrong, and no Event missing or told twice"
+                    + " (default: ${DEFAULT-VALUE}).")
+    private int kills;
+
+    @Option(
             names = "--seed",
             paramLabel = "N",
             description = "Seed of what is chosen at random (default: ${DEFAULT-VALUE}).")
@@ -152,6 +160,7 @@ public final class OperatorBench implements Callable<Integer> {
         require(idleSeconds >= 1, "--idle-seconds must be at least 1");
         require(reportSeconds > 0, "--report-seconds must be above 0");
         require(probes >= 0 && signals >= 0, "--probes and --signals must not be negative");
+        require(kills >= 0, "--kills must not be negative");
         require(chaos >= 0 && chaos <= 90, "--chaos must be between 0 and 90 percent");
         if (mix.isEmpty()) {
             mix.putAll(Map.of(JobKind.SUSPENDED, 1, JobKind.PENDING, 1, JobKind.RUNNING, 1, JobKind.ENDED, 1));
@@ -166,6 +175,7 @@ public final class OperatorBench implements Callable<Integer> {
                     probes,
                     signals,
                     chaos,
+                    kills,
                     seed);
         } catch (IllegalArgumentException e) {
             throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

@@ -88,6 +88,7 @@ class OperatorBenchIT {
                 "--probes=3",
                 "--signals=4",
                 "--chaos=20",
+                "--kills=3",
                 "--json=" + json);
 
         assertThat(code).as("%s%n%s", out, err).isZero();
