@@ -33,6 +33,7 @@ public enum ConditionReason {
     NoData,
     TrainerRefused,
     TooManyFailures,
+    DeadlineExceeded,
     NotFinite,
     // what has not happened, or data that was opened
     Moving,

@@ -180,6 +180,17 @@ public record SwavJobSpec(
         Rollout rollout,
 
         @JsonPropertyDescription(
+                "Seconds for which the job may run before it is Failed with reason DeadlineExceeded; unset"
+                        + " for any time. As for a Job of Kubernetes the clock starts with the job (status.startTime), whether or"
+                        + " not its pods run, stops while the job is suspended, and starts anew when it is resumed. At the end the"
+                        + " trainers leave as on notice and save a last checkpoint, from which a new job with the same settings"
+                        + " and checkpoint.uri continues. May be raised and lowered while the job runs.")
+        @Min(1)
+        @Max(Integer.MAX_VALUE)
+        @Nullable
+        Integer activeDeadlineSeconds,
+
+        @JsonPropertyDescription(
                 "Seconds after the end (Complete or Failed) at which the job's pods, and with them their logs,"
                         + " are deleted; unset keeps them. The SwavJob itself is never deleted, so a GitOps"
                         + " controller does not create it again and train twice.")
@@ -216,6 +227,7 @@ public record SwavJobSpec(
                 checkpoint,
                 recovery,
                 rollout,
+                activeDeadlineSeconds,
                 ttlSecondsAfterFinished);
     }
 

@@ -25,6 +25,7 @@ public final class TrainingSettings {
             "checkpoint",
             "recovery",
             "rollout",
+            "activeDeadlineSeconds",
             "ttlSecondsAfterFinished",
             "data.uri",
             "data.evalUri",

@@ -65,9 +65,9 @@ record StatusFacts(
         if (plan.isEmpty()) {
             return Phase.Invalid;
         }
-        WorldDecision decision = plan.get().world();
-        if (decision instanceof WorldDecision.JobEnded ended) {
-            return ended.end().complete() ? Phase.Complete : Phase.Failed;
+        PlannerState.End end = plan.get().state().progress().end();
+        if (end != null) {
+            return end.complete() ? Phase.Complete : Phase.Failed;
         }
         if (snapshot.accepted().filter(SwavJobSpec::suspend).isPresent()) {
             return Phase.Suspended;

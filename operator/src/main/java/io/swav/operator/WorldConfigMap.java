@@ -179,7 +179,7 @@ record WorldConfigMap(
             return Optional.empty();
         }
         return AcceptedSpec.read(entries.accepted())
-                .or(() -> config.flatMap(copy -> AcceptedSpec.restore(entries.accepted(), copy)))
+                .or(() -> config.flatMap(copy -> AcceptedSpec.restore(entries.accepted(), copy, job.getSpec())))
                 .or(() -> {
                     throw unreadable(
                             job,

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param ttl how long pods stay after the end; empty keeps them
  * @param avoidance when pods are kept off a node
  * @param settings that running trainers follow
+ * @param activeDeadline how long the job may run; empty for any time
  */
 public record JobPolicy(
         int target,
@@ -30,9 +31,10 @@ public record JobPolicy(
         boolean suspended,
         Optional<Duration> ttl,
         NodeAvoidance avoidance,
-        WantedSettings settings) {
+        WantedSettings settings,
+        Optional<Duration> activeDeadline) {
 
-    /** Creates a policy with the default avoidance of nodes and the default settings. */
+    /** Creates a policy with the default avoidance of nodes and the default settings, without a deadline. */
     public JobPolicy(
             int target,
             int min,
@@ -54,7 +56,8 @@ public record JobPolicy(
                 suspended,
                 ttl,
                 NodeAvoidance.DEFAULT,
-                WantedSettings.DEFAULT);
+                WantedSettings.DEFAULT,
+                Optional.empty());
     }
 
     public JobPolicy {
@@ -78,7 +81,8 @@ public record JobPolicy(
                 new NodeAvoidance(
                         spec.recovery().avoidNodeAfterFailures(),
                         Duration.ofSeconds(spec.recovery().avoidNodeSeconds())),
-                WantedSettings.of(spec));
+                WantedSettings.of(spec),
+                Optional.ofNullable(spec.activeDeadlineSeconds()).map(Duration::ofSeconds));
     }
 
     /** Returns the same limits for a job whose pods are all to leave. */

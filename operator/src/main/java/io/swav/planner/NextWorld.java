@@ -64,9 +64,12 @@ final class NextWorld {
 
     /** Returns a world without members, for a job that is suspended. */
     WorldDecision suspend() {
-        return members.isEmpty()
-                ? new WorldDecision.Keep("Suspended")
-                : regroup(List.of(), false, Set.of(), "Suspended: all pods are deleted");
+        return members.isEmpty() ? new WorldDecision.Keep("Suspended") : leave("Suspended: all pods are deleted");
+    }
+
+    /** Returns a world without members: all leave after the same step, and one of them saves the state. */
+    WorldDecision.Regroup leave(String why) {
+        return regroup(List.of(), false, Set.of(), why);
     }
 
     // ---- leaving members that save the state --------------------------------------------------------------------

@@ -35,10 +35,11 @@ class AcceptedSpecTest {
         }
         String edited = stored.replace("\"epochs\":77", "\"epochs\":770");
         assertThat(AcceptedSpec.read(edited)).isEmpty();
-        assertThat(AcceptedSpec.restore(edited, config)).contains(AcceptedSpec.of(spec, 3));
-        assertThat(AcceptedSpec.restore(edited, config.replace(" 77", " 770"))).isEmpty();
-        assertThat(AcceptedSpec.restore(edited, "no JSON")).isEmpty();
-        assertThat(AcceptedSpec.restore("no JSON", config)).isEmpty();
+        assertThat(AcceptedSpec.restore(edited, config, spec)).contains(AcceptedSpec.of(spec, 3));
+        assertThat(AcceptedSpec.restore(edited, config.replace(" 77", " 770"), spec))
+                .isEmpty();
+        assertThat(AcceptedSpec.restore(edited, "no JSON", spec)).isEmpty();
+        assertThat(AcceptedSpec.restore("no JSON", config, spec)).isEmpty();
         assertThat(AcceptedSpec.read("{}")).isEmpty();
     }
 }
