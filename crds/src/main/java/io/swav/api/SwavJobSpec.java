@@ -180,6 +180,12 @@ public record SwavJobSpec(
         Rollout rollout,
 
         @JsonPropertyDescription(
+                "Where and how the trainers' pods are placed, beside what the template says. A change applies"
+                        + " to pods created afterwards.")
+        @Default("{}")
+        Scheduling scheduling,
+
+        @JsonPropertyDescription(
                 "Seconds for which the job may run before it is Failed with reason DeadlineExceeded; unset"
                         + " for any time. As for a Job of Kubernetes the clock starts with the job (status.startTime), whether or"
                         + " not its pods run, stops while the job is suspended, and starts anew when it is resumed. At the end the"
@@ -200,8 +206,9 @@ public record SwavJobSpec(
         Integer ttlSecondsAfterFinished) {
 
     public SwavJobSpec {
-        // an older CRD, or a spec kept by an older operator, lacks it
+        // an older CRD, or a spec kept by an older operator, lacks them
         rollout = Objects.requireNonNullElse(rollout, new Rollout(RolloutType.RollingUpdate));
+        scheduling = Objects.requireNonNullElse(scheduling, new Scheduling(ZonePolicy.PreferSame));
     }
 
     /**
@@ -227,6 +234,7 @@ public record SwavJobSpec(
                 checkpoint,
                 recovery,
                 rollout,
+                scheduling,
                 activeDeadlineSeconds,
                 ttlSecondsAfterFinished);
     }
@@ -826,5 +834,29 @@ public record SwavJobSpec(
     public enum RolloutType {
         RollingUpdate,
         OnDelete
+    }
+
+    /** How the pods are placed. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Scheduling(
+            @JsonPropertyDescription(
+                    "PreferSame (default): pods prefer the zone (label topology.kubernetes.io/zone of nodes) in"
+                            + " which the job's other pods are, because every step sends gradients between them, and traffic between"
+                            + " zones is slower and costs money. It is a preference: if that zone has no room, pods run in another."
+                            + " A template with an affinity or topologySpreadConstraints of its own is left as it is."
+                            + " Any: no preference.")
+            @Default("PreferSame")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            ZonePolicy zone) {
+        public Scheduling {
+            zone = Objects.requireNonNullElse(zone, ZonePolicy.PreferSame);
+        }
+    }
+
+    /** Whether the pods of a job prefer the zone of one another. */
+    public enum ZonePolicy {
+        PreferSame,
+        Any
     }
 }

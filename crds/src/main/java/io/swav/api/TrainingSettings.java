@@ -25,6 +25,7 @@ public final class TrainingSettings {
             "checkpoint",
             "recovery",
             "rollout",
+            "scheduling",
             "activeDeadlineSeconds",
             "ttlSecondsAfterFinished",
             "data.uri",
