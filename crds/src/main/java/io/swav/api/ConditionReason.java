@@ -24,6 +24,7 @@ public enum ConditionReason {
     HandshakeLost,
     HandshakeChanged,
     NameTaken,
+    GangUnavailable,
     TrainersDisagree,
     WorldUnreadable,
     ObjectTooLarge,

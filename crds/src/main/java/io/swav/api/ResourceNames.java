@@ -57,6 +57,11 @@ public final class ResourceNames {
         return job + "-handshake";
     }
 
+    /** Returns the name of the PodGroup of a job that starts as a gang. */
+    public static String podGroupName(String job) {
+        return trainerName(job);
+    }
+
     /** Returns the name of ServiceAccount, Role and RoleBinding of the job's trainers. */
     public static String trainerName(String job) {
         return job + "-trainer";

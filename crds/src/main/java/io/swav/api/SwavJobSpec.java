@@ -208,7 +208,7 @@ public record SwavJobSpec(
     public SwavJobSpec {
         // an older CRD, or a spec kept by an older operator, lacks them
         rollout = Objects.requireNonNullElse(rollout, new Rollout(RolloutType.RollingUpdate));
-        scheduling = Objects.requireNonNullElse(scheduling, new Scheduling(ZonePolicy.PreferSame));
+        scheduling = Objects.requireNonNullElse(scheduling, new Scheduling(ZonePolicy.PreferSame, GangScheduler.None));
     }
 
     /**
@@ -848,10 +848,33 @@ public record SwavJobSpec(
                             + " Any: no preference.")
             @Default("PreferSame")
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
-            ZonePolicy zone) {
+            ZonePolicy zone,
+
+            @JsonPropertyDescription(
+                    "Whether elastic.minReplicas pods get nodes together or not at all, so that no job occupies"
+                            + " nodes with fewer than it can train with; later pods start one by one. None (default): no. Auto: by"
+                            + " the first API that the cluster has of the following, Volcano's if the template names its"
+                            + " scheduler. Kubernetes: PodGroup of scheduling.k8s.io, an alpha feature of 1.36. SchedulerPlugins:"
+                            + " Coscheduling of kubernetes-sigs/scheduler-plugins. Volcano: Volcano, to whose scheduler pods then"
+                            + " go unless the template names another. The operator keeps PodGroup <job>-trainer. If the API is not"
+                            + " there, the job is Stalled with reason GangUnavailable. Pods that run keep the group, or none, that"
+                            + " they started with, and so do those that join them.")
+            @Default("None")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            GangScheduler gang) {
         public Scheduling {
             zone = Objects.requireNonNullElse(zone, ZonePolicy.PreferSame);
+            gang = Objects.requireNonNullElse(gang, GangScheduler.None);
         }
+    }
+
+    /** Which API makes a scheduler start pods together. */
+    public enum GangScheduler {
+        None,
+        Auto,
+        Kubernetes,
+        SchedulerPlugins,
+        Volcano
     }
 
     /** Whether the pods of a job prefer the zone of one another. */

@@ -128,6 +128,10 @@ record JobSnapshot(
             changes.add("training.threads " + now.training().threads() + " instead of "
                     + before.training().threads());
         }
+        if (now.scheduling().gang() != before.scheduling().gang()) {
+            changes.add("scheduling.gang " + now.scheduling().gang() + " instead of "
+                    + before.scheduling().gang());
+        }
         if (now.scheduling().zone() != before.scheduling().zone()) {
             changes.add("scheduling.zone " + now.scheduling().zone() + " instead of "
                     + before.scheduling().zone());

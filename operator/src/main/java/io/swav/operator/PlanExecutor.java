@@ -45,6 +45,7 @@ final class PlanExecutor {
     private final Supplier<List<Node>> nodes;
     private final Dependents dependents;
     private final HandshakeKeeper handshake;
+    private final GangKeeper gangs;
     /** The last rejection of each job, by uid. */
     private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
@@ -59,13 +60,15 @@ final class PlanExecutor {
             Consumer<ConfigMap> mapWritten,
             Supplier<List<Node>> nodes,
             Dependents dependents,
-            HandshakeKeeper handshake) {
+            HandshakeKeeper handshake,
+            GangKeeper gangs) {
         this.client = client;
         this.nodes = nodes;
         this.podCreated = podCreated;
         this.mapWritten = mapWritten;
         this.dependents = dependents;
         this.handshake = handshake;
+        this.gangs = gangs;
     }
 
     /**
@@ -103,12 +106,14 @@ final class PlanExecutor {
         return dependents
                 .obstruction(job, now)
                 .or(() -> handshake.problem(job, now))
+                .or(() -> gangs.problem(job, now))
                 .or(() -> Optional.ofNullable(rejections.get(uid(job))).filter(last -> last.isInForce(job, now)));
     }
 
     /** Returns when to look at objects of the job again that are not watched, or should not be written yet. */
     Optional<Instant> recheckAt(SwavJob job) {
-        return Stream.concat(dependents.recheckAt(job).stream(), handshake.recheckAt(job).stream())
+        return Stream.of(dependents.recheckAt(job), handshake.recheckAt(job), gangs.recheckAt(job))
+                .flatMap(Optional::stream)
                 .min(Comparator.naturalOrder());
     }
 
@@ -130,14 +135,19 @@ final class PlanExecutor {
             for (ObservedPod pod : plan.forceDelete()) {
                 delete(job, pod, true, done);
             }
-            if (mayCreate && key.isUsable()) {
-                createPods(snapshot, plan, done, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            boolean needsGroup = mayCreate && key.isUsable() && !plan.create().isEmpty();
+            GangKeeper.GangStart gang = gangs.check(snapshot, accepted, needsGroup, now);
+            if (mayCreate && key.isUsable() && gang.isUsable()) {
+                createPods(snapshot, plan, gang, done, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             }
             for (ObservedPod pod : plan.delete()) {
                 delete(job, pod, false, done);
             }
             return new ExecutionResult(
-                    published, rejection(job, now), objects.error().or(key::error), done);
+                    published,
+                    rejection(job, now),
+                    objects.error().or(key::error).or(gang::error),
+                    done);
         } catch (ObjectSize.TooLargeException e) {
             PodRejection rejection =
                     PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
@@ -179,6 +189,7 @@ final class PlanExecutor {
     void forget(SwavJob job) {
         dependents.forget(job);
         handshake.forget(job);
+        gangs.forget(job);
         rejections.remove(uid(job));
     }
 
@@ -214,7 +225,8 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, PodChanges done, Instant now) {
+    private Optional<PodRejection> createPods(
+            JobSnapshot snapshot, ReconcilePlan plan, GangKeeper.GangStart gang, PodChanges done, Instant now) {
         List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
@@ -226,6 +238,7 @@ final class PlanExecutor {
         for (String name : names) {
             Pod pod = TrainerPod.of(job, template, name);
             try {
+                gang.mark(job, pod);
                 AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
                 podCreated.accept(client.resource(pod).create());
                 done.created().add(name);

@@ -83,7 +83,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 map -> informers().written(map),
                 () -> informers().nodes(),
                 new Dependents(client, this::informers, events::recordRestored),
-                new HandshakeKeeper(client));
+                new HandshakeKeeper(client),
+                new GangKeeper(client, this::informers, events::recordRestored));
     }
 
     @Override

@@ -40,6 +40,9 @@ class DependentsTest {
                 Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
                 Map.entry("config", JobResources.config(job, job.getSpec(), 100)),
+                Map.entry("pod-group-kubernetes", group(job, GangApi.KUBERNETES, "v1alpha2")),
+                Map.entry("pod-group-scheduler-plugins", group(job, GangApi.SCHEDULER_PLUGINS, "v1alpha1")),
+                Map.entry("pod-group-volcano", group(job, GangApi.VOLCANO, "v1beta1")),
                 Map.entry("progress", JobResources.progress(job)),
                 Map.entry(
                         "world", WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")),
@@ -47,6 +50,10 @@ class DependentsTest {
                         "pod",
                         TrainerPod.of(job, Objects.requireNonNull(job.getSpec().template()), "job-0")),
                 Map.entry("pod-of-a-rich-template", TrainerPod.of(job, Jobs.richTemplate(), "job-1")));
+    }
+
+    private static HasMetadata group(SwavJob job, GangApi api, String version) {
+        return PodGroups.of(job, new GangChoice.OfGroup(api, version, 2, true, false));
     }
 
     @ParameterizedTest
