@@ -205,7 +205,7 @@ class ChartTest {
         Map<String, Set<String>> decided = new TreeMap<>();
         ProjectFiles.read("docs/decisions/012-the-planner-writes-a-book-beside-the-world.md")
                 .lines()
-                .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*) \\|.*"))
+                .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*|scheduling[a-z0-9., -]*) \\|.*"))
                 .map(line -> line.split("\\|", -1))
                 .forEach(cells -> Stream.of(cells[2].trim().split(", "))
                         .forEach(resource -> decided.put(
