@@ -68,10 +68,11 @@ final class GangKeeper {
     }
 
     /** On what a look rested, but for the PodGroup itself. */
-    private record Basis(long generation, GangScheduler asked, int min, Optional<GangApi> present, boolean allMarked) {}
+    private record GangBasis(
+            long generation, GangScheduler asked, int min, Optional<GangApi> present, boolean allMarked) {}
 
     /** @param at when the next one is due */
-    private record Look(Basis basis, GangStart start, Instant at) {}
+    private record GangLook(GangBasis basis, GangStart start, Instant at) {}
 
     private record Discovery(Map<GangApi, String> served, Instant until) {}
 
@@ -79,9 +80,9 @@ final class GangKeeper {
     private final Supplier<? extends Dependents.Cache> caches;
     private final Dependents.Journal journal;
     /** The last look at the PodGroup of each job that has or needs one, by uid. */
-    private final Map<String, Look> looks = new ConcurrentHashMap<>();
+    private final Map<String, GangLook> looks = new ConcurrentHashMap<>();
     /** Uids of the jobs whose PodGroup was seen or made as it should be, so that a change is somebody else's. */
-    private final Map<String, Basis> intact = new ConcurrentHashMap<>();
+    private final Map<String, GangBasis> intact = new ConcurrentHashMap<>();
 
     private volatile Discovery discovery = new Discovery(Map.of(), Instant.MIN);
 
@@ -100,7 +101,7 @@ final class GangKeeper {
     }
 
     Optional<Instant> recheckAt(SwavJob job) {
-        return Optional.ofNullable(looks.get(uid(job))).map(Look::at);
+        return Optional.ofNullable(looks.get(uid(job))).map(GangLook::at);
     }
 
     void forget(SwavJob job) {
@@ -129,13 +130,13 @@ final class GangKeeper {
             forget(job);
             return GangStart.NONE;
         }
-        Basis basis = new Basis(
+        GangBasis basis = new GangBasis(
                 job.getMetadata().getGeneration(),
                 asked,
                 accepted.elastic().minReplicas(),
                 present,
                 pods.stream().allMatch(pod -> GangChoice.of(job, List.of(pod)).equals(present)));
-        Optional<Look> last = Optional.ofNullable(looks.get(uid(job)))
+        Optional<GangLook> last = Optional.ofNullable(looks.get(uid(job)))
                 .filter(look -> now.isBefore(look.at()) && look.basis().equals(basis));
         boolean isKnown = last.isPresent()
                 && (problem(job, now).isPresent()
@@ -146,11 +147,11 @@ final class GangKeeper {
         GangStart start = look(job, basis, pods, now);
         boolean waits = pods.stream().anyMatch(pod -> pod.getSpec().getNodeName() == null);
         Duration interval = waits || isNeeded ? WHILE_PODS_WAIT : OTHERWISE;
-        looks.put(uid(job), new Look(basis, start, now.plus(interval)));
+        looks.put(uid(job), new GangLook(basis, start, now.plus(interval)));
         return start;
     }
 
-    private GangStart look(SwavJob job, Basis basis, Collection<Pod> pods, Instant now) {
+    private GangStart look(SwavJob job, GangBasis basis, Collection<Pod> pods, Instant now) {
         try {
             GangChoice choice = GangChoice.of(job, basis.asked(), basis.min(), served(now), pods);
             if (choice instanceof GangChoice.Unserved unserved) {
@@ -195,7 +196,7 @@ final class GangKeeper {
     }
 
     /** Creates the PodGroup, or puts back what was changed; leaves that of somebody else as it is. */
-    private Optional<NameConflict> putRight(SwavJob job, Basis basis, GangChoice.OfGroup group, Instant now) {
+    private Optional<NameConflict> putRight(SwavJob job, GangBasis basis, GangChoice.OfGroup group, Instant now) {
         GenericKubernetesResource wanted = PodGroups.of(job, group);
         Resource<GenericKubernetesResource> resource =
                 groups(group).inNamespace(job.getMetadata().getNamespace()).withName(name(job));

@@ -111,9 +111,11 @@ final class PlanExecutor {
     }
 
     /** Returns when to look at objects of the job again that are not watched, or should not be written yet. */
-    Optional<Instant> recheckAt(SwavJob job) {
+    Optional<Instant> recheckAt(SwavJob job, Instant now) {
         return Stream.of(dependents.recheckAt(job), handshake.recheckAt(job), gangs.recheckAt(job))
                 .flatMap(Optional::stream)
+                .filter(now::isBefore) // one that is due was not made because of an error or obstacle, which has
+                // its own time
                 .min(Comparator.naturalOrder());
     }
 

@@ -144,7 +144,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                     Stream.of(
                                     due.stream(),
                                     snapshot.recheckAt().stream(),
-                                    executor.recheckAt(job).stream(),
+                                    executor.recheckAt(job, now).stream(),
                                     retryTimes(plan, result, now))
                             .flatMap(times -> times),
                     now);
