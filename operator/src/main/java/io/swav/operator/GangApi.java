@@ -19,7 +19,7 @@ enum GangApi {
      * Kubernetes' own, from 1.36 on behind the feature gates GenericWorkload and GangScheduling (KEP-4671 and KEP-5832; docs
      * "PodGroup API" and "Scheduling Group"). The least number of pods cannot be changed in v1alpha2.
      */
-    KUBERNETES("scheduling.k8s.io", List.of("v1beta1", "v1alpha3", "v1alpha2"), GangScheduler.Kubernetes) {
+    KUBERNETES("scheduling.k8s.io", "v1beta1 v1alpha3 v1alpha2", GangScheduler.Kubernetes) {
         @Override
         Map<String, Object> spec(int min) {
             return Map.of("schedulingPolicy", Map.of("gang", Map.of("minCount", min)));
@@ -39,7 +39,7 @@ enum GangApi {
         }
     },
     /** The plugin Coscheduling of kubernetes-sigs/scheduler-plugins. */
-    SCHEDULER_PLUGINS("scheduling.x-k8s.io", List.of("v1alpha1"), GangScheduler.SchedulerPlugins) {
+    SCHEDULER_PLUGINS("scheduling.x-k8s.io", "v1alpha1", GangScheduler.SchedulerPlugins) {
         @Override
         void mark(Pod pod, String group) {
             pod.getMetadata().setLabels(with(pod.getMetadata().getLabels(), COSCHEDULING_LABEL, group));
@@ -51,7 +51,7 @@ enum GangApi {
         }
     },
     /** Volcano, a scheduler beside that of Kubernetes, so that its pods have to name it. */
-    VOLCANO("scheduling.volcano.sh", List.of("v1beta1"), GangScheduler.Volcano) {
+    VOLCANO("scheduling.volcano.sh", "v1beta1", GangScheduler.Volcano) {
         @Override
         void mark(Pod pod, String group) {
             ObjectMeta meta = pod.getMetadata();
@@ -76,10 +76,10 @@ enum GangApi {
     private static final String VOLCANO_ANNOTATION = "scheduling.k8s.io/group-name";
 
     private final String group;
-    private final List<String> versions;
+    private final String versions;
     private final GangScheduler wanted;
 
-    GangApi(String group, List<String> versions, GangScheduler wanted) {
+    GangApi(String group, String versions, GangScheduler wanted) {
         this.group = group;
         this.versions = versions;
         this.wanted = wanted;
@@ -91,7 +91,7 @@ enum GangApi {
 
     /** Returns the versions whose PodGroup has the fields that are written here, the newest first. */
     List<String> versions() {
-        return versions;
+        return List.of(versions.split(" "));
     }
 
     /** Whether the spec asks for this API, by name or for any. */

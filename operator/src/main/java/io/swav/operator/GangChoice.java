@@ -8,6 +8,7 @@ import io.swav.api.SwavJobSpec.GangScheduler;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -57,7 +58,7 @@ sealed interface GangChoice {
         boolean allMarked = pods.stream().allMatch(pod -> isIn(chosen, job, pod));
         return new OfGroup(
                 chosen,
-                served.get(chosen),
+                Objects.requireNonNull(served.get(chosen)),
                 asksNone ? 1 : min, // so that it holds back none of those that wait
                 allMarked && !asksNone,
                 chosen == GangApi.KUBERNETES && present.isPresent());

@@ -10,7 +10,6 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec.GangScheduler;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -41,15 +40,13 @@ class GangChoiceTest {
     }
 
     private static Set<Set<GangApi>> subsets() {
-        Set<Set<GangApi>> all = new HashSet<>();
-        for (int bits = 0; bits < 8; bits++) {
-            Set<GangApi> some = EnumSet.noneOf(GangApi.class);
-            for (GangApi api : GangApi.values()) {
-                if ((bits >> api.ordinal() & 1) == 1) {
-                    some.add(api);
-                }
+        Set<Set<GangApi>> all = new HashSet<>(Set.of(Set.of()));
+        for (GangApi api : GangApi.values()) {
+            for (Set<GangApi> without : List.copyOf(all)) {
+                Set<GangApi> with = new HashSet<>(without);
+                with.add(api);
+                all.add(with);
             }
-            all.add(some);
         }
         return all;
     }
