@@ -13,6 +13,10 @@ public enum ConditionReason {
     Invalid,
     Deleting,
     RollingOut,
+    // queues
+    Queued,
+    Admitted,
+    Evicted,
     // what blocks the job
     Stalled,
     InvalidSpec,
@@ -24,6 +28,7 @@ public enum ConditionReason {
     HandshakeLost,
     HandshakeChanged,
     NameTaken,
+    QueueUnavailable,
     TrainersDisagree,
     WorldUnreadable,
     ObjectTooLarge,

@@ -63,7 +63,7 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
-                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
+                        + " Admitted (of a job in a queue), DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
                         + " and a message.")
         @Nullable
         List<JobCondition> conditions) {

@@ -43,8 +43,12 @@ final class JobEvents {
             ConditionType.Failed,
             ConditionType.Stalled,
             ConditionType.Suspended,
+            ConditionType.Admitted,
             ConditionType.CheckpointExceedsNotice,
             ConditionType.WeightsNotKept);
+
+    private static final Set<String> AS_WANTED =
+            Set.of(ConditionType.Complete.name(), ConditionType.Suspended.name(), ConditionType.Admitted.name());
 
     /** An operator is replaced within this time, so that its successor records nothing that is older. */
     private static final Duration RECALLED = Duration.ofMinutes(5);
@@ -231,8 +235,7 @@ final class JobEvents {
     }
 
     private void record(SwavJob job, JobCondition condition, Instant at) {
-        boolean warning = !condition.type().equals(ConditionType.Complete.name())
-                && !condition.type().equals(ConditionType.Suspended.name());
+        boolean warning = !AS_WANTED.contains(condition.type());
         writer.write(
                 job,
                 warning,

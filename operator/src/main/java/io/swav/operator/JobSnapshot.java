@@ -9,6 +9,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
+import io.swav.planner.JobPolicy;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
@@ -33,6 +34,7 @@ import java.util.Optional;
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
  * @param configured the spec in the trainers' configuration file; empty while there is none
  * @param orphans trainers of an earlier job of the same name
+ * @param queue what a queue lets the job run
  */
 record JobSnapshot(
         SwavJob job,
@@ -46,7 +48,8 @@ record JobSnapshot(
         Reporting reporting,
         Optional<Instant> recheckAt,
         Optional<SwavJobSpec> configured,
-        Orphans orphans) {
+        Orphans orphans,
+        QueueState queue) {
     private static final String PAUSED = "true";
 
     JobSnapshot(
@@ -73,7 +76,8 @@ record JobSnapshot(
                 reporting,
                 recheckAt,
                 configured,
-                Orphans.NONE);
+                Orphans.NONE,
+                QueueState.NOT_QUEUED);
     }
 
     /**
@@ -194,7 +198,7 @@ record JobSnapshot(
                 TrainerPod.revision(template),
                 spec.rollout().type() == SwavJobSpec.RolloutType.RollingUpdate,
                 PAUSED.equals(paused),
-                spec.replicas() < spec.maxReplicas(),
+                spec.replicas() < spec.maxReplicas() && !queue.isQueued(), // no pod beyond those admitted
                 noRoom,
                 saved && spec.checkpoint().uri() != null);
     }
@@ -224,7 +228,8 @@ record JobSnapshot(
                 found,
                 recheckAt,
                 configured,
-                orphans);
+                orphans,
+                queue);
     }
 
     JobSnapshot with(Orphans found) {
@@ -240,6 +245,34 @@ record JobSnapshot(
                 reporting,
                 recheckAt,
                 configured,
+                found,
+                queue);
+    }
+
+    JobSnapshot with(QueueState found) {
+        return new JobSnapshot(
+                job,
+                accepted,
+                problems,
+                worldMap,
+                pods,
+                reports,
+                allReports,
+                progressMap,
+                reporting,
+                recheckAt,
+                configured,
+                orphans,
                 found);
+    }
+
+    /** Returns the limits within which the job runs: those of its spec, and of its queue. */
+    Optional<JobPolicy> policy() {
+        return accepted.map(JobPolicy::of).map(queue::limit);
+    }
+
+    /** Whether the spec and the queue let pods run. */
+    boolean mayRun() {
+        return accepted.filter(spec -> !spec.suspend()).isPresent() && !(queue instanceof QueueState.Withheld);
     }
 }

@@ -225,6 +225,10 @@ final class PlanExecutor {
         }
         for (String name : names) {
             Pod pod = TrainerPod.of(job, template, name);
+            Optional<String> misplaced = place(snapshot.queue(), pod);
+            if (misplaced.isPresent()) {
+                return misplaced.map(why -> PodRejection.of(job, ConditionReason.QueueUnavailable, why, now));
+            }
             try {
                 AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
                 podCreated.accept(client.resource(pod).create());
@@ -241,6 +245,19 @@ final class PlanExecutor {
             }
         }
         return Optional.empty();
+    }
+
+    /** Adds what Kueue wants of the pods of an admitted job; returns why that is impossible. */
+    private static Optional<String> place(QueueState queue, Pod pod) {
+        if (queue.isQueued()) {
+            AdmittedPodSet.withoutQueueLabel(pod);
+        }
+        return queue instanceof QueueState.Admitted admitted
+                ? admitted.placement()
+                        .addTo(pod)
+                        .map(conflict -> "No pod is created where Kueue admitted the job: " + conflict
+                                + ". Change spec.template, or what asks for it")
+                : Optional.empty();
     }
 
     /** A pod of this job was created before, and the cache does not have it yet; another's costs its number. */

@@ -62,11 +62,12 @@ final class NextWorld {
         return savers.isEmpty() ? form() : new TimedDecision(awaitSavers(savers), saverTimes(savers));
     }
 
-    /** Returns a world without members, for a job that is suspended. */
+    /** Returns a world without members, for a job that is suspended, or whose queue lets no pod run. */
     WorldDecision suspend() {
+        String why = policy.suspended() ? "Suspended" : policy.withheld().orElse("Suspended");
         return members.isEmpty()
-                ? new WorldDecision.Keep("Suspended")
-                : regroup(List.of(), false, Set.of(), "Suspended: all pods are deleted");
+                ? new WorldDecision.Keep(why)
+                : regroup(List.of(), false, Set.of(), why + ": all pods are deleted");
     }
 
     // ---- leaving members that save the state --------------------------------------------------------------------

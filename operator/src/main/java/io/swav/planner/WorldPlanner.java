@@ -36,7 +36,7 @@ public final class WorldPlanner {
         this.recorded = recorded;
         this.liveMembers = liveMembers;
         this.rollout = new Rollout(policy, input, recorded.state(), liveMembers);
-        this.pods = new PodPlanner(policy, input, liveMembers, policy.suspended() ? 0 : rollout.surge(), now);
+        this.pods = new PodPlanner(policy, input, liveMembers, policy.mayRun() ? rollout.surge() : 0, now);
     }
 
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
@@ -73,7 +73,7 @@ public final class WorldPlanner {
         if (progress.firstDone() != null) {
             return finishing(progress.firstDone());
         }
-        return policy.suspended() ? suspended() : running();
+        return policy.mayRun() ? running() : suspended();
     }
 
     private ReconcilePlan running() {
@@ -140,7 +140,11 @@ public final class WorldPlanner {
                 released(published, running),
                 world,
                 List.of(),
-                because(running, "the job is suspended"),
+                because(
+                        running,
+                        policy.suspended()
+                                ? "the job is suspended"
+                                : policy.withheld().orElse("")),
                 livenessChecks());
     }
 
