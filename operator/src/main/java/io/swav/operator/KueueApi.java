@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.APIGroup;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
@@ -8,6 +9,7 @@ import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.javaoperatorsdk.operator.api.config.informer.InformerEventSourceConfiguration;
 import io.javaoperatorsdk.operator.api.reconciler.Context;
 import io.javaoperatorsdk.operator.processing.GroupVersionKind;
@@ -115,14 +117,63 @@ final class KueueApi {
     private MixedOperation<
                     GenericKubernetesResource, GenericKubernetesResourceList, Resource<GenericKubernetesResource>>
             workloads(String apiVersion) {
-        return client.genericKubernetesResources(apiVersion, "Workload");
+        return resources(apiVersion, "Workload", "workloads", true);
     }
 
-    /** Returns the resource of one Workload. */
-    Resource<GenericKubernetesResource> workload(String apiVersion, ResourceID id) {
+    /** Finds a Workload; one that the cache lacks may only have lost its label, so the API server is asked. */
+    Optional<GenericKubernetesResource> find(String apiVersion, ResourceID id) {
+        return cached(id)
+                .or(() -> Optional.ofNullable(workloads(apiVersion)
+                        .inNamespace(id.getNamespace().orElseThrow())
+                        .withName(id.getName())
+                        .get()));
+    }
+
+    /** Returns an object of the cluster. */
+    Optional<GenericKubernetesResource> get(String apiVersion, String kind, String plural, String name) {
+        return Optional.ofNullable(
+                resources(apiVersion, kind, plural, false).withName(name).get());
+    }
+
+    /** Names the plural, because a client that looks it up remembers that a kind did not exist. */
+    private MixedOperation<
+                    GenericKubernetesResource, GenericKubernetesResourceList, Resource<GenericKubernetesResource>>
+            resources(String apiVersion, String kind, String plural, boolean namespaced) {
+        return client.genericKubernetesResources(new ResourceDefinitionContext.Builder()
+                .withGroup(KueueWorkload.GROUP)
+                .withVersion(apiVersion.substring(apiVersion.indexOf('/') + 1))
+                .withKind(kind)
+                .withPlural(plural)
+                .withNamespaced(namespaced)
+                .build());
+    }
+
+    private Resource<GenericKubernetesResource> resource(String apiVersion, GenericKubernetesResource workload) {
         return workloads(apiVersion)
-                .inNamespace(id.getNamespace().orElseThrow())
-                .withName(id.getName());
+                .inNamespace(workload.getMetadata().getNamespace())
+                .resource(workload);
+    }
+
+    void create(String apiVersion, GenericKubernetesResource workload) {
+        written(resource(apiVersion, workload).create());
+    }
+
+    /** Deletes the Workload as it was read: the API server answers 409 if it has changed. */
+    void delete(String apiVersion, GenericKubernetesResource workload) {
+        resource(apiVersion, workload)
+                .lockResourceVersion(workload.getMetadata().getResourceVersion())
+                .delete();
+    }
+
+    /** Applies a merge patch to the Workload as it was read: the API server answers 409 if it has changed. */
+    void patch(String apiVersion, GenericKubernetesResource workload, ObjectNode patch, boolean ofStatus) {
+        patch.withObject("/metadata")
+                .put("resourceVersion", workload.getMetadata().getResourceVersion());
+        Resource<GenericKubernetesResource> resource = resource(apiVersion, workload);
+        written(
+                ofStatus
+                        ? resource.subresource("status").patch(Dependents.MERGE, patch.toString())
+                        : resource.patch(Dependents.MERGE, patch.toString()));
     }
 
     /** Whether the namespace's Workloads are in the cache. */
@@ -131,12 +182,12 @@ final class KueueApi {
                 .isPresent();
     }
 
-    synchronized Optional<GenericKubernetesResource> cached(ResourceID id) {
+    private synchronized Optional<GenericKubernetesResource> cached(ResourceID id) {
         return watched.flatMap(source -> source.source().get(id));
     }
 
     /** Updates the cache at once, before the watch does. */
-    synchronized void written(GenericKubernetesResource workload) {
+    private synchronized void written(GenericKubernetesResource workload) {
         watched.ifPresent(source -> Informers.written(source.source(), workload));
     }
 }

@@ -35,7 +35,6 @@ final class KueueQueue {
     private static final Duration AFTER_ERROR = Duration.ofSeconds(1);
     private static final Duration FLAVOR_LIFE = Duration.ofMinutes(1);
     private static final int FLAVORS = 64;
-    private static final String STATUS = "status";
 
     private final KubernetesClient client;
     private final KueueApi api;
@@ -66,8 +65,8 @@ final class KueueQueue {
         if (isConcerned(snapshot.job()) && left(snapshot) == 0) {
             try {
                 api.version(context)
-                        .flatMap(version -> owned(snapshot.job(), version))
-                        .ifPresent(workload -> client.resource(workload).delete());
+                        .ifPresent(version ->
+                                owned(snapshot.job(), version).ifPresent(workload -> api.delete(version, workload)));
             } catch (KubernetesClientException e) {
                 LOG.warn("cannot delete the Workload, which goes with the job: {}", PlanExecutor.message(e));
             }
@@ -119,7 +118,7 @@ final class KueueQueue {
         Optional<Ownership> owner = found.map(workload -> Ownership.of(workload, job));
         if (queue.isEmpty()) {
             found.filter(workload -> owner.get() == Ownership.OURS)
-                    .ifPresent(workload -> client.resource(workload).delete());
+                    .ifPresent(workload -> api.delete(version, workload));
             return QueueState.NOT_QUEUED;
         }
         if (owner.isPresent() && owner.get() != Ownership.OURS) {
@@ -159,13 +158,12 @@ final class KueueQueue {
         return JobDeletion.isLeft(pod) || pod.isRunning();
     }
 
-    /** Asks the API server about a Workload that the cache lacks: it may only have lost its label. */
     private Optional<GenericKubernetesResource> find(SwavJob job, String version) {
-        ResourceID id = new ResourceID(
-                KueueWorkload.name(job.getMetadata().getName()),
-                job.getMetadata().getNamespace());
-        return api.cached(id)
-                .or(() -> Optional.ofNullable(api.workload(version, id).get()));
+        return api.find(
+                version,
+                new ResourceID(
+                        KueueWorkload.name(job.getMetadata().getName()),
+                        job.getMetadata().getNamespace()));
     }
 
     // ---- writing ------------------------------------------------------------------------------------------------
@@ -181,18 +179,19 @@ final class KueueQueue {
     private Optional<Failure> write(
             SwavJob job, String version, Optional<GenericKubernetesResource> found, Write write, Instant now) {
         try {
-            found.ifPresent(workload -> putBackMetadata(job, workload, now));
+            if (found.isPresent() && putBackMetadata(job, version, found.get(), now)) {
+                again(job, now.plus(AFTER_ERROR));
+                return Optional.empty();
+            }
             if (write instanceof QueueDecision.Create create) {
-                api.written(client.resource(
-                                create.request().toCreate(job, version, priority(version, create.request())))
-                        .create());
+                api.create(version, create.request().toCreate(job, version, priority(version, create.request())));
             } else if (write instanceof QueueDecision.Delete && found.isPresent()) {
-                client.resource(found.get()).delete();
+                api.delete(version, found.get());
             } else if (write instanceof QueueDecision.Ask ask && found.isPresent()) {
                 ask(job, version, found.get(), ask.request(), now);
             } else if (found.isPresent()) {
                 WorkloadStatusPatch.of(KueueWorkload.of(found.get()), write, version, now)
-                        .ifPresent(patch -> patch(found.get(), patch, true));
+                        .ifPresent(patch -> api.patch(version, found.get(), patch, true));
             }
             return Optional.empty();
         } catch (KubernetesClientException e) {
@@ -211,12 +210,20 @@ final class KueueQueue {
         }
     }
 
-    private void putBackMetadata(SwavJob job, GenericKubernetesResource workload, Instant now) {
+    /** Returns whether the Workload was changed, so that what was read of it is out of date. */
+    private boolean putBackMetadata(SwavJob job, String version, GenericKubernetesResource workload, Instant now) {
         ObjectNode patch = DependentCheck.metadataPatch(WorkloadRequest.metadata(job), workload.getMetadata());
-        if (!patch.isEmpty() && mayPutBack(job, now)) {
-            patch(workload, patch, false);
-            restored(job, "labels or owner", workload, now);
+        if (patch.isEmpty() || !mayPutBack(job, now)) {
+            return false;
         }
+        api.patch(version, workload, patch, false);
+        limit.putBack(uid(job), now);
+        journal.restored(
+                job,
+                "Workload " + workload.getMetadata().getName()
+                        + " was changed (labels or owner). The operator put it back: it is part of the job",
+                now);
+        return true;
     }
 
     private void ask(
@@ -232,7 +239,7 @@ final class KueueQueue {
                 patch.withObject("/spec").putNull(field);
             }
         }
-        patch(workload, patch, false);
+        api.patch(version, workload, patch, false);
     }
 
     private static boolean isKnown(String field, String version) {
@@ -243,26 +250,6 @@ final class KueueQueue {
         Optional<Instant> notBefore = limit.notBefore(uid(job), now);
         notBefore.ifPresent(time -> again(job, time));
         return notBefore.isEmpty();
-    }
-
-    private void restored(SwavJob job, String what, GenericKubernetesResource workload, Instant now) {
-        limit.putBack(uid(job), now);
-        journal.restored(
-                job,
-                "Workload " + workload.getMetadata().getName() + " was changed (" + what
-                        + "). The operator put it back: it is part of the job and follows its spec",
-                now);
-    }
-
-    /** Fails if the object has changed since it was read: Kueue may have reserved quota meanwhile. */
-    private void patch(GenericKubernetesResource workload, ObjectNode patch, boolean ofStatus) {
-        patch.withObject("/metadata")
-                .put("resourceVersion", workload.getMetadata().getResourceVersion());
-        var resource = client.resource(workload);
-        api.written(
-                ofStatus
-                        ? resource.subresource(STATUS).patch(Dependents.MERGE, patch.toString())
-                        : resource.patch(Dependents.MERGE, patch.toString()));
     }
 
     // ---- what a Workload refers to ------------------------------------------------------------------------------
@@ -282,9 +269,7 @@ final class KueueQueue {
     private Optional<Integer> priority(String version, WorkloadRequest request) {
         return request.priority().map(name -> {
             Optional<Integer> value = name.isOfWorkloads()
-                    ? Optional.ofNullable(client.genericKubernetesResources(version, name.kind())
-                                    .withName(name.name())
-                                    .get())
+                    ? api.get(version, name.kind(), "workloadpriorityclasses", name.name())
                             .map(found -> ((Number) found.get("value")).intValue())
                     : Optional.ofNullable(client.scheduling()
                                     .v1()
@@ -320,9 +305,7 @@ final class KueueQueue {
     private Optional<AdmittedPodSet.Addition> flavor(String version, String name) {
         return flavors.get(
                 name,
-                () -> Optional.ofNullable(client.genericKubernetesResources(version, "ResourceFlavor")
-                                .withName(name)
-                                .get())
+                () -> api.get(version, "ResourceFlavor", "resourceflavors", name)
                         .map(flavor -> KueueWorkload.ofFlavor(name, flavor)));
     }
 
