@@ -41,9 +41,13 @@ final class KueueWorkload {
     private static final TypeReference<List<Toleration>> TOLERATIONS = new TypeReference<>() {};
 
     private final JsonNode json;
+    private final PodSpec podSpec;
 
     private KueueWorkload(JsonNode json) {
         this.json = json;
+        this.podSpec = Optional.ofNullable(JSON.convertValue(podSet().path("template"), PodTemplateSpec.class))
+                .map(PodTemplateSpec::getSpec)
+                .orElseGet(PodSpec::new);
     }
 
     static KueueWorkload of(GenericKubernetesResource resource) {
@@ -96,9 +100,7 @@ final class KueueWorkload {
     }
 
     PodSpec podSpec() {
-        return Optional.ofNullable(JSON.convertValue(podSet().path("template"), PodTemplateSpec.class))
-                .map(PodTemplateSpec::getSpec)
-                .orElseGet(PodSpec::new);
+        return podSpec;
     }
 
     /** Returns the name of the class that its priority is from; empty if there is none. */

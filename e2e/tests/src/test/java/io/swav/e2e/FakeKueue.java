@@ -170,7 +170,7 @@ final class FakeKueue implements AutoCloseable {
                 used += act(workload, used);
             }
         } catch (KubernetesClientException e) {
-            LOG.info("the next run sees what has changed: {}", e.getMessage());
+            LOG.debug("the next run sees what has changed", e);
         } catch (RuntimeException e) {
             LOG.error("the test's Kueue failed", e);
             violations.add("the test's Kueue failed: " + e);
