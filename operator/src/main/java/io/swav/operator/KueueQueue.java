@@ -183,8 +183,8 @@ final class KueueQueue {
                 again(job, now.plus(AFTER_ERROR));
                 return Optional.empty();
             }
-            if (write instanceof QueueDecision.Create create) {
-                api.create(version, create.request().toCreate(job, version, priority(version, create.request())));
+            if (write instanceof QueueDecision.Submit submit) {
+                api.create(version, submit.request().toCreate(job, version, priority(version, submit.request())));
             } else if (write instanceof QueueDecision.Delete && found.isPresent()) {
                 api.delete(version, found.get());
             } else if (write instanceof QueueDecision.Ask ask && found.isPresent()) {

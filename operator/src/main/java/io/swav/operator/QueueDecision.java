@@ -20,9 +20,9 @@ record QueueDecision(QueueState state, Write write) {
     sealed interface Write {}
 
     /** Nothing. */
-    record Keep() implements Write {}
+    record Unchanged() implements Write {}
 
-    record Create(WorkloadRequest request) implements Write {}
+    record Submit(WorkloadRequest request) implements Write {}
 
     /** Ask for something else: Kueue lets that happen until it reserves quota. */
     record Ask(WorkloadRequest request) implements Write {}
@@ -41,7 +41,7 @@ record QueueDecision(QueueState state, Write write) {
     /** Delete it, and with it its place in the queue and its quota. */
     record Delete() implements Write {}
 
-    static final Write KEEP = new Keep();
+    static final Write UNCHANGED = new Unchanged();
 
     /**
      * What is known of the job.
@@ -67,12 +67,13 @@ record QueueDecision(QueueState state, Write write) {
             String why = job.left() == 0
                     ? "The job is suspended: it holds no quota, and is queued again when it is resumed"
                     : "The job is suspended. Its quota comes free when its pods are gone";
-            return withheld(ConditionReason.Suspended, why, found.isPresent() && job.left() == 0 ? new Delete() : KEEP);
+            return withheld(
+                    ConditionReason.Suspended, why, found.isPresent() && job.left() == 0 ? new Delete() : UNCHANGED);
         }
         if (job.request().isEmpty()) { // the spec cannot be used, which the status says
             return found.filter(workload -> workload.isTrue(KueueWorkload.ADMITTED))
-                    .map(workload -> new QueueDecision(admitted(workload, workload.admittedPods()), KEEP))
-                    .orElseGet(() -> withheld(ConditionReason.Queued, "The spec cannot be queued", KEEP));
+                    .map(workload -> new QueueDecision(admitted(workload, workload.admittedPods()), UNCHANGED))
+                    .orElseGet(() -> withheld(ConditionReason.Queued, "The spec cannot be queued", UNCHANGED));
         }
         WorkloadRequest request = job.request().get();
         return found.map(workload -> decide(job, request, workload)).orElseGet(() -> absent(job, request));
@@ -84,8 +85,8 @@ record QueueDecision(QueueState state, Write write) {
                         ConditionReason.Queued,
                         "Pods run that Kueue has not admitted. They save and leave; then the job is queued in LocalQueue "
                                 + request.queue(),
-                        KEEP)
-                : withheld(ConditionReason.Queued, queued(request) + "the Workload is created", new Create(request));
+                        UNCHANGED)
+                : withheld(ConditionReason.Queued, queued(request) + "the Workload is created", new Submit(request));
     }
 
     private static QueueDecision ended(Job job, PlannerState.End end, Optional<KueueWorkload> found) {
@@ -96,7 +97,7 @@ record QueueDecision(QueueState state, Write write) {
         return withheld(
                 end.complete() ? ConditionReason.Complete : ConditionReason.Failed,
                 why,
-                over ? new Finish(end.complete(), end.message()) : KEEP);
+                over ? new Finish(end.complete(), end.message()) : UNCHANGED);
     }
 
     private static QueueDecision decide(Job job, WorkloadRequest request, KueueWorkload workload) {
@@ -104,7 +105,7 @@ record QueueDecision(QueueState state, Write write) {
             return withheld(
                     ConditionReason.Queued,
                     "The Workload is being deleted. Pods leave; then it is created again",
-                    KEEP);
+                    UNCHANGED);
         }
         if (workload.isTrue(KueueWorkload.FINISHED)) {
             return new QueueDecision(
@@ -114,7 +115,7 @@ record QueueDecision(QueueState state, Write write) {
                                     + " ended: no pod runs. Delete the Workload, and the job is queued again. It says: "
                                     + words(workload.message(KueueWorkload.FINISHED)),
                             true),
-                    KEEP);
+                    UNCHANGED);
         }
         boolean reserved = workload.isTrue(KueueWorkload.QUOTA_RESERVED);
         if (reserved ? workload.isTrue(KueueWorkload.EVICTED) : workload.isDeactivated()) {
@@ -124,14 +125,14 @@ record QueueDecision(QueueState state, Write write) {
             return withheld(
                     ConditionReason.Queued,
                     queued(request) + waiting(workload),
-                    request.isAskedBy(workload) ? KEEP : new Ask(request));
+                    request.isAskedBy(workload) ? UNCHANGED : new Ask(request));
         }
         if (!request.isCoveredBy(workload)) {
             return withheld(
                     ConditionReason.Queued,
                     "The job asks for another queue or other resources than Kueue has reserved. Pods save and leave; then"
                             + " it is queued anew in LocalQueue " + request.queue(),
-                    job.left() == 0 ? new Delete() : KEEP);
+                    job.left() == 0 ? new Delete() : UNCHANGED);
         }
         return workload.isTrue(KueueWorkload.ADMITTED)
                 ? running(job, request, workload)
@@ -139,7 +140,7 @@ record QueueDecision(QueueState state, Write write) {
                         ConditionReason.Queued,
                         queued(request) + "Quota is reserved, admission checks are not complete: "
                                 + words(checks(workload)),
-                        KEEP);
+                        UNCHANGED);
     }
 
     private static QueueDecision evicted(Job job, KueueWorkload workload, boolean reserved) {
@@ -157,7 +158,7 @@ record QueueDecision(QueueState state, Write write) {
                 HumanFormat.sentences(why, stopped),
                 reserved && job.left() == 0
                         ? new Release(workload.reason(KueueWorkload.EVICTED), workload.message(KueueWorkload.EVICTED))
-                        : KEEP);
+                        : UNCHANGED);
     }
 
     private static QueueDecision running(Job job, WorkloadRequest request, KueueWorkload workload) {
@@ -167,7 +168,8 @@ record QueueDecision(QueueState state, Write write) {
             return new QueueDecision(state, new Reclaim(workload.count() - request.pods()));
         }
         boolean started = job.ready() >= Math.min(request.min(), holds);
-        return new QueueDecision(state, started && !workload.isTrue(KueueWorkload.PODS_READY) ? new Started() : KEEP);
+        return new QueueDecision(
+                state, started && !workload.isTrue(KueueWorkload.PODS_READY) ? new Started() : UNCHANGED);
     }
 
     private static QueueState admitted(KueueWorkload workload, int wanted) {

@@ -147,7 +147,7 @@ class QueueDecisionTest {
                 || write instanceof QueueDecision.Finish
                 || write instanceof QueueDecision.Delete;
         assertThat(frees && left > 0).as(of + ": frees quota that pods use").isFalse();
-        assertThat(write).as(of).isNotInstanceOf(QueueDecision.Create.class);
+        assertThat(write).as(of).isNotInstanceOf(QueueDecision.Submit.class);
         assertThat(write instanceof QueueDecision.Ask && reserved)
                 .as(of + ": Kueue's webhook refuses it")
                 .isFalse();
@@ -167,7 +167,7 @@ class QueueDecisionTest {
                     QueueDecision decision =
                             QueueDecision.decide(job(request(2), suspended, left, ended), Optional.empty());
                     assertThat(decision.state()).isInstanceOf(QueueState.Withheld.class);
-                    assertThat(decision.write() instanceof QueueDecision.Create)
+                    assertThat(decision.write() instanceof QueueDecision.Submit)
                             .isEqualTo(!suspended && !ended && left == 0);
                 }
             }
@@ -259,8 +259,8 @@ class QueueDecisionTest {
         }
 
         void write(Write write) {
-            if (write instanceof QueueDecision.Create create) {
-                workload = Optional.of(workload(create.request()));
+            if (write instanceof QueueDecision.Submit submit) {
+                workload = Optional.of(workload(submit.request()));
             } else if (write instanceof QueueDecision.Ask ask) {
                 workload.orElseThrow().setAll(merged(workload.orElseThrow(), ask));
             } else if (write instanceof QueueDecision.Delete) {
