@@ -77,7 +77,7 @@ record JobSnapshot(
                 recheckAt,
                 configured,
                 Orphans.NONE,
-                QueueState.NOT_QUEUED);
+                new QueueState.NotQueued());
     }
 
     /**

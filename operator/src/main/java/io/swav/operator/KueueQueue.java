@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
@@ -82,12 +83,12 @@ final class KueueQueue {
         SwavJob job = snapshot.job();
         recheckAt.remove(uid(job));
         if (!isConcerned(job)) {
-            return QueueState.NOT_QUEUED;
+            return new QueueState.NotQueued();
         }
         try {
             Optional<String> version = api.version(context);
             if (version.isEmpty()) {
-                return WorkloadRequest.queue(job).isEmpty() ? QueueState.NOT_QUEUED : notServed(job, now);
+                return WorkloadRequest.queue(job).isEmpty() ? new QueueState.NotQueued() : notServed(job, now);
             }
             if (!api.synced(job.getMetadata().getNamespace())) {
                 again(job, now.plus(AFTER_ERROR));
@@ -119,7 +120,7 @@ final class KueueQueue {
         if (queue.isEmpty()) {
             found.filter(workload -> owner.get() == Ownership.OURS)
                     .ifPresent(workload -> api.delete(version, workload));
-            return QueueState.NOT_QUEUED;
+            return new QueueState.NotQueued();
         }
         if (owner.isPresent() && owner.get() != Ownership.OURS) {
             again(job, now.plus(NameConflict.RECHECK_EVERY));
@@ -137,9 +138,11 @@ final class KueueQueue {
 
     private static QueueDecision.Job facts(JobSnapshot snapshot, String queue) {
         SwavJob job = snapshot.job();
-        Optional<WorkloadRequest> request = snapshot.accepted()
-                .filter(spec -> TrainerPod.problem(job.getSpec().template()).isEmpty())
-                .map(spec -> WorkloadRequest.of(job, job.getSpec().template(), queue, JobPolicy.of(spec)));
+        JsonNode template = job.getSpec() == null ? null : job.getSpec().template();
+        Optional<WorkloadRequest> request =
+                template == null || TrainerPod.problem(template).isPresent()
+                        ? Optional.empty()
+                        : snapshot.accepted().map(spec -> WorkloadRequest.of(job, template, queue, JobPolicy.of(spec)));
         return new QueueDecision.Job(
                 request,
                 snapshot.accepted().filter(spec -> spec.suspend()).isPresent(),

@@ -22,6 +22,7 @@ record QueueDecision(QueueState state, Write write) {
     /** Nothing. */
     record Unchanged() implements Write {}
 
+    /** Create the Workload. */
     record Submit(WorkloadRequest request) implements Write {}
 
     /** Ask for something else: Kueue lets that happen until it reserves quota. */
@@ -36,6 +37,7 @@ record QueueDecision(QueueState state, Write write) {
     /** Record that enough pods are Ready: Kueue may be set up to evict a job whose pods never are. */
     record Started() implements Write {}
 
+    /** Declare it finished, because the job has ended. */
     record Finish(boolean complete, String message) implements Write {}
 
     /** Delete it, and with it its place in the queue and its quota. */

@@ -27,8 +27,6 @@ sealed interface QueueState {
     /** It cannot be found out what may run: no pod is created, and those that run train on. */
     record Unavailable(PodRejection rejection) implements QueueState {}
 
-    QueueState NOT_QUEUED = new NotQueued();
-
     /** Returns the limits within which the job may run. */
     default JobPolicy limit(JobPolicy policy) {
         if (this instanceof Withheld withheld) {
