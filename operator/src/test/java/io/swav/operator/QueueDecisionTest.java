@@ -123,7 +123,7 @@ class QueueDecisionTest {
                                     && !deleting
                                     && !suspended
                                     && !ended
-                                    && wanted != larger);
+                                    && !wanted.equals(larger));
                     if (decision.state() instanceof QueueState.Admitted state) {
                         assertThat(state.pods()).as(of).isEqualTo(3);
                     }
