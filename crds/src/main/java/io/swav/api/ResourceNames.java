@@ -18,6 +18,8 @@ public final class ResourceNames {
     public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
     /** Beside {@link #WORLD_KEY}: a {@link NewcomerList}, absent while there are none. */
     public static final String NEWCOMERS_KEY = "newcomers.json";
+    /** Beside {@link #WORLD_KEY}: {@link ReportRules}, absent if the operator is of a version that needs every report. */
+    public static final String REPORT_RULES_KEY = "reports.json";
     /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 

@@ -4,10 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.ConditionType;
 import io.swav.api.EpochSchedule;
+import io.swav.api.ReportRules;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
+import io.swav.api.TrainingSettings;
 import io.swav.api.World;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
@@ -129,6 +131,13 @@ record JobSnapshot(
                     + before.training().threads());
         }
         return changes;
+    }
+
+    /** Returns what the trainers may leave out of their reports, as it is stored for them. */
+    String reportRules() {
+        return accepted.map(spec -> spec.withEpochs(firstEpochs(spec)))
+                .map(spec -> new ReportRules(TrainingSettings.digest(TrainingSettings.of(spec))).write())
+                .orElse(worldMap.entries().reportRules());
     }
 
     /** Returns the global steps applied, as far as reported. */

@@ -187,7 +187,8 @@ final class PlanExecutor {
         SwavJob job = snapshot.job();
         WorldConfigMap before = snapshot.worldMap();
         World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(job, AcceptedSpec.toStore(snapshot), keyDigest);
+        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(
+                job, AcceptedSpec.toStore(snapshot), keyDigest, snapshot.reportRules());
         boolean same =
                 world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
         if (same && before.condition() == WorldConfigMap.Condition.INTACT) {

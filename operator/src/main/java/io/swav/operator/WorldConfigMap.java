@@ -82,13 +82,19 @@ record WorldConfigMap(
      * @param checkpointsSeen the store in which verified checkpoints were seen
      * @param accepted an {@link AcceptedSpec}, as stored
      * @param handshake the digest of the key that running trainers hold
+     * @param reportRules {@link io.swav.api.ReportRules}, as stored
      */
-    record Entries(String request, String checkpointsSeen, String accepted, String handshake) {
-        static final Entries NONE = new Entries("", "", "", "");
+    record Entries(String request, String checkpointsSeen, String accepted, String handshake, String reportRules) {
+        static final Entries NONE = new Entries("", "", "", "", "");
 
         /** Returns what the map should contain beside world and state. */
-        static Entries of(SwavJob job, String accepted, String handshake) {
-            return new Entries(WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake);
+        static Entries of(SwavJob job, String accepted, String handshake, String reportRules) {
+            return new Entries(
+                    WorldConfigMap.request(job),
+                    WorldConfigMap.checkpointsSeen(job),
+                    accepted,
+                    handshake,
+                    reportRules);
         }
 
         private static Entries read(Map<String, String> data) {
@@ -96,7 +102,8 @@ record WorldConfigMap(
                     data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, ""),
                     data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, ""),
                     data.getOrDefault(ACCEPTED_KEY, ""),
-                    data.getOrDefault(HANDSHAKE_KEY, ""));
+                    data.getOrDefault(HANDSHAKE_KEY, ""),
+                    data.getOrDefault(ResourceNames.REPORT_RULES_KEY, ""));
         }
 
         private void addTo(Map<String, String> data) {
@@ -108,7 +115,9 @@ record WorldConfigMap(
                             ACCEPTED_KEY,
                             accepted,
                             HANDSHAKE_KEY,
-                            handshake)
+                            handshake,
+                            ResourceNames.REPORT_RULES_KEY,
+                            reportRules)
                     .forEach((key, value) -> {
                         if (!value.isEmpty()) {
                             data.put(key, value);

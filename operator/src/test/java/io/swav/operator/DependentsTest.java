@@ -158,7 +158,7 @@ class DependentsTest {
                 job,
                 new World(3, "uid-1", List.of(), "w"),
                 PlannerState.EMPTY,
-                WorldConfigMap.Entries.of(job, "", ""),
+                WorldConfigMap.Entries.of(job, "", "", ""),
                 "42");
         assertThat(map.getData()).containsEntry("checkpoints-seen", "s3://b/c");
         assertThat(WorldConfigMap.read(job, Optional.of(map)).entries().checkpointsSeen())
