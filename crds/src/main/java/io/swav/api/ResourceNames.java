@@ -51,6 +51,11 @@ public final class ResourceNames {
         return job + "-progress";
     }
 
+    /** Returns the name of one of the maps into which trainers report; the first, 0, is {@link #progressName(String)}. */
+    public static String progressName(String job, int index) {
+        return index == 0 ? progressName(job) : progressName(job) + "-" + index;
+    }
+
     public static String configName(String job) {
         return job + "-config";
     }

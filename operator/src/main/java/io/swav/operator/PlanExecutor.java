@@ -264,26 +264,28 @@ final class PlanExecutor {
     }
 
     /**
-     * Removes the reports of deleted pods from the progress map, which would otherwise grow with every pod. Called once
+     * Removes the reports of deleted pods from the progress maps, which would otherwise grow with every pod. Called once
      * the status contains what they reported last.
      */
     void prune(JobSnapshot snapshot) {
-        Map<String, String> data = snapshot.progressMap()
-                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
-                .map(ConfigMap::getData)
-                .orElse(Map.of());
         Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
-        List<String> gone =
-                data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
+        snapshot.progressMaps().stream()
+                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
+                .forEach(map -> prune(map, pods));
+    }
+
+    private void prune(ConfigMap map, Set<String> pods) {
+        List<String> gone = Optional.ofNullable(map.getData()).orElse(Map.of()).keySet().stream()
+                .filter(pod -> !pods.contains(pod))
+                .toList();
         if (gone.isEmpty()) {
             return;
         }
         String removals =
                 gone.stream().map(pod -> "\"" + pod + "\":null").collect(Collectors.joining(",", "{\"data\":{", "}}"));
-        SwavJob job = snapshot.job();
         client.configMaps()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withName(ResourceNames.progressName(job.getMetadata().getName()))
+                .inNamespace(map.getMetadata().getNamespace())
+                .withName(map.getMetadata().getName())
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 

@@ -75,7 +75,7 @@ final class TrainerPod {
         PodTemplateSpec from = parse(template);
         PodSpec spec = from.getSpec();
         Container trainer = TrainerContainer.ofTemplate(spec);
-        addEnvironment(job, trainer);
+        addEnvironment(job, name, trainer);
         addMounts(job, spec, trainer);
         if (trainer.getReadinessProbe() == null) {
             trainer.setReadinessProbe(new ProbeBuilder()
@@ -148,7 +148,7 @@ final class TrainerPod {
         return meta;
     }
 
-    private static void addEnvironment(SwavJob job, Container trainer) {
+    private static void addEnvironment(SwavJob job, String pod, Container trainer) {
         List<EnvVar> ours = new ArrayList<>(List.of(
                 value(TrainerEnv.JOB, job.getMetadata().getName()),
                 value(TrainerEnv.JOB_UID, job.getMetadata().getUid()),
@@ -167,6 +167,10 @@ final class TrainerPod {
                                 false)
                         .endValueFrom()
                         .build()));
+        String progress = ProgressMaps.forNew(job, pod);
+        if (!progress.equals(ResourceNames.progressName(job.getMetadata().getName()))) {
+            ours.add(value(TrainerEnv.PROGRESS, progress));
+        }
         trainer.getPorts().stream()
                 .filter(port -> ResourceNames.PORT.equals(port.getName()))
                 .map(ContainerPort::getContainerPort)

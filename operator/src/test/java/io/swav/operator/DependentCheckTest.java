@@ -30,10 +30,10 @@ class DependentCheckTest {
     private final SwavJob job = Jobs.job("replicas: 2");
     private final List<HasMetadata> all = List.of(
             TrainerRbac.account(job),
-            TrainerRbac.role(job),
+            TrainerRbac.role(job, List.of("job-progress")),
             TrainerRbac.binding(job, List.of()),
             JobResources.config(job, job.getSpec(), 100),
-            JobResources.progress(job));
+            JobResources.progress(job, "job-progress"));
     private final HasMetadata role = all.get(1);
     private final HasMetadata binding = all.get(2);
     private final HasMetadata config = all.get(3);

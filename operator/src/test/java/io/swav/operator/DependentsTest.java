@@ -36,11 +36,11 @@ class DependentsTest {
         World world = new World(1, "uid-1", List.of(new World.Member("job-0", "pod-uid", "10.0.0.1:7000")), "first");
         return Stream.of(
                 Map.entry("service-account", TrainerRbac.account(job)),
-                Map.entry("role", TrainerRbac.role(job)),
+                Map.entry("role", TrainerRbac.role(job, List.of("job-progress"))),
                 Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
                 Map.entry("config", JobResources.config(job, job.getSpec(), 100)),
-                Map.entry("progress", JobResources.progress(job)),
+                Map.entry("progress", JobResources.progress(job, "job-progress")),
                 Map.entry(
                         "world", WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")),
                 Map.entry(

@@ -1,11 +1,14 @@
 package io.swav.operatorbench;
 
 import io.fabric8.kubernetes.api.model.BindingBuilder;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.swav.api.ResourceNames;
+import io.swav.api.TrainerEnv;
 import io.swav.api.World;
 import io.swav.common.DaemonThreads;
 import io.swav.trainer.ReportSink;
@@ -64,6 +67,7 @@ final class SimulatedPods implements AutoCloseable {
 
     private final KubernetesClient client;
     private final SimulatedNodes nodes;
+    private final int replicas;
     private final Duration reportEvery;
     private final ScheduledExecutorService kubelets =
             Executors.newScheduledThreadPool(THREADS, DaemonThreads.named("simulated-pods"));
@@ -75,8 +79,14 @@ final class SimulatedPods implements AutoCloseable {
 
     private final AtomicLong reports = new AtomicLong();
 
-    /** @param reportEvery how often a trainer reports; a real one reports every two seconds, and at every change */
-    SimulatedPods(KubernetesClient client, SimulatedNodes nodes, Duration reportEvery) {
+    /**
+     * Creates the pods' stand-in.
+     *
+     * @param replicas of a job
+     * @param reportEvery how often a trainer looks whether a report is due, and makes a step; a real one looks every second
+     */
+    SimulatedPods(KubernetesClient client, SimulatedNodes nodes, int replicas, Duration reportEvery) {
+        this.replicas = replicas;
         this.client = client;
         this.nodes = nodes;
         this.reportEvery = reportEvery;
@@ -147,6 +157,15 @@ final class SimulatedPods implements AutoCloseable {
         }
     }
 
+    /** Returns the ConfigMap that the operator has given the pod for its reports. */
+    private static String progressMap(Pod pod) {
+        return pod.getSpec().getContainers().get(0).getEnv().stream()
+                .filter(variable -> TrainerEnv.PROGRESS.equals(variable.getName()))
+                .map(EnvVar::getValue)
+                .findFirst()
+                .orElseGet(() -> ResourceNames.progressName(BenchJob.nameOf(pod)));
+    }
+
     private void run(Pod pod) throws IOException {
         String name = pod.getMetadata().getName();
         String namespace = pod.getMetadata().getNamespace();
@@ -156,7 +175,8 @@ final class SimulatedPods implements AutoCloseable {
         SimulatedTrainer trainer = new SimulatedTrainer(
                 pod,
                 "10.0.0.1:" + (1024 + Math.floorMod(name.hashCode(), 60_000)),
-                ReportSink.configMap(client, namespace, BenchJob.nameOf(pod)));
+                ReportSink.configMap(client, namespace, progressMap(pod)),
+                replicas);
         trainers.put(trainer.uid(), trainer);
         patchStatus(pod, RUNNING);
         report(trainer);
@@ -200,8 +220,9 @@ final class SimulatedPods implements AutoCloseable {
     }
 
     private void report(SimulatedTrainer trainer) throws IOException {
-        trainer.report();
-        reports.incrementAndGet();
+        if (trainer.report()) {
+            reports.incrementAndGet();
+        }
     }
 
     private void leave(Pod pod) {
