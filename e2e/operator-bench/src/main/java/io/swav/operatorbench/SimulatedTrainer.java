@@ -144,7 +144,7 @@ final class SimulatedTrainer {
                 null,
                 FINGERPRINTS,
                 null,
-                new EpochSchedule.Change(100, 0),
+                new EpochSchedule.Change(0L, 100),
                 state == State.Training && kept > 0,
                 ReportTurns.nextWithin(place().trainers()),
                 Instant.now().toString());
