@@ -1,14 +1,11 @@
 package io.swav.operatorbench;
 
 import io.fabric8.kubernetes.api.model.BindingBuilder;
-import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
-import io.swav.api.ResourceNames;
-import io.swav.api.TrainerEnv;
 import io.swav.api.World;
 import io.swav.common.DaemonThreads;
 import io.swav.trainer.ReportSink;
@@ -157,15 +154,6 @@ final class SimulatedPods implements AutoCloseable {
         }
     }
 
-    /** Returns the ConfigMap that the operator has given the pod for its reports. */
-    private static String progressMap(Pod pod) {
-        return pod.getSpec().getContainers().get(0).getEnv().stream()
-                .filter(variable -> TrainerEnv.PROGRESS.equals(variable.getName()))
-                .map(EnvVar::getValue)
-                .findFirst()
-                .orElseGet(() -> ResourceNames.progressName(BenchJob.nameOf(pod)));
-    }
-
     private void run(Pod pod) throws IOException {
         String name = pod.getMetadata().getName();
         String namespace = pod.getMetadata().getNamespace();
@@ -175,7 +163,7 @@ final class SimulatedPods implements AutoCloseable {
         SimulatedTrainer trainer = new SimulatedTrainer(
                 pod,
                 "10.0.0.1:" + (1024 + Math.floorMod(name.hashCode(), 60_000)),
-                ReportSink.configMap(client, namespace, progressMap(pod)),
+                ReportSink.configMap(client, namespace, SimulatedTrainer.progressMap(pod)),
                 replicas);
         trainers.put(trainer.uid(), trainer);
         patchStatus(pod, RUNNING);

@@ -1,9 +1,12 @@
 package io.swav.operatorbench;
 
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.ReachReport;
+import io.swav.api.ResourceNames;
+import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
@@ -14,7 +17,7 @@ import java.time.Instant;
 import java.util.TreeMap;
 
 /** A trainer that computes nothing, and reports through the real trainer's code as if it did. */
-final class SimulatedTrainer {
+public final class SimulatedTrainer {
     static final long STEPS = 100_000;
     private static final double STEP_SECONDS = 0.5;
     /** As long as those of a real trainer whose settings the operator has. */
@@ -40,12 +43,26 @@ final class SimulatedTrainer {
     private long entered;
     private World world = World.none("");
 
-    /** @param replicas of the job */
-    SimulatedTrainer(Pod pod, String address, ReportSink sink, int replicas) {
+    /**
+     * Creates a trainer that is Ready.
+     *
+     * @param sink for the map that {@link #progressMap} names
+     * @param replicas of the job
+     */
+    public SimulatedTrainer(Pod pod, String address, ReportSink sink, int replicas) {
         this.replicas = replicas;
         this.pod = pod;
         this.address = address;
         this.sink = sink;
+    }
+
+    /** Returns the ConfigMap that the operator has given a pod for its reports. */
+    public static String progressMap(Pod pod) {
+        return pod.getSpec().getContainers().get(0).getEnv().stream()
+                .filter(variable -> TrainerEnv.PROGRESS.equals(variable.getName()))
+                .map(EnvVar::getValue)
+                .findFirst()
+                .orElseGet(() -> ResourceNames.progressName(BenchJob.nameOf(pod)));
     }
 
     Pod pod() {
@@ -65,7 +82,7 @@ final class SimulatedTrainer {
      *
      * @return whether one was sent
      */
-    synchronized boolean report() throws IOException {
+    public synchronized boolean report() throws IOException {
         if (state == State.Training) {
             step++;
         }
@@ -85,7 +102,7 @@ final class SimulatedTrainer {
     }
 
     /** Enters the world, if it is a member. */
-    synchronized boolean enter(World next) {
+    public synchronized boolean enter(World next) {
         boolean takesPart = state == State.Ready || state == State.Training;
         if (!takesPart
                 || next.generation() <= generation
