@@ -112,12 +112,18 @@ final class PodClassifier {
         return new LivenessSignals(
                 ended ? null : silence.orElse(null),
                 report.awaitingPeers(),
-                Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
+                stalled(report),
                 Optional.ofNullable(report.lostPeer()),
                 report.step(),
                 Optional.ofNullable(report.regroup()),
                 Optional.ofNullable(report.reach()),
                 silentAfter(report));
+    }
+
+    /** A report may be old while others report for its trainer: a world that makes steps has not stalled. */
+    private static Optional<Duration> stalled(TrainerReport report) {
+        return Optional.ofNullable(report.stalledSeconds())
+                .map(s -> report.heardAll() ? Duration.ZERO : Duration.ofMillis(Math.round(1000 * s)));
     }
 
     /** Returns the time for two reports, as this trainer sends them while no other reports for it. */

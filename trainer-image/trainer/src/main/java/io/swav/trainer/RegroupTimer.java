@@ -18,7 +18,7 @@ final class RegroupTimer {
     /** A step is overdue after this time, and after {@link #OVERDUE_STEPS} times that of a normal one. */
     private static final long OVERDUE_NANOS = TimeUnit.SECONDS.toNanos(3);
 
-    private static final int OVERDUE_STEPS = 4;
+    private static final int OVERDUE_STEPS = 2;
 
     private final Deque<Long> recent = new ArrayDeque<>();
     private @Nullable Long lastEnd;

@@ -124,11 +124,11 @@ class RegroupTimerTest {
     }
 
     @Test
-    void aLongStepIsOverdueAfterFourOfItsKind() {
+    void aLongStepIsOverdueAfterTwoOfItsKind() {
         clock.formed(1);
         step(0, 100);
-        assertThat(clock.heardAll(tenths(500))).isTrue();
-        assertThat(clock.heardAll(tenths(501))).isFalse();
+        assertThat(clock.heardAll(tenths(300))).isTrue();
+        assertThat(clock.heardAll(tenths(301))).isFalse();
     }
 
     private @Nullable Double waiting(long at) {
