@@ -176,8 +176,8 @@ final class Dependents {
 
     private static List<HasMetadata> wanted(
             SwavJob job, SwavJobSpec accepted, int firstEpochs, List<Pod> pods, List<String> progressMaps) {
-        List<HasMetadata> wanted = new ArrayList<>(List.of(
-                TrainerRbac.account(job), TrainerRbac.role(job, progressMaps), TrainerRbac.binding(job, pods)));
+        List<HasMetadata> wanted = new ArrayList<>(
+                List.of(TrainerRbac.account(job), TrainerRbac.role(job, progressMaps), TrainerRbac.binding(job, pods)));
         progressMaps.forEach(name -> wanted.add(JobResources.progress(job, name)));
         wanted.add(JobResources.config(job, accepted, firstEpochs));
         return wanted;
@@ -204,11 +204,7 @@ final class Dependents {
                     .orElse(ABSENT));
         }
         return new Basis(
-                job.getMetadata().getGeneration(),
-                snapshot.problems().isEmpty(),
-                accounts,
-                progressMaps,
-                versions);
+                job.getMetadata().getGeneration(), snapshot.problems().isEmpty(), accounts, progressMaps, versions);
     }
 
     private <T extends HasMetadata> Optional<T> cached(SwavJob job, Class<T> type, String name) {

@@ -11,7 +11,6 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionReason;
-import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.World;
@@ -187,8 +186,8 @@ final class PlanExecutor {
         SwavJob job = snapshot.job();
         WorldConfigMap before = snapshot.worldMap();
         World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
-        WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(
-                job, AcceptedSpec.toStore(snapshot), keyDigest, snapshot.reportRules());
+        WorldConfigMap.Entries entries =
+                WorldConfigMap.Entries.of(job, AcceptedSpec.toStore(snapshot), keyDigest, snapshot.reportRules());
         boolean same =
                 world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
         if (same && before.condition() == WorldConfigMap.Condition.INTACT) {

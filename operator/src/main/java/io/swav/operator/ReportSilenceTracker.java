@@ -95,9 +95,8 @@ final class ReportSilenceTracker {
             boolean isOut = putOut.contains(report.uid());
             LastReport last = before.get(report.uid());
             long first = isOut ? now - LONG_AGO : now;
-            LastReport latest = last == null
-                    ? new LastReport(List.of(report.time()), first, first)
-                    : last.with(report.time(), now);
+            LastReport latest =
+                    last == null ? new LastReport(List.of(report.time()), first, first) : last.with(report.time(), now);
             after.put(report.uid(), latest);
             if (isOut) {
                 continue;
@@ -117,8 +116,7 @@ final class ReportSilenceTracker {
     }
 
     /** @param counted uids of the pods that have not left the world because they did not respond */
-    private Map<String, Duration> silence(
-            String job, Map<String, LastReport> reports, Set<String> counted, long now) {
+    private Map<String, Duration> silence(String job, Map<String, LastReport> reports, Set<String> counted, long now) {
         Map<String, Duration> silence = new HashMap<>();
         reports.forEach((uid, last) -> {
             long sign = counted.contains(uid) ? notBeforeOutage(job, last.signAt()) : last.at();

@@ -104,8 +104,7 @@ final class SnapshotReader {
                 : stored.after(generation(job, own, reports(progress)), nextPod(stored, own));
         own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
         Orphans orphans = Orphans.of(job, allPods);
-        JobSnapshot cached =
-                snapshot(job, own, worldMap, progress, now).with(orphans);
+        JobSnapshot cached = snapshot(job, own, worldMap, progress, now).with(orphans);
         if (!cached.needsLiveReports()) {
             return cached;
         }
@@ -115,8 +114,7 @@ final class SnapshotReader {
         return (asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked).with(orphans);
     }
 
-    private static List<ConfigMap> found(
-            List<ResourceID> names, Function<ResourceID, Optional<ConfigMap>> source) {
+    private static List<ConfigMap> found(List<ResourceID> names, Function<ResourceID, Optional<ConfigMap>> source) {
         return names.stream().flatMap(name -> source.apply(name).stream()).toList();
     }
 
@@ -139,8 +137,7 @@ final class SnapshotReader {
                 : before.with(reporting);
     }
 
-    private static List<TrainerAccess.SilentPod> silent(
-            SwavJob job, List<Pod> own, JobSnapshot snapshot, Instant now) {
+    private static List<TrainerAccess.SilentPod> silent(SwavJob job, List<Pod> own, JobSnapshot snapshot, Instant now) {
         Map<String, Pod> byUid =
                 own.stream().collect(Collectors.toMap(pod -> pod.getMetadata().getUid(), pod -> pod));
         return snapshot.pods().stream()

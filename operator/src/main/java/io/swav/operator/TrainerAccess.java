@@ -118,8 +118,7 @@ final class TrainerAccess {
         return maps(silent).stream()
                 .flatMap(map -> ofMap(map, Optional.ofNullable(found.progress().get(map))).stream())
                 .findFirst()
-                .or(() -> ofAccounts(
-                        ResourceNames.trainerName(job.getMetadata().getName()), silent, found.accounts()))
+                .or(() -> ofAccounts(ResourceNames.trainerName(job.getMetadata().getName()), silent, found.accounts()))
                 .or(() -> ofRole(job, silent, found).map(what -> new Finding(what, PUT_BACK)));
     }
 

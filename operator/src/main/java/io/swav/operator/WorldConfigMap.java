@@ -90,11 +90,7 @@ record WorldConfigMap(
         /** Returns what the map should contain beside world and state. */
         static Entries of(SwavJob job, String accepted, String handshake, String reportRules) {
             return new Entries(
-                    WorldConfigMap.request(job),
-                    WorldConfigMap.checkpointsSeen(job),
-                    accepted,
-                    handshake,
-                    reportRules);
+                    WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake, reportRules);
         }
 
         private static Entries read(Map<String, String> data) {

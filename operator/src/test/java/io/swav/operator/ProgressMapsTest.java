@@ -19,7 +19,8 @@ class ProgressMapsTest {
 
     @Test
     void aJobOfAtMostFiftyPodsHasOneMapOfWhichItsTrainersKnow() {
-        assertThat(ProgressMaps.all(small, Optional.of(small.getSpec()), List.of())).containsExactly("job-progress");
+        assertThat(ProgressMaps.all(small, Optional.of(small.getSpec()), List.of()))
+                .containsExactly("job-progress");
         assertThat(ProgressMaps.of(small, pod(small, "job-7"))).isEqualTo("job-progress");
         assertThat(variables(pod(small, "job-7"))).doesNotContainKey(TrainerEnv.PROGRESS);
     }
@@ -27,7 +28,10 @@ class ProgressMapsTest {
     @Test
     void theTrainersOfALargeJobAreDividedEvenly() {
         List<String> maps = ProgressMaps.all(large, Optional.of(large.getSpec()), List.of());
-        assertThat(maps).hasSize(20).startsWith("job-progress", "job-progress-1").endsWith("job-progress-19");
+        assertThat(maps)
+                .hasSize(20)
+                .startsWith("job-progress", "job-progress-1")
+                .endsWith("job-progress-19");
         Map<String, Integer> pods = new HashMap<>();
         for (int i = 340; i < 1340; i++) {
             Pod pod = pod(large, "job-" + i);
@@ -51,8 +55,15 @@ class ProgressMapsTest {
     /** The Role of the trainers grants what is named here. */
     @Test
     void aTemplateCannotNameAnotherObject() {
-        for (String name : new String[] {"other", "job-world", "job-progress-", "job-progress-x", "job-progress-01",
-            "job-progress-1000", "xjob-progress-1"}) {
+        for (String name : new String[] {
+            "other",
+            "job-world",
+            "job-progress-",
+            "job-progress-x",
+            "job-progress-01",
+            "job-progress-1000",
+            "xjob-progress-1"
+        }) {
             Pod pod = new PodBuilder()
                     .withNewSpec()
                     .addNewContainer()

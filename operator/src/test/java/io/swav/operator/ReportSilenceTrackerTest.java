@@ -124,8 +124,9 @@ class ReportSilenceTrackerTest {
     }
 
     private static TrainerReport report(String pod, long generation, boolean heardAll, long at) {
-        return Jobs.report("{pod: %1$s, uid: %1$s, state: Training, generation: %2$d, heardAll: %3$b, time: \"%1$s%4$d\"}"
-                .formatted(pod, generation, heardAll, at));
+        return Jobs.report(
+                "{pod: %1$s, uid: %1$s, state: Training, generation: %2$d, heardAll: %3$b, time: \"%1$s%4$d\"}"
+                        .formatted(pod, generation, heardAll, at));
     }
 
     private Map<String, Duration> silence(long at, TrainerReport... reports) {

@@ -46,9 +46,11 @@ class TrainerAccessTest {
     @Test
     void aFullMapKeepsTrainersFromReporting() {
         Found full = new Found(
-                Map.of("job-progress", new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
-                        .addToData("notes", "x".repeat(1_048_000))
-                        .build()),
+                Map.of(
+                        "job-progress",
+                        new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
+                                .addToData("notes", "x".repeat(1_048_000))
+                                .build()),
                 whole.role(),
                 whole.binding(),
                 whole.accounts());
@@ -83,9 +85,11 @@ class TrainerAccessTest {
     @Test
     void aMapThatNobodyCanChangeTakesNoReports() {
         Found found = new Found(
-                Map.of("job-progress", new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
-                        .withImmutable(true)
-                        .build()),
+                Map.of(
+                        "job-progress",
+                        new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
+                                .withImmutable(true)
+                                .build()),
                 whole.role(),
                 whole.binding(),
                 whole.accounts());
@@ -111,12 +115,16 @@ class TrainerAccessTest {
                 .doesNotContain("Restore it");
         assertThat(TrainerAccess.problem(
                         job,
-                        List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(3000), "job-progress")),
+                        List.of(new SilentPod(
+                                "job-0", "job-trainer", CREATED, restored.plusSeconds(3000), "job-progress")),
                         again))
                 .as("it has reported to the new account")
                 .isEmpty();
         assertThat(TrainerAccess.problem(
-                        job, List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(9), "job-progress")), again))
+                        job,
+                        List.of(new SilentPod(
+                                "job-0", "job-trainer", CREATED, restored.plusSeconds(9), "job-progress")),
+                        again))
                 .as("the API server remembers for some seconds that the old token was valid")
                 .isPresent();
         assertThat(TrainerAccess.problem(
@@ -183,8 +191,9 @@ class TrainerAccessTest {
     private Found withRules(List<PolicyRule> rules) {
         return new Found(
                 whole.progress(),
-                Optional.of(
-                        new RoleBuilder(TrainerRbac.role(job, List.of("job-progress"))).withRules(rules).build()),
+                Optional.of(new RoleBuilder(TrainerRbac.role(job, List.of("job-progress")))
+                        .withRules(rules)
+                        .build()),
                 whole.binding(),
                 whole.accounts());
     }

@@ -68,8 +68,9 @@ public final class OperatorBench implements Callable<Integer> {
     @Option(
             names = "--report-seconds",
             paramLabel = "S",
-            description = "How often a trainer looks whether a report is due. A real one does so every second. Two cores"
-                    + " cannot serve more than a few hundred small jobs like that (default: ${DEFAULT-VALUE}).")
+            description =
+                    "How often a trainer looks whether a report is due. A real one does so every second. Two cores"
+                            + " cannot serve more than a few hundred small jobs like that (default: ${DEFAULT-VALUE}).")
     private double reportSeconds = 1;
 
     @Option(

@@ -104,9 +104,7 @@ public final class SimulatedTrainer {
     /** Enters the world, if it is a member. */
     public synchronized boolean enter(World next) {
         boolean takesPart = state == State.Ready || state == State.Training;
-        if (!takesPart
-                || next.generation() <= generation
-                || next.rankOf(uid()).isEmpty()) {
+        if (!takesPart || next.generation() <= generation || next.rankOf(uid()).isEmpty()) {
             return false;
         }
         world = next;

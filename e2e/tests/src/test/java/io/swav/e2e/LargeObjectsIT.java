@@ -114,8 +114,9 @@ class LargeObjectsIT extends OperatedJob {
 
     /** Lets every trainer report at once, beside one watch. */
     private void assertCheap(String when, List<SimulatedTrainer> simulated) throws Exception {
-        long server =
-                BackgroundProcess.find(cluster.dir(), "kube-apiserver").orElseThrow().pid();
+        long server = BackgroundProcess.find(cluster.dir(), "kube-apiserver")
+                .orElseThrow()
+                .pid();
         SharedIndexInformer<ConfigMap> watch =
                 client.configMaps().inNamespace(namespace).inform();
         Duration before = cpu(server);
@@ -136,7 +137,9 @@ class LargeObjectsIT extends OperatedJob {
                         .sum())
                 .toList();
         LOG.info("{}: {} ms of the API server's processor time a report, maps of {} bytes", when, millis, sizes);
-        assertThat(millis).as("ms of the API server's processor time a report, " + when).isLessThan(10);
+        assertThat(millis)
+                .as("ms of the API server's processor time a report, " + when)
+                .isLessThan(10);
         assertThat(sizes).hasSize(20).allMatch(size -> size < 100_000);
     }
 

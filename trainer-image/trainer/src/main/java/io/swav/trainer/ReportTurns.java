@@ -74,9 +74,7 @@ public final class ReportTurns {
                             report.reach().newcomers(),
                             report.reach().failures().stream()
                                     .map(failure -> List.of(
-                                            failure.uid(),
-                                            failure.why(),
-                                            (long) failure.seconds() / FAILING_SECONDS))
+                                            failure.uid(), failure.why(), (long) failure.seconds() / FAILING_SECONDS))
                                     .toList());
         }
     }

@@ -57,7 +57,9 @@ class ReportRulesTest {
     @Test
     void membersOfAWorldThatMakesStepsReportOnceIfTheOperatorHearsThemThroughOthers() throws Exception {
         rules = Optional.of(new ReportRules("config"));
-        assertThat(reportsOf(30)).as("in state Training, and after the first step").hasSizeBetween(1, 3);
+        assertThat(reportsOf(30))
+                .as("in state Training, and after the first step")
+                .hasSizeBetween(1, 3);
         assertThat(reportsOf(0)).as("of rank 0").hasSizeGreaterThanOrEqualTo(4);
     }
 
@@ -103,11 +105,13 @@ class ReportRulesTest {
         long[] step = {0};
         try (ProgressReporter reporter = new ProgressReporter(progress, reports::add, () -> {})) {
             assertThat(reporter).isNotNull();
-            await().pollInterval(Duration.ofMillis(100)).atMost(TIME.plusSeconds(20)).until(() -> {
-                progress.began();
-                progress.step(++step[0], new StepResult(2, 3, 0), 0);
-                return System.nanoTime() > end;
-            });
+            await().pollInterval(Duration.ofMillis(100))
+                    .atMost(TIME.plusSeconds(20))
+                    .until(() -> {
+                        progress.began();
+                        progress.step(++step[0], new StepResult(2, 3, 0), 0);
+                        return System.nanoTime() > end;
+                    });
             return List.copyOf(reports);
         }
     }

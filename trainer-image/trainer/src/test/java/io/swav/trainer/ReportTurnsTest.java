@@ -165,7 +165,8 @@ class ReportTurnsTest {
     /** Reads fields, of which the last of a name counts. */
     private static TrainerReport parse(String fields) {
         try {
-            return JSON.readValue("{\"pod\": \"p\", \"uid\": \"u\", \"time\": \"t\", " + fields + "}", TrainerReport.class);
+            return JSON.readValue(
+                    "{\"pod\": \"p\", \"uid\": \"u\", \"time\": \"t\", " + fields + "}", TrainerReport.class);
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(fields, e);
         }
