@@ -40,7 +40,7 @@ final class PodClassifier {
     private static final String RECEIVED_SIGTERM = "the trainer received SIGTERM";
 
     /** No trainer is believed to report less often than twice in this time. */
-    private static final Duration LONGEST_SILENCE = Duration.ofMinutes(5);
+    private static final double LONGEST_SILENCE_MILLIS = 5 * 60 * 1000;
 
     private static final String NODE_NOT_READY = "NodeNotReady";
 
@@ -129,7 +129,7 @@ final class PodClassifier {
     /** Returns the time for two reports, as this trainer sends them while no other reports for it. */
     private static Duration silentAfter(TrainerReport report) {
         double announced = 2 * Objects.requireNonNullElse(report.nextWithin(), 0.0);
-        Duration limit = Duration.ofMillis(Math.round(1000 * Math.min(announced, LONGEST_SILENCE.toSeconds())));
+        Duration limit = Duration.ofMillis(Math.round(Math.min(1000 * announced, LONGEST_SILENCE_MILLIS)));
         return limit.compareTo(LivenessSignals.SILENCE_LIMIT) > 0 ? limit : LivenessSignals.SILENCE_LIMIT;
     }
 
