@@ -14,13 +14,13 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The ConfigMaps into which the trainers of a job report: {@code <job>-progress}, and for more than fifty pods {@code
+ * The ConfigMaps into which the trainers of a job report: {@code <job>-progress}, and for more than twenty-five pods {@code
  * <job>-progress-1} and so on. What a report costs the API server grows with the object, in which each pod is a manager of
  * its own field: 3 ms of processor time for one report, 10 for a hundred, 350 for a thousand.
  */
 final class ProgressMaps {
     /** The number of pods for which there is a map. */
-    static final int PODS_OF_A_MAP = 50;
+    static final int PODS_OF_A_MAP = 25;
 
     /** Trainers of a job with more pods than fit share these. */
     private static final int MOST = 400;

@@ -14,11 +14,11 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ProgressMapsTest {
-    private final SwavJob small = Jobs.job("replicas: 48, elastic: {spares: 2}, training: {globalBatch: 6400}");
+    private final SwavJob small = Jobs.job("replicas: 23, elastic: {spares: 2}, training: {globalBatch: 6400}");
     private final SwavJob large = Jobs.job("replicas: 1000, training: {globalBatch: 64000}");
 
     @Test
-    void aJobOfAtMostFiftyPodsHasOneMapOfWhichItsTrainersKnow() {
+    void aJobOfAtMostTwentyFivePodsHasOneMapOfWhichItsTrainersKnow() {
         assertThat(ProgressMaps.all(small, Optional.of(small.getSpec()), List.of()))
                 .containsExactly("job-progress");
         assertThat(ProgressMaps.of(small, pod(small, "job-7"))).isEqualTo("job-progress");
@@ -29,9 +29,9 @@ class ProgressMapsTest {
     void theTrainersOfALargeJobAreDividedEvenly() {
         List<String> maps = ProgressMaps.all(large, Optional.of(large.getSpec()), List.of());
         assertThat(maps)
-                .hasSize(20)
+                .hasSize(40)
                 .startsWith("job-progress", "job-progress-1")
-                .endsWith("job-progress-19");
+                .endsWith("job-progress-39");
         Map<String, Integer> pods = new HashMap<>();
         for (int i = 340; i < 1340; i++) {
             Pod pod = pod(large, "job-" + i);
