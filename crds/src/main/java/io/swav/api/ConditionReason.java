@@ -13,6 +13,10 @@ public enum ConditionReason {
     Invalid,
     Deleting,
     RollingOut,
+    // queues
+    Queued,
+    Admitted,
+    Evicted,
     // what blocks the job
     Stalled,
     InvalidSpec,
@@ -24,6 +28,8 @@ public enum ConditionReason {
     HandshakeLost,
     HandshakeChanged,
     NameTaken,
+    GangUnavailable,
+    QueueUnavailable,
     TrainersDisagree,
     WorldUnreadable,
     ObjectTooLarge,
@@ -33,6 +39,7 @@ public enum ConditionReason {
     NoData,
     TrainerRefused,
     TooManyFailures,
+    DeadlineExceeded,
     NotFinite,
     // what has not happened, or data that was opened
     Moving,

@@ -8,6 +8,7 @@ public enum ConditionType {
     Running,
     Resizing,
     Suspended,
+    Admitted,
     DataReady,
     Complete,
     Failed,

@@ -18,6 +18,8 @@ public final class ResourceNames {
     public static final String CHECKPOINTS_SEEN_KEY = "checkpoints-seen";
     /** Beside {@link #WORLD_KEY}: a {@link NewcomerList}, absent while there are none. */
     public static final String NEWCOMERS_KEY = "newcomers.json";
+    /** Beside {@link #WORLD_KEY}: {@link ReportRules}, absent if the operator is of a version that needs every report. */
+    public static final String REPORT_RULES_KEY = "reports.json";
     /** On a SwavJob: any new value requests a checkpoint now. */
     public static final String ANNOTATION_CHECKPOINT = GROUP + "/checkpoint";
 
@@ -49,12 +51,22 @@ public final class ResourceNames {
         return job + "-progress";
     }
 
+    /** Returns the name of one of the maps into which trainers report; the first, 0, is {@link #progressName(String)}. */
+    public static String progressName(String job, int index) {
+        return index == 0 ? progressName(job) : progressName(job) + "-" + index;
+    }
+
     public static String configName(String job) {
         return job + "-config";
     }
 
     public static String handshakeName(String job) {
         return job + "-handshake";
+    }
+
+    /** Returns the name of the PodGroup of a job that starts as a gang. */
+    public static String podGroupName(String job) {
+        return trainerName(job);
     }
 
     /** Returns the name of ServiceAccount, Role and RoleBinding of the job's trainers. */

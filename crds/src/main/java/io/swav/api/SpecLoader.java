@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads specs as an API server would: with the CRD's defaults, its checks, and {@link SpecValidator}. */
 public final class SpecLoader {
+    /** Fields that only the operator reads, and that it has to know of a spec that it accepted earlier. */
+    public static final List<String> OPERATORS_OWN = List.of("activeDeadlineSeconds", "scheduling");
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private SpecLoader() {}
@@ -89,6 +92,7 @@ public final class SpecLoader {
     public static String config(SwavJobSpec spec) {
         ObjectNode json = JSON.valueToTree(spec);
         json.remove(List.of("template", "rollout"));
+        json.remove(OPERATORS_OWN);
         return json.toPrettyString();
     }
 }

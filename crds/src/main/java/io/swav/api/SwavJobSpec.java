@@ -180,6 +180,23 @@ public record SwavJobSpec(
         Rollout rollout,
 
         @JsonPropertyDescription(
+                "Where and how the trainers' pods are placed, beside what the template says. A change applies"
+                        + " to pods created afterwards.")
+        @Default("{}")
+        Scheduling scheduling,
+
+        @JsonPropertyDescription(
+                "Seconds for which the job may run before it is Failed with reason DeadlineExceeded; unset"
+                        + " for any time. As for a Job of Kubernetes the clock starts with the job (status.startTime), whether or"
+                        + " not its pods run, stops while the job is suspended, and starts anew when it is resumed. At the end the"
+                        + " trainers leave as on notice and save a last checkpoint, from which a new job with the same settings"
+                        + " and checkpoint.uri continues. May be raised and lowered while the job runs.")
+        @Min(1)
+        @Max(Integer.MAX_VALUE)
+        @Nullable
+        Integer activeDeadlineSeconds,
+
+        @JsonPropertyDescription(
                 "Seconds after the end (Complete or Failed) at which the job's pods, and with them their logs,"
                         + " are deleted; unset keeps them. The SwavJob itself is never deleted, so a GitOps"
                         + " controller does not create it again and train twice.")
@@ -189,8 +206,9 @@ public record SwavJobSpec(
         Integer ttlSecondsAfterFinished) {
 
     public SwavJobSpec {
-        // an older CRD, or a spec kept by an older operator, lacks it
+        // an older CRD, or a spec kept by an older operator, lacks them
         rollout = Objects.requireNonNullElse(rollout, new Rollout(RolloutType.RollingUpdate));
+        scheduling = Objects.requireNonNullElse(scheduling, new Scheduling(ZonePolicy.PreferSame, GangScheduler.None));
     }
 
     /**
@@ -216,6 +234,8 @@ public record SwavJobSpec(
                 checkpoint,
                 recovery,
                 rollout,
+                scheduling,
+                activeDeadlineSeconds,
                 ttlSecondsAfterFinished);
     }
 
@@ -814,5 +834,52 @@ public record SwavJobSpec(
     public enum RolloutType {
         RollingUpdate,
         OnDelete
+    }
+
+    /** How the pods are placed. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Scheduling(
+            @JsonPropertyDescription(
+                    "PreferSame (default): pods prefer the zone (label topology.kubernetes.io/zone of nodes) in"
+                            + " which the job's other pods are, because every step sends gradients between them, and traffic between"
+                            + " zones is slower and costs money. It is a preference: if that zone has no room, pods run in another."
+                            + " A template with an affinity or topologySpreadConstraints of its own is left as it is."
+                            + " Any: no preference.")
+            @Default("PreferSame")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            ZonePolicy zone,
+
+            @JsonPropertyDescription(
+                    "Whether elastic.minReplicas pods get nodes together or not at all, so that no job occupies"
+                            + " nodes with fewer than it can train with; later pods start one by one. None (default): no. Auto: by"
+                            + " the first API that the cluster has of the following, Volcano's if the template names its"
+                            + " scheduler. Kubernetes: PodGroup of scheduling.k8s.io, an alpha feature of 1.36. SchedulerPlugins:"
+                            + " Coscheduling of kubernetes-sigs/scheduler-plugins. Volcano: Volcano, to whose scheduler pods then"
+                            + " go unless the template names another. The operator keeps PodGroup <job>-trainer. If the API is not"
+                            + " there, the job is Stalled with reason GangUnavailable. Pods that run keep the group, or none, that"
+                            + " they started with, and so do those that join them.")
+            @Default("None")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            GangScheduler gang) {
+        public Scheduling {
+            zone = Objects.requireNonNullElse(zone, ZonePolicy.PreferSame);
+            gang = Objects.requireNonNullElse(gang, GangScheduler.None);
+        }
+    }
+
+    /** Which API makes a scheduler start pods together. */
+    public enum GangScheduler {
+        None,
+        Auto,
+        Kubernetes,
+        SchedulerPlugins,
+        Volcano
+    }
+
+    /** Whether the pods of a job prefer the zone of one another. */
+    public enum ZonePolicy {
+        PreferSame,
+        Any
     }
 }

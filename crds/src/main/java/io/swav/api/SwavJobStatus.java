@@ -31,6 +31,11 @@ public record SwavJobStatus(
         @Nullable
         Phase phase,
 
+        @JsonPropertyDescription("When the job was started or last resumed, RFC 3339; absent while it is suspended."
+                + " spec.activeDeadlineSeconds counts from here.")
+        @Nullable
+        String startTime,
+
         @JsonPropertyDescription("Trainer pods that exist and have not ended, spares included.")
         @StatusReplicas
         @Nullable
@@ -63,15 +68,15 @@ public record SwavJobStatus(
 
         @JsonPropertyDescription(
                 "Ready, Reconciling, Stalled (kstatus), Running, Resizing, Suspended, Complete, Failed,"
-                        + " DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
+                        + " Admitted (of a job in a queue), DataReady, CheckpointsSaved, CheckpointExceedsNotice, WeightsNotKept, each with a reason"
                         + " and a message.")
         @Nullable
         List<JobCondition> conditions) {
 
     public static final SwavJobStatus EMPTY =
-            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null, null);
+            new SwavJobStatus(null, null, null, null, null, null, null, null, null, null, null, null);
 
-    /** Creates a status without avoided nodes. */
+    /** Creates a status without a start time and avoided nodes. */
     public SwavJobStatus(
             @Nullable Long observedGeneration,
             @Nullable Phase phase,
@@ -86,6 +91,7 @@ public record SwavJobStatus(
         this(
                 observedGeneration,
                 phase,
+                null,
                 replicas,
                 readyReplicas,
                 selector,

@@ -11,6 +11,8 @@ public final class TrainerEnv {
     public static final String CONFIG_DIR = "SWAV_CONFIG_DIR";
     public static final String RUN_DIR = "SWAV_RUN_DIR";
     public static final String HANDSHAKE = "SWAV_HANDSHAKE_KEY";
+    /** The ConfigMap into which the trainer reports; unset for {@link ResourceNames#progressName(String)}. */
+    public static final String PROGRESS = "SWAV_PROGRESS";
     /** Port for peers; unset or 0 means any free one. Set from a container port named {@link ResourceNames#PORT}. */
     public static final String PORT = "SWAV_PORT";
 

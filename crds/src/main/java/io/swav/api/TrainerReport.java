@@ -36,6 +36,10 @@ import org.jspecify.annotations.Nullable;
  * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
  * @param epochs the epochs of the whole job and the step from which on they are in force; null from a version that
  *     cannot change settings while it runs
+ * @param heardAll whether this trainer has just made a step with all members of its generation: they were alive then, and
+ *     need not report that themselves
+ * @param nextWithin seconds within which the next report of this trainer comes while no other member reports for it; null
+ *     for 2
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -67,6 +71,8 @@ public record TrainerReport(
         @Nullable Fingerprints fingerprints,
         @Nullable Divergence diverged,
         @Nullable Change epochs,
+        boolean heardAll,
+        @Nullable Double nextWithin,
         String time) {
 
     /**

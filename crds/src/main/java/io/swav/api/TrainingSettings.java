@@ -25,6 +25,8 @@ public final class TrainingSettings {
             "checkpoint",
             "recovery",
             "rollout",
+            "scheduling",
+            "activeDeadlineSeconds",
             "ttlSecondsAfterFinished",
             "data.uri",
             "data.evalUri",

@@ -111,6 +111,8 @@ class SpecValidatorTest {
                         "elastic: {spares: 1}, recovery: {maxFailures: 1, hungAfterSeconds: 5}, ttlSecondsAfterFinished: 1",
                         List.of()),
                 arguments("recovery: {avoidNodeAfterFailures: 0}", List.of()),
+                arguments("activeDeadlineSeconds: 60", List.of()),
+                arguments("scheduling: {zone: Any, gang: Volcano}", List.of()),
                 arguments("recovery: {avoidNodeAfterFailures: 5, avoidNodeSeconds: 60}", List.of()),
                 arguments("template: {metadata: {labels: {a: b}}}", List.of()),
                 arguments("model: {prototypes: 30}", List.of(FIXED_MODEL)),

@@ -9,6 +9,8 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The last valid spec of a job, without its template, as it is stored beside the world. Its digest is stored with it, so
@@ -24,7 +26,18 @@ record AcceptedSpec(long generation, String digest, JsonNode spec) {
     private static final String SPEC = "spec";
 
     static AcceptedSpec of(SwavJobSpec spec, long generation) {
-        return of(node(SpecLoader.config(spec)).orElseThrow(), generation);
+        ObjectNode json = node(SpecLoader.config(spec))
+                .filter(ObjectNode.class::isInstance)
+                .map(ObjectNode.class::cast)
+                .orElseThrow();
+        return of(json.setAll(operatorsOwn(JSON.valueToTree(spec))), generation);
+    }
+
+    /** Returns the fields that the trainers' configuration lacks. */
+    private static ObjectNode operatorsOwn(JsonNode spec) {
+        return spec.isObject()
+                ? ((ObjectNode) spec.deepCopy()).retain(SpecLoader.OPERATORS_OWN)
+                : JSON.createObjectNode();
     }
 
     private static AcceptedSpec of(JsonNode spec, long generation) {
@@ -36,12 +49,21 @@ record AcceptedSpec(long generation, String digest, JsonNode spec) {
         return parse(stored).filter(accepted -> digest(accepted.spec()).equals(accepted.digest()));
     }
 
-    /** Returns the spec whose digest is stored from another copy of it; empty if that is another spec. */
-    static Optional<AcceptedSpec> restore(String stored, String config) {
+    /**
+     * Returns the spec whose digest is stored from another copy of it; empty if that is another spec.
+     *
+     * @param config the trainers' configuration
+     * @param present the job's spec, which has what that lacks
+     */
+    static Optional<AcceptedSpec> restore(String stored, String config, @Nullable SwavJobSpec present) {
         return parse(stored)
-                .flatMap(edited -> node(config)
-                        .map(spec -> of(spec, edited.generation()))
-                        .filter(copy -> copy.digest().equals(edited.digest())));
+                .flatMap(edited -> Stream.of(edited.spec(), JSON.<JsonNode>valueToTree(present))
+                        .flatMap(own -> node(config)
+                                .filter(ObjectNode.class::isInstance)
+                                .map(copy -> of(((ObjectNode) copy).setAll(operatorsOwn(own)), edited.generation()))
+                                .stream())
+                        .filter(copy -> copy.digest().equals(edited.digest()))
+                        .findFirst());
     }
 
     private static Optional<AcceptedSpec> parse(String stored) {

@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.planner.PlannerState;
@@ -37,6 +38,7 @@ final class ConditionStatus {
         ConditionStatus status = new ConditionStatus(facts, phase, checkpoints);
         status.addKstatus();
         status.addPhases();
+        status.addQueue();
         DataStatus.addTo(status.conditions, facts);
         status.addEnds();
         facts.snapshot().accepted().ifPresent(spec -> checkpoints.addTo(status.conditions, spec));
@@ -50,7 +52,9 @@ final class ConditionStatus {
                 || phase == Phase.Suspended
                 || (phase == Phase.Running && facts.isFull() && !rollingOut);
         boolean current = asWanted && apiError.isEmpty();
-        ConditionReason moving = phase == Phase.Running && rollingOut ? ConditionReason.RollingOut : ofPhase;
+        ConditionReason moving = phase == Phase.Running && rollingOut
+                ? ConditionReason.RollingOut
+                : ofQueue().orElse(ofPhase);
         ConditionReason state = apiError.isPresent() ? ConditionReason.ApiError : moving;
         String sentence = apiError.map(
                         error -> HumanFormat.sentences("The API server returned an error, retrying: " + error, why))
@@ -93,6 +97,49 @@ final class ConditionStatus {
                         phase == Phase.Suspended,
                         ofPhase,
                         phase == Phase.Suspended ? HumanFormat.sentences(why, resumesFrom()) : why);
+    }
+
+    /** Returns why no pod runs, if a queue is the reason. */
+    private Optional<ConditionReason> ofQueue() {
+        boolean withheld =
+                facts.snapshot().queue() instanceof QueueState.Withheld && phase != Phase.Suspended && !phase.isEnd();
+        return withheld ? Optional.of(ConditionReason.Queued) : Optional.empty();
+    }
+
+    /** Adds what a queue says to a job that is in one. */
+    private void addQueue() {
+        QueueState queue = facts.snapshot().queue();
+        if (queue instanceof QueueState.Admitted admitted) {
+            conditions.add(
+                    ConditionType.Admitted,
+                    true,
+                    ConditionReason.Admitted,
+                    HumanFormat.sentences(admitted.why(), secondQueue()));
+        } else if (queue instanceof QueueState.Withheld withheld) {
+            conditions.add(
+                    ConditionType.Admitted,
+                    false,
+                    withheld.reason(),
+                    HumanFormat.sentences(withheld.why(), secondQueue()));
+        } else if (queue instanceof QueueState.Unavailable unavailable) {
+            conditions.add(
+                    ConditionType.Admitted,
+                    "Unknown",
+                    unavailable.rejection().reason(),
+                    unavailable.rejection().why());
+        }
+    }
+
+    /** Says that pods lack a label of their template, by which Kueue would queue each of them beside the job. */
+    private String secondQueue() {
+        boolean labelled = Optional.ofNullable(facts.snapshot().job().getSpec())
+                .map(SwavJobSpec::template)
+                .filter(template -> template.path("metadata").path("labels").has(KueueWorkload.QUEUE_LABEL))
+                .isPresent();
+        return labelled
+                ? "The label " + KueueWorkload.QUEUE_LABEL + " of spec.template is left out of pods, because the job is"
+                        + " queued as a whole: remove it from the template, or from the job to queue each pod by itself"
+                : "";
     }
 
     private String resumesFrom() {

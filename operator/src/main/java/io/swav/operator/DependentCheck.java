@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.ManagedFieldsEntry;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
@@ -26,6 +27,8 @@ import java.util.stream.Stream;
  */
 final class DependentCheck {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /** Of a PodGroup of scheduling.k8s.io: its minCount is immutable in v1alpha2. */
+    private static final String SCHEDULING_POLICY = "schedulingPolicy";
 
     /** What has to be done. */
     sealed interface Action {}
@@ -129,6 +132,11 @@ final class DependentCheck {
             if (!subjects(binding).equals(subjects(there))) {
                 set("subjects", binding.getSubjects(), what, patch);
             }
+        } else if (wanted instanceof GenericKubernetesResource group
+                && found instanceof GenericKubernetesResource there) {
+            if (!hasAll(spec(group), spec(there))) {
+                set("spec", spec(group), what, patch);
+            }
         } else if (wanted instanceof ConfigMap map && found instanceof ConfigMap there && !hasData(map, there)) {
             set("data", map.getData(), what, patch);
             // a key of both would be refused
@@ -136,6 +144,17 @@ final class DependentCheck {
                     .filter(there.getBinaryData()::containsKey)
                     .forEach(key -> patch.withObject("/binaryData").putNull(key));
         }
+    }
+
+    private static JsonNode spec(GenericKubernetesResource object) {
+        return JSON.valueToTree(object.getAdditionalProperties().get("spec"));
+    }
+
+    /** Whether every field of {@code wanted} is in {@code found}; the scheduler adds others. */
+    private static boolean hasAll(JsonNode wanted, JsonNode found) {
+        return wanted.isObject()
+                ? wanted.properties().stream().allMatch(field -> hasAll(field.getValue(), found.path(field.getKey())))
+                : wanted.asText().equals(found.asText()) && !found.isContainerNode();
     }
 
     private static void set(String field, Object value, List<String> what, ObjectNode patch) {
@@ -156,8 +175,15 @@ final class DependentCheck {
         return subject.getKind() + " " + subject.getNamespace() + "/" + subject.getName();
     }
 
-    /** Names a difference that no patch removes: the role of a binding, and data that was made immutable. */
+    /**
+     * Names a difference that no patch removes: the role of a binding, the policy of Kubernetes' own PodGroup, and data that
+     * was made immutable.
+     */
     private static Optional<String> fixedDifference(HasMetadata wanted, HasMetadata found) {
+        if (wanted instanceof GenericKubernetesResource group && found instanceof GenericKubernetesResource there) {
+            boolean isFixed = spec(group).has(SCHEDULING_POLICY);
+            return isFixed && !hasAll(spec(group), spec(there)) ? Optional.of(SCHEDULING_POLICY) : Optional.empty();
+        }
         if (wanted instanceof RoleBinding binding && found instanceof RoleBinding there) {
             return binding.getRoleRef().equals(there.getRoleRef()) ? Optional.empty() : Optional.of("roleRef");
         }

@@ -30,7 +30,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps account, Role, RoleBinding and the two ConfigMaps of each job as they should be. What the informers show decides
+ * Keeps account, Role, RoleBinding and the ConfigMaps of each job as they should be. What the informers show decides
  * whether anything has to be done; before an object is changed it is read from the API server. An object is created by a
  * request that fails if the name is taken, so that one of somebody else is never changed.
  */
@@ -75,13 +75,19 @@ final class Dependents {
      *
      * @param versions resourceVersions of the cached objects
      */
-    private record Basis(long generation, boolean isSpecAccepted, Set<String> accounts, List<String> versions) {
+    private record Basis(
+            long generation,
+            boolean isSpecAccepted,
+            Set<String> accounts,
+            List<String> progressMaps,
+            List<String> versions) {
 
         /** Whether the objects have to be what they had to be then. */
         boolean wantsSame(Basis other) {
             return generation == other.generation
                     && isSpecAccepted == other.isSpecAccepted
-                    && accounts.equals(other.accounts);
+                    && accounts.equals(other.accounts)
+                    && progressMaps.equals(other.progressMaps);
         }
     }
 
@@ -140,7 +146,8 @@ final class Dependents {
                 .filter(pod -> pod.getStatus() == null
                         || !ENDED.contains(pod.getStatus().getPhase()))
                 .toList();
-        Basis basis = basis(snapshot, pods);
+        List<String> progressMaps = ProgressMaps.all(job, Optional.of(accepted), pods);
+        Basis basis = basis(snapshot, pods, progressMaps);
         Optional<Basis> before = Optional.ofNullable(intact.get(uid(job)));
         boolean isWorldOurs = snapshot.worldMap().condition().isOurs();
         if (isWorldOurs && before.filter(basis::equals).isPresent()) {
@@ -152,14 +159,14 @@ final class Dependents {
         List<NameConflict> conflicts = new ArrayList<>();
         List<String> errors = new ArrayList<>();
         boolean answers = true;
-        for (HasMetadata wanted : wanted(job, accepted, snapshot.firstEpochs(accepted), pods)) {
+        for (HasMetadata wanted : wanted(job, accepted, snapshot.firstEpochs(accepted), pods, progressMaps)) {
             answers = answers && putRight(snapshot, wanted, follows, conflicts, errors, now);
         }
         if (!isWorldOurs) {
             conflicts.addAll(conflictOfWorld(job));
         }
         if (conflicts.isEmpty() && errors.isEmpty() && recheckAt(job).isEmpty()) {
-            intact.put(uid(job), basis(snapshot, pods));
+            intact.put(uid(job), basis(snapshot, pods, progressMaps));
             return Result.DONE;
         }
         if (!conflicts.isEmpty()) {
@@ -168,16 +175,16 @@ final class Dependents {
         return new Result(obstruction(job, now), errors.stream().findFirst());
     }
 
-    private static List<HasMetadata> wanted(SwavJob job, SwavJobSpec accepted, int firstEpochs, List<Pod> pods) {
-        return List.of(
-                TrainerRbac.account(job),
-                TrainerRbac.role(job),
-                TrainerRbac.binding(job, pods),
-                JobResources.progress(job),
-                JobResources.config(job, accepted, firstEpochs));
+    private static List<HasMetadata> wanted(
+            SwavJob job, SwavJobSpec accepted, int firstEpochs, List<Pod> pods, List<String> progressMaps) {
+        List<HasMetadata> wanted = new ArrayList<>(
+                List.of(TrainerRbac.account(job), TrainerRbac.role(job, progressMaps), TrainerRbac.binding(job, pods)));
+        progressMaps.forEach(name -> wanted.add(JobResources.progress(job, name)));
+        wanted.add(JobResources.config(job, accepted, firstEpochs));
+        return wanted;
     }
 
-    private Basis basis(JobSnapshot snapshot, List<Pod> pods) {
+    private Basis basis(JobSnapshot snapshot, List<Pod> pods, List<String> progressMaps) {
         SwavJob job = snapshot.job();
         String name = job.getMetadata().getName();
         Set<String> accounts = new TreeSet<>();
@@ -189,13 +196,16 @@ final class Dependents {
                         cached(job, ConfigMap.class, ResourceNames.configName(name)))
                 .map(found -> found.map(Dependents::version).orElse(ABSENT))
                 .collect(Collectors.toCollection(ArrayList::new));
-        versions.add(cached(job, ConfigMap.class, ResourceNames.progressName(name))
-                .map(found -> DependentCheck.decide(job, JobResources.progress(job), Optional.of(found))
-                                instanceof DependentCheck.KeepAsIs
-                        ? INTACT // its version changes with every report
-                        : version(found))
-                .orElse(ABSENT));
-        return new Basis(job.getMetadata().getGeneration(), snapshot.problems().isEmpty(), accounts, versions);
+        for (String map : progressMaps) {
+            versions.add(cached(job, ConfigMap.class, map)
+                    .map(found -> DependentCheck.decide(job, JobResources.progress(job, map), Optional.of(found))
+                                    instanceof DependentCheck.KeepAsIs
+                            ? INTACT // its version changes with every report
+                            : version(found))
+                    .orElse(ABSENT));
+        }
+        return new Basis(
+                job.getMetadata().getGeneration(), snapshot.problems().isEmpty(), accounts, progressMaps, versions);
     }
 
     private <T extends HasMetadata> Optional<T> cached(SwavJob job, Class<T> type, String name) {

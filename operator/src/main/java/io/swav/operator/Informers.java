@@ -109,7 +109,7 @@ final class Informers implements Dependents.Cache {
                         source instanceof InformerEventSource<?, ?> informers && synced(informers, namespace));
     }
 
-    private static boolean synced(InformerEventSource<?, ?> source, String namespace) {
+    static boolean synced(InformerEventSource<?, ?> source, String namespace) {
         Map<String, InformerHealthIndicator> informers = source.informerHealthIndicators();
         InformerHealthIndicator informer =
                 informers.getOrDefault(Constants.WATCH_ALL_NAMESPACES, informers.get(namespace));
@@ -181,7 +181,7 @@ final class Informers implements Dependents.Cache {
         }
     }
 
-    private static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
+    static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
         ResourceID id = ResourceID.fromResource(object);
         source.get(id)
                 .ifPresentOrElse(
@@ -210,7 +210,7 @@ final class Informers implements Dependents.Cache {
                 .collect(Collectors.toSet());
     }
 
-    private static ResourceID jobOf(HasMetadata object) {
+    static ResourceID jobOf(HasMetadata object) {
         return new ResourceID(
                 object.getMetadata().getLabels().get(ResourceNames.LABEL_JOB),
                 object.getMetadata().getNamespace());

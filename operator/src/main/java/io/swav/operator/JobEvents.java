@@ -44,8 +44,12 @@ final class JobEvents {
             ConditionType.Failed,
             ConditionType.Stalled,
             ConditionType.Suspended,
+            ConditionType.Admitted,
             ConditionType.CheckpointExceedsNotice,
             ConditionType.WeightsNotKept);
+
+    private static final Set<String> AS_WANTED =
+            Set.of(ConditionType.Complete.name(), ConditionType.Suspended.name(), ConditionType.Admitted.name());
 
     private final EventWriter writer;
     /** By uid of the job, the status whose conditions were recorded but could not be stored yet. */
@@ -224,8 +228,7 @@ final class JobEvents {
     }
 
     private void record(SwavJob job, JobCondition condition, Instant at) {
-        boolean warning = !condition.type().equals(ConditionType.Complete.name())
-                && !condition.type().equals(ConditionType.Suspended.name());
+        boolean warning = !AS_WANTED.contains(condition.type());
         writer.write(
                 job,
                 warning,

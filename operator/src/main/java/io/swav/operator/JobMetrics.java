@@ -46,6 +46,7 @@ final class JobMetrics implements MultiCollector {
     private static final Set<String> FALSE_MATTERS = EnumSet.of(
                     ConditionType.Ready,
                     ConditionType.Running,
+                    ConditionType.Admitted, // only jobs in a queue have it
                     ConditionType.DataReady,
                     ConditionType.Complete,
                     ConditionType.CheckpointsSaved)

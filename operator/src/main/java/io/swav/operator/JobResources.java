@@ -10,7 +10,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import java.util.Map;
 
-/** The job's ConfigMaps {@code <job>-config} and {@code <job>-progress} and its Secret {@code <job>-handshake}. */
+/** The job's ConfigMaps {@code <job>-config} and {@link ProgressMaps} and its Secret {@code <job>-handshake}. */
 final class JobResources {
     private JobResources() {}
 
@@ -27,11 +27,10 @@ final class JobResources {
                 .build();
     }
 
-    /** Returns the empty progress map: its keys belong to the trainers, which may patch it but not create it. */
-    static ConfigMap progress(SwavJob job) {
+    /** Returns an empty progress map: its keys belong to the trainers, which may patch it but not create it. */
+    static ConfigMap progress(SwavJob job, String name) {
         return new ConfigMapBuilder()
-                .withMetadata(OwnerMetadata.meta(
-                        job, ResourceNames.progressName(job.getMetadata().getName())))
+                .withMetadata(OwnerMetadata.meta(job, name))
                 .build();
     }
 

@@ -4,11 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.ConditionType;
 import io.swav.api.EpochSchedule;
+import io.swav.api.ReportRules;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
+import io.swav.api.TrainingSettings;
 import io.swav.api.World;
+import io.swav.planner.JobPolicy;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PlannerInput;
 import io.swav.planner.PodState;
@@ -33,6 +36,7 @@ import java.util.Optional;
  * @param recheckAt when to reconcile although nothing has changed: not everything that holds a pod is watched
  * @param configured the spec in the trainers' configuration file; empty while there is none
  * @param orphans trainers of an earlier job of the same name
+ * @param queue what a queue lets the job run
  */
 record JobSnapshot(
         SwavJob job,
@@ -42,11 +46,12 @@ record JobSnapshot(
         List<ObservedPod> pods,
         Map<String, TrainerReport> reports,
         List<TrainerReport> allReports,
-        Optional<ConfigMap> progressMap,
+        List<ConfigMap> progressMaps,
         Reporting reporting,
         Optional<Instant> recheckAt,
         Optional<SwavJobSpec> configured,
-        Orphans orphans) {
+        Orphans orphans,
+        QueueState queue) {
     private static final String PAUSED = "true";
 
     JobSnapshot(
@@ -57,7 +62,7 @@ record JobSnapshot(
             List<ObservedPod> pods,
             Map<String, TrainerReport> reports,
             List<TrainerReport> allReports,
-            Optional<ConfigMap> progressMap,
+            List<ConfigMap> progressMaps,
             Reporting reporting,
             Optional<Instant> recheckAt,
             Optional<SwavJobSpec> configured) {
@@ -69,11 +74,12 @@ record JobSnapshot(
                 pods,
                 reports,
                 allReports,
-                progressMap,
+                progressMaps,
                 reporting,
                 recheckAt,
                 configured,
-                Orphans.NONE);
+                Orphans.NONE,
+                new QueueState.NotQueued());
     }
 
     /**
@@ -128,7 +134,22 @@ record JobSnapshot(
             changes.add("training.threads " + now.training().threads() + " instead of "
                     + before.training().threads());
         }
+        if (now.scheduling().gang() != before.scheduling().gang()) {
+            changes.add("scheduling.gang " + now.scheduling().gang() + " instead of "
+                    + before.scheduling().gang());
+        }
+        if (now.scheduling().zone() != before.scheduling().zone()) {
+            changes.add("scheduling.zone " + now.scheduling().zone() + " instead of "
+                    + before.scheduling().zone());
+        }
         return changes;
+    }
+
+    /** Returns what the trainers may leave out of their reports, as it is stored for them. */
+    String reportRules() {
+        return accepted.map(spec -> spec.withEpochs(firstEpochs(spec)))
+                .map(spec -> new ReportRules(TrainingSettings.digest(TrainingSettings.of(spec))).write())
+                .orElse(worldMap.entries().reportRules());
     }
 
     /** Returns the global steps applied, as far as reported. */
@@ -194,7 +215,7 @@ record JobSnapshot(
                 TrainerPod.revision(template),
                 spec.rollout().type() == SwavJobSpec.RolloutType.RollingUpdate,
                 PAUSED.equals(paused),
-                spec.replicas() < spec.maxReplicas(),
+                spec.replicas() < spec.maxReplicas() && !queue.isQueued(), // no pod beyond those admitted
                 noRoom,
                 saved && spec.checkpoint().uri() != null);
     }
@@ -212,22 +233,18 @@ record JobSnapshot(
     }
 
     JobSnapshot with(Reporting found) {
-        return new JobSnapshot(
-                job,
-                accepted,
-                problems,
-                worldMap,
-                pods,
-                reports,
-                allReports,
-                progressMap,
-                found,
-                recheckAt,
-                configured,
-                orphans);
+        return with(found, orphans, queue);
     }
 
     JobSnapshot with(Orphans found) {
+        return with(reporting, found, queue);
+    }
+
+    JobSnapshot with(QueueState found) {
+        return with(reporting, orphans, found);
+    }
+
+    private JobSnapshot with(Reporting newReporting, Orphans newOrphans, QueueState newQueue) {
         return new JobSnapshot(
                 job,
                 accepted,
@@ -236,10 +253,21 @@ record JobSnapshot(
                 pods,
                 reports,
                 allReports,
-                progressMap,
-                reporting,
+                progressMaps,
+                newReporting,
                 recheckAt,
                 configured,
-                found);
+                newOrphans,
+                newQueue);
+    }
+
+    /** Returns the limits within which the job runs: those of its spec, and of its queue. */
+    Optional<JobPolicy> policy() {
+        return accepted.map(JobPolicy::of).map(queue::limit);
+    }
+
+    /** Whether the spec and the queue let pods run. */
+    boolean mayRun() {
+        return accepted.filter(spec -> !spec.suspend()).isPresent() && !(queue instanceof QueueState.Withheld);
     }
 }

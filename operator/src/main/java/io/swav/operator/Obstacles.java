@@ -60,7 +60,7 @@ final class Obstacles {
 
     /** Describes the nodes that may go or are avoided. */
     private String nodes() {
-        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && !phase.isEnd();
+        boolean wanted = snapshot.mayRun() && !phase.isEnd();
         return wanted ? NodeSentences.of(livePods(), facts) : "";
     }
 
@@ -114,7 +114,7 @@ final class Obstacles {
     /** Describes the pods that do not train with what the job does; empty for a job that has ended or is suspended. */
     private Optional<String> disagreement() {
         return snapshot.accepted()
-                .filter(spec -> !spec.suspend() && !phase.isEnd())
+                .filter(spec -> snapshot.mayRun() && !phase.isEnd())
                 .map(spec -> spec.withEpochs(snapshot.firstEpochs(spec)))
                 .flatMap(spec -> Agreement.of(facts.world(), livePods(), TrainingSettings.of(spec))
                         .sentence());
@@ -167,13 +167,21 @@ final class Obstacles {
         if (!snapshot.problems().isEmpty()) {
             return Optional.of(phase == Phase.Invalid ? problems() : HumanFormat.sentences(problems(), specInForce()));
         }
-        return rejection()
-                .map(rejection ->
-                        HumanFormat.sentences(rejection.why(), blockedReports().orElse("")))
+        return stalledQueue()
+                .or(() -> rejection()
+                        .map(rejection -> HumanFormat.sentences(
+                                rejection.why(), blockedReports().orElse(""))))
                 .or(this::blockedReports)
                 .or(this::stalledByHold)
                 .or(this::stalledByRollout)
                 .or(this::stalledByDisagreement);
+    }
+
+    /** Returns why the job is not admitted, if a person has to act. */
+    private Optional<String> stalledQueue() {
+        return snapshot.queue() instanceof QueueState.Withheld withheld && withheld.needsAction()
+                ? Optional.of(withheld.why())
+                : Optional.empty();
     }
 
     /** Returns the rejection that a person has to end. */
@@ -199,8 +207,9 @@ final class Obstacles {
             ConditionReason ofRollout =
                     stalledByRollout().isPresent() ? ConditionReason.RolloutStalled : ConditionReason.TrainersDisagree;
             ConditionReason ofPods = stalledByHold().isPresent() ? ConditionReason.PodCannotStart : ofRollout;
-            return rejection()
-                    .map(PodRejection::reason)
+            return stalledQueue()
+                    .map(why -> ConditionReason.QueueUnavailable)
+                    .or(() -> rejection().map(PodRejection::reason))
                     .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
                     .orElse(ofPods);
         }
@@ -255,7 +264,7 @@ final class Obstacles {
 
     /** Describes held pods; empty for a job that has ended or is suspended, because its pods are being deleted. */
     private Optional<String> holds() {
-        boolean wanted = snapshot.accepted().filter(spec -> !spec.suspend()).isPresent() && !phase.isEnd();
+        boolean wanted = snapshot.mayRun() && !phase.isEnd();
         return wanted ? Hold.sentence(snapshot.pods()) : Optional.empty();
     }
 

@@ -10,7 +10,6 @@ import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionReason;
-import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.World;
@@ -43,6 +42,7 @@ final class PlanExecutor {
     private final Supplier<List<Node>> nodes;
     private final Dependents dependents;
     private final HandshakeKeeper handshake;
+    private final GangKeeper gangs;
     /** The last rejection of each job, by uid. */
     private final Map<String, PodRejection> rejections = new ConcurrentHashMap<>();
 
@@ -57,13 +57,15 @@ final class PlanExecutor {
             Consumer<ConfigMap> mapWritten,
             Supplier<List<Node>> nodes,
             Dependents dependents,
-            HandshakeKeeper handshake) {
+            HandshakeKeeper handshake,
+            GangKeeper gangs) {
         this.client = client;
         this.nodes = nodes;
         this.podCreated = podCreated;
         this.mapWritten = mapWritten;
         this.dependents = dependents;
         this.handshake = handshake;
+        this.gangs = gangs;
     }
 
     /**
@@ -84,12 +86,16 @@ final class PlanExecutor {
         return dependents
                 .obstruction(job, now)
                 .or(() -> handshake.problem(job, now))
+                .or(() -> gangs.problem(job, now))
                 .or(() -> Optional.ofNullable(rejections.get(uid(job))).filter(last -> last.isInForce(job, now)));
     }
 
     /** Returns when to look at objects of the job again that are not watched, or should not be written yet. */
-    Optional<Instant> recheckAt(SwavJob job) {
-        return Stream.concat(dependents.recheckAt(job).stream(), handshake.recheckAt(job).stream())
+    Optional<Instant> recheckAt(SwavJob job, Instant now) {
+        return Stream.of(dependents.recheckAt(job), handshake.recheckAt(job), gangs.recheckAt(job))
+                .flatMap(Optional::stream)
+                .filter(now::isBefore) // one that is due was not made because of an error or obstacle, which has
+                // its own time
                 .min(Comparator.naturalOrder());
     }
 
@@ -111,14 +117,18 @@ final class PlanExecutor {
             for (ObservedPod pod : plan.forceDelete()) {
                 delete(job, pod, true);
             }
-            if (mayCreate && key.isUsable()) {
-                createPods(snapshot, plan, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+            boolean needsGroup = mayCreate && key.isUsable() && !plan.create().isEmpty();
+            GangKeeper.GangStart gang = gangs.check(snapshot, accepted, needsGroup, now);
+            if (mayCreate && key.isUsable() && gang.isUsable()) {
+                createPods(snapshot, plan, gang, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
             }
             for (ObservedPod pod : plan.delete()) {
                 delete(job, pod, false);
             }
             return new ExecutionResult(
-                    published, rejection(job, now), objects.error().or(key::error));
+                    published,
+                    rejection(job, now),
+                    objects.error().or(key::error).or(gang::error));
         } catch (ObjectSize.TooLargeException e) {
             PodRejection rejection =
                     PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
@@ -160,6 +170,7 @@ final class PlanExecutor {
     void forget(SwavJob job) {
         dependents.forget(job);
         handshake.forget(job);
+        gangs.forget(job);
         rejections.remove(uid(job));
     }
 
@@ -169,10 +180,8 @@ final class PlanExecutor {
         WorldConfigMap before = snapshot.worldMap();
         World world = plan.world() instanceof WorldDecision.Regroup regroup ? regroup.next() : before.world();
         WorldConfigMap.Entries entries = WorldConfigMap.Entries.of(
-                job,
-                AcceptedSpec.toStore(snapshot),
-                keyDigest,
-                before.entries().outbox()); // what was told stays until something else is written
+                        job, AcceptedSpec.toStore(snapshot), keyDigest, snapshot.reportRules())
+                .withOutbox(before.entries().outbox()); // what was told stays until something else is written
         boolean same =
                 world.equals(before.world()) && plan.state().equals(before.state()) && entries.equals(before.entries());
         if (same
@@ -202,7 +211,8 @@ final class PlanExecutor {
      *
      * @return why a pod could not be created
      */
-    private Optional<PodRejection> createPods(JobSnapshot snapshot, ReconcilePlan plan, Instant now) {
+    private Optional<PodRejection> createPods(
+            JobSnapshot snapshot, ReconcilePlan plan, GangKeeper.GangStart gang, Instant now) {
         List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
@@ -213,7 +223,12 @@ final class PlanExecutor {
         }
         for (String name : names) {
             Pod pod = TrainerPod.of(job, template, name);
+            Optional<String> misplaced = place(snapshot.queue(), pod);
+            if (misplaced.isPresent()) {
+                return misplaced.map(why -> PodRejection.of(job, ConditionReason.QueueUnavailable, why, now));
+            }
             try {
+                gang.mark(job, pod);
                 AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
                 podCreated.accept(client.resource(pod).create());
             } catch (KubernetesClientException e) {
@@ -228,6 +243,19 @@ final class PlanExecutor {
             }
         }
         return Optional.empty();
+    }
+
+    /** Adds what Kueue wants of the pods of an admitted job; returns why that is impossible. */
+    private static Optional<String> place(QueueState queue, Pod pod) {
+        if (queue.isQueued()) {
+            AdmittedPodSet.withoutQueueLabel(pod);
+        }
+        return queue instanceof QueueState.Admitted admitted
+                ? admitted.placement()
+                        .addTo(pod)
+                        .map(conflict -> "No pod is created where Kueue admitted the job: " + conflict
+                                + ". Change spec.template, or what asks for it")
+                : Optional.empty();
     }
 
     /** A pod of this job was created before, and the cache does not have it yet; another's costs its number. */
@@ -251,26 +279,28 @@ final class PlanExecutor {
     }
 
     /**
-     * Removes the reports of deleted pods from the progress map, which would otherwise grow with every pod. Called once
+     * Removes the reports of deleted pods from the progress maps, which would otherwise grow with every pod. Called once
      * the status contains what they reported last.
      */
     void prune(JobSnapshot snapshot) {
-        Map<String, String> data = snapshot.progressMap()
-                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
-                .map(ConfigMap::getData)
-                .orElse(Map.of());
         Set<String> pods = snapshot.pods().stream().map(ObservedPod::name).collect(Collectors.toSet());
-        List<String> gone =
-                data.keySet().stream().filter(pod -> !pods.contains(pod)).toList();
+        snapshot.progressMaps().stream()
+                .filter(map -> Ownership.of(map, snapshot.job()) == Ownership.OURS)
+                .forEach(map -> prune(map, pods));
+    }
+
+    private void prune(ConfigMap map, Set<String> pods) {
+        List<String> gone = Optional.ofNullable(map.getData()).orElse(Map.of()).keySet().stream()
+                .filter(pod -> !pods.contains(pod))
+                .toList();
         if (gone.isEmpty()) {
             return;
         }
         String removals =
                 gone.stream().map(pod -> "\"" + pod + "\":null").collect(Collectors.joining(",", "{\"data\":{", "}}"));
-        SwavJob job = snapshot.job();
         client.configMaps()
-                .inNamespace(job.getMetadata().getNamespace())
-                .withName(ResourceNames.progressName(job.getMetadata().getName()))
+                .inNamespace(map.getMetadata().getNamespace())
+                .withName(map.getMetadata().getName())
                 .patch(PatchContext.of(PatchType.JSON_MERGE), removals);
     }
 

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,9 @@ final class PodClassifier {
     private static final Duration TIME_TO_EXIT = Duration.ofSeconds(30);
 
     private static final String RECEIVED_SIGTERM = "the trainer received SIGTERM";
+
+    /** No trainer is believed to report less often than twice in this time. */
+    private static final double LONGEST_SILENCE_MILLIS = 5 * 60 * 1000;
 
     private static final String NODE_NOT_READY = "NodeNotReady";
 
@@ -108,11 +112,25 @@ final class PodClassifier {
         return new LivenessSignals(
                 ended ? null : silence.orElse(null),
                 report.awaitingPeers(),
-                Optional.ofNullable(report.stalledSeconds()).map(s -> Duration.ofMillis(Math.round(1000 * s))),
+                stalled(report),
                 Optional.ofNullable(report.lostPeer()),
                 report.step(),
                 Optional.ofNullable(report.regroup()),
-                Optional.ofNullable(report.reach()));
+                Optional.ofNullable(report.reach()),
+                silentAfter(report));
+    }
+
+    /** A report may be old while others report for its trainer: a world that makes steps has not stalled. */
+    private static Optional<Duration> stalled(TrainerReport report) {
+        return Optional.ofNullable(report.stalledSeconds())
+                .map(s -> report.heardAll() ? Duration.ZERO : Duration.ofMillis(Math.round(1000 * s)));
+    }
+
+    /** Returns the time for two reports, as this trainer sends them while no other reports for it. */
+    private static Duration silentAfter(TrainerReport report) {
+        double announced = 2 * Objects.requireNonNullElse(report.nextWithin(), 0.0);
+        Duration limit = Duration.ofMillis(Math.round(Math.min(1000 * announced, LONGEST_SILENCE_MILLIS)));
+        return limit.compareTo(LivenessSignals.SILENCE_LIMIT) > 0 ? limit : LivenessSignals.SILENCE_LIMIT;
     }
 
     private static @Nullable String phase(Pod pod) {

@@ -23,7 +23,7 @@ record PodRejection(ConditionReason reason, String why, long generation, Instant
     /** A quota has room again as soon as any pod of the namespace ends, which is not watched. */
     private static final Duration RETRY_OF_QUOTA = Duration.ofSeconds(5);
 
-    private static final int UNPROCESSABLE = 422;
+    static final int UNPROCESSABLE = 422;
     /** HTTP codes that reject this pod rather than any request at this moment. */
     private static final Set<Integer> CODES =
             Set.of(HttpURLConnection.HTTP_BAD_REQUEST, HttpURLConnection.HTTP_FORBIDDEN, UNPROCESSABLE);

@@ -4,6 +4,7 @@ import io.swav.api.TrainerReport;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -11,7 +12,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
 
 /**
- * Tracks how long ago each trainer's last new report arrived, whatever the trainer's clock says, by a monotonic clock.
+ * Tracks how long ago each trainer's last sign of life arrived, whatever the trainer's clock says, by a monotonic clock: a
+ * new report of its own, or one of another member of its generation that has heard all members of it.
  * No report can arrive during an outage of the API server, so that time does not count as silence. A trainer that left
  * the world because it was silent stays silent until a new report arrives, also for an operator that has just started.
  */
@@ -27,15 +29,28 @@ final class ReportSilenceTracker {
     /**
      * The arrival of a trainer's last report.
      * @param times of its reports, the one that was read last at the end
+     * @param heardAt when the last report of another member arrived that had heard it; not later than {@code at} if none has
+     *     since
      */
-    private record LastReport(List<String> times, long at) {
+    private record LastReport(List<String> times, long at, long heardAt) {
 
         LastReport with(String time, long now) {
             List<String> all = new ArrayList<>(times);
             boolean known = all.remove(time);
             all.add(time);
             return new LastReport(
-                    List.copyOf(all.subList(Math.max(0, all.size() - TIMES_KEPT), all.size())), known ? at : now);
+                    List.copyOf(all.subList(Math.max(0, all.size() - TIMES_KEPT), all.size())),
+                    known ? at : now,
+                    heardAt);
+        }
+
+        LastReport heard(long now) {
+            return new LastReport(times, at, now);
+        }
+
+        /** Returns when it last gave a sign of life. */
+        long signAt() {
+            return heardAt - at > 0 ? heardAt : at;
         }
     }
 
@@ -71,21 +86,42 @@ final class ReportSilenceTracker {
         long now = nanos.getAsLong();
         Map<String, LastReport> before = jobs.getOrDefault(job, Map.of());
         Map<String, LastReport> after = new HashMap<>();
-        Map<String, Duration> silence = new HashMap<>();
+        Map<String, Long> generations = new HashMap<>();
+        Set<Long> heard = new HashSet<>();
         for (TrainerReport report : reports) {
             if (!pods.contains(report.uid()) && !before.containsKey(report.uid())) {
                 continue;
             }
             boolean isOut = putOut.contains(report.uid());
             LastReport last = before.get(report.uid());
-            LastReport latest = last == null
-                    ? new LastReport(List.of(report.time()), isOut ? now - LONG_AGO : now)
-                    : last.with(report.time(), now);
+            long first = isOut ? now - LONG_AGO : now;
+            LastReport latest =
+                    last == null ? new LastReport(List.of(report.time()), first, first) : last.with(report.time(), now);
             after.put(report.uid(), latest);
-            silence.put(
-                    report.uid(), Duration.ofNanos(now - (isOut ? latest.at() : notBeforeOutage(job, latest.at()))));
+            if (isOut) {
+                continue;
+            }
+            generations.put(report.uid(), report.generation());
+            if (report.heardAll() && latest.at() == now) {
+                heard.add(report.generation());
+            }
         }
+        generations.forEach((uid, generation) -> {
+            if (generation > 0 && heard.contains(generation)) {
+                after.computeIfPresent(uid, (same, last) -> last.heard(now));
+            }
+        });
         jobs.put(job, after);
+        return silence(job, after, generations.keySet(), now);
+    }
+
+    /** @param counted uids of the pods that have not left the world because they did not respond */
+    private Map<String, Duration> silence(String job, Map<String, LastReport> reports, Set<String> counted, long now) {
+        Map<String, Duration> silence = new HashMap<>();
+        reports.forEach((uid, last) -> {
+            long sign = counted.contains(uid) ? notBeforeOutage(job, last.signAt()) : last.at();
+            silence.put(uid, Duration.ofNanos(now - sign));
+        });
         return silence;
     }
 

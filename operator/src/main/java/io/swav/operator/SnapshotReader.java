@@ -91,26 +91,31 @@ final class SnapshotReader {
      * @throws WorldConfigMap.UnreadableException if something other than the operator has written the world
      */
     JobSnapshot read(SwavJob job, Collection<Pod> allPods, Instant now) {
-        ResourceID progress =
-                id(job, ResourceNames.progressName(job.getMetadata().getName()));
         List<Pod> own = new ArrayList<>(allPods.stream()
                 .filter(pod -> OwnerMetadata.isOwnedBy(pod, job))
                 .toList());
         WorldConfigMap stored = WorldConfigMap.read(job, worldMap(job));
+        List<ResourceID> names = ProgressMaps.all(job, Optional.ofNullable(job.getSpec()), own).stream()
+                .map(name -> id(job, name))
+                .toList();
+        List<ConfigMap> progress = found(names, maps);
         WorldConfigMap worldMap = stored.world().generation() > 0
                 ? stored
-                : stored.after(generation(job, own, reports(maps.apply(progress))), nextPod(stored, own));
+                : stored.after(generation(job, own, reports(progress)), nextPod(stored, own));
         own.addAll(missingFromCache(worldMap.world(), own, job.getMetadata().getNamespace()));
         Orphans orphans = Orphans.of(job, allPods);
-        JobSnapshot cached =
-                snapshot(job, own, worldMap, maps.apply(progress), now).with(orphans);
+        JobSnapshot cached = snapshot(job, own, worldMap, progress, now).with(orphans);
         if (!cached.needsLiveReports()) {
             return cached;
         }
-        Optional<ConfigMap> latest = live.map(progress);
+        List<ConfigMap> latest = found(names, live::map);
         silenceTracker.apiServerBack();
         JobSnapshot asked = snapshot(job, own, worldMap, latest, now);
         return (asked.needsReportingCheck() ? checked(job, own, worldMap, latest, asked, now) : asked).with(orphans);
+    }
+
+    private static List<ConfigMap> found(List<ResourceID> names, Function<ResourceID, Optional<ConfigMap>> source) {
+        return names.stream().flatMap(name -> source.apply(name).stream()).toList();
     }
 
     /** Silence counts from the moment at which trainers can report again. */
@@ -118,10 +123,10 @@ final class SnapshotReader {
             SwavJob job,
             List<Pod> own,
             WorldConfigMap worldMap,
-            Optional<ConfigMap> progress,
+            List<ConfigMap> progress,
             JobSnapshot before,
             Instant now) {
-        Reporting reporting = live.reporting(job, silent(own, before, now));
+        Reporting reporting = live.reporting(job, silent(job, own, before, now));
         String uid = job.getMetadata().getUid();
         if (reporting instanceof Reporting.Blocked) {
             silenceTracker.reportsBlocked(uid);
@@ -132,7 +137,7 @@ final class SnapshotReader {
                 : before.with(reporting);
     }
 
-    private static List<TrainerAccess.SilentPod> silent(List<Pod> own, JobSnapshot snapshot, Instant now) {
+    private static List<TrainerAccess.SilentPod> silent(SwavJob job, List<Pod> own, JobSnapshot snapshot, Instant now) {
         Map<String, Pod> byUid =
                 own.stream().collect(Collectors.toMap(pod -> pod.getMetadata().getUid(), pod -> pod));
         return snapshot.pods().stream()
@@ -141,7 +146,8 @@ final class SnapshotReader {
                         pod.name(),
                         TrainerRbac.accountOf(Objects.requireNonNull(byUid.get(pod.uid()))),
                         pod.created(),
-                        lastReport(pod, snapshot.reports().get(pod.name()), now)))
+                        lastReport(pod, snapshot.reports().get(pod.name()), now),
+                        ProgressMaps.of(job, Objects.requireNonNull(byUid.get(pod.uid())))))
                 .toList();
     }
 
@@ -157,7 +163,7 @@ final class SnapshotReader {
     }
 
     private JobSnapshot snapshot(
-            SwavJob job, List<Pod> own, WorldConfigMap worldMap, Optional<ConfigMap> progress, Instant now) {
+            SwavJob job, List<Pod> own, WorldConfigMap worldMap, List<ConfigMap> progress, Instant now) {
         Map<String, TrainerReport> everyReport = reports(progress);
         List<ObservedPod> pods = new ArrayList<>();
         Map<String, TrainerReport> reports = new HashMap<>();
@@ -286,11 +292,12 @@ final class SnapshotReader {
         return new ResourceID(name, job.getMetadata().getNamespace());
     }
 
-    private static Map<String, TrainerReport> reports(Optional<ConfigMap> progress) {
+    private static Map<String, TrainerReport> reports(List<ConfigMap> progress) {
         Map<String, TrainerReport> reports = new HashMap<>();
-        progress.map(ConfigMap::getData)
-                .orElse(Map.of())
-                .forEach((pod, json) -> parse(json, TrainerReport.class).ifPresent(report -> reports.put(pod, report)));
+        progress.stream()
+                .flatMap(map -> Optional.ofNullable(map.getData()).orElse(Map.of()).entrySet().stream())
+                .forEach(entry -> parse(entry.getValue(), TrainerReport.class)
+                        .ifPresent(report -> reports.put(entry.getKey(), report)));
         return reports;
     }
 

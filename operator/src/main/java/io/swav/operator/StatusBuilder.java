@@ -50,6 +50,7 @@ final class StatusBuilder {
         return new SwavJobStatus(
                 snapshot.job().getMetadata().getGeneration(),
                 phase,
+                text(facts.plannerState().progress().started()),
                 alive.size(),
                 ready,
                 OwnerMetadata.selector(snapshot.job()),
@@ -77,6 +78,7 @@ final class StatusBuilder {
         return new SwavJobStatus(
                 generation,
                 before.phase(),
+                before.startTime(),
                 before.replicas(),
                 before.readyReplicas(),
                 before.selector(),
@@ -107,6 +109,7 @@ final class StatusBuilder {
         return new SwavJobStatus(
                 generation,
                 before.phase(),
+                before.startTime(),
                 alive,
                 0,
                 before.selector(),
@@ -114,6 +117,7 @@ final class StatusBuilder {
                 before.progress(),
                 before.checkpoints(),
                 before.ledger(),
+                null,
                 conditions.list());
     }
 
@@ -126,7 +130,6 @@ final class StatusBuilder {
         if (world.generation() == 0) {
             return null;
         }
-        Instant since = facts.plannerState().progress().since();
         return new WorldStatus(
                 world.generation(),
                 world.size(),
@@ -134,8 +137,12 @@ final class StatusBuilder {
                         .limit(MEMBERS_SHOWN)
                         .map(World.Member::pod)
                         .toList(),
-                since == null ? null : since.toString(),
+                text(facts.plannerState().progress().since()),
                 collective(facts));
+    }
+
+    private static @Nullable String text(@Nullable Instant time) {
+        return time == null ? null : time.toString();
     }
 
     private static @Nullable String collective(StatusFacts facts) {

@@ -54,8 +54,7 @@ record StatusFacts(
 
     /** Returns the nodes that new pods are kept off, as far as that is stored. */
     List<AvoidedNode> avoidedNodes() {
-        boolean creates = end().isEmpty()
-                && snapshot.accepted().filter(spec -> !spec.suspend()).isPresent();
+        boolean creates = end().isEmpty() && snapshot.mayRun();
         return plan.filter(p -> creates && result.published())
                 .map(p -> p.nodes().avoided())
                 .orElse(List.of());
@@ -65,9 +64,9 @@ record StatusFacts(
         if (plan.isEmpty()) {
             return Phase.Invalid;
         }
-        WorldDecision decision = plan.get().world();
-        if (decision instanceof WorldDecision.JobEnded ended) {
-            return ended.end().complete() ? Phase.Complete : Phase.Failed;
+        PlannerState.End end = plan.get().state().progress().end();
+        if (end != null) {
+            return end.complete() ? Phase.Complete : Phase.Failed;
         }
         if (snapshot.accepted().filter(SwavJobSpec::suspend).isPresent()) {
             return Phase.Suspended;
@@ -89,10 +88,10 @@ record StatusFacts(
         });
     }
 
-    /** Whether the world has as many members as the spec wants. */
+    /** Whether the world has as many members as the spec wants and a queue allows. */
     boolean isFull() {
-        return snapshot.accepted()
-                .filter(spec -> world.size() == Math.min(spec.replicas(), spec.maxReplicas()))
+        return snapshot.policy()
+                .filter(policy -> world.size() == policy.target())
                 .isPresent();
     }
 }

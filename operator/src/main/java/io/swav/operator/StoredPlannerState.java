@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param nodes null if none is blamed
  * @param epochs and {@code settings} are null if they were never changed
  * @param rollout null if there is none, or if an earlier version stored the state
+ * @param started null while the job is suspended, or if an earlier version stored the state
  */
 record StoredPlannerState(
         long nextPod,
@@ -60,7 +61,9 @@ record StoredPlannerState(
 
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable LiveSettings settings,
 
-        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable RolloutState rollout) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) PlannerState.@Nullable RolloutState rollout,
+
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Instant started) {
 
     StoredPlannerState {
         // absent from an earlier operator's state
@@ -94,7 +97,8 @@ record StoredPlannerState(
                 state.nodes().equals(NodeFailures.NONE) ? null : state.nodes(),
                 state.settings().epochs(),
                 state.settings().live(),
-                state.rollout().equals(PlannerState.RolloutState.NONE) ? null : state.rollout());
+                state.rollout().equals(PlannerState.RolloutState.NONE) ? null : state.rollout(),
+                state.progress().started());
     }
 
     PlannerState plannerState() {
@@ -108,7 +112,7 @@ record StoredPlannerState(
                         Objects.requireNonNullElse(trials, List.of()),
                         Objects.requireNonNullElse(noticed, Set.of())),
                 new Backoff(streak, retryAt),
-                new Progress(since, firstDone, end, divergences),
+                new Progress(since, firstDone, end, divergences, started),
                 account,
                 failures == null ? Failures.ofEarlierVersion(account.incidents()) : failures,
                 Objects.requireNonNullElse(nodes, NodeFailures.NONE),

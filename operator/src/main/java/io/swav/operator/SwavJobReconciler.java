@@ -65,6 +65,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private final PlanExecutor executor;
     private final JobEvents events;
     private final PodEvents podEvents;
+    private final KueueQueue queue;
     private final JobMetrics metrics;
     private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
     /** Set once, before the first reconciliation. */
@@ -77,13 +78,15 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.metrics = metrics;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
+        this.queue = new KueueQueue(client, events::recordRestored);
         this.executor = new PlanExecutor(
                 client,
                 pod -> informers().created(pod),
                 map -> informers().written(map),
                 () -> informers().nodes(),
                 new Dependents(client, this::informers, events::recordRestored),
-                new HandshakeKeeper(client));
+                new HandshakeKeeper(client),
+                new GangKeeper(client, this::informers, events::recordRestored));
     }
 
     @Override
@@ -119,16 +122,20 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             if (observed.isEmpty()) {
                 return UpdateControl.<SwavJob>noUpdate().rescheduleAfter(AFTER_API_ERROR);
             }
-            JobSnapshot snapshot = observed.get();
             if (job.isMarkedForDeletion()) {
-                return letGo(snapshot, now, context);
+                return letGo(observed.get(), now, context);
             }
+            JobSnapshot snapshot = observed.get().with(queue.check(observed.get(), context, now));
             events.recall(job, now);
             Outbox owed = events.tell(job, snapshot.worldMap().outbox(), snapshot.pods(), now);
-            Optional<PodRejection> rejection =
-                    snapshot.orphans().rejection(job, now).or(() -> executor.rejection(job, now));
-            Optional<ReconcilePlan> plan = snapshot.accepted()
-                    .map(spec -> WorldPlanner.plan(JobPolicy.of(spec), snapshot.plannerInput(rejection), now));
+            Optional<PodRejection> rejection = snapshot.orphans()
+                    .rejection(job, now)
+                    .or(() -> executor.rejection(job, now))
+                    .or(() -> snapshot.queue() instanceof QueueState.Unavailable unknown
+                            ? Optional.of(unknown.rejection())
+                            : Optional.empty());
+            Optional<ReconcilePlan> plan =
+                    snapshot.policy().map(policy -> WorldPlanner.plan(policy, snapshot.plannerInput(rejection), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
                 owed = owed.plus(JobEvents.notes(job, plan.get(), snapshot.changesForNextPods(), now));
@@ -144,7 +151,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                     Stream.of(
                                     due.stream(),
                                     snapshot.recheckAt().stream(),
-                                    executor.recheckAt(job).stream(),
+                                    executor.recheckAt(job, now).stream(),
+                                    queue.recheckAt(job).stream(),
                                     owed.recheckAt(now).stream(),
                                     retryTimes(plan, result, now))
                             .flatMap(times -> times),
@@ -174,6 +182,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                 snapshot.accepted()
                         .map(spec -> WorldPlanner.plan(
                                 JobPolicy.of(spec).asSuspended(), snapshot.plannerInput(Optional.empty()), now)));
+        queue.letGo(snapshot, context);
         int alive = (int) snapshot.pods().stream().filter(JobDeletion::isLeft).count();
         String message = JobDeletion.message(job, alive);
         events.recordDeletion(job, message, now);
@@ -338,6 +347,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
 
     private void forget(SwavJob job) {
         executor.forget(job);
+        queue.forget(job);
         silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
         lastWritten.remove(job.getMetadata().getUid());

@@ -33,16 +33,18 @@ final class TrainerAccess {
      *
      * @param account name of the service account as which it runs
      * @param lastReport no later than its last report, by any clock that is involved
+     * @param map name of the ConfigMap into which it reports
      */
-    record SilentPod(String name, String account, Instant created, Instant lastReport) {}
+    record SilentPod(String name, String account, Instant created, Instant lastReport, String map) {}
 
     /**
      * The objects of a job that exist.
      *
+     * @param progress by name
      * @param accounts by name
      */
     record Found(
-            Optional<ConfigMap> progress,
+            Map<String, ConfigMap> progress,
             Optional<Role> role,
             Optional<RoleBinding> binding,
             Map<String, ServiceAccount> accounts) {}
@@ -78,11 +80,12 @@ final class TrainerAccess {
                         .filter(found -> found.getMetadata().getDeletionTimestamp() == null) // its tokens are invalid
                         .ifPresent(found -> accounts.put(account, found));
             }
+            Map<String, ConfigMap> progress = new HashMap<>();
+            for (String map : maps(silent)) {
+                get(client.configMaps(), namespace, map).ifPresent(found -> progress.put(map, found));
+            }
             Found found = new Found(
-                    get(
-                            client.configMaps(),
-                            namespace,
-                            ResourceNames.progressName(job.getMetadata().getName())),
+                    progress,
                     get(client.rbac().roles(), namespace, name),
                     get(client.rbac().roleBindings(), namespace, name),
                     accounts);
@@ -112,23 +115,31 @@ final class TrainerAccess {
     }
 
     private static Optional<Finding> finding(SwavJob job, List<SilentPod> silent, Found found) {
-        String jobName = job.getMetadata().getName();
-        String progress = "ConfigMap " + ResourceNames.progressName(jobName) + ", into which they report,";
-        if (found.progress().isEmpty()) {
+        return maps(silent).stream()
+                .flatMap(map -> ofMap(map, Optional.ofNullable(found.progress().get(map))).stream())
+                .findFirst()
+                .or(() -> ofAccounts(ResourceNames.trainerName(job.getMetadata().getName()), silent, found.accounts()))
+                .or(() -> ofRole(job, silent, found).map(what -> new Finding(what, PUT_BACK)));
+    }
+
+    private static Optional<Finding> ofMap(String name, Optional<ConfigMap> map) {
+        String progress = "ConfigMap " + name + ", into which they report,";
+        if (map.isEmpty()) {
             return Optional.of(new Finding(progress + " was deleted", "The operator creates it again"));
         }
-        if (Boolean.TRUE.equals(found.progress().get().getImmutable())) {
+        if (Boolean.TRUE.equals(map.get().getImmutable())) {
             return Optional.of(new Finding(progress + " was made immutable", "The operator creates it again"));
         }
-        if (isFull(found.progress().get())) {
-            return Optional.of(new Finding(
-                    progress + " is full: it holds "
-                            + HumanFormat.bytes(dataBytes(found.progress().get())) + ", and the API server allows "
-                            + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
-                    "Remove what no trainer wrote into it, or lower spec.replicas and spec.elastic.maxReplicas"));
-        }
-        return ofAccounts(ResourceNames.trainerName(jobName), silent, found.accounts())
-                .or(() -> ofRole(job, accounts(silent), found).map(what -> new Finding(what, PUT_BACK)));
+        return isFull(map.get())
+                ? Optional.of(new Finding(
+                        progress + " is full: it holds " + HumanFormat.bytes(dataBytes(map.get()))
+                                + ", and the API server allows " + HumanFormat.bytes((long) ObjectSize.MAP_LIMIT),
+                        "Remove what no trainer wrote into it"))
+                : Optional.empty();
+    }
+
+    private static List<String> maps(List<SilentPod> silent) {
+        return silent.stream().map(SilentPod::map).distinct().sorted().toList();
     }
 
     /** Whether another report would not fit. */
@@ -169,12 +180,12 @@ final class TrainerAccess {
                 && !pod.lastReport().isAfter(Instant.parse(created).plus(TOKEN_CACHE));
     }
 
-    private static Optional<String> ofRole(SwavJob job, List<String> accounts, Found found) {
+    private static Optional<String> ofRole(SwavJob job, List<SilentPod> silent, Found found) {
         String name = ResourceNames.trainerName(job.getMetadata().getName());
         if (found.binding().isEmpty()) {
             return Optional.of("RoleBinding " + name + ", which lets them report, was deleted");
         }
-        Optional<String> unbound = accounts.stream()
+        Optional<String> unbound = accounts(silent).stream()
                 .filter(account -> !binds(found.binding().get(), name, account))
                 .findFirst();
         if (unbound.isPresent()) {
@@ -184,7 +195,7 @@ final class TrainerAccess {
         if (found.role().isEmpty()) {
             return Optional.of("Role " + name + ", which lets them report, was deleted");
         }
-        return TrainerRbac.role(job).getRules().stream()
+        return TrainerRbac.role(job, maps(silent)).getRules().stream()
                 .filter(needed -> !grants(found.role().get(), needed))
                 .findFirst()
                 .map(needed -> "Role " + name + " no longer grants " + String.join(", ", needed.getVerbs())

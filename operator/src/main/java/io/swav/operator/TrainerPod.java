@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.fabric8.kubernetes.api.model.AffinityBuilder;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerPort;
 import io.fabric8.kubernetes.api.model.EnvVar;
@@ -23,6 +24,7 @@ import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
 import io.swav.api.Fingerprints;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -50,6 +52,9 @@ final class TrainerPod {
     /** Seconds until pods of an unresponsive node are evicted; Kubernetes' own 300 would leave a gap in the world. */
     private static final long NODE_SILENCE = 30;
 
+    private static final String ZONE = "topology.kubernetes.io/zone";
+    private static final int HIGHEST_WEIGHT = 100;
+
     private TrainerPod() {}
 
     /** Returns what is wrong with the template; empty if a pod can be created from it. */
@@ -75,7 +80,7 @@ final class TrainerPod {
         PodTemplateSpec from = parse(template);
         PodSpec spec = from.getSpec();
         Container trainer = TrainerContainer.ofTemplate(spec);
-        addEnvironment(job, trainer);
+        addEnvironment(job, name, trainer);
         addMounts(job, spec, trainer);
         if (trainer.getReadinessProbe() == null) {
             trainer.setReadinessProbe(new ProbeBuilder()
@@ -90,6 +95,9 @@ final class TrainerPod {
             trainer.setTerminationMessagePolicy("FallbackToLogsOnError");
         }
         addTolerations(spec);
+        if (job.getSpec().scheduling().zone() == SwavJobSpec.ZonePolicy.PreferSame) {
+            preferSameZone(job, spec);
+        }
         spec.setRestartPolicy("Never");
         spec.setServiceAccountName(TrainerRbac.accountOf(job, template));
         return new PodBuilder()
@@ -148,7 +156,7 @@ final class TrainerPod {
         return meta;
     }
 
-    private static void addEnvironment(SwavJob job, Container trainer) {
+    private static void addEnvironment(SwavJob job, String pod, Container trainer) {
         List<EnvVar> ours = new ArrayList<>(List.of(
                 value(TrainerEnv.JOB, job.getMetadata().getName()),
                 value(TrainerEnv.JOB_UID, job.getMetadata().getUid()),
@@ -167,6 +175,10 @@ final class TrainerPod {
                                 false)
                         .endValueFrom()
                         .build()));
+        String progress = ProgressMaps.forNew(job, pod);
+        if (!progress.equals(ResourceNames.progressName(job.getMetadata().getName()))) {
+            ours.add(value(TrainerEnv.PROGRESS, progress));
+        }
         trainer.getPorts().stream()
                 .filter(port -> ResourceNames.PORT.equals(port.getName()))
                 .map(ContainerPort::getContainerPort)
@@ -218,6 +230,31 @@ final class TrainerPod {
                         .withName(RUN_VOLUME)
                         .withMountPath(ResourceNames.RUN_DIR)
                         .build());
+    }
+
+    /**
+     * Makes the pod prefer the zone of the job's other pods. The first pod finds none and goes anywhere; all later ones follow
+     * it as long as its zone has room. A template that says anything about placement itself is left alone: its author may
+     * want the opposite.
+     */
+    private static void preferSameZone(SwavJob job, PodSpec spec) {
+        boolean placed = spec.getAffinity() != null
+                || !spec.getTopologySpreadConstraints().isEmpty();
+        if (!placed) {
+            spec.setAffinity(new AffinityBuilder()
+                    .withNewPodAffinity()
+                    .addNewPreferredDuringSchedulingIgnoredDuringExecution()
+                    .withWeight(HIGHEST_WEIGHT)
+                    .withNewPodAffinityTerm()
+                    .withTopologyKey(ZONE)
+                    .withNewLabelSelector()
+                    .addToMatchLabels(ResourceNames.LABEL_JOB, job.getMetadata().getName())
+                    .endLabelSelector()
+                    .endPodAffinityTerm()
+                    .endPreferredDuringSchedulingIgnoredDuringExecution()
+                    .endPodAffinity()
+                    .build());
+        }
     }
 
     private static void addTolerations(PodSpec spec) {

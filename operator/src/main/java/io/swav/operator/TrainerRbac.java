@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.api.model.rbac.SubjectBuilder;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import java.util.Collection;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -31,7 +32,8 @@ final class TrainerRbac {
                 .build();
     }
 
-    static Role role(SwavJob job) {
+    /** @param progress names of the ConfigMaps into which the trainers report */
+    static Role role(SwavJob job, List<String> progress) {
         String jobName = job.getMetadata().getName();
         return new RoleBuilder()
                 .withMetadata(OwnerMetadata.meta(job, name(job)))
@@ -44,7 +46,7 @@ final class TrainerRbac {
                 .addNewRule()
                 .withApiGroups("")
                 .withResources("configmaps")
-                .withResourceNames(ResourceNames.progressName(jobName))
+                .withResourceNames(progress)
                 .withVerbs("get", "patch")
                 .endRule()
                 .build();

@@ -84,19 +84,31 @@ record WorldConfigMap(
      * @param checkpointsSeen the store in which verified checkpoints were seen
      * @param accepted an {@link AcceptedSpec}, as stored
      * @param handshake the digest of the key that running trainers hold
+     * @param reportRules {@link io.swav.api.ReportRules}, as stored
      * @param outbox an {@link Outbox}, as stored
      */
-    record Entries(String request, String checkpointsSeen, String accepted, String handshake, String outbox) {
-        static final Entries NONE = new Entries("", "", "", "", "");
+    record Entries(
+            String request,
+            String checkpointsSeen,
+            String accepted,
+            String handshake,
+            String reportRules,
+            String outbox) {
+        static final Entries NONE = new Entries("", "", "", "", "", "");
 
-        /** Returns what the map should contain beside world and state. */
-        static Entries of(SwavJob job, String accepted, String handshake, String outbox) {
+        /** Returns what the map should contain beside world and state, with an empty outbox. */
+        static Entries of(SwavJob job, String accepted, String handshake, String reportRules) {
             return new Entries(
-                    WorldConfigMap.request(job), WorldConfigMap.checkpointsSeen(job), accepted, handshake, outbox);
+                    WorldConfigMap.request(job),
+                    WorldConfigMap.checkpointsSeen(job),
+                    accepted,
+                    handshake,
+                    reportRules,
+                    "");
         }
 
         Entries withOutbox(String stored) {
-            return new Entries(request, checkpointsSeen, accepted, handshake, stored);
+            return new Entries(request, checkpointsSeen, accepted, handshake, reportRules, stored);
         }
 
         private static Entries read(Map<String, String> data) {
@@ -105,6 +117,7 @@ record WorldConfigMap(
                     data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, ""),
                     data.getOrDefault(ACCEPTED_KEY, ""),
                     data.getOrDefault(HANDSHAKE_KEY, ""),
+                    data.getOrDefault(ResourceNames.REPORT_RULES_KEY, ""),
                     data.getOrDefault(OUTBOX_KEY, ""));
         }
 
@@ -118,6 +131,8 @@ record WorldConfigMap(
                             accepted,
                             HANDSHAKE_KEY,
                             handshake,
+                            ResourceNames.REPORT_RULES_KEY,
+                            reportRules,
                             OUTBOX_KEY,
                             outbox)
                     .forEach((key, value) -> {
@@ -190,7 +205,7 @@ record WorldConfigMap(
             return Optional.empty();
         }
         return AcceptedSpec.read(entries.accepted())
-                .or(() -> config.flatMap(copy -> AcceptedSpec.restore(entries.accepted(), copy)))
+                .or(() -> config.flatMap(copy -> AcceptedSpec.restore(entries.accepted(), copy, job.getSpec())))
                 .or(() -> {
                     throw unreadable(
                             job,

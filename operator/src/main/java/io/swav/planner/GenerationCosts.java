@@ -97,6 +97,13 @@ final class GenerationCosts {
         return settled.with(state.with(account).with(state.progress().published(now)));
     }
 
+    /** Settles the last world of a job that ends, which is no incident. */
+    Recorded close(Recorded before) {
+        Recorded settled = settle(before, generation -> true);
+        PlannerState state = settled.state();
+        return settled.with(state.with(state.progress().published(now)));
+    }
+
     private LedgerState withPaceOfLastWorld(LedgerState account) {
         long settled = account.settled();
         List<LivenessSignals> last = input.pods().stream()

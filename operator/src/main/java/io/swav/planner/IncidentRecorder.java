@@ -50,8 +50,10 @@ final class IncidentRecorder {
      * @param verdicts on pods that look alive, by uid
      */
     static Recorded record(JobPolicy policy, PlannerInput input, Map<String, Verdict> verdicts, Instant now) {
-        PlannerState state =
-                input.state().with(podsKept(input)).with(input.state().nodes().since(policy.avoidance(), now));
+        PlannerState state = input.state()
+                .with(podsKept(input))
+                .with(input.state().nodes().since(policy.avoidance(), now))
+                .with(input.state().progress().clocked(policy.mayRun(), now));
         if (state.progress().end() != null) {
             return Recorded.nothingNew(state);
         }

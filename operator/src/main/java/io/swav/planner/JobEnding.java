@@ -7,8 +7,12 @@ import io.swav.planner.PlannerState.Progress;
 import io.swav.planner.PodState.Done;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 
-/** Decides whether a job has ended: because its trainers have finished, or because too many have failed. */
+/**
+ * Decides whether a job has ended: because its trainers have finished, because too many have failed, or because it has
+ * run for as long as it may.
+ */
 final class JobEnding {
     /** How long the other trainers may take to exit after the first has finished. */
     static final Duration FINISH = Duration.ofMinutes(2);
@@ -23,9 +27,35 @@ final class JobEnding {
         if (input.pods().stream().anyMatch(pod -> pod.state() instanceof Done)) {
             return state.with(finishing(state.progress(), liveMembers, now));
         }
-        return state.failures().within(policy.failureWindow(), now) > policy.maxFailures()
-                ? state.with(state.progress().ended(tooManyFailures(policy, state, now)))
-                : state;
+        if (state.failures().within(policy.failureWindow(), now) > policy.maxFailures()) {
+            return state.with(state.progress().ended(tooManyFailures(policy, state, now)));
+        }
+        return deadline(policy, state.progress())
+                .filter(at -> !now.isBefore(at))
+                .map(at -> state.with(state.progress().ended(tooLate(policy, state.progress(), now))))
+                .orElse(state);
+    }
+
+    /**
+     * Returns when a job ends that has not finished by then; empty if it may run for any time, or is suspended. Once a
+     * trainer has finished, the training is complete, and only its processes are still to end.
+     */
+    static Optional<Instant> deadline(JobPolicy policy, Progress progress) {
+        return progress.firstDone() != null
+                ? Optional.empty()
+                : Optional.ofNullable(progress.started())
+                        .flatMap(start -> policy.activeDeadline().map(start::plus));
+    }
+
+    private static End tooLate(JobPolicy policy, Progress progress, Instant now) {
+        return new End(
+                false,
+                ConditionReason.DeadlineExceeded,
+                "The job has run for spec.activeDeadlineSeconds, "
+                        + policy.activeDeadline().orElseThrow().toSeconds() + " s, since " + progress.started()
+                        + ", and was not complete. Its trainers save a last checkpoint as they leave, if the job has a"
+                        + " checkpoint.uri: a new SwavJob with the same settings and checkpoint.uri continues from it",
+                now);
     }
 
     private static Progress finishing(Progress before, LiveMembers liveMembers, Instant now) {

@@ -18,6 +18,9 @@ import java.util.Optional;
  * @param ttl how long pods stay after the end; empty keeps them
  * @param avoidance when pods are kept off a node
  * @param settings that running trainers follow
+ * @param activeDeadline how long the job may run; empty for any time
+ * @param withheld why no pod may run although the job is not suspended: a queue has not admitted it; empty if pods may
+ *     run
  */
 public record JobPolicy(
         int target,
@@ -30,9 +33,11 @@ public record JobPolicy(
         boolean suspended,
         Optional<Duration> ttl,
         NodeAvoidance avoidance,
-        WantedSettings settings) {
+        WantedSettings settings,
+        Optional<Duration> activeDeadline,
+        Optional<String> withheld) {
 
-    /** Creates a policy with the default avoidance of nodes and the default settings. */
+    /** Creates a policy with the default avoidance of nodes and the default settings, without a deadline or a queue. */
     public JobPolicy(
             int target,
             int min,
@@ -54,7 +59,9 @@ public record JobPolicy(
                 suspended,
                 ttl,
                 NodeAvoidance.DEFAULT,
-                WantedSettings.DEFAULT);
+                WantedSettings.DEFAULT,
+                Optional.empty(),
+                Optional.empty());
     }
 
     public JobPolicy {
@@ -78,7 +85,61 @@ public record JobPolicy(
                 new NodeAvoidance(
                         spec.recovery().avoidNodeAfterFailures(),
                         Duration.ofSeconds(spec.recovery().avoidNodeSeconds())),
-                WantedSettings.of(spec));
+                WantedSettings.of(spec),
+                Optional.ofNullable(spec.activeDeadlineSeconds()).map(Duration::ofSeconds),
+                Optional.empty());
+    }
+
+    /** Whether pods may run. */
+    boolean mayRun() {
+        return !suspended && withheld.isEmpty();
+    }
+
+    /** Returns the number of pods that the spec wants, spares included. */
+    public int pods() {
+        return target + spares;
+    }
+
+    /** Returns the same limits for a job whose pods may not run. */
+    public JobPolicy withheld(String why) {
+        return new JobPolicy(
+                target,
+                min,
+                spares,
+                growAfter,
+                hungAfter,
+                maxFailures,
+                failureWindow,
+                suspended,
+                ttl,
+                avoidance,
+                settings,
+                activeDeadline,
+                Optional.of(why));
+    }
+
+    /**
+     * Returns limits that need no more pods. Spares are given up before trainers; a job with fewer pods than {@code min}
+     * trains with those that it may have.
+     *
+     * @param most pods, at least 1
+     */
+    public JobPolicy within(int most) {
+        int trainers = Math.min(target, most);
+        return new JobPolicy(
+                trainers,
+                Math.min(min, trainers),
+                Math.min(spares, most - trainers),
+                growAfter,
+                hungAfter,
+                maxFailures,
+                failureWindow,
+                suspended,
+                ttl,
+                avoidance,
+                settings,
+                activeDeadline,
+                withheld);
     }
 
     /** Returns the same limits for a job whose pods are all to leave. */

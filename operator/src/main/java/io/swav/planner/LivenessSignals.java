@@ -10,14 +10,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Signs of life of one trainer, from its last report.
  *
- * @param silence time since its last report arrived, by the operator's clock and without outages of the API server;
- *     null if it has never reported, or has reported its end: then silence proves nothing
+ * @param silence time since its last report arrived, or one of a member that had heard it, by the operator's clock and
+ *     without outages of the API server; null if it has never reported, or has reported its end: then silence proves nothing
  * @param awaiting whether it waits for its peers
  * @param stalled time since it last finished a step or entered its first world; empty outside a world
  * @param lostPeer uid of the member to which its connection failed
  * @param step global steps applied
  * @param regroup how it entered its present world
  * @param reach which other trainers it reaches; empty for a trainer that does not call them
+ * @param silentAfter the silence after which it counts as silent
  */
 public record LivenessSignals(
         @Nullable Duration silence,
@@ -26,9 +27,10 @@ public record LivenessSignals(
         Optional<String> lostPeer,
         long step,
         Optional<TrainerReport.Regroup> regroup,
-        Optional<ReachReport> reach) {
+        Optional<ReachReport> reach,
+        Duration silentAfter) {
 
-    /** Trainers report every two seconds; a trainer that misses two reports is silent. */
+    /** Trainers give a sign of life every two seconds, unless they are many; one that misses two is silent. */
     public static final Duration SILENCE_LIMIT = Duration.ofSeconds(4);
 
     public static final LivenessSignals NONE =
@@ -45,8 +47,20 @@ public record LivenessSignals(
         this(silence, awaiting, stalled, lostPeer, step, regroup, Optional.empty());
     }
 
+    /** Creates the signals of a trainer that reports every two seconds. */
+    public LivenessSignals(
+            @Nullable Duration silence,
+            boolean awaiting,
+            Optional<Duration> stalled,
+            Optional<String> lostPeer,
+            long step,
+            Optional<TrainerReport.Regroup> regroup,
+            Optional<ReachReport> reach) {
+        this(silence, awaiting, stalled, lostPeer, step, regroup, reach, SILENCE_LIMIT);
+    }
+
     public boolean isSilent() {
-        return silence != null && silence.compareTo(SILENCE_LIMIT) > 0;
+        return silence != null && silence.compareTo(silentAfter) > 0;
     }
 
     public boolean isFresh() {
@@ -59,7 +73,7 @@ public record LivenessSignals(
      */
     Optional<Instant> silenceCheckAt(Instant now) {
         return Optional.ofNullable(silence).map(time -> {
-            Duration left = SILENCE_LIMIT.minus(time).plusMillis(1);
+            Duration left = silentAfter.minus(time).plusMillis(1);
             return now.plus(left.isNegative() ? SILENCE_LIMIT : left);
         });
     }

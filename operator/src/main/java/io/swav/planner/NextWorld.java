@@ -62,11 +62,15 @@ final class NextWorld {
         return savers.isEmpty() ? form() : new TimedDecision(awaitSavers(savers), saverTimes(savers));
     }
 
-    /** Returns a world without members, for a job that is suspended. */
+    /** Returns a world without members, for a job that is suspended, or whose queue lets no pod run. */
     WorldDecision suspend() {
-        return members.isEmpty()
-                ? new WorldDecision.Keep("Suspended")
-                : regroup(List.of(), false, Set.of(), "Suspended: all pods are deleted");
+        String why = policy.suspended() ? "Suspended" : policy.withheld().orElse("Suspended");
+        return members.isEmpty() ? new WorldDecision.Keep(why) : leave(why + ": all pods are deleted");
+    }
+
+    /** Returns a world without members: all leave after the same step, and one of them saves the state. */
+    WorldDecision.Regroup leave(String why) {
+        return regroup(List.of(), false, Set.of(), why);
     }
 
     // ---- leaving members that save the state --------------------------------------------------------------------

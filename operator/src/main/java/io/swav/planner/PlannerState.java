@@ -197,12 +197,14 @@ public record PlannerState(
      * @param firstDone when the first trainer was seen to have finished
      * @param end how the job ended; null before that
      * @param divergences that trainers report and that are recorded, "pod@step"
+     * @param started when the job was started or last resumed; null while it is suspended
      */
     public record Progress(
             @Nullable Instant since,
             @Nullable Instant firstDone,
             @Nullable End end,
-            Set<String> divergences) {
+            Set<String> divergences,
+            @Nullable Instant started) {
         static final Progress NONE = new Progress(null, null, null);
 
         public Progress {
@@ -210,23 +212,29 @@ public record PlannerState(
         }
 
         public Progress(@Nullable Instant since, @Nullable Instant firstDone, @Nullable End end) {
-            this(since, firstDone, end, Set.of());
+            this(since, firstDone, end, Set.of(), null);
         }
 
         Progress published(Instant now) {
-            return new Progress(now, firstDone, end, divergences);
+            return new Progress(now, firstDone, end, divergences, started);
         }
 
         Progress finishing(Instant firstDone) {
-            return new Progress(since, firstDone, end, divergences);
+            return new Progress(since, firstDone, end, divergences, started);
         }
 
         Progress ended(End how) {
-            return new Progress(since, firstDone, how, divergences);
+            return new Progress(since, firstDone, how, divergences, started);
         }
 
         Progress withDivergences(Set<String> reported) {
-            return new Progress(since, firstDone, end, reported);
+            return new Progress(since, firstDone, end, reported, started);
+        }
+
+        /** Returns these stages with the clock of {@code activeDeadlineSeconds}: on while pods may run. */
+        Progress clocked(boolean mayRun, Instant now) {
+            Instant clock = started == null ? now : started;
+            return end == null ? new Progress(since, firstDone, null, divergences, mayRun ? clock : null) : this;
         }
     }
 

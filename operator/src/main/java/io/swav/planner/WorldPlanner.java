@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.ConditionReason;
 import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.World;
 import io.swav.planner.PodState.Failing;
@@ -36,7 +37,7 @@ public final class WorldPlanner {
         this.recorded = recorded;
         this.liveMembers = liveMembers;
         this.rollout = new Rollout(policy, input, recorded.state(), liveMembers);
-        this.pods = new PodPlanner(policy, input, liveMembers, policy.suspended() ? 0 : rollout.surge(), now);
+        this.pods = new PodPlanner(policy, input, liveMembers, policy.mayRun() ? rollout.surge() : 0, now);
     }
 
     /** Plans one job at one time. Planning again after the plan has been carried out changes nothing. */
@@ -68,17 +69,18 @@ public final class WorldPlanner {
     private ReconcilePlan plan() {
         PlannerState.Progress progress = recorded.state().progress();
         if (progress.end() != null) {
-            return ended(progress.end());
+            boolean late = progress.end().reason() == ConditionReason.DeadlineExceeded;
+            return late && input.world().size() > 0 ? expired(progress.end()) : ended(progress.end());
         }
         if (progress.firstDone() != null) {
             return finishing(progress.firstDone());
         }
-        return policy.suspended() ? suspended() : running();
+        return policy.mayRun() ? running() : suspended();
     }
 
     private ReconcilePlan running() {
-        NewcomerTrials trials = new NewcomerTrials(input, recorded.state(), liveMembers, now);
-        TimedDecision decision = new NextWorld(policy, input, recorded.state(), liveMembers, trials, now).decide();
+        NewcomerTrials trials = trials();
+        TimedDecision decision = nextWorld(trials).decide();
         List<World.Member> members = decision.world() instanceof WorldDecision.Regroup regroup
                 ? regroup.next().members()
                 : liveMembers.present();
@@ -107,9 +109,18 @@ public final class WorldPlanner {
                                 decision.replanTimes().stream(),
                                 pods.createLater(published.state()).stream(),
                                 pods.shutOutLater(),
+                                JobEnding.deadline(policy, recorded.state().progress()).stream(),
                                 livenessChecks())
                         .flatMap(times -> times),
                 rollout.report(regroups));
+    }
+
+    private NewcomerTrials trials() {
+        return new NewcomerTrials(input, recorded.state(), liveMembers, now);
+    }
+
+    private NextWorld nextWorld(NewcomerTrials trials) {
+        return new NextWorld(policy, input, recorded.state(), liveMembers, trials, now);
     }
 
     /** Returns the kind of a change of the world that no incident has caused. */
@@ -126,21 +137,18 @@ public final class WorldPlanner {
     }
 
     private ReconcilePlan suspended() {
-        WorldDecision world = new NextWorld(
-                        policy,
-                        input,
-                        recorded.state(),
-                        liveMembers,
-                        new NewcomerTrials(input, recorded.state(), liveMembers, now),
-                        now)
-                .suspend();
+        WorldDecision world = nextWorld(trials()).suspend();
         Recorded published = publish(world, IncidentKind.Suspension);
         List<ObservedPod> running = pods.running();
         return plan(
                 released(published, running),
                 world,
                 List.of(),
-                because(running, "the job is suspended"),
+                because(
+                        running,
+                        policy.suspended()
+                                ? "the job is suspended"
+                                : policy.withheld().orElse("")),
                 livenessChecks());
     }
 
@@ -151,6 +159,16 @@ public final class WorldPlanner {
                 List.of(),
                 Map.of(),
                 Stream.concat(Stream.of(firstDone.plus(JobEnding.FINISH)), livenessChecks()));
+    }
+
+    /** Ends a job whose trainers still train: they leave as those of a suspended job, and save the state. */
+    private ReconcilePlan expired(PlannerState.End end) {
+        return plan(
+                new GenerationCosts(input, now).close(recorded),
+                nextWorld(trials()).leave("spec.activeDeadlineSeconds has passed: all pods are deleted"),
+                List.of(),
+                because(pods.running(), "spec.activeDeadlineSeconds has passed"),
+                policy.ttl().map(end.time()::plus).stream());
     }
 
     private ReconcilePlan ended(PlannerState.End end) {

@@ -30,10 +30,12 @@ class DependentCheckTest {
     private final SwavJob job = Jobs.job("replicas: 2");
     private final List<HasMetadata> all = List.of(
             TrainerRbac.account(job),
-            TrainerRbac.role(job),
+            TrainerRbac.role(job, List.of("job-progress")),
             TrainerRbac.binding(job, List.of()),
             JobResources.config(job, job.getSpec(), 100),
-            JobResources.progress(job));
+            JobResources.progress(job, "job-progress"),
+            group(GangApi.SCHEDULER_PLUGINS),
+            group(GangApi.VOLCANO));
     private final HasMetadata role = all.get(1);
     private final HasMetadata binding = all.get(2);
     private final HasMetadata config = all.get(3);
@@ -85,6 +87,8 @@ class DependentCheckTest {
                 "{\"metadata\": {\"ownerReferences\": [{\"uid\": \"x\", \"kind\": \"Deployment\"}]}}",
                 "{\"rules\": []}",
                 "{\"rules\": [{\"apiGroups\": [\"*\"], \"resources\": [\"*\"], \"verbs\": [\"*\"]}]}",
+                "{\"spec\": null}",
+                "{\"spec\": {\"minMember\": 1, \"minResources\": {\"cpu\": \"1\"}}}",
                 "{\"subjects\": null}",
                 "{\"subjects\": [{\"kind\": \"ServiceAccount\", \"name\": \"default\", \"namespace\": \"ns\"}]}",
                 "{\"data\": null}",
@@ -129,6 +133,23 @@ class DependentCheckTest {
                 .containsExactly("labels", "ownerReferences", "rules");
         assertThat(what(binding, "{\"subjects\": []}")).containsExactly("subjects");
         assertThat(what(config, "{\"data\": {\"job.json\": \"{}\"}}")).containsExactly("data");
+    }
+
+    /** The scheduler, its webhooks and people may add fields to a PodGroup. */
+    @Test
+    void ofAPodGroupOnlyWhatTheOperatorWritesIsCompared() {
+        HasMetadata group = group(GangApi.VOLCANO);
+        assertThat(decide(group, "{\"spec\": {\"queue\": \"default\", \"minResources\": {\"cpu\": \"1\"}}}"))
+                .isEqualTo(new DependentCheck.KeepAsIs());
+        assertThat(what(group, "{\"spec\": {\"minMember\": 3}}")).containsExactly("spec");
+        HasMetadata kubernetes = group(GangApi.KUBERNETES);
+        assertThat(decide(kubernetes, "{\"spec\": {\"priority\": 5}}")).isEqualTo(new DependentCheck.KeepAsIs());
+        assertThat(decide(kubernetes, "{\"spec\": {\"schedulingPolicy\": {\"gang\": {\"minCount\": 3}}}}"))
+                .isEqualTo(new DependentCheck.Recreate("schedulingPolicy"));
+    }
+
+    private HasMetadata group(GangApi api) {
+        return PodGroups.of(job, new GangChoice.OfGroup(api, api.versions().get(0), 2, true, false));
     }
 
     @Test

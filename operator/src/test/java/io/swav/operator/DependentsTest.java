@@ -36,17 +36,24 @@ class DependentsTest {
         World world = new World(1, "uid-1", List.of(new World.Member("job-0", "pod-uid", "10.0.0.1:7000")), "first");
         return Stream.of(
                 Map.entry("service-account", TrainerRbac.account(job)),
-                Map.entry("role", TrainerRbac.role(job)),
+                Map.entry("role", TrainerRbac.role(job, List.of("job-progress"))),
                 Map.entry("role-binding", TrainerRbac.binding(job, List.of())),
                 Map.entry("handshake", JobResources.handshake(job, "00ff")),
                 Map.entry("config", JobResources.config(job, job.getSpec(), 100)),
-                Map.entry("progress", JobResources.progress(job)),
+                Map.entry("pod-group-kubernetes", group(job, GangApi.KUBERNETES, "v1alpha2")),
+                Map.entry("pod-group-scheduler-plugins", group(job, GangApi.SCHEDULER_PLUGINS, "v1alpha1")),
+                Map.entry("pod-group-volcano", group(job, GangApi.VOLCANO, "v1beta1")),
+                Map.entry("progress", JobResources.progress(job, "job-progress")),
                 Map.entry(
                         "world", WorldConfigMap.of(job, world, PlannerState.EMPTY, WorldConfigMap.Entries.NONE, "42")),
                 Map.entry(
                         "pod",
                         TrainerPod.of(job, Objects.requireNonNull(job.getSpec().template()), "job-0")),
                 Map.entry("pod-of-a-rich-template", TrainerPod.of(job, Jobs.richTemplate(), "job-1")));
+    }
+
+    private static HasMetadata group(SwavJob job, GangApi api, String version) {
+        return PodGroups.of(job, new GangChoice.OfGroup(api, version, 2, true, false));
     }
 
     @ParameterizedTest

@@ -106,7 +106,7 @@ class DisagreementStatusTest {
                 pods,
                 Map.of(),
                 List.of(),
-                Optional.empty(),
+                List.of(),
                 Reporting.POSSIBLE,
                 Optional.empty(),
                 Optional.empty());

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class NameConflictTest {
     private final SwavJob job = Jobs.job("replicas: 2");
     private final Instant created = Instant.parse(job.getMetadata().getCreationTimestamp());
-    private final HasMetadata role = TrainerRbac.role(job);
+    private final HasMetadata role = TrainerRbac.role(job, List.of("job-progress"));
 
     @Test
     void saysWhatIsInTheWayWhatItMeansAndWhatToDo() {

@@ -120,6 +120,38 @@ class PodClassifierTest {
     }
 
     @Test
+    void aTrainerIsSilentAfterTwiceTheTimeThatItAnnounces() {
+        for (String[] announced : new String[][] {
+            {"", "4"}, {", nextWithin: 1", "4"}, {", nextWithin: 20", "40"}, {", nextWithin: 1e9", "300"}
+        }) {
+            long limit = Long.parseLong(announced[1]);
+            TrainerReport report =
+                    Jobs.report("{pod: job-0, uid: pod-uid, state: Training, time: t" + announced[0] + "}");
+            assertThat(classified(READY, "", report, "", limit).signals().isSilent())
+                    .as(announced[0])
+                    .isFalse();
+            assertThat(classified(READY, "", report, "", limit + 1).signals().isSilent())
+                    .as(announced[0])
+                    .isTrue();
+        }
+    }
+
+    /** It may be old: others have reported for this trainer since, and it is no witness against any. */
+    @Test
+    void aReportOfAWorldThatMakesStepsTellsOfNoStall() {
+        String stalled =
+                "{pod: job-0, uid: pod-uid, state: Training, time: t, awaitingPeers: true, stalledSeconds: 2.5";
+        assertThat(classified(READY, "", Jobs.report(stalled + "}"), "", 1)
+                        .signals()
+                        .stalled())
+                .contains(Duration.ofMillis(2500));
+        assertThat(classified(READY, "", Jobs.report(stalled + ", heardAll: true}"), "", 1)
+                        .signals()
+                        .stalled())
+                .contains(Duration.ZERO);
+    }
+
+    @Test
     void endsArePreemptionsFailuresOrPermanent() {
         assertThat(stateOf(ended(137, "Error", "a\\nlast words\\n"), "", null))
                 .isEqualTo(new PodState.Ended(Cause.FAILED, "exit code 137 (killed by SIGKILL): last words"));

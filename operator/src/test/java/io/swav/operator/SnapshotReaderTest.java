@@ -243,7 +243,8 @@ class SnapshotReaderTest {
             seconds += 5;
             reader.read(job, List.of(pod), NOW.plusSeconds(15));
             assertThat(silent)
-                    .containsExactly(new TrainerAccess.SilentPod("job-0", "theirs", created, Instant.parse(time[1])));
+                    .containsExactly(new TrainerAccess.SilentPod(
+                            "job-0", "theirs", created, Instant.parse(time[1]), "job-progress"));
         }
     }
 

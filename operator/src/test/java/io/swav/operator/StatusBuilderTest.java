@@ -489,7 +489,7 @@ class StatusBuilderTest {
                 pods,
                 byPod,
                 List.copyOf(byPod.values()),
-                Optional.empty(),
+                List.of(),
                 Reporting.UNCHECKED,
                 Optional.empty(),
                 Optional.empty());

@@ -26,8 +26,8 @@ class TrainerAccessTest {
 
     private final SwavJob job = Jobs.job("replicas: 2");
     private final Found whole = new Found(
-            Optional.of(JobResources.progress(job)),
-            Optional.of(TrainerRbac.role(job)),
+            Map.of("job-progress", JobResources.progress(job, "job-progress")),
+            Optional.of(TrainerRbac.role(job, List.of("job-progress"))),
             Optional.of(TrainerRbac.binding(job, List.of())),
             Map.of(
                     "job-trainer",
@@ -46,9 +46,11 @@ class TrainerAccessTest {
     @Test
     void aFullMapKeepsTrainersFromReporting() {
         Found full = new Found(
-                Optional.of(new ConfigMapBuilder(JobResources.progress(job))
-                        .addToData("notes", "x".repeat(1_048_000))
-                        .build()),
+                Map.of(
+                        "job-progress",
+                        new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
+                                .addToData("notes", "x".repeat(1_048_000))
+                                .build()),
                 whole.role(),
                 whole.binding(),
                 whole.accounts());
@@ -59,7 +61,7 @@ class TrainerAccessTest {
 
     @Test
     void namesWhatIsMissingWhatItMeansAndWhatToDo() {
-        assertThat(problem(new Found(Optional.empty(), whole.role(), whole.binding(), whole.accounts())))
+        assertThat(problem(new Found(Map.of(), whole.role(), whole.binding(), whole.accounts())))
                 .contains("ConfigMap job-progress, into which they report, was deleted")
                 .contains("Trainers that run train on")
                 .contains("nor removes any")
@@ -83,9 +85,11 @@ class TrainerAccessTest {
     @Test
     void aMapThatNobodyCanChangeTakesNoReports() {
         Found found = new Found(
-                Optional.of(new ConfigMapBuilder(JobResources.progress(job))
-                        .withImmutable(true)
-                        .build()),
+                Map.of(
+                        "job-progress",
+                        new ConfigMapBuilder(JobResources.progress(job, "job-progress"))
+                                .withImmutable(true)
+                                .build()),
                 whole.role(),
                 whole.binding(),
                 whole.accounts());
@@ -111,16 +115,20 @@ class TrainerAccessTest {
                 .doesNotContain("Restore it");
         assertThat(TrainerAccess.problem(
                         job,
-                        List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(3000))),
+                        List.of(new SilentPod(
+                                "job-0", "job-trainer", CREATED, restored.plusSeconds(3000), "job-progress")),
                         again))
                 .as("it has reported to the new account")
                 .isEmpty();
         assertThat(TrainerAccess.problem(
-                        job, List.of(new SilentPod("job-0", "job-trainer", CREATED, restored.plusSeconds(9))), again))
+                        job,
+                        List.of(new SilentPod(
+                                "job-0", "job-trainer", CREATED, restored.plusSeconds(9), "job-progress")),
+                        again))
                 .as("the API server remembers for some seconds that the old token was valid")
                 .isPresent();
         assertThat(TrainerAccess.problem(
-                        job, List.of(new SilentPod("job-0", "job-trainer", restored, restored)), again))
+                        job, List.of(new SilentPod("job-0", "job-trainer", restored, restored, "job-progress")), again))
                 .as("the account is made before the first pod, in the same second")
                 .isEmpty();
     }
@@ -147,7 +155,7 @@ class TrainerAccessTest {
 
     @Test
     void everyVerbThatATrainerNeedsIsChecked() {
-        List<PolicyRule> rules = TrainerRbac.role(job).getRules();
+        List<PolicyRule> rules = TrainerRbac.role(job, List.of("job-progress")).getRules();
         for (PolicyRule rule : rules) {
             for (String verb : rule.getVerbs()) {
                 List<PolicyRule> rest = new ArrayList<>(rules);
@@ -168,7 +176,7 @@ class TrainerAccessTest {
     }
 
     private static SilentPod silent(String account) {
-        return new SilentPod("job-0", account, CREATED, CREATED.plusSeconds(60));
+        return new SilentPod("job-0", account, CREATED, CREATED.plusSeconds(60), "job-progress");
     }
 
     private static ServiceAccount account(String name, Instant created) {
@@ -183,8 +191,9 @@ class TrainerAccessTest {
     private Found withRules(List<PolicyRule> rules) {
         return new Found(
                 whole.progress(),
-                Optional.of(
-                        new RoleBuilder(TrainerRbac.role(job)).withRules(rules).build()),
+                Optional.of(new RoleBuilder(TrainerRbac.role(job, List.of("job-progress")))
+                        .withRules(rules)
+                        .build()),
                 whole.binding(),
                 whole.accounts());
     }

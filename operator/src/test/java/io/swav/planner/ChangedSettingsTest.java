@@ -43,7 +43,9 @@ class ChangedSettingsTest {
                 false,
                 Optional.empty(),
                 NodeAvoidance.DEFAULT,
-                wanted);
+                wanted,
+                Optional.empty(),
+                Optional.empty());
     }
 
     private static ObservedPod pod(int number, PodState state, boolean followsSettings) {

@@ -38,7 +38,7 @@ record BenchReport(
      *
      * @param jobs by kind, without those that were created to measure the time to their pods
      * @param pods of a job that has pods
-     * @param reportSeconds between two reports of a trainer
+     * @param reportSeconds after which a trainer looks again whether a report is due
      * @param loadBefore of the machine over the last minute, before the bench
      * @param server version of the API server
      */

@@ -87,7 +87,7 @@ final class BenchRun implements AutoCloseable {
                                 .build())
                         .create());
         this.nodes = SimulatedNodes.create(client, plan.nodes());
-        this.pods = new SimulatedPods(client, nodes, plan.reportEvery());
+        this.pods = new SimulatedPods(client, nodes, plan.pods(), plan.reportEvery());
         this.watch = new ClusterWatch(client, pods);
         this.proxy = plan.hasChaos()
                 ? Optional.of(ApiProxy.start(cluster.kubeconfig(), new FaultSource(plan.seed(), plan.faultPercent())))

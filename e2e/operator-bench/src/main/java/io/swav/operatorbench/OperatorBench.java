@@ -68,9 +68,10 @@ public final class OperatorBench implements Callable<Integer> {
     @Option(
             names = "--report-seconds",
             paramLabel = "S",
-            description = "How often a trainer reports. A real one reports every 2 s and at every change, which two"
-                    + " cores cannot serve for more than a few hundred trainers (default: ${DEFAULT-VALUE}).")
-    private double reportSeconds = 2;
+            description =
+                    "How often a trainer looks whether a report is due. A real one does so every second. Two cores"
+                            + " cannot serve more than a few hundred small jobs like that (default: ${DEFAULT-VALUE}).")
+    private double reportSeconds = 1;
 
     @Option(
             names = "--probes",

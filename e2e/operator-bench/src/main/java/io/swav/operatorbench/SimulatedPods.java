@@ -64,6 +64,7 @@ final class SimulatedPods implements AutoCloseable {
 
     private final KubernetesClient client;
     private final SimulatedNodes nodes;
+    private final int replicas;
     private final Duration reportEvery;
     private final ScheduledExecutorService kubelets =
             Executors.newScheduledThreadPool(THREADS, DaemonThreads.named("simulated-pods"));
@@ -75,8 +76,14 @@ final class SimulatedPods implements AutoCloseable {
 
     private final AtomicLong reports = new AtomicLong();
 
-    /** @param reportEvery how often a trainer reports; a real one reports every two seconds, and at every change */
-    SimulatedPods(KubernetesClient client, SimulatedNodes nodes, Duration reportEvery) {
+    /**
+     * Creates the pods' stand-in.
+     *
+     * @param replicas of a job
+     * @param reportEvery how often a trainer looks whether a report is due, and makes a step; a real one looks every second
+     */
+    SimulatedPods(KubernetesClient client, SimulatedNodes nodes, int replicas, Duration reportEvery) {
+        this.replicas = replicas;
         this.client = client;
         this.nodes = nodes;
         this.reportEvery = reportEvery;
@@ -156,7 +163,8 @@ final class SimulatedPods implements AutoCloseable {
         SimulatedTrainer trainer = new SimulatedTrainer(
                 pod,
                 "10.0.0.1:" + (1024 + Math.floorMod(name.hashCode(), 60_000)),
-                ReportSink.configMap(client, namespace, BenchJob.nameOf(pod)));
+                ReportSink.configMap(client, namespace, SimulatedTrainer.progressMap(pod)),
+                replicas);
         trainers.put(trainer.uid(), trainer);
         patchStatus(pod, RUNNING);
         report(trainer);
@@ -200,8 +208,9 @@ final class SimulatedPods implements AutoCloseable {
     }
 
     private void report(SimulatedTrainer trainer) throws IOException {
-        trainer.report();
-        reports.incrementAndGet();
+        if (trainer.report()) {
+            reports.incrementAndGet();
+        }
     }
 
     private void leave(Pod pod) {

@@ -173,6 +173,26 @@ class ChartTest {
     }
 
     @Test
+    void theOperatorMayUseKueueOnlyIfItIsAskedTo() throws IOException {
+        assertThat(Chart.template("", NEW)).doesNotContain("kueue.x-k8s.io", "priorityclasses");
+        List<JsonNode> objects = Chart.objects(Chart.template("{kueue: {enabled: true}, namespaces: [team-a]}", NEW));
+        assertThat(find(objects, "ClusterRole", "", "swav-operator-kueue")
+                        .orElseThrow()
+                        .get("rules"))
+                .isEqualTo(Chart.yaml("""
+                        [{apiGroups: [kueue.x-k8s.io], resources: [resourceflavors, workloadpriorityclasses], verbs: [get]},
+                         {apiGroups: [scheduling.k8s.io], resources: [priorityclasses], verbs: [get]}]
+                        """));
+        assertThat(find(objects, "Role", "team-a", "swav-operator")
+                        .orElseThrow()
+                        .get("rules"))
+                .contains(
+                        Chart.yaml("{apiGroups: [kueue.x-k8s.io], resources: [workloads/status], verbs: [patch]}"),
+                        Chart.yaml("{apiGroups: [kueue.x-k8s.io], resources: [workloads],"
+                                + " verbs: [get, list, watch, create, patch, delete]}"));
+    }
+
+    @Test
     void theHealthPortIsOpenToNoPod() throws IOException {
         List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
         assertThat(Chart.only(objects, "NetworkPolicy").get("spec")).isEqualTo(Chart.yaml("""
@@ -205,7 +225,7 @@ class ChartTest {
         Map<String, Set<String>> decided = new TreeMap<>();
         ProjectFiles.read("docs/decisions/012-the-planner-writes-a-book-beside-the-world.md")
                 .lines()
-                .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*) \\|.*"))
+                .filter(line -> line.matches("\\| (swav.io|\\(core\\)|rbac[a-z.0-9]*|scheduling[a-z0-9., -]*) \\|.*"))
                 .map(line -> line.split("\\|", -1))
                 .forEach(cells -> Stream.of(cells[2].trim().split(", "))
                         .forEach(resource -> decided.put(

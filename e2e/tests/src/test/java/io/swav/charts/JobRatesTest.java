@@ -34,8 +34,19 @@ class JobRatesTest {
     private static final int IMAGENET = 1_281_167;
     private static final int CIFAR = 50_000;
     /** Number of training images that each job is written for; {@code ./swav quickstart} generates its own. */
-    private static final Map<String, Integer> IMAGES =
-            Map.of("pictures", CIFAR, "spot", IMAGENET, "queued", IMAGENET, "quickstart", 4_000);
+    private static final Map<String, Integer> IMAGES = Map.of(
+            "pictures",
+            CIFAR,
+            "spot",
+            IMAGENET,
+            "gang",
+            IMAGENET,
+            "queued",
+            IMAGENET,
+            "queued-by-pod",
+            IMAGENET,
+            "quickstart",
+            4_000);
 
     /** The quickstart shows what SwAV learns in minutes, not the final result: kNN was tuned at this rate, and soft crops tolerate it. */
     private static final Map<String, Double> TUNED_RATES = Map.of("quickstart", 3.0);

@@ -2,10 +2,10 @@ package io.swav.e2e;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -13,24 +13,36 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.swav.api.ConditionType;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus.JobCondition;
+import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.WorldStatus;
+import io.swav.api.World;
+import io.swav.local.BackgroundProcess;
 import io.swav.local.LocalControlPlane;
+import io.swav.operatorbench.SimulatedTrainer;
+import io.swav.trainer.ReportSink;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Objects stay small whatever the number of pods, and one that does not fit is named. */
 class LargeObjectsIT extends OperatedJob {
     private static final int REPLICAS = 1000;
+    private static final Logger LOG = LoggerFactory.getLogger(LargeObjectsIT.class);
     private static final ObjectMapper JSON = new ObjectMapper();
 
     LargeObjectsIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
@@ -42,13 +54,15 @@ class LargeObjectsIT extends OperatedJob {
     }
 
     @Test
-    void aWorldOfAThousandFormsAndStaysSmall() throws Exception {
+    void aWorldOfAThousandFormsStaysSmallAndReportsLikeASmallOne() throws Exception {
         apply("replicas: " + REPLICAS + ", training: {globalBatch: " + 64 * REPLICAS
-                + ", groupSize: 64}, elastic: {minReplicas: " + REPLICAS
-                + "}, recovery: {hungAfterSeconds: 3600}");
+                + ", groupSize: 64}, elastic: {minReplicas: " + REPLICAS + "}, recovery: {hungAfterSeconds: 10}");
         soon().atMost(Duration.ofMinutes(4)).until(() -> pods().size() == REPLICAS);
         stopOperator(); // it would plan for each of the thousand changes
-        makeReady(pods());
+        List<Pod> pods = pods();
+        makeReady(pods);
+        List<SimulatedTrainer> simulated = simulated(pods);
+        assertCheap("when all are Ready", simulated);
         startOperator();
         soon().atMost(Duration.ofMinutes(2))
                 .untilAsserted(() ->
@@ -58,6 +72,13 @@ class LargeObjectsIT extends OperatedJob {
                         requireNonNull(map(ResourceNames.worldName("job")).get().getData())))
                 .as("the world")
                 .isLessThan(512_000);
+        stopOperator(); // its own requests are no part of a report's cost
+        World world = trainers.world();
+        assertThat(simulated).allMatch(trainer -> trainer.enter(world));
+        assertCheap("when the world has made a step", simulated);
+        startOperator();
+        soon().atMost(Duration.ofMinutes(2))
+                .untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
         assertThat(bytes(status())).as("the status").isLessThan(10_000);
         assertThat(requireNonNull(status().world()))
                 .extracting(WorldStatus::members)
@@ -68,6 +89,76 @@ class LargeObjectsIT extends OperatedJob {
         assertThat(client.v1().events().inNamespace(namespace).list().getItems())
                 .extracting(Event::getMessage)
                 .allSatisfy(message -> assertThat(message).hasSizeLessThan(1024));
+
+        train(simulated, Duration.ZERO); // the turns that they have missed meanwhile
+        int reports = train(simulated, Duration.ofSeconds(30));
+        LOG.info("a world of {} trainers has sent {} reports in 30 s", REPLICAS, reports);
+        assertThat(reports).as("one or two a second").isBetween(25, 60);
+        assertThat(ledger().hangs()).isZero();
+        assertThat(ledger().preemptions()).isZero();
+        assertThat(trainers.world().generation()).isEqualTo(world.generation());
+        soon().untilAsserted(() ->
+                assertThat(requireNonNull(status().progress()).step()).isGreaterThan(4));
+    }
+
+    private List<SimulatedTrainer> simulated(List<Pod> pods) {
+        List<SimulatedTrainer> all = new ArrayList<>();
+        for (Pod pod : pods) {
+            all.add(new SimulatedTrainer(
+                    pod,
+                    "10.0.0.1:" + (1024 + all.size()),
+                    ReportSink.configMap(client, namespace, SimulatedTrainer.progressMap(pod)),
+                    REPLICAS));
+        }
+        return all;
+    }
+
+    /** Lets every trainer report at once, beside one watch. */
+    private void assertCheap(String when, List<SimulatedTrainer> simulated) throws Exception {
+        long server = BackgroundProcess.find(cluster.dir(), "kube-apiserver")
+                .orElseThrow()
+                .pid();
+        SharedIndexInformer<ConfigMap> watch =
+                client.configMaps().inNamespace(namespace).inform();
+        Duration before = cpu(server);
+        AtomicInteger sent = new AtomicInteger();
+        ExecutorService threads = Executors.newFixedThreadPool(4);
+        List<Future<Boolean>> done = new ArrayList<>();
+        simulated.forEach(trainer -> done.add(threads.submit(() -> trainer.report() && sent.incrementAndGet() > 0)));
+        for (Future<Boolean> each : done) {
+            assertThat(each.get()).isTrue();
+        }
+        threads.shutdown();
+        watch.close();
+        double millis = cpu(server).minus(before).toMillis() / (double) sent.get();
+        List<Integer> sizes = client.configMaps().inNamespace(namespace).list().getItems().stream()
+                .filter(map -> map.getMetadata().getName().startsWith(ResourceNames.progressName("job")))
+                .map(map -> map.getData().values().stream()
+                        .mapToInt(value -> value.getBytes(StandardCharsets.UTF_8).length)
+                        .sum())
+                .toList();
+        LOG.info("{}: {} ms of the API server's processor time a report, maps of {} bytes", when, millis, sizes);
+        assertThat(millis)
+                .as("ms of the API server's processor time a report, " + when)
+                .isLessThan(10);
+        assertThat(sizes).hasSize(40).allMatch(size -> size < 50_000);
+    }
+
+    private static Duration cpu(long pid) {
+        return ProcessHandle.of(pid).orElseThrow().info().totalCpuDuration().orElseThrow();
+    }
+
+    /** Lets all trainers make a step and look whether a report is due every second; returns the number of reports. */
+    private static int train(List<SimulatedTrainer> simulated, Duration time) {
+        AtomicInteger sent = new AtomicInteger();
+        Instant end = Instant.now().plus(time);
+        await().pollInterval(Duration.ofSeconds(1)).atMost(time.plusSeconds(60)).until(() -> {
+            for (SimulatedTrainer trainer : simulated) {
+                sent.addAndGet(trainer.report() ? 1 : 0);
+            }
+            return Instant.now().isAfter(end);
+        });
+        return sent.get();
     }
 
     private List<Pod> pods() {
@@ -78,26 +169,14 @@ class LargeObjectsIT extends OperatedJob {
                 .getItems();
     }
 
-    /** Writes the pods' statuses one by one, as their kubelets, and their reports at once. */
+    /** Writes the pods' statuses, as their kubelets. */
     private void makeReady(List<Pod> pods) throws InterruptedException {
         ExecutorService kubelets = Executors.newFixedThreadPool(4);
-        ObjectNode reports = JSON.createObjectNode();
-        int port = 1024;
         for (Pod pod : pods) {
-            String name = pod.getMetadata().getName();
-            reports.put(
-                    name,
-                    JSON.createObjectNode()
-                            .put("pod", name)
-                            .put("uid", pod.getMetadata().getUid())
-                            .put("state", "Ready")
-                            .put("address", "10.0.0.1:" + port++)
-                            .put("time", Instant.now().toString())
-                            .toString());
             kubelets.execute(
                     () -> client.pods()
                             .inNamespace(namespace)
-                            .withName(name)
+                            .withName(pod.getMetadata().getName())
                             .subresource("status")
                             .patch(
                                     PatchContext.of(PatchType.JSON_MERGE),
@@ -105,8 +184,6 @@ class LargeObjectsIT extends OperatedJob {
         }
         kubelets.shutdown();
         assertThat(kubelets.awaitTermination(6, TimeUnit.MINUTES)).isTrue();
-        map(ResourceNames.progressName("job"))
-                .patch(PatchContext.of(PatchType.JSON_MERGE), "{\"data\":" + reports + "}");
     }
 
     private static int bytes(Object value) throws JsonProcessingException {

@@ -102,12 +102,17 @@ abstract class OperatedJob {
     }
 
     void applyTemplate(String spec, String template) {
+        applyLabelled("", spec, template);
+    }
+
+    /** @param labels of the job, as in YAML */
+    void applyLabelled(String labels, String spec, String template) {
         SwavJob job = Serialization.unmarshal("""
                 apiVersion: swav.io/v1alpha1
                 kind: SwavJob
-                metadata: {name: job, namespace: %s}
+                metadata: {name: job, namespace: %s, labels: {%s}}
                 spec: {%s, data: {uri: file:///data}, template: %s}
-                """.formatted(namespace, spec, template), SwavJob.class);
+                """.formatted(namespace, labels, spec, template), SwavJob.class);
         client.resource(job).fieldManager("test").forceConflicts().serverSideApply();
     }
 

@@ -5,6 +5,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.swav.api.NewcomerList;
+import io.swav.api.ReportRules;
 import io.swav.api.ResourceNames;
 import io.swav.api.World;
 import java.util.List;
@@ -21,6 +22,7 @@ public final class ConfigMapWorldSource implements WorldSource {
     private volatile String request = "";
     private volatile String seen = "";
     private volatile List<World.Member> newcomers = List.of();
+    private volatile Optional<ReportRules> reportRules = Optional.empty();
 
     /** @param jobUid uid of the SwavJob, which the world document must name */
     public ConfigMapWorldSource(KubernetesClient client, String namespace, String job, String jobUid) {
@@ -65,6 +67,11 @@ public final class ConfigMapWorldSource implements WorldSource {
     }
 
     @Override
+    public Optional<ReportRules> reportRules() {
+        return reportRules;
+    }
+
+    @Override
     public void awaitLater(long than, long millis) {
         newest.await(than, millis);
     }
@@ -80,6 +87,7 @@ public final class ConfigMapWorldSource implements WorldSource {
             Map<String, String> data = map.getData() == null ? Map.of() : map.getData();
             request = data.getOrDefault(ResourceNames.CHECKPOINT_REQUEST_KEY, "");
             seen = data.getOrDefault(ResourceNames.CHECKPOINTS_SEEN_KEY, "");
+            reportRules = ReportRules.read(data.get(ResourceNames.REPORT_RULES_KEY));
             newcomers = NewcomerList.read(data.get(ResourceNames.NEWCOMERS_KEY));
             String json = data.get(ResourceNames.WORLD_KEY);
             String source = "ConfigMap " + map.getMetadata().getName();

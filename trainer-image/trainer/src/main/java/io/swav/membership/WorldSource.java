@@ -1,5 +1,6 @@
 package io.swav.membership;
 
+import io.swav.api.ReportRules;
 import io.swav.api.World;
 import java.util.List;
 import java.util.Optional;
@@ -39,6 +40,11 @@ public interface WorldSource extends AutoCloseable {
     /** Returns the trainers that wait to enter the world, and that its members call beforehand. */
     default List<World.Member> newcomers() {
         return List.of();
+    }
+
+    /** Returns what trainers may leave out of their reports; empty if they must report everything. */
+    default Optional<ReportRules> reportRules() {
+        return Optional.empty();
     }
 
     @Override

@@ -33,7 +33,7 @@ record ControlPlane(WorldSource worlds, ReportSink sink, Runnable closing) imple
                 new KubernetesClientBuilder().withConfig(config).build();
         return new ControlPlane(
                 new ConfigMapWorldSource(client, env.namespace(), env.job(), env.jobUid()),
-                ReportSink.configMap(client, env.namespace(), env.job()),
+                ReportSink.configMap(client, env.namespace(), env.progress()),
                 client::close);
     }
 

@@ -11,18 +11,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends {@link TrainerProgress} immediately on every change and otherwise every two seconds, from its own thread: a
- * slow or unreachable API server never blocks training.
+ * Sends {@link TrainerProgress} immediately on every change and otherwise when {@link ReportTurns} says so, from its own
+ * thread: a slow or unreachable API server never blocks training.
  */
 final class ProgressReporter implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ProgressReporter.class);
-    private static final long PERIOD_MILLIS = 2000;
+    private static final long PERIOD_MILLIS = 1000;
     private static final long RETRY_MILLIS = 500;
     private static final long LAST_WORD_MILLIS = 5000;
 
     private final TrainerProgress progress;
     private final ReportSink sink;
     private final Runnable onReady;
+    private final ReportTurns turns = new ReportTurns();
     private final Thread thread = DaemonThreads.create("reporter", this::run);
     private boolean poked;
     private boolean closing;
@@ -47,7 +48,7 @@ final class ProgressReporter implements AutoCloseable {
         try {
             while (true) {
                 boolean last = isClosing();
-                boolean sent = send();
+                boolean sent = send(last);
                 if (last && sent) {
                     return;
                 }
@@ -71,10 +72,16 @@ final class ProgressReporter implements AutoCloseable {
         poked = false;
     }
 
-    /** Nothing may end this thread: the operator would take a trainer without reports for one that hangs. */
-    private boolean send() {
+    /**
+     * Sends a report if one is due. Nothing may end this thread: the operator would take a trainer without reports for one
+     * that hangs.
+     *
+     * @return false if it was not accepted
+     */
+    private boolean send(boolean last) {
         try {
-            return send(progress.report());
+            TrainerReport report = progress.report();
+            return (!last && !turns.isDue(report, progress.place(), System.nanoTime())) || send(report);
         } catch (RuntimeException | Error e) {
             return failed(e);
         }
@@ -96,6 +103,7 @@ final class ProgressReporter implements AutoCloseable {
             failed(String.valueOf(e.getCause() == null ? e : e.getCause()));
             return false;
         }
+        turns.accepted(report, System.nanoTime());
         if (failing) {
             LOG.info("progress reports are delivered again");
             failing = false;

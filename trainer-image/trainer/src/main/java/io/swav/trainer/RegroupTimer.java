@@ -4,6 +4,7 @@ import io.swav.api.TrainerReport.Regroup;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,9 +15,17 @@ final class RegroupTimer {
     /** The number of recent steps whose median is the duration of a normal step. */
     private static final int RECENT = 15;
 
+    /** A step is overdue after this time, and after {@link #OVERDUE_STEPS} times that of a normal one. */
+    private static final long OVERDUE_NANOS = TimeUnit.SECONDS.toNanos(3);
+
+    private static final int OVERDUE_STEPS = 2;
+
     private final Deque<Long> recent = new ArrayDeque<>();
     private @Nullable Long lastEnd;
     private @Nullable Long sign;
+    /** Whether the last step was made in the present world, which has not broken since. */
+    private boolean whole;
+
     private boolean unfinished;
     private long began;
     private boolean first;
@@ -28,11 +37,13 @@ final class RegroupTimer {
         if (sign == null) {
             sign = now;
         }
+        whole = false;
     }
 
     /** Marks that this trainer is outside any world: no peer waits for it. */
     void outside() {
         sign = null;
+        whole = false;
     }
 
     /**
@@ -73,6 +84,7 @@ final class RegroupTimer {
                     of.keptSeconds() + (now - began) / 1e9);
         }
         first = false;
+        whole = of != null;
         lastEnd = now;
         sign = now;
         recent.addLast(now - began);
@@ -92,12 +104,14 @@ final class RegroupTimer {
             dropped = 1;
         }
         unfinished = false;
+        whole = false;
         return lost;
     }
 
     /** Marks that this many of the last steps were undone, although the world did not break. */
     void rewound(long steps) {
         unfinished = false;
+        whole = false;
         Regroup of = regroup;
         if (of != null && of.keptSteps() > 0) {
             long kept = Math.max(0, of.keptSteps() - steps);
@@ -124,6 +138,14 @@ final class RegroupTimer {
     @Nullable
     Double stalledSeconds(long now, OptionalLong backSince) {
         return sign == null ? null : (now - Math.max(sign, backSince.orElse(sign))) / 1e9;
+    }
+
+    /**
+     * Whether all members of the present world have just made a step, which none can make without the others, and the
+     * next one is not overdue.
+     */
+    boolean heardAll(long now) {
+        return whole && lastEnd != null && now - lastEnd <= Math.max(OVERDUE_NANOS, OVERDUE_STEPS * normal());
     }
 
     @Nullable

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.swav.api.ResourceNames;
 import io.swav.api.TrainerReport;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -33,14 +32,13 @@ public interface ReportSink {
     }
 
     /**
-     * Writes key {@code <pod>} of ConfigMap {@code <job>-progress}; the pod is the field manager, so pods share the
-     * object.
+     * Writes key {@code <pod>} of a ConfigMap; the pod is the field manager, so pods share the object.
      */
-    static ReportSink configMap(KubernetesClient client, String namespace, String job) {
+    static ReportSink configMap(KubernetesClient client, String namespace, String name) {
         return report -> {
             ConfigMap map = new ConfigMapBuilder()
                     .withNewMetadata()
-                    .withName(ResourceNames.progressName(job))
+                    .withName(name)
                     .withNamespace(namespace)
                     .endMetadata()
                     .addToData(report.pod(), JSON.writeValueAsString(report))

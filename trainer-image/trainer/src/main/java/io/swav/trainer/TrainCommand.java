@@ -143,8 +143,7 @@ public final class TrainCommand implements Callable<Integer> {
         try (ControlPlane outside = config == null
                 ? ControlPlane.cluster(env)
                 : ControlPlane.files(env, Optional.ofNullable(world), Optional.ofNullable(report))) {
-            TrainerProgress progress = new TrainerProgress(
-                    env.pod(), env.podUid(), () -> outside.worlds().problem());
+            TrainerProgress progress = new TrainerProgress(env.pod(), env.podUid(), outside.worlds());
             try (ProgressReporter reporter =
                     new ProgressReporter(progress, outside.sink(), () -> touchReady(env.runDirectory()))) {
                 LOG.debug("reporting by {}", reporter);
@@ -192,7 +191,7 @@ public final class TrainCommand implements Callable<Integer> {
             TrainingSchedule schedule = new TrainingSchedule(spec, batches.stepsPerEpoch());
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
-            progress.job(settings.globalBatch(), schedule);
+            progress.job(settings.globalBatch(), spec.replicas(), schedule);
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,

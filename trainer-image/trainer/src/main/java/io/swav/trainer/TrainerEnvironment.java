@@ -20,6 +20,7 @@ import java.util.Optional;
  *
  * @param jobUid uid of the SwavJob, empty outside a cluster
  * @param key of the handshake, empty if none is given
+ * @param progress name of the ConfigMap for reports
  * @param port 0 for any
  * @param runDirectory folder of the ready file
  * @param journal folder for the journal
@@ -37,6 +38,7 @@ record TrainerEnvironment(
         String podUid,
         String podIp,
         String key,
+        String progress,
         int port,
         Optional<Path> configDirectory,
         Optional<Path> runDirectory,
@@ -79,15 +81,17 @@ record TrainerEnvironment(
 
     /** Reads the environment of any process: a variable that is not set gets a default for this machine. */
     static TrainerEnvironment of(Map<String, String> env) {
+        String job = env.getOrDefault(TrainerEnv.JOB, "local");
         String pod = env.getOrDefault(TrainerEnv.POD, "local");
         return new TrainerEnvironment(
                 env.getOrDefault(TrainerEnv.NAMESPACE, "default"),
-                env.getOrDefault(TrainerEnv.JOB, "local"),
+                job,
                 env.getOrDefault(TrainerEnv.JOB_UID, ""),
                 pod,
                 env.getOrDefault(TrainerEnv.POD_UID, pod),
                 env.getOrDefault(TrainerEnv.POD_IP, "127.0.0.1"),
                 key(env.getOrDefault(TrainerEnv.HANDSHAKE, "")),
+                env.getOrDefault(TrainerEnv.PROGRESS, ResourceNames.progressName(job)),
                 port(env.getOrDefault(TrainerEnv.PORT, "")),
                 folder(env, TrainerEnv.CONFIG_DIR),
                 folder(env, TrainerEnv.RUN_DIR),

@@ -2,8 +2,12 @@ package io.swav.trainer;
 
 import io.swav.api.Fingerprints;
 import io.swav.api.ReachReport;
+import io.swav.api.ReportRules;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
+import io.swav.api.World;
+import io.swav.membership.SingleProcessWorldSource;
+import io.swav.membership.WorldSource;
 import io.swav.model.StepResult;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -19,9 +23,12 @@ import org.jspecify.annotations.Nullable;
  * reporter.
  */
 public final class TrainerProgress {
+    /** A rate is measured over at least this time. */
+    private static final long RATE_NANOS = ReportTurns.PERIOD.toNanos();
+
     private final String pod;
     private final String uid;
-    private final Supplier<Optional<String>> worldProblem;
+    private final WorldSource worlds;
     private Runnable changed = () -> {};
     private State state = State.Starting;
     private boolean leaving;
@@ -33,6 +40,7 @@ public final class TrainerProgress {
     private @Nullable StepResult outcome;
     private @Nullable String message;
     private int globalBatch;
+    private int wanted = 1;
     private long rateStep = -1;
     private long rateSince;
     private @Nullable Double rate;
@@ -48,14 +56,14 @@ public final class TrainerProgress {
     private final RegroupTimer regroupTimer = new RegroupTimer();
 
     public TrainerProgress(String pod, String uid) {
-        this(pod, uid, Optional::empty);
+        this(pod, uid, new SingleProcessWorldSource(pod, uid));
     }
 
-    /** @param worldProblem why the present world document is not followed, empty if it is */
-    TrainerProgress(String pod, String uid, Supplier<Optional<String>> worldProblem) {
+    /** @param worlds the world document that this trainer follows, and what it may leave out of its reports */
+    TrainerProgress(String pod, String uid, WorldSource worlds) {
         this.pod = pod;
         this.uid = uid;
-        this.worldProblem = worldProblem;
+        this.worlds = worlds;
     }
 
     /** Sets the listener that is called, outside the lock, on every change that must be reported at once. */
@@ -77,9 +85,14 @@ public final class TrainerProgress {
         notifier.run();
     }
 
-    /** Sets how long the job trains, which is reported as it is at that time. */
-    synchronized void job(int batch, TrainingSchedule of) {
+    /**
+     * Sets how long the job trains, which is reported as it is at that time.
+     *
+     * @param replicas of the job
+     */
+    synchronized void job(int batch, int replicas, TrainingSchedule of) {
         globalBatch = batch;
+        wanted = replicas;
         schedule = of;
     }
 
@@ -92,7 +105,7 @@ public final class TrainerProgress {
         synchronized (this) {
             boolean same = state == to && generation == inGeneration && Objects.equals(message, why);
             if (to == State.Done) {
-                measureRate(System.nanoTime()); // for a job that ends before its first report
+                measureRate(System.nanoTime(), 0); // for a job that ends before its first report
             }
             state = to;
             generation = inGeneration;
@@ -232,10 +245,21 @@ public final class TrainerProgress {
         return generation;
     }
 
+    /** Returns this trainer's place among those that report; that of one without others if each must report everything. */
+    synchronized ReportTurns.Place place() {
+        if (worlds.reportRules().isEmpty()) {
+            return ReportTurns.Place.ALONE;
+        }
+        World world = worlds.newest();
+        int rank = world.rankOf(uid).orElse(-1);
+        return new ReportTurns.Place(rank, rank < 0 ? Math.max(wanted, world.size()) : world.size());
+    }
+
     synchronized TrainerReport report() {
+        Optional<ReportRules> rules = worlds.reportRules();
         OptionalLong backSince = awaiting.backSince();
         long now = System.nanoTime();
-        measureRate(now);
+        measureRate(now, RATE_NANOS);
         return new TrainerReport(
                 pod,
                 uid,
@@ -257,25 +281,29 @@ public final class TrainerProgress {
                 regroupTimer.regroup(),
                 checkpoints,
                 collective,
-                worldProblem.get().orElse(null),
+                worlds.problem().orElse(null),
                 reach == null ? ReachReport.NONE : reach.get(),
                 notFinite,
-                reportedFingerprints(),
+                reportedFingerprints(rules),
                 diverged,
                 schedule == null ? null : schedule.epochs().last(),
+                regroupTimer.heardAll(now),
+                ReportTurns.nextWithin(place().trainers()),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 
-    /** Members leave out their settings, which newcomers are compared with by their digest. */
-    private @Nullable Fingerprints reportedFingerprints() {
+    /** Members leave out their settings, and so does a trainer whose settings the operator has. */
+    private @Nullable Fingerprints reportedFingerprints(Optional<ReportRules> rules) {
         if (fingerprints.equals(Fingerprints.NONE)) {
             return null;
         }
-        return generation == 0 ? fingerprints : fingerprints.withSettings(new TreeMap<>());
+        boolean known = rules.filter(rule -> rule.config().equals(fingerprints.config()))
+                .isPresent();
+        return generation == 0 && !known ? fingerprints : fingerprints.withSettings(new TreeMap<>());
     }
 
-    private void measureRate(long now) {
-        if (rateStep >= 0 && step > rateStep) {
+    private void measureRate(long now, long least) {
+        if (rateStep >= 0 && step > rateStep && now - rateSince >= least) {
             rate = (step - rateStep) * (double) globalBatch * 1e9 / (now - rateSince);
             rateStep = step;
             rateSince = now;

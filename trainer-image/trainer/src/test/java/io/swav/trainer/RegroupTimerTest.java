@@ -98,6 +98,39 @@ class RegroupTimerTest {
                 .isEqualTo(.2);
     }
 
+    /** A step that this trainer has made was made by all members; the next shows whether they are still there. */
+    @Test
+    void allMembersAreHeardWhileTheWorldMakesSteps() {
+        clock.entering(tenths(0));
+        clock.formed(1);
+        assertThat(clock.heardAll(tenths(1))).as("no step yet").isFalse();
+        step(0, 4);
+        assertThat(clock.heardAll(tenths(34))).isTrue();
+        assertThat(clock.heardAll(tenths(35))).as("the next step is overdue").isFalse();
+        step(30, 44);
+        assertThat(clock.heardAll(tenths(45))).isTrue();
+        clock.broke();
+        assertThat(clock.heardAll(tenths(45))).isFalse();
+        clock.entering(tenths(46));
+        clock.formed(2);
+        assertThat(clock.heardAll(tenths(47))).isFalse();
+        step(47, 51);
+        assertThat(clock.heardAll(tenths(52))).isTrue();
+        clock.entering(tenths(53));
+        assertThat(clock.heardAll(tenths(53))).as("it forms the next world").isFalse();
+        step(53, 57);
+        clock.outside();
+        assertThat(clock.heardAll(tenths(58))).isFalse();
+    }
+
+    @Test
+    void aLongStepIsOverdueAfterTwoOfItsKind() {
+        clock.formed(1);
+        step(0, 100);
+        assertThat(clock.heardAll(tenths(300))).isTrue();
+        assertThat(clock.heardAll(tenths(301))).isFalse();
+    }
+
     private @Nullable Double waiting(long at) {
         return clock.stalledSeconds(tenths(at), OptionalLong.empty());
     }

@@ -10,7 +10,7 @@ class TrainerProgressTest {
     @Test
     void jobThatEndsBeforeItsFirstReportHasARate() throws Exception {
         TrainerProgress progress = new TrainerProgress("pod", "uid");
-        progress.job(32, Trainers.schedule(3));
+        progress.job(32, 1, Trainers.schedule(3));
         progress.state(State.Training, 1, null);
         progress.step(1, new StepResult(2, 3, 0), 0);
         Thread.sleep(2);
