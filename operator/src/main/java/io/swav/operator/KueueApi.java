@@ -182,7 +182,8 @@ final class KueueApi {
                 .isPresent();
     }
 
-    private synchronized Optional<GenericKubernetesResource> cached(ResourceID id) {
+    /** Returns a Workload as the watch has seen it. */
+    synchronized Optional<GenericKubernetesResource> cached(ResourceID id) {
         return watched.flatMap(source -> source.source().get(id));
     }
 

@@ -57,6 +57,18 @@ final class KueueQueue {
         return Optional.ofNullable(recheckAt.get(uid(job)));
     }
 
+    /** Returns the job's Workload, as it was seen last; empty if it has none. */
+    Optional<GenericKubernetesResource> workload(SwavJob job) {
+        return WorkloadRequest.queue(job)
+                .flatMap(queue -> api.cached(id(job)))
+                .filter(found -> Ownership.of(found, job) == Ownership.OURS);
+    }
+
+    /** Applies a merge patch to a Workload. */
+    void patch(GenericKubernetesResource workload, ObjectNode patch) {
+        api.patch(workload.getApiVersion(), workload, patch, false);
+    }
+
     void forget(SwavJob job) {
         recheckAt.remove(uid(job));
     }
@@ -162,11 +174,13 @@ final class KueueQueue {
     }
 
     private Optional<GenericKubernetesResource> find(SwavJob job, String version) {
-        return api.find(
-                version,
-                new ResourceID(
-                        KueueWorkload.name(job.getMetadata().getName()),
-                        job.getMetadata().getNamespace()));
+        return api.find(version, id(job));
+    }
+
+    private static ResourceID id(SwavJob job) {
+        return new ResourceID(
+                KueueWorkload.name(job.getMetadata().getName()),
+                job.getMetadata().getNamespace());
     }
 
     // ---- writing ------------------------------------------------------------------------------------------------

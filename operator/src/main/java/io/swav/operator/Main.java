@@ -92,6 +92,17 @@ public final class Main implements Callable<Integer> {
                             + " ($SWAV_REMOVAL_TAINTS)")
     private String removalTaints = "";
 
+    @CommandLine.Option(
+            names = "--preemption-cost",
+            arity = "0..1",
+            fallbackValue = "true",
+            defaultValue = "${env:SWAV_PREEMPTION_COST:-false}",
+            description =
+                    "whether pods, and Workloads of Kueue, are annotated with what their preemption costs, by the age of"
+                            + " the last checkpoint and the world ($SWAV_PREEMPTION_COST; ${DEFAULT-VALUE}); the operator needs"
+                            + " the right to patch pods")
+    private boolean preemptionCost;
+
     public static void main(String[] args) {
         System.exit(new CommandLine(new Main()).execute(args));
     }
@@ -105,7 +116,8 @@ public final class Main implements Callable<Integer> {
                     namespaces,
                     new OperatorConfig.Listen(address, port, healthPort, authenticate),
                     Optional.ofNullable(lease),
-                    removalTaints);
+                    removalTaints,
+                    preemptionCost);
         } catch (IllegalArgumentException e) {
             LOG.error("{}", e.getMessage());
             return CommandLine.ExitCode.USAGE;

@@ -21,6 +21,7 @@ import java.util.TreeSet;
  * @param authenticate whether readers of page and metrics from elsewhere need a token
  * @param lease for the leader election of several operators; empty: this operator acts alone
  * @param removalTaints taints that announce the end of a node, beside those that the operator knows
+ * @param preemptionCost whether pods and Workloads are annotated with what their preemption costs
  */
 public record OperatorConfig(
         Optional<Path> kubeconfig,
@@ -29,7 +30,8 @@ public record OperatorConfig(
         int healthPort,
         boolean authenticate,
         Optional<Lease> lease,
-        List<TaintPattern> removalTaints) {
+        List<TaintPattern> removalTaints,
+        boolean preemptionCost) {
     private static final int HIGHEST_PORT = 65_535;
     private static final String NAME = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 
@@ -45,11 +47,11 @@ public record OperatorConfig(
     }
 
     /**
-     * Like {@link #of(Optional, String, Listen, Optional, String)}, for an operator that listens at all addresses, for
-     * health at any free port, does not authenticate readers, and has no removal taints of its own.
+     * Like {@link #of(Optional, String, Listen, Optional, String, boolean)}, for an operator that listens at all addresses,
+     * for health at any free port, does not authenticate readers, has no removal taints of its own, and annotates no costs.
      */
     public static OperatorConfig of(Optional<Path> kubeconfig, String namespaces, int port, Optional<String> lease) {
-        return of(kubeconfig, namespaces, new Listen("", port, 0, false), lease, "");
+        return of(kubeconfig, namespaces, new Listen("", port, 0, false), lease, "", false);
     }
 
     /**
@@ -61,7 +63,12 @@ public record OperatorConfig(
      * @throws IllegalArgumentException naming every option that is wrong
      */
     public static OperatorConfig of(
-            Optional<Path> kubeconfig, String namespaces, Listen listen, Optional<String> lease, String removalTaints) {
+            Optional<Path> kubeconfig,
+            String namespaces,
+            Listen listen,
+            Optional<String> lease,
+            String removalTaints,
+            boolean preemptionCost) {
         List<String> problems = new ArrayList<>();
         kubeconfig
                 .filter(file -> !Files.isReadable(file))
@@ -103,7 +110,8 @@ public record OperatorConfig(
                 listen.authenticate(),
                 lease.map(
                         text -> new Lease(text.substring(0, text.indexOf('/')), text.substring(text.indexOf('/') + 1))),
-                taints);
+                taints,
+                preemptionCost);
     }
 
     private static Optional<String> checkPort(String option, int port) {

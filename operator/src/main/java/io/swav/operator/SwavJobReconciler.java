@@ -67,15 +67,23 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private final PodEvents podEvents;
     private final KueueQueue queue;
     private final JobMetrics metrics;
+    private final Optional<CostAnnotations> costs;
     private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
-    SwavJobReconciler(KubernetesClient client, Signals signals, JobMetrics metrics, Clock clock) {
+    /** @param costs empty if preemption costs are not annotated */
+    SwavJobReconciler(
+            KubernetesClient client,
+            Signals signals,
+            JobMetrics metrics,
+            Optional<CostAnnotations> costs,
+            Clock clock) {
         this.client = client;
         this.signals = signals;
         this.clock = clock;
         this.metrics = metrics;
+        this.costs = costs;
         this.events = new JobEvents(client);
         this.podEvents = new PodEvents(client);
         this.queue = new KueueQueue(client, events::recordRestored);
@@ -147,6 +155,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             if (due.isEmpty()) {
                 executor.prune(snapshot);
             }
+            costs.ifPresent(annotations ->
+                    annotations.write(snapshot, informers().pods(job), queue.workload(job), queue::patch, now));
             return next(
                     Stream.of(
                                     due.stream(),
@@ -350,6 +360,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         queue.forget(job);
         silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
+        costs.ifPresent(annotations -> annotations.forget(job));
         lastWritten.remove(job.getMetadata().getUid());
         events.forget(job);
     }

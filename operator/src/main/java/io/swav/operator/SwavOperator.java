@@ -120,8 +120,12 @@ public final class SwavOperator implements AutoCloseable {
                         .orElse(null)));
         JobMetrics metrics = new JobMetrics();
         registry.getPrometheusRegistry().register(metrics);
-        SwavJobReconciler reconciler =
-                new SwavJobReconciler(client, new Signals(config.removalTaints()), metrics, Clock.systemUTC());
+        SwavJobReconciler reconciler = new SwavJobReconciler(
+                client,
+                new Signals(config.removalTaints()),
+                metrics,
+                Optional.of(new CostAnnotations(client)).filter(costs -> config.preemptionCost()),
+                Clock.systemUTC());
         WatchedNamespaces namespaces =
                 new WatchedNamespaces(config.namespaces(), namespace -> WatchedNamespaces.access(client, namespace));
         config.namespaces()

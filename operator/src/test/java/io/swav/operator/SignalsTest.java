@@ -238,7 +238,12 @@ class SignalsTest {
                 .hasMessageContaining("\"" + text + "\" is not a taint")
                 .hasMessageContaining("\"b:NoWay\" is not a taint");
         assertThatThrownBy(() -> OperatorConfig.of(
-                        Optional.empty(), "all", new OperatorConfig.Listen("", -1, 0, false), Optional.empty(), text))
+                        Optional.empty(),
+                        "all",
+                        new OperatorConfig.Listen("", -1, 0, false),
+                        Optional.empty(),
+                        text,
+                        false))
                 .hasMessageContaining("--removal-taints: \"" + text + "\"")
                 .hasMessageContaining("--port");
     }

@@ -38,7 +38,7 @@ public final class Chart {
                     {metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}},
                      prometheusRule: {enabled: true, stuckAfter: 2h, collapsedBelow: 1.5},
                      dashboard: {enabled: true, namespace: grafana}}}"""),
-            Map.entry("queues", "{kueue: {enabled: true}, namespaces: [team-a]}"),
+            Map.entry("queues", "{kueue: {enabled: true}, preemptionCost: {enabled: true}, namespaces: [team-a]}"),
             Map.entry("authentication", """
                     {authentication: {enabled: true}, metrics: {serviceMonitor: {enabled: true}}}"""),
             Map.entry("authentication with a token", """

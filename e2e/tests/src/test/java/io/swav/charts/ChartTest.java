@@ -193,6 +193,21 @@ class ChartTest {
     }
 
     @Test
+    void theOperatorMayPatchPodsOnlyIfItAnnotatesCosts() throws IOException {
+        String rule = "{apiGroups: [''], resources: [pods], verbs: [get, list, watch, create, delete%s]}";
+        for (boolean annotates : new boolean[] {false, true}) {
+            List<JsonNode> objects =
+                    Chart.objects(Chart.template("{preemptionCost: {enabled: " + annotates + "}}", NEW));
+            assertThat(find(objects, "ClusterRole", "", "swav-operator")
+                            .orElseThrow()
+                            .get("rules"))
+                    .contains(Chart.yaml(rule.formatted(annotates ? ", patch" : "")));
+            assertThat(Chart.only(objects, "Deployment").toString().contains("SWAV_PREEMPTION_COST"))
+                    .isEqualTo(annotates);
+        }
+    }
+
+    @Test
     void theHealthPortIsOpenToNoPod() throws IOException {
         List<JsonNode> objects = Chart.objects(Chart.template("", NEW));
         assertThat(Chart.only(objects, "NetworkPolicy").get("spec")).isEqualTo(Chart.yaml("""

@@ -17,8 +17,11 @@ import io.swav.api.SwavJobStatus.Phase;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -33,7 +36,7 @@ class KueueIT extends OperatedJob {
     private final FakeKueue kueue;
 
     KueueIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
-        super(client, cluster);
+        super(client, cluster, true);
         this.kueue = new FakeKueue(client, namespace);
     }
 
@@ -87,6 +90,39 @@ class KueueIT extends OperatedJob {
         soon().untilAsserted(
                         () -> assertThat(kueue.condition(WORKLOAD, "PodsReady")).isEqualTo("True: Started"));
         assertThat(events()).contains("Admitted");
+    }
+
+    @Test
+    void podsAndWorkloadSayWhatAPreemptionCosts() {
+        kueue.quota(3);
+        submit("replicas: 2, elastic: {minReplicas: 2, maxReplicas: 2}", "cpu: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        assertThat(cost("job-0")).as("of a pod outside a world").isNull();
+        form("job-0", "job-1");
+        soon().untilAsserted(() -> {
+            assertThat(cost("job-0")).isEqualTo(String.valueOf(3 << 27));
+            assertThat(cost("job-1")).isEqualTo(String.valueOf(3 << 27));
+        });
+
+        String hourAgo = Instant.now().minus(Duration.ofHours(1)).toString();
+        job().subresource("status").patch(PatchContext.of(PatchType.JSON_MERGE), """
+                {"status": {"checkpoints": [{"step": 5, "samples": 5, "worldSize": 2, "uri": "file:///c/step-5",
+                  "digest": "", "verified": true, "time": "%s"}]}}""".formatted(hourAgo));
+        soon().untilAsserted(() -> assertThat(kueue.json(WORKLOAD)
+                        .at("/metadata/annotations/kueue.x-k8s.io~1priority-boost")
+                        .asText())
+                .isEqualTo("4"));
+    }
+
+    private @Nullable String cost(String pod) {
+        return Optional.ofNullable(client.pods()
+                        .inNamespace(namespace)
+                        .withName(pod)
+                        .get()
+                        .getMetadata()
+                        .getAnnotations())
+                .map(all -> all.get("controller.kubernetes.io/pod-deletion-cost"))
+                .orElse(null);
     }
 
     @Test

@@ -36,9 +36,16 @@ abstract class OperatedJob {
     final KubernetesClient client;
     final LocalControlPlane cluster;
     final FakeTrainers trainers;
+    private final boolean preemptionCost;
     private SwavOperator operator;
 
     OperatedJob(KubernetesClient client, LocalControlPlane cluster) throws IOException {
+        this(client, cluster, false);
+    }
+
+    /** @param preemptionCost whether the operator annotates what a preemption costs */
+    OperatedJob(KubernetesClient client, LocalControlPlane cluster, boolean preemptionCost) throws IOException {
+        this.preemptionCost = preemptionCost;
         this.client = client;
         this.cluster = cluster;
         this.trainers = new FakeTrainers(client, namespace, "job");
@@ -46,7 +53,13 @@ abstract class OperatedJob {
     }
 
     private SwavOperator operator() throws IOException {
-        return SwavOperator.start(OperatorConfig.of(Optional.of(cluster.kubeconfig()), "all", 0));
+        return SwavOperator.start(OperatorConfig.of(
+                Optional.of(cluster.kubeconfig()),
+                "all",
+                new OperatorConfig.Listen("", 0, 0, false),
+                Optional.empty(),
+                "",
+                preemptionCost));
     }
 
     void stopOperator() {
