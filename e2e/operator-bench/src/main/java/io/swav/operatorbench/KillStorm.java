@@ -11,6 +11,7 @@ import io.swav.api.SwavJobStatus;
 import io.swav.local.ProcessUtils;
 import io.swav.operatorbench.EventCheck.Told;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,8 @@ final class KillStorm {
     private static final int LONGEST_PAUSE_MILLIS = 1500;
     /** A killed operator's successor is there after a few seconds, and a request that hangs costs it ten. */
     private static final double EXCESS_LIMIT_SECONDS = 30;
+
+    private static final Duration UNTIL_TOLD = Duration.ofSeconds(30);
 
     /** Starts the operator, and gives the lease away that a killed one holds. */
     interface Restart {
@@ -76,8 +79,18 @@ final class KillStorm {
         }
     }
 
-    /** Returns what is not as it should be, once all jobs have settled. */
+    /** Returns what is not as it should be within a short time after all jobs have settled: Events follow what they tell. */
     List<String> problems(List<BenchJob> jobs) {
+        Instant deadline = Instant.now().plus(UNTIL_TOLD);
+        List<String> problems = problemsNow(jobs);
+        while (!problems.isEmpty() && Instant.now().isBefore(deadline)) {
+            ProcessUtils.pause(Duration.ofSeconds(1));
+            problems = problemsNow(jobs);
+        }
+        return problems;
+    }
+
+    private List<String> problemsNow(List<BenchJob> jobs) {
         List<String> problems = new ArrayList<>();
         Map<String, List<Told>> events = events();
         for (BenchJob job : jobs) {
