@@ -295,6 +295,9 @@ final class Dependents {
             }
         } else if (action instanceof DependentCheck.KeepAsIs) {
             live.ifPresent(caches.get()::written); // the cache is behind
+        } else if (action
+                instanceof DependentCheck.Create) { // it was there a moment ago, or the refusal meant something else
+            caches.get().written(client.resource(wanted).create());
         }
         boolean leaves = action instanceof DependentCheck.Leave || action instanceof DependentCheck.Pinned;
         return live.filter(there -> leaves).map(there -> new NameConflict(there, action));

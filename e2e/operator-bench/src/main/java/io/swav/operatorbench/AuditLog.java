@@ -2,12 +2,15 @@ package io.swav.operatorbench;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.swav.local.ProcessUtils;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,6 +21,7 @@ import java.util.TreeMap;
  * of itself.
  */
 final class AuditLog {
+    private static final Duration CALM = Duration.ofSeconds(3);
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final Set<String> WRITES = Set.of("create", "update", "patch", "delete", "deletecollection");
 
@@ -111,5 +115,15 @@ final class AuditLog {
                         && !entry.getKey().endsWith(" leases"))
                 .mapToLong(Map.Entry::getValue)
                 .sum();
+    }
+
+    /** Waits until the operator has written nothing for a while, or for this time: where trainers report it always writes. */
+    void awaitCalm(Duration limit) {
+        Instant deadline = Instant.now().plus(limit);
+        long mark;
+        do {
+            mark = mark();
+            ProcessUtils.pause(CALM);
+        } while (writes(requests(mark, mark())) > 0 && Instant.now().isBefore(deadline));
     }
 }

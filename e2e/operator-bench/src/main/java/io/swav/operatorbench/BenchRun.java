@@ -39,10 +39,10 @@ final class BenchRun implements AutoCloseable {
     private static final String OPERATOR = "operator";
     private static final int NAMESPACES = 10;
     private static final int CREATORS = 8;
-    private static final int SCRAPES = 5;
     private static final Duration BASE_LIMIT = Duration.ofMinutes(4);
     private static final Duration LIMIT_PER_JOB = Duration.ofMillis(500);
     private static final Duration BETWEEN_PROBES = Duration.ofMillis(250);
+    private static final Duration UNTIL_CALM = Duration.ofSeconds(20);
     private static final Duration AFTER_RESTART = Duration.ofSeconds(5);
 
     private final BenchPlan plan;
@@ -110,8 +110,9 @@ final class BenchRun implements AutoCloseable {
         Phase start = phase(false, "starting the operator", operator::start);
         try (JvmProbe jvm = JvmProbe.attach(operator.pid())) {
             Phase settle = phase(true, "creating " + plan.count() + " jobs", this::populate);
+            audit.awaitCalm(UNTIL_CALM);
             Phase idle = phase(true, "idle", () -> ProcessUtils.pause(plan.idle()));
-            Metrics metrics = metrics();
+            Metrics metrics = OperatorMetrics.measure(operator, plan.count());
             Locks locks = new Locks(ProcessUsage.threads(operator.pid()), jvm.blockedSeconds(), jvm.mostBlocked());
             long resident = ProcessUsage.residentBytes(operator.pid());
             long peak = ProcessUsage.peakResidentBytes(operator.pid());
@@ -348,17 +349,6 @@ final class BenchRun implements AutoCloseable {
             }
             ProcessUtils.pause(AFTER_RESTART);
         });
-    }
-
-    private Metrics metrics() {
-        List<MeasuredOperator.Scrape> scrapes =
-                IntStream.range(0, SCRAPES).mapToObj(i -> operator.scrape()).toList();
-        long bytes = scrapes.get(0).text().length();
-        return new Metrics(
-                bytes,
-                OperatorMetrics.jobBytes(scrapes.get(0).text()) / Math.max(1, plan.count()),
-                Latency.of(
-                        scrapes.stream().map(MeasuredOperator.Scrape::seconds).toList()));
     }
 
     // ---- waiting ------------------------------------------------------------------------------------------------

@@ -1,9 +1,13 @@
 package io.swav.operatorbench;
 
+import java.util.List;
+import java.util.stream.IntStream;
+
 /** Reads the text format of Prometheus, as the operator writes it. */
 final class OperatorMetrics {
     private static final String STARTED = "operator_sdk_reconciliations_started_total";
     private static final String OF_JOB = "swav_job_";
+    private static final int SCRAPES = 5;
 
     private OperatorMetrics() {}
 
@@ -21,5 +25,17 @@ final class OperatorMetrics {
                 .filter(line -> line.startsWith(OF_JOB))
                 .mapToLong(line -> line.length() + 1L)
                 .sum();
+    }
+
+    /** Scrapes the metrics of an operator that has this many jobs. */
+    static BenchReport.Metrics measure(MeasuredOperator operator, int jobs) {
+        List<MeasuredOperator.Scrape> scrapes =
+                IntStream.range(0, SCRAPES).mapToObj(i -> operator.scrape()).toList();
+        String text = scrapes.get(0).text();
+        return new BenchReport.Metrics(
+                text.length(),
+                jobBytes(text) / Math.max(1, jobs),
+                Latency.of(
+                        scrapes.stream().map(MeasuredOperator.Scrape::seconds).toList()));
     }
 }
