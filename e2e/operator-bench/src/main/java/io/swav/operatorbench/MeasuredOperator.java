@@ -73,8 +73,26 @@ final class MeasuredOperator {
         }
     }
 
-    /** Starts the process and waits until it is healthy. */
+    /**
+     * Starts the process and waits until it is healthy. One that ends before, because the API server refuses to let it watch,
+     * is started again, as its Deployment would do.
+     */
     void start() {
+        Instant deadline = Instant.now().plus(LIMIT);
+        launch();
+        while (!isHealthy()) {
+            if (Instant.now().isAfter(deadline)) {
+                throw new LocalClusterException(
+                        "the operator was not healthy within " + LIMIT.toSeconds() + " s: its log ends\n" + log());
+            }
+            if (!isRunning()) {
+                launch();
+            }
+            ProcessUtils.pause(Duration.ofMillis(50));
+        }
+    }
+
+    private void launch() {
         Map<String, String> env = new TreeMap<>(chart.environment());
         env.put("KUBECONFIG", kubeconfig.toString());
         env.put("SWAV_HEALTH_PORT", "0");
@@ -91,15 +109,6 @@ final class MeasuredOperator {
                         "--address=127.0.0.1",
                         "--port=0"),
                 env);
-        Instant deadline = Instant.now().plus(LIMIT);
-        while (!isHealthy()) {
-            pid(); // fails if it has ended
-            if (Instant.now().isAfter(deadline)) {
-                throw new LocalClusterException("the operator was not healthy within " + LIMIT.toSeconds() + " s: "
-                        + process().describe());
-            }
-            ProcessUtils.pause(Duration.ofMillis(50));
-        }
     }
 
     void stop() {

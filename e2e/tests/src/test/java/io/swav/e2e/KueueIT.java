@@ -107,7 +107,7 @@ class KueueIT extends OperatedJob {
         String hourAgo = Instant.now().minus(Duration.ofHours(1)).toString();
         job().subresource("status").patch(PatchContext.of(PatchType.JSON_MERGE), """
                 {"status": {"checkpoints": [{"step": 5, "samples": 5, "worldSize": 2, "uri": "file:///c/step-5",
-                  "digest": "", "verified": true, "time": "%s"}]}}""".formatted(hourAgo));
+                  "digest": "00", "verified": true, "time": "%s"}]}}""".formatted(hourAgo));
         soon().untilAsserted(() -> assertThat(kueue.json(WORKLOAD)
                         .at("/metadata/annotations/kueue.x-k8s.io~1priority-boost")
                         .asText())
