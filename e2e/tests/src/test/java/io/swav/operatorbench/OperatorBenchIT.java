@@ -87,8 +87,8 @@ class OperatorBenchIT {
                 "--idle-seconds=1",
                 "--probes=3",
                 "--signals=4",
-                "--chaos=20",
-                "--kills=3",
+                "--chaos=10",
+                "--kills=2",
                 "--json=" + json);
 
         assertThat(code).as("%s%n%s", out, err).isZero();
