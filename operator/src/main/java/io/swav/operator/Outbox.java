@@ -36,6 +36,9 @@ record Outbox(List<Note> notes) {
     static final Duration KEPT = Duration.ofMinutes(5);
 
     private static final Duration RECHECK = Duration.ofMillis(200);
+    /** A watch shows the pods of one plan one after the other. */
+    private static final Duration GATHERED = Duration.ofSeconds(2);
+
     private static final Duration WATCHED = Duration.ofSeconds(5);
 
     private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
@@ -142,7 +145,7 @@ record Outbox(List<Note> notes) {
     List<Note> due(Collection<ObservedPod> pods, Instant now) {
         Map<String, ObservedPod> byName = byName(pods);
         return young(now)
-                .flatMap(note -> note.outcome() == null ? Stream.of(note) : part(note, byName, true).stream())
+                .flatMap(note -> note.outcome() == null ? Stream.of(note) : part(note, byName, true, now).stream())
                 .toList();
     }
 
@@ -151,7 +154,7 @@ record Outbox(List<Note> notes) {
         Map<String, ObservedPod> byName = byName(pods);
         return new Outbox(young(now)
                 .filter(note -> note.outcome() != null)
-                .flatMap(note -> part(note, byName, false).stream())
+                .flatMap(note -> part(note, byName, false, now).stream())
                 .toList());
     }
 
@@ -164,10 +167,13 @@ record Outbox(List<Note> notes) {
         return !now.isBefore(time.plus(KEPT));
     }
 
-    private static Optional<Note> part(Note note, Map<String, ObservedPod> pods, boolean reached) {
+    /** Returns the part of a note that is told, or the other one; it is told as a whole if its pods do not take too long. */
+    private static Optional<Note> part(Note note, Map<String, ObservedPod> pods, boolean told, Instant now) {
         Outcome outcome = Objects.requireNonNull(note.outcome());
+        boolean divides = !now.isBefore(note.at().plus(GATHERED))
+                || note.pods().stream().allMatch(name -> outcome.isReached(pods.get(name)));
         List<String> some = note.pods().stream()
-                .filter(name -> outcome.isReached(pods.get(name)) == reached)
+                .filter(name -> (divides && outcome.isReached(pods.get(name))) == told)
                 .toList();
         return some.isEmpty() ? Optional.empty() : Optional.of(note.of(some));
     }

@@ -55,7 +55,8 @@ class JobEventsTest {
                 .containsExactly(AVOIDED, PUBLISHED);
         assertThat(recorded(Set.of(), events -> {
                     Outbox open = events.tell(JOB, OWED, before, Instant.EPOCH);
-                    assertThat(events.tell(JOB, open, after, Instant.EPOCH).notes())
+                    assertThat(events.tell(JOB, open, after, Instant.EPOCH.plusSeconds(2))
+                                    .notes())
                             .as("job-3 is still there")
                             .singleElement()
                             .satisfies(note -> assertThat(note.pods()).containsExactly("job-3"));

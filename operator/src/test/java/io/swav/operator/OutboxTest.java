@@ -46,12 +46,21 @@ class OutboxTest {
                 pod("a-1", new PodState.Starting("pulling")),
                 pod("a-2", new PodState.Starting("pulling")),
                 pod("a-3", new PodState.Terminating("deleted")));
-        assertThat(ALL.due(pods, NOW))
+        assertThat(ALL.due(pods, NOW)).as("the others may follow at once").containsExactly(WORLD);
+        assertThat(ALL.open(pods, NOW).notes()).containsExactly(CREATED, DELETED);
+        Instant later = NOW.plusSeconds(2);
+        assertThat(ALL.due(pods, later))
                 .extracting(Note::message)
                 .containsExactly("World generation 2", "a-1 (wanted)", "a-3 (too many)");
-        assertThat(ALL.open(pods, NOW).notes())
+        assertThat(ALL.open(pods, later).notes())
                 .extracting(Note::message)
                 .containsExactly("a-0 (wanted)", "a-2 (too many)");
+        List<ObservedPod> both =
+                List.of(pod("a-0", new PodState.Starting("pulling")), pod("a-1", new PodState.Starting("pulling")));
+        assertThat(ALL.due(both, NOW))
+                .extracting(Note::message)
+                .containsExactly("World generation 2", "a-0, a-1 (wanted)", "a-2, a-3 (too many)");
+        assertThat(ALL.open(both, NOW).notes()).isEmpty();
         assertThat(ALL.open(pods, NOW).recheckAt(NOW)).isPresent();
         assertThat(ALL.open(pods, NOW).recheckAt(NOW.plusSeconds(5)))
                 .as("a pod that the API server refuses for good is not looked for all the time")

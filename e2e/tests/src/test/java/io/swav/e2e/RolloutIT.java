@@ -94,9 +94,10 @@ class RolloutIT extends OperatedJob {
         trainers.ready("job-3");
         trainers.update("job-3", fingerprints("build-2"));
         soon().untilAsserted(() -> assertThat(members()).containsExactly("job-2", "job-3"));
-        assertThat(client.v1().events().inNamespace(namespace).list().getItems())
+        soon().untilAsserted(() -> assertThat(
+                        client.v1().events().inNamespace(namespace).list().getItems())
                 .anyMatch(event -> event.getReason().equals("PodsDeleted")
-                        && event.getMessage().startsWith("job-0, job-1 (spec.template has another build"));
+                        && event.getMessage().startsWith("job-0, job-1 (spec.template has another build")));
     }
 
     private void change(String note) {
