@@ -102,20 +102,7 @@ public record JobPolicy(
 
     /** Returns the same limits for a job whose pods may not run. */
     public JobPolicy withheld(String why) {
-        return new JobPolicy(
-                target,
-                min,
-                spares,
-                growAfter,
-                hungAfter,
-                maxFailures,
-                failureWindow,
-                suspended,
-                ttl,
-                avoidance,
-                settings,
-                activeDeadline,
-                Optional.of(why));
+        return with(target, min, spares, suspended, Optional.of(why));
     }
 
     /**
@@ -126,24 +113,29 @@ public record JobPolicy(
      */
     public JobPolicy within(int most) {
         int trainers = Math.min(target, most);
-        return new JobPolicy(
-                trainers,
-                Math.min(min, trainers),
-                Math.min(spares, most - trainers),
-                growAfter,
-                hungAfter,
-                maxFailures,
-                failureWindow,
-                suspended,
-                ttl,
-                avoidance,
-                settings,
-                activeDeadline,
-                withheld);
+        return with(trainers, Math.min(min, trainers), Math.min(spares, most - trainers), suspended, withheld);
     }
 
     /** Returns the same limits for a job whose pods are all to leave. */
     public JobPolicy asSuspended() {
-        return new JobPolicy(target, min, spares, growAfter, hungAfter, maxFailures, failureWindow, true, ttl);
+        return with(target, min, spares, true, withheld);
+    }
+
+    private JobPolicy with(
+            int newTarget, int newMin, int newSpares, boolean newSuspended, Optional<String> newWithheld) {
+        return new JobPolicy(
+                newTarget,
+                newMin,
+                newSpares,
+                growAfter,
+                hungAfter,
+                maxFailures,
+                failureWindow,
+                newSuspended,
+                ttl,
+                avoidance,
+                settings,
+                activeDeadline,
+                newWithheld);
     }
 }
