@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param deletedToWorld from the request to delete a pod of a running job until the watch had seen a world without it
  * @param taintedToWorld the same for all pods of a node that is tainted
  * @param faults injected between operator and API server, by kind; empty without {@code --chaos}
+ * @param kills of the operator; null without {@code --kills}
  * @param problems what was not as it should be in the end; empty if all was
  */
 record BenchReport(
@@ -31,6 +32,7 @@ record BenchReport(
         Memory memory,
         Locks locks,
         Map<String, Long> faults,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Kills kills,
         List<String> problems) {
 
     /**
@@ -95,6 +97,15 @@ record BenchReport(
      * @param limitBytes of the chart's container
      */
     record Memory(long residentBytes, long peakResidentBytes, long liveHeapBytes, long limitBytes) {}
+
+    /**
+     * What became of jobs whose operator was killed.
+     *
+     * @param count of kills
+     * @param podsTooMany of a job, at most
+     * @param longestSeconds for which a job had too many
+     */
+    record Kills(int count, int podsTooMany, double longestSeconds) {}
 
     /**
      * Waits for locks in the operator, while it settled and idled, sampled.

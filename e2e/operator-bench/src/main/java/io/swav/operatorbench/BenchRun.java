@@ -140,6 +140,7 @@ final class BenchRun implements AutoCloseable {
                     memory,
                     locks,
                     proxy.map(ApiProxy::injected).orElse(Map.of()),
+                    storm.map(kills -> kills.report(running())).orElse(null),
                     List.copyOf(problems));
         }
     }

@@ -68,6 +68,12 @@ final class BenchTable {
         if (!report.faults().isEmpty()) {
             lines.add("faults injected: " + report.faults());
         }
+        BenchReport.Kills kills = report.kills();
+        if (kills != null) {
+            lines.add(format(
+                    "operator killed %d times: at most %d pods of a job too many, for %.2f s at most",
+                    kills.count(), kills.podsTooMany(), kills.longestSeconds()));
+        }
         report.problems().forEach(problem -> lines.add("PROBLEM " + problem));
         return lines;
     }

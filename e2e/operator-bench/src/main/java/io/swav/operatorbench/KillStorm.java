@@ -38,6 +38,7 @@ final class KillStorm {
     private final Restart restart;
     private final SimulatedPods pods;
     private final Random random;
+    private int kills;
 
     KillStorm(KubernetesClient client, MeasuredOperator operator, Restart restart, SimulatedPods pods, Random random) {
         this.client = client;
@@ -48,8 +49,8 @@ final class KillStorm {
     }
 
     /** @param most replicas that a job is given */
-    void run(int kills, List<BenchJob> jobs, int most) {
-        for (int kill = 0; kill < kills; kill++) {
+    void run(int times, List<BenchJob> jobs, int most) {
+        for (; kills < times; kills++) {
             for (int motion = 0; motion < MOTIONS; motion++) {
                 move(jobs.get(random.nextInt(jobs.size())), most);
                 pause();
@@ -77,6 +78,16 @@ final class KillStorm {
                 client.resource(trainer.pod()).delete();
             });
         }
+    }
+
+    BenchReport.Kills report(List<BenchJob> jobs) {
+        return new BenchReport.Kills(
+                kills,
+                jobs.stream().mapToInt(job -> job.history().excess()).max().orElse(0),
+                jobs.stream()
+                        .mapToDouble(job -> job.history().excessSeconds())
+                        .max()
+                        .orElse(0));
     }
 
     /** Returns what is not as it should be within a short time after all jobs have settled: Events follow what they tell. */
