@@ -3,6 +3,7 @@ package io.swav.operator;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.PodSpec;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
@@ -27,6 +28,9 @@ final class KueueWorkload {
     static final String QUEUE_LABEL = GROUP + "/queue-name";
     /** On a SwavJob: the WorkloadPriorityClass with which it is queued. */
     static final String PRIORITY_LABEL = GROUP + "/priority-class";
+
+    /** On a Workload: Kueue may take part of its quota back, where it would evict others whole (Kueue's KEP 975). */
+    static final String PARTIAL_PREEMPTION = GROUP + "/partial-preemption";
 
     static final String POD_SET = "main";
 
@@ -149,6 +153,20 @@ final class KueueWorkload {
     /** Returns the number of pods that hold quota: those admitted, without those that have been given back. */
     int admittedPods() {
         return Math.min(assignment().path("count").asInt(count()), count() - reclaimable());
+    }
+
+    /**
+     * Returns the number of pods that the job is to keep when Kueue takes quota back from it instead of evicting it (Kueue's
+     * KEP 975, "reclaimTargetCount"); empty if it takes none.
+     */
+    Optional<Integer> reclaimTarget() {
+        JsonNode target = assignment().path("reclaimTargetCount");
+        return target.isInt() ? Optional.of(target.asInt()) : Optional.empty();
+    }
+
+    /** Returns the pod set as it is, with another number of pods. */
+    ObjectNode podSetOf(int pods) {
+        return ((ObjectNode) podSet().deepCopy()).put("count", pods);
     }
 
     /** Returns the number of pods whose quota the operator has given back; Kueue lets it only grow. */

@@ -31,6 +31,9 @@ record QueueDecision(QueueState state, Write write) {
     /** Give back the quota of pods that are gone and not wanted. */
     record Reclaim(int pods) implements Write {}
 
+    /** Ask for no more than these pods, as Kueue wants its quota back (KEP 975), because no other is left. */
+    record Shrink(int pods) implements Write {}
+
     /** Give back all quota after an eviction, because no pod is left. */
     record Release(String reason, String message) implements Write {}
 
@@ -166,19 +169,34 @@ record QueueDecision(QueueState state, Write write) {
     private static QueueDecision running(Job job, WorkloadRequest request, KueueWorkload workload) {
         int holds = Math.max(1, workload.admittedPods());
         QueueState state = admitted(workload, request.pods());
+        int kept = Math.min(request.pods(), kept(workload));
+        if (kept(workload) < holds && job.left() <= kept) {
+            boolean first = workload.reclaimable() == 0; // what was given back before would count twice
+            return new QueueDecision(state, first ? new Shrink(kept) : new Reclaim(workload.count() - kept));
+        }
         if (request.pods() < holds && job.left() <= request.pods()) {
             return new QueueDecision(state, new Reclaim(workload.count() - request.pods()));
         }
-        boolean started = job.ready() >= Math.min(request.min(), holds);
+        boolean started = job.ready() >= Math.min(request.min(), kept);
         return new QueueDecision(
                 state, started && !workload.isTrue(KueueWorkload.PODS_READY) ? new Started() : UNCHANGED);
     }
 
+    /** The number of pods that may run: fewer than hold quota while Kueue takes some back. */
+    private static int kept(KueueWorkload workload) {
+        int holds = Math.max(1, workload.admittedPods());
+        return Math.max(1, Math.min(holds, workload.reclaimTarget().orElse(holds)));
+    }
+
     private static QueueState admitted(KueueWorkload workload, int wanted) {
         int holds = Math.max(1, workload.admittedPods());
-        String all = "ClusterQueue " + workload.clusterQueue() + " admitted " + (holds == 1 ? "1 pod" : holds + " pods")
-                + " from LocalQueue " + workload.queue();
-        String fewer = holds < wanted
+        int kept = kept(workload);
+        String all = "ClusterQueue " + workload.clusterQueue() + " admitted " + pods(holds) + " from LocalQueue "
+                + workload.queue();
+        String reclaimed = kept < holds
+                ? "Kueue takes quota back for other jobs: " + pods(kept) + " may run on, the others save and leave"
+                : "";
+        String fewer = kept < wanted && kept == holds
                 ? "The job wants " + wanted
                         + " and keeps to what was admitted; to ask for all, suspend and resume it: it"
                         + " saves, is queued anew and resumes"
@@ -187,7 +205,13 @@ record QueueDecision(QueueState state, Write write) {
                 ? "Kueue also assigned places in a topology, which are not used: pods run on any node of the flavor"
                 : "";
         return new QueueState.Admitted(
-                holds, HumanFormat.sentences(HumanFormat.sentences(all, fewer), topology), workload.placement());
+                kept,
+                HumanFormat.sentences(HumanFormat.sentences(all, reclaimed + fewer), topology),
+                workload.placement());
+    }
+
+    private static String pods(int count) {
+        return count == 1 ? "1 pod" : count + " pods";
     }
 
     private static String queued(WorkloadRequest request) {

@@ -92,7 +92,10 @@ record WorkloadRequest(String queue, int pods, int min, PodSpec pod, Optional<Pr
         return JSON.convertValue(object, GenericKubernetesResource.class);
     }
 
-    /** Returns labels and owner that the object has to have. */
+    /**
+     * Returns labels and owner that the object has to have, and the annotations with which it is created. Annotations of the
+     * job decide about partial preemption, which otherwise is allowed.
+     */
     static ObjectMeta metadata(SwavJob job) {
         ObjectMeta meta =
                 OwnerMetadata.meta(job, KueueWorkload.name(job.getMetadata().getName()));
@@ -101,7 +104,10 @@ record WorkloadRequest(String queue, int pods, int min, PodSpec pod, Optional<Pr
         meta.setLabels(labels);
         Map<String, String> annotations =
                 new TreeMap<>(Objects.requireNonNullElse(job.getMetadata().getAnnotations(), Map.of()));
-        annotations.keySet().removeIf(key -> !key.startsWith(PROVISIONING));
+        annotations
+                .keySet()
+                .removeIf(key -> !key.startsWith(PROVISIONING) && !key.startsWith(KueueWorkload.PARTIAL_PREEMPTION));
+        annotations.putIfAbsent(KueueWorkload.PARTIAL_PREEMPTION, "true");
         meta.setAnnotations(annotations);
         return meta;
     }

@@ -160,6 +160,48 @@ class QueueDecisionTest {
     }
 
     @Test
+    void quotaThatKueueTakesBackIsFreedWhenItsPodsAreGone() {
+        for (int count = 1; count <= 4; count++) {
+            for (int reclaimable = 0; reclaimable < count; reclaimable++) {
+                for (int target = 0; target <= 4; target++) {
+                    for (int wanted = 1; wanted <= 5; wanted++) {
+                        for (int left = 0; left <= 4; left++) {
+                            ObjectNode json = workload(request(4));
+                            admit(json, count);
+                            ((ObjectNode) json.at("/status/admission/podSetAssignments/0"))
+                                    .put("reclaimTargetCount", target);
+                            json.withObject("/status")
+                                    .putArray("reclaimablePods")
+                                    .addObject()
+                                    .put("count", reclaimable);
+                            checkReclaim(view(json), target, wanted, left);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static void checkReclaim(KueueWorkload workload, int target, int wanted, int left) {
+        String of = "holds " + workload.admittedPods() + ", target " + target + ", wanted " + wanted + ", left " + left;
+        QueueDecision decision = QueueDecision.decide(job(request(wanted), false, left, false), Optional.of(workload));
+        int held = Math.max(1, workload.admittedPods());
+        int kept = Math.max(1, Math.min(held, target));
+        assertThat(((QueueState.Admitted) decision.state()).pods()).as(of).isEqualTo(kept);
+        if (kept < held && left <= Math.min(kept, wanted)) {
+            int rest = Math.min(kept, wanted);
+            assertThat(decision.write())
+                    .as(of)
+                    .isEqualTo(
+                            workload.reclaimable() == 0
+                                    ? new QueueDecision.Shrink(rest)
+                                    : new QueueDecision.Reclaim(workload.count() - rest));
+        } else {
+            assertThat(decision.write()).as(of).isNotInstanceOf(QueueDecision.Shrink.class);
+        }
+    }
+
+    @Test
     void aJobWithoutWorkloadIsQueuedWhenNoPodOfItIsLeft() {
         for (boolean suspended : BOTH) {
             for (boolean ended : BOTH) {
@@ -263,6 +305,13 @@ class QueueDecisionTest {
                 workload = Optional.of(workload(submit.request()));
             } else if (write instanceof QueueDecision.Ask ask) {
                 workload.orElseThrow().setAll(merged(workload.orElseThrow(), ask));
+            } else if (write instanceof QueueDecision.Shrink shrink && random.nextBoolean()) {
+                ObjectNode json = workload.orElseThrow();
+                ObjectNode smaller = view(json).podSetOf(shrink.pods());
+                json.withObject("/spec").putArray("podSets").add(smaller);
+            } else if (write instanceof QueueDecision.Shrink shrink) { // as if the webhook refused the smaller pod set
+                ObjectNode json = workload.orElseThrow();
+                write(new QueueDecision.Reclaim(view(json).count() - shrink.pods()));
             } else if (write instanceof QueueDecision.Delete) {
                 workload = Optional.empty();
             } else {
@@ -285,7 +334,18 @@ class QueueDecisionTest {
             }
             KueueWorkload view = view(json);
             if (view.isTrue("QuotaReserved")) {
-                if (held() > quota) {
+                if (view.isTrue("Evicted")) {
+                    return; // its quota comes free when the operator says so
+                }
+                ObjectNode assignment = (ObjectNode) json.at("/status/admission/podSetAssignments/0");
+                int least = view.minCount().orElse(view.count());
+                if (view.reclaimTarget().isPresent()) {
+                    if (held() <= view.reclaimTarget().get()) {
+                        assignment.put("count", held()).remove("reclaimTargetCount");
+                    }
+                } else if (held() > Math.max(quota, least) && random.nextBoolean()) {
+                    assignment.put("reclaimTargetCount", Math.max(quota, least));
+                } else if (held() > quota) {
                     condition(json, "Evicted", true, "Preempted");
                 }
             } else if (!view.isDeactivated() && quota >= view.minCount().orElse(view.count())) {

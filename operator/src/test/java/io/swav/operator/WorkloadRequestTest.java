@@ -52,7 +52,12 @@ class WorkloadRequestTest {
         assertThat(workload.at("/metadata/ownerReferences/0/uid").asText()).isEqualTo("uid-1");
         assertThat(workload.at("/metadata/labels/kueue.x-k8s.io~1job-uid").asText())
                 .isEqualTo("uid-1");
-        assertThat(workload.at("/metadata/annotations")).hasSize(1);
+        assertThat(workload.at("/metadata/annotations"))
+                .as("of the job and for partial preemption")
+                .hasSize(2);
+        assertThat(workload.at("/metadata/annotations/kueue.x-k8s.io~1partial-preemption")
+                        .asText())
+                .isEqualTo("true");
     }
 
     @Test

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionVersion;
+import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
@@ -50,6 +52,7 @@ final class FakeKueue implements AutoCloseable {
     private final Map<String, JsonNode> reserved = new HashMap<>();
 
     private int quota;
+    private boolean partial;
 
     /** Returns a context that needs no discovery, which a client remembers. */
     static ResourceDefinitionContext context(String kind, String plural, boolean namespaced) {
@@ -117,6 +120,32 @@ final class FakeKueue implements AutoCloseable {
                                 .createOr(NonDeletingOperation::update));
     }
 
+    /** Lets the API server refuse Workloads of fewer pods, until the definitions are installed again. */
+    static void requirePods(KubernetesClient client, int least) {
+        for (CustomResourceDefinition definition : definitions(client)) {
+            if (definition.getSpec().getNames().getKind().equals("Workload")) {
+                definition.getSpec().getVersions().forEach(version -> {
+                    podSetCount(version).setMinimum((double) least);
+                    podSetCount(version).setDefault(null);
+                });
+                client.resource(definition).createOr(NonDeletingOperation::update);
+            }
+        }
+    }
+
+    private static JSONSchemaProps podSetCount(CustomResourceDefinitionVersion version) {
+        return version.getSchema()
+                .getOpenAPIV3Schema()
+                .getProperties()
+                .get("spec")
+                .getProperties()
+                .get("podSets")
+                .getItems()
+                .getSchema()
+                .getProperties()
+                .get("count");
+    }
+
     static void uninstall(KubernetesClient client) {
         definitions(client).forEach(definition -> client.resource(definition).delete());
         definitions(client)
@@ -129,6 +158,11 @@ final class FakeKueue implements AutoCloseable {
     /** Sets how many pods may hold quota; Workloads that hold more are preempted. */
     synchronized void quota(int pods) {
         quota = pods;
+    }
+
+    /** Takes only the quota that is wanted back from Workloads that allow it (Kueue's KEP 975), where it would evict them. */
+    synchronized void preemptPartially() {
+        partial = true;
     }
 
     /** Returns what must not have happened. */
@@ -196,9 +230,69 @@ final class FakeKueue implements AutoCloseable {
             return;
         }
         JsonNode before = reserved.putIfAbsent(name, podSets);
-        if (before != null && !before.equals(podSets)) {
-            violations.add("podSets changed while quota was reserved");
+        if (before == null || before.equals(podSets)) {
+            return;
         }
+        int count = podSets.path(0).path("count").asInt();
+        int target = assignment(workload).path("reclaimTargetCount").asInt(Integer.MAX_VALUE);
+        boolean shrunk = count <= target
+                && withCount(podSets, 0).equals(withCount(before, 0))
+                && count < before.path(0).path("count").asInt();
+        if (!shrunk) {
+            violations.add("podSets changed while quota was reserved");
+        } else if (pods > count) {
+            violations.add("quota came free for " + count + " pods while " + pods + " were left");
+        }
+        reserved.put(name, podSets);
+    }
+
+    private static JsonNode withCount(JsonNode podSets, int count) {
+        JsonNode copy = podSets.deepCopy();
+        ((ObjectNode) copy.path(0)).put("count", count);
+        return copy;
+    }
+
+    private static boolean isAsked(JsonNode workload) {
+        return assignment(workload).hasNonNull("reclaimTargetCount");
+    }
+
+    private static JsonNode assignment(JsonNode workload) {
+        return workload.path("status")
+                .path("admission")
+                .path("podSetAssignments")
+                .path(0);
+    }
+
+    /** Asks a Workload for quota, or takes what it gave back. Returns whether it holds enough to be asked. */
+    private boolean reclaim(JsonNode workload, int excess) {
+        JsonNode podSet = workload.path("spec").path("podSets").path(0);
+        JsonNode assignment = assignment(workload);
+        int held = usage(workload);
+        if (isAsked(workload)) {
+            if (held <= assignment.path("reclaimTargetCount").asInt()) {
+                assign(workload, held, Optional.empty());
+            }
+            return true; // it is asked once
+        }
+        int least = podSet.path("minCount").asInt(podSet.path("count").asInt());
+        boolean allowed = workload.at("/metadata/annotations")
+                .path("kueue.x-k8s.io/partial-preemption")
+                .asText()
+                .equals("true");
+        if (!partial || !allowed || held <= least) {
+            return false;
+        }
+        assign(workload, assignment.path("count").asInt(), Optional.of(Math.max(least, held - excess)));
+        return true;
+    }
+
+    private void assign(JsonNode workload, int count, Optional<Integer> target) {
+        ObjectNode assignment = assignment(workload).deepCopy();
+        assignment.put("count", count).remove("reclaimTargetCount");
+        target.ifPresent(pods -> assignment.put("reclaimTargetCount", pods));
+        ObjectNode patch = JSON.createObjectNode();
+        patch.withObject("/status/admission").putArray("podSetAssignments").add(assignment);
+        patch(workload, patch);
     }
 
     /** Returns by how much the used quota has grown. */
@@ -206,7 +300,9 @@ final class FakeKueue implements AutoCloseable {
         boolean active = workload.path("spec").path("active").asBoolean(true);
         boolean evicted = isTrue(workload, "Evicted");
         if (holdsQuota(workload)) {
-            if (!evicted && (!active || used > quota)) {
+            boolean asked =
+                    active && !evicted && (used > quota || isAsked(workload)) && reclaim(workload, used - quota);
+            if (!asked && !evicted && (!active || used > quota)) {
                 patch(workload, conditions(workload, Map.of("Evicted", new String[] {
                     "True",
                     active ? "Preempted" : "Deactivated",

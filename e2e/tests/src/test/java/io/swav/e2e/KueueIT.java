@@ -167,6 +167,67 @@ class KueueIT extends OperatedJob {
     }
 
     @Test
+    void aJobWhoseQuotaIsTakenInPartShrinksAndTrainsOn() {
+        kueue.preemptPartially();
+        kueue.quota(4);
+        submit("replicas: 4, elastic: {minReplicas: 2}", "cpu: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).hasSize(4));
+        form("job-0", "job-1", "job-2", "job-3");
+        hold("job-3");
+
+        kueue.quota(3);
+        soon().untilAsserted(() -> {
+            assertThat(members()).containsExactly("job-0", "job-1", "job-2");
+            assertThat(terminating()).containsExactly("job-3");
+            assertThat(admitted().message())
+                    .contains("takes quota back for other jobs: 3 pods may run on, the others save and leave");
+        });
+        await().during(Duration.ofSeconds(2))
+                .atMost(Duration.ofSeconds(4))
+                .untilAsserted(() -> assertThat(
+                                kueue.json(WORKLOAD).at("/spec/podSets/0/count").asInt())
+                        .as("quota that a pod uses is not freed")
+                        .isEqualTo(4));
+        letGo("job-3");
+        soon().untilAsserted(() -> {
+            JsonNode workload = kueue.json(WORKLOAD);
+            assertThat(workload.at("/spec/podSets/0/count").asInt()).isEqualTo(3);
+            assertThat(workload.at("/status/admission/podSetAssignments/0/count")
+                            .asInt())
+                    .isEqualTo(3);
+            assertThat(workload.at("/status/admission/podSetAssignments/0/reclaimTargetCount")
+                            .isMissingNode())
+                    .isTrue();
+            assertThat(admitted().message()).contains("admitted 3 pods", "The job wants 4");
+        });
+        assertThat(trainers.pods()).containsExactly("job-0", "job-1", "job-2");
+        long generation = trainers.world().generation();
+        members().forEach(pod -> trainers.training(pod, generation, 9));
+        soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
+
+        FakeKueue.requirePods(client, 3); // as a webhook that refuses to change pod sets
+        try {
+            kueue.quota(2);
+            soon().untilAsserted(() -> {
+                assertThat(trainers.pods()).containsExactly("job-0", "job-1");
+                JsonNode workload = kueue.json(WORKLOAD);
+                assertThat(workload.at("/status/reclaimablePods/0/count").asInt())
+                        .isEqualTo(1);
+                assertThat(workload.at("/status/admission/podSetAssignments/0/count")
+                                .asInt())
+                        .isEqualTo(2);
+            });
+        } finally {
+            FakeKueue.install(client);
+        }
+
+        kueue.quota(1);
+        soon().untilAsserted(() -> assertThat(admitted().reason())
+                .as("fewer than minReplicas: it is evicted whole")
+                .isEqualTo("Evicted"));
+    }
+
+    @Test
     void aStoppedWorkloadKeepsItsJobOutUntilItIsStartedAgain() {
         kueue.quota(1);
         submit("replicas: 1", "cpu: 1");
