@@ -29,6 +29,8 @@ final class HandshakeKeeper {
     private static final Logger LOG = LoggerFactory.getLogger(HandshakeKeeper.class);
     private static final int KEY_BYTES = 32;
     private static final Duration LOOK_EVERY = Duration.ofSeconds(10);
+    /** Looks of all jobs: ten a second. */
+    private static final Duration BETWEEN_LOOKS = Duration.ofMillis(100);
 
     /**
      * The key of a job.
@@ -54,6 +56,7 @@ final class HandshakeKeeper {
 
     private final KubernetesClient client;
     private final SecureRandom random = new SecureRandom();
+    private final Pace pace = new Pace(BETWEEN_LOOKS);
     /** The last look at the Secret of each job with a living trainer, or with a problem, by uid. */
     private final Map<String, Look> looks = new ConcurrentHashMap<>();
 
@@ -98,7 +101,7 @@ final class HandshakeKeeper {
             return last.get().key();
         }
         HandshakeKey key = look(job, given, isHeld, isNeeded, now);
-        Instant next = key.problem().map(PodRejection::until).orElse(now.plus(LOOK_EVERY));
+        Instant next = key.problem().map(PodRejection::until).orElseGet(() -> pace.turn(now.plus(LOOK_EVERY)));
         looks.put(uid(job), new Look(key, next));
         return key;
     }

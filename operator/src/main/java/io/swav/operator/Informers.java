@@ -18,7 +18,6 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.IndexerResourceCache;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
-import io.javaoperatorsdk.operator.processing.event.source.informer.TransformingItemStore;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
@@ -48,11 +47,11 @@ final class Informers implements Dependents.Cache {
 
     Informers(EventSourceContext<SwavJob> context) {
         jobs = context.getPrimaryCache();
-        pods = ofJobs(ofLabel(Pod.class), context);
-        maps = ofJobs(ofLabel(ConfigMap.class), context);
-        accounts = trimmed(ServiceAccount.class, context);
-        roles = trimmed(Role.class, context);
-        bindings = trimmed(RoleBinding.class, context);
+        pods = ofJobs(Pod.class, context);
+        maps = ofJobs(ConfigMap.class, context);
+        accounts = ofJobs(ServiceAccount.class, context);
+        roles = ofJobs(Role.class, context);
+        bindings = ofJobs(RoleBinding.class, context);
         pods.addIndexers(Map.of(
                 NODE_INDEX,
                 pod -> Optional.ofNullable(pod.getSpec().getNodeName()).stream().toList()));
@@ -67,35 +66,18 @@ final class Informers implements Dependents.Cache {
                 context);
     }
 
-    private static <T extends HasMetadata> InformerEventSourceConfiguration.Builder<T> ofLabel(Class<T> type) {
-        return InformerEventSourceConfiguration.from(type, SwavJob.class).withLabelSelector(ResourceNames.LABEL_JOB);
-    }
-
     private static <T extends HasMetadata> InformerEventSource<T, SwavJob> ofJobs(
-            InformerEventSourceConfiguration.Builder<T> configuration, EventSourceContext<SwavJob> context) {
-        return new InformerEventSource<>(
-                configuration
-                        .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
-                        .withInformerListLimit(PAGE)
-                        .withNamespacesInheritedFromController()
-                        .build(),
-                context);
-    }
-
-    /**
-     * Keeps objects without managedFields, their larger part: {@link Dependents} reads an object again before it decides
-     * by them. Informers of several namespaces would share the store, and each would remove what it does not list.
-     */
-    private static <T extends HasMetadata> InformerEventSource<T, SwavJob> trimmed(
             Class<T> type, EventSourceContext<SwavJob> context) {
-        InformerEventSourceConfiguration.Builder<T> configuration = ofLabel(type);
+        InformerEventSourceConfiguration.Builder<T> configuration = InformerEventSourceConfiguration.from(
+                        type, SwavJob.class)
+                .withLabelSelector(ResourceNames.LABEL_JOB)
+                .withSecondaryToPrimaryMapper(object -> Set.of(jobOf(object)))
+                .withInformerListLimit(PAGE)
+                .withNamespacesInheritedFromController();
         if (context.getControllerConfiguration().getInformerConfig().watchAllNamespaces()) {
-            configuration.withItemStore(new TransformingItemStore<>(object -> {
-                object.getMetadata().setManagedFields(List.of());
-                return object;
-            }));
+            configuration.withItemStore(new CompactStore<>(context.getClient().getKubernetesSerialization(), type));
         }
-        return ofJobs(configuration, context);
+        return new InformerEventSource<>(configuration.build(), context);
     }
 
     List<EventSource<?, SwavJob>> all() {
@@ -183,10 +165,16 @@ final class Informers implements Dependents.Cache {
 
     static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
         ResourceID id = ResourceID.fromResource(object);
-        source.get(id)
-                .ifPresentOrElse(
-                        before -> source.handleRecentResourceUpdate(id, object, before),
-                        () -> source.handleRecentResourceCreate(id, object));
+        Optional<T> before = source.get(id);
+        if (before.isEmpty()) {
+            source.handleRecentResourceCreate(id, object);
+        } else if (!version(before.get()).equals(version(object))) { // else the watch was faster
+            source.handleRecentResourceUpdate(id, object, before.get());
+        }
+    }
+
+    private static String version(HasMetadata object) {
+        return object.getMetadata().getResourceVersion();
     }
 
     @Override

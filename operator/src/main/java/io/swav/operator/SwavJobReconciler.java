@@ -51,6 +51,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
      * progress has changed.
      */
     private static final Duration PROGRESS_EVERY = Duration.ofSeconds(2);
+    /** Statuses of all jobs in which only progress has changed: 50 a second, which an API server of two cores bears. */
+    private static final Duration BETWEEN_PROGRESS = Duration.ofMillis(20);
 
     private static final Duration AFTER_API_ERROR = Duration.ofSeconds(1);
     private static final ExecutionResult NOTHING_DONE = new ExecutionResult(false, Optional.empty(), Optional.empty());
@@ -68,7 +70,9 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private final KueueQueue queue;
     private final JobMetrics metrics;
     private final Optional<CostAnnotations> costs;
-    private final Map<String, Instant> lastWritten = new ConcurrentHashMap<>();
+    private final Pace progressPace = new Pace(BETWEEN_PROGRESS);
+    /** By uid of the job: when its status may be written again if only progress has changed. */
+    private final Map<String, Instant> progressDue = new ConcurrentHashMap<>();
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
@@ -239,13 +243,16 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             return Optional.empty();
         }
         String uid = job.getMetadata().getUid();
-        Instant due = lastWritten.getOrDefault(uid, Instant.EPOCH).plus(PROGRESS_EVERY);
-        if (onlyProgress(before, status) && now.isBefore(due)) {
+        Instant due = progressDue.getOrDefault(uid, Instant.EPOCH);
+        boolean onlyProgress = onlyProgress(before, status);
+        if (onlyProgress && now.isBefore(due)) {
             return Optional.of(due);
         }
         events.recordConditions(job, status, now);
         Optional<Instant> again = store(job, status, now, context);
         if (again.isEmpty()) {
+            Instant next = now.plus(PROGRESS_EVERY);
+            progressDue.put(uid, onlyProgress ? progressPace.turn(next) : next);
             events.statusStored(job);
         }
         return again;
@@ -262,7 +269,6 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         // status
         try {
             PrimaryUpdateAndCacheUtils.ssaPatchStatusAndCacheResource(job, withStatus(job, status), context);
-            lastWritten.put(job.getMetadata().getUid(), now);
             return Optional.empty();
         } catch (KubernetesClientException e) {
             if (e.getCode() == HttpURLConnection.HTTP_NOT_FOUND) {
@@ -361,7 +367,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         silence.forget(job.getMetadata().getUid());
         metrics.forget(job);
         costs.ifPresent(annotations -> annotations.forget(job));
-        lastWritten.remove(job.getMetadata().getUid());
+        progressDue.remove(job.getMetadata().getUid());
         events.forget(job);
     }
 }

@@ -175,7 +175,9 @@ public final class SwavOperator implements AutoCloseable {
         Set<String> readable = everywhere ? Set.of() : awaitNamespaces();
         RegisteredController<SwavJob> controller = operator.register(reconciler, overrider -> {
             if (everywhere) {
-                overrider.watchingAllNamespaces();
+                overrider
+                        .watchingAllNamespaces()
+                        .withItemStore(new CompactStore<>(client.getKubernetesSerialization(), SwavJob.class));
             } else {
                 overrider.settingNamespaces(readable);
             }
