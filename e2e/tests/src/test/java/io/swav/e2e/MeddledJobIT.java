@@ -14,7 +14,9 @@ import io.swav.api.ResourceNames;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** A training job survives that a user deletes or overwrites objects that the operator created for it. */
@@ -27,7 +29,7 @@ class MeddledJobIT extends OperatedJob {
     void trainingContinuesInALaterWorldWhenTheWorldIsDeleted() {
         formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
         long before = trainers.world().generation();
-        worldMap().delete();
+        deleteWorld();
         formsAfter(before);
 
         trainers.killed("job-1");
@@ -57,7 +59,7 @@ class MeddledJobIT extends OperatedJob {
             assertThat(status().isTrue(ConditionType.Failed)).isFalse();
             assertThat(requireNonNull(status().world()).generation()).isEqualTo(before);
         });
-        worldMap().delete();
+        deleteWorld();
         formsAfter(before);
         soon().untilAsserted(
                         () -> assertThat(status().isTrue(ConditionType.Stalled)).isFalse());
@@ -132,6 +134,16 @@ class MeddledJobIT extends OperatedJob {
         trainers.training("job-0", trainers.world().generation(), 8);
         trainers.training("job-1", trainers.world().generation(), 8);
         soon().untilAsserted(() -> assertThat(status().phase()).isEqualTo(Phase.Running));
+    }
+
+    /** Deletes the map while the operator does not write it: an apply under way would create it again, with the same world. */
+    private void deleteWorld() {
+        AtomicReference<String> version = new AtomicReference<>("");
+        soon().pollInterval(Duration.ofMillis(500)).until(() -> {
+            String now = worldMap().get().getMetadata().getResourceVersion();
+            return now.equals(version.getAndSet(now));
+        });
+        worldMap().delete();
     }
 
     private Resource<ConfigMap> worldMap() {
