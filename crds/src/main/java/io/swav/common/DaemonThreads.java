@@ -1,6 +1,8 @@
 package io.swav.common;
 
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 
 /** Creates threads that do not keep the process alive. Logs, thread dumps and profiles show their names. */
 public final class DaemonThreads {
@@ -22,5 +24,24 @@ public final class DaemonThreads {
     /** A factory for executors, which gives every thread the same name. */
     public static ThreadFactory named(String name) {
         return task -> create(name, task);
+    }
+
+    /**
+     * Lets a pool's threads finish what was submitted, and waits for that. Nothing is interrupted, because an interrupt
+     * closes a channel that other threads read, too.
+     */
+    public static void end(ExecutorService pool) {
+        pool.shutdown();
+        boolean interrupted = false;
+        while (!pool.isTerminated()) {
+            try {
+                boolean unused = pool.awaitTermination(1, TimeUnit.MINUTES);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

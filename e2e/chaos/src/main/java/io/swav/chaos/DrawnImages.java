@@ -1,6 +1,6 @@
 package io.swav.chaos;
 
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalControlPlane;
 import io.swav.local.PrivateFiles;
 import java.io.IOException;
@@ -25,7 +25,7 @@ public final class DrawnImages {
                 if (!Files.exists(home)) {
                     PrivateFiles.folder(home);
                 }
-                DataCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
+                DataSynthCommand.synthesize(unfinished, SAMPLES, 10, 32, 31);
                 Files.move(unfinished, folder);
             } catch (IOException e) {
                 throw new UncheckedIOException("cannot generate images in " + folder, e);

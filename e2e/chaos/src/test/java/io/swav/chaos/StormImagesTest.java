@@ -3,7 +3,7 @@ package io.swav.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.data.DataSet;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
@@ -45,7 +45,7 @@ class StormImagesTest {
 
     @Test
     void aChangeShiftsEverySampleOfTheCopyAndNoneOfTheOriginal() throws IOException {
-        DataCommand.synthesize(dir.resolve("data"), 40, 4, 16, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 40, 4, 16, 31);
         changes(dir.resolve("data/train"));
         changes(dir.resolve("data/train/*.tar"));
         for (String image : List.of("flat/1.png", "flat/2.png", "classes/a/1.png", "classes/b/1.png")) {

@@ -5,6 +5,7 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.SwavJobSpec;
 import io.swav.chaos.DrawnImages;
 import io.swav.data.TrainTestSplit;
+import io.swav.data.WorkProgress;
 import io.swav.evaluation.EvalException;
 import io.swav.evaluation.Evaluation;
 import io.swav.evaluation.KnnClassifier;
@@ -139,7 +140,14 @@ final class QuickstartCommand implements Callable<Integer> {
     /** The kNN top-1 accuracy in percent; without {@code weights}, that of the network before training. */
     private static double knn(SwavJobSpec spec, Optional<Path> weights, String test) {
         try {
-            return Evaluation.top1(spec, weights, spec.data().uri(), test, KnnClassifier.DEFAULT);
+            return Evaluation.top1(
+                    spec,
+                    weights,
+                    spec.data().uri(),
+                    test,
+                    Optional.empty(),
+                    KnnClassifier.DEFAULT,
+                    WorkProgress.Follower.NONE);
         } catch (EvalException e) {
             throw new LocalClusterException(String.valueOf(e.getMessage()), e);
         }

@@ -10,7 +10,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.Incident;
 import io.swav.api.SwavJobStatus.IncidentKind;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalDeployment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,7 +39,7 @@ class NotFiniteIT {
 
     @BeforeAll
     static void up() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
         stack = LocalDeployment.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
         client = stack.client();
     }

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.TrainerEnv;
 import io.swav.chaos.StormCommand;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalDeployment;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -40,7 +40,7 @@ class StormIT {
 
     @Test
     void aStormChangesNeitherTheWeightsNorTheLossOfAnyStep() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
         Path json = dir.resolve("storm.json");
         List<String> arguments = new ArrayList<>(List.of(
                 "--dir=" + dir.resolve("storm"),
@@ -95,7 +95,7 @@ class StormIT {
     /** Over TCP: the proxies between trainers see nothing of NCCL's own connections. */
     @Test
     void damagedBytesAndStrangersChangeNothing() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
         Path json = dir.resolve("storm.json");
 
         int code = new CommandLine(new StormCommand())

@@ -17,7 +17,7 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
 import io.swav.charts.Monitoring;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalDeployment;
 import io.swav.trainer.Main;
 import java.io.IOException;
@@ -50,7 +50,7 @@ class SwavJobIT {
 
     @BeforeAll
     static void up() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
         stack = LocalDeployment.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
         client = stack.client();
     }

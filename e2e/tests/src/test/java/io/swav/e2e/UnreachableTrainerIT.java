@@ -26,7 +26,7 @@ import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.SwavJobStatus.Ledger;
 import io.swav.api.SwavJobStatus.WorldStatus;
 import io.swav.api.TrainerEnv;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalDeployment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -56,7 +56,7 @@ class UnreachableTrainerIT {
 
     @BeforeAll
     static void up() throws Exception {
-        DataCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
+        DataSynthCommand.synthesize(dir.resolve("data"), 128, 4, 16, 31);
         stack = LocalDeployment.up(dir.resolve("stack"), 2, Map.of(), System.err::println);
         client = stack.client();
     }

@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
             SinkhornBench.class,
             BenchCropsCommand.class,
             AllReduceBench.class,
-            OverlapBench.class
+            OverlapBench.class,
+            EvaluationBench.class
         })
 public final class BenchCommand implements Callable<Integer> {
     @Spec

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.model.Learner;
 import io.swav.model.TrainStep;
 import io.swav.trainer.Main;
@@ -169,7 +169,7 @@ public final class StepBench implements Callable<Integer> {
     private StepCase measure(Setup setup) throws IOException {
         Path folder = Files.createTempDirectory("swav-bench-step");
         try {
-            DataCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
+            DataSynthCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
             Path config = Files.writeString(folder.resolve("job.json"), job(setup, folder));
             StepCpuProfiler meter = new StepCpuProfiler(WARM_UP, steps);
             int code = new CommandLine(new TrainCommand(new Metered(meter), Map.of()))
@@ -209,7 +209,8 @@ public final class StepBench implements Callable<Integer> {
                 new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
     }
 
-    private static long peakRss() throws IOException {
+    /** Returns the peak of this process's resident memory, bytes; −1 if it is unknown. */
+    static long peakRss() throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
             if (line.startsWith("VmHWM:")) {
                 return Long.parseLong(line.replaceAll("\\D", "")) << 10;

@@ -2,9 +2,16 @@ package io.swav.checkpoint;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** The part of a model that is useful elsewhere: torchvision's network without its classifier. */
 public final class BackboneWeights {
+    /** The names of a job's settings that a file of weights carries in its metadata, and their names there. */
+    private static final Map<String, String> CARRIED = Map.of(
+            "model.architecture", "architecture",
+            "model.stem", "stem",
+            "crops[0].size", "crop_size");
+
     private BackboneWeights() {}
 
     public static boolean isBackbone(String name) {
@@ -16,5 +23,28 @@ public final class BackboneWeights {
         Map<String, HostTensor> backbone = new LinkedHashMap<>(model);
         backbone.keySet().removeIf(name -> !isBackbone(name));
         return backbone;
+    }
+
+    /**
+     * Returns the metadata of an exported backbone: {@code step}, and what is needed to compute features with it ({@code
+     * architecture}, {@code stem}, {@code crop_size}) if the checkpoint states it.
+     */
+    public static Map<String, String> metadata(CheckpointState state) {
+        Map<String, String> metadata = described(state);
+        metadata.put("format", "pt");
+        metadata.put("step", Long.toString(state.step()));
+        return metadata;
+    }
+
+    /** Returns the settings of the network that a checkpoint states; without them if an earlier version saved it. */
+    public static Map<String, String> described(CheckpointState state) {
+        Map<String, String> settings = new TreeMap<>();
+        CARRIED.forEach((path, name) -> {
+            String value = state.trainedWith().settings().get(path);
+            if (value != null) {
+                settings.put(name, value);
+            }
+        });
+        return settings;
     }
 }

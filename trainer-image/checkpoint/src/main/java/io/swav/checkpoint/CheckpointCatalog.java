@@ -327,14 +327,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
         try (Store.Sink sink = export(checkpoint.state().generation())) {
-            Safetensors.write(
-                    sink,
-                    backbone,
-                    Map.of(
-                            "format",
-                            "pt",
-                            "step",
-                            Long.toString(checkpoint.state().step())));
+            Safetensors.write(sink, backbone, BackboneWeights.metadata(checkpoint.state()));
             sink.commit();
             return store.uri() + "/" + BACKBONE;
         } catch (NotFiniteTensorException e) {

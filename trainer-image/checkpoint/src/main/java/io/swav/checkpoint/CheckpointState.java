@@ -2,9 +2,15 @@ package io.swav.checkpoint;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.Shown;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -88,6 +94,20 @@ public record CheckpointState(
         this(step, samples, seed, configDigest, worldSize, job, generation, time, "", null);
     }
 
+    /** Reads the state of the checkpoint in a folder; empty if there is none that a trainer can have written. */
+    public static Optional<CheckpointState> read(Path folder) throws IOException {
+        Path file = folder.resolve(CheckpointFiles.STATE);
+        if (!Files.isRegularFile(file) || Files.size(file) > MAX_BYTES) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.ofNullable(new ObjectMapper().readValue(file.toFile(), CheckpointState.class))
+                    .filter(CheckpointState::isPlausible);
+        } catch (JsonProcessingException e) {
+            return Optional.empty();
+        }
+    }
+
     /** Returns what it was trained with; {@link Fingerprints#NONE} if it does not state that. */
     public Fingerprints trainedWith() {
         return fingerprints == null ? Fingerprints.NONE : fingerprints;
@@ -95,6 +115,8 @@ public record CheckpointState(
 
     /** More than any training reaches: a generation a millisecond for 30,000 years, and sums of these fit a long. */
     private static final long MAX_COUNT = 1_000_000_000_000_000L;
+    /** More bytes than any state has. */
+    private static final int MAX_BYTES = 1 << 20;
     /** More characters than any text here has. */
     private static final int MAX_TEXT = 1024;
 

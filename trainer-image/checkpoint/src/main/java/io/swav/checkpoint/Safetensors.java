@@ -1,10 +1,6 @@
 package io.swav.checkpoint;
 
 import ai.djl.ndarray.types.DataType;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.Shown;
 import io.swav.torch.HostMemory;
 import java.io.IOException;
@@ -21,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.TreeMap;
 
 /**
  * The safetensors format (github.com/huggingface/safetensors): header length (8 bytes, little endian), JSON header
@@ -29,12 +24,6 @@ import java.util.TreeMap;
  * no second copy in memory.
  */
 public final class Safetensors {
-    private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Map<DataType, String> TYPES =
-            Map.of(DataType.FLOAT32, "F32", DataType.FLOAT64, "F64", DataType.INT64, "I64", DataType.INT32, "I32");
-    /** The format allows 100 MB, whose tree of JSON would take more than a gigabyte. A tensor takes about 100 bytes. */
-    private static final int MAX_HEADER = 8 << 20;
-
     private static final int CHUNK = 1 << 20;
 
     private Safetensors() {}
@@ -61,28 +50,18 @@ public final class Safetensors {
         entries.sort(Comparator.<Map.Entry<String, HostTensor>>comparingInt(
                         entry -> -entry.getValue().type().getNumOfBytes())
                 .thenComparing(Map.Entry.comparingByKey()));
-        ObjectNode header = JSON.createObjectNode();
-        header.set("__metadata__", JSON.valueToTree(new TreeMap<>(metadata)));
+        List<SafetensorsHeader.TensorSlot> slots = new ArrayList<>();
         long at = 0;
         for (Map.Entry<String, HostTensor> entry : entries) {
             HostTensor tensor = entry.getValue();
-            String type = TYPES.get(tensor.type());
-            if (type == null) {
+            if (dtype(tensor).isEmpty()) {
                 throw new IllegalArgumentException(entry.getKey() + " has type " + tensor.type());
             }
-            ObjectNode node = header.putObject(entry.getKey()).put("dtype", type);
-            node.set("shape", JSON.valueToTree(tensor.shape()));
-            node.putArray("data_offsets").add(at).add(at + tensor.bytes().capacity());
-            at += tensor.bytes().capacity();
+            long end = at + tensor.bytes().capacity();
+            slots.add(new SafetensorsHeader.TensorSlot(entry.getKey(), dtype(tensor), tensor.shape(), at, end));
+            at = end;
         }
-        byte[] json = JSON.writeValueAsBytes(header);
-        int padded = (json.length + 7) / 8 * 8;
-        ByteBuffer head = ByteBuffer.allocate(8 + padded).order(ByteOrder.LITTLE_ENDIAN);
-        head.putLong(padded).put(json);
-        while (head.hasRemaining()) {
-            head.put((byte) ' ');
-        }
-        writeAll(channel, head.flip());
+        writeAll(channel, SafetensorsHeader.bytes(metadata, slots));
         for (Map.Entry<String, HostTensor> entry : entries) {
             ByteBuffer bytes = entry.getValue().bytes().duplicate().clear();
             OptionalLong bad = FiniteValues.firstNotFinite(dtype(entry.getValue()), bytes);
@@ -94,7 +73,7 @@ public final class Safetensors {
     }
 
     private static String dtype(HostTensor tensor) {
-        return TYPES.getOrDefault(tensor.type(), "");
+        return SafetensorsHeader.TYPES.getOrDefault(tensor.type(), "");
     }
 
     private static void writeAll(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
@@ -129,9 +108,9 @@ public final class Safetensors {
                     name + " has " + size + " bytes, this machine has " + machine + " bytes of memory");
         }
         Map<String, HostTensor> tensors = new LinkedHashMap<>();
-        for (TensorSlot slot : header(channel, size, name)) {
+        for (SafetensorsHeader.TensorSlot slot : header(channel, size, name)) {
             ByteBuffer bytes = allocate((int) slot.bytes(), name);
-            readAll(channel, bytes, name);
+            SafetensorsHeader.readAll(channel, bytes, name);
             requireFinite(slot, bytes.clear(), 0, name);
             tensors.put(slot.name(), tensor(slot, bytes));
         }
@@ -152,18 +131,18 @@ public final class Safetensors {
     /** Reads a whole file, and checks it as {@link #read} does, in the memory of one chunk. Returns its size. */
     static long check(ReadableByteChannel channel, long size, String name) throws IOException {
         ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
-        for (TensorSlot slot : header(channel, size, name)) {
+        for (SafetensorsHeader.TensorSlot slot : header(channel, size, name)) {
             for (long at = 0; at < slot.bytes(); at += chunk.limit()) {
                 chunk.clear().limit((int) Math.min(CHUNK, slot.bytes() - at));
-                readAll(channel, chunk, name);
-                requireFinite(slot, chunk.flip(), at / width(slot.dtype()), name);
+                SafetensorsHeader.readAll(channel, chunk, name);
+                requireFinite(slot, chunk.flip(), at / SafetensorsHeader.width(slot.dtype()), name);
             }
         }
         return size;
     }
 
     /** @param before number of the tensor's elements before these bytes */
-    private static void requireFinite(TensorSlot slot, ByteBuffer bytes, long before, String name)
+    private static void requireFinite(SafetensorsHeader.TensorSlot slot, ByteBuffer bytes, long before, String name)
             throws CorruptCheckpointException {
         OptionalLong bad = FiniteValues.firstNotFinite(slot.dtype(), bytes);
         if (bad.isPresent()) {
@@ -172,115 +151,18 @@ public final class Safetensors {
         }
     }
 
-    /** Reads the header, and returns the tensors in the order of their bytes, which fill the file without a gap. */
-    private static List<TensorSlot> header(ReadableByteChannel channel, long size, String name) throws IOException {
-        ByteBuffer length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-        readAll(channel, length, name);
-        long headerLength = length.getLong(0);
-        if (headerLength < 2 || headerLength > Math.min(MAX_HEADER, size - 8)) {
-            throw new CorruptCheckpointException(
-                    name + " is not a safetensors file: header of " + headerLength + " bytes");
-        }
-        ByteBuffer json = ByteBuffer.allocate((int) headerLength);
-        readAll(channel, json, name);
-        List<TensorSlot> slots = slots(json.array(), name);
-        long at = 0;
-        for (TensorSlot slot : slots) {
-            if (slot.from() != at || slot.bytes() < 0 || slot.bytes() != slot.to() - slot.from()) {
-                throw new CorruptCheckpointException(name + ": " + Shown.of(slot.name()) + " lies at " + slot.from()
-                        + " to " + slot.to() + " and has " + slot.bytes() + " bytes, the one before ends at " + at);
-            }
-            at = slot.to();
-        }
-        if (8 + headerLength + at != size) {
-            throw new CorruptCheckpointException(name + " has " + size + " bytes, its header describes "
-                    + (8 + headerLength + at) + ": it is truncated or not whole");
-        }
-        return slots;
-    }
-
-    /** One tensor of the header; offsets count from the end of the header. */
-    private record TensorSlot(String name, String dtype, List<Long> shape, long from, long to) {
-        /** Returns the number of bytes for this type and shape, −1 if a buffer cannot hold that many. */
-        long bytes() {
-            long bytes = width(dtype);
-            try {
-                for (long side : shape) {
-                    bytes = Math.multiplyExact(bytes, side);
-                }
-            } catch (ArithmeticException e) {
-                return -1;
-            }
-            return bytes <= Integer.MAX_VALUE ? bytes : -1;
-        }
-    }
-
-    private static List<TensorSlot> slots(byte[] json, String name) throws IOException {
-        List<TensorSlot> slots = new ArrayList<>();
-        for (Map.Entry<String, JsonNode> field : tree(json, name).properties()) {
-            if (!field.getKey().equals("__metadata__")) {
-                slots.add(slot(field.getKey(), field.getValue(), name));
-            }
-        }
-        slots.sort(Comparator.comparingLong(TensorSlot::from).thenComparingLong(TensorSlot::to));
-        for (TensorSlot slot : slots) {
-            if (width(slot.dtype()) < 0) {
-                throw new CorruptCheckpointException(name + ": " + Shown.of(slot.name()) + " has dtype "
-                        + Shown.of(slot.dtype())
-                        + ", this trainer reads F16, BF16, F32, F64, I32, I64");
-            }
-        }
-        return slots;
-    }
-
-    private static JsonNode tree(byte[] json, String name) throws IOException {
-        try {
-            JsonNode tree = JSON.readTree(json);
-            if (tree.isObject()) {
-                return tree;
-            }
-        } catch (JsonProcessingException e) {
-            // reported below
-        }
-        throw new CorruptCheckpointException(name + " is not a safetensors file: its header is not JSON");
-    }
-
-    private static TensorSlot slot(String tensor, JsonNode node, String name) throws CorruptCheckpointException {
-        List<Long> shape = new ArrayList<>();
-        for (JsonNode side : node.path("shape")) {
-            if (!side.isIntegralNumber() || !side.canConvertToLong() || side.longValue() < 0) {
-                throw new CorruptCheckpointException(
-                        name + ": " + Shown.of(tensor) + " has a side of " + Shown.of(side.toString()));
-            }
-            shape.add(side.longValue());
-        }
-        JsonNode offsets = node.path("data_offsets");
-        return new TensorSlot(
-                tensor,
-                node.path("dtype").asText(),
-                shape,
-                offsets.path(0).asLong(-1),
-                offsets.path(1).asLong(-1));
-    }
-
-    /** Returns the bytes of an element, −1 for an unsupported type. */
-    private static int width(String dtype) {
-        if (dtype.equals("F16") || dtype.equals("BF16")) {
-            return 2;
-        }
-        return TYPES.entrySet().stream()
-                .filter(entry -> entry.getValue().equals(dtype))
-                .mapToInt(entry -> entry.getKey().getNumOfBytes())
-                .findFirst()
-                .orElse(-1);
+    /** Reads the header of a file whose tensors fit buffers. */
+    private static List<SafetensorsHeader.TensorSlot> header(ReadableByteChannel channel, long size, String name)
+            throws IOException {
+        return SafetensorsHeader.read(channel, size, name, Integer.MAX_VALUE).tensors();
     }
 
     /** Creates a tensor. Half precision is converted to F32, which represents all of its values. */
-    private static HostTensor tensor(TensorSlot slot, ByteBuffer bytes) {
-        if (width(slot.dtype()) == 2) {
+    private static HostTensor tensor(SafetensorsHeader.TensorSlot slot, ByteBuffer bytes) {
+        if (SafetensorsHeader.width(slot.dtype()) == 2) {
             return widened(slot, bytes.order(ByteOrder.LITTLE_ENDIAN));
         }
-        DataType type = TYPES.entrySet().stream()
+        DataType type = SafetensorsHeader.TYPES.entrySet().stream()
                 .filter(entry -> entry.getValue().equals(slot.dtype()))
                 .findFirst()
                 .orElseThrow()
@@ -288,7 +170,7 @@ public final class Safetensors {
         return new HostTensor(type, slot.shape(), bytes);
     }
 
-    private static HostTensor widened(TensorSlot slot, ByteBuffer halves) {
+    private static HostTensor widened(SafetensorsHeader.TensorSlot slot, ByteBuffer halves) {
         ByteBuffer wide = ByteBuffer.allocateDirect(Math.multiplyExact(2, halves.capacity()))
                 .order(ByteOrder.LITTLE_ENDIAN);
         while (halves.hasRemaining()) {
@@ -306,13 +188,5 @@ public final class Safetensors {
                 ? fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN
                 : exponent == 0 ? fraction * 0x1p-24f : (1024 + fraction) * (float) Math.scalb(1.0, exponent - 25);
         return bits < 0 ? -magnitude : magnitude;
-    }
-
-    private static void readAll(ReadableByteChannel channel, ByteBuffer into, String name) throws IOException {
-        while (into.hasRemaining()) {
-            if (channel.read(into) < 0) {
-                throw new CorruptCheckpointException(name + " is truncated");
-            }
-        }
     }
 }

@@ -8,16 +8,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import io.swav.torch.TorchRuntime;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,6 +47,56 @@ class SafetensorsTest {
             assertThat(weights.toFloatArray()).containsExactly(3, .5f, -1, 0, 0, 0);
             assertThat(weights.getShape().getShape()).containsExactly(2, 3);
         }
+    }
+
+    @Test
+    void readsAFileWhoseTensorsArrivedInPieces() throws Exception {
+        Path file = folder.resolve("x.safetensors");
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            StreamedSafetensors stream = new StreamedSafetensors(channel, Map.of("classes", "[\"cat\"]"));
+            stream.begin("features", "F32");
+            stream.append(floats(1, 2).bytes().duplicate().clear());
+            stream.append(floats(3, 4).bytes().duplicate().clear());
+            assertThatThrownBy(() -> stream.end(List.of(3L, 2L))).hasMessageContaining("16 bytes");
+            stream.end(List.of(2L, 2L));
+            stream.begin("names", "U8");
+            stream.append(ByteBuffer.wrap(new byte[] {'a', 0}));
+            stream.end(List.of(2L));
+            assertThatThrownBy(() -> Safetensors.read(file)).as("unfinished").isInstanceOf(IOException.class);
+            stream.finish();
+        }
+        Map<String, HostTensor> read = Safetensors.read(file);
+        assertThat(read.get("features"))
+                .isEqualTo(new HostTensor(
+                        DataType.FLOAT32, List.of(2L, 2L), floats(1, 2, 3, 4).bytes()));
+        assertThat(read.get("names").bytes().get(0)).isEqualTo((byte) 'a');
+        assertThat(SafetensorsHeader.read(file).metadata()).containsEntry("classes", "[\"cat\"]");
+    }
+
+    @Test
+    void aStreamRefusesValuesThatAreNotFinite() throws Exception {
+        try (FileChannel channel = FileChannel.open(
+                folder.resolve("x.safetensors"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            StreamedSafetensors stream = new StreamedSafetensors(channel, Map.of());
+            stream.begin("features", "F32");
+            stream.append(floats(1, 2).bytes().duplicate().clear());
+            assertThatThrownBy(() -> stream.append(
+                            floats(3, Float.NaN).bytes().duplicate().clear()))
+                    .hasMessageContaining("features holds NaN or infinity, first at element 3");
+        }
+    }
+
+    /** Such a file is larger than a buffer; its values are a hole. */
+    @Test
+    void findsTensorsBeyondTwoGibibytes() throws Exception {
+        Path file = folder.resolve("x.safetensors");
+        String header = "{\"a\": {\"dtype\": \"F32\", \"shape\": [1281167, 2048], \"data_offsets\": [0, 10495320064]}}";
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(file(header, new byte[0])));
+            channel.write(ByteBuffer.wrap(new byte[1]), 8 + header.length() + 10495320064L - 1);
+        }
+        assertThat(SafetensorsHeader.read(file).tensor("a").orElseThrow().to()).isEqualTo(10495320064L);
+        assertThatThrownBy(() -> Safetensors.read(file)).isInstanceOf(CorruptCheckpointException.class);
     }
 
     @Test

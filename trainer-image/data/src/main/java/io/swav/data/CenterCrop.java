@@ -1,6 +1,5 @@
 package io.swav.data;
 
-import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import java.nio.FloatBuffer;
 import java.util.concurrent.CountDownLatch;
@@ -31,16 +30,13 @@ public final class CenterCrop {
     }
 
     /**
-     * Appends the view of a sample to {@code to}: 3 · side · side values.
+     * Puts the view of a sample into {@code to}: 3 · side · side values.
      *
-     * @throws DataException if the image cannot be read or decoded; the message names it
+     * @throws BadImageException if the sample can never be decoded
+     * @throws DataException if it cannot be read now; the message names it
      */
-    public void read(DataSet data, int sample, FloatBuffer to) {
-        try {
-            image.load(ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), limits));
-        } catch (BadImageException e) {
-            throw DataException.badData(Shown.of(data.name(sample)) + ": " + e.getMessage() + "; repair or remove it");
-        }
+    public void read(DataSet data, int sample, FloatBuffer to) throws BadImageException {
+        image.load(ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), limits));
         int shorter = Math.min(image.width, image.height);
         int cut = shorter <= side ? shorter : (int) Math.rint(shorter * 7 / 8.0);
         CropBox box = new CropBox((image.height - cut) / 2, (image.width - cut) / 2, cut, cut);

@@ -6,6 +6,9 @@ import java.util.List;
 
 /** Makes the crops of any group of any step. They depend on (seed, step, group) alone, never on the world. */
 public interface CropBatches extends AutoCloseable {
+    /** The data set that the crops are made of; it is open as long as this is. */
+    DataSet data();
+
     /** The number of samples in the data set. */
     long samples();
 

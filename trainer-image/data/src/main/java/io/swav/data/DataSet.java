@@ -39,6 +39,16 @@ public interface DataSet extends AutoCloseable {
     /** The name of a sample within the data set, which does not depend on where the data set is mounted. */
     String place(int sample);
 
+    /** The names of the classes by label; empty if they are unknown. */
+    default List<String> classNames() {
+        return List.of();
+    }
+
+    /** Tells this data set from another one, in all processes alike. */
+    default DataFingerprint fingerprint() {
+        return DataFingerprint.of(this);
+    }
+
     /** The size of the encoded image, bytes; −1 if it does not exist. */
     long bytes(int sample);
 

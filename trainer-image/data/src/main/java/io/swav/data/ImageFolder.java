@@ -29,11 +29,13 @@ final class ImageFolder implements DataSet {
     private final Path folder;
     private final List<ImageFile> images;
     private final int[] labels;
+    private final List<String> classes;
 
-    private ImageFolder(Path folder, List<ImageFile> images, int[] labels) {
+    private ImageFolder(Path folder, List<ImageFile> images, int[] labels, List<String> classes) {
         this.folder = folder;
         this.images = List.copyOf(images);
         this.labels = labels;
+        this.classes = classes;
     }
 
     static ImageFolder open(Path folder) {
@@ -48,6 +50,7 @@ final class ImageFolder implements DataSet {
                 }
             }
             if (files.isEmpty()) {
+                classes = List.of();
                 files = images(folder, 1);
                 files.forEach(f -> labels.add(UNLABELLED));
             }
@@ -56,7 +59,12 @@ final class ImageFolder implements DataSet {
                         + " holds neither tar shards nor images (jpg, png, bmp, webp, ppm, tif)");
             }
             return new ImageFolder(
-                    folder, files, labels.stream().mapToInt(Integer::intValue).toArray());
+                    folder,
+                    files,
+                    labels.stream().mapToInt(Integer::intValue).toArray(),
+                    classes.stream()
+                            .map(each -> String.valueOf(each.getFileName()))
+                            .toList());
         } catch (IOException | UncheckedIOException e) {
             throw DataException.cannotOpen(folder, e);
         }
@@ -154,6 +162,11 @@ final class ImageFolder implements DataSet {
     @Override
     public int label(int sample) {
         return labels[sample];
+    }
+
+    @Override
+    public List<String> classNames() {
+        return classes;
     }
 
     @Override

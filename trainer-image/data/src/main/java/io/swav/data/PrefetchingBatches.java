@@ -121,6 +121,11 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
+    public DataSet data() {
+        return data;
+    }
+
+    @Override
     public long samples() {
         return data.size();
     }

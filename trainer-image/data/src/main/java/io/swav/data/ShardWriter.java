@@ -1,14 +1,10 @@
 package io.swav.data;
 
-import java.io.BufferedOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Locale;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,7 +17,7 @@ final class ShardWriter implements AutoCloseable {
     private final int perShard;
     private int shards;
     private int samples;
-    private @Nullable TarArchiveOutputStream tar;
+    private @Nullable TarShard tar;
 
     /** @throws DataException if the folder cannot be created */
     ShardWriter(Path folder, String prefix, int perShard) {
@@ -44,23 +40,10 @@ final class ShardWriter implements AutoCloseable {
     void add(String key, byte[] image, String extension, int label) throws IOException {
         if (tar == null || samples == perShard) {
             close();
-            tar = new TarArchiveOutputStream(new BufferedOutputStream(Files.newOutputStream(part())));
-            tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+            tar = new TarShard(part());
         }
-        put(tar, key + "." + extension, image);
-        if (label >= 0) {
-            put(tar, key + ".cls", Integer.toString(label).getBytes(StandardCharsets.US_ASCII));
-        }
+        tar.add(key, image, extension, label);
         samples++;
-    }
-
-    private static void put(TarArchiveOutputStream tar, String name, byte[] bytes) throws IOException {
-        TarArchiveEntry entry = new TarArchiveEntry(name);
-        entry.setSize(bytes.length);
-        entry.setModTime(0);
-        tar.putArchiveEntry(entry);
-        tar.write(bytes);
-        tar.closeArchiveEntry();
     }
 
     private Path part() {

@@ -14,8 +14,8 @@ class DataFingerprintTest {
 
     @Test
     void isTheSameWhereverTheShardsAreMounted() throws IOException {
-        DataCommand.synthesize(folder.resolve("a"), 48, 2, 24, 1);
-        DataCommand.synthesize(folder.resolve("b"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("a"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("b"), 48, 2, 24, 1);
         DataFingerprint a = of(folder.resolve("a/train"));
         assertThat(a.digest()).matches("[0-9a-f]{16}");
         assertThat(of(folder.resolve("b/train"))).isEqualTo(a);

@@ -25,7 +25,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 class DataSetTest {
     @TempDir
@@ -42,22 +41,6 @@ class DataSetTest {
             FloatImage image = new FloatImage();
             assertThat(ImageCodec.decode(data.read(13), image)).isTrue();
             assertThat(image.width).isEqualTo(16);
-        }
-    }
-
-    @Test
-    void packSkipsUndecodableImages() throws IOException {
-        Path images = Files.createDirectories(folder.resolve("in/cat"));
-        Files.write(images.resolve("a.png"), image(1));
-        Files.writeString(images.resolve("b.jpg"), "not an image");
-        Path out = folder.resolve("out");
-        CommandLine pack = new CommandLine(new DataCommand.Pack());
-
-        assertThat(pack.execute(folder.resolve("in").toString(), "--out", out.toString()))
-                .isZero();
-        try (DataSet packed = DataSet.open(out.toString())) {
-            assertThat(packed.size()).isEqualTo(1);
-            assertThat(packed.label(0)).isZero();
         }
     }
 

@@ -163,14 +163,14 @@ class HostileDataTest {
     }
 
     @Test
-    void evaluationNamesAnImageThatIsTooLarge() throws Exception {
+    void noViewIsMadeOfAnImageThatIsTooLarge() throws Exception {
         Files.write(folder.resolve("a.ppm"), "P6 60000 60000 255\n".getBytes(StandardCharsets.US_ASCII));
         CenterCrop view = new CenterCrop(spec(0, ""));
         try (DataSet data = DataSet.open(folder.toString())) {
             assertThatThrownBy(() -> view.read(
                             data, 0, ByteBuffer.allocate(4 * 3 * 16 * 16).asFloatBuffer()))
-                    .isInstanceOf(DataException.class)
-                    .hasMessageContaining("a.ppm: its header says 60000 x 60000 pixels");
+                    .isInstanceOf(BadImageException.class)
+                    .hasMessageContaining("its header says 60000 x 60000 pixels");
         }
     }
 

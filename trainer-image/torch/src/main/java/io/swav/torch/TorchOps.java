@@ -56,6 +56,23 @@ public final class TorchOps {
     }
 
     /**
+     * The gradient of the mean cross-entropy of softmax, with respect to the scores: (softmax(scores) − one-hot(labels))/B.
+     *
+     * @param scoresBC (B, C)
+     * @param labelsB (B) INT64, in [0, C)
+     * @return (B, C)
+     */
+    public static NDArray crossEntropyGradient(NDManager manager, NDArray scoresBC, NDArray labelsB) {
+        return scoped(() -> {
+            Tensor slopes = torch.softmax(borrow(scoresBC), 1);
+            Tensor columns = borrow(labelsB).view(-1, 1);
+            Tensor minusOnes = torch.full_like(columns, new Scalar(-1)).to(torch.ScalarType.Float);
+            slopes.scatter_add_(1, columns, minusOnes); // one place in each row, so the order of additions is no matter
+            return give(manager, slopes.div_(new Scalar((double) slopes.size(0))));
+        });
+    }
+
+    /**
      * Writes the values of {@code source} into the storage of {@code target}, which has the same shape; views keep
      * sharing that storage.
      */

@@ -5,8 +5,10 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.BackboneWeights;
+import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.SafetensorsHeader;
 import io.swav.model.Architecture;
 import io.swav.model.Model;
 import java.io.IOException;
@@ -48,14 +50,46 @@ public final class BackboneLoader {
         return model;
     }
 
+    /**
+     * Returns what a file of weights states about its network and training: {@code architecture}, {@code stem}, {@code
+     * crop_size}, as far as it does. An export has it in its metadata, a checkpoint in the {@code state.json} beside.
+     *
+     * @param path as for {@link #load}
+     * @throws EvalException if the file cannot be read
+     */
+    static Map<String, String> described(Path path) {
+        Path file = file(path);
+        try {
+            Map<String, String> described =
+                    new LinkedHashMap<>(SafetensorsHeader.read(file).metadata());
+            Path folder = file.toAbsolutePath().getParent();
+            if (folder != null && file.endsWith(MODEL)) {
+                CheckpointState.read(folder).map(BackboneWeights::described).ifPresent(described::putAll);
+            }
+            return described;
+        } catch (IOException e) {
+            throw cannotRead(file, e);
+        }
+    }
+
+    private static Path file(Path path) {
+        return Files.isDirectory(path) ? path.resolve(MODEL) : path;
+    }
+
+    private static EvalException cannotRead(Path file, IOException e) {
+        boolean there = Files.exists(file);
+        return new EvalException(
+                there ? ExitCodes.BAD_DATA : ExitCodes.NO_INPUT,
+                "cannot read weights " + file + ": " + (there ? e.getMessage() : "there is no such file"));
+    }
+
     /** Reads the backbone's tensors from an export, a model.safetensors, or the folder of a checkpoint. */
     static Map<String, HostTensor> backbone(Path path) {
-        Path file = Files.isDirectory(path) ? path.resolve(MODEL) : path;
+        Path file = file(path);
         try {
             return BackboneWeights.of(Safetensors.read(file));
         } catch (IOException e) {
-            int code = Files.exists(file) ? ExitCodes.BAD_DATA : ExitCodes.NO_INPUT;
-            throw new EvalException(code, "cannot read weights " + file + ": " + e.getMessage());
+            throw cannotRead(file, e);
         }
     }
 }

@@ -2,10 +2,9 @@ package io.swav.evaluation;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.ExitCodes;
-import io.swav.api.InvalidSpecException;
 import io.swav.api.SpecLoader;
 import io.swav.api.StorageUri;
-import io.swav.data.DataException;
+import io.swav.data.WorkProgress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -65,6 +64,13 @@ public final class EvalCommand {
                 description = "Folder or URI of labelled test images.")
         private String test = "";
 
+        @Option(
+                names = "--features",
+                paramLabel = "DIR",
+                description = "Keep the features in DIR, 4 bytes a value, and use those that are there already if"
+                        + " weights and images are the same (default: a temporary file).")
+        private @Nullable Path features;
+
         @Option(names = "--json", paramLabel = "FILE", description = "Also write the result to FILE as JSON.")
         private @Nullable Path json;
 
@@ -74,19 +80,21 @@ public final class EvalCommand {
 
         @Override
         public Integer call() throws IOException {
-            try {
-                require("--train", train);
-                require("--test", test);
-                double top1 = Evaluation.top1(SpecLoader.load(config), weightsOption.path(), train, test, classifier());
-                System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
-                if (json != null) {
-                    new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
-                }
-                return ExitCodes.OK;
-            } catch (InvalidSpecException | DataException | EvalException e) {
-                System.err.println("swav: " + e.getMessage());
-                return e.exitCode();
+            require("--train", train);
+            require("--test", test);
+            double top1 = Evaluation.top1(
+                    SpecLoader.load(config),
+                    weightsOption.path(),
+                    train,
+                    test,
+                    Optional.ofNullable(features),
+                    classifier(),
+                    WorkProgress::console);
+            System.out.printf(Locale.ROOT, "%s top-1: %.2f %%%n", name(), top1);
+            if (json != null) {
+                new ObjectMapper().writeValue(json.toFile(), Map.of("top1", top1));
             }
+            return ExitCodes.OK;
         }
     }
 

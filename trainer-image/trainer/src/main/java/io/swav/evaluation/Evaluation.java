@@ -2,9 +2,9 @@ package io.swav.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
-import io.swav.data.CenterCrop;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
+import io.swav.data.WorkProgress;
 import io.swav.model.Model;
 import io.swav.numerics.Numerics;
 import io.swav.torch.Precision;
@@ -12,86 +12,94 @@ import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
-import java.util.function.BooleanSupplier;
 
 /** Measures a frozen backbone: a classifier learns from its features of labelled images and classifies others. */
-public final class Evaluation implements AutoCloseable {
-    /** The number of training images that {@link #quickKnn} searches, and of test images that it classifies. */
-    private static final int QUICK_TRAIN = 10_000;
-
-    private static final int QUICK_TEST = 2_000;
-
+public final class Evaluation {
     /** A classifier that learns from features. */
     @FunctionalInterface
     public interface Classifier {
         /** The percentage of {@code test} that is classified correctly. */
-        double top1(FeatureMatrix train, FeatureMatrix test);
+        double top1(FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower);
     }
 
-    private final DataSet train;
-    private final DataSet test;
-    private final SwavJobSpec spec;
-
-    private Evaluation(DataSet train, DataSet test, SwavJobSpec spec) {
-        this.train = train;
-        this.test = test;
-        this.spec = spec;
-    }
+    private Evaluation() {}
 
     /**
-     * Opens the data; views are as large as the spec's large crops.
-     *
-     * @throws DataException if the images are missing or cannot be read
-     */
-    public static Evaluation open(SwavJobSpec spec, String train, String test) {
-        DataSet testData = DataSet.open(test, spec);
-        try {
-            return new Evaluation(DataSet.open(train, spec), testData, spec);
-        } catch (RuntimeException e) {
-            testData.close();
-            throw e;
-        }
-    }
-
-    /**
-     * Opens the data and the weights, measures top-1 accuracy in percent, and closes them.
+     * Opens the data and the weights, measures top-1 accuracy in percent, and closes them. Views are as large as the
+     * spec's large crops.
      *
      * @param weights a path as for {@link BackboneLoader#load}; empty for the network before training
+     * @param train of labelled images
+     * @param test of labelled images
+     * @param features folder to keep the features in; empty for temporary files
+     * @param follower of the parts of this work
      * @throws DataException if the images are missing, cannot be decoded or have no label
-     * @throws EvalException if the weights cannot be used
+     * @throws EvalException if the weights cannot be used, or features cannot be stored
      */
     public static double top1(
-            SwavJobSpec spec, Optional<Path> weights, String train, String test, Classifier classifier) {
+            SwavJobSpec spec,
+            Optional<Path> weights,
+            String train,
+            String test,
+            Optional<Path> features,
+            Classifier classifier,
+            WorkProgress.Follower follower) {
         Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = TorchRuntime.root();
-                Evaluation evaluation = open(spec, train, test)) {
+                DataSet testData = DataSet.open(test, spec);
+                DataSet trainData = DataSet.open(train, spec)) {
+            int[] testLabels = labels(testData);
+            int[] trainLabels = labels(trainData);
             Model model = weights.isPresent()
                     ? BackboneLoader.load(spec, weights.get(), manager)
                     : BackboneLoader.untrained(spec, manager);
-            CenterCrop view = new CenterCrop(spec);
-            return classifier.top1(
-                    FeatureMatrix.of(model, evaluation.train, view), FeatureMatrix.of(model, evaluation.test, view));
+            try (StoredFeatures ofTest = stored("test", features, model, testData, spec, testLabels, follower);
+                    StoredFeatures ofTrain = stored("train", features, model, trainData, spec, trainLabels, follower)) {
+                return classifier.top1(ofTrain.matrix(), ofTest.matrix(), follower);
+            }
         }
     }
 
-    /**
-     * Measures kNN top-1 accuracy in percent. Large data sets are sampled, because a job waits for the result.
-     *
-     * @param stop polled between batches
-     * @throws CancellationException if {@code stop} returned true
-     * @throws DataException if an image cannot be decoded or has no label
-     */
-    public double quickKnn(Model model, BooleanSupplier stop) {
-        CenterCrop view = new CenterCrop(spec);
-        return KnnClassifier.DEFAULT.top1(
-                FeatureMatrix.of(model, train, view, QUICK_TRAIN, stop),
-                FeatureMatrix.of(model, test, view, QUICK_TEST, stop));
+    private static StoredFeatures stored(
+            String part,
+            Optional<Path> folder,
+            Model model,
+            DataSet data,
+            SwavJobSpec spec,
+            int[] labels,
+            WorkProgress.Follower follower) {
+        FeatureExtractor extractor = FeatureExtractor.ofAllProcessors(model, data, spec);
+        return folder.isPresent()
+                ? StoredFeatures.kept(
+                        folder.get().resolve(part + ".safetensors"), model, extractor, data, labels, follower)
+                : StoredFeatures.temporary(extractor, data, labels, follower);
     }
 
-    @Override
-    public void close() {
-        train.close();
-        test.close();
+    /** Returns the labels of all samples, before anything is computed that one without a label would make worthless. */
+    private static int[] labels(DataSet data) {
+        int[] labels = new int[count(data)];
+        for (int sample = 0; sample < labels.length; sample++) {
+            labels[sample] = label(data, sample);
+        }
+        return labels;
+    }
+
+    /** Returns the number of samples: rows of features are counted by an int. */
+    static int count(DataSet data) {
+        long samples = data.size();
+        if (samples > Integer.MAX_VALUE) {
+            throw DataException.badData(
+                    samples + " images are more than are evaluated at once: take a part of the shards, by a pattern");
+        }
+        return (int) samples;
+    }
+
+    static int label(DataSet data, int sample) {
+        int label = data.label(sample);
+        if (label < 0) {
+            throw DataException.badData(
+                    data.name(sample) + " has no label; evaluation needs .cls entries in tar shards, or class folders");
+        }
+        return label;
     }
 }

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -46,10 +47,17 @@ public final class ExportCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Map<String, HostTensor> backbone;
+        Map<String, String> metadata = new TreeMap<>(Map.of("format", "pt"));
         try {
-            backbone = Files.isRegularFile(Path.of(checkpoint))
-                    ? BackboneLoader.backbone(Path.of(checkpoint))
-                    : BackboneWeights.of(stored().model());
+            Path file = Path.of(checkpoint);
+            if (Files.isRegularFile(file)) {
+                backbone = BackboneLoader.backbone(file);
+                metadata.putAll(BackboneLoader.described(file));
+            } else {
+                Checkpoint stored = stored();
+                backbone = BackboneWeights.of(stored.model());
+                metadata.putAll(BackboneWeights.metadata(stored.state()));
+            }
         } catch (EvalException e) {
             System.err.println("swav: " + e.getMessage());
             return e.exitCode();
@@ -58,7 +66,7 @@ public final class ExportCommand implements Callable<Integer> {
             return ExitCodes.NO_INPUT;
         }
         try {
-            Safetensors.write(out, backbone, Map.of("format", "pt"));
+            Safetensors.write(out, backbone, metadata);
         } catch (IOException e) {
             System.err.println("swav: cannot write " + out + ": " + e);
             return ExitCodes.CANNOT_WRITE;

@@ -1,112 +1,64 @@
 package io.swav.evaluation;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import io.swav.data.CenterCrop;
-import io.swav.data.DataException;
-import io.swav.data.DataSet;
-import io.swav.model.Model;
-import io.swav.torch.HostView;
-import io.swav.torch.TorchRuntime;
+import io.swav.api.ExitCodes;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
 import java.util.Arrays;
-import java.util.concurrent.CancellationException;
-import java.util.function.BooleanSupplier;
 
-/** The pooled features of a labelled data set, computed by a frozen backbone: one row per image. */
+/**
+ * The pooled features of a labelled data set, computed by a frozen backbone: one row per image. The rows lie in memory or
+ * in a file, and are copied out in pieces, so that their number is not limited by memory. Safe for use by several
+ * threads.
+ */
 public final class FeatureMatrix {
-    private static final int BATCH = 100;
+    /** Where the values lie, row-major, little endian. */
+    interface ValueSource {
+        /**
+         * Fills {@code to} with the bytes at {@code at}.
+         *
+         * @param at byte offset
+         */
+        void read(long at, ByteBuffer to) throws IOException;
+    }
 
     private final int width;
-    private final float[] values;
     private final int[] labels;
+    private final ValueSource values;
 
     /**
-     * @param values rows · width, row-major
-     * @param labels at least 0
+     * @param labels at least 0, one for each row
+     * @param values rows · width
      */
-    FeatureMatrix(int width, float[] values, int[] labels) {
+    FeatureMatrix(int width, int[] labels, ValueSource values) {
         this.width = width;
-        this.values = values;
         this.labels = labels;
+        this.values = values;
     }
 
-    /** Returns a copy whose rows are scaled to norm 1. */
-    FeatureMatrix normalized() {
-        float[] scaled = values.clone();
-        for (int row = 0; row < labels.length; row++) {
-            normalize(scaled, row * width, width);
-        }
-        return new FeatureMatrix(width, scaled, labels);
+    /** Creates a matrix over values in memory. */
+    static FeatureMatrix of(int width, int[] labels, ByteBuffer values) {
+        return new FeatureMatrix(width, labels, (at, to) -> to.put(values.slice((int) at, to.remaining())));
     }
 
     /**
-     * Runs the backbone in eval mode over the center view of every image.
+     * Creates a matrix over values in a file.
      *
-     * @param view used by this thread alone
-     * @throws DataException if an image cannot be decoded or has no label
+     * @param start byte of the first value
      */
-    public static FeatureMatrix of(Model model, DataSet data, CenterCrop view) {
-        return of(model, data, view, data.size(), () -> false);
-    }
-
-    /**
-     * Runs the backbone over at most {@code atMost} images, spread evenly over the data set.
-     *
-     * @param atMost all images if the data set has no more
-     * @param stop polled between batches
-     * @throws CancellationException if {@code stop} returned true
-     * @throws DataException if an image cannot be decoded or has no label
-     */
-    public static FeatureMatrix of(Model model, DataSet data, CenterCrop view, int atMost, BooleanSupplier stop) {
-        int rows = Math.min(data.size(), atMost);
-        int width = model.architecture().width();
-        float[] values = new float[Math.multiplyExact(rows, width)];
-        int[] labels = new int[rows];
-        int side = view.side();
-        try (NDManager manager = TorchRuntime.root()) {
-            for (int from = 0; from < rows; from += BATCH) {
-                if (stop.getAsBoolean()) {
-                    throw new CancellationException();
+    public static FeatureMatrix of(int width, int[] labels, FileChannel file, long start) {
+        return new FeatureMatrix(width, labels, (at, to) -> {
+            for (long place = start + at; to.hasRemaining(); ) {
+                int count = file.read(to, place);
+                if (count < 0) {
+                    throw new EOFException("the file ends at byte " + place);
                 }
-                int count = Math.min(BATCH, rows - from);
-                try (NDManager scope = manager.newSubManager()) {
-                    NDArray images = scope.create(new Shape(count, 3, side, side), DataType.FLOAT32);
-                    HostView host = HostView.toFill(images);
-                    var pixels = host.bytes().asFloatBuffer();
-                    for (int i = 0; i < count; i++) {
-                        int sample = Math.toIntExact((long) (from + i) * data.size() / rows);
-                        view.read(data, sample, pixels);
-                        labels[from + i] = label(data, sample);
-                    }
-                    host.store();
-                    float[] features = model.features(scope, images).toFloatArray();
-                    System.arraycopy(features, 0, values, from * width, features.length);
-                }
+                place += count;
             }
-        }
-        return new FeatureMatrix(width, values, labels);
-    }
-
-    private static int label(DataSet data, int sample) {
-        int label = data.label(sample);
-        if (label < 0) {
-            throw DataException.badData(
-                    data.name(sample) + " has no label; evaluation needs .cls entries in tar shards, or class folders");
-        }
-        return label;
-    }
-
-    private static void normalize(float[] values, int from, int width) {
-        double squares = 0;
-        for (int i = from; i < from + width; i++) {
-            squares += (double) values[i] * values[i];
-        }
-        float scale = (float) (1 / Math.max(Math.sqrt(squares), 1e-12));
-        for (int i = from; i < from + width; i++) {
-            values[i] *= scale;
-        }
+        });
     }
 
     public int rows() {
@@ -126,31 +78,46 @@ public final class FeatureMatrix {
         return 1 + Arrays.stream(labels).max().orElse(-1);
     }
 
-    float[] values() {
-        return values;
+    /**
+     * Copies rows [from, from + count).
+     *
+     * @param to advanced by count · width floats, in native byte order
+     * @throws EvalException if they cannot be read
+     */
+    void read(int from, int count, ByteBuffer to) {
+        long bytes = (long) count * width * Float.BYTES;
+        ByteBuffer part = to.slice(to.position(), Math.toIntExact(bytes));
+        try {
+            values.read((long) from * width * Float.BYTES, part);
+        } catch (IOException e) {
+            throw new EvalException(
+                    ExitCodes.SOFTWARE, "the stored features cannot be read back (" + e + "): run the command again");
+        }
+        to.position(to.position() + part.capacity());
     }
 
-    /**
-     * The inner product of a row of this and a row of {@code other}, with four accumulators, so that additions need not
-     * wait for each other.
-     */
-    float dot(int row, FeatureMatrix other, int otherRow) {
-        int a = row * width;
-        int b = otherRow * width;
-        float s0 = 0;
-        float s1 = 0;
-        float s2 = 0;
-        float s3 = 0;
-        int i = 0;
-        for (; i + 3 < width; i += 4) {
-            s0 += values[a + i] * other.values[b + i];
-            s1 += values[a + i + 1] * other.values[b + i + 1];
-            s2 += values[a + i + 2] * other.values[b + i + 2];
-            s3 += values[a + i + 3] * other.values[b + i + 3];
+    /** Copies rows [from, from + count), each scaled to norm 1. */
+    void readNormalized(int from, int count, ByteBuffer to) {
+        int begin = to.position();
+        read(from, count, to);
+        FloatBuffer floats =
+                to.duplicate().order(ByteOrder.nativeOrder()).position(begin).asFloatBuffer();
+        float[] row = new float[width];
+        for (int i = 0; i < count; i++) {
+            floats.get(i * width, row);
+            normalize(row);
+            floats.put(i * width, row);
         }
-        for (; i < width; i++) {
-            s0 += values[a + i] * other.values[b + i];
+    }
+
+    private static void normalize(float[] row) {
+        double squares = 0;
+        for (float value : row) {
+            squares += (double) value * value;
         }
-        return (s0 + s1) + (s2 + s3);
+        float scale = (float) (1 / Math.max(Math.sqrt(squares), 1e-12));
+        for (int i = 0; i < row.length; i++) {
+            row[i] *= scale;
+        }
     }
 }

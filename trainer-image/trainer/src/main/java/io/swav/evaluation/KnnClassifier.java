@@ -1,17 +1,41 @@
 package io.swav.evaluation;
 
-import java.util.Arrays;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.swav.data.WorkProgress;
+import io.swav.torch.HostView;
+import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
+import io.swav.torch.TorchRuntime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * Weighted nearest neighbors by cosine similarity (Wu et al.: "Unsupervised feature learning via non-parametric
  * instance discrimination", 2018, section 3.4): each of the k nearest training images votes for its class with weight
- * exp(similarity / temperature).
+ * exp(similarity / temperature). Of equally similar training images, those of the lower rows are nearer; of equal votes,
+ * the lower class wins.
+ *
+ * <p>Similarities are matrix products of tiles: a block of test rows stays on the device, and the training rows pass by,
+ * so memory is bounded whatever the number of rows.
  *
  * @param k number of neighbors
  */
 public record KnnClassifier(int k, double temperature) implements Evaluation.Classifier {
     /** The settings of every result in this project unless stated otherwise. */
     public static final KnnClassifier DEFAULT = new KnnClassifier(20, 0.07);
+
+    /** The training rows of one product. */
+    private static final int TILE = 8192;
+    /** The test rows of one product. */
+    private static final int CHUNK = 1024;
+    /** The limit on the values of a block of test rows, 512 MB. */
+    private static final long BLOCK_VALUES = 128L << 20;
+    /** The limit on the neighbors of a block of test rows, 64 MB of heap. */
+    private static final long BLOCK_NEIGHBORS = 8L << 20;
 
     public KnnClassifier {
         if (k < 1 || temperature <= 0) {
@@ -21,40 +45,81 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
     }
 
     @Override
-    public double top1(FeatureMatrix train, FeatureMatrix test) {
-        return top1OfNormalized(train.normalized(), test.normalized());
-    }
-
-    private double top1OfNormalized(FeatureMatrix train, FeatureMatrix test) {
+    public double top1(FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower) {
         int neighbors = Math.min(k, train.rows());
+        int classes = train.classes();
+        int block = (int) Math.max(1, Math.min(BLOCK_VALUES / test.width(), BLOCK_NEIGHBORS / neighbors));
         int correct = 0;
-        for (int row = 0; row < test.rows(); row++) {
-            correct += classify(train, test, row, neighbors) == test.label(row) ? 1 : 0;
+        try (WorkProgress progress = follower.begin("comparing", (long) test.rows() * train.rows(), "pairs of images");
+                NDManager manager = TorchRuntime.root();
+                NDManager host = TorchRuntime.host()) {
+            NDArray buffer = host.create(new Shape(Math.min(TILE, train.rows()), train.width()), DataType.FLOAT32);
+            for (int from = 0; from < test.rows(); from += block) {
+                int count = Math.min(block, test.rows() - from);
+                NearestRows nearest = new NearestRows(count, neighbors);
+                try (NDManager scope = manager.newSubManager()) {
+                    compare(scope, chunks(scope, test, from, count), train, buffer, nearest, progress);
+                }
+                for (int row = 0; row < count; row++) {
+                    correct += vote(nearest, row, train, classes) == test.label(from + row) ? 1 : 0;
+                }
+            }
         }
         return 100.0 * correct / test.rows();
     }
 
-    private int classify(FeatureMatrix train, FeatureMatrix test, int row, int neighbors) {
-        // nearest first; equal similarities keep the order of rows
-        float[] best = new float[neighbors];
-        int[] labels = new int[neighbors];
-        Arrays.fill(best, Float.NEGATIVE_INFINITY);
-        for (int i = 0; i < train.rows(); i++) {
-            float similarity = train.dot(i, test, row);
-            if (similarity > best[neighbors - 1]) {
-                int at = neighbors - 1;
-                while (at > 0 && best[at - 1] < similarity) {
-                    best[at] = best[at - 1];
-                    labels[at] = labels[at - 1];
-                    at--;
+    /** Returns normalized test rows [from, from + count) on the device, in chunks. */
+    private static List<NDArray> chunks(NDManager manager, FeatureMatrix test, int from, int count) {
+        List<NDArray> chunks = new ArrayList<>();
+        for (int at = 0; at < count; at += CHUNK) {
+            int rows = Math.min(CHUNK, count - at);
+            NDArray chunk = manager.create(new Shape(rows, test.width()), DataType.FLOAT32);
+            HostView host = HostView.toFill(chunk);
+            test.readNormalized(from + at, rows, host.bytes());
+            host.store();
+            chunks.add(chunk);
+        }
+        return chunks;
+    }
+
+    private static void compare(
+            NDManager manager,
+            List<NDArray> chunks,
+            FeatureMatrix train,
+            NDArray buffer,
+            NearestRows nearest,
+            WorkProgress progress) {
+        for (int first = 0; first < train.rows(); first += TILE) {
+            int rows = Math.min(TILE, train.rows() - first);
+            HostView host = HostView.toFill(buffer);
+            train.readNormalized(first, rows, host.bytes());
+            try (NDManager scope = manager.newSubManager()) {
+                NDArray tile = onDevice(scope, TorchOps.rows(scope, buffer, 0, rows));
+                for (int chunk = 0; chunk < chunks.size(); chunk++) {
+                    try (NDManager products = scope.newSubManager()) {
+                        NDArray scoresQT =
+                                TorchOps.linear(products, Precision.FP32, chunks.get(chunk), tile, Optional.empty());
+                        nearest.add(products, scoresQT, chunk * CHUNK, first);
+                        progress.advance(scoresQT.size());
+                    }
                 }
-                best[at] = similarity;
-                labels[at] = train.label(i);
             }
         }
-        double[] votes = new double[train.classes()];
-        for (int i = 0; i < neighbors; i++) {
-            votes[labels[i]] += Math.exp((best[i] - 1) / temperature);
+    }
+
+    private static NDArray onDevice(NDManager manager, NDArray host) {
+        if (!TorchRuntime.onGpu()) {
+            return host;
+        }
+        NDArray there = manager.create(host.getShape(), DataType.FLOAT32);
+        TorchOps.copy(host, there);
+        return there;
+    }
+
+    private int vote(NearestRows nearest, int row, FeatureMatrix train, int classes) {
+        double[] votes = new double[classes];
+        for (int i = 0; i < nearest.count(); i++) {
+            votes[train.label(nearest.neighbor(row, i))] += Math.exp((nearest.similarity(row, i) - 1) / temperature);
         }
         int winner = 0;
         for (int c = 1; c < votes.length; c++) {

@@ -1,7 +1,7 @@
 package io.swav.trainer;
 
 import io.swav.data.DataException;
-import io.swav.evaluation.Evaluation;
+import io.swav.evaluation.QuickKnn;
 import java.util.Locale;
 import java.util.concurrent.CancellationException;
 import org.slf4j.Logger;
@@ -14,11 +14,12 @@ final class FinalFigure {
     private FinalFigure() {}
 
     /** Evaluates the model after the other ranks have left and the state is saved: only a figure can be lost. */
-    static void report(Evaluation evaluation, TrainerComponents components) {
+    static void report(QuickKnn evaluation, TrainerComponents components) {
         TrainerProgress progress = components.progress();
         progress.state(progress.state(), progress.generation(), "evaluating on spec.data.evalUri");
         try {
-            double top1 = evaluation.quickKnn(components.machine().network(), components.notice()::given);
+            double top1 = evaluation.top1(
+                    components.machine().network(), components.batches().data(), components.notice()::given);
             progress.knn(top1);
             LOG.info("kNN top-1 on spec.data.evalUri: {} %", String.format(Locale.ROOT, "%.2f", top1));
         } catch (CancellationException stopped) {

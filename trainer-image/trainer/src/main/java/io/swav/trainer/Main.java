@@ -7,6 +7,7 @@ import io.swav.common.Version;
 import io.swav.data.DataCommand;
 import io.swav.evaluation.EvalCommand;
 import io.swav.evaluation.ExportCommand;
+import io.swav.evaluation.FeaturesCommand;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
@@ -26,6 +27,7 @@ import picocli.CommandLine.HelpCommand;
             TrainCommand.class,
             DataCommand.class,
             EvalCommand.class,
+            FeaturesCommand.class,
             ExportCommand.class,
             ImportCommand.class,
             CheckpointCommand.class,

@@ -19,7 +19,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
-import io.swav.evaluation.Evaluation;
+import io.swav.evaluation.QuickKnn;
 import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.model.TrainStep;
@@ -179,10 +179,10 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerProgress progress,
             TerminationNotice notice) {
         Optional<CheckpointCatalog> store = store(spec, env);
+        Optional<QuickKnn> evaluation = evaluation(spec);
         try (TrainingJournal journalOut = journal(env);
                 PeerListener listener = PeerPort.open(config != null && world == null, env);
                 CropBatches batches = factory.batches(spec);
-                Evaluation evaluation = evaluation(spec);
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env);
                 ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
@@ -202,7 +202,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     outside.worlds(),
                                     new WorldFormation(listener, transport, outside.worlds(), reach, FORMING),
                                     store,
-                                    Optional.ofNullable(evaluation),
+                                    evaluation,
                                     progress,
                                     journalOut,
                                     notice,
@@ -231,10 +231,9 @@ public final class TrainCommand implements Callable<Integer> {
         }
     }
 
-    /** Opens the evaluation set before training: missing images are reported after seconds, not after days. */
-    private static @Nullable Evaluation evaluation(SwavJobSpec spec) {
-        String test = spec.data().evalUri();
-        return test == null ? null : Evaluation.open(spec, spec.data().uri(), test);
+    /** Looks for the evaluation set before training: missing images are reported after seconds, not after days. */
+    private static Optional<QuickKnn> evaluation(SwavJobSpec spec) {
+        return Optional.ofNullable(spec.data().evalUri()).map(test -> QuickKnn.of(spec, test));
     }
 
     private CollectiveFactory transport(TrainerEnvironment env) {

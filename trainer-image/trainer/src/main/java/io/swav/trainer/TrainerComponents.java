@@ -2,7 +2,7 @@ package io.swav.trainer;
 
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.data.CropBatches;
-import io.swav.evaluation.Evaluation;
+import io.swav.evaluation.QuickKnn;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
 import io.swav.model.TrainStep;
@@ -23,7 +23,7 @@ public record TrainerComponents(
         WorldSource worlds,
         WorldFormation forming,
         Optional<CheckpointCatalog> store,
-        Optional<Evaluation> evaluation,
+        Optional<QuickKnn> evaluation,
         TrainerProgress progress,
         TrainingJournal journal,
         TerminationNotice notice,

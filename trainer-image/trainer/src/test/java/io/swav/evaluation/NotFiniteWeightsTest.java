@@ -10,7 +10,7 @@ import io.swav.api.SpecLoader;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import io.swav.model.Model;
 import io.swav.torch.TorchRuntime;
 import io.swav.trainer.ImportCommand;
@@ -82,7 +82,7 @@ class NotFiniteWeightsTest {
 
     @Test
     void evaluationRefusesThem() throws IOException {
-        DataCommand.synthesize(folder.resolve("data"), 20, 2, 16, 1);
+        DataSynthCommand.synthesize(folder.resolve("data"), 20, 2, 16, 1);
         for (String measure : new String[] {"knn", "linear"}) {
             assertRefused(
                     new EvalCommand(),

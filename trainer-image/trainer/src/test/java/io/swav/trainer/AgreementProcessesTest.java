@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.Fingerprints;
 import io.swav.api.TrainerReport;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -112,8 +112,8 @@ class AgreementProcessesTest {
     /** The same with SwAV itself: two folders of images, and the kernels that this processor runs. */
     @Test
     void trainersOfSwavSeeAnotherDataSetAndAnotherInstructionSet() throws Exception {
-        DataCommand.synthesize(folder.resolve("few"), 48, 2, 24, 1);
-        DataCommand.synthesize(folder.resolve("many"), 77, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("few"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("many"), 77, 2, 24, 1);
         Path few = Files.writeString(folder.resolve("few.json"), swav("few"));
         Path many = Files.writeString(folder.resolve("many.json"), swav("many"));
         try (Trainers trainers = new Trainers(folder, few, folder.resolve("out"), true).trainingSwav()) {

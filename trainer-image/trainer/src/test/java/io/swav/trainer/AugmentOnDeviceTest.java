@@ -3,7 +3,7 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ExitCodes;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -23,7 +23,7 @@ class AugmentOnDeviceTest {
 
     @BeforeEach
     void images() throws IOException {
-        DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
     }
 
     @Test

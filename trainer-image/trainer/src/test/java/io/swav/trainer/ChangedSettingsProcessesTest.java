@@ -8,7 +8,7 @@ import io.swav.api.EpochSchedule.Change;
 import io.swav.api.LiveSettings;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,7 +121,7 @@ class ChangedSettingsProcessesTest {
     /** The same with SwAV itself, whose learning rate follows the longer cosine. */
     @Test
     void swavEndsWithTheWeightsOfARunInWhichNothingWasKilled() throws Exception {
-        DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
         Files.writeString(spec, """
                 {"replicas": 1,
                  "model": {"architecture": "tiny", "stem": "small", "prototypes": 8, "featureDim": 8, "hiddenDim": 16},

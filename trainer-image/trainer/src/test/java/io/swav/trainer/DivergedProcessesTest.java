@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
-import io.swav.data.DataCommand;
+import io.swav.data.DataSynthCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,7 +121,7 @@ class DivergedProcessesTest {
     /** The same with SwAV itself: in Fast mode the weights depend on the number of ranks. */
     @Test
     void swavEndsWithTheWeightsOfAnUndisturbedRun() throws Exception {
-        DataCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("data"), 48, 2, 24, 1);
         for (String mode : new String[] {"Bitwise", "Fast"}) {
             Path work = Files.createDirectory(folder.resolve(mode));
             Path spec = Files.writeString(work.resolve("job.json"), """

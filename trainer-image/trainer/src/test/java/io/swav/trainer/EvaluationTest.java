@@ -2,15 +2,25 @@ package io.swav.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.swav.api.ExitCodes;
+import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
-import io.swav.data.DataCommand;
+import io.swav.data.CropBatches;
+import io.swav.data.DataSynthCommand;
 import io.swav.evaluation.EvalCommand;
+import io.swav.evaluation.ExportCommand;
+import io.swav.evaluation.FeaturesCommand;
+import io.swav.evaluation.QuickKnn;
+import io.swav.model.Learner;
+import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +35,7 @@ class EvaluationTest {
 
     @BeforeEach
     void images() throws IOException {
-        DataCommand.synthesize(folder.resolve("data"), 240, 2, 24, 1);
+        DataSynthCommand.synthesize(folder.resolve("data"), 240, 2, 24, 1);
         config = job(folder.resolve("data/test"));
     }
 
@@ -53,6 +63,67 @@ class EvaluationTest {
                 .asDouble();
         assertThat(top1).isGreaterThan(10); // ten classes
         assertThat(report().knnTop1()).isEqualTo(top1);
+    }
+
+    /** Only the rank that computes the figure opens the test set, when the figure is due. */
+    @Test
+    void damagedTestImagesCostTheFigureAlone() throws IOException {
+        Path damaged = Files.createDirectories(folder.resolve("damaged"));
+        Files.write(damaged.resolve("s.tar"), new byte[1000]);
+        config = job(damaged);
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.OK);
+        assertThat(report().knnTop1()).isNull();
+        assertThat(folder.resolve("out/step-2")).exists();
+    }
+
+    /** The training set is not opened again: its folder is gone, and its shards are open. */
+    @Test
+    void theFigureIsOfTheTrainingSetThatIsOpen() throws IOException {
+        TorchRuntime.start();
+        SwavJobSpec spec = SpecLoader.load(config);
+        try (CropBatches batches = new SwavTrainingFactory().batches(spec);
+                NDManager manager = NDManager.newBaseManager("PyTorch")) {
+            Path train = folder.resolve("data/train");
+            try (Stream<Path> shards = Files.list(train)) {
+                for (Path shard : shards.toList()) {
+                    Files.delete(shard);
+                }
+            }
+            Files.delete(train);
+            QuickKnn figure = QuickKnn.of(spec, folder.resolve("data/test").toString());
+            double top1 = figure.top1(new Learner(spec, step -> 0, manager).network(), batches.data(), () -> false);
+            assertThat(top1).isGreaterThan(10);
+        }
+    }
+
+    @Test
+    void featuresOfACheckpointAndOfItsExportNeedNoConfiguration() throws IOException {
+        assertThat(train(new SwavTrainingFactory())).isEqualTo(ExitCodes.OK);
+        for (String weights :
+                new String[] {"out/step-2", "out/step-2/model.safetensors", "out/export/backbone.safetensors"}) {
+            assertThat(features(weights, "f.safetensors")).as(weights).isEqualTo(ExitCodes.OK);
+            assertThat(Files.size(folder.resolve("f.safetensors"))).isGreaterThan(48 * 128 * 4);
+        }
+        Path again = folder.resolve("again.safetensors");
+        for (String exported : new String[] {"out", "out/step-2", "out/export/backbone.safetensors"}) {
+            assertThat(new CommandLine(new ExportCommand())
+                            .execute(folder.resolve(exported).toString(), "--out", again.toString()))
+                    .isEqualTo(ExitCodes.OK);
+            assertThat(features("again.safetensors", "g.safetensors"))
+                    .as(exported)
+                    .isEqualTo(ExitCodes.OK);
+            assertThat(folder.resolve("g.safetensors")).hasSameBinaryContentAs(folder.resolve("f.safetensors"));
+        }
+    }
+
+    private int features(String weights, String out) {
+        return new CommandLine(new FeaturesCommand())
+                .execute(
+                        folder.resolve("data/test").toString(),
+                        "--weights",
+                        folder.resolve(weights).toString(),
+                        "--out",
+                        folder.resolve(out).toString());
     }
 
     /** The toy machine's evaluation throws. */

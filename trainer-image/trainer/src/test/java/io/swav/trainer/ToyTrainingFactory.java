@@ -7,6 +7,7 @@ import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
 import io.swav.data.DataFingerprint;
+import io.swav.data.DataSet;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.time.Duration;
@@ -44,6 +45,11 @@ final class ToyTrainingFactory implements TrainingFactory {
     }
 
     private static final class ToyBatches implements CropBatches {
+        @Override
+        public DataSet data() {
+            throw new UnsupportedOperationException("the toy has no images");
+        }
+
         @Override
         public long samples() {
             return 1000;
