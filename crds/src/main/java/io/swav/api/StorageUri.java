@@ -7,6 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -16,6 +18,7 @@ import java.util.regex.Pattern;
  */
 public final class StorageUri {
     private static final Pattern SCHEME = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]*:.*", Pattern.DOTALL);
+    private static final Pattern REMOTE = Pattern.compile("(s3|https?)://([^/]*)(?:/+(.*))?", Pattern.DOTALL);
     private static final Pattern BUCKET = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,254}");
 
     private StorageUri() {}
@@ -41,18 +44,99 @@ public final class StorageUri {
             }
         }
         if (uri.contains("://")) {
-            throw new IllegalArgumentException(
-                    uri + ": only file:///folder and plain paths can be read; mount the data as a volume");
+            throw new IllegalArgumentException(uri + ": data is read from file:///folder or a plain path,"
+                    + " s3://bucket/prefix, or https://host/shard.tar; mount anything else as a volume");
         }
         return path(uri);
     }
 
     /** Requires a place that data can be read from, or a pattern of files there. */
     public static void requireData(String uri) {
-        Path last = dataPath(uri).getFileName();
+        if (remoteData(uri).isPresent()) {
+            return;
+        }
+        Path path = dataPath(uri);
+        if (BraceList.isPattern(path.toString())) {
+            BraceList.expand(path.toString()).forEach(name -> requireLastPart(path(name)));
+        } else {
+            requireLastPart(path);
+        }
+    }
+
+    private static void requireLastPart(Path path) {
+        Path last = path.getFileName();
         if (last != null) {
             requirePattern(last.toString());
         }
+    }
+
+    /**
+     * A place of data on another machine.
+     *
+     * @param scheme {@code s3}, {@code http} or {@code https}
+     * @param authority the bucket, or host and port
+     * @param path without a leading slash, its escapes resolved; patterns and braces as they were written
+     */
+    public record RemoteData(String scheme, String authority, String path) {}
+
+    /** Returns the parts of a place of data on another machine; empty for a local one. */
+    public static Optional<RemoteData> remoteData(String uri) {
+        Matcher parts = REMOTE.matcher(uri);
+        if (!parts.matches()) {
+            return Optional.empty();
+        }
+        String scheme = parts.group(1);
+        String authority = parts.group(2);
+        String path;
+        try {
+            String raw = parts.group(3) == null ? "" : parts.group(3);
+            path = URLDecoder.decode(raw.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(shownData(uri) + " is not a valid URI: " + e.getMessage(), e);
+        }
+        if (scheme.equals("s3")) {
+            if (!BUCKET.matcher(authority).matches()) {
+                throw new IllegalArgumentException(
+                        shownData(uri) + ": \"" + authority + "\" is not a bucket's name, give s3://bucket/prefix");
+            }
+            BraceList.expand(path).forEach(name -> requirePattern(name.substring(name.lastIndexOf('/') + 1)));
+        } else {
+            requireWebShards(uri, authority, path);
+        }
+        return Optional.of(new RemoteData(scheme, authority, path));
+    }
+
+    /** A web server has no listing, so the shards are named. */
+    private static void requireWebShards(String uri, String authority, String path) {
+        if (authority.isEmpty() || authority.contains("@")) {
+            throw new IllegalArgumentException(shownData(uri) + ": give https://host/shard.tar, without credentials; an"
+                    + " Authorization header comes from the environment variable " + TrainerEnv.DATA_AUTHORIZATION);
+        }
+        if (uri.contains("?") || uri.contains("#")) {
+            throw new IllegalArgumentException(shownData(uri) + ": a query or fragment is not supported");
+        }
+        for (String name : BraceList.expand(path)) {
+            if (name.contains("*") || !isShard(name)) {
+                throw new IllegalArgumentException(
+                        shownData(uri) + ": a web server does not list its files, so name the"
+                                + " shards (.tar, .tar.gz, .tgz or .tar.zst), as in https://host/s-{000..099}.tar");
+            }
+        }
+    }
+
+    /** Returns a URI without what may be a secret: user and password, query. */
+    private static String shownData(String uri) {
+        return uri.replaceFirst("//[^/]*@", "//…@").replaceFirst("\\?.*", "?…");
+    }
+
+    /** Returns whether a file's name is that of a shard: a tar file, perhaps compressed. */
+    public static boolean isShard(String name) {
+        return name.endsWith(".tar") || isCompressedShard(name);
+    }
+
+    /** Returns whether a file's name is that of a compressed tar file. */
+    public static boolean isCompressedShard(String name) {
+        return name.endsWith(".tar.gz") || name.endsWith(".tgz") || name.endsWith(".tar.zst");
     }
 
     /** Requires the last part of a place of data to be a name, or a valid pattern with {@code *} and {@code ?}. */

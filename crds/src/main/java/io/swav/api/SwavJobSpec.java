@@ -77,6 +77,10 @@ import org.jspecify.annotations.Nullable;
 @ValidationRule(
         value = "self.data.uri == oldSelf.data.uri && has(self.data.evalUri) == has(oldSelf.data.evalUri)"
                 + " && (!has(self.data.evalUri) || self.data.evalUri == oldSelf.data.evalUri)"
+                + " && has(self.data.imageExtension) == has(oldSelf.data.imageExtension)"
+                + " && (!has(self.data.imageExtension) || self.data.imageExtension == oldSelf.data.imageExtension)"
+                + " && has(self.data.labelExtension) == has(oldSelf.data.labelExtension)"
+                + " && (!has(self.data.labelExtension) || self.data.labelExtension == oldSelf.data.labelExtension)"
                 + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn",
         message = SpecValidator.FIXED_DATA,
         fieldPath = ".data")
@@ -381,6 +385,21 @@ public record SwavJobSpec(
             Integer workers,
 
             @JsonPropertyDescription(
+                    "In shards, which entries of a sample are images, by the part of their names after the"
+                            + " first dot (WebDataset's extension): \"jpg;png\" prefers jpg, \"*\" takes every image as a sample of its"
+                            + " own. Unset: the one image, or the one whose extension has no dot (a.jpg, not a.seg.png). Immutable.")
+            @Size(min = 1, max = 256)
+            @Nullable
+            String imageExtension,
+
+            @JsonPropertyDescription("In shards, which entries are labels: cls (a number), json (its member label, cls,"
+                    + " class, class_id or class_name) or txt (a number or a name). Unset: cls, or json. Training uses no"
+                    + " labels. Immutable.")
+            @SchemaFrom(type = LabelExtension.class)
+            @Nullable
+            String labelExtension,
+
+            @JsonPropertyDescription(
                     "Where crops are made from decoded images: Host (default), by the workers, or Device,"
                             + " on the device of the network: for pods with a GPU and so few CPU cores that the GPU"
                             + " waits for them. The crops are the same except for rounding, by one level of 255 in places.")
@@ -398,8 +417,16 @@ public record SwavJobSpec(
 
         /** Returns the same data with the settings that may change while a job runs. */
         Data with(Integer newWorkers, Integer newMaxBadSamples) {
-            return new Data(uri, evalUri, newMaxBadSamples, maxPixels, newWorkers, augmentOn);
+            return new Data(
+                    uri, evalUri, newMaxBadSamples, maxPixels, newWorkers, imageExtension, labelExtension, augmentOn);
         }
+    }
+
+    /** The schema's values of {@link Data#labelExtension}. */
+    enum LabelExtension {
+        cls,
+        json,
+        txt
     }
 
     /** Where crops are made from decoded images. */

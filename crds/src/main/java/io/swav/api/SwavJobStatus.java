@@ -241,7 +241,10 @@ public record SwavJobStatus(
             Long etaSeconds,
 
             @JsonPropertyDescription("Undecodable images skipped so far; see data.maxBadSamples.") @Nullable
-            Long skippedSamples) {}
+            Long skippedSamples,
+
+            @JsonPropertyDescription("What the trainers found at data.uri.") @Nullable
+            DataInventory data) {}
 
     /** One complete checkpoint. */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -28,6 +28,9 @@ public final class TrainerEnv {
      */
     public static final String ENCRYPTION = "SWAV_ENCRYPTION";
 
+    /** The value of the header Authorization for data on a web server, from a Secret; unset for none. */
+    public static final String DATA_AUTHORIZATION = "SWAV_DATA_AUTHORIZATION";
+
     /** The minimum seconds that a step takes, unset for none: lets a small job behave like one with long steps. */
     public static final String STEP_SECONDS = "SWAV_STEP_SECONDS";
 

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  * @param diverged the last time that replicas of the state differed in a world of this trainer; null if they never did
  * @param epochs the epochs of the whole job and the step from which on they are in force; null from a version that
  *     cannot change settings while it runs
+ * @param data what it found at data.uri; null in a world, except from rank 0, and from a version that does not report it
  * @param heardAll whether this trainer has just made a step with all members of its generation: they were alive then, and
  *     need not report that themselves
  * @param nextWithin seconds within which the next report of this trainer comes while no other member reports for it; null
@@ -71,6 +72,7 @@ public record TrainerReport(
         @Nullable Fingerprints fingerprints,
         @Nullable Divergence diverged,
         @Nullable Change epochs,
+        @Nullable DataInventory data,
         boolean heardAll,
         @Nullable Double nextWithin,
         String time) {

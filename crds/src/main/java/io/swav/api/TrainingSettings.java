@@ -15,7 +15,7 @@ import java.util.TreeMap;
 public final class TrainingSettings {
     /**
      * Fields that change no bit of the training and no message between trainers. {@code data.uri} is one of them: a
-     * volume may be mounted anywhere, and its contents have a fingerprint of their own.
+     * volume may be mounted anywhere, and the images that are found there have a fingerprint of their own.
      */
     private static final Set<String> WITHOUT_EFFECT = Set.of(
             "replicas",
@@ -31,6 +31,8 @@ public final class TrainingSettings {
             "data.uri",
             "data.evalUri",
             "data.workers",
+            "data.imageExtension",
+            "data.labelExtension",
             "data.maxBadSamples");
 
     private static final String REPRODUCIBILITY = "training.reproducibility";

@@ -122,6 +122,8 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, augmentOn: Device}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, maxPixels: 67108864}", List.of()),
                 arguments("data: {uri: file:///data, maxPixels: 1000}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, imageExtension: jpg}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, labelExtension: json}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, workers: 4, maxBadSamples: 0}", List.of()),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),

@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import io.swav.api.ConditionType;
+import io.swav.api.DataInventory;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
@@ -162,12 +163,22 @@ final class JobPage {
             if (p.knnTop1() != null) {
                 figure("kNN top-1", HumanFormat.number(p.knnTop1()) + " %");
             }
+            Optional.ofNullable(p.data()).ifPresent(this::data);
             if (p.skippedSamples() != null && p.skippedSamples() > 0) {
                 figure("images skipped", HumanFormat.number(p.skippedSamples()));
             }
         });
         Optional.ofNullable(status.ledger()).ifPresent(this::ledger);
         html.raw("</dl>\n");
+    }
+
+    private void data(DataInventory data) {
+        figure("images", HumanFormat.number(data.images()));
+        if (data.ignored() != null && data.ignored() > 0) {
+            figure(
+                    "files ignored",
+                    data.ignoredReasons() == null ? HumanFormat.number(data.ignored()) : data.ignoredReasons());
+        }
     }
 
     private void ledger(Ledger ledger) {

@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import io.swav.api.DataInventory;
 import io.swav.api.EpochSchedule;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
@@ -7,6 +8,7 @@ import io.swav.api.TrainerReport;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.EnumSet;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +43,8 @@ final class ProgressStatus {
                 reported.prototypePerplexity(),
                 reported.knnTop1(),
                 null,
-                reported.skippedSamples());
+                reported.skippedSamples(),
+                reported.data());
     }
 
     private static @Nullable Progress latest(StatusFacts facts) {
@@ -74,7 +77,17 @@ final class ProgressStatus {
                 finished ? Long.valueOf(0) : etaSeconds(report, facts.snapshot()),
                 facts.snapshot().reports().values().stream()
                         .mapToLong(TrainerReport::skippedSamples)
-                        .sum());
+                        .sum(),
+                data(facts.snapshot(), old));
+    }
+
+    /** Trainers in a world leave it out; all of them have found the same. */
+    private static @Nullable DataInventory data(JobSnapshot snapshot, @Nullable Progress old) {
+        return snapshot.reports().values().stream()
+                .map(TrainerReport::data)
+                .filter(Objects::nonNull)
+                .findFirst()
+                .orElse(old == null ? null : old.data());
     }
 
     private static @Nullable Long etaSeconds(TrainerReport report, JobSnapshot snapshot) {

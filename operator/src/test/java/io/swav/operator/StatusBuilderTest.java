@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.DataInventory;
 import io.swav.api.Fingerprints;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
@@ -214,6 +215,22 @@ class StatusBuilderTest {
         SwavJob suspended = Jobs.job("replicas: 1, suspend: true");
         suspended.setStatus(before(100));
         assertPaused(progress(suspended, new World(5, "uid-1", List.of(), "suspended")));
+    }
+
+    /** A trainer in a world leaves out what it found, and so does one of an earlier version. */
+    @Test
+    void keepsWhatTrainersFoundAtTheData() {
+        SwavJob job = Jobs.job("replicas: 1");
+        assertThat(progress(job, WORLD, report("b", "Training", 4, 1)).data()).isNull();
+        TrainerReport ready = Jobs.report("""
+                {pod: c, uid: uid-c, state: Ready, generation: 0, step: 0, steps: 200, time: t,
+                 data: {images: 30, labelled: 20, classes: 3, ignored: 2, ignoredReasons: "2 hidden (first .x)"}}
+                """);
+        SwavJobStatus status = status(job, List.of(), WORLD, PlannerState.EMPTY, report("b", "Training", 4, 2), ready);
+        DataInventory data = requireNonNull(requireNonNull(status.progress()).data());
+        assertThat(data).isEqualTo(new DataInventory(30L, 20L, 3, 2L, "2 hidden (first .x)"));
+        job.setStatus(status);
+        assertThat(progress(job, WORLD, report("b", "Training", 4, 3)).data()).isEqualTo(data);
     }
 
     private static void assertPaused(Progress progress) {

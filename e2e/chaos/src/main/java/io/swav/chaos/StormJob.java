@@ -88,7 +88,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
             public List<Long> samplesOf(long step) {
                 long first = sampler.firstPosition(step);
                 return LongStream.range(first, first + batch)
-                        .mapToObj(position -> (long) sampler.sampleAt(sampler.epochOf(step), position))
+                        .mapToObj(position -> sampler.sampleAt(sampler.epochOf(step), position))
                         .toList();
             }
         };

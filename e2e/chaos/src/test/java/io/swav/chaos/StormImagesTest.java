@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.swav.data.DataSynthCommand;
 import io.swav.data.DataSet;
+import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +21,7 @@ class StormImagesTest {
 
     private static List<String> names(String uri) {
         try (DataSet data = DataSet.open(uri)) {
-            return IntStream.range(0, data.size())
+            return IntStream.range(0, (int) data.size())
                     .mapToObj(i -> data.name(i).replaceFirst(".*/", ""))
                     .toList();
         }

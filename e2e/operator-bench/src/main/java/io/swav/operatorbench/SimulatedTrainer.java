@@ -160,6 +160,7 @@ public final class SimulatedTrainer {
                 FINGERPRINTS,
                 null,
                 new EpochSchedule.Change(0L, 100),
+                null,
                 state == State.Training && kept > 0,
                 ReportTurns.nextWithin(place().trainers()),
                 Instant.now().toString());

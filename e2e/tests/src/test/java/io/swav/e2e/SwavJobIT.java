@@ -12,6 +12,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
+import io.swav.api.DataInventory;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -75,6 +76,9 @@ class SwavJobIT {
         assertThat(Objects.requireNonNull(ended.progress()).knnTop1())
                 .as("kNN of the finished model, percent")
                 .isBetween(0.0, 100.0);
+        assertThat(Objects.requireNonNull(ended.progress()).data())
+                .as("what lies at data.uri")
+                .isEqualTo(new DataInventory(128L, 128L, 4, 0L, null));
         assertThat(Monitoring.problems(metrics()))
                 .as("metrics that alerts and dashboard query, after a real run")
                 .isEmpty();

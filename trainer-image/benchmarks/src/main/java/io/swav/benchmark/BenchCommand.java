@@ -16,6 +16,7 @@ import picocli.CommandLine.Spec;
             CheckpointBench.class,
             SinkhornBench.class,
             BenchCropsCommand.class,
+            IndexBench.class,
             AllReduceBench.class,
             OverlapBench.class,
             EvaluationBench.class

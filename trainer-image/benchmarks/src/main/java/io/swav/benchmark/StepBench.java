@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 import io.swav.data.DataSynthCommand;
+import io.swav.data.IndexHome;
 import io.swav.model.Learner;
 import io.swav.model.TrainStep;
 import io.swav.trainer.Main;
@@ -235,8 +236,8 @@ public final class StepBench implements Callable<Integer> {
         }
 
         @Override
-        public CropBatches batches(SwavJobSpec spec) {
-            return new SwavTrainingFactory().batches(spec);
+        public CropBatches batches(SwavJobSpec spec, List<IndexHome> homes) {
+            return new SwavTrainingFactory().batches(spec, homes);
         }
 
         @Override

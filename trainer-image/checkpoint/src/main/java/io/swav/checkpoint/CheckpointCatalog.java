@@ -136,6 +136,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         return store.heapBytes();
     }
 
+    /** Returns the store, for files that are no checkpoints. */
+    public Store store() {
+        return store;
+    }
+
     public String uri() {
         return store.uri();
     }

@@ -23,6 +23,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,7 +70,7 @@ class SafetensorsTest {
         assertThat(read.get("features"))
                 .isEqualTo(new HostTensor(
                         DataType.FLOAT32, List.of(2L, 2L), floats(1, 2, 3, 4).bytes()));
-        assertThat(read.get("names").bytes().get(0)).isEqualTo((byte) 'a');
+        assertThat(Objects.requireNonNull(read.get("names")).bytes().get(0)).isEqualTo((byte) 'a');
         assertThat(SafetensorsHeader.read(file).metadata()).containsEntry("classes", "[\"cat\"]");
     }
 

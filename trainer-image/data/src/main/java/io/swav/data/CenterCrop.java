@@ -35,7 +35,7 @@ public final class CenterCrop {
      * @throws BadImageException if the sample can never be decoded
      * @throws DataException if it cannot be read now; the message names it
      */
-    public void read(DataSet data, int sample, FloatBuffer to) throws BadImageException {
+    public void read(DataSet data, long sample, FloatBuffer to) throws BadImageException {
         image.load(ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), limits));
         int shorter = Math.min(image.width, image.height);
         int cut = shorter <= side ? shorter : (int) Math.rint(shorter * 7 / 8.0);

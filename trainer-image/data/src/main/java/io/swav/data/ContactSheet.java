@@ -31,14 +31,15 @@ final class ContactSheet {
         for (float[] plane : sheet.planes) {
             Arrays.fill(plane, 255);
         }
-        int[] order = Sampler.permutation(seed, 0, data.size());
+        Sampler order = new Sampler(data.size(), 1, seed);
         FloatImage image = new FloatImage();
-        for (int row = 0; row < Math.min(rows, order.length); row++) {
+        for (int row = 0; row < Math.min(rows, data.size()); row++) {
+            long sample = order.sampleAt(0, row);
             try {
-                image.load(ImageCodec.decode(data.read(order[row]), ImageLimits.standard()));
+                image.load(ImageCodec.decode(data.read(sample), ImageLimits.standard()));
             } catch (BadImageException e) {
                 throw DataException.badData(
-                        Shown.of(data.name(order[row])) + ": " + e.getMessage() + "; repair or remove it");
+                        Shown.of(data.name(sample)) + ": " + e.getMessage() + "; repair or remove it");
             }
             int y = row * (cell + GAP);
             FloatImage whole = new FloatImage();
@@ -46,7 +47,7 @@ final class ContactSheet {
             new Resampler().resize(image, box, false, whole, cell, cell);
             paste(whole, sheet, 0, y);
             int[] column = {1};
-            multiCrop.crop(image, seed, 0, order[row], (resolution, index, crop) -> {
+            multiCrop.crop(image, seed, 0, sample, (resolution, index, crop) -> {
                 MultiCrop.denormalize(crop);
                 paste(crop, sheet, column[0]++ * (cell + GAP), y);
             });

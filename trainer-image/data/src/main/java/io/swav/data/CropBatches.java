@@ -15,6 +15,12 @@ public interface CropBatches extends AutoCloseable {
     /** Tells this data set from another one, in all processes alike. */
     DataFingerprint fingerprint();
 
+    /** What the data set holds and what lies beside it. */
+    Inventory inventory();
+
+    /** The names of classes, in the order of labels; empty if classes have no names. */
+    List<String> classNames();
+
     /** The number of whole global batches in an epoch; the rest of the permutation is dropped. */
     long stepsPerEpoch();
 
@@ -36,10 +42,10 @@ public interface CropBatches extends AutoCloseable {
      * The indices of the samples of one group, one per row. An image that cannot be decoded is listed here, although
      * another one replaces it.
      */
-    int[] samples(long step, int group);
+    long[] samples(long step, int group);
 
     /** The file (and the entry in it) of a sample, for messages. */
-    String name(int sample);
+    String name(long sample);
 
     /**
      * Announces which groups of each step this rank will ask for from {@code step} on, so that they can be prepared

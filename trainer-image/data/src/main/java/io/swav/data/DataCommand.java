@@ -2,10 +2,17 @@ package io.swav.data;
 
 import picocli.CommandLine.Command;
 
-/** {@code swav data}: creates, packs and shows data sets. */
+/** {@code swav data}: creates, packs, indexes, checks and shows data sets. */
 @Command(
         name = "data",
-        description = "Creates, packs and shows data sets.",
+        description = "Creates, packs, indexes, checks and shows data sets.",
         mixinStandardHelpOptions = true,
-        subcommands = {DataSynthCommand.class, DataPackCommand.class, DataShowCommand.class})
+        subcommands = {
+            DataSynthCommand.class,
+            DataPackCommand.class,
+            DataIndexCommand.class,
+            DataStatCommand.class,
+            DataVerifyCommand.class,
+            DataShowCommand.class
+        })
 public final class DataCommand {}

@@ -38,11 +38,32 @@ public final class DataException extends TrainerExitException {
      * an error of a file server.
      */
     static DataException cannotOpen(Path path, Exception e) {
+        return cannotOpen(path.toString(), e);
+    }
+
+    static DataException cannotOpen(String place, Exception e) {
         Throwable why = e instanceof UncheckedIOException ? Objects.requireNonNull(e.getCause()) : e;
-        String message = path + " cannot be read";
+        if (why instanceof ChangedFileException changed) {
+            return changed(changed);
+        }
+        String message = place + " cannot be read";
         return why instanceof NoSuchFileException || why instanceof AccessDeniedException
                 ? noInput(message, why)
                 : cannotRead(message, why);
+    }
+
+    /**
+     * A file is not the one that was indexed. A process that starts again makes another index, and goes on if the names and
+     * sizes in it are those of the job.
+     */
+    static DataException changed(ChangedFileException e) {
+        return new DataException(
+                ExitCodes.SOFTWARE,
+                e.getMessage()
+                        + "; training on it would not be the same on every trainer. If this was not meant, put the"
+                        + " earlier file back; a trainer that starts again indexes the data anew, and is kept out of the"
+                        + " job if its names or sizes are others",
+                e);
     }
 
     /** The data exists but is damaged, too small or of another kind than expected. */

@@ -3,7 +3,6 @@ package io.swav.data;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /**
@@ -15,18 +14,27 @@ import java.util.HexFormat;
  * @param digest 16 hexadecimal digits
  */
 public record DataFingerprint(long samples, String digest) {
-    static DataFingerprint of(DataSet data) {
-        try {
-            MessageDigest index = MessageDigest.getInstance("SHA-256");
-            ByteBuffer end = ByteBuffer.allocate(1 + Long.BYTES); // no name holds a zero byte
-            for (int sample = 0; sample < data.size(); sample++) {
-                index.update(data.place(sample).getBytes(StandardCharsets.UTF_8));
-                index.update(
-                        end.clear().put((byte) 0).putLong(data.bytes(sample)).flip());
-            }
-            return new DataFingerprint(data.size(), HexFormat.of().formatHex(index.digest(), 0, Long.BYTES));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
+    /** Computes a fingerprint from one sample after another. */
+    static final class Digest {
+        private final MessageDigest index = IndexFile.sha256();
+        private final ByteBuffer end = ByteBuffer.allocate(1 + Long.BYTES); // no name holds a zero byte
+        private long samples;
+
+        /**
+         * Adds the next sample.
+         *
+         * @param place its name within the data set
+         * @param bytes its size; −1 if it does not exist
+         */
+        void add(String place, long bytes) {
+            index.update(place.getBytes(StandardCharsets.UTF_8));
+            index.update(end.clear().put((byte) 0).putLong(bytes).flip());
+            samples++;
+        }
+
+        /** Returns the fingerprint of the samples that were added; it can be asked for once. */
+        DataFingerprint result() {
+            return new DataFingerprint(samples, HexFormat.of().formatHex(index.digest(), 0, Long.BYTES));
         }
     }
 }

@@ -133,7 +133,7 @@ final class DataPack {
             for (Path entry : entries.toList()) {
                 String name = String.valueOf(entry.getFileName());
                 boolean own = Files.isDirectory(entry)
-                        ? name.equals(INDEX) || folders.contains(name) && holdsOwnImages(entry)
+                        ? name.equals(INDEX) || (folders.contains(name) && holdsOwnImages(entry))
                         : OWN.matcher(name).matches();
                 if (!own) {
                     throw DataException.badData(folder + " holds " + name
@@ -199,7 +199,7 @@ final class DataPack {
     private List<String> folders(List<String> classes) {
         int labels = 0;
         boolean unlabelled = false;
-        for (int sample = 0; sample < data.size(); sample++) {
+        for (long sample = 0; sample < data.size(); sample++) {
             labels = Math.max(labels, data.label(sample) + 1);
             unlabelled |= data.label(sample) < 0;
         }

@@ -50,7 +50,7 @@ public final class DataPresence {
         while (isPattern(folder) && folder.getParent() != null) {
             folder = folder.getParent();
         }
-        if (!ImageFolder.isFolder(folder)) {
+        if (!FolderSource.isFolder(folder)) {
             throw DataException.noInput("data folder " + folder + " does not exist (" + uri
                     + "); give a folder of tar shards or of images");
         }

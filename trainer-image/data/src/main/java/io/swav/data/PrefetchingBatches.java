@@ -23,7 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
-import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,7 +60,7 @@ public final class PrefetchingBatches implements CropBatches {
     private final Optional<CopyStream> copies;
     private final int minAhead;
     private final ExecutorService workers;
-    private final Set<Integer> undecodable = ConcurrentHashMap.newKeySet();
+    private final Set<Long> undecodable = ConcurrentHashMap.newKeySet();
     private volatile int maxBadSamples;
 
     // guarded by this
@@ -111,7 +111,12 @@ public final class PrefetchingBatches implements CropBatches {
      * @throws DataException if the data cannot be used
      */
     public static PrefetchingBatches open(SwavJobSpec spec) {
-        DataSet data = DataSet.open(spec.data().uri(), spec);
+        return open(spec, List.of());
+    }
+
+    /** As {@link #open(SwavJobSpec)}, with more places at which the data's index may be kept. */
+    public static PrefetchingBatches open(SwavJobSpec spec, List<IndexHome> homes) {
+        DataSet data = DataSet.open(spec.data().uri(), spec, homes);
         try {
             return new PrefetchingBatches(spec, data);
         } catch (RuntimeException e) {
@@ -132,7 +137,17 @@ public final class PrefetchingBatches implements CropBatches {
 
     @Override
     public DataFingerprint fingerprint() {
-        return DataFingerprint.of(data);
+        return data.fingerprint();
+    }
+
+    @Override
+    public Inventory inventory() {
+        return data.inventory();
+    }
+
+    @Override
+    public List<String> classNames() {
+        return data.classNames();
     }
 
     @Override
@@ -192,15 +207,15 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
-    public int[] samples(long step, int group) {
+    public long[] samples(long step, int group) {
         long first = first(step, group);
-        return IntStream.range(0, groupSize)
+        return LongStream.range(0, groupSize)
                 .map(row -> sampler.sampleAt(sampler.epochOf(step), first + row))
                 .toArray();
     }
 
     @Override
-    public String name(int sample) {
+    public String name(long sample) {
         return data.name(sample);
     }
 
@@ -305,7 +320,7 @@ public final class PrefetchingBatches implements CropBatches {
         if (closing.getCount() == 0) {
             return;
         }
-        int sample = sampler.sampleAt(epoch, position);
+        long sample = sampler.sampleAt(epoch, position);
         Optional<ImageCodec.Bgr> image = decode(sample);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
@@ -317,7 +332,7 @@ public final class PrefetchingBatches implements CropBatches {
         group.add(row, image.get(), epoch, sample);
     }
 
-    private Optional<ImageCodec.Bgr> decode(int sample) {
+    private Optional<ImageCodec.Bgr> decode(long sample) {
         if (undecodable.contains(sample)) {
             return Optional.empty();
         }
@@ -329,7 +344,7 @@ public final class PrefetchingBatches implements CropBatches {
         }
     }
 
-    private void skip(int sample, String reason) {
+    private void skip(long sample, String reason) {
         if (undecodable.add(sample)) {
             int limit = maxBadSamples;
             if (undecodable.size() > limit) {

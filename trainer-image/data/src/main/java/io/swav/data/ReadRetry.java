@@ -36,7 +36,7 @@ final class ReadRetry {
      * @throws BadImageException if the sample can never be an image, the same for every process
      * @throws DataException if the image still cannot be read when the time is over; another process may succeed
      */
-    static byte[] read(DataSet data, int sample, SwavJobSpec spec, CountDownLatch stop) throws BadImageException {
+    static byte[] read(DataSet data, long sample, SwavJobSpec spec, CountDownLatch stop) throws BadImageException {
         ReadRetry retry = new ReadRetry(spec, stop);
         while (true) {
             try {

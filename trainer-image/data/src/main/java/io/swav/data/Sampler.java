@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.common.KeyedRandom;
+import java.util.function.LongUnaryOperator;
 
 /**
  * The global order of samples. Each epoch is a permutation that depends on (seed, epoch) alone, and step s of the job
@@ -9,23 +10,18 @@ import io.swav.common.KeyedRandom;
  * world.
  */
 public final class Sampler {
-    private final int samples;
+    /** A permutation of more samples has no place in an array. */
+    private static final long MAX_ARRAY = Integer.MAX_VALUE - 8;
+
+    private final long samples;
     private final int globalBatch;
     private final long seed;
     private volatile Epoch cached;
 
-    private static final class Epoch {
-        final long number;
-        final int[] order;
-
-        Epoch(long number, int[] order) {
-            this.number = number;
-            this.order = order;
-        }
-    }
+    private record Epoch(long number, LongUnaryOperator order) {}
 
     /** @throws DataException if there are fewer samples than one global batch */
-    public Sampler(int samples, int globalBatch, long seed) {
+    public Sampler(long samples, int globalBatch, long seed) {
         if (samples < globalBatch) {
             throw DataException.badData("the data set holds " + samples
                     + " samples, fewer than one batch: add images to data.uri, or lower training.globalBatch ("
@@ -34,7 +30,7 @@ public final class Sampler {
         this.samples = samples;
         this.globalBatch = globalBatch;
         this.seed = seed;
-        this.cached = new Epoch(0, permutation(seed, 0, samples));
+        this.cached = new Epoch(0, order(0));
     }
 
     public long stepsPerEpoch() {
@@ -46,18 +42,26 @@ public final class Sampler {
     }
 
     /** The position of the first sample of this step in the permutation of its epoch. */
-    public int firstPosition(long step) {
-        return (int) (step % stepsPerEpoch()) * globalBatch;
+    public long firstPosition(long step) {
+        return step % stepsPerEpoch() * globalBatch;
     }
 
-    /** The index of the sample at a position of an epoch; positions run over all samples and wrap around. */
-    public int sampleAt(long epoch, long position) {
+    /** The number of the sample at a position of an epoch; positions run over all samples and wrap around. */
+    public long sampleAt(long epoch, long position) {
         Epoch current = cached;
         if (current.number != epoch) {
-            current = new Epoch(epoch, permutation(seed, epoch, samples));
+            current = new Epoch(epoch, order(epoch));
             cached = current;
         }
-        return current.order[(int) (position % samples)];
+        return current.order.applyAsLong(position % samples);
+    }
+
+    private LongUnaryOperator order(long epoch) {
+        if (samples > MAX_ARRAY) {
+            return new FeistelPermutation(seed, epoch, samples)::at;
+        }
+        int[] order = permutation(seed, epoch, (int) samples);
+        return position -> order[(int) position];
     }
 
     /** A random permutation of [0, samples), by Fisher–Yates. */

@@ -18,11 +18,11 @@ public record TrainTestSplit(String train, Optional<String> test) {
      */
     public static TrainTestSplit of(Path folder) {
         String uri = folder.toAbsolutePath().normalize().toUri().toString().replaceAll("/$", "");
-        if (ImageFolder.isFolder(folder.resolve("train"))) {
-            boolean test = ImageFolder.isFolder(folder.resolve("test"));
+        if (FolderSource.isFolder(folder.resolve("train"))) {
+            boolean test = FolderSource.isFolder(folder.resolve("test"));
             return new TrainTestSplit(uri + "/train", test ? Optional.of(uri + "/test") : Optional.empty());
         }
-        if (!ImageFolder.isFolder(folder)) {
+        if (!FolderSource.isFolder(folder)) {
             throw DataException.noInput(
                     "data folder " + folder + " does not exist; give a folder of tar shards or of images");
         }

@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.IntPredicate;
+import java.util.function.LongPredicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,7 +41,7 @@ class CenterCropTest {
                 .hasMessageContaining(FailingReads.PROBLEM);
     }
 
-    private FloatBuffer view(IntPredicate fails) throws IOException {
+    private FloatBuffer view(LongPredicate fails) throws IOException {
         DataSetTest.shards(folder, 1, 1);
         FloatBuffer pixels = FloatBuffer.allocate(3 * SIDE * SIDE);
         try (DataSet data = new FailingReads(DataSet.open(folder.toString()), fails)) {

@@ -34,6 +34,15 @@ class DataFingerprintTest {
         assertThat(of(one).samples()).isEqualTo(1);
     }
 
+    /** Members of a job that was begun with an earlier version, and its checkpoints, know the data by this value. */
+    @Test
+    void keepsItsValue() throws IOException {
+        Path three = images("three", "a.png", 10, "b.png", 20);
+        Files.createDirectories(three.resolve("dog"));
+        Files.write(three.resolve("dog/c.png"), new byte[5]);
+        assertThat(of(three)).isEqualTo(new DataFingerprint(3, "b739e48004f6d96e"));
+    }
+
     @Test
     void readsTheSizesOfLinkedImages() throws IOException {
         Path plain = images("plain", "a.png", 10, "b.png", 20);
@@ -55,7 +64,7 @@ class DataFingerprintTest {
 
     private static DataFingerprint of(Path data) {
         try (DataSet open = DataSet.open(data.toString())) {
-            return DataFingerprint.of(open);
+            return open.fingerprint();
         }
     }
 }

@@ -214,7 +214,7 @@ class DataPackTest {
         try (DataSet source = DataSet.open(images.toString())) {
             DataSet packing = new ForwardingDataSet(source) {
                 @Override
-                public byte[] read(int sample) throws IOException {
+                public byte[] read(long sample) throws IOException {
                     assertThat(pack(images, "out")).isEqualTo(ExitCodes.CANNOT_WRITE);
                     return super.read(sample);
                 }
@@ -377,7 +377,7 @@ class DataPackTest {
     private static DataSet failing(DataSet source, AtomicInteger reads, AtomicBoolean broken, int failure) {
         return new ForwardingDataSet(source) {
             @Override
-            public byte[] read(int sample) throws IOException {
+            public byte[] read(long sample) throws IOException {
                 if (broken.get() && sample == failure) {
                     throw new IOException("the server is away");
                 }

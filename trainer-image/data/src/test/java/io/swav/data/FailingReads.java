@@ -1,14 +1,15 @@
 package io.swav.data;
 
 import java.io.IOException;
-import java.util.function.IntPredicate;
+import java.util.List;
+import java.util.function.LongPredicate;
 
 /** A data set whose reads fail as those of a file server that restarts, for the samples and as long as {@code fails} says. */
-record FailingReads(DataSet data, IntPredicate fails) implements DataSet {
+record FailingReads(DataSet data, LongPredicate fails) implements DataSet {
     static final String PROBLEM = "Stale file handle";
 
     @Override
-    public byte[] read(int sample) throws IOException {
+    public byte[] read(long sample) throws IOException {
         if (fails.test(sample)) {
             throw new IOException(PROBLEM);
         }
@@ -16,28 +17,43 @@ record FailingReads(DataSet data, IntPredicate fails) implements DataSet {
     }
 
     @Override
-    public int size() {
+    public long size() {
         return data.size();
     }
 
     @Override
-    public int label(int sample) {
+    public int label(long sample) {
         return data.label(sample);
     }
 
     @Override
-    public String name(int sample) {
+    public String name(long sample) {
         return data.name(sample);
     }
 
     @Override
-    public String place(int sample) {
+    public String place(long sample) {
         return data.place(sample);
     }
 
     @Override
-    public long bytes(int sample) {
+    public long bytes(long sample) {
         return data.bytes(sample);
+    }
+
+    @Override
+    public List<String> classNames() {
+        return data.classNames();
+    }
+
+    @Override
+    public Inventory inventory() {
+        return data.inventory();
+    }
+
+    @Override
+    public DataFingerprint fingerprint() {
+        return data.fingerprint();
     }
 
     @Override

@@ -12,27 +12,27 @@ class ForwardingDataSet implements DataSet {
     }
 
     @Override
-    public int size() {
+    public long size() {
         return source.size();
     }
 
     @Override
-    public byte[] read(int sample) throws IOException {
+    public byte[] read(long sample) throws IOException {
         return source.read(sample);
     }
 
     @Override
-    public int label(int sample) {
+    public int label(long sample) {
         return source.label(sample);
     }
 
     @Override
-    public String name(int sample) {
+    public String name(long sample) {
         return source.name(sample);
     }
 
     @Override
-    public String place(int sample) {
+    public String place(long sample) {
         return source.place(sample);
     }
 
@@ -42,8 +42,18 @@ class ForwardingDataSet implements DataSet {
     }
 
     @Override
-    public long bytes(int sample) {
+    public long bytes(long sample) {
         return source.bytes(sample);
+    }
+
+    @Override
+    public Inventory inventory() {
+        return source.inventory();
+    }
+
+    @Override
+    public DataFingerprint fingerprint() {
+        return source.fingerprint();
     }
 
     @Override

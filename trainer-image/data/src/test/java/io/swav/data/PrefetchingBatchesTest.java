@@ -26,7 +26,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.IntPredicate;
+import java.util.function.LongPredicate;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -254,7 +254,7 @@ class PrefetchingBatchesTest {
         write(Set.of());
         SwavJobSpec spec = spec(3, 0, on);
         List<float[]> withoutErrors = crops(spec, 0, GROUPS);
-        Set<Integer> failed = ConcurrentHashMap.newKeySet();
+        Set<Long> failed = ConcurrentHashMap.newKeySet();
         try (PrefetchingBatches batches = over(spec, sample -> sample % 5 == 0 && failed.add(sample))) {
             assertThat(crops(batches, 0, GROUPS)).usingRecursiveComparison().isEqualTo(withoutErrors);
             assertThat(batches.skipped()).isZero();
@@ -291,7 +291,7 @@ class PrefetchingBatchesTest {
                 .isLessThanOrEqualTo(2);
     }
 
-    private static PrefetchingBatches over(SwavJobSpec spec, IntPredicate fails) {
+    private static PrefetchingBatches over(SwavJobSpec spec, LongPredicate fails) {
         return new PrefetchingBatches(
                 spec, new FailingReads(DataSet.open(spec.data().uri()), fails));
     }

@@ -2,6 +2,7 @@ package io.swav.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
+import io.swav.data.ClassMatching;
 import io.swav.data.DataException;
 import io.swav.data.DataSet;
 import io.swav.data.WorkProgress;
@@ -46,8 +47,9 @@ public final class Evaluation {
             WorkProgress.Follower follower) {
         Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = TorchRuntime.root();
-                DataSet testData = DataSet.open(test, spec);
+                DataSet openTest = DataSet.open(test, spec);
                 DataSet trainData = DataSet.open(train, spec)) {
+            DataSet testData = ClassMatching.byName(trainData, openTest);
             int[] testLabels = labels(testData);
             int[] trainLabels = labels(trainData);
             Model model = weights.isPresent()

@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.BadImageException;
+import io.swav.data.ClassMatching;
 import io.swav.data.DataException;
 import io.swav.data.DataPresence;
 import io.swav.data.DataSet;
@@ -67,7 +68,7 @@ public final class QuickKnn {
                 NDManager host = TorchRuntime.host()) {
             return KnnClassifier.DEFAULT.top1(
                     features(host, model, train, TRAIN, follower),
-                    features(host, model, testData, TEST, follower),
+                    features(host, model, ClassMatching.byName(train, testData), TEST, follower),
                     follower);
         }
     }

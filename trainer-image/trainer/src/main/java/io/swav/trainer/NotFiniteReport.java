@@ -49,7 +49,7 @@ record NotFiniteReport(int rank, String pod, RankFacts facts, List<Finding> foun
             if (value.inState()) {
                 return new Finding(null, value.tensor(), null, null, List.of(), 0);
             }
-            int[] samples = batches.samples(step, value.group());
+            long[] samples = batches.samples(step, value.group());
             List<String> names = Arrays.stream(samples)
                     .limit(SAMPLES)
                     .mapToObj(sample -> shown(batches.name(sample)))

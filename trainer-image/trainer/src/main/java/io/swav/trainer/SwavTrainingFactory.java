@@ -3,6 +3,7 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
+import io.swav.data.IndexHome;
 import io.swav.data.PrefetchingBatches;
 import io.swav.model.Learner;
 import io.swav.model.StepSettings;
@@ -10,6 +11,7 @@ import io.swav.numerics.Numerics;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchRuntime;
 import java.util.EnumSet;
+import java.util.List;
 
 /** Opens SwAV on the job's data. */
 public final class SwavTrainingFactory implements TrainingFactory {
@@ -20,8 +22,8 @@ public final class SwavTrainingFactory implements TrainingFactory {
     }
 
     @Override
-    public CropBatches batches(SwavJobSpec spec) {
-        return PrefetchingBatches.open(spec);
+    public CropBatches batches(SwavJobSpec spec, List<IndexHome> homes) {
+        return PrefetchingBatches.open(spec, homes);
     }
 
     @Override

@@ -19,6 +19,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveBackend;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
+import io.swav.data.IndexHome;
 import io.swav.evaluation.QuickKnn;
 import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
@@ -29,6 +30,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -182,7 +184,7 @@ public final class TrainCommand implements Callable<Integer> {
         Optional<QuickKnn> evaluation = evaluation(spec);
         try (TrainingJournal journalOut = journal(env);
                 PeerListener listener = PeerPort.open(config != null && world == null, env);
-                CropBatches batches = factory.batches(spec);
+                CropBatches batches = factory.batches(spec, indexHomes(store, env));
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = transport(env);
                 ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
@@ -192,6 +194,7 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
+            progress.data(batches.inventory().reported());
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,
@@ -297,6 +300,13 @@ public final class TrainCommand implements Callable<Integer> {
                             + "): check that spec.checkpoint.uri is a mounted volume that this user may write to",
                     e);
         }
+    }
+
+    private static List<IndexHome> indexHomes(Optional<CheckpointCatalog> store, TrainerEnvironment env) {
+        return store
+                .<IndexHome>map(catalog -> new StoreIndexHome(catalog.store(), env.pod() + " " + env.podUid()))
+                .stream()
+                .toList();
     }
 
     private Training training(TrainerEnvironment env) {

@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import io.swav.api.DataInventory;
 import io.swav.api.Fingerprints;
 import io.swav.api.ReachReport;
 import io.swav.api.ReportRules;
@@ -51,6 +52,7 @@ public final class TrainerProgress {
     private @Nullable Supplier<ReachReport> reach;
     private TrainerReport.@Nullable NotFinite notFinite;
     private Fingerprints fingerprints = Fingerprints.NONE;
+    private @Nullable DataInventory data;
     private TrainerReport.@Nullable Divergence diverged;
     private final PeerWaitTracker awaiting = new PeerWaitTracker();
     private final RegroupTimer regroupTimer = new RegroupTimer();
@@ -121,6 +123,11 @@ public final class TrainerProgress {
     /** Sets what this trainer trains with; it must be known before the trainer is Ready. */
     synchronized void fingerprints(Fingerprints of) {
         fingerprints = of;
+    }
+
+    /** Sets what this trainer found at data.uri. */
+    synchronized void data(DataInventory found) {
+        data = found;
     }
 
     synchronized Fingerprints fingerprints() {
@@ -287,6 +294,7 @@ public final class TrainerProgress {
                 reportedFingerprints(rules),
                 diverged,
                 schedule == null ? null : schedule.epochs().last(),
+                generation == 0 || place().rank() == 0 ? data : null,
                 regroupTimer.heardAll(now),
                 ReportTurns.nextWithin(place().trainers()),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());

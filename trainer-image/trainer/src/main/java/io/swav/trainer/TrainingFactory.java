@@ -4,7 +4,9 @@ import ai.djl.ndarray.NDManager;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
+import io.swav.data.IndexHome;
 import io.swav.model.TrainStep;
+import java.util.List;
 
 /** Opens the parts that a job trains with. */
 public interface TrainingFactory {
@@ -16,8 +18,12 @@ public interface TrainingFactory {
      */
     String checkKernels(SwavJobSpec spec);
 
-    /** Opens the job's data. */
-    CropBatches batches(SwavJobSpec spec);
+    /**
+     * Opens the job's data.
+     *
+     * @param homes where its index may be kept, if not beside the data
+     */
+    CropBatches batches(SwavJobSpec spec, List<IndexHome> homes);
 
     /**
      * Creates the model with its seeded initial weights.

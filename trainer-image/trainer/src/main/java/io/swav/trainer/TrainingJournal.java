@@ -37,7 +37,7 @@ final class TrainingJournal implements AutoCloseable {
      * @param samples indices of the samples that this rank fed
      */
     private record StepLine(
-            long step, long generation, int rank, int size, long start, long end, double loss, List<Integer> samples) {}
+            long step, long generation, int rank, int size, long start, long end, double loss, List<Long> samples) {}
 
     @JsonInclude(JsonInclude.Include.NON_NULL)
     private record EventLine(
@@ -83,8 +83,9 @@ final class TrainingJournal implements AutoCloseable {
             double loss,
             CropBatches batches,
             GroupRange own) {
-        List<Integer> samples = IntStream.range(own.from(), own.to())
-                .flatMap(group -> Arrays.stream(batches.samples(step, group)))
+        List<Long> samples = IntStream.range(own.from(), own.to())
+                .boxed()
+                .flatMapToLong(group -> Arrays.stream(batches.samples(step, group)))
                 .boxed()
                 .toList();
         write(new StepLine(step, generation, rank, size, micros(start), micros(Instant.now()), loss, samples));

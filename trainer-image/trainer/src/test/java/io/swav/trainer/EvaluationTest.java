@@ -19,6 +19,7 @@ import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -81,7 +82,7 @@ class EvaluationTest {
     void theFigureIsOfTheTrainingSetThatIsOpen() throws IOException {
         TorchRuntime.start();
         SwavJobSpec spec = SpecLoader.load(config);
-        try (CropBatches batches = new SwavTrainingFactory().batches(spec);
+        try (CropBatches batches = new SwavTrainingFactory().batches(spec, List.of());
                 NDManager manager = NDManager.newBaseManager("PyTorch")) {
             Path train = folder.resolve("data/train");
             try (Stream<Path> shards = Files.list(train)) {

@@ -164,7 +164,7 @@ class StoreCallsTest {
         try (PeerListener listener =
                         PeerListener.open("a", KEY, FrameProtection.On, new InetSocketAddress(LOOPBACK, 0));
                 ServerSocket silent = new ServerSocket(0, 1, LOOPBACK);
-                CropBatches batches = new ToyTrainingFactory().batches(spec());
+                CropBatches batches = new ToyTrainingFactory().batches(spec(), List.of());
                 NDManager root = TorchRuntime.root();
                 CollectiveFactory transport = new CollectiveFactory(Optional.empty());
                 ReachTracker reach = new ReachTracker(listener, worlds, () -> {});

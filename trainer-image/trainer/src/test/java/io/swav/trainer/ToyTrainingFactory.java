@@ -8,6 +8,8 @@ import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
 import io.swav.data.DataFingerprint;
 import io.swav.data.DataSet;
+import io.swav.data.IndexHome;
+import io.swav.data.Inventory;
 import io.swav.model.TrainStep;
 import io.swav.torch.TorchRuntime;
 import java.time.Duration;
@@ -28,7 +30,7 @@ final class ToyTrainingFactory implements TrainingFactory {
     }
 
     @Override
-    public CropBatches batches(SwavJobSpec spec) {
+    public CropBatches batches(SwavJobSpec spec, List<IndexHome> homes) {
         return new ToyBatches();
     }
 
@@ -61,6 +63,17 @@ final class ToyTrainingFactory implements TrainingFactory {
         }
 
         @Override
+        public Inventory inventory() {
+            return new Inventory(
+                    Inventory.Layout.OneFolder, samples(), 0, 0, samples(), samples(), List.of(), List.of());
+        }
+
+        @Override
+        public List<String> classNames() {
+            return List.of();
+        }
+
+        @Override
         public long stepsPerEpoch() {
             return 10;
         }
@@ -76,12 +89,12 @@ final class ToyTrainingFactory implements TrainingFactory {
         }
 
         @Override
-        public int[] samples(long step, int group) {
-            return new int[] {(int) step % 10 * 100 + group};
+        public long[] samples(long step, int group) {
+            return new long[] {step % 10 * 100 + group};
         }
 
         @Override
-        public String name(int sample) {
+        public String name(long sample) {
             return "toy-" + sample + ".png";
         }
 

@@ -10,6 +10,7 @@ import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.data.CropBatches;
 import io.swav.data.DataException;
+import io.swav.data.IndexHome;
 import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
 import io.swav.numerics.Verdict;
@@ -307,11 +308,11 @@ class TrainCommandTest {
             }
 
             @Override
-            public CropBatches batches(SwavJobSpec of) {
+            public CropBatches batches(SwavJobSpec of, List<IndexHome> homes) {
                 if (failure instanceof DataException) {
                     throw failure;
                 }
-                return toy.batches(of);
+                return toy.batches(of, homes);
             }
 
             @Override

@@ -2,11 +2,24 @@ package io.swav.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.api.DataInventory;
 import io.swav.api.TrainerReport.State;
 import io.swav.model.StepResult;
 import org.junit.jupiter.api.Test;
 
 class TrainerProgressTest {
+    @Test
+    void reportsWhatItFoundAtTheDataUntilItIsInAWorld() {
+        TrainerProgress progress = new TrainerProgress("pod", "uid");
+        DataInventory data = new DataInventory(30L, 20L, 3, 0L, null);
+        progress.data(data);
+        assertThat(progress.report().data()).isEqualTo(data);
+        progress.state(State.Training, 1, null);
+        assertThat(progress.report().data())
+                .as("only rank 0 repeats it")
+                .isEqualTo(progress.place().rank() == 0 ? data : null);
+    }
+
     @Test
     void jobThatEndsBeforeItsFirstReportHasARate() throws Exception {
         TrainerProgress progress = new TrainerProgress("pod", "uid");

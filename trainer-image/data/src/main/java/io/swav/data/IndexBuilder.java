@@ -1,0 +1,250 @@
+package io.swav.data;
+
+import io.swav.common.DaemonThreads;
+import io.swav.data.FileSource.SourceFile;
+import io.swav.data.Inventory.Layout;
+import io.swav.data.ShardSamples.Sample;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/** Builds an {@link IndexFile} from what a source lists: shards are read by several threads, and kept in order. */
+final class IndexBuilder {
+    /** They wait for storage most of the time. */
+    private static final int THREADS = 8;
+    /** Shards that are read before the first of them is written; this bounds the memory. */
+    private static final int AHEAD = 2 * THREADS;
+
+    private static final long END_SECONDS = 60;
+    /** Class names of this many bytes are enough for every data set there is. */
+    private static final int CLASS_FILE_BYTES = 16 << 20;
+    /** Named classes are numbered from here downwards until all are known. */
+    private static final int FIRST_NAMED = DataSet.UNLABELLED - 1;
+
+    private final FileSource source;
+    private final IndexSettings settings;
+    private final Listing listing;
+    private final IndexProgress progress;
+    private final IgnoredCounts ignored = new IgnoredCounts();
+    private final Map<String, Integer> named = new HashMap<>();
+    private int maxLabel = -1;
+    private long samples;
+    private long labelled;
+    private long bytes;
+
+    private IndexBuilder(FileSource source, IndexSettings settings, Listing listing, IndexProgress progress) {
+        this.source = source;
+        this.settings = settings;
+        this.listing = listing;
+        this.progress = progress;
+    }
+
+    /**
+     * Builds an index.
+     *
+     * @param folder for the index and temporary files
+     * @return its file, which the caller moves or removes
+     * @throws DataException if a file is damaged, missing or ambiguous, or there are no images
+     */
+    static Path build(FileSource source, IndexSettings settings, Listing listing, IndexProgress progress, Path folder)
+            throws IOException {
+        try (IndexWriter writer = new IndexWriter(folder)) {
+            return new IndexBuilder(source, settings, listing, progress).build(writer);
+        }
+    }
+
+    private Path build(IndexWriter writer) throws IOException {
+        ignored.addAll(listing.ignored(), "");
+        if (listing.layout().layout() == Layout.Shards) {
+            addShards(writer);
+        } else {
+            addImages(writer);
+        }
+        if (samples == 0) {
+            throw DataException.noInput("there are no images in the "
+                    + listing.layout().files().size() + " tar file(s), the first is "
+                    + source.place(listing.layout().files().get(0).name())
+                    + "; a sample is <key>.jpg with, if labelled, <key>.cls");
+        }
+        List<String> notes = new ArrayList<>(listing.layout().notes());
+        Optional<SourceFile> classFile =
+                listing.layout().layout() == Layout.Shards ? source.find(DataLayout.CLASS_NAMES) : Optional.empty();
+        List<String> classNames = classNames(classFile, notes);
+        Inventory inventory = new Inventory(
+                listing.layout().layout(),
+                samples,
+                labelled,
+                Math.max(maxLabel + 1, classNames.size()),
+                listing.layout().files().size(),
+                bytes,
+                ignored.toList(),
+                notes);
+        IndexMeta meta = new IndexMeta(
+                source.uri(),
+                settings.digested(),
+                writer.fingerprint(),
+                inventory,
+                classNames,
+                classFile.map(IndexBuilder::identity).orElse(""),
+                listing.folders());
+        int[] numbers = numbers();
+        return writer.finish(meta, label -> label <= FIRST_NAMED ? numbers[FIRST_NAMED - label] : label);
+    }
+
+    /** Returns what tells a version of a file from another one. */
+    static String identity(SourceFile file) {
+        return file.bytes() + " bytes, " + file.version();
+    }
+
+    private void addImages(IndexWriter writer) throws IOException {
+        Map<String, Integer> labels = new HashMap<>();
+        listing.layout().classes().forEach(name -> labels.put(name, labels.size()));
+        long total = listing.layout().files().size();
+        for (SourceFile file : listing.layout().files()) {
+            int label = labels.getOrDefault(DataLayout.top(file.name()), DataSet.UNLABELLED);
+            writer.addImage(file, label);
+            count(file.bytes(), label);
+            if (samples % 10_000 == 0) {
+                progress.at(samples, total, samples);
+            }
+        }
+    }
+
+    private void count(long size, int label) {
+        samples++;
+        bytes += Math.max(0, size);
+        labelled += label == DataSet.UNLABELLED ? 0 : 1;
+        maxLabel = Math.max(maxLabel, label);
+    }
+
+    private void addShards(IndexWriter writer) throws IOException {
+        List<SourceFile> shards = listing.layout().files();
+        ExecutorService threads =
+                Executors.newFixedThreadPool(Math.min(THREADS, shards.size()), DaemonThreads.named("index"));
+        try {
+            Iterator<SourceFile> next = shards.iterator();
+            ArrayDeque<Future<ShardSamples.Found>> reading = new ArrayDeque<>();
+            long done = 0;
+            for (SourceFile shard : shards) {
+                while (reading.size() < AHEAD && next.hasNext()) {
+                    SourceFile ahead = next.next();
+                    reading.add(threads.submit(() -> ShardSamples.in(source.uncached(), ahead, settings)));
+                }
+                addShard(writer, shard, join(reading.remove()));
+                progress.at(++done, shards.size(), samples);
+            }
+        } finally {
+            end(threads);
+        }
+    }
+
+    private void addShard(IndexWriter writer, SourceFile shard, ShardSamples.Found found) throws IOException {
+        writer.addFile(shard);
+        ignored.addAll(found.ignored(), shard.name() + ":");
+        for (Sample sample : found.samples()) {
+            int label = sample.label().map(this::number).orElse(DataSet.UNLABELLED);
+            writer.addEntry(sample.name(), sample.offset(), sample.bytes(), label);
+            count(sample.bytes(), label);
+        }
+    }
+
+    private int number(ShardLabel label) {
+        return label.name().isEmpty()
+                ? label.number()
+                : named.computeIfAbsent(label.name(), name -> FIRST_NAMED - named.size());
+    }
+
+    private static <T> T join(Future<T> task) throws IOException {
+        try {
+            return task.get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            if (e.getCause() instanceof Error cause) {
+                throw cause;
+            }
+            throw new IOException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while an index was built", e);
+        }
+    }
+
+    /** Lets the threads finish the shard that they are at: an interrupt would close files under other threads. */
+    private static void end(ExecutorService threads) {
+        threads.shutdown();
+        try {
+            if (!threads.awaitTermination(END_SECONDS, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("a thread still reads a shard after " + END_SECONDS + " s");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Returns the final numbers of named classes, in the order in which they were found: by the names' order. */
+    private int[] numbers() {
+        int[] numbers = new int[named.size()];
+        int number = 0;
+        for (String name : sortedNames()) {
+            numbers[FIRST_NAMED - named.getOrDefault(name, FIRST_NAMED)] = number++;
+        }
+        return numbers;
+    }
+
+    private TreeSet<String> sortedNames() {
+        TreeSet<String> names = new TreeSet<>(FileNames.BY_BYTES);
+        names.addAll(named.keySet());
+        return names;
+    }
+
+    private List<String> classNames(Optional<SourceFile> classFile, List<String> notes) throws IOException {
+        if (listing.layout().layout() != Layout.Shards) {
+            return listing.layout().classes();
+        }
+        if (!named.isEmpty()) {
+            if (maxLabel >= 0) {
+                throw DataException.badData(source.uri() + ": some labels are numbers and some are names (such as "
+                        + sortedNames().first() + "), which cannot be one numbering; choose one kind with"
+                        + " data.labelExtension (--label-extension)");
+            }
+            return List.copyOf(sortedNames());
+        }
+        if (classFile.isEmpty()) {
+            return List.of();
+        }
+        List<String> names = lines(classFile.get());
+        if (maxLabel >= names.size()) {
+            notes.add(source.place(DataLayout.CLASS_NAMES) + " names " + names.size()
+                    + " classes, but there are labels up" + " to " + maxLabel + ": it is not used");
+            return List.of();
+        }
+        return names;
+    }
+
+    private List<String> lines(SourceFile file) throws IOException {
+        if (file.bytes() > CLASS_FILE_BYTES) {
+            throw DataException.badData(
+                    source.place(file.name()) + " has " + file.bytes() + " bytes; it should name one class a line");
+        }
+        return new String(source.read(file, 0, (int) file.bytes()), StandardCharsets.UTF_8)
+                .strip()
+                .lines()
+                .map(String::strip)
+                .toList();
+    }
+}
